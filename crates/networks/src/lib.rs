@@ -1,0 +1,1 @@
+//! One pure adapter per social network.

@@ -1,0 +1,1 @@
+//! Simulated social networks: a pure world with an HTTP shell.

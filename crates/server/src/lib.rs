@@ -1,0 +1,1 @@
+//! Pages, REST API, mail: the server around the keeper.

@@ -1,0 +1,2 @@
+//! The `staygreen` binary.
+fn main() {}
