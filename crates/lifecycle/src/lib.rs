@@ -1,1 +1,32 @@
-//! The words, the rules and the renewal protocol of Staygreen: pure, without I/O, clock or dice.
+//! The words, the rules and the renewal protocol of Staygreen.
+//!
+//! Everything here is pure: no I/O, no clock, no dice. Time and ids come in as arguments; what should
+//! happen goes out as data. The shell (database, HTTP, mail) lives in `store`, `keeper` and `server`.
+//!
+//! | module | holds |
+//! | --- | --- |
+//! | [`ids`], [`time`], [`secret`] | the small vocabulary: typed ids, microseconds, secrets that cannot be printed |
+//! | [`words`] | cause, evidence, confidence: why something does not work |
+//! | [`facts`] | what is known of a network's tokens, as a value |
+//! | [`diagnosis`] | what one answer of a network says |
+//! | [`grant`] | the life of a grant: `step(grant, event, facts, now)` |
+//! | [`access`] | the edge from a grant to a profile, with the role held there |
+//! | [`schedule`] | when to renew and probe; jitter without dice |
+//! | [`status`] | a profile's status, derived from its accesses, and the news that follow |
+//! | [`renewal`] | the renewal protocol as a machine that gives actions and takes outcomes |
+//! | [`ledger`] | what is claimed, intended and committed, and the one storage trait |
+//! | [`permission`] | who may do what; deny by default |
+
+pub mod access;
+pub mod diagnosis;
+pub mod facts;
+pub mod grant;
+pub mod ids;
+pub mod ledger;
+pub mod permission;
+pub mod renewal;
+pub mod schedule;
+pub mod secret;
+pub mod status;
+pub mod time;
+pub mod words;

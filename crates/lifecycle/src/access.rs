@@ -1,0 +1,172 @@
+//! The edge from a grant to a profile, with the role the person holds there. A lost role ends one edge; the
+//! person's other profiles stay as they are.
+
+use serde::{Deserialize, Serialize};
+
+use crate::facts::Facts;
+use crate::ids::{AccessId, GrantId, ProfileId};
+use crate::time::Timestamp;
+use crate::words::{Cause, Confidence, Evidence, word_enum};
+
+/// Whether the edge holds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "is", rename_all = "snake_case")]
+pub enum AccessState {
+    /// The role was there when last looked.
+    Working,
+    /// It was missing once; a second look decides.
+    Doubtful {
+        /// Since when.
+        since: Timestamp,
+    },
+    /// The role is gone.
+    Lost {
+        /// Since when.
+        since: Timestamp,
+        /// Why.
+        cause: Cause,
+        /// How sure that is.
+        confidence: Confidence,
+        /// In the network's own words.
+        evidence: Evidence,
+    },
+}
+
+/// One person's way to act as one profile.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Access {
+    /// Its id.
+    pub id: AccessId,
+    /// Whose token set carries it.
+    pub grant: GrantId,
+    /// What is acted as.
+    pub profile: ProfileId,
+    /// The profile's id at the network; how a listing is matched.
+    pub network_id: String,
+    /// The role as the network names it.
+    pub role: String,
+    /// Whether it holds.
+    pub state: AccessState,
+    /// When the network last showed the role.
+    pub seen_at: Option<Timestamp>,
+}
+
+/// What a listing of the network said about one profile.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Seen {
+    /// It is there and may be acted as.
+    Usable {
+        /// The role now.
+        role: String,
+    },
+    /// It is there but the role is not enough any more.
+    NotUsable {
+        /// The role now.
+        role: String,
+        /// Why that is not enough, as the adapter read it.
+        evidence: Evidence,
+    },
+    /// The complete listing does not have it.
+    Missing {
+        /// The listing's own words.
+        evidence: Evidence,
+    },
+}
+
+word_enum! {
+    /// What a look at an access says happened, for the event log.
+    AccessHappening {
+        /// A role was given up or taken away.
+        Lost = "access.lost",
+        /// It is back.
+        Regained = "access.regained",
+        /// The role is another one now.
+        RoleChanged = "access.role_changed",
+    }
+}
+
+/// One look at an access. Two looks, a second-look distance apart, make a loss.
+pub fn step(access: &Access, seen: &Seen, facts: &Facts, now: Timestamp) -> (Access, Option<AccessHappening>) {
+    let mut next = access.clone();
+    let happening = match seen {
+        Seen::Usable { role } => {
+            let was_lost = matches!(access.state, AccessState::Lost { .. });
+            let changed = access.role != *role;
+            next.state = AccessState::Working;
+            next.role.clone_from(role);
+            next.seen_at = Some(now);
+            if was_lost {
+                Some(AccessHappening::Regained)
+            } else if changed {
+                Some(AccessHappening::RoleChanged)
+            } else {
+                None
+            }
+        }
+        Seen::NotUsable { evidence, .. } | Seen::Missing { evidence } => match &access.state {
+            AccessState::Working => {
+                next.state = AccessState::Doubtful { since: now };
+                None
+            }
+            AccessState::Doubtful { since } if now.since(*since) < facts.second_look_after => None,
+            AccessState::Doubtful { .. } => {
+                if let Seen::NotUsable { role, .. } = seen {
+                    next.role.clone_from(role);
+                }
+                next.state = AccessState::Lost { since: now, cause: Cause::PermissionLost, confidence: Confidence::Certain, evidence: evidence.clone() };
+                Some(AccessHappening::Lost)
+            }
+            AccessState::Lost { .. } => None,
+        },
+    };
+    (next, happening)
+}
+
+/// When a doubtful access wants its second look; `None` when none is in doubt.
+pub fn second_look_at(accesses: &[Access], facts: &Facts) -> Option<Timestamp> {
+    let doubts = accesses.iter().filter_map(|access| match access.state {
+        AccessState::Doubtful { since } => Some(since + facts.second_look_after),
+        _ => None,
+    });
+    doubts.min()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::time::Span;
+    use crate::words::Source;
+
+    fn access() -> Access {
+        Access {
+            id: AccessId::from_u128(1),
+            grant: GrantId::from_u128(2),
+            profile: ProfileId::from_u128(3),
+            network_id: "urn:li:organization:1001".into(),
+            role: "ADMINISTRATOR".into(),
+            state: AccessState::Working,
+            seen_at: None,
+        }
+    }
+
+    fn missing(now: Timestamp) -> Seen {
+        Seen::Missing { evidence: Evidence::new(now, Source::Discovery, Some(200), None, "not in the list") }
+    }
+
+    #[test]
+    fn one_missing_row_is_no_loss_but_two_are() {
+        let facts = Facts::unknown();
+        let t0 = Timestamp::from_seconds(1000);
+        let (doubtful, said) = step(&access(), &missing(t0), &facts, t0);
+        assert!(matches!(doubtful.state, AccessState::Doubtful { .. }) && said.is_none());
+        let early = t0 + Span::seconds(29);
+        let (still, said) = step(&doubtful, &missing(early), &facts, early);
+        assert!(matches!(still.state, AccessState::Doubtful { .. }) && said.is_none());
+        let late = t0 + Span::seconds(30);
+        let (lost, said) = step(&still, &missing(late), &facts, late);
+        assert!(matches!(lost.state, AccessState::Lost { cause: Cause::PermissionLost, .. }));
+        assert_eq!(said, Some(AccessHappening::Lost));
+        let (back, said) = step(&lost, &Seen::Usable { role: "ADMINISTRATOR".into() }, &facts, late);
+        assert_eq!((back.state, said), (AccessState::Working, Some(AccessHappening::Regained)));
+    }
+}

@@ -1,0 +1,231 @@
+use proptest::prelude::*;
+
+use super::*;
+use crate::facts::{RenewalModel, Reuse};
+use crate::words::Source;
+
+const T0: Timestamp = Timestamp::from_seconds(1_700_000_000);
+
+fn facts() -> Facts {
+    Facts { access_life: Some(Span::hours(2)), ..Facts::unknown() }
+}
+
+fn fresh(facts: &Facts, renewable: bool) -> Grant {
+    let clocks = Clocks { access_until: facts.access_life.map(|life| T0 + life), ..Clocks::default() };
+    Grant::born(GrantId::from_u128(1), PersonId::from_u128(2), clocks, renewable, facts, T0).grant
+}
+
+fn evidence(at: Timestamp) -> Evidence {
+    Evidence::new(at, Source::Probe, Some(401), Some("invalid"), "no longer valid")
+}
+
+fn refusal(at: Timestamp) -> Diagnosis {
+    Diagnosis::refused(Cause::RevokedByPerson, Confidence::Likely, evidence(at))
+}
+
+fn says(step: &Step, happening: Happening) -> bool {
+    step.happenings.iter().any(|(said, _)| *said == happening)
+}
+
+#[test]
+fn one_refusal_is_evidence_two_are_a_verdict() {
+    let facts = facts();
+    let grant = fresh(&facts, true);
+    let one = step(&grant, &Event::Probed(refusal(T0)), &facts, T0);
+    assert!(matches!(one.grant.state, State::Suspect(_)) && says(&one, Happening::Suspected));
+    assert_eq!(one.grant.renew_at, Some(T0 + Span::seconds(30)), "the second look is a renewal, half a minute later");
+    let later = T0 + Span::seconds(30);
+    let two = step(&one.grant, &Event::RenewFailed(refusal(later)), &facts, later);
+    assert_eq!(two.grant.verdict().map(|v| v.cause), Some(Cause::RevokedByPerson));
+    assert!(says(&two, Happening::NeedsPerson));
+}
+
+#[test]
+fn a_refusal_too_soon_after_the_first_does_not_count() {
+    let facts = facts();
+    let one = step(&fresh(&facts, true), &Event::Probed(refusal(T0)), &facts, T0).grant;
+    let soon = T0 + Span::seconds(29);
+    let two = step(&one, &Event::RenewFailed(refusal(soon)), &facts, soon).grant;
+    assert!(matches!(two.state, State::Suspect(_)));
+}
+
+#[test]
+fn a_suspicion_is_cleared_by_a_renewal_or_a_good_look() {
+    let facts = facts();
+    let one = step(&fresh(&facts, true), &Event::Probed(refusal(T0)), &facts, T0).grant;
+    let renewed = step(&one, &Event::Renewed { clocks: Clocks::default() }, &facts, T0 + Span::seconds(30));
+    assert_eq!(renewed.grant.state, State::Fresh);
+    assert_eq!(renewed.grant.generation, 2);
+    let looked = step(&one, &Event::Probed(Diagnosis::works(evidence(T0))), &facts, T0 + Span::seconds(30));
+    assert!(says(&looked, Happening::Cleared));
+}
+
+#[test]
+fn renewal_refused_twice_while_the_token_works_is_announced_not_declared_dead() {
+    let facts = facts();
+    let mut grant = fresh(&facts, true);
+    let mut now = T0;
+    for _ in 0..2 {
+        grant = step(&grant, &Event::RenewFailed(refusal(now)), &facts, now).grant;
+        grant = step(&grant, &Event::Probed(Diagnosis::works(evidence(now))), &facts, now).grant;
+        now = now + Span::seconds(30);
+    }
+    assert!(matches!(grant.state, State::Suspect(_)), "{:?}", grant.state);
+    assert_eq!(grant.clocks.human_until, Some(T0 + Span::hours(2)), "working until its end is known");
+    let end = T0 + Span::hours(2);
+    let over = step(&grant, &Event::DeadlineReached, &facts, end);
+    assert!(over.grant.verdict().is_some());
+}
+
+#[test]
+fn an_access_token_at_its_natural_end_is_renewed_not_suspected() {
+    let facts = facts();
+    let end = T0 + Span::hours(2);
+    let next = step(&fresh(&facts, true), &Event::Probed(refusal(end)), &facts, end);
+    assert_eq!(next.grant.state, State::Fresh);
+    assert_eq!(next.grant.renew_at, Some(end));
+}
+
+#[test]
+fn the_365th_day_needs_no_refusal() {
+    let facts = Facts { manual_renewal_every: Some(Span::days(365)), ..facts() };
+    let grant = fresh(&facts, true);
+    let day = T0 + Span::days(365);
+    let renewed = step(&grant, &Event::Renewed { clocks: Clocks::default() }, &facts, T0 + Span::days(200)).grant;
+    assert_eq!(renewed.clocks.human_until, Some(day), "renewing does not move the person's day");
+    let due = step(&renewed, &Event::DeadlineReached, &facts, day);
+    assert_eq!(due.grant.verdict().map(|v| (v.cause, v.confidence)), Some((Cause::RenewalDue, Confidence::Certain)));
+    let again = Event::Authorized { person: PersonId::from_u128(2), clocks: Clocks::default(), renewable: true };
+    let back = step(&due.grant, &again, &facts, day);
+    assert_eq!((back.grant.state, back.grant.clocks.human_until), (State::Fresh, Some(day + Span::days(365))));
+}
+
+#[test]
+fn somebody_else_never_overwrites() {
+    let facts = facts();
+    let grant = fresh(&facts, true);
+    let other = Event::Authorized { person: PersonId::from_u128(99), clocks: Clocks::default(), renewable: true };
+    let next = step(&grant, &other, &facts, T0);
+    assert_eq!(next.grant, grant);
+    assert!(says(&next, Happening::Surprise));
+}
+
+#[test]
+fn a_lost_answer_is_asked_again_and_a_refusal_then_is_lost_in_rotation() {
+    let facts = facts();
+    let lost = step(&fresh(&facts, true), &Event::RenewLost(evidence(T0)), &facts, T0).grant;
+    assert_eq!(lost.renew_at, Some(T0), "the first rung of the ladder is at once");
+    let end = T0 + Span::hours(2);
+    let one = step(&lost, &Event::RenewFailed(refusal(end)), &facts, end).grant;
+    let later = end + Span::seconds(30);
+    let dead = step(&one, &Event::RenewFailed(refusal(later)), &facts, later).grant;
+    assert_eq!(dead.verdict().map(|v| v.lost_in_rotation), Some(true));
+}
+
+#[test]
+fn two_good_looks_lift_a_verdict() {
+    let facts = facts();
+    let over = Diagnosis::over(Cause::PersonBlocked, evidence(T0));
+    let dead = step(&fresh(&facts, true), &Event::Probed(over), &facts, T0).grant;
+    assert!(dead.verdict().is_some(), "the network's own word needs no second look");
+    let good = Event::Probed(Diagnosis::works(evidence(T0)));
+    let one = step(&dead, &good, &facts, T0 + Span::hours(1)).grant;
+    assert!(one.verdict().is_some());
+    let two = step(&one, &good, &facts, T0 + Span::hours(1) + Span::seconds(30));
+    assert!(says(&two, Happening::CameBack) && two.grant.state == State::Fresh);
+}
+
+fn any_finding() -> impl Strategy<Value = Finding> {
+    prop_oneof![
+        Just(Finding::Works),
+        Just(Finding::Transient { retry_after: None }),
+        Just(Finding::Transient { retry_after: Some(Span::minutes(5)) }),
+        Just(Finding::Misconfigured),
+        Just(Finding::Refused { cause: Cause::Unknown, confidence: Confidence::Guess, terminal: false }),
+        Just(Finding::Refused { cause: Cause::PersonBlocked, confidence: Confidence::Certain, terminal: true }),
+    ]
+}
+
+fn any_event() -> impl Strategy<Value = Event> {
+    let diagnosis = || any_finding().prop_map(|finding| Diagnosis { finding, evidence: evidence(T0) });
+    let person = prop_oneof![4 => Just(2_u128), 1 => Just(99_u128)].prop_map(PersonId::from_u128);
+    prop_oneof![
+        (person, any::<bool>()).prop_map(|(person, renewable)| Event::Authorized { person, clocks: Clocks::default(), renewable }),
+        Just(Event::Renewed { clocks: Clocks::default() }),
+        diagnosis().prop_map(Event::RenewFailed),
+        Just(Event::RenewLost(evidence(T0))),
+        diagnosis().prop_map(Event::Probed),
+        diagnosis().prop_map(Event::Used),
+        Just(Event::DeadlineReached),
+    ]
+}
+
+fn any_facts() -> impl Strategy<Value = Facts> {
+    let model = prop_oneof![
+        Just(RenewalModel::Rotating(Reuse::RevokesFamily)),
+        Just(RenewalModel::Stable),
+        Just(RenewalModel::Extending(Span::days(1))),
+        Just(RenewalModel::ByPerson),
+    ];
+    (model, any::<bool>(), any::<bool>()).prop_map(|(renewal, ends, manual)| Facts {
+        renewal,
+        access_life: ends.then_some(Span::hours(2)),
+        manual_renewal_every: manual.then_some(Span::days(365)),
+        ..Facts::unknown()
+    })
+}
+
+proptest! {
+    /// Total; the generation only grows (I3); the person never changes; a living grant is always taken up again.
+    #[test]
+    fn any_history_keeps_the_invariants(facts in any_facts(), events in proptest::collection::vec((any_event(), 0..100_000_i64), 1..60)) {
+        let mut grant = fresh(&facts, facts.renewal != RenewalModel::ByPerson);
+        let mut now = T0;
+        for (event, wait) in events {
+            now = now + Span::seconds(wait);
+            let next = step(&grant, &event, &facts, now).grant;
+            prop_assert!(next.generation >= grant.generation);
+            prop_assert_eq!(&next.person, &grant.person);
+            let grows = matches!(event, Event::Renewed { .. } | Event::Authorized { .. });
+            prop_assert!(grows || next.generation == grant.generation);
+            prop_assert!(schedule::due_at(&next, &facts, now).is_some(), "nothing would ever look at {:?} again", next);
+            grant = next;
+        }
+    }
+
+    /// Promise 3: an outage, a rate limit, our own mistake never kills; only clocks that are over do (RF-35).
+    #[test]
+    fn promise_3_no_false_alarm(findings in proptest::collection::vec((any_finding(), any::<bool>(), 0..4000_i64), 1..80)) {
+        let facts = Facts { access_life: None, ..Facts::unknown() };
+        let mut grant = fresh(&facts, true);
+        let mut now = T0;
+        for (finding, renewal, wait) in findings {
+            now = now + Span::seconds(wait);
+            let diagnosis = Diagnosis { finding, evidence: evidence(now) };
+            if !diagnosis.is_harmless() { continue; }
+            let event = if renewal { Event::RenewFailed(diagnosis) } else { Event::Probed(diagnosis) };
+            grant = step(&grant, &event, &facts, now).grant;
+            prop_assert_eq!(&grant.state, &State::Fresh);
+        }
+    }
+
+    /// RF-32: without the network's own terminal word, a verdict needs two refusals half a minute apart.
+    #[test]
+    fn no_verdict_without_two_refusals(looks in proptest::collection::vec((any::<bool>(), any::<bool>(), 0..20_i64), 1..40)) {
+        let facts = Facts { access_life: None, ..Facts::unknown() };
+        let mut grant = fresh(&facts, true);
+        let mut now = T0;
+        let mut first: Option<Timestamp> = None;
+        for (renewal, refused, wait) in looks {
+            now = now + Span::seconds(wait);
+            let diagnosis = if refused { refusal(now) } else { Diagnosis::transient(evidence(now), None) };
+            if refused && first.is_none() { first = Some(now); }
+            let event = if renewal { Event::RenewFailed(diagnosis) } else { Event::Probed(diagnosis) };
+            grant = step(&grant, &event, &facts, now).grant;
+            if grant.verdict().is_some() {
+                prop_assert!(first.is_some_and(|first| now.since(first) >= Span::seconds(30)));
+                break;
+            }
+        }
+    }
+}

@@ -1,0 +1,169 @@
+//! What is claimed, intended and committed, as plain data, and the one storage trait of the project. `store`
+//! implements it in SQL; a simulation implements it in memory.
+
+use std::fmt;
+use std::future::Future;
+
+use crate::access::{Access, AccessHappening};
+use crate::diagnosis::Diagnosis;
+use crate::facts::Facts;
+use crate::grant::{Grant, Happening};
+use crate::ids::{AttemptId, GrantId, NodeId, OrganisationId};
+use crate::secret::TokenSet;
+use crate::time::{Span, Timestamp};
+use crate::words::{Evidence, word_enum};
+
+/// The right to judge and write one grant, for a while. Whoever holds no valid lease writes nothing, deletes
+/// nothing, judges nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lease {
+    /// Which grant.
+    pub grant: GrantId,
+    /// Who holds it.
+    pub node: NodeId,
+    /// Grows with every claim; a write with an older number changes nothing.
+    pub fence: i64,
+    /// Until when.
+    pub until: Timestamp,
+}
+
+/// A claimed grant with everything needed to take it one step further.
+#[derive(Debug, Clone)]
+pub struct Claim {
+    /// The right to do so.
+    pub lease: Lease,
+    /// Whose it is.
+    pub organisation: OrganisationId,
+    /// The network's name.
+    pub network: String,
+    /// The instance (Mastodon server, PDS) where the network has many; empty otherwise.
+    pub instance: String,
+    /// The person's id at the network: who must come back (RF-23).
+    pub person_network_id: String,
+    /// The grant as it stands.
+    pub grant: Grant,
+    /// The unsealed token set.
+    pub tokens: TokenSet,
+    /// The accesses that hang on it.
+    pub accesses: Vec<Access>,
+    /// An attempt whose end is not known: SENT by a process that died.
+    pub open: Option<AttemptId>,
+}
+
+word_enum! {
+    /// How far an attempt to renew got (RF-12).
+    Phase {
+        /// Intended; nothing has left the house. Harmless after a crash.
+        Prepared = "prepared",
+        /// The first byte may have left. Ambiguous after a crash.
+        Sent = "sent",
+    }
+}
+
+word_enum! {
+    /// How an attempt ended.
+    Ending {
+        /// A new token set is stored.
+        Renewed = "renewed",
+        /// The network refused or could not be asked; nothing was spent.
+        NothingSpent = "nothing_spent",
+        /// No answer arrived: it may have happened.
+        AnswerLost = "answer_lost",
+    }
+}
+
+/// A durable note of what is about to be done, written before it is done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Intent {
+    /// The attempt.
+    pub attempt: AttemptId,
+    /// Under which lease.
+    pub lease: Lease,
+    /// Which token set is going to be spent.
+    pub generation: i64,
+    /// How far it is.
+    pub phase: Phase,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// Everything one step changes, applied in one durable transaction, or not at all.
+#[derive(Debug, Clone)]
+pub struct Commit {
+    /// The right to write.
+    pub lease: Lease,
+    /// The generation the step started from; a commit on another one is superseded.
+    pub generation_before: i64,
+    /// The grant after the step.
+    pub grant: Grant,
+    /// The new token set, when there is one.
+    pub tokens: Option<TokenSet>,
+    /// Accesses that changed, with what happened to them.
+    pub accesses: Vec<(Access, Option<AccessHappening>)>,
+    /// The journal row that this closes.
+    pub closes: Option<(AttemptId, Ending)>,
+    /// What goes into the event log.
+    pub happenings: Vec<(Happening, Option<Evidence>)>,
+    /// The rules of the network, for deriving the profiles' standing inside the transaction.
+    pub facts: Facts,
+    /// The moment of the step.
+    pub now: Timestamp,
+    /// Keep the lease for the next action instead of giving it back.
+    pub keep_lease: bool,
+}
+
+/// What became of a commit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Committed {
+    /// It is durable; so many messages were put into the outbox with it.
+    Done {
+        /// Messages put into the outbox.
+        told: usize,
+    },
+    /// Somebody else holds the grant now; nothing was written.
+    Superseded,
+}
+
+/// The ledger could not be asked. Not the same as a lost race (RF-11).
+#[derive(Debug)]
+pub struct LedgerError(pub Box<dyn std::error::Error + Send + Sync>);
+
+impl fmt::Display for LedgerError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the ledger could not be asked: {}", self.0)
+    }
+}
+
+impl std::error::Error for LedgerError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(self.0.as_ref())
+    }
+}
+
+/// The storage of the keeper. Every method is one transaction.
+pub trait Ledger: Send + Sync {
+    /// Claims up to `limit` grants that are due at `now` and that nobody holds, most urgent first. Rows that cannot
+    /// be unsealed are not claimed and do not stop the others.
+    fn claim_due(&self, node: &NodeId, now: Timestamp, lease: Span, limit: u32) -> impl Future<Output = Result<Vec<Claim>, LedgerError>> + Send;
+
+    /// Claims one grant now, due or not; `None` when somebody else holds it or it does not exist.
+    fn claim(&self, node: &NodeId, grant: &GrantId, now: Timestamp, lease: Span) -> impl Future<Output = Result<Option<Claim>, LedgerError>> + Send;
+
+    /// Writes the intent durably; `false` when the lease is not held any more.
+    fn intend(&self, intent: &Intent) -> impl Future<Output = Result<bool, LedgerError>> + Send;
+
+    /// Applies a commit.
+    fn commit(&self, commit: &Commit) -> impl Future<Output = Result<Committed, LedgerError>> + Send;
+
+    /// Gives the lease back without a change.
+    fn release(&self, lease: &Lease) -> impl Future<Output = Result<(), LedgerError>> + Send;
+
+    /// Claims the grants with an attempt that this node (in an earlier life) or a node whose lease ended left SENT.
+    fn unfinished(&self, node: &NodeId, now: Timestamp, lease: Span) -> impl Future<Output = Result<Vec<Claim>, LedgerError>> + Send;
+
+    /// When the next grant is due; `None` when none ever is.
+    fn next_due(&self) -> impl Future<Output = Result<Option<Timestamp>, LedgerError>> + Send;
+
+    /// Notes evidence from real use; a refusal makes the grant due at once.
+    fn see_evidence(&self, grant: &GrantId, diagnosis: &Diagnosis, facts: &Facts, now: Timestamp) -> impl Future<Output = Result<(), LedgerError>> + Send;
+}

@@ -1,0 +1,129 @@
+//! When to renew, when to probe, when to announce. Jitter comes from a hash of stable ids, not from dice, so
+//! that the same history gives the same plan (RF-04).
+
+use crate::facts::{Facts, RenewalModel};
+use crate::grant::{Clocks, Grant, State};
+use crate::ids::GrantId;
+use crate::time::{Span, Timestamp};
+
+/// The ladder after an answer was lost: same token, fresh connections (RF-27).
+pub const LADDER: [Span; 8] = [
+    Span::ZERO,
+    Span::seconds(1),
+    Span::seconds(3),
+    Span::seconds(8),
+    Span::seconds(20),
+    Span::minutes(1),
+    Span::minutes(3),
+    Span::minutes(10),
+];
+
+/// Waiting after trouble that spent nothing: doubles from 5 s to 15 min with each failure in a row.
+pub fn backoff(failures: u32) -> Span {
+    let doubled = 5_i64.saturating_mul(1_i64 << failures.min(20));
+    Span::seconds(doubled.min(900))
+}
+
+/// How long before its end an access token is renewed (RF-02): a tenth of its life, ten minutes and three answer
+/// time-outs at least, but never more than half its life.
+pub fn margin(life: Span, facts: &Facts) -> Span {
+    let wanted = life.times(1, 10).max(Span::minutes(10)).max(facts.answer_timeout.times(3, 1));
+    wanted.min(life.times(1, 2))
+}
+
+/// When this grant should be renewed next, or `None` if only the person can.
+pub fn renew_at(id: &GrantId, generation: i64, clocks: &Clocks, renewable: bool, facts: &Facts, from: Timestamp) -> Option<Timestamp> {
+    if !renewable {
+        return None;
+    }
+    let by_access = clocks.access_until.map(|until| {
+        let life = until.since(from);
+        let wait = match facts.renewal {
+            RenewalModel::Extending(earliest) => life.times(1, 2).max(earliest),
+            _ => life - margin(life, facts),
+        };
+        from + jittered(wait, id, generation)
+    });
+    let by_refresh = match facts.renewal {
+        // A rotating refresh token is kept alive from one third of its life on, where renewing restarts it.
+        RenewalModel::Rotating(_) if facts.manual_renewal_every.is_none() => clocks.refresh_until.map(|until| from + jittered(until.since(from).times(1, 3), id, generation)),
+        _ => None,
+    };
+    [by_access, by_refresh].into_iter().flatten().min()
+}
+
+/// When this grant should be looked at next.
+pub fn probe_at(id: &GrantId, generation: i64, facts: &Facts, from: Timestamp) -> Timestamp {
+    // The minute in the salt spreads one grant's looks; the id spreads the grants.
+    from + jittered(facts.probe_every, id, generation ^ (from.as_seconds() / 60))
+}
+
+/// The next moment at which a deadline has to be announced or has passed.
+pub fn next_announcement(deadline: Timestamp, facts: &Facts, now: Timestamp) -> Option<Timestamp> {
+    let days = facts.warn_days.iter().map(|days| deadline - Span::days(*days));
+    days.chain([deadline]).filter(|moment| *moment > now).min()
+}
+
+/// When the keeper has to take this grant up again; `None` when nothing will ever be due by itself.
+pub fn due_at(grant: &Grant, facts: &Facts, now: Timestamp) -> Option<Timestamp> {
+    let mut due = vec![grant.probe_at];
+    if !matches!(grant.state, State::NeedsPerson { .. }) {
+        due.push(grant.renew_at);
+        due.push(grant.clocks.human_until.and_then(|deadline| next_announcement(deadline, facts, now)));
+        due.push(if grant.renewable { grant.clocks.refresh_until } else { grant.clocks.access_until });
+    }
+    due.into_iter().flatten().min()
+}
+
+/// Ten per cent more or less, decided by the ids (RF-04).
+pub fn jittered(span: Span, id: &GrantId, salt: i64) -> Span {
+    let mut hash = 0xcbf2_9ce4_8422_2325_u64;
+    for byte in id.as_str().bytes().chain(salt.to_le_bytes()) {
+        hash = (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+    }
+    hash ^= hash >> 32;
+    let per_mille = i64::try_from(hash % 201).unwrap_or(100) - 100;
+    span + span.times(per_mille, 1000)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn jitter_stays_within_ten_per_cent(seed: u128, salt: i64, seconds in 0..40_000_000_i64) {
+            let span = Span::seconds(seconds);
+            let got = jittered(span, &GrantId::from_u128(seed), salt);
+            prop_assert!(got >= span.times(9, 10) && got <= span.times(11, 10) + Span::micros(1));
+        }
+
+        #[test]
+        fn the_margin_leaves_half_the_life(seconds in 1..40_000_000_i64) {
+            let life = Span::seconds(seconds);
+            prop_assert!(margin(life, &Facts::unknown()) <= life.times(1, 2));
+        }
+    }
+
+    #[test]
+    fn margins_of_the_requirement() {
+        let facts = Facts::unknown();
+        assert_eq!(margin(Span::hours(2), &facts), Span::minutes(12));
+        assert_eq!(margin(Span::minutes(15), &facts), Span::millis(450_000));
+    }
+
+    #[test]
+    fn announcements_come_30_14_7_1_and_the_day_itself() {
+        let facts = Facts::unknown();
+        let deadline = Timestamp::from_micros(0) + Span::days(365);
+        let mut now = Timestamp::from_micros(0);
+        let mut days = vec![];
+        while let Some(next) = next_announcement(deadline, &facts, now) {
+            days.push(deadline.since(next).as_days_rounded_up());
+            now = next;
+        }
+        assert_eq!(days, [30, 14, 7, 1, 0]);
+    }
+}

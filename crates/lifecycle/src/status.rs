@@ -1,0 +1,239 @@
+//! A profile's status: computed from its accesses, nothing else decides it; and the news that follow from a change.
+
+use serde::{Deserialize, Serialize};
+
+use crate::access::{Access, AccessState};
+use crate::facts::Facts;
+use crate::grant::{Grant, State};
+use crate::ids::PersonId;
+use crate::time::{Span, Timestamp};
+use crate::words::{Cause, Confidence, Evidence, word_enum};
+
+word_enum! {
+    /// What a profile shows.
+    Status {
+        /// Green check mark: somebody's access token for it works.
+        Connected = "connected",
+        /// It works, and a person must come before a known day.
+        RenewSoon = "renew_soon",
+        /// The network cannot be reached; what was true stays true.
+        Unverified = "unverified",
+        /// No access tokens available.
+        Disconnected = "disconnected",
+    }
+}
+
+/// A profile's standing as it is stored: the derived status with what it rests on, and the memory that keeps news
+/// from being told twice.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Standing {
+    /// What it shows.
+    pub status: Status,
+    /// Since when it shows that.
+    pub since: Timestamp,
+    /// Why it is not simply connected.
+    pub cause: Option<Cause>,
+    /// How sure the cause is.
+    pub confidence: Option<Confidence>,
+    /// What it rests on.
+    pub evidence: Option<Evidence>,
+    /// Who must act.
+    pub person: Option<PersonId>,
+    /// The day on which a person must come, if one is known.
+    pub deadline: Option<Timestamp>,
+    /// When the network last proved it.
+    pub verified_at: Option<Timestamp>,
+    /// The token behind it was lost in rotation (RF-29).
+    #[serde(default)]
+    pub lost_in_rotation: bool,
+    /// The open episode of having no access tokens: since when.
+    pub episode: Option<Timestamp>,
+    /// The deadline that was announced last.
+    pub warned_deadline: Option<Timestamp>,
+    /// How many days ahead it was announced.
+    pub warned_days: Option<i64>,
+}
+
+impl Standing {
+    /// A profile that was just discovered: nothing is known yet.
+    pub fn unborn(now: Timestamp) -> Self {
+        Self {
+            status: Status::Disconnected,
+            since: now,
+            cause: None,
+            confidence: None,
+            evidence: None,
+            person: None,
+            deadline: None,
+            verified_at: None,
+            lost_in_rotation: false,
+            episode: None,
+            warned_deadline: None,
+            warned_days: None,
+        }
+    }
+}
+
+/// What people and tools are told when a standing changes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum News {
+    /// Somebody's access token works now, for the first time.
+    Connected,
+    /// No access tokens available. Told once per episode; the episode's name is its beginning.
+    NoAccessTokens {
+        /// When the episode began.
+        episode: Timestamp,
+    },
+    /// The episode is over.
+    Recovered {
+        /// When the episode began.
+        episode: Timestamp,
+    },
+    /// A person must come before a known day.
+    RenewSoon {
+        /// The announced step: 30, 14, 7 or 1 days ahead.
+        days: i64,
+        /// The day itself.
+        deadline: Timestamp,
+    },
+}
+
+impl News {
+    /// The name of the outgoing event (contract: webhook endpoints).
+    pub const fn event_name(&self) -> &'static str {
+        match self {
+            Self::Connected => "profile.connected",
+            Self::NoAccessTokens { .. } => "profile.disconnected",
+            Self::Recovered { .. } => "profile.recovered",
+            Self::RenewSoon { .. } => "profile.renew_soon",
+        }
+    }
+}
+
+/// A status is `unverified` once the network has been out of reach for so long since the last proof.
+pub fn unverified_after(facts: &Facts) -> Span {
+    facts.probe_every.times(2, 1).max(Span::minutes(15))
+}
+
+/// Derives a profile's standing from its accesses and says what is news. One good access is enough. Pure: the same
+/// accesses at the same moment give the same standing, and settling twice says nothing new.
+pub fn settle(before: &Standing, accesses: &[(&Access, &Grant)], facts: &Facts, now: Timestamp) -> (Standing, Vec<News>) {
+    let good = accesses.iter().filter(|(access, grant)| is_good(access, grant));
+    // The best access is the one that holds longest without a person; no deadline is longest of all.
+    let best = good.max_by_key(|(_, grant)| (grant.unreachable_since.is_none(), grant.clocks.human_until.unwrap_or(Timestamp::from_micros(i64::MAX)), grant.verified_at));
+    let mut after = before.clone();
+    match best {
+        Some((_, grant)) => show_good(&mut after, grant, facts, now),
+        None => show_dead(&mut after, accesses),
+    }
+    if after.status != before.status {
+        after.since = now;
+    }
+    let news = tell(before, &mut after, facts, now);
+    (after, news)
+}
+
+fn is_good(access: &Access, grant: &Grant) -> bool {
+    !matches!(access.state, AccessState::Lost { .. }) && !matches!(grant.state, State::NeedsPerson(_))
+}
+
+fn show_good(after: &mut Standing, grant: &Grant, facts: &Facts, now: Timestamp) {
+    let horizon = Span::days(facts.warn_days.iter().copied().max().unwrap_or(0));
+    let soon = grant.clocks.human_until.filter(|deadline| deadline.since(now) <= horizon);
+    let last_proof = grant.verified_at.unwrap_or(grant.issued_at);
+    let out_of_reach = grant.unreachable_since.is_some() && now.since(last_proof) > unverified_after(facts);
+    after.status = match (out_of_reach, soon) {
+        (true, _) => Status::Unverified,
+        (false, Some(_)) => Status::RenewSoon,
+        (false, None) => Status::Connected,
+    };
+    let refused = match &grant.state {
+        State::Suspect(suspicion) if suspicion.renewal_refused && soon.is_some() => Some(suspicion),
+        _ => None,
+    };
+    after.cause = refused.map(|s| s.cause).or(soon.map(|_| Cause::RenewalDue));
+    after.confidence = refused.map(|s| s.confidence).or(soon.map(|_| Confidence::Certain));
+    after.evidence = refused.map(|s| s.evidence.clone());
+    after.person = Some(grant.person.clone());
+    after.deadline = grant.clocks.human_until;
+    after.verified_at = grant.verified_at;
+    after.lost_in_rotation = false;
+}
+
+fn show_dead(after: &mut Standing, accesses: &[(&Access, &Grant)]) {
+    after.status = Status::Disconnected;
+    after.deadline = None;
+    // The access that died last is the one that made the profile red; an older story explains nothing.
+    let stories = accesses.iter().filter_map(|(access, grant)| story(access, grant));
+    match stories.max_by_key(|story| story.since) {
+        Some(story) => {
+            after.cause = Some(story.cause);
+            after.confidence = Some(story.confidence);
+            after.evidence = Some(story.evidence);
+            after.person = Some(story.person);
+            after.lost_in_rotation = story.lost_in_rotation;
+            after.verified_at = story.verified_at;
+        }
+        None => after.cause = after.cause.or(Some(Cause::Unknown)),
+    }
+}
+
+struct Story {
+    since: Timestamp,
+    cause: Cause,
+    confidence: Confidence,
+    evidence: Evidence,
+    person: PersonId,
+    lost_in_rotation: bool,
+    verified_at: Option<Timestamp>,
+}
+
+fn story(access: &Access, grant: &Grant) -> Option<Story> {
+    let person = grant.person.clone();
+    let verified_at = grant.verified_at;
+    if let AccessState::Lost { since, cause, confidence, evidence } = &access.state {
+        return Some(Story { since: *since, cause: *cause, confidence: *confidence, evidence: evidence.clone(), person, lost_in_rotation: false, verified_at });
+    }
+    grant.verdict().map(|verdict| Story {
+        since: verdict.since,
+        cause: verdict.cause,
+        confidence: verdict.confidence,
+        evidence: verdict.evidence.clone(),
+        person,
+        lost_in_rotation: verdict.lost_in_rotation,
+        verified_at,
+    })
+}
+
+fn tell(before: &Standing, after: &mut Standing, facts: &Facts, now: Timestamp) -> Vec<News> {
+    let mut news = vec![];
+    let dead = after.status == Status::Disconnected;
+    match (before.episode, dead) {
+        (None, true) => {
+            after.episode = Some(now);
+            news.push(News::NoAccessTokens { episode: now });
+        }
+        (Some(episode), false) => {
+            after.episode = None;
+            news.push(News::Recovered { episode });
+        }
+        (None, false) if before.status == Status::Disconnected => news.push(News::Connected),
+        _ => {}
+    }
+    if after.warned_deadline != after.deadline && !dead {
+        after.warned_deadline = after.deadline;
+        after.warned_days = None;
+    }
+    if let (Some(deadline), false) = (after.deadline, dead) {
+        let left = deadline.since(now);
+        let step = facts.warn_days.iter().copied().filter(|days| left <= Span::days(*days)).min();
+        if let Some(days) = step.filter(|days| left > Span::ZERO && after.warned_days.is_none_or(|told| *days < told)) {
+            after.warned_days = Some(days);
+            news.push(News::RenewSoon { days, deadline });
+        }
+    }
+    news
+}
+
+#[cfg(test)]
+mod tests;

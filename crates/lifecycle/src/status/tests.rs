@@ -1,0 +1,126 @@
+use proptest::prelude::*;
+
+use super::*;
+use crate::grant::{Clocks, Verdict};
+use crate::ids::{AccessId, GrantId, ProfileId};
+use crate::words::Source;
+
+const T0: Timestamp = Timestamp::from_seconds(1_700_000_000);
+
+fn grant(n: u128) -> Grant {
+    Grant::born(GrantId::from_u128(n), PersonId::from_u128(n), Clocks::default(), true, &facts(), T0).grant
+}
+
+fn facts() -> Facts {
+    Facts { access_life: None, ..Facts::unknown() }
+}
+
+fn access(n: u128) -> Access {
+    Access {
+        id: AccessId::from_u128(n),
+        grant: GrantId::from_u128(n),
+        profile: ProfileId::from_u128(0),
+        network_id: "page".into(),
+        role: "ADMINISTRATOR".into(),
+        state: AccessState::Working,
+        seen_at: Some(T0),
+    }
+}
+
+fn dead(n: u128, cause: Cause) -> Grant {
+    let evidence = Evidence::new(T0, Source::Probe, Some(401), None, "gone");
+    let verdict = Verdict { since: T0, cause, confidence: Confidence::Certain, evidence, lost_in_rotation: false, good_looks: 0 };
+    Grant { state: State::NeedsPerson(verdict), ..grant(n) }
+}
+
+#[test]
+fn one_good_access_is_enough() {
+    let (one, two) = (access(1), access(2));
+    let (bad, good) = (dead(1, Cause::PasswordChanged), grant(2));
+    let (after, news) = settle(&Standing::unborn(T0), &[(&one, &bad), (&two, &good)], &facts(), T0);
+    assert_eq!(after.status, Status::Connected);
+    assert_eq!(news, [News::Connected]);
+}
+
+#[test]
+fn an_episode_is_told_once_and_closed_once() {
+    let one = access(1);
+    let (green, _) = settle(&Standing::unborn(T0), &[(&one, &grant(1))], &facts(), T0);
+    let bad = dead(1, Cause::PasswordChanged);
+    let (red, news) = settle(&green, &[(&one, &bad)], &facts(), T0);
+    assert_eq!(news, [News::NoAccessTokens { episode: T0 }]);
+    assert_eq!(red.cause, Some(Cause::PasswordChanged));
+    let (still, news) = settle(&red, &[(&one, &bad)], &facts(), T0 + Span::hours(5));
+    assert_eq!((still.since, news), (T0, vec![]));
+    let (back, news) = settle(&still, &[(&one, &grant(1))], &facts(), T0 + Span::hours(6));
+    assert_eq!((back.status, news), (Status::Connected, vec![News::Recovered { episode: T0 }]));
+}
+
+#[test]
+fn each_warning_once_and_a_jump_tells_the_nearest_only() {
+    let one = access(1);
+    let mut live = grant(1);
+    live.clocks.human_until = Some(T0 + Span::days(365));
+    let mut standing = Standing::unborn(T0);
+    let mut told = vec![];
+    for day in 0..365 {
+        let (next, news) = settle(&standing, &[(&one, &live)], &facts(), T0 + Span::days(day));
+        told.extend(news.into_iter().filter_map(|item| if let News::RenewSoon { days, .. } = item { Some(days) } else { None }));
+        standing = next;
+    }
+    assert_eq!(told, [30, 14, 7, 1]);
+    let (_, news) = settle(&Standing { status: Status::Connected, ..Standing::unborn(T0) }, &[(&one, &live)], &facts(), T0 + Span::days(360));
+    assert!(matches!(news[..], [News::Connected | News::RenewSoon { .. }, ..]));
+    assert_eq!(news.iter().filter(|item| matches!(item, News::RenewSoon { .. })).count(), 1);
+}
+
+#[test]
+fn a_second_admin_without_a_deadline_makes_warnings_needless() {
+    let (one, two) = (access(1), access(2));
+    let mut ending = grant(1);
+    ending.clocks.human_until = Some(T0 + Span::days(3));
+    let (after, news) = settle(&Standing::unborn(T0), &[(&one, &ending), (&two, &grant(2))], &facts(), T0);
+    assert_eq!((after.status, news), (Status::Connected, vec![News::Connected]));
+}
+
+#[test]
+fn out_of_reach_is_unverified_never_red() {
+    let one = access(1);
+    let mut away = grant(1);
+    away.unreachable_since = Some(T0);
+    let late = T0 + Span::days(3);
+    let (after, news) = settle(&Standing::unborn(T0), &[(&one, &away)], &facts(), late);
+    assert_eq!(after.status, Status::Unverified);
+    assert!(!news.iter().any(|item| matches!(item, News::NoAccessTokens { .. })));
+}
+
+proptest! {
+    /// Settling is idempotent, red means no good access, and episodes alternate.
+    #[test]
+    fn promise_4_exactly_once_per_episode(history in proptest::collection::vec((any::<bool>(), any::<bool>(), 0..100_000_i64), 1..60)) {
+        let (one, two) = (access(1), access(2));
+        let mut standing = Standing::unborn(T0);
+        let mut now = T0;
+        let mut open = false;
+        for (first_works, second_works, wait) in history {
+            now = now + Span::seconds(wait);
+            let pick = |works, n| if works { grant(n) } else { dead(n, Cause::Unknown) };
+            let (a, b) = (pick(first_works, 1), pick(second_works, 2));
+            let accesses = [(&one, &a), (&two, &b)];
+            let (after, news) = settle(&standing, &accesses, &facts(), now);
+            let (again, nothing) = settle(&after, &accesses, &facts(), now);
+            prop_assert_eq!(&again, &after);
+            prop_assert!(nothing.is_empty());
+            prop_assert_eq!(after.status == Status::Disconnected, !first_works && !second_works);
+            for item in &news {
+                match item {
+                    News::NoAccessTokens { .. } => { prop_assert!(!open); open = true; }
+                    News::Recovered { .. } => { prop_assert!(open); open = false; }
+                    _ => {}
+                }
+            }
+            prop_assert_eq!(open, after.status == Status::Disconnected);
+            standing = after;
+        }
+    }
+}

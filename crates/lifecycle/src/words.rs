@@ -1,0 +1,148 @@
+//! Why something does not work: cause, evidence, confidence.
+
+use serde::{Deserialize, Serialize};
+
+use crate::time::Timestamp;
+
+macro_rules! word_enum {
+    ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $text:literal,)* }) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+        pub enum $name { $($(#[$vdoc])* #[serde(rename = $text)] $variant,)* }
+
+        impl $name {
+            /// Every word of this kind, in the order of the design page.
+            pub const ALL: &'static [$name] = &[$($name::$variant,)*];
+
+            /// The word as it stands in tables, API and events.
+            pub const fn as_str(self) -> &'static str {
+                match self { $($name::$variant => $text,)* }
+            }
+
+            /// Reads the word back.
+            pub fn parse(text: &str) -> Option<Self> {
+                match text { $($text => Some($name::$variant),)* _ => None }
+            }
+        }
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str(self.as_str())
+            }
+        }
+    };
+}
+pub(crate) use word_enum;
+
+word_enum! {
+    /// Why an access does not work.
+    Cause {
+        /// A life known beforehand is over.
+        Expired = "expired",
+        /// The network demands a manual renewal and its day has come.
+        RenewalDue = "renewal_due",
+        /// The person changed the password.
+        PasswordChanged = "password_changed",
+        /// The person lost the role on the page, board or channel.
+        PermissionLost = "permission_lost",
+        /// The network blocked, banned or removed the person's account.
+        PersonBlocked = "person_blocked",
+        /// The person removed our app at the network.
+        RevokedByPerson = "revoked_by_person",
+        /// The network refuses our network app; no person can repair that by logging in.
+        AppBlocked = "app_blocked",
+        /// The person did not grant a scope that is needed.
+        ScopeMissing = "scope_missing",
+        /// Somebody else logged in than the one required.
+        WrongPerson = "wrong_person",
+        /// The network does not say.
+        Unknown = "unknown",
+    }
+}
+
+word_enum! {
+    /// How sure a cause is.
+    Confidence {
+        /// The network said so in a code made for it, or our own clock knows.
+        Certain = "certain",
+        /// The network's answer has this as its usual meaning.
+        Likely = "likely",
+        /// One of several meanings the network does not tell apart.
+        Guess = "guess",
+    }
+}
+
+word_enum! {
+    /// Where a piece of evidence comes from.
+    Source {
+        /// A renewal was answered.
+        Renewal = "renewal",
+        /// A probe (the network's cheap validity check) was answered.
+        Probe = "probe",
+        /// The list of what the person may act as was read.
+        Discovery = "discovery",
+        /// Real use: the proxy, a publish, a comment.
+        Use = "use",
+        /// The network told us by itself.
+        Signal = "signal",
+        /// Our own clock: a known deadline passed.
+        Clock = "clock",
+    }
+}
+
+/// The most characters of a network's own words that are kept.
+const WORDS_MAX: usize = 300;
+
+/// What was seen, in the network's own words.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Evidence {
+    /// When it was seen.
+    pub at: Timestamp,
+    /// What kind of look it was.
+    pub source: Source,
+    /// The HTTP status, where there was one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub http_status: Option<u16>,
+    /// The machine-readable error code, where the network has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<String>,
+    /// The network's own words, cleaned of control characters, shortened. Hostile text: escape where shown.
+    pub words: String,
+}
+
+impl Evidence {
+    /// Evidence with the network's words made safe to keep: control characters become spaces, 300 characters at most.
+    pub fn new(at: Timestamp, source: Source, http_status: Option<u16>, code: Option<&str>, words: &str) -> Self {
+        Self { at, source, http_status, code: code.map(clean), words: clean(words) }
+    }
+
+    /// What our own clock knows.
+    pub fn by_clock(at: Timestamp, words: &str) -> Self {
+        Self::new(at, Source::Clock, None, None, words)
+    }
+}
+
+fn clean(text: &str) -> String {
+    let spaced = text.chars().map(|c| if c.is_control() { ' ' } else { c });
+    spaced.take(WORDS_MAX).collect::<String>().trim().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_round_trip() {
+        for cause in Cause::ALL {
+            assert_eq!(Cause::parse(cause.as_str()), Some(*cause));
+        }
+        assert_eq!(Cause::parse("dead"), None);
+    }
+
+    #[test]
+    fn evidence_is_cleaned_and_bounded() {
+        let evidence = Evidence::new(Timestamp::from_micros(0), Source::Probe, None, None, &"a\r\n".repeat(500));
+        assert!(evidence.words.chars().count() <= 300);
+        assert!(!evidence.words.contains('\n'));
+    }
+}
