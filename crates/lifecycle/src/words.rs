@@ -4,6 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::time::Timestamp;
 
+/// Declares an enum whose variants are words that are stored, sent and read back.
+#[macro_export]
 macro_rules! word_enum {
     ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $text:literal,)* }) => {
         $(#[$doc])*
@@ -32,7 +34,7 @@ macro_rules! word_enum {
         }
     };
 }
-pub(crate) use word_enum;
+pub use word_enum;
 
 word_enum! {
     /// Why an access does not work.

@@ -1,1 +1,18 @@
-//! One pure adapter per social network.
+//! One pure adapter per social network: everything that touches a token is a pair of "build the request" and
+//! "read the answer", so that the caller decides about time-outs, journal and crash points between the two.
+//!
+//! To the rest of the house a network is a value behind [`Network`]; nothing else mentions a network by name.
+
+pub mod network;
+pub mod oauth;
+pub mod wire;
+
+pub use network::Network;
+
+/// Every network we ship: one line each, in the order in which they are offered.
+pub const ALL: &[&dyn Network] = &[];
+
+/// The network of that name.
+pub fn find(name: &str) -> Option<&'static dyn Network> {
+    ALL.iter().copied().find(|network| network.about().name == name)
+}

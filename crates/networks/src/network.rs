@@ -1,0 +1,412 @@
+//! What a network has to say about itself: the trait behind which every adapter stands, and its vocabulary.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use http::{Request, Response};
+use lifecycle::diagnosis::Diagnosis;
+use lifecycle::facts::Facts;
+use lifecycle::grant::Clocks;
+use lifecycle::secret::{Secret, TokenSet};
+use lifecycle::time::Timestamp;
+use lifecycle::words::{Cause, Evidence};
+
+use crate::wire::{BoxFuture, Dice, Wire};
+
+/// A sentence for people, in both languages.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Words {
+    /// English.
+    pub en: String,
+    /// German.
+    pub de: String,
+}
+
+impl Words {
+    /// The same sentence in both languages.
+    pub fn new(en: impl Into<String>, de: impl Into<String>) -> Self {
+        Self { en: en.into(), de: de.into() }
+    }
+}
+
+/// One thing a network may allow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ability {
+    /// The network allows it.
+    Yes,
+    /// It does not, and why, in both languages.
+    No {
+        /// Why, in English.
+        en: &'static str,
+        /// Why, in German.
+        de: &'static str,
+    },
+}
+
+impl Ability {
+    /// Whether it is allowed.
+    pub const fn is_yes(self) -> bool {
+        matches!(self, Self::Yes)
+    }
+}
+
+/// What can be done through a network once it is connected (facelift.md; the network's own pages).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Can {
+    /// Connect profiles.
+    pub connect: Ability,
+    /// Publish posts.
+    pub publish: Ability,
+    /// Write comments under own posts.
+    pub comment: Ability,
+    /// Read comments.
+    pub read_comments: Ability,
+    /// Reply to incoming comments in engagement.
+    pub reply: Ability,
+}
+
+/// What the person has to type before leaving for the network.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Asks {
+    /// Nothing: there is one network.
+    Nothing,
+    /// A handle or account name (Bluesky).
+    Handle,
+    /// The host name of an instance (Mastodon).
+    Instance,
+}
+
+/// How our client is known at the network.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Registration {
+    /// An admin registers it by hand and enters client id and secret.
+    ByHand,
+    /// It needs no registration: the client id is the address of our own metadata.
+    Metadata,
+}
+
+/// An endpoint of the network that configuration can override (`networks.NAME.endpoints.KEY`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Endpoint {
+    /// Its key in the configuration.
+    pub key: &'static str,
+    /// Its address at the real network; empty when it is off unless configured.
+    pub url: &'static str,
+}
+
+/// A rule that people must know before they leave for the network.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rule {
+    /// In English.
+    pub en: &'static str,
+    /// In German.
+    pub de: &'static str,
+}
+
+/// What is fixed about a network.
+#[derive(Debug, Clone, Copy)]
+pub struct About {
+    /// Its name in code, configuration and API: lower case.
+    pub name: &'static str,
+    /// Its name as people write it.
+    pub title: &'static str,
+    /// What it allows.
+    pub can: Can,
+    /// What people must know before connecting.
+    pub rules: &'static [Rule],
+    /// What the person has to type first.
+    pub asks: Asks,
+    /// How our client is known there.
+    pub registration: Registration,
+    /// The scopes asked for, unless configured otherwise: one fixed set per app.
+    pub scopes: &'static [&'static str],
+    /// Its endpoints.
+    pub endpoints: &'static [Endpoint],
+}
+
+/// Our registered client at a network, with everything configured about it.
+#[derive(Debug, Clone)]
+pub struct App {
+    /// The client id (TikTok: client key; XING: consumer key; Bluesky: URL of the metadata).
+    pub client_id: String,
+    /// The client secret; for a client that authenticates by key, its private key.
+    pub client_secret: Option<Secret>,
+    /// Where the network sends the person back to; one per network, registered there.
+    pub redirect_uri: String,
+    /// The scopes to ask for; empty: those of [`About`].
+    pub scopes: Vec<String>,
+    /// Replaces scheme and host of every endpoint, keeping its path (`networks.NAME.base_url`).
+    pub base_url: Option<String>,
+    /// Replaces single endpoints (`networks.NAME.endpoints.KEY`).
+    pub endpoints: BTreeMap<String, String>,
+    /// Further settings of one network (`networks.NAME.options.KEY`).
+    pub options: BTreeMap<String, String>,
+}
+
+/// What every call of an adapter is handed.
+#[derive(Clone, Copy)]
+pub struct Cx<'a> {
+    /// The network app.
+    pub app: &'a App,
+    /// Lifetimes and habits, as configured.
+    pub facts: &'a Facts,
+    /// The moment.
+    pub now: Timestamp,
+    /// Random bytes.
+    pub dice: &'a dyn Dice,
+}
+
+impl Cx<'_> {
+    /// The address of an endpoint: an override by key, else the base URL with the real path, else the real address.
+    /// `None` when it is off.
+    pub fn endpoint(&self, about: &About, key: &str) -> Option<String> {
+        if let Some(url) = self.app.endpoints.get(key) {
+            return Some(url.clone()).filter(|url| !url.is_empty());
+        }
+        let real = about.endpoints.iter().find(|endpoint| endpoint.key == key)?.url;
+        if real.is_empty() {
+            return None;
+        }
+        match &self.app.base_url {
+            Some(base) => {
+                let path = real.split_once("://").and_then(|(_, rest)| rest.split_once('/')).map_or("", |(_, path)| path);
+                Some(format!("{}/{path}", base.trim_end_matches('/')))
+            }
+            None => Some(real.to_owned()),
+        }
+    }
+
+    /// The scopes to ask for.
+    pub fn scopes(&self, about: &About) -> Vec<String> {
+        if self.app.scopes.is_empty() { about.scopes.iter().map(|scope| (*scope).to_owned()).collect() } else { self.app.scopes.clone() }
+    }
+}
+
+/// How a connection begins.
+#[derive(Debug, Clone)]
+pub struct Start {
+    /// Our one-time state; comes back with the person.
+    pub state: Secret,
+    /// What the person typed: handle or instance.
+    pub hint: Option<String>,
+    /// The person at the network who is required, when this is a renewal: networks that can, preselect the login.
+    pub expected_person: Option<String>,
+}
+
+/// Where to send the person, and what to remember until they come back (sealed by the shell).
+#[derive(Debug, Clone)]
+pub struct Authorization {
+    /// The network's page.
+    pub url: String,
+    /// PKCE verifier, request token secret, DPoP key, issuer ... by name.
+    pub memory: BTreeMap<String, Secret>,
+    /// The instance it leads to, where the network has many; empty otherwise.
+    pub instance: String,
+    /// The state by which the person is recognised when they come back: ours, or the network's request token.
+    pub returns_with: Secret,
+}
+
+/// What the network's redirect brought back: the query, in order.
+pub type Callback = [(String, String)];
+
+/// Why a connection did not come about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Failure {
+    /// The person pressed Cancel.
+    Denied {
+        /// The network's words.
+        evidence: Evidence,
+    },
+    /// The network cannot be reached, or has trouble of its own: try again later.
+    Unavailable {
+        /// What was seen.
+        evidence: Evidence,
+    },
+    /// The network refuses our network app or our request: an admin has to look.
+    Misconfigured {
+        /// What was seen.
+        evidence: Evidence,
+    },
+    /// The code was used, is too old or belongs to something else: start again.
+    StaleCode {
+        /// What was seen.
+        evidence: Evidence,
+    },
+    /// The answer came from another server than the one that was asked (RFC 9207), or breaks the protocol.
+    Suspicious {
+        /// What was seen.
+        evidence: Evidence,
+    },
+    /// What the person typed leads nowhere.
+    BadHint {
+        /// What is wrong with it, for people.
+        words: Words,
+    },
+    /// The person's account is refused.
+    Refused {
+        /// Why.
+        cause: Cause,
+        /// What was seen.
+        evidence: Evidence,
+    },
+}
+
+/// A token set as it was issued.
+#[derive(Debug, Clone)]
+pub struct Issued {
+    /// The secrets.
+    pub tokens: TokenSet,
+    /// What the answer said about their lives.
+    pub clocks: Clocks,
+    /// Whether it can be renewed without the person.
+    pub renewable: bool,
+    /// The person's id, where the answer names it; must be the same on every renewal (RF-23).
+    pub person_network_id: Option<String>,
+    /// Scopes that were asked for and not granted.
+    pub missing_scopes: Vec<String>,
+}
+
+/// What an answer asks for.
+#[derive(Debug)]
+pub enum Answer<T> {
+    /// This is the result.
+    Done(T),
+    /// The network wants the same asked once more in another form (RFC 9449 section 8: a DPoP nonce). Nothing was spent.
+    /// The notes are to be kept with the token set.
+    AskAgain {
+        /// The request to send.
+        request: Box<Request<Bytes>>,
+        /// Notes that changed (a newer nonce).
+        notes: BTreeMap<String, String>,
+    },
+}
+
+/// What a renewal's answer says.
+#[derive(Debug)]
+pub enum Renewal {
+    /// A new token set.
+    Renewed(Box<Issued>),
+    /// Anything else. The diagnosis says whether it speaks against the token.
+    Failed(Diagnosis),
+    /// It may have been processed although the answer is no success (5xx, cut body): ambiguous.
+    Unclear(Evidence),
+}
+
+lifecycle::word_enum! {
+    /// What a profile is.
+    Kind {
+        /// A human's own profile.
+        Member = "member",
+        /// A company, organisation or fan page.
+        Page = "page",
+        /// An account that is not a human's own profile (TikTok, Pinterest, Bluesky).
+        Account = "account",
+        /// A board of an account.
+        Board = "board",
+        /// A channel.
+        Channel = "channel",
+        /// A business location.
+        Location = "location",
+        /// An advertising account; never connectable.
+        AdAccount = "ad_account",
+    }
+}
+
+/// What the person may act as.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    /// Its id at the network.
+    pub network_id: String,
+    /// What it is.
+    pub kind: Kind,
+    /// Its name there. Hostile text.
+    pub name: String,
+    /// Its handle or address there, where it has one. Hostile text.
+    pub handle: Option<String>,
+    /// Address of its picture, where it has one. Never fetched by the server, shown only when https.
+    pub avatar: Option<String>,
+    /// The role the person holds there, as the network names it.
+    pub role: String,
+    /// The network id of the profile it belongs to (a board's account).
+    pub parent: Option<String>,
+    /// Why it cannot be connected; `None` when it can.
+    pub unusable: Option<Words>,
+}
+
+/// The person, as the network shows them to us.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PersonSeen {
+    /// Their id there; never reassigned.
+    pub network_id: String,
+    /// Their name there. Hostile text.
+    pub name: String,
+    /// Their handle there, where they have one.
+    pub handle: Option<String>,
+}
+
+/// What a token leads to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Discovery {
+    /// Who authorised.
+    pub person: PersonSeen,
+    /// What they may act as, usable or not; the complete list.
+    pub profiles: Vec<Found>,
+    /// All usable profiles are connected together (Pinterest: every board), instead of being chosen one by one.
+    pub all_come_along: bool,
+}
+
+/// A social network. Pure where a token is at stake; `async` over the wire passed in where it is not.
+pub trait Network: Send + Sync {
+    /// What is fixed about it.
+    fn about(&self) -> &'static About;
+
+    /// Lifetimes and habits, before configuration.
+    fn facts(&self) -> Facts;
+
+    /// Begins a connection: whatever has to be asked first, then the address to send the person to.
+    fn begin<'a>(&'a self, cx: Cx<'a>, wire: &'a dyn Wire, start: &'a Start) -> BoxFuture<'a, Result<Authorization, Failure>>;
+
+    /// The value by which a callback is recognised: the `state` parameter, unless the network has another.
+    fn returned_state<'a>(&self, callback: &'a Callback) -> Option<&'a str> {
+        value(callback, "state")
+    }
+
+    /// Checks the callback and builds the request that exchanges the code.
+    fn exchange(&self, cx: Cx<'_>, memory: &BTreeMap<String, Secret>, callback: &Callback) -> Result<Request<Bytes>, Failure>;
+
+    /// Reads the answer to [`Network::exchange`].
+    fn read_exchange(&self, cx: Cx<'_>, memory: &BTreeMap<String, Secret>, callback: &Callback, answer: &Response<Bytes>) -> Result<Answer<Issued>, Failure>;
+
+    /// Builds the request that renews; `None` when only the person can.
+    fn renew(&self, cx: Cx<'_>, tokens: &TokenSet) -> Option<Request<Bytes>>;
+
+    /// Reads the answer to [`Network::renew`].
+    fn read_renew(&self, cx: Cx<'_>, tokens: &TokenSet, answer: &Response<Bytes>) -> Answer<Renewal>;
+
+    /// Builds the cheapest call that proves the token.
+    fn probe(&self, cx: Cx<'_>, tokens: &TokenSet) -> Request<Bytes>;
+
+    /// Reads the answer to [`Network::probe`].
+    fn read_probe(&self, cx: Cx<'_>, tokens: &TokenSet, answer: &Response<Bytes>) -> Answer<Diagnosis>;
+
+    /// Builds the request that revokes at the network; `None` when it has no such call.
+    fn revoke(&self, cx: Cx<'_>, tokens: &TokenSet) -> Option<Request<Bytes>>;
+
+    /// Whether an answer to [`Network::revoke`] means that the token is gone for good.
+    fn is_revoked(&self, answer: &Response<Bytes>) -> bool {
+        answer.status().is_success()
+    }
+
+    /// Lists what the person may act as. A diagnosis instead of a list when the network would not give it.
+    fn discover<'a>(&'a self, cx: Cx<'a>, wire: &'a dyn Wire, tokens: &'a TokenSet) -> BoxFuture<'a, Result<Discovery, Diagnosis>>;
+
+    /// Whether roles can be lost while the token lives, so that a probe has to list them as well.
+    fn has_roles(&self) -> bool {
+        false
+    }
+}
+
+/// The first value of that name in a callback.
+pub fn value<'a>(callback: &'a Callback, name: &str) -> Option<&'a str> {
+    callback.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+}

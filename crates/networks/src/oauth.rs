@@ -1,0 +1,1 @@
+//! RFC 6749, 7636, 7009 requests and answers.

@@ -1,0 +1,45 @@
+//! The ways out that an adapter is handed: a wire to the network and dice. Both are implemented by the shell.
+
+use std::fmt;
+use std::pin::Pin;
+
+use bytes::Bytes;
+use http::{Request, Response};
+
+/// A future behind a pointer, so that networks can be kept in a list.
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// Sends one request, once: no redirects, no retries, answers bounded in size and time, addresses guarded.
+pub trait Wire: Send + Sync {
+    /// Sends it and waits for the whole answer.
+    fn send(&self, request: Request<Bytes>) -> BoxFuture<'_, Result<Response<Bytes>, WireError>>;
+}
+
+/// Why no answer came. The texts name host and trouble, never a URL's query or a header.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum WireError {
+    /// The request never left: name, connection or TLS failed, or the address is not allowed. Nothing was spent.
+    NotSent(String),
+    /// It left and no complete answer came back: it may have been processed.
+    Lost(String),
+    /// The address is one that a user-named host must not lead to.
+    Forbidden(String),
+}
+
+impl fmt::Display for WireError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotSent(why) => write!(f, "the network could not be reached: {why}"),
+            Self::Lost(why) => write!(f, "the network did not answer: {why}"),
+            Self::Forbidden(why) => write!(f, "the address is not allowed: {why}"),
+        }
+    }
+}
+
+impl std::error::Error for WireError {}
+
+/// Random bytes.
+pub trait Dice: Send + Sync {
+    /// Fills the buffer with bytes nobody can guess.
+    fn fill(&self, buffer: &mut [u8]);
+}
