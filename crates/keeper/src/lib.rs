@@ -1,1 +1,153 @@
-//! The loop that does what the rules say.
+//! The loop that does what the rules say: takes up what is due, turns each action of `lifecycle` into I/O, and
+//! makes the outcome durable. It knows neither SQL nor HTTP servers: a [`Ledger`] and three small ports.
+
+pub mod perform;
+pub mod ports;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use lifecycle::grant::Event;
+use lifecycle::ids::{GrantId, NodeId};
+use lifecycle::ledger::{Claim, Ending, Ledger, LedgerError};
+use lifecycle::schedule::{self, Task};
+use lifecycle::words::{Evidence, Source};
+use tokio::sync::{Notify, Semaphore};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::perform::Worker;
+use crate::ports::Ports;
+
+/// How the loop behaves.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// The longest sleep between two looks at the ledger; wake-ups come sooner.
+    pub poll_every: Duration,
+    /// How many grants are worked on at once.
+    pub concurrency: usize,
+    /// How long a shutdown waits for renewals that were sent (RF-21).
+    pub shutdown_wait: Duration,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { poll_every: Duration::from_secs(5), concurrency: 16, shutdown_wait: Duration::from_mins(2) }
+    }
+}
+
+/// What a look on demand came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Checked {
+    /// The network was asked and the outcome is stored.
+    Done,
+    /// The grant is being worked on at this moment, here or on another node.
+    Busy,
+}
+
+/// The keeper of one node.
+pub struct Keeper<L: Ledger + 'static> {
+    node: NodeId,
+    worker: Arc<Worker<L>>,
+    options: Options,
+    wake: Arc<Notify>,
+}
+
+impl<L: Ledger + 'static> Keeper<L> {
+    /// A keeper that is not running yet.
+    pub fn new(node: NodeId, ports: Ports<L>, options: Options) -> Self {
+        let wake = Arc::clone(&ports.wake);
+        Self { node, worker: Arc::new(Worker { ports }), options, wake }
+    }
+
+    /// Runs until the token is cancelled, then waits for what was sent. A ledger that cannot be asked is asked again.
+    pub async fn run(&self, stop: CancellationToken) {
+        let tasks = TaskTracker::new();
+        let places = Arc::new(Semaphore::new(self.options.concurrency));
+        while !stop.is_cancelled() {
+            if let Err(error) = self.take_up_due(&tasks, &places).await {
+                tracing::error!(error = %error, "keeper: the ledger could not be asked; trying again");
+            }
+            let sleep = self.until_next_due().await;
+            tokio::select! {
+                () = stop.cancelled() => {}
+                () = self.wake.notified() => {}
+                () = tokio::time::sleep(sleep) => {}
+            }
+        }
+        tasks.close();
+        if tokio::time::timeout(self.options.shutdown_wait, tasks.wait()).await.is_err() {
+            tracing::warn!("keeper: stopped while renewals were still waiting for an answer; they are taken up again at the next start");
+        }
+    }
+
+    async fn take_up_due(&self, tasks: &TaskTracker, places: &Arc<Semaphore>) -> Result<(), LedgerError> {
+        loop {
+            let free = u32::try_from(places.available_permits()).unwrap_or(u32::MAX);
+            if free == 0 {
+                return Ok(());
+            }
+            let now = self.worker.ports.clock.now();
+            let lease = self.worker.ports.lease;
+            let mut claims = self.worker.ports.ledger.unfinished(&self.node, now, lease).await?;
+            let left = free.saturating_sub(u32::try_from(claims.len()).unwrap_or(u32::MAX));
+            claims.extend(self.worker.ports.ledger.claim_due(&self.node, now, lease, left).await?);
+            if claims.is_empty() {
+                return Ok(());
+            }
+            for claim in claims {
+                let Ok(place) = Arc::clone(places).acquire_owned().await else { return Ok(()) };
+                let worker = Arc::clone(&self.worker);
+                let wake = Arc::clone(&self.wake);
+                tasks.spawn(async move {
+                    take_up(&worker, claim).await;
+                    drop(place);
+                    // What was just done may have made something due at once (a second look by another call).
+                    wake.notify_one();
+                });
+            }
+        }
+    }
+
+    async fn until_next_due(&self) -> Duration {
+        let now = self.worker.ports.clock.now();
+        let next = self.worker.ports.ledger.next_due().await.ok().flatten();
+        let wait = next.map_or(self.options.poll_every, |at| Duration::from_micros(u64::try_from(at.since(now).as_micros()).unwrap_or(0)));
+        // Never zero: a grant that is due but held by another node must not be asked for in a tight loop.
+        wait.clamp(Duration::from_millis(50), self.options.poll_every)
+    }
+
+    /// Asks the network about one grant now, due or not.
+    pub async fn check(&self, grant: &GrantId) -> Result<Checked, LedgerError> {
+        let now = self.worker.ports.clock.now();
+        let Some(claim) = self.worker.ports.ledger.claim(&self.node, grant, now, self.worker.ports.lease).await? else {
+            return Ok(Checked::Busy);
+        };
+        let worker = Arc::clone(&self.worker);
+        // Detached: a caller who goes away does not tear the call in two (RF-15).
+        let task = tokio::spawn(async move {
+            if claim.open.is_some() {
+                take_up(&worker, claim).await;
+            } else {
+                let over = claim.grant.clocks.access_until.is_some_and(|until| until <= worker.ports.clock.now());
+                let task = if over && claim.grant.renewable && claim.grant.verdict().is_none() { Task::Renew } else { Task::Probe };
+                worker.perform(claim, task).await;
+            }
+        });
+        let _ = task.await;
+        self.wake.notify_one();
+        Ok(Checked::Done)
+    }
+}
+
+/// Does the one thing that is due for a claimed grant.
+async fn take_up<L: Ledger>(worker: &Worker<L>, claim: Claim) {
+    if let Some(attempt) = claim.open.clone() {
+        // A process died between the first byte and the answer: it may have happened. The ladder begins (RF-27).
+        let evidence = Evidence::new(worker.ports.clock.now(), Source::Renewal, None, None, "the server stopped while it waited for the answer");
+        worker.commit(&claim, Event::RenewLost(evidence), None, Some((attempt, Ending::AnswerLost)), vec![]).await;
+        return;
+    }
+    let task = schedule::next_task(&claim.grant, worker.ports.clock.now());
+    worker.perform(claim, task).await;
+}

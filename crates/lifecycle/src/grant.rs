@@ -247,7 +247,7 @@ pub fn step(grant: &Grant, event: &Event, facts: &Facts, now: Timestamp) -> Step
         Event::RenewLost(evidence) => stepper.renew_lost(evidence),
         Event::Probed(diagnosis) => stepper.probed(diagnosis),
         Event::Used(diagnosis) => stepper.used(diagnosis),
-        Event::DeadlineReached => {}
+        Event::DeadlineReached => stepper.skip_probe(),
     }
     stepper.check_deadlines();
     Step { grant: stepper.grant, happenings: stepper.happenings }
@@ -443,7 +443,7 @@ impl Stepper<'_> {
         if look == Look::Identity && self.grant.renewable && self.grant.access_is_over(self.now) && self.is_trusted() {
             // An access token at its natural end is refused: nothing to suspect, it is renewed.
             self.grant.renew_at = Some(self.now);
-            self.verified_later();
+            self.look_as_usual();
             return;
         }
         let (cause, confidence) = self.by_own_clock(cause, confidence);
@@ -467,8 +467,15 @@ impl Stepper<'_> {
         matches!(self.grant.state, State::Fresh | State::Unsure { .. })
     }
 
-    fn verified_later(&mut self) {
+    fn look_as_usual(&mut self) {
         self.grant.probe_at = Some(schedule::probe_at(&self.grant.id, self.grant.generation, self.facts, self.now));
+    }
+
+    /// A probe that is due but has nothing to ask with waits for its next turn.
+    fn skip_probe(&mut self) {
+        if self.grant.probe_at.is_some_and(|at| at <= self.now) {
+            self.look_as_usual();
+        }
     }
 
     /// A refusal after a life we know to be over needs no guessing.

@@ -111,9 +111,8 @@ pub fn decide(actor: &Actor, act: Act, about: About<'_>) -> Decision {
 
 fn decide_for_standard_user(id: &UserId, teams: &[TeamId], act: Act, about: About<'_>) -> Decision {
     match (act, about) {
-        (Act::SeeNetworks | Act::ManageOwnAccount | Act::Connect | Act::SeeEvents, About::Organisation) => Decision::Allow,
-        // Which profiles a list shows is narrowed by the store to the same teams and ownership as below.
-        (Act::SeeProfile, About::Organisation) => Decision::Allow,
+        // Which profiles and events a list shows is narrowed by the store to the same teams and ownership as below.
+        (Act::SeeNetworks | Act::ManageOwnAccount | Act::Connect | Act::SeeEvents | Act::SeeProfile, About::Organisation) => Decision::Allow,
         (Act::SeeProfile | Act::RefreshConnection | Act::CheckProfile | Act::ManageProfile | Act::DeleteProfile | Act::SeeEvents, About::Profile { owner, teams: of }) => {
             let owns = owner == Some(id);
             if !owns && !of.iter().any(|team| teams.contains(team)) {

@@ -70,9 +70,36 @@ pub fn due_at(grant: &Grant, facts: &Facts, now: Timestamp) -> Option<Timestamp>
     if !matches!(grant.state, State::NeedsPerson { .. }) {
         due.push(grant.renew_at);
         due.push(grant.clocks.human_until.and_then(|deadline| next_announcement(deadline, facts, now)));
-        due.push(if grant.renewable { grant.clocks.refresh_until } else { grant.clocks.access_until });
+        // A renewable grant is over when both lives are; the other when its access token's is.
+        let ends = [grant.clocks.access_until, grant.clocks.refresh_until.filter(|_| grant.renewable)];
+        due.push(ends.into_iter().flatten().max().filter(|_| !grant.renewable || grant.clocks.refresh_until.is_some()));
     }
     due.into_iter().flatten().min()
+}
+
+/// What to do with a grant that is taken up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Task {
+    /// Renew its token set.
+    Renew,
+    /// Ask the network whether it works.
+    Probe,
+    /// Nothing to ask: only the clock has something to say.
+    LookAtClock,
+}
+
+/// Chooses the one thing to do now.
+pub fn next_task(grant: &Grant, now: Timestamp) -> Task {
+    let due = |at: Option<Timestamp>| at.is_some_and(|at| at <= now);
+    let access_over = due(grant.clocks.access_until);
+    if grant.renewable && due(grant.renew_at) {
+        Task::Renew
+    } else if !due(grant.probe_at) || (access_over && grant.verdict().is_none()) {
+        // An access token past its end is renewed, not probed: the refusal would say nothing.
+        Task::LookAtClock
+    } else {
+        Task::Probe
+    }
 }
 
 /// Ten per cent more or less, decided by the ids (RF-04).

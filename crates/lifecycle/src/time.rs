@@ -91,6 +91,7 @@ impl Span {
     }
 
     /// That many times this length, divided: `times(1, 3)` is a third.
+    #[must_use]
     pub const fn times(self, numerator: i64, denominator: i64) -> Self {
         let wide = (self.0 as i128) * (numerator as i128) / (denominator as i128);
         Self(clamp(wide))

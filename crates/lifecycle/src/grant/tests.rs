@@ -229,3 +229,53 @@ proptest! {
         }
     }
 }
+
+/// What the keeper meets when it does the due task: a fault of the network, or the truth.
+fn answer(task: schedule::Task, fault: u8, alive: bool, now: Timestamp) -> Event {
+    let diagnosis = match (fault, alive) {
+        (0, _) => Diagnosis::transient(evidence(now), None),
+        (1, _) => Diagnosis::misconfigured(evidence(now)),
+        (_, true) => Diagnosis::works(evidence(now)),
+        (_, false) => refusal(now),
+    };
+    match task {
+        schedule::Task::LookAtClock => Event::DeadlineReached,
+        schedule::Task::Probe => Event::Probed(diagnosis),
+        schedule::Task::Renew if fault == 2 => Event::RenewLost(evidence(now)),
+        schedule::Task::Renew if diagnosis.finding == Finding::Works => Event::Renewed { clocks: Clocks::default() },
+        schedule::Task::Renew => Event::RenewFailed(diagnosis),
+    }
+}
+
+proptest! {
+    /// The keeper never spins: a day of doing whatever is due, with any faults, is a bounded number of actions, and
+    /// each of them happens at a later moment than the one before, bursts of a lost answer apart.
+    #[test]
+    fn a_day_of_work_is_bounded(facts in any_facts(), alive: bool, faults in proptest::collection::vec(0..6_u8, 400)) {
+        let mut grant = fresh(&facts, facts.renewal != RenewalModel::ByPerson);
+        let mut now = T0;
+        let mut actions = 0;
+        let end = T0 + Span::days(1);
+        for fault in faults.iter().cycle() {
+            let Some(due) = schedule::due_at(&grant, &facts, now) else { break };
+            now = now.max(due);
+            if now >= end { break; }
+            grant = step(&grant, &answer(schedule::next_task(&grant, now), *fault, alive, now), &facts, now).grant;
+            actions += 1;
+            prop_assert!(actions < 4000, "spinning at {:?}: {:?}", now, grant);
+        }
+    }
+
+    /// A token that is dead at the network is found dead within a day, whatever faults lie between.
+    #[test]
+    fn promise_4_a_dead_token_is_noticed(facts in any_facts(), faults in proptest::collection::vec(0..6_u8, 400)) {
+        let mut grant = fresh(&facts, facts.renewal != RenewalModel::ByPerson);
+        let mut now = T0;
+        for fault in faults.iter().cycle() {
+            if grant.verdict().is_some() { break; }
+            now = now.max(schedule::due_at(&grant, &facts, now).unwrap_or(T0 + Span::days(9)));
+            prop_assert!(now < T0 + Span::days(3), "still undecided: {:?}", grant);
+            grant = step(&grant, &answer(schedule::next_task(&grant, now), *fault, false, now), &facts, now).grant;
+        }
+    }
+}

@@ -1,0 +1,246 @@
+//! Turns one task into I/O and its result into a commit.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use http::{Request, Response};
+use lifecycle::access::{self, Access, AccessHappening, Seen};
+use lifecycle::diagnosis::{Diagnosis, Finding};
+use lifecycle::facts::Facts;
+use lifecycle::grant::{self, Event};
+use lifecycle::ids::AttemptId;
+use lifecycle::ledger::{Claim, Commit, Committed, Ending, Ledger};
+use lifecycle::renewal::{Action, End, Outcome, Renewal};
+use lifecycle::schedule::Task;
+use lifecycle::secret::TokenSet;
+use lifecycle::time::Timestamp;
+use lifecycle::words::{Cause, Evidence, Source};
+use networks::network::{Answer, Discovery, Found};
+use networks::wire::WireError;
+
+use crate::ports::{NetworkApp, Ports};
+
+/// How often a network may ask for the same once more (a DPoP nonce of the authorization server).
+const ASK_AGAIN_MAX: usize = 2;
+
+/// An access with what a look at it says happened.
+pub(crate) type SeenAccess = (Access, Option<AccessHappening>);
+
+/// Does the work on claimed grants.
+pub struct Worker<L> {
+    /// The ways out.
+    pub ports: Ports<L>,
+}
+
+/// The answer of the network, read by its adapter, or why there is none.
+enum Asked<T> {
+    Answered(T),
+    Failed(WireError),
+}
+
+impl<L: Ledger> Worker<L> {
+    /// Does one task for a claimed grant and makes its outcome durable.
+    pub async fn perform(&self, claim: Claim, task: Task) {
+        let Some(app) = self.ports.directory.find(&claim.organisation, &claim.network, &claim.instance).await else {
+            let evidence = Evidence::new(self.ports.clock.now(), Source::Clock, None, Some("no_network_app"), "no network app is configured for this network");
+            let diagnosis = Diagnosis::misconfigured(evidence);
+            let event = if task == Task::Renew { Event::RenewFailed(diagnosis) } else { Event::Probed(diagnosis) };
+            return self.commit(&claim, event, None, None, vec![]).await;
+        };
+        match task {
+            Task::Renew => self.renew(claim, &app).await,
+            Task::Probe => self.probe(claim, &app).await,
+            Task::LookAtClock => self.commit_with(&claim, &app.facts, Event::DeadlineReached, None, None, vec![]).await,
+        }
+    }
+
+    async fn renew(&self, claim: Claim, app: &NetworkApp) {
+        let mut renewal = Renewal::new((self.ports.attempt_id)(), claim.lease.clone(), claim.grant.generation, app.facts.clone());
+        loop {
+            let outcome = match renewal.next(self.ports.clock.now()) {
+                Action::Intend(intent) => match self.ports.ledger.intend(&intent).await {
+                    Ok(true) => Outcome::Intended,
+                    Ok(false) => Outcome::LeaseLost,
+                    // Nothing was sent that this intent was to cover: let go, the row is taken up again.
+                    Err(error) => return tracing::error!(grant = %claim.grant.id, error = %error, "keeper: the intent could not be written; nothing was sent"),
+                },
+                Action::Ask => self.ask_for_renewal(&claim, app).await,
+                Action::Commit { event, tokens, closes } => {
+                    self.commit_renewal(&claim, app, event, tokens.map(|tokens| *tokens), closes).await
+                }
+                Action::Done(End::Committed) => return,
+                Action::Done(End::Superseded) => return tracing::info!(grant = %claim.grant.id, "keeper: somebody else took the grant over"),
+                Action::Done(End::NotCovered) => {
+                    tracing::warn!(grant = %claim.grant.id, "keeper: was paused too long to send safely; the grant is taken up again");
+                    if let Err(error) = self.ports.ledger.release(&claim.lease).await {
+                        tracing::warn!(error = %error, "keeper: the lease could not be given back; it ends by itself");
+                    }
+                    return;
+                }
+            };
+            renewal.apply(outcome);
+        }
+    }
+
+    /// Commits the outcome of a renewal. While a new token set is held it is tried again without end: nothing else may
+    /// happen to this grant until it is stored (RF-19).
+    async fn commit_renewal(&self, claim: &Claim, app: &NetworkApp, event: Event, tokens: Option<TokenSet>, closes: (AttemptId, Ending)) -> Outcome {
+        let mut waited = 0;
+        loop {
+            let commit = self.plan(claim, &app.facts, &event, tokens.clone(), Some(closes.clone()), vec![]);
+            match self.ports.ledger.commit(&commit).await {
+                Ok(Committed::Done { told }) => {
+                    self.after_commit(told);
+                    return Outcome::Committed;
+                }
+                Ok(Committed::Superseded) => return Outcome::Superseded,
+                Err(error) => tracing::error!(grant = %claim.grant.id, error = %error, holds_new_tokens = tokens.is_some(), "keeper: the outcome of a renewal could not be stored; trying again"),
+            }
+            waited = (waited * 2).clamp(200, 5_000);
+            tokio::time::sleep(std::time::Duration::from_millis(waited)).await;
+        }
+    }
+
+    async fn ask_for_renewal(&self, claim: &Claim, app: &NetworkApp) -> Outcome {
+        use networks::network::Renewal as Read;
+        let Some(request) = app.network.renew(app.cx(self.ports.clock.now(), &*self.ports.dice), &claim.tokens) else {
+            let evidence = Evidence::new(self.ports.clock.now(), Source::Renewal, None, Some("not_renewable"), "this token set cannot be renewed without the person");
+            return Outcome::Refused(Diagnosis::misconfigured(evidence));
+        };
+        let asked = self.ask(request, &claim.tokens, |tokens, answer| app.network.read_renew(app.cx(self.ports.clock.now(), &*self.ports.dice), tokens, answer)).await;
+        match asked {
+            Asked::Answered((Read::Renewed(issued), notes)) => {
+                if issued.person_network_id.as_ref().is_some_and(|came| *came != claim.person_network_id) {
+                    // RF-23: another account's token set is never stored over this person's.
+                    let evidence = Evidence::new(self.ports.clock.now(), Source::Renewal, Some(200), None, "the network answered with another person's token");
+                    return Outcome::Refused(Diagnosis::over(Cause::WrongPerson, evidence));
+                }
+                let mut tokens = issued.tokens;
+                tokens.notes.extend(notes);
+                Outcome::Answered { tokens: Box::new(tokens.keeping_from(&claim.tokens)), clocks: issued.clocks }
+            }
+            Asked::Answered((Read::Failed(diagnosis), _)) => Outcome::Refused(diagnosis),
+            Asked::Answered((Read::Unclear(evidence), _)) => Outcome::Lost(evidence),
+            Asked::Failed(error @ WireError::Lost(_)) => Outcome::Lost(self.no_answer(Source::Renewal, &error)),
+            Asked::Failed(error) => Outcome::NotSent(self.no_answer(Source::Renewal, &error)),
+        }
+    }
+
+    fn no_answer(&self, source: Source, error: &WireError) -> Evidence {
+        Evidence::new(self.ports.clock.now(), source, None, None, &error.to_string())
+    }
+
+    /// Sends a request and lets the adapter read the answer; asks once more in the form the network wants.
+    async fn ask<T>(
+        &self,
+        request: Request<Bytes>,
+        tokens: &TokenSet,
+        read: impl Fn(&TokenSet, &Response<Bytes>) -> Answer<T>,
+    ) -> Asked<(T, BTreeMap<String, String>)> {
+        let mut request = request;
+        let mut tokens = tokens.clone();
+        let mut newer = BTreeMap::new();
+        for _ in 0..=ASK_AGAIN_MAX {
+            let answer = match self.ports.wire.send(request).await {
+                Ok(answer) => answer,
+                Err(error) => return Asked::Failed(error),
+            };
+            match read(&tokens, &answer) {
+                Answer::Done(result) => return Asked::Answered((result, newer)),
+                Answer::AskAgain { request: next, notes } => {
+                    request = *next;
+                    tokens.notes.extend(notes.clone());
+                    newer.extend(notes);
+                }
+            }
+        }
+        Asked::Failed(WireError::NotSent("the network asked for the same again and again".into()))
+    }
+
+    async fn probe(&self, claim: Claim, app: &NetworkApp) {
+        let now = self.ports.clock.now();
+        let request = app.network.probe(app.cx(now, &*self.ports.dice), &claim.tokens);
+        let asked = self.ask(request, &claim.tokens, |tokens, answer| app.network.read_probe(app.cx(self.ports.clock.now(), &*self.ports.dice), tokens, answer)).await;
+        let (mut diagnosis, notes) = match asked {
+            Asked::Answered((diagnosis, notes)) => (diagnosis, notes),
+            Asked::Failed(error) => (Diagnosis::transient(self.no_answer(Source::Probe, &error), None), BTreeMap::new()),
+        };
+        let mut accesses = vec![];
+        if diagnosis.finding == Finding::Works && app.network.has_roles() {
+            let mut tokens = claim.tokens.clone();
+            tokens.notes.extend(notes);
+            match app.network.discover(app.cx(self.ports.clock.now(), &*self.ports.dice), &*self.ports.wire, &tokens).await {
+                Ok(discovery) => accesses = look_at_accesses(&claim.accesses, &discovery, &app.facts, self.ports.clock.now()),
+                // A listing that fails says nothing about roles; one that is refused speaks about the token.
+                Err(refused) if !refused.is_harmless() => diagnosis = refused,
+                Err(trouble) => tracing::debug!(grant = %claim.grant.id, trouble = %trouble.evidence.words, "keeper: roles could not be listed"),
+            }
+        }
+        self.commit_with(&claim, &app.facts, Event::Probed(diagnosis), None, None, accesses).await;
+    }
+
+    /// Commits an event for which no network app is needed.
+    pub(crate) async fn commit(&self, claim: &Claim, event: Event, tokens: Option<TokenSet>, closes: Option<(AttemptId, Ending)>, accesses: Vec<SeenAccess>) {
+        let app = self.ports.directory.find(&claim.organisation, &claim.network, &claim.instance).await;
+        let facts = app.map_or_else(Facts::unknown, |app| app.facts.clone());
+        self.commit_with(claim, &facts, event, tokens, closes, accesses).await;
+    }
+
+    async fn commit_with(&self, claim: &Claim, facts: &Facts, event: Event, tokens: Option<TokenSet>, closes: Option<(AttemptId, Ending)>, accesses: Vec<SeenAccess>) {
+        let commit = self.plan(claim, facts, &event, tokens, closes, accesses);
+        match self.ports.ledger.commit(&commit).await {
+            Ok(Committed::Done { told }) => self.after_commit(told),
+            Ok(Committed::Superseded) => tracing::info!(grant = %claim.grant.id, "keeper: somebody else took the grant over"),
+            // Nothing was spent and nothing is held: the lease ends and the grant is taken up again.
+            Err(error) => tracing::error!(grant = %claim.grant.id, error = %error, "keeper: the outcome could not be stored"),
+        }
+    }
+
+    /// The step of the rules, as one commit.
+    fn plan(&self, claim: &Claim, facts: &Facts, event: &Event, tokens: Option<TokenSet>, closes: Option<(AttemptId, Ending)>, accesses: Vec<SeenAccess>) -> Commit {
+        let now = self.ports.clock.now();
+        let mut step = grant::step(&claim.grant, event, facts, now);
+        let seen: Vec<Access> = accesses.iter().map(|(access, _)| access.clone()).collect();
+        if let Some(look) = access::second_look_at(&seen, facts) {
+            step.grant.probe_at = Some(step.grant.probe_at.map_or(look, |at| at.min(look)));
+        }
+        Commit {
+            lease: claim.lease.clone(),
+            generation_before: claim.grant.generation,
+            grant: step.grant,
+            tokens,
+            accesses,
+            closes,
+            happenings: step.happenings,
+            facts: facts.clone(),
+            now,
+            keep_lease: false,
+        }
+    }
+
+    fn after_commit(&self, told: usize) {
+        if told > 0 {
+            self.ports.told.notify_one();
+        }
+    }
+}
+
+/// Compares the accesses of a grant with a fresh, complete listing.
+fn look_at_accesses(accesses: &[Access], discovery: &Discovery, facts: &Facts, now: Timestamp) -> Vec<SeenAccess> {
+    let seen = |access: &Access| {
+        let found = discovery.profiles.iter().find(|found| found.network_id == access.network_id);
+        access::step(access, &seen_as(found, now), facts, now)
+    };
+    accesses.iter().map(seen).collect()
+}
+
+fn seen_as(found: Option<&Found>, now: Timestamp) -> Seen {
+    match found {
+        None => Seen::Missing { evidence: Evidence::new(now, Source::Discovery, Some(200), None, "the network's complete list does not have this profile any more") },
+        Some(Found { unusable: None, role, .. }) => Seen::Usable { role: role.clone() },
+        Some(Found { unusable: Some(why), role, .. }) => {
+            let words = format!("the role is now {role}: {}", why.en);
+            Seen::NotUsable { role: role.clone(), evidence: Evidence::new(now, Source::Discovery, Some(200), Some(role), &words) }
+        }
+    }
+}

@@ -1,0 +1,63 @@
+//! What the keeper is handed from outside: storage, wire, clock, dice, and the directory of network apps.
+
+use std::sync::Arc;
+
+use lifecycle::facts::Facts;
+use lifecycle::ids::{AttemptId, OrganisationId};
+use lifecycle::time::{Span, Timestamp};
+use networks::Network;
+use networks::network::{App, Cx};
+use networks::wire::{BoxFuture, Dice, Wire};
+use tokio::sync::Notify;
+
+/// Tells the time. The only way to a clock: nothing else in the product asks for it.
+pub trait Clock: Send + Sync {
+    /// The moment.
+    fn now(&self) -> Timestamp;
+}
+
+/// A network with our registered client there and what is configured about it.
+#[derive(Clone)]
+pub struct NetworkApp {
+    /// The adapter.
+    pub network: &'static dyn Network,
+    /// Our client.
+    pub app: App,
+    /// Lifetimes and habits after configuration.
+    pub facts: Facts,
+}
+
+impl NetworkApp {
+    /// What a call of the adapter is handed.
+    pub fn cx<'a>(&'a self, now: Timestamp, dice: &'a dyn Dice) -> Cx<'a> {
+        Cx { app: &self.app, facts: &self.facts, now, dice }
+    }
+}
+
+/// Finds the network app that a grant belongs to.
+pub trait Directory: Send + Sync {
+    /// The app, or `None` when none is configured (any more).
+    fn find<'a>(&'a self, organisation: &'a OrganisationId, network: &'a str, instance: &'a str) -> BoxFuture<'a, Option<Arc<NetworkApp>>>;
+}
+
+/// Everything the keeper needs.
+pub struct Ports<L> {
+    /// The storage.
+    pub ledger: L,
+    /// The way out.
+    pub wire: Arc<dyn Wire>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// The dice.
+    pub dice: Arc<dyn Dice>,
+    /// The network apps.
+    pub directory: Arc<dyn Directory>,
+    /// Makes ids of attempts.
+    pub attempt_id: fn() -> AttemptId,
+    /// How long a lease lasts (RF-07).
+    pub lease: Span,
+    /// Called when messages were put into the outbox.
+    pub told: Arc<Notify>,
+    /// Wakes the keeper: something became due.
+    pub wake: Arc<Notify>,
+}
