@@ -244,6 +244,11 @@ CREATE TABLE renewal_links (
 );
 CREATE INDEX renewal_links_by_profile ON renewal_links(profile_id);
 
+CREATE TABLE counters (
+    name TEXT PRIMARY KEY,
+    value BIGINT NOT NULL
+);
+
 -- Append-only. `position` grows by one and is the cursor of the API.
 CREATE TABLE events (
     position BIGINT PRIMARY KEY,

@@ -1,1 +1,88 @@
-//! One SQL text for SQLite and PostgreSQL; sealing of secrets.
+//! The storage: one SQL text for SQLite and PostgreSQL, and the sealing of every secret.
+//!
+//! A transaction is a [`Tx`]; the files below hold plain functions on it, one file per family of tables. There is no
+//! repository trait: the one storage trait of the project is [`lifecycle::ledger::Ledger`], see [`ledger`].
+
+pub mod api_keys;
+pub mod connect;
+pub mod connections;
+mod dialect;
+pub mod driver;
+pub mod events;
+pub mod grants;
+pub mod ids;
+pub mod ledger;
+pub mod network_apps;
+pub mod outbox;
+pub mod presets;
+pub mod profiles;
+pub mod renewal_links;
+pub mod revocations;
+pub mod seal;
+pub mod sessions;
+pub mod standing;
+pub mod teams;
+pub mod users;
+
+use std::sync::Arc;
+
+pub use dialect::{Dialect, OpenError};
+pub use driver::{Row, StoreError, Tx, Value};
+
+use crate::seal::Keyring;
+
+/// The opened storage. Cheap to clone.
+#[derive(Clone)]
+pub struct Store {
+    db: dialect::Db,
+    keys: Arc<Keyring>,
+}
+
+impl Store {
+    /// Opens the database at `url` (`sqlite:PATH` or `postgres://…`), brings its schema up to date and checks that the
+    /// keys are the ones its secrets were sealed with.
+    pub async fn open(url: &str, keys: Keyring) -> Result<Self, OpenError> {
+        let db = dialect::Db::open(url).await?;
+        let store = Self { db, keys: Arc::new(keys) };
+        store.check_keys().await?;
+        Ok(store)
+    }
+
+    /// Begins a transaction that will write. On SQLite there is one writer; the others wait here.
+    pub async fn write(&self) -> Result<Tx, StoreError> {
+        self.db.begin(true).await
+    }
+
+    /// Begins a transaction that only reads.
+    pub async fn read(&self) -> Result<Tx, StoreError> {
+        self.db.begin(false).await
+    }
+
+    /// The keys.
+    pub fn keys(&self) -> &Keyring {
+        &self.keys
+    }
+
+    /// Which database runs, with its version, for people.
+    pub fn describe(&self) -> &str {
+        self.db.describe()
+    }
+
+    /// A sealed word under a known name tells a wrong key file before anything else is read.
+    async fn check_keys(&self) -> Result<(), OpenError> {
+        let context = seal::Context { table: "installation", column: "value", row: "key_check", organisation: "" };
+        let mut tx = self.write().await?;
+        match tx.one("SELECT value FROM installation WHERE name = 'key_check'", &[]).await? {
+            Some(row) => {
+                let sealed = seal::from_text(&row.text("value")?).ok_or(OpenError::WrongKey)?;
+                self.keys.open(&context, &sealed).map_err(|_| OpenError::WrongKey)?;
+            }
+            None => {
+                let sealed = seal::to_text(&self.keys.seal(&context, b"staygreen"));
+                tx.run("INSERT INTO installation (name, value) VALUES ('key_check', $1)", &[sealed.into()]).await?;
+                tx.commit().await?;
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,337 @@
+//! The configuration: a TOML file, every key also as environment variable `STAYGREEN_SECTION__KEY` (secrets also as
+//! `..._FILE`). A wrong key or type is refused with the line it stands on.
+
+mod environment;
+mod span;
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use ipnet::IpNet;
+use lifecycle::facts::Facts;
+use lifecycle::secret::Secret;
+use serde::Deserialize;
+
+pub use span::Length;
+
+/// Everything that can be configured. Each field's default is what a first start without a file uses.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// `[server]`
+    pub server: ServerConfig,
+    /// `[database]`
+    pub database: DatabaseConfig,
+    /// `[keys]`
+    pub keys: KeysConfig,
+    /// `[mail]`
+    pub mail: MailConfig,
+    /// `[keeper]`
+    pub keeper: KeeperConfig,
+    /// `[networks.NAME]`
+    pub networks: BTreeMap<String, NetworkConfig>,
+}
+
+/// `[server]`: where it listens and how it is reached.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ServerConfig {
+    /// Address and port to listen on; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// The address under which browsers and networks reach this server; empty: `http://` and what it listens on.
+    pub public_url: String,
+    /// Folder for everything that is stored; made on first start.
+    pub data_dir: PathBuf,
+    /// Name of the organisation made on first start.
+    pub organisation: String,
+    /// Address ranges that user-named hosts may resolve to, besides public ones.
+    pub allow_private_networks: Vec<IpNet>,
+    /// A browser's session ends after that long without a request.
+    pub session_idle: Length,
+    /// A browser's session ends after that long in any case.
+    pub session_max: Length,
+    /// How long a connection may take from the first click to the return from the network.
+    pub connection_max: Length,
+    /// How long a renewal link is valid.
+    pub renewal_link_max: Length,
+    /// The most profiles that can be connected; 0: no limit.
+    pub profile_limit: u64,
+}
+
+impl Default for ServerConfig {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 8420)),
+            public_url: String::new(),
+            data_dir: PathBuf::from("staygreen-data"),
+            organisation: "My organisation".into(),
+            allow_private_networks: vec![],
+            session_idle: Length::minutes(30),
+            session_max: Length::hours(24),
+            connection_max: Length::minutes(30),
+            renewal_link_max: Length::hours(72),
+            profile_limit: 0,
+        }
+    }
+}
+
+/// `[database]`
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct DatabaseConfig {
+    /// `sqlite:PATH` or `postgres://...`; empty: SQLite in the data folder.
+    pub url: String,
+}
+
+/// `[keys]`
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct KeysConfig {
+    /// The key file; empty: `keys.toml` in the data folder. Made on first start, readable by its owner only.
+    pub file: PathBuf,
+}
+
+/// `[mail]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct MailConfig {
+    /// `smtp://` (STARTTLS when offered), `smtp+starttls://` (STARTTLS or nothing), `smtps://`, with user and password
+    /// where needed; empty: mail is off and messages wait in the outbox.
+    #[serde(deserialize_with = "secret")]
+    pub smtp_url: Option<Secret>,
+    /// A file that holds the URL instead.
+    pub smtp_url_file: Option<PathBuf>,
+    /// The sender.
+    pub from: String,
+    /// A file with further certificate authorities (PEM) for the mail server.
+    pub ca_file: Option<PathBuf>,
+}
+
+impl Default for MailConfig {
+    fn default() -> Self {
+        Self { smtp_url: None, smtp_url_file: None, from: "Staygreen <staygreen@localhost>".into(), ca_file: None }
+    }
+}
+
+/// `[keeper]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct KeeperConfig {
+    /// The longest sleep between two looks at what is due.
+    pub poll_every: Length,
+    /// How often an unused token is looked at, for every network that sets nothing else.
+    pub probe_every: Option<Length>,
+    /// How many grants are worked on at once.
+    pub concurrency: usize,
+}
+
+impl Default for KeeperConfig {
+    fn default() -> Self {
+        Self { poll_every: Length::seconds(5), probe_every: None, concurrency: 16 }
+    }
+}
+
+/// `[networks.NAME]`: our client there and everything about the network that may be set without a build.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct NetworkConfig {
+    /// The client id.
+    pub client_id: Option<String>,
+    /// The client secret.
+    #[serde(deserialize_with = "secret")]
+    pub client_secret: Option<Secret>,
+    /// A file that holds the client secret instead.
+    pub client_secret_file: Option<PathBuf>,
+    /// Replaces scheme and host of every endpoint.
+    pub base_url: Option<String>,
+    /// Replaces single endpoints.
+    pub endpoints: BTreeMap<String, String>,
+    /// The scopes to ask for.
+    pub scopes: Vec<String>,
+    /// Further settings of this network.
+    pub options: BTreeMap<String, String>,
+    /// How often an unused token is looked at.
+    pub probe_every: Option<Length>,
+    /// How long an access token lives where the network does not say.
+    pub access_life: Option<Length>,
+    /// How long a refresh token lives where the network does not say.
+    pub refresh_life: Option<Length>,
+    /// After how long the network demands a manual renewal.
+    pub manual_renewal_every: Option<Length>,
+}
+
+fn secret<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Option<Secret>, D::Error> {
+    Ok(Some(String::deserialize(from)?).filter(|text| !text.is_empty()).map(Secret::new))
+}
+
+/// The configuration cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error("the configuration file {path} cannot be read: {source}")]
+    Unreadable {
+        /// Which file.
+        path: String,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The file has a mistake.
+    #[error("{path}, line {line}: {message}")]
+    Mistake {
+        /// Which file.
+        path: String,
+        /// On which line.
+        line: usize,
+        /// What is wrong, in words.
+        message: String,
+    },
+    /// An environment variable has a mistake.
+    #[error("environment variable STAYGREEN_…: {0}")]
+    Environment(String),
+    /// A value cannot be used.
+    #[error("{key}: {message}")]
+    Value {
+        /// Which key.
+        key: String,
+        /// What is wrong and what to do.
+        message: String,
+    },
+}
+
+impl Config {
+    /// Reads the file, if one is given, and the environment over it.
+    pub fn load(file: Option<&Path>) -> Result<Self, ConfigError> {
+        let mut table = toml::Table::new();
+        if let Some(path) = file {
+            let shown = path.display().to_string();
+            let text = std::fs::read_to_string(path).map_err(|source| ConfigError::Unreadable { path: shown.clone(), source })?;
+            // Read as configuration first: this error knows its line.
+            Self::parse(&shown, &text)?;
+            table = toml::from_str(&text).map_err(|error| mistake(&shown, &text, &error))?;
+        }
+        environment::apply(&mut table, std::env::vars())?;
+        let mut config: Self = table.try_into().map_err(|error: toml::de::Error| ConfigError::Environment(error.message().to_owned()))?;
+        config.read_secret_files()?;
+        config.validate()?;
+        Ok(config)
+    }
+
+    fn parse(path: &str, text: &str) -> Result<Self, ConfigError> {
+        let config: Self = toml::from_str(text).map_err(|error| mistake(path, text, &error))?;
+        for name in config.networks.keys() {
+            if networks::find(name).is_none() {
+                let line = text.lines().position(|line| line.contains(&format!("networks.{name}"))).map_or(1, |at| at + 1);
+                return Err(ConfigError::Mistake { path: path.into(), line, message: unknown_network(name) });
+            }
+        }
+        Ok(config)
+    }
+
+    fn read_secret_files(&mut self) -> Result<(), ConfigError> {
+        if let Some(path) = &self.mail.smtp_url_file {
+            self.mail.smtp_url = Some(secret_from(path, "mail.smtp_url_file")?);
+        }
+        for (name, network) in &mut self.networks {
+            if let Some(path) = &network.client_secret_file {
+                network.client_secret = Some(secret_from(path, &format!("networks.{name}.client_secret_file"))?);
+            }
+        }
+        Ok(())
+    }
+
+    fn validate(&self) -> Result<(), ConfigError> {
+        if !self.server.public_url.is_empty() && url::Url::parse(&self.server.public_url).is_err() {
+            return Err(value("server.public_url", "is not a URL; write it like https://staygreen.example.com"));
+        }
+        for (name, network) in &self.networks {
+            if networks::find(name).is_none() {
+                return Err(value(&format!("networks.{name}"), &unknown_network(name)));
+            }
+            for (key, url) in network.endpoints.iter().map(|(key, url)| (key.as_str(), url)).chain(network.base_url.iter().map(|url| ("base_url", url))) {
+                if !url.is_empty() && url::Url::parse(url).is_err() {
+                    return Err(value(&format!("networks.{name}.{key}"), "is not a URL; write it like https://api.example.com"));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The database's address, with the default in the data folder.
+    pub fn database_url(&self) -> String {
+        if self.database.url.is_empty() { format!("sqlite:{}", self.server.data_dir.join("staygreen.db").display()) } else { self.database.url.clone() }
+    }
+
+    /// The key file, with the default in the data folder.
+    pub fn key_file(&self) -> PathBuf {
+        if self.keys.file.as_os_str().is_empty() { self.server.data_dir.join("keys.toml") } else { self.keys.file.clone() }
+    }
+
+    /// The facts of a network after configuration.
+    pub fn facts(&self, network: &dyn networks::Network) -> Facts {
+        let mut facts = network.facts();
+        let set = self.networks.get(network.about().name).cloned().unwrap_or_default();
+        if let Some(every) = set.probe_every.or(self.keeper.probe_every) {
+            facts.probe_every = every.span();
+        }
+        facts.access_life = set.access_life.map(Length::span).or(facts.access_life);
+        facts.refresh_life = set.refresh_life.map(Length::span).or(facts.refresh_life);
+        facts.manual_renewal_every = set.manual_renewal_every.map(Length::span).or(facts.manual_renewal_every);
+        facts
+    }
+}
+
+fn value(key: &str, message: &str) -> ConfigError {
+    ConfigError::Value { key: key.into(), message: message.into() }
+}
+
+fn unknown_network(name: &str) -> String {
+    let known: Vec<_> = networks::ALL.iter().map(|network| network.about().name).collect();
+    format!("there is no network \"{name}\"; the networks are {}", known.join(", "))
+}
+
+fn secret_from(path: &Path, key: &str) -> Result<Secret, ConfigError> {
+    let text = std::fs::read_to_string(path).map_err(|error| value(key, &format!("{} cannot be read: {error}", path.display())))?;
+    Ok(Secret::new(text.trim()))
+}
+
+fn mistake(path: &str, text: &str, error: &toml::de::Error) -> ConfigError {
+    let at = error.span().map_or(0, |span| span.start).min(text.len());
+    let line = text.as_bytes()[..at].iter().filter(|byte| **byte == b'\n').count() + 1;
+    ConfigError::Mistake { path: path.into(), line, message: error.message().to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn error(text: &str) -> String {
+        Config::parse("staygreen.toml", text).expect_err("must be refused").to_string()
+    }
+
+    #[test]
+    fn a_wrong_key_says_which_line_and_which_keys_there_are() {
+        let said = error("[server]\nlisten = \"127.0.0.1:1\"\nlisen = 3\n");
+        assert!(said.contains("line 3") && said.contains("lisen") && said.contains("listen"), "{said}");
+    }
+
+    #[test]
+    fn a_wrong_type_says_which_line() {
+        let said = error("[keeper]\n\nconcurrency = \"many\"\n");
+        assert!(said.contains("line 3") && said.contains("invalid type"), "{said}");
+        let said = error("[server]\nsession_idle = \"soon\"\n");
+        assert!(said.contains("line 2") && said.contains("30 min"), "{said}");
+    }
+
+    #[test]
+    fn an_unknown_network_is_named() {
+        let said = error("[mail]\n[networks.myspace]\nclient_id = \"x\"\n");
+        assert!(said.contains("line 2") && said.contains("myspace"), "{said}");
+    }
+
+    #[test]
+    fn a_secret_does_not_show() {
+        let config = Config::parse("f", "[mail]\nsmtp_url = \"smtp://user:canary@localhost\"\n").expect("valid");
+        assert!(!format!("{config:?}").contains("canary"));
+    }
+}

@@ -1,0 +1,204 @@
+//! What must become true together when a person has authorised, and when a profile is given up: each one transaction.
+
+use lifecycle::access::AccessState;
+use lifecycle::facts::Facts;
+use lifecycle::grant::{Clocks, Event, Grant, State, step};
+use lifecycle::ids::{AccessId, GrantId, OrganisationId, ProfileId};
+use lifecycle::secret::TokenSet;
+use lifecycle::status::Standing;
+use lifecycle::time::Timestamp;
+use serde_json::json;
+
+use crate::connections::{Connection, Discovered, set_complete, set_discovered};
+use crate::driver::{StoreError, Tx, to_json};
+use crate::events::{self, About, Actor};
+use crate::grants::{self, Place, fence_off, insert_blank, of_person, token_context, upsert_person};
+use crate::ids::fresh;
+use crate::seal::{open_tokens, seal_tokens};
+use crate::standing::{profiles_of, settle_profiles};
+use crate::{Store, presets, profiles, revocations};
+
+/// What a person's authorisation brought.
+#[derive(Debug)]
+pub struct Authorized<'a> {
+    /// The token set.
+    pub tokens: &'a TokenSet,
+    /// Its clocks.
+    pub clocks: Clocks,
+    /// Whether it can be renewed without the person.
+    pub renewable: bool,
+    /// The person's id at the network.
+    pub person_network_id: &'a str,
+    /// Their name.
+    pub person_name: &'a str,
+    /// Their handle.
+    pub person_handle: Option<&'a str>,
+    /// What they may act as.
+    pub discovered: &'a [Discovered],
+}
+
+impl Store {
+    /// Stores what a person authorised: the token set first of all, then every profile that already hangs on this
+    /// person is repaired. The same login is always the same grant; a renewal that is running loses its fence.
+    pub async fn authorized(&self, tx: &mut Tx, connection: &Connection, authorized: &Authorized<'_>, facts: &Facts, now: Timestamp) -> Result<Vec<ProfileId>, StoreError> {
+        let organisation = &connection.organisation;
+        let a = authorized;
+        let person = upsert_person(tx, organisation, &connection.place, a.person_network_id, a.person_name, a.person_handle, now).await?;
+        let known = of_person(tx, &person).await?;
+        let (before, id) = match known {
+            Some(grant) => (grant.clone(), grant.id),
+            None => {
+                let id = insert_blank(tx, organisation, &connection.place, &person, now).await?;
+                let blank = Grant { state: State::Fresh, ..Grant::born(id.clone(), person.clone(), a.clocks, a.renewable, facts, now).grant };
+                (Grant { generation: 0, clocks: Clocks::default(), verified_at: None, ..blank }, id)
+            }
+        };
+        fence_off(tx, &id).await?;
+        let next = step(&before, &Event::Authorized { person: person.clone(), clocks: a.clocks, renewable: a.renewable }, facts, now).grant;
+        let sealed = seal_tokens(self.keys(), &token_context(id.as_str(), organisation.as_str()), a.tokens);
+        grants::write(tx, &next, Some(sealed), facts, now).await?;
+        let about = About { grant: Some(id.clone()), person: Some(person.clone()), connection: Some(connection.id.clone()), ..About::default() };
+        let detail = json!({ "person": a.person_name, "generation": next.generation, "scopes": a.tokens.scopes });
+        events::append(tx, organisation, now, "grant.authorized", &connection.begun.by, &about, &detail).await?;
+        self.repair_accesses(tx, &id, a.discovered, now).await?;
+        set_discovered(tx, &connection.id, &person, a.discovered).await?;
+        let reached = profiles_of(tx, &id).await?;
+        settle_profiles(tx, &reached, facts, now, &connection.begun.by, id.as_str()).await?;
+        Ok(reached)
+    }
+
+    /// Every access this grant already has is as good as the fresh listing says.
+    async fn repair_accesses(&self, tx: &mut Tx, grant: &GrantId, discovered: &[Discovered], now: Timestamp) -> Result<(), StoreError> {
+        for mut access in grants::accesses_of(tx, grant).await? {
+            let Some(found) = discovered.iter().find(|found| found.network_id == access.network_id && found.unusable.is_none()) else { continue };
+            access.state = AccessState::Working;
+            access.role.clone_from(&found.role);
+            access.seen_at = Some(now);
+            grants::write_access(tx, &access).await?;
+        }
+        Ok(())
+    }
+
+    /// Adds the chosen profiles with the page presets' owner, teams and notification choices; those that exist keep
+    /// their settings and gain an access. Profiles that cannot be used or were not discovered are refused by not being
+    /// in the answer.
+    pub async fn add_profiles(&self, tx: &mut Tx, connection: &Connection, chosen: &[String], facts: &Facts, actor: &Actor, now: Timestamp) -> Result<Vec<ProfileId>, StoreError> {
+        let person = connection.person.as_ref().ok_or_else(|| StoreError::Broken("a connection without a person".into()))?;
+        let grant = of_person(tx, person).await?.ok_or_else(|| StoreError::Broken("a person without a grant".into()))?;
+        let preset = presets::for_network(tx, &connection.organisation, &connection.place.network).await?;
+        let mut added = connection.added.clone();
+        // Parents first, so that a board finds its account.
+        let mut found: Vec<&Discovered> = connection.discovered.iter().filter(|found| found.unusable.is_none() && chosen.contains(&found.network_id)).collect();
+        found.sort_by_key(|found| found.parent.is_some());
+        for item in found {
+            let id = upsert_profile(tx, &connection.organisation, &connection.place, item, &preset, now).await?;
+            let sql = "INSERT INTO accesses (id, grant_id, profile_id, role, state, seen_at, created_at) VALUES ($1, $2, $3, $4, $5, $6, $6) \
+                       ON CONFLICT (grant_id, profile_id) DO UPDATE SET role = excluded.role, state = excluded.state, seen_at = excluded.seen_at";
+            let values = [
+                fresh::<AccessId>().as_str().into(),
+                grant.id.as_str().into(),
+                id.as_str().into(),
+                item.role.as_str().into(),
+                to_json(&AccessState::Working)?.into(),
+                now.into(),
+            ];
+            tx.run(sql, &values).await?;
+            if !added.contains(&id) {
+                added.push(id);
+            }
+        }
+        settle_profiles(tx, &added, facts, now, actor, grant.id.as_str()).await?;
+        set_complete(tx, &connection.id, &added).await?;
+        let about = About { connection: Some(connection.id.clone()), person: Some(person.clone()), ..About::default() };
+        events::append(tx, &connection.organisation, now, "connection.completed", actor, &about, &json!({ "profiles": added.len() })).await?;
+        Ok(added)
+    }
+
+    /// Gives a profile up. A grant that reaches nothing any more is owed a revocation at its network, durably, and its
+    /// tokens are moved there under a seal of their own (RF-39).
+    pub async fn delete_profile(&self, tx: &mut Tx, organisation: &OrganisationId, id: &ProfileId, actor: &Actor, now: Timestamp) -> Result<bool, StoreError> {
+        let Some(profile) = profiles::get(tx, organisation, id).await? else { return Ok(false) };
+        let boards = tx.all("SELECT id FROM profiles WHERE parent_id = $1", &[id.as_str().into()]).await?;
+        let mut all: Vec<ProfileId> = boards.iter().map(|row| row.parsed("id")).collect::<Result<_, _>>()?;
+        all.push(id.clone());
+        let mut touched: Vec<GrantId> = vec![];
+        for each in &all {
+            for row in tx.all("SELECT grant_id FROM accesses WHERE profile_id = $1", &[each.as_str().into()]).await? {
+                touched.push(row.parsed("grant_id")?);
+            }
+            for table in ["accesses", "profile_teams", "renewal_links"] {
+                tx.run(&format!("DELETE FROM {table} WHERE profile_id = $1"), &[each.as_str().into()]).await?;
+            }
+            tx.run("DELETE FROM profiles WHERE id = $1", &[each.as_str().into()]).await?;
+            let about = About { profile: Some(each.clone()), ..About::default() };
+            events::append(tx, organisation, now, "profile.deleted", actor, &about, &json!({ "name": profile.name, "network": profile.network })).await?;
+        }
+        touched.sort();
+        touched.dedup();
+        for grant in touched {
+            if profiles_of(tx, &grant).await?.is_empty() {
+                self.give_up_grant(tx, organisation, &grant, now).await?;
+            }
+        }
+        Ok(true)
+    }
+
+    async fn give_up_grant(&self, tx: &mut Tx, organisation: &OrganisationId, id: &GrantId, now: Timestamp) -> Result<(), StoreError> {
+        let Some(row) = tx.one("SELECT * FROM grants WHERE id = $1", &[id.as_str().into()]).await? else { return Ok(()) };
+        let place = Place { network: row.text("network")?, instance: row.text("instance")? };
+        if let Some(sealed) = row.opt_bytes("sealed_tokens")? {
+            let tokens = open_tokens(self.keys(), &token_context(id.as_str(), organisation.as_str()), &sealed)?;
+            revocations::owe(tx, self.keys(), organisation, &place, &tokens, now).await?;
+        }
+        tx.run("DELETE FROM attempts WHERE grant_id = $1", &[id.as_str().into()]).await?;
+        tx.run("DELETE FROM grants WHERE id = $1", &[id.as_str().into()]).await?;
+        Ok(())
+    }
+}
+
+async fn upsert_profile(tx: &mut Tx, organisation: &OrganisationId, place: &Place, found: &Discovered, preset: &presets::Preset, now: Timestamp) -> Result<ProfileId, StoreError> {
+    let key: [crate::Value; 4] = [organisation.as_str().into(), place.network.as_str().into(), place.instance.as_str().into(), found.network_id.as_str().into()];
+    let sql = format!("SELECT id FROM profiles WHERE organisation_id = $1 AND network = $2 AND instance = $3 AND network_id = $4{}", tx.dialect().for_update());
+    let parent = match &found.parent {
+        Some(parent) => tx.one("SELECT id FROM profiles WHERE organisation_id = $1 AND network = $2 AND instance = $3 AND network_id = $4", &[key[0].clone(), key[1].clone(), key[2].clone(), parent.into()]).await?,
+        None => None,
+    };
+    let parent = parent.map(|row| row.text("id")).transpose()?;
+    if let Some(row) = tx.one(&sql, &key).await? {
+        let id: ProfileId = row.parsed("id")?;
+        let sql = "UPDATE profiles SET name = $2, handle = $3, avatar = $4, sort_key = $5, parent_id = COALESCE($6, parent_id) WHERE id = $1";
+        let values = [id.as_str().into(), found.name.as_str().into(), found.handle.clone().into(), found.avatar.clone().into(), profiles::sort_key(&found.name).into(), parent.into()];
+        tx.run(sql, &values).await?;
+        return Ok(id);
+    }
+    let id: ProfileId = fresh();
+    let standing = Standing::unborn(now);
+    let sql = "INSERT INTO profiles (id, organisation_id, network, instance, network_id, kind, name, handle, avatar, parent_id, owner_id, notify_no_access, notify_renew_soon, enabled, \
+               status, status_since, standing, sort_key, created_at) \
+               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, (SELECT id FROM users WHERE id = $11 AND disabled_at IS NULL), $12, $13, 1, $14, $15, $16, $17, $15)";
+    let values = [
+        id.as_str().into(),
+        key[0].clone(),
+        key[1].clone(),
+        key[2].clone(),
+        key[3].clone(),
+        found.kind.as_str().into(),
+        found.name.as_str().into(),
+        found.handle.clone().into(),
+        found.avatar.clone().into(),
+        parent.into(),
+        preset.owner.as_ref().map(lifecycle::ids::UserId::as_str).into(),
+        preset.notify_no_access.into(),
+        preset.notify_renew_soon.into(),
+        standing.status.as_str().into(),
+        now.into(),
+        to_json(&standing)?.into(),
+        profiles::sort_key(&found.name).into(),
+    ];
+    tx.run(sql, &values).await?;
+    for team in &preset.teams {
+        let sql = "INSERT INTO profile_teams (profile_id, team_id) SELECT $1, id FROM teams WHERE id = $2 AND organisation_id = $3 ON CONFLICT DO NOTHING";
+        tx.run(sql, &[id.as_str().into(), team.as_str().into(), organisation.as_str().into()]).await?;
+    }
+    Ok(id)
+}

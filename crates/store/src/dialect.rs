@@ -1,0 +1,187 @@
+//! The only file that knows which database runs.
+
+use std::fs::File;
+use std::path::Path;
+use std::str::FromStr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
+use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
+
+use crate::driver::{StoreError, Tx};
+
+/// The migrations, oldest first. Forward only; a released one is never edited.
+const MIGRATIONS: &[(i64, &str, &str)] = &[(1, "initial", include_str!("../migrations/0001_initial.sql"))];
+
+/// The storage cannot be opened; each text says what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The URL is of no known kind.
+    #[error("database.url: \"{0}\" is neither sqlite:PATH nor postgres://…")]
+    UnknownUrl(String),
+    /// The folder or file cannot be written.
+    #[error("the database file {path} cannot be opened for writing: {why}. Check that the folder exists and belongs to the user the server runs as")]
+    NotWritable {
+        /// Which file.
+        path: String,
+        /// The system's words.
+        why: String,
+    },
+    /// Another process has it.
+    #[error("another Staygreen already uses {0}. SQLite serves one server; stop the other one, or use PostgreSQL for several")]
+    InUse(String),
+    /// The bundled SQLite can corrupt its file (reliability-security, page one, 7).
+    #[error("SQLite {0} can corrupt a database that is written by two connections; 3.51.3 or later is needed (not 3.52.0)")]
+    VulnerableSqlite(String),
+    /// The server does not answer.
+    #[error("PostgreSQL cannot be reached: {0}. Check database.url and that the server runs")]
+    Unreachable(String),
+    /// A newer Staygreen was here.
+    #[error("this database was made by a newer version of Staygreen (it knows migration {0}); run that version, or restore a backup made before the upgrade")]
+    Newer(i64),
+    /// A migration that was applied is not the one we know.
+    #[error("migration {0} of this database differs from ours; it was not made by a released version")]
+    Foreign(i64),
+    /// The keys do not open its secrets.
+    #[error("the key file does not fit this database: its secrets were sealed with another key. Put the right key file in its place; nothing was changed")]
+    WrongKey,
+    /// Anything else.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Which database runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Dialect {
+    /// One file, one machine.
+    Sqlite,
+    /// A server, any number of nodes.
+    Postgres,
+}
+
+impl Dialect {
+    /// Appended to a SELECT that claims rows: others skip them.
+    pub(crate) const fn skip_locked(self) -> &'static str {
+        match self {
+            Self::Sqlite => "",
+            Self::Postgres => " FOR UPDATE SKIP LOCKED",
+        }
+    }
+
+    /// Appended to a SELECT whose rows this transaction is going to change.
+    pub(crate) const fn for_update(self) -> &'static str {
+        match self {
+            Self::Sqlite => "",
+            Self::Postgres => " FOR UPDATE",
+        }
+    }
+}
+
+#[derive(Clone)]
+pub(crate) enum Db {
+    Sqlite { writer: SqlitePool, readers: SqlitePool, about: Arc<str>, _lock: Option<Arc<File>> },
+    Postgres { pool: PgPool, about: Arc<str> },
+}
+
+impl Db {
+    pub(crate) async fn open(url: &str) -> Result<Self, OpenError> {
+        if let Some(path) = url.strip_prefix("sqlite:") {
+            Self::open_sqlite(path.strip_prefix("//").unwrap_or(path)).await
+        } else if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+            Self::open_postgres(url).await
+        } else {
+            Err(OpenError::UnknownUrl(url.split('@').next_back().unwrap_or_default().to_owned()))
+        }
+    }
+
+    async fn open_sqlite(path: &str) -> Result<Self, OpenError> {
+        let lock = lock_beside(Path::new(path))?;
+        let not_writable = |error: sqlx::Error| OpenError::NotWritable { path: path.to_owned(), why: error.to_string() };
+        // FULL: a spent one-time token must survive a power cut (RF-17). One writer connection checkpoints (RF-41).
+        let options = SqliteConnectOptions::new()
+            .filename(path)
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .foreign_keys(true)
+            .busy_timeout(Duration::from_secs(10));
+        let writer = SqlitePoolOptions::new().max_connections(1).acquire_timeout(Duration::from_secs(30)).connect_with(options.clone()).await.map_err(not_writable)?;
+        let version: String = sqlx::query_scalar("SELECT sqlite_version()").fetch_one(&writer).await.map_err(StoreError::from)?;
+        if !is_safe_sqlite(&version) {
+            return Err(OpenError::VulnerableSqlite(version));
+        }
+        migrations().run(&writer).await.map_err(migration_error)?;
+        let readers = SqlitePoolOptions::new().max_connections(4).connect_with(options.read_only(true)).await.map_err(not_writable)?;
+        Ok(Self::Sqlite { writer, readers, about: format!("SQLite {version}").into(), _lock: lock })
+    }
+
+    async fn open_postgres(url: &str) -> Result<Self, OpenError> {
+        let unreachable = |error: sqlx::Error| OpenError::Unreachable(error.to_string());
+        let options = PgConnectOptions::from_str(url).map_err(unreachable)?;
+        let pool = PgPoolOptions::new().max_connections(16).acquire_timeout(Duration::from_secs(10)).connect_with(options).await.map_err(unreachable)?;
+        let version: String = sqlx::query_scalar("SHOW server_version").fetch_one(&pool).await.map_err(unreachable)?;
+        migrations().run(&pool).await.map_err(migration_error)?;
+        Ok(Self::Postgres { pool, about: format!("PostgreSQL {version}").into() })
+    }
+
+    pub(crate) async fn begin(&self, writes: bool) -> Result<Tx, StoreError> {
+        Ok(match self {
+            // IMMEDIATE: a transaction that reads first and writes later must not fail half-way.
+            Self::Sqlite { writer, .. } if writes => Tx::sqlite(writer.begin_with("BEGIN IMMEDIATE").await?),
+            Self::Sqlite { readers, .. } => Tx::sqlite(readers.begin().await?),
+            Self::Postgres { pool, .. } => Tx::postgres(pool.begin().await?),
+        })
+    }
+
+    pub(crate) fn describe(&self) -> &str {
+        match self {
+            Self::Sqlite { about, .. } | Self::Postgres { about, .. } => about,
+        }
+    }
+}
+
+fn migrations() -> Migrator {
+    let known = MIGRATIONS.iter().map(|(version, name, sql)| Migration::new(*version, (*name).into(), MigrationType::Simple, sqlx::SqlSafeStr::into_sql_str(*sql), false));
+    Migrator::with_migrations(known.collect())
+}
+
+fn migration_error(error: MigrateError) -> OpenError {
+    match error {
+        MigrateError::VersionMissing(version) => OpenError::Newer(version),
+        MigrateError::VersionMismatch(version) => OpenError::Foreign(version),
+        MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => OpenError::Store(error.into()),
+        other => OpenError::Store(StoreError::Broken(other.to_string())),
+    }
+}
+
+/// 3.7.0 to 3.51.2 can corrupt a WAL database; 3.52.0 was withdrawn.
+fn is_safe_sqlite(version: &str) -> bool {
+    let numbers: Vec<u32> = version.split('.').filter_map(|part| part.parse().ok()).collect();
+    numbers.as_slice() >= [3, 51, 3].as_slice() && numbers != [3, 52, 0]
+}
+
+/// A second process on the same file is refused: the lock is the operating system's and ends with the process.
+fn lock_beside(path: &Path) -> Result<Option<Arc<File>>, OpenError> {
+    let shown = path.display().to_string();
+    let file = File::options().create(true).truncate(false).write(true).open(path.with_extension("lock")).map_err(|error| OpenError::NotWritable { path: shown.clone(), why: error.to_string() })?;
+    match file.try_lock() {
+        Ok(()) => Ok(Some(Arc::new(file))),
+        Err(std::fs::TryLockError::WouldBlock) => Err(OpenError::InUse(shown)),
+        // A file system without locks: the database's own locks are left.
+        Err(std::fs::TryLockError::Error(_)) => Ok(None),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_safe_sqlite;
+
+    #[test]
+    fn rf_41_vulnerable_versions() {
+        for (version, safe) in [("3.51.2", false), ("3.51.3", true), ("3.52.0", false), ("3.52.1", true), ("3.7.0", false), ("4.0.0", true)] {
+            assert_eq!(is_safe_sqlite(version), safe, "{version}");
+        }
+    }
+}

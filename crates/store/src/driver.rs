@@ -1,0 +1,220 @@
+//! Values, rows and transactions, the same for both databases.
+
+use std::fmt;
+
+use lifecycle::time::Timestamp;
+use sqlx::postgres::{PgRow, Postgres};
+use sqlx::sqlite::{Sqlite, SqliteRow};
+use sqlx::{Row as _, Transaction};
+
+use crate::dialect::Dialect;
+
+/// The storage could not do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The database.
+    #[error("the database: {0}")]
+    Database(#[from] sqlx::Error),
+    /// What is stored cannot be read.
+    #[error("the stored data cannot be read: {0}")]
+    Broken(String),
+    /// A sealed value does not open: wrong row, changed bytes, unknown key.
+    #[error("a sealed value does not open: {0}")]
+    Seal(#[from] crate::seal::SealError),
+}
+
+impl StoreError {
+    /// True when a unique constraint refused the row.
+    pub fn is_duplicate(&self) -> bool {
+        matches!(self, Self::Database(sqlx::Error::Database(error)) if error.is_unique_violation())
+    }
+}
+
+/// A value on its way into a statement.
+#[derive(Clone)]
+pub enum Value {
+    /// BIGINT.
+    Int(Option<i64>),
+    /// TEXT.
+    Text(Option<String>),
+    /// BYTEA.
+    Bytes(Option<Vec<u8>>),
+}
+
+impl fmt::Debug for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Value(…)")
+    }
+}
+
+macro_rules! values {
+    ($($from:ty => |$it:ident| $make:expr;)*) => {$(
+        impl From<$from> for Value {
+            fn from($it: $from) -> Self { $make }
+        }
+    )*};
+}
+
+values! {
+    i64 => |it| Self::Int(Some(it));
+    Option<i64> => |it| Self::Int(it);
+    u32 => |it| Self::Int(Some(i64::from(it)));
+    bool => |it| Self::Int(Some(i64::from(it)));
+    Timestamp => |it| Self::Int(Some(it.as_micros()));
+    Option<Timestamp> => |it| Self::Int(it.map(Timestamp::as_micros));
+    &str => |it| Self::Text(Some(it.to_owned()));
+    String => |it| Self::Text(Some(it));
+    &String => |it| Self::Text(Some(it.clone()));
+    Option<&str> => |it| Self::Text(it.map(str::to_owned));
+    Option<String> => |it| Self::Text(it);
+    Vec<u8> => |it| Self::Bytes(Some(it));
+    Option<Vec<u8>> => |it| Self::Bytes(it);
+}
+
+/// One row of an answer.
+pub enum Row {
+    /// Of SQLite.
+    Sqlite(SqliteRow),
+    /// Of PostgreSQL.
+    Postgres(PgRow),
+}
+
+macro_rules! getters {
+    ($($(#[$doc:meta])* $name:ident -> $type:ty;)*) => {$(
+        $(#[$doc])*
+        pub fn $name(&self, column: &str) -> Result<$type, StoreError> {
+            Ok(match self {
+                Self::Sqlite(row) => row.try_get::<$type, _>(column)?,
+                Self::Postgres(row) => row.try_get::<$type, _>(column)?,
+            })
+        }
+    )*};
+}
+
+impl Row {
+    getters! {
+        /// A text.
+        text -> String;
+        /// A text or nothing.
+        opt_text -> Option<String>;
+        /// A number.
+        int -> i64;
+        /// A number or nothing.
+        opt_int -> Option<i64>;
+        /// Bytes.
+        bytes -> Vec<u8>;
+        /// Bytes or nothing.
+        opt_bytes -> Option<Vec<u8>>;
+    }
+
+    /// A moment.
+    pub fn time(&self, column: &str) -> Result<Timestamp, StoreError> {
+        Ok(Timestamp::from_micros(self.int(column)?))
+    }
+
+    /// A moment or nothing.
+    pub fn opt_time(&self, column: &str) -> Result<Option<Timestamp>, StoreError> {
+        Ok(self.opt_int(column)?.map(Timestamp::from_micros))
+    }
+
+    /// A yes or no.
+    pub fn flag(&self, column: &str) -> Result<bool, StoreError> {
+        Ok(self.int(column)? != 0)
+    }
+
+    /// An id, or anything else that reads itself from text.
+    pub fn parsed<T: std::str::FromStr<Err: fmt::Display>>(&self, column: &str) -> Result<T, StoreError> {
+        self.text(column)?.parse().map_err(|error: T::Err| StoreError::Broken(format!("{column}: {error}")))
+    }
+
+    /// The same, or nothing.
+    pub fn opt_parsed<T: std::str::FromStr<Err: fmt::Display>>(&self, column: &str) -> Result<Option<T>, StoreError> {
+        self.opt_text(column)?.map(|text| text.parse().map_err(|error: T::Err| StoreError::Broken(format!("{column}: {error}")))).transpose()
+    }
+
+    /// A value stored as JSON.
+    pub fn json<T: serde::de::DeserializeOwned>(&self, column: &str) -> Result<T, StoreError> {
+        serde_json::from_str(&self.text(column)?).map_err(|error| StoreError::Broken(format!("{column}: {error}")))
+    }
+}
+
+/// JSON on its way into a TEXT column.
+pub fn to_json(value: &impl serde::Serialize) -> Result<String, StoreError> {
+    serde_json::to_string(value).map_err(|error| StoreError::Broken(error.to_string()))
+}
+
+enum Inner {
+    Sqlite(Transaction<'static, Sqlite>),
+    Postgres(Transaction<'static, Postgres>),
+}
+
+/// A transaction. Dropping it takes everything back.
+pub struct Tx(Inner);
+
+macro_rules! bound {
+    ($sql:expr, $values:expr, $db:ty) => {{
+        // The one place where text becomes a statement: every text comes from this crate's own constants, with
+        // dialect suffixes and generated placeholders, never from outside.
+        let mut query = sqlx::query::<$db>(sqlx::AssertSqlSafe($sql.to_owned()));
+        for value in $values {
+            query = match value.clone() {
+                Value::Int(v) => query.bind(v),
+                Value::Text(v) => query.bind(v),
+                Value::Bytes(v) => query.bind(v),
+            };
+        }
+        query
+    }};
+}
+
+impl Tx {
+    pub(crate) fn sqlite(tx: Transaction<'static, Sqlite>) -> Self {
+        Self(Inner::Sqlite(tx))
+    }
+
+    pub(crate) fn postgres(tx: Transaction<'static, Postgres>) -> Self {
+        Self(Inner::Postgres(tx))
+    }
+
+    pub(crate) fn dialect(&self) -> Dialect {
+        match self.0 {
+            Inner::Sqlite(_) => Dialect::Sqlite,
+            Inner::Postgres(_) => Dialect::Postgres,
+        }
+    }
+
+    /// Runs a statement; how many rows it changed.
+    pub async fn run(&mut self, sql: &str, values: &[Value]) -> Result<u64, StoreError> {
+        Ok(match &mut self.0 {
+            Inner::Sqlite(tx) => bound!(sql, values, Sqlite).execute(&mut **tx).await?.rows_affected(),
+            Inner::Postgres(tx) => bound!(sql, values, Postgres).execute(&mut **tx).await?.rows_affected(),
+        })
+    }
+
+    /// All rows of an answer.
+    pub async fn all(&mut self, sql: &str, values: &[Value]) -> Result<Vec<Row>, StoreError> {
+        Ok(match &mut self.0 {
+            Inner::Sqlite(tx) => bound!(sql, values, Sqlite).fetch_all(&mut **tx).await?.into_iter().map(Row::Sqlite).collect(),
+            Inner::Postgres(tx) => bound!(sql, values, Postgres).fetch_all(&mut **tx).await?.into_iter().map(Row::Postgres).collect(),
+        })
+    }
+
+    /// The first row, if there is one.
+    pub async fn one(&mut self, sql: &str, values: &[Value]) -> Result<Option<Row>, StoreError> {
+        Ok(self.all(sql, values).await?.into_iter().next())
+    }
+
+    /// Makes it durable.
+    pub async fn commit(self) -> Result<(), StoreError> {
+        match self.0 {
+            Inner::Sqlite(tx) => tx.commit().await?,
+            Inner::Postgres(tx) => tx.commit().await?,
+        }
+        Ok(())
+    }
+}
+
+/// `$3, $4, $5`: placeholders for a list of so many values, from that number on.
+pub(crate) fn placeholders(from: usize, count: usize) -> String {
+    (from..from + count).map(|n| format!("${n}")).collect::<Vec<_>>().join(", ")
+}

@@ -1,0 +1,122 @@
+//! The append-only event log. Positions grow by one in commit order: the counter's row is locked by the transaction that
+//! takes the next number.
+
+use lifecycle::ids::{ConnectionId, EventId, GrantId, OrganisationId, PersonId, ProfileId};
+use lifecycle::time::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::driver::{Row, StoreError, Tx, to_json};
+use crate::ids::fresh;
+
+/// Who made it happen.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Actor {
+    /// The keeper, by itself.
+    Keeper,
+    /// The server or its operator on the command line.
+    System,
+    /// A user on the pages.
+    User {
+        /// Who.
+        id: String,
+        /// Their name at the time.
+        name: String,
+    },
+    /// A tool.
+    ApiKey {
+        /// Which key.
+        id: String,
+        /// Its name at the time.
+        name: String,
+    },
+    /// Somebody with a renewal link.
+    RenewalLink,
+}
+
+/// What an event is about.
+#[derive(Debug, Clone, Default)]
+pub struct About {
+    /// The profile.
+    pub profile: Option<ProfileId>,
+    /// The grant.
+    pub grant: Option<GrantId>,
+    /// The person.
+    pub person: Option<PersonId>,
+    /// The connection.
+    pub connection: Option<ConnectionId>,
+}
+
+/// A line of the log.
+#[derive(Debug, Clone)]
+pub struct Event {
+    /// Its place; the cursor of the API.
+    pub position: i64,
+    /// Its id.
+    pub id: String,
+    /// When.
+    pub at: Timestamp,
+    /// What happened.
+    pub kind: String,
+    /// Who made it happen.
+    pub actor: Actor,
+    /// The profile it is about.
+    pub profile: Option<String>,
+    /// The rest, as JSON.
+    pub detail: serde_json::Value,
+}
+
+/// Appends an event.
+pub async fn append(tx: &mut Tx, organisation: &OrganisationId, at: Timestamp, kind: &str, actor: &Actor, about: &About, detail: &serde_json::Value) -> Result<(), StoreError> {
+    let next = "INSERT INTO counters (name, value) VALUES ('events', 1) ON CONFLICT (name) DO UPDATE SET value = counters.value + 1 RETURNING value";
+    let position = tx.one(next, &[]).await?.ok_or_else(|| StoreError::Broken("no position".into()))?.int("value")?;
+    let insert = "INSERT INTO events (position, id, organisation_id, at, kind, actor, profile_id, grant_id, person_id, connection_id, detail) \
+                  VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)";
+    let values = [
+        position.into(),
+        fresh::<EventId>().as_str().into(),
+        organisation.as_str().into(),
+        at.into(),
+        kind.into(),
+        to_json(actor)?.into(),
+        about.profile.as_ref().map(ProfileId::as_str).into(),
+        about.grant.as_ref().map(GrantId::as_str).into(),
+        about.person.as_ref().map(PersonId::as_str).into(),
+        about.connection.as_ref().map(ConnectionId::as_str).into(),
+        to_json(detail)?.into(),
+    ];
+    tx.run(insert, &values).await?;
+    Ok(())
+}
+
+fn read(row: &Row) -> Result<Event, StoreError> {
+    Ok(Event {
+        position: row.int("position")?,
+        id: row.text("id")?,
+        at: row.time("at")?,
+        kind: row.text("kind")?,
+        actor: row.json("actor")?,
+        profile: row.opt_text("profile_id")?,
+        detail: row.json("detail")?,
+    })
+}
+
+/// Events of an organisation after a position, oldest first.
+pub async fn after(tx: &mut Tx, organisation: &OrganisationId, position: i64, limit: u32) -> Result<Vec<Event>, StoreError> {
+    let sql = "SELECT * FROM events WHERE organisation_id = $1 AND position > $2 ORDER BY position LIMIT $3";
+    tx.all(sql, &[organisation.as_str().into(), position.into(), limit.into()]).await?.iter().map(read).collect()
+}
+
+/// The history of a profile, newest first: its own events and those of the grants that reach it.
+pub async fn of_profile(tx: &mut Tx, organisation: &OrganisationId, profile: &ProfileId, before: Option<i64>, limit: u32) -> Result<Vec<Event>, StoreError> {
+    let sql = "SELECT * FROM events WHERE organisation_id = $1 AND position < $2 AND (profile_id = $3 OR (profile_id IS NULL AND grant_id IN \
+               (SELECT grant_id FROM accesses WHERE profile_id = $3))) ORDER BY position DESC LIMIT $4";
+    let values = [organisation.as_str().into(), before.unwrap_or(i64::MAX).into(), profile.as_str().into(), limit.into()];
+    tx.all(sql, &values).await?.iter().map(read).collect()
+}
+
+/// The newest events of an organisation.
+pub async fn newest(tx: &mut Tx, organisation: &OrganisationId, limit: u32) -> Result<Vec<Event>, StoreError> {
+    let sql = "SELECT * FROM events WHERE organisation_id = $1 ORDER BY position DESC LIMIT $2";
+    tx.all(sql, &[organisation.as_str().into(), limit.into()]).await?.iter().map(read).collect()
+}

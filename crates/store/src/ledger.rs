@@ -1,0 +1,221 @@
+//! [`Ledger`] in SQL.
+
+use std::collections::BTreeSet;
+
+use lifecycle::diagnosis::Diagnosis;
+use lifecycle::facts::Facts;
+use lifecycle::grant::{Event, step};
+use lifecycle::ids::{AttemptId, GrantId, NodeId, OrganisationId};
+use lifecycle::ledger::{Claim, Commit, Committed, Intent, Lease, Ledger, LedgerError, Phase};
+use lifecycle::time::{Span, Timestamp};
+use serde_json::json;
+
+use crate::driver::{Row, StoreError, Tx};
+use crate::events::{self, About, Actor};
+use crate::grants::{accesses_of, read_grant, token_context, write, write_access};
+use crate::seal::{open_tokens, seal_tokens};
+use crate::standing::{profiles_of, settle_profiles};
+use crate::{Store, grants};
+
+impl From<StoreError> for LedgerError {
+    fn from(error: StoreError) -> Self {
+        Self(Box::new(error))
+    }
+}
+
+const CLAIM: &str = "UPDATE grants SET lease_node = $1, lease_until = $2, fence = fence + 1 WHERE id IN (";
+
+impl Store {
+    /// Reads claimed rows; one that cannot be unsealed is set aside and does not stop the others.
+    async fn claims(&self, tx: &mut Tx, rows: Vec<Row>, now: Timestamp) -> Result<Vec<Claim>, StoreError> {
+        let mut claims = vec![];
+        for row in rows {
+            match self.read_claim(tx, &row).await {
+                Ok(claim) => claims.push(claim),
+                Err(error @ (StoreError::Seal(_) | StoreError::Broken(_))) => set_aside(tx, &row, &error, now).await?,
+                Err(other) => return Err(other),
+            }
+        }
+        Ok(claims)
+    }
+
+    async fn read_claim(&self, tx: &mut Tx, row: &Row) -> Result<Claim, StoreError> {
+        let grant = read_grant(row)?;
+        let organisation: OrganisationId = row.parsed("organisation_id")?;
+        let sealed = row.opt_bytes("sealed_tokens")?.ok_or_else(|| StoreError::Broken("the tokens are shredded".into()))?;
+        let tokens = open_tokens(self.keys(), &token_context(grant.id.as_str(), organisation.as_str()), &sealed)?;
+        let person = grants::person(tx, &grant.person).await?.ok_or_else(|| StoreError::Broken("a grant without a person".into()))?;
+        let open = "SELECT id FROM attempts WHERE grant_id = $1 AND ended_at IS NULL AND phase = 'sent' ORDER BY sent_at DESC LIMIT 1";
+        let open = tx.one(open, &[grant.id.as_str().into()]).await?.map(|row| row.parsed::<AttemptId>("id")).transpose()?;
+        let lease = Lease { grant: grant.id.clone(), node: row.parsed("lease_node")?, fence: row.int("fence")?, until: row.time("lease_until")? };
+        let accesses = accesses_of(tx, &grant.id).await?;
+        Ok(Claim { lease, organisation, network: row.text("network")?, instance: row.text("instance")?, person_network_id: person.network_id, grant, tokens, accesses, open })
+    }
+
+    async fn try_commit(&self, commit: &Commit) -> Result<Committed, StoreError> {
+        let mut tx = self.write().await?;
+        let id = &commit.grant.id;
+        let lock = tx.dialect().for_update();
+        let row = tx.one(&format!("SELECT organisation_id, lease_node, fence, generation FROM grants WHERE id = $1{lock}"), &[id.as_str().into()]).await?;
+        let Some(row) = row else { return Ok(Committed::Superseded) };
+        // The fence alone decides: a lease that ran out while the database was away still belongs to us as long as
+        // nobody claimed the grant since.
+        let ours = row.int("fence")? == commit.lease.fence && row.opt_text("lease_node")?.as_deref() == Some(commit.lease.node.as_str());
+        if !ours || row.int("generation")? != commit.generation_before {
+            return Ok(Committed::Superseded);
+        }
+        let organisation: OrganisationId = row.parsed("organisation_id")?;
+        let sealed = commit.tokens.as_ref().map(|tokens| seal_tokens(self.keys(), &token_context(id.as_str(), organisation.as_str()), tokens));
+        write(&mut tx, &commit.grant, sealed, &commit.facts, commit.now).await?;
+        if !commit.keep_lease {
+            tx.run("UPDATE grants SET lease_node = NULL, lease_until = NULL WHERE id = $1", &[id.as_str().into()]).await?;
+        }
+        if let Some((attempt, ending)) = &commit.closes {
+            // PREPARED rows of the same grant that a crash left behind are closed with it: nothing was spent by them.
+            let sql = "UPDATE attempts SET ended_at = $2, ending = $3 WHERE grant_id = $1 AND ended_at IS NULL AND (id = $4 OR phase = 'prepared')";
+            tx.run(sql, &[id.as_str().into(), commit.now.into(), ending.as_str().into(), attempt.as_str().into()]).await?;
+        }
+        self.record(&mut tx, &organisation, commit).await?;
+        let profiles = profiles_of(&mut tx, id).await?;
+        let told = settle_profiles(&mut tx, &profiles, &commit.facts, commit.now, &Actor::Keeper, id.as_str()).await?;
+        tx.commit().await?;
+        Ok(Committed::Done { told })
+    }
+
+    async fn record(&self, tx: &mut Tx, organisation: &OrganisationId, commit: &Commit) -> Result<(), StoreError> {
+        let about = About { grant: Some(commit.grant.id.clone()), person: Some(commit.grant.person.clone()), ..About::default() };
+        for (happening, evidence) in &commit.happenings {
+            let detail = json!({ "evidence": evidence, "generation": commit.grant.generation });
+            events::append(tx, organisation, commit.now, happening.as_str(), &Actor::Keeper, &about, &detail).await?;
+        }
+        for (access, happening) in &commit.accesses {
+            write_access(tx, access).await?;
+            if let Some(happening) = happening {
+                let about = About { profile: Some(access.profile.clone()), ..about.clone() };
+                let detail = json!({ "role": access.role, "state": access.state });
+                events::append(tx, organisation, commit.now, happening.as_str(), &Actor::Keeper, &about, &detail).await?;
+            }
+        }
+        Ok(())
+    }
+}
+
+async fn set_aside(tx: &mut Tx, row: &Row, error: &StoreError, now: Timestamp) -> Result<(), StoreError> {
+    let id: GrantId = row.parsed("id")?;
+    let organisation: OrganisationId = row.parsed("organisation_id")?;
+    tracing::error!(grant = %id, error = %error, "store: a grant cannot be read and is set aside for an hour");
+    tx.run("UPDATE grants SET due_at = $2, lease_node = NULL, lease_until = NULL WHERE id = $1", &[id.as_str().into(), (now + Span::hours(1)).into()]).await?;
+    let about = About { grant: Some(id), ..About::default() };
+    events::append(tx, &organisation, now, "grant.unreadable", &Actor::System, &about, &json!({ "error": error.to_string() })).await
+}
+
+impl Ledger for Store {
+    async fn claim_due(&self, node: &NodeId, now: Timestamp, lease: Span, limit: u32) -> Result<Vec<Claim>, LedgerError> {
+        if limit == 0 {
+            return Ok(vec![]);
+        }
+        let mut tx = self.write().await?;
+        let sql = format!(
+            "{CLAIM}SELECT id FROM grants WHERE due_at <= $3 AND (lease_until IS NULL OR lease_until <= $3) ORDER BY due_at LIMIT $4{}) RETURNING *",
+            tx.dialect().skip_locked()
+        );
+        let rows = tx.all(&sql, &[node.as_str().into(), (now + lease).into(), now.into(), limit.into()]).await?;
+        if rows.is_empty() {
+            return Ok(vec![]);
+        }
+        let claims = self.claims(&mut tx, rows, now).await?;
+        tx.commit().await?;
+        Ok(claims)
+    }
+
+    async fn claim(&self, node: &NodeId, grant: &GrantId, now: Timestamp, lease: Span) -> Result<Option<Claim>, LedgerError> {
+        let mut tx = self.write().await?;
+        let sql = format!("{CLAIM}SELECT id FROM grants WHERE id = $4 AND (lease_until IS NULL OR lease_until <= $3){}) RETURNING *", tx.dialect().skip_locked());
+        let rows = tx.all(&sql, &[node.as_str().into(), (now + lease).into(), now.into(), grant.as_str().into()]).await?;
+        let claim = self.claims(&mut tx, rows, now).await?.pop();
+        tx.commit().await?;
+        Ok(claim)
+    }
+
+    async fn intend(&self, intent: &Intent) -> Result<bool, LedgerError> {
+        let mut tx = self.write().await?;
+        let lock = tx.dialect().for_update();
+        let held = format!("SELECT id FROM grants WHERE id = $1 AND lease_node = $2 AND fence = $3 AND generation = $4 AND lease_until > $5{lock}");
+        let lease = &intent.lease;
+        let values = [lease.grant.as_str().into(), lease.node.as_str().into(), lease.fence.into(), intent.generation.into(), intent.at.into()];
+        if tx.one(&held, &values).await?.is_none() {
+            return Ok(false);
+        }
+        let sql = "INSERT INTO attempts (id, grant_id, generation, node, fence, phase, prepared_at, sent_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8) \
+                   ON CONFLICT (id) DO UPDATE SET phase = excluded.phase, sent_at = excluded.sent_at";
+        let sent_at = (intent.phase == Phase::Sent).then_some(intent.at);
+        let values = [
+            intent.attempt.as_str().into(),
+            lease.grant.as_str().into(),
+            intent.generation.into(),
+            lease.node.as_str().into(),
+            lease.fence.into(),
+            intent.phase.as_str().into(),
+            intent.at.into(),
+            sent_at.into(),
+        ];
+        tx.run(sql, &values).await?;
+        tx.commit().await?;
+        Ok(true)
+    }
+
+    async fn commit(&self, commit: &Commit) -> Result<Committed, LedgerError> {
+        Ok(self.try_commit(commit).await?)
+    }
+
+    async fn release(&self, lease: &Lease) -> Result<(), LedgerError> {
+        let mut tx = self.write().await?;
+        let sql = "UPDATE grants SET lease_node = NULL, lease_until = NULL WHERE id = $1 AND lease_node = $2 AND fence = $3";
+        tx.run(sql, &[lease.grant.as_str().into(), lease.node.as_str().into(), lease.fence.into()]).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
+    async fn unfinished(&self, node: &NodeId, now: Timestamp, lease: Span) -> Result<Vec<Claim>, LedgerError> {
+        // A cheap look first: nearly always there is nothing.
+        let mut look = self.read().await?;
+        let sql = "SELECT grant_id FROM attempts WHERE ended_at IS NULL AND phase = 'sent' AND grant_id IN (SELECT id FROM grants WHERE lease_until IS NULL OR lease_until <= $1)";
+        let open: BTreeSet<GrantId> = look.all(sql, &[now.into()]).await?.iter().map(|row| row.parsed("grant_id")).collect::<Result<_, StoreError>>()?;
+        drop(look);
+        let mut claims = vec![];
+        for grant in open {
+            claims.extend(self.claim(node, &grant, now, lease).await?);
+        }
+        Ok(claims)
+    }
+
+    async fn next_due(&self) -> Result<Option<Timestamp>, LedgerError> {
+        let mut tx = self.read().await?;
+        let row = tx.one("SELECT MIN(due_at) AS due_at FROM grants WHERE due_at IS NOT NULL AND lease_until IS NULL", &[]).await?;
+        Ok(row.map(|row| row.opt_time("due_at")).transpose()?.flatten())
+    }
+
+    async fn see_evidence(&self, grant: &GrantId, diagnosis: &Diagnosis, facts: &Facts, now: Timestamp) -> Result<(), LedgerError> {
+        let mut tx = self.write().await?;
+        let lock = tx.dialect().for_update();
+        let Some(row) = tx.one(&format!("SELECT * FROM grants WHERE id = $1 AND lease_until IS NULL{lock}"), &[grant.as_str().into()]).await? else { return Ok(()) };
+        let next = step(&read_grant(&row)?, &Event::Used(diagnosis.clone()), facts, now).grant;
+        write(&mut tx, &next, None, facts, now).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+}
+
+impl Store {
+    /// Gives back the leases that earlier lives of this very node left behind: it is alone on its database file, so
+    /// nobody else can hold them (RF-07).
+    pub async fn reclaim_leases(&self) -> Result<(), StoreError> {
+        let mut tx = self.write().await?;
+        if tx.dialect() == crate::Dialect::Sqlite {
+            tx.run("UPDATE grants SET lease_node = NULL, lease_until = NULL WHERE lease_node IS NOT NULL", &[]).await?;
+            tx.run("UPDATE outbox SET lease_until = NULL WHERE lease_until IS NOT NULL", &[]).await?;
+            tx.commit().await?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,209 @@
+//! Profiles: what is acted as. Lists narrow to what the asking user may see; the same rule as
+//! [`lifecycle::permission::decide`], as a condition.
+
+use lifecycle::ids::{OrganisationId, ProfileId, TeamId, UserId};
+use lifecycle::status::{Standing, Status};
+use lifecycle::time::Timestamp;
+
+use crate::driver::{Row, StoreError, Tx, Value};
+
+/// A profile with its settings and its derived standing.
+#[derive(Debug, Clone)]
+pub struct Profile {
+    /// Which.
+    pub id: ProfileId,
+    /// Of which organisation.
+    pub organisation: OrganisationId,
+    /// The network.
+    pub network: String,
+    /// The instance; empty where there is one only.
+    pub instance: String,
+    /// Its id at the network.
+    pub network_id: String,
+    /// What it is (`networks::network::Kind`).
+    pub kind: String,
+    /// Its name there. Hostile text.
+    pub name: String,
+    /// Its handle there.
+    pub handle: Option<String>,
+    /// Its picture.
+    pub avatar: Option<String>,
+    /// The profile it belongs to (a board's account).
+    pub parent: Option<ProfileId>,
+    /// The profile owner.
+    pub owner: Option<UserId>,
+    /// The teams it is in.
+    pub teams: Vec<TeamId>,
+    /// *No access tokens available.*
+    pub notify_no_access: bool,
+    /// Early warnings.
+    pub notify_renew_soon: bool,
+    /// Switched on.
+    pub enabled: bool,
+    /// Derived.
+    pub standing: Standing,
+}
+
+/// What a list should hold.
+#[derive(Debug, Clone, Default)]
+pub struct Filter {
+    /// Only of this network.
+    pub network: Option<String>,
+    /// Only with this status.
+    pub status: Option<Status>,
+    /// Only of this owner.
+    pub owner: Option<UserId>,
+    /// Only in this team.
+    pub team: Option<TeamId>,
+    /// Only with this text in name or handle.
+    pub q: Option<String>,
+    /// Narrowed to what this user may see; `None` sees everything.
+    pub visible_to: Option<UserId>,
+    /// After this place: sort key and id of the last one seen.
+    pub after: Option<(String, String)>,
+}
+
+fn read(row: &Row) -> Result<Profile, StoreError> {
+    Ok(Profile {
+        id: row.parsed("id")?,
+        organisation: row.parsed("organisation_id")?,
+        network: row.text("network")?,
+        instance: row.text("instance")?,
+        network_id: row.text("network_id")?,
+        kind: row.text("kind")?,
+        name: row.text("name")?,
+        handle: row.opt_text("handle")?,
+        avatar: row.opt_text("avatar")?,
+        parent: row.opt_parsed("parent_id")?,
+        owner: row.opt_parsed("owner_id")?,
+        teams: vec![],
+        notify_no_access: row.flag("notify_no_access")?,
+        notify_renew_soon: row.flag("notify_renew_soon")?,
+        enabled: row.flag("enabled")?,
+        standing: row.json("standing")?,
+    })
+}
+
+/// The form in which names are sorted and searched.
+pub fn sort_key(name: &str) -> String {
+    name.to_lowercase()
+}
+
+async fn with_teams(tx: &mut Tx, mut profiles: Vec<Profile>) -> Result<Vec<Profile>, StoreError> {
+    if profiles.is_empty() {
+        return Ok(profiles);
+    }
+    let list = crate::driver::placeholders(1, profiles.len());
+    let sql = format!("SELECT profile_id, team_id FROM profile_teams WHERE profile_id IN ({list}) ORDER BY team_id");
+    let values: Vec<Value> = profiles.iter().map(|profile| profile.id.as_str().into()).collect();
+    for row in tx.all(&sql, &values).await? {
+        let id: ProfileId = row.parsed("profile_id")?;
+        if let Some(profile) = profiles.iter_mut().find(|profile| profile.id == id) {
+            profile.teams.push(row.parsed("team_id")?);
+        }
+    }
+    Ok(profiles)
+}
+
+/// One page of profiles by name, `limit` at most.
+pub async fn list(tx: &mut Tx, organisation: &OrganisationId, filter: &Filter, limit: u32) -> Result<Vec<Profile>, StoreError> {
+    let (conditions, mut values) = conditions(organisation, filter);
+    values.push(limit.into());
+    let sql = format!("SELECT * FROM profiles WHERE {conditions} ORDER BY sort_key, id LIMIT ${}", values.len());
+    let profiles = tx.all(&sql, &values).await?.iter().map(read).collect::<Result<_, _>>()?;
+    with_teams(tx, profiles).await
+}
+
+fn conditions(organisation: &OrganisationId, filter: &Filter) -> (String, Vec<Value>) {
+    let mut text = String::from("organisation_id = $1");
+    let mut values: Vec<Value> = vec![organisation.as_str().into()];
+    let mut add = |condition: &str, value: Value| {
+        values.push(value);
+        text.push_str(" AND ");
+        text.push_str(&condition.replace('?', &format!("${}", values.len())));
+    };
+    if let Some(network) = &filter.network {
+        add("network = ?", network.into());
+    }
+    if let Some(status) = filter.status {
+        add("status = ?", status.as_str().into());
+    }
+    if let Some(owner) = &filter.owner {
+        add("owner_id = ?", owner.as_str().into());
+    }
+    if let Some(team) = &filter.team {
+        add("id IN (SELECT profile_id FROM profile_teams WHERE team_id = ?)", team.as_str().into());
+    }
+    if let Some(q) = filter.q.as_deref().map(str::trim).filter(|q| !q.is_empty()) {
+        let escaped = sort_key(q).replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
+        add("(sort_key LIKE ? ESCAPE '\\' OR LOWER(COALESCE(handle, '')) LIKE ? ESCAPE '\\')", format!("%{escaped}%").into());
+    }
+    if let Some(user) = &filter.visible_to {
+        let sees = "(owner_id = ? OR id IN (SELECT profile_id FROM profile_teams WHERE team_id IN (SELECT team_id FROM team_members WHERE user_id = ?)))";
+        add(sees, user.as_str().into());
+    }
+    if let Some((key, id)) = &filter.after {
+        values.push(key.into());
+        values.push(id.into());
+        text.push_str(&format!(" AND (sort_key > ${0} OR (sort_key = ${0} AND id > ${1}))", values.len() - 1, values.len()));
+    }
+    (text, values)
+}
+
+/// How many profiles there are of each status.
+pub async fn counts(tx: &mut Tx, organisation: &OrganisationId, visible_to: Option<&UserId>) -> Result<Vec<(Status, i64)>, StoreError> {
+    let (conditions, values) = conditions(organisation, &Filter { visible_to: visible_to.cloned(), ..Filter::default() });
+    let sql = format!("SELECT status, COUNT(*) AS n FROM profiles WHERE {conditions} AND enabled = 1 GROUP BY status");
+    let mut counts = vec![];
+    for row in tx.all(&sql, &values).await? {
+        counts.extend(Status::parse(&row.text("status")?).map(|status| row.int("n").map(|n| (status, n))).transpose()?);
+    }
+    Ok(counts)
+}
+
+/// One profile of an organisation.
+pub async fn get(tx: &mut Tx, organisation: &OrganisationId, id: &ProfileId) -> Result<Option<Profile>, StoreError> {
+    let row = tx.one("SELECT * FROM profiles WHERE id = $1 AND organisation_id = $2", &[id.as_str().into(), organisation.as_str().into()]).await?;
+    let profiles = row.as_ref().map(read).transpose()?.into_iter().collect();
+    Ok(with_teams(tx, profiles).await?.pop())
+}
+
+/// Sets owner and teams; those of other organisations are left out.
+pub async fn set_owner_and_teams(tx: &mut Tx, organisation: &OrganisationId, id: &ProfileId, owner: Option<&UserId>, teams: &[TeamId]) -> Result<(), StoreError> {
+    let sql = "UPDATE profiles SET owner_id = (SELECT id FROM users WHERE id = $3 AND organisation_id = $2) WHERE id = $1 AND organisation_id = $2";
+    tx.run(sql, &[id.as_str().into(), organisation.as_str().into(), owner.map(UserId::as_str).into()]).await?;
+    tx.run("DELETE FROM profile_teams WHERE profile_id = $1", &[id.as_str().into()]).await?;
+    for team in teams {
+        let sql = "INSERT INTO profile_teams (profile_id, team_id) SELECT $1, id FROM teams WHERE id = $2 AND organisation_id = $3 ON CONFLICT DO NOTHING";
+        tx.run(sql, &[id.as_str().into(), team.as_str().into(), organisation.as_str().into()]).await?;
+    }
+    Ok(())
+}
+
+/// Sets the notification choices of a profile.
+pub async fn set_notifications(tx: &mut Tx, organisation: &OrganisationId, id: &ProfileId, no_access: bool, renew_soon: bool) -> Result<(), StoreError> {
+    let sql = "UPDATE profiles SET notify_no_access = $3, notify_renew_soon = $4 WHERE id = $1 AND organisation_id = $2";
+    tx.run(sql, &[id.as_str().into(), organisation.as_str().into(), no_access.into(), renew_soon.into()]).await?;
+    Ok(())
+}
+
+/// Switches a profile (a board) off or on.
+pub async fn set_enabled(tx: &mut Tx, organisation: &OrganisationId, id: &ProfileId, enabled: bool) -> Result<(), StoreError> {
+    tx.run("UPDATE profiles SET enabled = $3 WHERE id = $1 AND organisation_id = $2", &[id.as_str().into(), organisation.as_str().into(), enabled.into()]).await?;
+    Ok(())
+}
+
+/// How many profiles there are.
+pub async fn count(tx: &mut Tx, organisation: &OrganisationId) -> Result<i64, StoreError> {
+    let row = tx.one("SELECT COUNT(*) AS n FROM profiles WHERE organisation_id = $1", &[organisation.as_str().into()]).await?;
+    row.map_or(Ok(0), |row| row.int("n"))
+}
+
+/// The next deadlines, soonest first: profile and day.
+pub async fn deadlines(tx: &mut Tx, organisation: &OrganisationId, visible_to: Option<&UserId>, until: Timestamp, limit: u32) -> Result<Vec<Profile>, StoreError> {
+    let (conditions, mut values) = conditions(organisation, &Filter { visible_to: visible_to.cloned(), ..Filter::default() });
+    values.push(until.into());
+    values.push(limit.into());
+    let sql = format!("SELECT * FROM profiles WHERE {conditions} AND enabled = 1 AND deadline <= ${} ORDER BY deadline, id LIMIT ${}", values.len() - 1, values.len());
+    tx.all(&sql, &values).await?.iter().map(read).collect()
+}

@@ -1,0 +1,348 @@
+//! Sealing of secrets: AES-256-GCM with a fresh data key per record, itself sealed with a key-encryption key of the key
+//! file. The ciphertext is bound to table, column, row, organisation and key id: moved anywhere else it does not open
+//! (NT-16, NT-17). The only place where a token becomes bytes or bytes a token.
+
+use std::collections::BTreeMap;
+use std::io::Write as _;
+use std::path::Path;
+
+use aws_lc_rs::aead::{AES_256_GCM, Aad, RandomizedNonceKey};
+use aws_lc_rs::{digest, rand};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use lifecycle::secret::{Secret, TokenSet, TokenType};
+use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
+
+/// Layout: format (1), length of key id (1), key id, nonce+sealed data key+tag (12+32+16), nonce+ciphertext+tag.
+const FORMAT: u8 = 1;
+const KEY_LEN: usize = 32;
+const SEALED_KEY_LEN: usize = 12 + KEY_LEN + 16;
+
+/// A sealed value does not open.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SealError {
+    /// Not in our layout.
+    #[error("not a sealed value")]
+    Malformed,
+    /// Sealed with a key that is not in the key file.
+    #[error("sealed with a key that is not in the key file")]
+    UnknownKey,
+    /// Changed, or moved from another row.
+    #[error("changed, or moved from another row")]
+    Forged,
+}
+
+/// The key file cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum KeyFileError {
+    /// It cannot be read or made.
+    #[error("the key file {path} cannot be used: {why}")]
+    Unusable {
+        /// Which file.
+        path: String,
+        /// The system's words.
+        why: String,
+    },
+    /// Others can read it.
+    #[error("the key file {0} can be read by others; run: chmod 600 {0}")]
+    TooOpen(String),
+    /// Its content is not a key file.
+    #[error("the key file {path} is damaged: {why}. Restore it from your backup; without it the stored tokens cannot be opened")]
+    Damaged {
+        /// Which file.
+        path: String,
+        /// What is wrong.
+        why: String,
+    },
+}
+
+/// Where a sealed value lives.
+#[derive(Debug, Clone, Copy)]
+pub struct Context<'a> {
+    /// The table.
+    pub table: &'static str,
+    /// The column.
+    pub column: &'static str,
+    /// The row's id.
+    pub row: &'a str,
+    /// The tenant.
+    pub organisation: &'a str,
+}
+
+impl Context<'_> {
+    /// Lengths before the parts: no two contexts give the same bytes.
+    fn bytes(&self, key_id: &str) -> Vec<u8> {
+        let mut bytes = vec![FORMAT];
+        for part in [key_id, self.table, self.column, self.row, self.organisation] {
+            bytes.extend(u32::try_from(part.len()).unwrap_or(u32::MAX).to_be_bytes());
+            bytes.extend(part.as_bytes());
+        }
+        bytes
+    }
+}
+
+struct Key {
+    id: String,
+    key: RandomizedNonceKey,
+}
+
+/// The key-encryption keys: the first seals, all open.
+pub struct Keyring(Vec<Key>);
+
+impl std::fmt::Debug for Keyring {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_list().entries(self.0.iter().map(|key| &key.id)).finish()
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+struct KeyLine {
+    id: String,
+    secret: String,
+}
+
+const KEY_FILE_HEAD: &str = "# The keys with which Staygreen seals every token in its database.\n\
+    # Keep a copy apart from your database backups: without this file the stored tokens cannot be opened, and with both\n\
+    # together anybody can. One key per line as JSON; the first one seals, all of them open.\n";
+
+impl Keyring {
+    /// Reads the key file; makes it (mode 0600) when there is none.
+    pub fn open_or_create(path: &Path) -> Result<Self, KeyFileError> {
+        let shown = path.display().to_string();
+        let unusable = |error: std::io::Error| KeyFileError::Unusable { path: shown.clone(), why: error.to_string() };
+        match std::fs::read_to_string(path) {
+            Ok(text) => {
+                check_mode(path, &shown)?;
+                Self::parse(&text).map_err(|why| KeyFileError::Damaged { path: shown, why })
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                let line = KeyLine { id: "k1".into(), secret: URL_SAFE_NO_PAD.encode(random_key().as_ref()) };
+                let text = format!("{KEY_FILE_HEAD}{}\n", serde_json::to_string(&line).unwrap_or_default());
+                let mut options = std::fs::File::options();
+                options.write(true).create_new(true);
+                #[cfg(unix)]
+                std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+                let mut file = options.open(path).map_err(unusable)?;
+                file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(unusable)?;
+                Self::parse(&text).map_err(|why| KeyFileError::Damaged { path: shown.clone(), why })
+            }
+            Err(error) => Err(unusable(error)),
+        }
+    }
+
+    fn parse(text: &str) -> Result<Self, String> {
+        let mut keys = vec![];
+        for line in text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#')) {
+            let line: KeyLine = serde_json::from_str(line).map_err(|error| format!("a line is not a key: {error}"))?;
+            let secret = Zeroizing::new(URL_SAFE_NO_PAD.decode(line.secret).map_err(|_| "a key is not base64url".to_owned())?);
+            if secret.len() != KEY_LEN || secret.iter().all(|byte| *byte == 0) {
+                return Err(format!("key {} is not 32 random bytes", line.id));
+            }
+            if keys.iter().any(|key: &Key| key.id == line.id) || line.id.is_empty() || line.id.len() > 60 {
+                return Err(format!("key id \"{}\" is missing, too long or there twice", line.id));
+            }
+            let key = RandomizedNonceKey::new(&AES_256_GCM, &secret).map_err(|_| "a key cannot be used".to_owned())?;
+            keys.push(Key { id: line.id, key });
+        }
+        if keys.is_empty() { Err("it holds no key".into()) } else { Ok(Self(keys)) }
+    }
+
+    /// A keyring of one random key, for tests and the demo.
+    pub fn ephemeral() -> Self {
+        let key = RandomizedNonceKey::new(&AES_256_GCM, random_key().as_ref()).expect("32 bytes are a key");
+        Self(vec![Key { id: "k1".into(), key }])
+    }
+
+    /// Seals bytes for one place.
+    pub fn seal(&self, context: &Context<'_>, plain: &[u8]) -> Vec<u8> {
+        let newest = &self.0[0];
+        let aad = context.bytes(&newest.id);
+        let data_key = random_key();
+        let mut sealed = vec![FORMAT, u8::try_from(newest.id.len()).unwrap_or(u8::MAX)];
+        sealed.extend(newest.id.as_bytes());
+        sealed.extend(encrypt(&newest.key, &aad, data_key.as_ref()));
+        let key = RandomizedNonceKey::new(&AES_256_GCM, data_key.as_ref()).expect("32 bytes are a key");
+        sealed.extend(encrypt(&key, &aad, plain));
+        sealed
+    }
+
+    /// Opens what was sealed for that place.
+    pub fn open(&self, context: &Context<'_>, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, SealError> {
+        let (&[format, id_len], rest) = sealed.split_first_chunk::<2>().ok_or(SealError::Malformed)?;
+        if format != FORMAT || rest.len() < usize::from(id_len) + SEALED_KEY_LEN + 12 + 16 {
+            return Err(SealError::Malformed);
+        }
+        let (id, rest) = rest.split_at(usize::from(id_len));
+        let key = self.0.iter().find(|key| key.id.as_bytes() == id).ok_or(SealError::UnknownKey)?;
+        let aad = context.bytes(&key.id);
+        let (sealed_key, ciphertext) = rest.split_at(SEALED_KEY_LEN);
+        let data_key = decrypt(&key.key, &aad, sealed_key)?;
+        let data_key = RandomizedNonceKey::new(&AES_256_GCM, &data_key).map_err(|_| SealError::Forged)?;
+        decrypt(&data_key, &aad, ciphertext)
+    }
+}
+
+fn encrypt(key: &RandomizedNonceKey, aad: &[u8], plain: &[u8]) -> Vec<u8> {
+    let mut buffer = plain.to_vec();
+    let nonce = key.seal_in_place_append_tag(Aad::from(aad), &mut buffer).expect("sealing in memory works");
+    [nonce.as_ref().as_slice(), &buffer].concat()
+}
+
+fn decrypt(key: &RandomizedNonceKey, aad: &[u8], sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, SealError> {
+    let (nonce, ciphertext) = sealed.split_first_chunk::<12>().ok_or(SealError::Malformed)?;
+    let mut buffer = Zeroizing::new(ciphertext.to_vec());
+    let len = key.open_in_place(nonce.into(), Aad::from(aad), &mut buffer).map_err(|_| SealError::Forged)?.len();
+    buffer.truncate(len);
+    Ok(buffer)
+}
+
+fn random_key() -> Zeroizing<[u8; KEY_LEN]> {
+    let mut key = Zeroizing::new([0; KEY_LEN]);
+    rand::fill(key.as_mut()).expect("the system's random source works");
+    key
+}
+
+#[cfg(unix)]
+fn check_mode(path: &Path, shown: &str) -> Result<(), KeyFileError> {
+    use std::os::unix::fs::PermissionsExt as _;
+    let mode = std::fs::metadata(path).map(|meta| meta.permissions().mode()).unwrap_or(0);
+    if mode & 0o077 == 0 { Ok(()) } else { Err(KeyFileError::TooOpen(shown.to_owned())) }
+}
+
+#[cfg(not(unix))]
+fn check_mode(_: &Path, _: &str) -> Result<(), KeyFileError> {
+    Ok(())
+}
+
+/// Sealed bytes as text.
+pub(crate) fn to_text(sealed: &[u8]) -> String {
+    URL_SAFE_NO_PAD.encode(sealed)
+}
+
+/// And back.
+pub(crate) fn from_text(text: &str) -> Option<Vec<u8>> {
+    URL_SAFE_NO_PAD.decode(text).ok()
+}
+
+/// The hash under which a random secret (session, API key, link, state) is looked up. The secrets have 256 random bits,
+/// so a plain hash is enough.
+pub fn hash(secret: &Secret) -> String {
+    URL_SAFE_NO_PAD.encode(digest::digest(&digest::SHA256, secret.expose().as_bytes()))
+}
+
+/// A token set as it lies under the seal.
+#[derive(Serialize, Deserialize)]
+struct PlainTokens {
+    access_token: Zeroizing<String>,
+    token_type: String,
+    refresh_token: Option<Zeroizing<String>>,
+    token_secret: Option<Zeroizing<String>>,
+    dpop_key: Option<Zeroizing<String>>,
+    scopes: Vec<String>,
+    notes: BTreeMap<String, String>,
+}
+
+/// Seals a token set for one place.
+pub fn seal_tokens(keys: &Keyring, context: &Context<'_>, tokens: &TokenSet) -> Vec<u8> {
+    let text = |secret: &Secret| Zeroizing::new(secret.expose().to_owned());
+    let plain = PlainTokens {
+        access_token: text(&tokens.access_token),
+        token_type: tokens.token_type.as_str().to_owned(),
+        refresh_token: tokens.refresh_token.as_ref().map(text),
+        token_secret: tokens.token_secret.as_ref().map(text),
+        dpop_key: tokens.dpop_key.as_ref().map(text),
+        scopes: tokens.scopes.clone(),
+        notes: tokens.notes.clone(),
+    };
+    let bytes = Zeroizing::new(serde_json::to_vec(&plain).unwrap_or_default());
+    keys.seal(context, &bytes)
+}
+
+/// Opens a token set.
+pub fn open_tokens(keys: &Keyring, context: &Context<'_>, sealed: &[u8]) -> Result<TokenSet, SealError> {
+    let bytes = keys.open(context, sealed)?;
+    let plain: PlainTokens = serde_json::from_slice(&bytes).map_err(|_| SealError::Malformed)?;
+    let secret = |text: &Zeroizing<String>| Secret::new(text.as_str());
+    Ok(TokenSet {
+        access_token: secret(&plain.access_token),
+        token_type: TokenType::parse(&plain.token_type).ok_or(SealError::Malformed)?,
+        refresh_token: plain.refresh_token.as_ref().map(secret),
+        token_secret: plain.token_secret.as_ref().map(secret),
+        dpop_key: plain.dpop_key.as_ref().map(secret),
+        scopes: plain.scopes,
+        notes: plain.notes,
+    })
+}
+
+/// Seals secrets by name (what a connection remembers until the person comes back).
+pub fn seal_secrets(keys: &Keyring, context: &Context<'_>, secrets: &BTreeMap<String, Secret>) -> Vec<u8> {
+    let plain: BTreeMap<&str, &str> = secrets.iter().map(|(name, secret)| (name.as_str(), secret.expose())).collect();
+    let bytes = Zeroizing::new(serde_json::to_vec(&plain).unwrap_or_default());
+    keys.seal(context, &bytes)
+}
+
+/// Opens secrets by name.
+pub fn open_secrets(keys: &Keyring, context: &Context<'_>, sealed: &[u8]) -> Result<BTreeMap<String, Secret>, SealError> {
+    let bytes = keys.open(context, sealed)?;
+    let plain: BTreeMap<String, Zeroizing<String>> = serde_json::from_slice(&bytes).map_err(|_| SealError::Malformed)?;
+    Ok(plain.into_iter().map(|(name, text)| (name, Secret::new(text.as_str()))).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const HERE: Context<'static> = Context { table: "grants", column: "sealed_tokens", row: "grt_1", organisation: "org_1" };
+
+    #[test]
+    fn nt_16_moved_anywhere_it_does_not_open() {
+        let keys = Keyring::ephemeral();
+        let sealed = keys.seal(&HERE, b"token");
+        assert_eq!(keys.open(&HERE, &sealed).expect("opens").as_slice(), b"token");
+        for elsewhere in [Context { table: "people", ..HERE }, Context { column: "previous", ..HERE }, Context { row: "grt_2", ..HERE }, Context { organisation: "org_2", ..HERE }] {
+            assert_eq!(keys.open(&elsewhere, &sealed).err(), Some(SealError::Forged));
+        }
+        assert_eq!(Keyring::ephemeral().open(&HERE, &sealed).err(), Some(SealError::Forged));
+    }
+
+    proptest! {
+        #[test]
+        fn nt_16_every_changed_byte_is_found(plain: Vec<u8>, at: prop::sample::Index, flip in 1..=255_u8) {
+            let keys = Keyring::ephemeral();
+            let mut sealed = keys.seal(&HERE, &plain);
+            let at = at.index(sealed.len());
+            sealed[at] ^= flip;
+            prop_assert!(keys.open(&HERE, &sealed).is_err());
+            sealed[at] ^= flip;
+            prop_assert!(keys.open(&HERE, &sealed[..at]).is_err(), "truncated");
+            prop_assert_eq!(&*keys.open(&HERE, &sealed).expect("whole again"), &plain);
+        }
+    }
+
+    #[test]
+    fn the_key_file_is_made_private_and_read_again() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("keys");
+        let sealed = Keyring::open_or_create(&path).expect("made").seal(&HERE, b"x");
+        assert!(Keyring::open_or_create(&path).expect("read").open(&HERE, &sealed).is_ok());
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt as _;
+            assert_eq!(std::fs::metadata(&path).expect("there").permissions().mode() & 0o777, 0o600);
+            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).expect("set");
+            let error = Keyring::open_or_create(&path).expect_err("too open").to_string();
+            assert!(error.contains("chmod 600"), "{error}");
+        }
+    }
+
+    #[test]
+    fn nt_17_zero_empty_and_doubled_keys_are_refused() {
+        let zero = URL_SAFE_NO_PAD.encode([0; 32]);
+        for text in [String::new(), "{\"id\":\"k1\",\"secret\":\"\"}".into(), format!("{{\"id\":\"k1\",\"secret\":\"{zero}\"}}"), "nonsense".into()] {
+            assert!(Keyring::parse(&text).is_err(), "{text}");
+        }
+    }
+}

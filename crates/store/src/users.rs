@@ -1,0 +1,193 @@
+//! Organisations, users, and the one-time links by which a password is set.
+
+use lifecycle::ids::{OrganisationId, UserId};
+use lifecycle::permission::Role;
+use lifecycle::secret::Secret;
+use lifecycle::time::{Span, Timestamp};
+
+use crate::driver::{Row, StoreError, Tx};
+use crate::ids::fresh;
+use crate::seal::hash;
+
+/// A wrong password so many times in a row locks the sign-in for a while (NT-23).
+const FAILURES_MAX: i64 = 10;
+const LOCKED_FOR: Span = Span::minutes(15);
+
+/// Who works in Staygreen.
+#[derive(Debug, Clone)]
+pub struct User {
+    /// Who.
+    pub id: UserId,
+    /// Of which organisation.
+    pub organisation: OrganisationId,
+    /// Mail address, as typed.
+    pub email: String,
+    /// Name.
+    pub name: String,
+    /// What they are here.
+    pub role: Role,
+    /// `en` or `de`.
+    pub language: String,
+    /// IANA time zone.
+    pub time_zone: String,
+    /// `auto`, `light` or `dark`.
+    pub theme: String,
+    /// Hash of the password; none until the invitation is taken up.
+    pub password_hash: Option<String>,
+    /// *Receive notifications when there are no more access tokens.*
+    pub notify_no_access: bool,
+    /// Early warnings.
+    pub notify_renew_soon: bool,
+    /// Since when the account is switched off.
+    pub disabled_at: Option<Timestamp>,
+    /// Until when signing in is refused.
+    pub locked_until: Option<Timestamp>,
+}
+
+/// What a new user is made of.
+#[derive(Debug, Clone)]
+pub struct NewUser<'a> {
+    /// Mail address.
+    pub email: &'a str,
+    /// Name.
+    pub name: &'a str,
+    /// Role.
+    pub role: Role,
+    /// Language.
+    pub language: &'a str,
+    /// Hash of the password, if there is one yet.
+    pub password_hash: Option<String>,
+}
+
+fn read(row: &Row) -> Result<User, StoreError> {
+    Ok(User {
+        id: row.parsed("id")?,
+        organisation: row.parsed("organisation_id")?,
+        email: row.text("email")?,
+        name: row.text("name")?,
+        role: Role::parse(&row.text("role")?).ok_or_else(|| StoreError::Broken("role".into()))?,
+        language: row.text("language")?,
+        time_zone: row.text("time_zone")?,
+        theme: row.text("theme")?,
+        password_hash: row.opt_text("password_hash")?,
+        notify_no_access: row.flag("notify_no_access")?,
+        notify_renew_soon: row.flag("notify_renew_soon")?,
+        disabled_at: row.opt_time("disabled_at")?,
+        locked_until: row.opt_time("locked_until")?,
+    })
+}
+
+/// The form in which addresses are compared.
+pub fn email_key(email: &str) -> String {
+    email.trim().to_lowercase()
+}
+
+/// The organisation of this installation, made when there is none.
+pub async fn first_organisation(tx: &mut Tx, name: &str, now: Timestamp) -> Result<(OrganisationId, String), StoreError> {
+    if let Some(row) = tx.one("SELECT id, name FROM organisations ORDER BY created_at, id LIMIT 1", &[]).await? {
+        return Ok((row.parsed("id")?, row.text("name")?));
+    }
+    let id: OrganisationId = fresh();
+    tx.run("INSERT INTO organisations (id, name, created_at) VALUES ($1, $2, $3)", &[id.as_str().into(), name.into(), now.into()]).await?;
+    Ok((id, name.to_owned()))
+}
+
+/// Adds a user; a duplicate address is [`StoreError::is_duplicate`]. Mail is opt-in: nobody is told anything unless they
+/// switch it on, company admins excepted, who start with it.
+pub async fn insert(tx: &mut Tx, organisation: &OrganisationId, user: &NewUser<'_>, now: Timestamp) -> Result<UserId, StoreError> {
+    let id: UserId = fresh();
+    let told = user.role == Role::CompanyAdmin;
+    let sql = "INSERT INTO users (id, organisation_id, email, email_key, name, role, language, time_zone, theme, password_hash, notify_no_access, notify_renew_soon, created_at) \
+               VALUES ($1, $2, $3, $4, $5, $6, $7, 'UTC', 'auto', $8, $9, $9, $10)";
+    let values = [
+        id.as_str().into(),
+        organisation.as_str().into(),
+        user.email.trim().into(),
+        email_key(user.email).into(),
+        user.name.into(),
+        user.role.as_str().into(),
+        user.language.into(),
+        user.password_hash.clone().into(),
+        told.into(),
+        now.into(),
+    ];
+    tx.run(sql, &values).await?;
+    Ok(id)
+}
+
+/// One user.
+pub async fn by_id(tx: &mut Tx, id: &UserId) -> Result<Option<User>, StoreError> {
+    tx.one("SELECT * FROM users WHERE id = $1", &[id.as_str().into()]).await?.as_ref().map(read).transpose()
+}
+
+/// The user with that address.
+pub async fn by_email(tx: &mut Tx, email: &str) -> Result<Option<User>, StoreError> {
+    tx.one("SELECT * FROM users WHERE email_key = $1", &[email_key(email).into()]).await?.as_ref().map(read).transpose()
+}
+
+/// Everybody, by name.
+pub async fn list(tx: &mut Tx, organisation: &OrganisationId) -> Result<Vec<User>, StoreError> {
+    tx.all("SELECT * FROM users WHERE organisation_id = $1 ORDER BY name, id", &[organisation.as_str().into()]).await?.iter().map(read).collect()
+}
+
+/// Stores a new password and lifts a lock.
+pub async fn set_password(tx: &mut Tx, id: &UserId, password_hash: &str) -> Result<(), StoreError> {
+    tx.run("UPDATE users SET password_hash = $2, failed_sign_ins = 0, locked_until = NULL WHERE id = $1", &[id.as_str().into(), password_hash.into()]).await?;
+    Ok(())
+}
+
+/// Name, language, time zone, theme.
+pub async fn set_account(tx: &mut Tx, id: &UserId, name: &str, language: &str, time_zone: &str, theme: &str) -> Result<(), StoreError> {
+    let sql = "UPDATE users SET name = $2, language = $3, time_zone = $4, theme = $5 WHERE id = $1";
+    tx.run(sql, &[id.as_str().into(), name.into(), language.into(), time_zone.into(), theme.into()]).await?;
+    Ok(())
+}
+
+/// What the user wants to be told by mail.
+pub async fn set_notifications(tx: &mut Tx, id: &UserId, no_access: bool, renew_soon: bool) -> Result<(), StoreError> {
+    let sql = "UPDATE users SET notify_no_access = $2, notify_renew_soon = $3 WHERE id = $1";
+    tx.run(sql, &[id.as_str().into(), no_access.into(), renew_soon.into()]).await?;
+    Ok(())
+}
+
+/// Switches an account off (with its sessions) or on; role changes take effect at the next request.
+pub async fn set_standing(tx: &mut Tx, organisation: &OrganisationId, id: &UserId, role: Role, disabled_at: Option<Timestamp>) -> Result<u64, StoreError> {
+    if disabled_at.is_some() {
+        tx.run("DELETE FROM sessions WHERE user_id = $1", &[id.as_str().into()]).await?;
+    }
+    let sql = "UPDATE users SET role = $3, disabled_at = $4 WHERE id = $1 AND organisation_id = $2";
+    tx.run(sql, &[id.as_str().into(), organisation.as_str().into(), role.as_str().into(), disabled_at.into()]).await
+}
+
+/// Counts a wrong password; the tenth in a row locks for a quarter of an hour.
+pub async fn sign_in_failed(tx: &mut Tx, id: &UserId, now: Timestamp) -> Result<(), StoreError> {
+    let sql = "UPDATE users SET failed_sign_ins = failed_sign_ins + 1, locked_until = CASE WHEN failed_sign_ins + 1 >= $2 THEN $3 ELSE locked_until END WHERE id = $1";
+    tx.run(sql, &[id.as_str().into(), FAILURES_MAX.into(), (now + LOCKED_FOR).into()]).await?;
+    Ok(())
+}
+
+/// A right password forgets the wrong ones.
+pub async fn sign_in_succeeded(tx: &mut Tx, id: &UserId) -> Result<(), StoreError> {
+    tx.run("UPDATE users SET failed_sign_ins = 0, locked_until = NULL WHERE id = $1", &[id.as_str().into()]).await?;
+    Ok(())
+}
+
+/// Notes a one-time link by which a user sets a password.
+pub async fn invite(tx: &mut Tx, user: &UserId, secret: &Secret, now: Timestamp, life: Span) -> Result<(), StoreError> {
+    let sql = "INSERT INTO invitations (secret_hash, user_id, created_at, expires_at) VALUES ($1, $2, $3, $4)";
+    tx.run(sql, &[hash(secret).into(), user.as_str().into(), now.into(), (now + life).into()]).await?;
+    Ok(())
+}
+
+/// Whose invitation this is, while it can be used. Looking never consumes it (NT-22).
+pub async fn invited(tx: &mut Tx, secret: &Secret, now: Timestamp) -> Result<Option<User>, StoreError> {
+    let sql = "SELECT users.* FROM users JOIN invitations ON invitations.user_id = users.id \
+               WHERE secret_hash = $1 AND used_at IS NULL AND expires_at > $2 AND users.disabled_at IS NULL";
+    tx.one(sql, &[hash(secret).into(), now.into()]).await?.as_ref().map(read).transpose()
+}
+
+/// Uses the invitation; `false` when somebody else was quicker.
+pub async fn take_invitation(tx: &mut Tx, secret: &Secret, now: Timestamp) -> Result<bool, StoreError> {
+    let sql = "UPDATE invitations SET used_at = $2 WHERE secret_hash = $1 AND used_at IS NULL AND expires_at > $2";
+    Ok(tx.run(sql, &[hash(secret).into(), now.into()]).await? == 1)
+}
