@@ -3,14 +3,19 @@
 //!
 //! To the rest of the house a network is a value behind [`Network`]; nothing else mentions a network by name.
 
+mod linkedin;
 pub mod network;
 pub mod oauth;
+pub mod oauth1;
+mod pinterest;
+mod tiktok;
 pub mod wire;
+mod xing;
 
 pub use network::Network;
 
 /// Every network we ship: one line each, in the order in which they are offered.
-pub const ALL: &[&dyn Network] = &[];
+pub const ALL: &[&dyn Network] = &[&linkedin::LinkedIn, &tiktok::TikTok, &pinterest::Pinterest, &xing::Xing];
 
 /// The network of that name.
 pub fn find(name: &str) -> Option<&'static dyn Network> {

@@ -1,0 +1,226 @@
+//! Pinterest: one login is one account, and all its boards come along. Facts: `networks/pinterest` of the knowledge base;
+//! API v5 (OpenAPI 5.23).
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use http::{Request, Response, StatusCode};
+use lifecycle::diagnosis::Diagnosis;
+use lifecycle::facts::{Facts, RenewalModel, Reuse};
+use lifecycle::secret::{Secret, TokenSet};
+use lifecycle::time::Span;
+use lifecycle::words::{Cause, Confidence, Evidence, Source};
+use serde_json::Value;
+
+use crate::network::{
+    About, Ability, Answer, Asks, Authorization, Callback, Can, Cx, Discovery, Endpoint, Failure, Found, Issued, Kind, Network, PersonSeen, Registration, Renewal, Rule, Start, Words,
+};
+use crate::oauth;
+use crate::wire::{BoxFuture, Wire};
+
+/// The adapter.
+pub struct Pinterest;
+
+const NO_COMMENTS: Ability = Ability::No { en: "Pinterest has no comments in its API.", de: "Pinterest hat keine Kommentare in seiner Schnittstelle." };
+/// The most pages of boards that are followed: 2,000 boards are Pinterest's own maximum.
+const PAGES_MAX: usize = 20;
+
+static ABOUT: About = About {
+    name: "pinterest",
+    title: "Pinterest",
+    can: Can { connect: Ability::Yes, publish: Ability::Yes, comment: NO_COMMENTS, read_comments: NO_COMMENTS, reply: NO_COMMENTS },
+    rules: &[
+        Rule {
+            en: "All boards of the account come along, also group boards. Afterwards each board can be switched off, and has its own owner and teams.",
+            de: "Alle Pinnwände des Kontos kommen mit, auch Gruppenpinnwände. Danach kann jede Pinnwand abgeschaltet werden und hat eigene Verantwortliche und Teams.",
+        },
+        Rule {
+            en: "Changing the password or user name at Pinterest ends the connection: please refresh it afterwards.",
+            de: "Wer bei Pinterest Passwort oder Benutzernamen ändert, beendet die Verbindung: bitte danach erneuern.",
+        },
+    ],
+    asks: Asks::Nothing,
+    registration: Registration::ByHand,
+    scopes: &["user_accounts:read", "boards:read", "boards:read_secret", "boards:write", "pins:read", "pins:write"],
+    endpoints: &[
+        Endpoint { key: "authorize", url: "https://www.pinterest.com/oauth/" },
+        Endpoint { key: "token", url: "https://api.pinterest.com/v5/oauth/token" },
+        Endpoint { key: "api", url: "https://api.pinterest.com/v5" },
+    ],
+};
+
+impl Pinterest {
+    fn url(cx: &Cx<'_>, key: &str) -> String {
+        cx.endpoint(&ABOUT, key).unwrap_or_default()
+    }
+
+    fn token_request(cx: &Cx<'_>, form: &[(&str, &str)]) -> Request<Bytes> {
+        let mut request = oauth::post_form(&Self::url(cx, "token"), form);
+        request.headers_mut().insert("authorization", oauth::basic(&cx.app.client_id, oauth::client_secret(cx)));
+        request
+    }
+
+    fn get(cx: &Cx<'_>, path: &str, tokens: &TokenSet) -> Request<Bytes> {
+        oauth::get_bearer(&format!("{}{path}", Self::url(cx, "api")), &tokens.access_token)
+    }
+
+    /// `{"code","message"}`: status first, then code; messages change.
+    fn seen(cx: &Cx<'_>, source: Source, answer: &Response<Bytes>) -> (i64, Evidence) {
+        let json = oauth::json(answer).unwrap_or(Value::Null);
+        match json.get("code").and_then(Value::as_i64) {
+            Some(code) => (code, oauth::evidence(cx.now, source, answer, Some(&code.to_string()), oauth::text(&json, "message").unwrap_or_default())),
+            None => (0, oauth::unreadable(cx.now, source, answer)),
+        }
+    }
+
+    fn diagnose(cx: &Cx<'_>, source: Source, answer: &Response<Bytes>) -> Diagnosis {
+        let (code, seen) = Self::seen(cx, source, answer);
+        match (answer.status().as_u16(), code) {
+            // One code for expired, revoked and changed password: the network does not tell them apart.
+            (401, 2) => Diagnosis::refused(Cause::Unknown, Confidence::Guess, seen),
+            (401, 3) => Diagnosis::refused(Cause::ScopeMissing, Confidence::Certain, seen),
+            (403, 2625 | 2626) => Diagnosis::refused(Cause::PersonBlocked, Confidence::Certain, seen),
+            (403, 29) => Diagnosis::misconfigured(seen),
+            _ => Diagnosis::transient(seen, oauth::retry_after(answer)),
+        }
+    }
+
+    async fn ask(cx: Cx<'_>, wire: &dyn Wire, request: Request<Bytes>) -> Result<Value, Diagnosis> {
+        let answer = wire.send(request).await.map_err(|error| oauth::no_answer(cx.now, Source::Discovery, &error))?;
+        // A page of 250 boards is larger than a token answer; the wire bounds it.
+        match (answer.status(), serde_json::from_slice::<Value>(answer.body()).ok()) {
+            (StatusCode::OK, Some(json)) if json.is_object() => Ok(json),
+            _ => Err(Self::diagnose(&cx, Source::Discovery, &answer)),
+        }
+    }
+
+    async fn list(cx: Cx<'_>, wire: &dyn Wire, tokens: &TokenSet) -> Result<Discovery, Diagnosis> {
+        let account = Self::ask(cx, wire, Self::get(&cx, "/user_account", tokens)).await?;
+        let username = oauth::text(&account, "username").unwrap_or_default().to_owned();
+        let Some(id) = oauth::id(&account, "id") else {
+            return Err(Diagnosis::transient(Evidence::new(cx.now, Source::Discovery, Some(200), None, "an account without id"), None));
+        };
+        let name = oauth::text(&account, "business_name").unwrap_or(&username).to_owned();
+        let mut profiles = vec![Found {
+            network_id: id.clone(),
+            kind: Kind::Account,
+            name: name.clone(),
+            handle: Some(username.clone()),
+            avatar: oauth::text(&account, "profile_image").map(str::to_owned),
+            role: "owner".into(),
+            parent: None,
+            unusable: None,
+        }];
+        let mut bookmark: Option<String> = None;
+        for _ in 0..PAGES_MAX {
+            let mark = bookmark.take().map(|mark| format!("&bookmark={}", oauth::percent(&mark))).unwrap_or_default();
+            let page = Self::ask(cx, wire, Self::get(&cx, &format!("/boards?page_size=250{mark}"), tokens)).await?;
+            profiles.extend(page.get("items").and_then(Value::as_array).into_iter().flatten().filter_map(|item| board(item, &id, &username)));
+            bookmark = oauth::text(&page, "bookmark").map(str::to_owned);
+            if bookmark.is_none() {
+                break;
+            }
+        }
+        Ok(Discovery { person: PersonSeen { network_id: id, name, handle: Some(username) }, profiles, all_come_along: true })
+    }
+}
+
+fn board(item: &Value, account: &str, username: &str) -> Option<Found> {
+    let own = item.pointer("/owner/username").and_then(Value::as_str).is_none_or(|owner| owner == username);
+    let ads_only = item.get("is_ads_only").and_then(Value::as_bool).unwrap_or(false);
+    Some(Found {
+        network_id: oauth::id(item, "id")?,
+        kind: Kind::Board,
+        name: oauth::text(item, "name").unwrap_or("Board").to_owned(),
+        handle: None,
+        avatar: None,
+        role: if own { "owner" } else { "collaborator" }.into(),
+        parent: Some(account.to_owned()),
+        unusable: ads_only.then(|| Words::new("This board is for ads only; nothing can be published on it.", "Diese Pinnwand ist nur für Werbung; auf ihr kann nichts veröffentlicht werden.")),
+    })
+}
+
+impl Network for Pinterest {
+    fn about(&self) -> &'static About {
+        &ABOUT
+    }
+
+    /// Access 30 days; refresh 60 days, renewed by each renewal; what becomes of the old refresh token is not documented,
+    /// so it is taken as strict.
+    fn facts(&self) -> Facts {
+        Facts { renewal: RenewalModel::Rotating(Reuse::RevokesFamily), access_life: Some(Span::days(30)), refresh_life: Some(Span::days(60)), ..Facts::unknown() }
+    }
+
+    fn begin<'a>(&'a self, cx: Cx<'a>, _: &'a dyn Wire, start: &'a Start) -> BoxFuture<'a, Result<Authorization, Failure>> {
+        let scope = cx.scopes(&ABOUT).join(",");
+        let parameters = [("client_id", cx.app.client_id.as_str()), ("redirect_uri", &cx.app.redirect_uri), ("response_type", "code"), ("scope", &scope), ("state", start.state.expose())];
+        let url = oauth::with_query(&Self::url(&cx, "authorize"), &parameters);
+        let authorization = Authorization { url, memory: BTreeMap::new(), instance: String::new(), returns_with: start.state.clone() };
+        Box::pin(async move { Ok(authorization) })
+    }
+
+    fn exchange(&self, cx: Cx<'_>, _: &BTreeMap<String, Secret>, callback: &Callback) -> Result<Request<Bytes>, Failure> {
+        let code = oauth::callback_code(cx.now, callback, &[])?;
+        // Apps made before 25 September 2025 must ask for continuous refresh; newer ones ignore it.
+        Ok(Self::token_request(&cx, &[("grant_type", "authorization_code"), ("code", code), ("redirect_uri", &cx.app.redirect_uri), ("continuous_refresh", "true")]))
+    }
+
+    fn read_exchange(&self, cx: Cx<'_>, _: &BTreeMap<String, Secret>, _: &Callback, answer: &Response<Bytes>) -> Result<Answer<Issued>, Failure> {
+        let json = oauth::json(answer).filter(|_| answer.status().is_success());
+        if let Some(issued) = json.and_then(|json| oauth::issued(cx, &json, "refresh_token_expires_in", &cx.scopes(&ABOUT))) {
+            return Ok(Answer::Done(issued));
+        }
+        let (code, evidence) = Self::seen(&cx, Source::Signal, answer);
+        Err(match (answer.status().as_u16(), code) {
+            (401, 2) => Failure::Misconfigured { evidence },
+            (400, _) => Failure::StaleCode { evidence },
+            _ => oauth::failed_exchange(cx.now, answer),
+        })
+    }
+
+    fn renew(&self, cx: Cx<'_>, tokens: &TokenSet) -> Option<Request<Bytes>> {
+        let refresh = tokens.refresh_token.as_ref()?;
+        Some(Self::token_request(&cx, &[("grant_type", "refresh_token"), ("refresh_token", refresh.expose())]))
+    }
+
+    fn read_renew(&self, cx: Cx<'_>, tokens: &TokenSet, answer: &Response<Bytes>) -> Answer<Renewal> {
+        let json = oauth::json(answer).filter(|_| answer.status().is_success());
+        Answer::Done(match json.and_then(|json| oauth::issued(cx, &json, "refresh_token_expires_in", &tokens.scopes)) {
+            Some(issued) => Renewal::Renewed(Box::new(issued)),
+            None => {
+                let (_, seen) = Self::seen(&cx, Source::Renewal, answer);
+                oauth::failed_renewal(cx.now, answer, |json, _| {
+                    // 401/2 is said of a dead refresh token and of bad credentials alike: the identity call tells them
+                    // apart, because it needs no credentials of ours.
+                    let code = json.get("code").and_then(Value::as_i64)?;
+                    matches!((answer.status().as_u16(), code), (400 | 401, _)).then(|| Diagnosis::refused(Cause::Unknown, Confidence::Guess, seen.clone()))
+                })
+            }
+        })
+    }
+
+    fn probe(&self, cx: Cx<'_>, tokens: &TokenSet) -> Request<Bytes> {
+        Self::get(&cx, "/user_account", tokens)
+    }
+
+    fn read_probe(&self, cx: Cx<'_>, _: &TokenSet, answer: &Response<Bytes>) -> Answer<Diagnosis> {
+        let known = oauth::json(answer).filter(|json| answer.status() == StatusCode::OK && oauth::text(json, "username").is_some());
+        Answer::Done(match known {
+            Some(_) => Diagnosis::works(oauth::evidence(cx.now, Source::Probe, answer, None, "user_account answered")),
+            None => Self::diagnose(&cx, Source::Probe, answer),
+        })
+    }
+
+    /// Only tokens of system users can be revoked (403 code 29 for ordinary people): the person removes the app.
+    fn revoke(&self, _: Cx<'_>, _: &TokenSet) -> Option<Request<Bytes>> {
+        None
+    }
+
+    fn discover<'a>(&'a self, cx: Cx<'a>, wire: &'a dyn Wire, tokens: &'a TokenSet) -> BoxFuture<'a, Result<Discovery, Diagnosis>> {
+        Box::pin(Self::list(cx, wire, tokens))
+    }
+
+    fn has_roles(&self) -> bool {
+        true
+    }
+}

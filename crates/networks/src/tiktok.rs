@@ -1,0 +1,222 @@
+//! TikTok for Developers (Login Kit v2): one login is one account. Facts: `networks/tiktok` of the knowledge base.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use http::{Request, Response};
+use lifecycle::diagnosis::Diagnosis;
+use lifecycle::facts::{Facts, RenewalModel, Reuse};
+use lifecycle::secret::{Secret, TokenSet};
+use lifecycle::time::Span;
+use lifecycle::words::{Cause, Confidence, Evidence, Source};
+use serde_json::Value;
+
+use crate::network::{
+    About, Ability, Answer, Asks, Authorization, Callback, Can, Cx, Discovery, Endpoint, Failure, Found, Issued, Kind, Network, PersonSeen, Registration, Renewal, Rule, Start, Words,
+};
+use crate::oauth;
+use crate::wire::{BoxFuture, Wire};
+
+/// The adapter.
+pub struct TikTok;
+
+const NO_COMMENTS: Ability = Ability::No { en: "TikTok offers no comments to tools of this kind.", de: "TikTok bietet Werkzeugen dieser Art keine Kommentare an." };
+
+static ABOUT: About = About {
+    name: "tiktok",
+    title: "TikTok",
+    can: Can { connect: Ability::Yes, publish: Ability::Yes, comment: NO_COMMENTS, read_comments: NO_COMMENTS, reply: NO_COMMENTS },
+    rules: &[
+        Rule {
+            en: "Log in at TikTok with the account that is to be connected; one login connects one account.",
+            de: "Melden Sie sich bei TikTok mit dem Konto an, das verbunden werden soll; eine Anmeldung verbindet ein Konto.",
+        },
+        Rule { en: "Ad accounts can't be connected.", de: "Werbekonten können nicht verbunden werden." },
+        Rule {
+            en: "TikTok demands that you log in again every 365 days. We remind you 30, 14, 7 and 1 days ahead.",
+            de: "TikTok verlangt alle 365 Tage eine neue Anmeldung. Wir erinnern 30, 14, 7 und 1 Tag vorher.",
+        },
+        Rule { en: "Leave all boxes ticked: without a permission the connection is not complete.", de: "Lassen Sie alle Häkchen gesetzt: ohne eine Berechtigung ist die Verbindung nicht vollständig." },
+    ],
+    asks: Asks::Nothing,
+    registration: Registration::ByHand,
+    scopes: &["user.info.basic", "user.info.profile", "video.publish", "video.upload"],
+    endpoints: &[
+        Endpoint { key: "authorize", url: "https://www.tiktok.com/v2/auth/authorize/" },
+        Endpoint { key: "token", url: "https://open.tiktokapis.com/v2/oauth/token/" },
+        Endpoint { key: "revoke", url: "https://open.tiktokapis.com/v2/oauth/revoke/" },
+        Endpoint { key: "user", url: "https://open.tiktokapis.com/v2/user/info/" },
+        // Off: the token would leave the host it was issued for (RFC 9700 4.9.1). An operator may switch it on.
+        Endpoint { key: "advertisers", url: "" },
+    ],
+};
+
+impl TikTok {
+    fn url(cx: &Cx<'_>, key: &str) -> String {
+        cx.endpoint(&ABOUT, key).unwrap_or_default()
+    }
+
+    fn identity(cx: &Cx<'_>, tokens: &TokenSet) -> Request<Bytes> {
+        // Fields beyond the granted scopes are refused: the list is built from what was granted.
+        let more = if tokens.scopes.iter().any(|scope| scope == "user.info.profile") { ",username" } else { "" };
+        let fields = format!("open_id,union_id,avatar_url,display_name{more}");
+        oauth::get_bearer(&oauth::with_query(&Self::url(cx, "user"), &[("fields", &fields)]), &tokens.access_token)
+    }
+
+    /// The body first: errors also come with status 200. Some pages show the error object un-nested.
+    fn diagnose(cx: &Cx<'_>, source: Source, answer: &Response<Bytes>) -> Diagnosis {
+        let json = oauth::json(answer).unwrap_or(Value::Null);
+        let error = json.get("error").filter(|error| error.is_object()).unwrap_or(&json);
+        let code = oauth::text(error, "code").unwrap_or_default();
+        let words = oauth::text(error, "message").unwrap_or(code);
+        let seen = oauth::evidence(cx.now, source, answer, Some(code), words);
+        match code {
+            "ok" => Diagnosis::works(seen),
+            "access_token_invalid" => Diagnosis::refused(Cause::Unknown, Confidence::Guess, seen),
+            "scope_not_authorized" | "scope_permission_missed" => Diagnosis::refused(Cause::ScopeMissing, Confidence::Certain, seen),
+            "spam_risk_user_banned_from_posting" | "user_banned" => Diagnosis::refused(Cause::PersonBlocked, Confidence::Certain, seen),
+            "reached_active_user_cap" | "unaudited_client_can_only_post_to_private_accounts" | "url_ownership_unverified" => Diagnosis::misconfigured(seen),
+            "" => Diagnosis::transient(oauth::unreadable(cx.now, source, answer), oauth::retry_after(answer)),
+            _ => Diagnosis::transient(seen, oauth::retry_after(answer)),
+        }
+    }
+
+    fn issued(cx: Cx<'_>, answer: &Response<Bytes>, asked: &[String]) -> Option<Issued> {
+        let json = oauth::json(answer)?;
+        let mut issued = oauth::issued(cx, &json, "refresh_expires_in", asked)?;
+        // The refresh token's life is not extended by renewing: its end is the person's day.
+        issued.clocks.human_until = issued.clocks.refresh_until;
+        issued.person_network_id = oauth::text(&json, "open_id").map(str::to_owned);
+        Some(issued)
+    }
+
+    async fn list(cx: Cx<'_>, wire: &dyn Wire, tokens: &TokenSet) -> Result<Discovery, Diagnosis> {
+        let answer = wire.send(Self::identity(&cx, tokens)).await.map_err(|error| oauth::no_answer(cx.now, Source::Discovery, &error))?;
+        let json = oauth::json(&answer).unwrap_or(Value::Null);
+        let user = json.pointer("/data/user").cloned().unwrap_or(Value::Null);
+        let diagnosis = Self::diagnose(&cx, Source::Discovery, &answer);
+        let Some(open_id) = oauth::text(&user, "open_id").filter(|_| diagnosis.finding == lifecycle::diagnosis::Finding::Works) else {
+            let words = Evidence::new(cx.now, Source::Discovery, Some(answer.status().as_u16()), None, "user info without open_id");
+            return Err(if diagnosis.finding == lifecycle::diagnosis::Finding::Works { Diagnosis::transient(words, None) } else { diagnosis });
+        };
+        let handle = oauth::text(&user, "username").map(str::to_owned);
+        let name = oauth::text(&user, "display_name").or(handle.as_deref()).unwrap_or(open_id).to_owned();
+        let mut profiles = vec![Found {
+            network_id: open_id.to_owned(),
+            kind: Kind::Account,
+            name: name.clone(),
+            handle: handle.clone(),
+            avatar: oauth::text(&user, "avatar_url").map(str::to_owned),
+            role: "owner".into(),
+            parent: None,
+            unusable: None,
+        }];
+        profiles.extend(Self::ad_accounts(cx, wire, tokens).await);
+        Ok(Discovery { person: PersonSeen { network_id: open_id.to_owned(), name, handle }, profiles, all_come_along: false })
+    }
+
+    /// Shown so that nobody searches for them; a failure here means nothing.
+    async fn ad_accounts(cx: Cx<'_>, wire: &dyn Wire, tokens: &TokenSet) -> Vec<Found> {
+        let Some(url) = cx.endpoint(&ABOUT, "advertisers") else { return vec![] };
+        let Ok(answer) = wire.send(oauth::get_bearer(&url, &tokens.access_token)).await else { return vec![] };
+        let json = oauth::json(&answer).unwrap_or(Value::Null);
+        let list = json.pointer("/data/list").and_then(Value::as_array).cloned().unwrap_or_default();
+        let found = |item: &Value| {
+            let id = oauth::id(item, "advertiser_id")?;
+            Some(Found {
+                name: oauth::text(item, "advertiser_name").unwrap_or(&id).to_owned(),
+                network_id: format!("advertiser:{id}"),
+                kind: Kind::AdAccount,
+                handle: None,
+                avatar: None,
+                role: "advertiser".into(),
+                parent: None,
+                unusable: Some(Words::new(
+                    "TikTok ad accounts can't be connected: they only buy advertising and cannot publish. Connect the TikTok account itself.",
+                    "TikTok-Werbekonten können nicht verbunden werden: sie schalten nur Werbung und können nichts veröffentlichen. Verbinden Sie das TikTok-Konto selbst.",
+                )),
+            })
+        };
+        list.iter().take(50).filter_map(found).collect()
+    }
+}
+
+impl Network for TikTok {
+    fn about(&self) -> &'static About {
+        &ABOUT
+    }
+
+    /// Access 24 h; refresh 365 days from the first issuance; a renewal may answer with another refresh token, and the
+    /// previous one stops working.
+    fn facts(&self) -> Facts {
+        Facts {
+            renewal: RenewalModel::Rotating(Reuse::Refused),
+            access_life: Some(Span::hours(24)),
+            refresh_life: Some(Span::days(365)),
+            manual_renewal_every: Some(Span::days(365)),
+            ..Facts::unknown()
+        }
+    }
+
+    fn begin<'a>(&'a self, cx: Cx<'a>, _: &'a dyn Wire, start: &'a Start) -> BoxFuture<'a, Result<Authorization, Failure>> {
+        let scope = cx.scopes(&ABOUT).join(",");
+        let parameters = [
+            ("client_key", cx.app.client_id.as_str()),
+            ("scope", &scope),
+            ("response_type", "code"),
+            ("redirect_uri", &cx.app.redirect_uri),
+            ("state", start.state.expose()),
+            // The person may pick another account than the one the browser is signed in with.
+            ("disable_auto_auth", "1"),
+        ];
+        let url = oauth::with_query(&Self::url(&cx, "authorize"), &parameters);
+        let authorization = Authorization { url, memory: BTreeMap::new(), instance: String::new(), returns_with: start.state.clone() };
+        Box::pin(async move { Ok(authorization) })
+    }
+
+    fn exchange(&self, cx: Cx<'_>, _: &BTreeMap<String, Secret>, callback: &Callback) -> Result<Request<Bytes>, Failure> {
+        let code = oauth::callback_code(cx.now, callback, &[])?;
+        let form = [
+            ("client_key", cx.app.client_id.as_str()),
+            ("client_secret", oauth::client_secret(&cx)),
+            ("code", code),
+            ("grant_type", "authorization_code"),
+            ("redirect_uri", &cx.app.redirect_uri),
+        ];
+        Ok(oauth::post_form(&Self::url(&cx, "token"), &form))
+    }
+
+    fn read_exchange(&self, cx: Cx<'_>, _: &BTreeMap<String, Secret>, _: &Callback, answer: &Response<Bytes>) -> Result<Answer<Issued>, Failure> {
+        Self::issued(cx, answer, &cx.scopes(&ABOUT)).map(Answer::Done).ok_or_else(|| oauth::failed_exchange(cx.now, answer))
+    }
+
+    fn renew(&self, cx: Cx<'_>, tokens: &TokenSet) -> Option<Request<Bytes>> {
+        let refresh = tokens.refresh_token.as_ref()?;
+        let form = [("client_key", cx.app.client_id.as_str()), ("client_secret", oauth::client_secret(&cx)), ("grant_type", "refresh_token"), ("refresh_token", refresh.expose())];
+        Some(oauth::post_form(&Self::url(&cx, "token"), &form))
+    }
+
+    fn read_renew(&self, cx: Cx<'_>, tokens: &TokenSet, answer: &Response<Bytes>) -> Answer<Renewal> {
+        Answer::Done(match Self::issued(cx, answer, &tokens.scopes) {
+            Some(issued) => Renewal::Renewed(Box::new(issued)),
+            None => oauth::failed_renewal(cx.now, answer, |_, _| None),
+        })
+    }
+
+    fn probe(&self, cx: Cx<'_>, tokens: &TokenSet) -> Request<Bytes> {
+        Self::identity(&cx, tokens)
+    }
+
+    fn read_probe(&self, cx: Cx<'_>, _: &TokenSet, answer: &Response<Bytes>) -> Answer<Diagnosis> {
+        Answer::Done(Self::diagnose(&cx, Source::Probe, answer))
+    }
+
+    fn revoke(&self, cx: Cx<'_>, tokens: &TokenSet) -> Option<Request<Bytes>> {
+        let form = [("client_key", cx.app.client_id.as_str()), ("client_secret", oauth::client_secret(&cx)), ("token", tokens.access_token.expose())];
+        Some(oauth::post_form(&Self::url(&cx, "revoke"), &form))
+    }
+
+    fn discover<'a>(&'a self, cx: Cx<'a>, wire: &'a dyn Wire, tokens: &'a TokenSet) -> BoxFuture<'a, Result<Discovery, Diagnosis>> {
+        Box::pin(Self::list(cx, wire, tokens))
+    }
+}

@@ -1,0 +1,182 @@
+//! XING: OAuth 1.0a without an expiry date. The network discontinued its API support: connecting, posts and comments
+//! work for existing apps, replying in engagement does not. Facts: `networks/xing` of the knowledge base.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use http::{Method, Request, Response};
+use lifecycle::diagnosis::Diagnosis;
+use lifecycle::facts::{Facts, RenewalModel};
+use lifecycle::grant::Clocks;
+use lifecycle::secret::{Secret, TokenSet, TokenType};
+use lifecycle::words::{Cause, Confidence, Evidence, Source};
+use serde_json::Value;
+use url::form_urlencoded;
+
+use crate::network::{
+    About, Ability, Answer, Asks, Authorization, Callback, Can, Cx, Discovery, Endpoint, Failure, Found, Issued, Kind, Network, PersonSeen, Registration, Renewal, Rule, Start, value,
+};
+use crate::oauth1::signed;
+use crate::wire::{BoxFuture, Wire};
+use crate::{oauth, wire};
+
+/// The adapter.
+pub struct Xing;
+
+const NO_ENGAGEMENT: Ability = Ability::No {
+    en: "XING discontinued its API support: incoming comments can't be read or answered here.",
+    de: "XING hat die Unterstützung seiner Schnittstelle eingestellt: eingehende Kommentare können hier nicht gelesen oder beantwortet werden.",
+};
+
+static ABOUT: About = About {
+    name: "xing",
+    title: "XING",
+    can: Can { connect: Ability::Yes, publish: Ability::Yes, comment: Ability::Yes, read_comments: NO_ENGAGEMENT, reply: NO_ENGAGEMENT },
+    rules: &[
+        Rule {
+            en: "XING discontinued its API support. Profiles can still be connected, status posts and comments can be published; incoming comments can't be answered here.",
+            de: "XING hat die Unterstützung seiner Schnittstelle eingestellt. Profile können weiter verbunden, Statusmeldungen und Kommentare veröffentlicht werden; eingehende Kommentare können hier nicht beantwortet werden.",
+        },
+        Rule { en: "The connection has no end date; it ends when you change your password or remove the app at XING.", de: "Die Verbindung hat kein Enddatum; sie endet, wenn Sie Ihr Passwort ändern oder die App bei XING entfernen." },
+    ],
+    asks: Asks::Nothing,
+    registration: Registration::ByHand,
+    scopes: &[],
+    endpoints: &[
+        Endpoint { key: "request_token", url: "https://api.xing.com/v1/request_token" },
+        Endpoint { key: "authorize", url: "https://api.xing.com/v1/authorize" },
+        Endpoint { key: "access_token", url: "https://api.xing.com/v1/access_token" },
+        Endpoint { key: "me", url: "https://api.xing.com/v1/users/me" },
+    ],
+};
+
+impl Xing {
+    fn url(cx: &Cx<'_>, key: &str) -> String {
+        cx.endpoint(&ABOUT, key).unwrap_or_default()
+    }
+
+    fn form(answer: &Response<Bytes>) -> BTreeMap<String, String> {
+        if answer.body().len() > oauth::ANSWER_MAX { BTreeMap::new() } else { form_urlencoded::parse(answer.body()).into_owned().collect() }
+    }
+
+    fn me(cx: &Cx<'_>, tokens: &TokenSet) -> Request<Bytes> {
+        let secret = tokens.token_secret.as_ref().map_or("", Secret::expose);
+        let url = oauth::with_query(&Self::url(cx, "me"), &[("fields", "id,display_name,permalink,page_name")]);
+        signed(cx, Method::GET, &url, tokens.access_token.expose(), secret, &[])
+    }
+
+    /// `{"error_name","message"}`. One word for expired, revoked and changed password.
+    fn diagnose(cx: &Cx<'_>, source: Source, answer: &Response<Bytes>) -> Diagnosis {
+        let json = oauth::json(answer).unwrap_or(Value::Null);
+        let name = oauth::text(&json, "error_name").unwrap_or_default();
+        let seen = oauth::evidence(cx.now, source, answer, Some(name), oauth::text(&json, "message").unwrap_or(name));
+        match (answer.status().as_u16(), name) {
+            (401, "INVALID_OAUTH_TOKEN") => Diagnosis::refused(Cause::RevokedByPerson, Confidence::Guess, seen),
+            (_, "CONSUMER_DISABLED" | "INVALID_OAUTH_CONSUMER" | "CONSUMER_MISMATCH" | "TIMESTAMP_EXPIRED" | "INVALID_TIMESTAMP") => Diagnosis::misconfigured(seen),
+            (401, "INVALID_OAUTH_SIGNATURE" | "INVALID_OAUTH_SIGNATURE_METHOD" | "INVALID_OAUTH_VERSION" | "REQUIRED_PARAMETER_MISSING" | "NONCE_MISSING") => Diagnosis::misconfigured(seen),
+            (_, "") => Diagnosis::transient(oauth::unreadable(cx.now, source, answer), oauth::retry_after(answer)),
+            _ => Diagnosis::transient(seen, oauth::retry_after(answer)),
+        }
+    }
+
+    fn failure(cx: &Cx<'_>, answer: &Response<Bytes>) -> Failure {
+        let diagnosis = Self::diagnose(cx, Source::Signal, answer);
+        match diagnosis.finding {
+            lifecycle::diagnosis::Finding::Misconfigured => Failure::Misconfigured { evidence: diagnosis.evidence },
+            lifecycle::diagnosis::Finding::Refused { .. } => Failure::StaleCode { evidence: diagnosis.evidence },
+            _ => Failure::Unavailable { evidence: diagnosis.evidence },
+        }
+    }
+
+    async fn start(cx: Cx<'_>, wire: &dyn Wire, start: &Start) -> Result<Authorization, Failure> {
+        // OAuth 1.0a has no state parameter: ours travels in the callback address, beside the network's request token.
+        let callback = oauth::with_query(&cx.app.redirect_uri, &[("state", start.state.expose())]);
+        let request = signed(&cx, Method::POST, &Self::url(&cx, "request_token"), "", "", &[("oauth_callback", &callback)]);
+        let answer = wire.send(request).await.map_err(|error: wire::WireError| oauth::unavailable(cx.now, &error))?;
+        let form = Self::form(&answer);
+        let (Some(token), Some(secret), Some("true")) = (form.get("oauth_token"), form.get("oauth_token_secret"), form.get("oauth_callback_confirmed").map(String::as_str)) else {
+            return Err(Self::failure(&cx, &answer));
+        };
+        let memory = BTreeMap::from([("request_token".to_owned(), Secret::new(token)), ("request_token_secret".to_owned(), Secret::new(secret))]);
+        let url = oauth::with_query(&Self::url(&cx, "authorize"), &[("oauth_token", token)]);
+        Ok(Authorization { url, memory, instance: String::new(), returns_with: start.state.clone() })
+    }
+
+    async fn list(cx: Cx<'_>, wire: &dyn Wire, tokens: &TokenSet) -> Result<Discovery, Diagnosis> {
+        let answer = wire.send(Self::me(&cx, tokens)).await.map_err(|error| oauth::no_answer(cx.now, Source::Discovery, &error))?;
+        let json = oauth::json(&answer).unwrap_or(Value::Null);
+        let user = json.pointer("/users/0").cloned().unwrap_or(Value::Null);
+        let Some(id) = oauth::text(&user, "id").filter(|_| answer.status().is_success()) else { return Err(Self::diagnose(&cx, Source::Discovery, &answer)) };
+        let name = oauth::text(&user, "display_name").unwrap_or(id).to_owned();
+        let handle = oauth::text(&user, "page_name").map(str::to_owned);
+        let profile =
+            Found { network_id: id.to_owned(), kind: Kind::Member, name: name.clone(), handle: handle.clone(), avatar: None, role: "member".into(), parent: None, unusable: None };
+        Ok(Discovery { person: PersonSeen { network_id: id.to_owned(), name, handle }, profiles: vec![profile], all_come_along: false })
+    }
+}
+
+impl Network for Xing {
+    fn about(&self) -> &'static About {
+        &ABOUT
+    }
+
+    /// "Until it becomes invalid": no expiry, no refresh; renewal is the whole handshake again.
+    fn facts(&self) -> Facts {
+        Facts { renewal: RenewalModel::ByPerson, access_life: None, refresh_life: None, ..Facts::unknown() }
+    }
+
+    fn begin<'a>(&'a self, cx: Cx<'a>, wire: &'a dyn Wire, start: &'a Start) -> BoxFuture<'a, Result<Authorization, Failure>> {
+        Box::pin(Self::start(cx, wire, start))
+    }
+
+    fn exchange(&self, cx: Cx<'_>, memory: &BTreeMap<String, Secret>, callback: &Callback) -> Result<Request<Bytes>, Failure> {
+        let (Some(token), Some(secret)) = (memory.get("request_token"), memory.get("request_token_secret")) else {
+            return Err(Failure::Suspicious { evidence: Evidence::new(cx.now, Source::Signal, None, None, "no request token is remembered") });
+        };
+        let verifier = value(callback, "oauth_verifier").filter(|verifier| !verifier.is_empty());
+        match (value(callback, "oauth_token"), verifier) {
+            (Some(came), Some(verifier)) if came == token.expose() => {
+                Ok(signed(&cx, Method::POST, &Self::url(&cx, "access_token"), token.expose(), secret.expose(), &[("oauth_verifier", verifier)]))
+            }
+            (_, None) => Err(Failure::Denied { evidence: Evidence::new(cx.now, Source::Signal, None, value(callback, "error"), "XING sent the person back without a verifier") }),
+            _ => Err(Failure::Suspicious { evidence: Evidence::new(cx.now, Source::Signal, None, None, "another request token came back than was sent") }),
+        }
+    }
+
+    fn read_exchange(&self, cx: Cx<'_>, _: &BTreeMap<String, Secret>, _: &Callback, answer: &Response<Bytes>) -> Result<Answer<Issued>, Failure> {
+        let form = Self::form(answer);
+        let (Some(token), Some(secret)) = (form.get("oauth_token"), form.get("oauth_token_secret")) else { return Err(Self::failure(&cx, answer)) };
+        let mut tokens = TokenSet::bearer(Secret::new(token), None, vec![]);
+        tokens.token_type = TokenType::OAuth1;
+        tokens.token_secret = Some(Secret::new(secret));
+        Ok(Answer::Done(Issued { tokens, clocks: Clocks::default(), renewable: false, person_network_id: form.get("user_id").cloned(), missing_scopes: vec![] }))
+    }
+
+    fn renew(&self, _: Cx<'_>, _: &TokenSet) -> Option<Request<Bytes>> {
+        None
+    }
+
+    fn read_renew(&self, cx: Cx<'_>, _: &TokenSet, answer: &Response<Bytes>) -> Answer<Renewal> {
+        Answer::Done(Renewal::Failed(Diagnosis::misconfigured(oauth::unreadable(cx.now, Source::Renewal, answer))))
+    }
+
+    fn probe(&self, cx: Cx<'_>, tokens: &TokenSet) -> Request<Bytes> {
+        Self::me(&cx, tokens)
+    }
+
+    fn read_probe(&self, cx: Cx<'_>, _: &TokenSet, answer: &Response<Bytes>) -> Answer<Diagnosis> {
+        let known = oauth::json(answer).filter(|json| answer.status().is_success() && json.pointer("/users/0/id").is_some());
+        Answer::Done(match known {
+            Some(_) => Diagnosis::works(oauth::evidence(cx.now, Source::Probe, answer, None, "users/me answered")),
+            None => Self::diagnose(&cx, Source::Probe, answer),
+        })
+    }
+
+    fn revoke(&self, _: Cx<'_>, _: &TokenSet) -> Option<Request<Bytes>> {
+        None
+    }
+
+    fn discover<'a>(&'a self, cx: Cx<'a>, wire: &'a dyn Wire, tokens: &'a TokenSet) -> BoxFuture<'a, Result<Discovery, Diagnosis>> {
+        Box::pin(Self::list(cx, wire, tokens))
+    }
+}
