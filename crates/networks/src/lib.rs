@@ -3,6 +3,8 @@
 //!
 //! To the rest of the house a network is a value behind [`Network`]; nothing else mentions a network by name.
 
+pub mod bluesky;
+pub mod dpop;
 mod linkedin;
 pub mod network;
 pub mod oauth;
@@ -15,7 +17,7 @@ mod xing;
 pub use network::Network;
 
 /// Every network we ship: one line each, in the order in which they are offered.
-pub const ALL: &[&dyn Network] = &[&linkedin::LinkedIn, &tiktok::TikTok, &pinterest::Pinterest, &xing::Xing];
+pub const ALL: &[&dyn Network] = &[&linkedin::LinkedIn, &tiktok::TikTok, &pinterest::Pinterest, &xing::Xing, &bluesky::Bluesky];
 
 /// The network of that name.
 pub fn find(name: &str) -> Option<&'static dyn Network> {

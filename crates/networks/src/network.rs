@@ -397,6 +397,12 @@ pub trait Network: Send + Sync {
         answer.status().is_success()
     }
 
+    /// Reads the answer to [`Network::revoke`]: whether the token is gone for good, or that the same is to be asked again in
+    /// another form. Networks with DPoP want a fresh nonce here too, and revoke nothing without it.
+    fn read_revoke(&self, _cx: Cx<'_>, _tokens: &TokenSet, answer: &Response<Bytes>) -> Answer<bool> {
+        Answer::Done(self.is_revoked(answer))
+    }
+
     /// Lists what the person may act as. A diagnosis instead of a list when the network would not give it.
     fn discover<'a>(&'a self, cx: Cx<'a>, wire: &'a dyn Wire, tokens: &'a TokenSet) -> BoxFuture<'a, Result<Discovery, Diagnosis>>;
 
