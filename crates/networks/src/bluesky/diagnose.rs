@@ -13,9 +13,6 @@ use crate::dpop;
 use crate::network::Renewal;
 use crate::oauth;
 
-/// The reference server's words for a session it does not know: ended by the person or by its operator, or long gone.
-/// Words decide nothing but how sure the cause is.
-const SESSION_IS_GONE: &str = "Invalid refresh token";
 /// The longest wait that is believed.
 const WAIT_MAX: i64 = 86_400;
 
@@ -26,12 +23,10 @@ pub(super) fn renewal(now: Timestamp, answer: &Response<Bytes>) -> Renewal {
         return Renewal::Failed(Diagnosis::transient(seen, wait(now, answer)));
     }
     oauth::failed_renewal(now, answer, |json, seen| match oauth::text(json, "error")? {
-        // One code for a session ended by the person, replayed, too old or moved to another client key. The commonest
-        // of a client that keeps its tokens well is the first; known ends are told by our own clock.
-        "invalid_grant" => {
-            let gone = oauth::text(json, "error_description") == Some(SESSION_IS_GONE);
-            Some(Diagnosis::refused(Cause::RevokedByPerson, if gone { Confidence::Likely } else { Confidence::Guess }, seen))
-        }
+        // One code for a session ended by the person, removed with a taken down account, replayed, too old or moved to
+        // another client key; the server tells them apart in words only. The commonest, for a client that keeps its
+        // tokens well, is the first; ends that are known beforehand are told by our own clock.
+        "invalid_grant" => Some(Diagnosis::refused(Cause::RevokedByPerson, Confidence::Guess, seen)),
         // The server could not read our document, or our clock or proof is off: the session lives on.
         "invalid_client_metadata" | "invalid_dpop_proof" => Some(Diagnosis::misconfigured(seen)),
         _ => None,
@@ -42,7 +37,7 @@ pub(super) fn renewal(now: Timestamp, answer: &Response<Bytes>) -> Renewal {
 pub(super) fn api(now: Timestamp, source: Source, answer: &Response<Bytes>) -> Diagnosis {
     let (code, seen) = seen(now, source, answer);
     match (answer.status().as_u16(), code.as_str()) {
-        // Made for saying exactly that. Both can be lifted again; the account then comes back by itself.
+        // Made for saying exactly that.
         (400..=403, "AccountTakedown" | "AccountDeactivated") => Diagnosis::over(Cause::PersonBlocked, seen),
         // The access token or its session has ended: the renewal tells which. The account was deleted or moved away.
         (401, "invalid_token") | (403, "AccountNotFound") => Diagnosis::refused(Cause::Unknown, Confidence::Guess, seen),
