@@ -19,7 +19,7 @@ use crate::oauth;
 use crate::wire::{BoxFuture, Wire};
 
 /// The adapter.
-pub struct LinkedIn;
+pub(crate) struct LinkedIn;
 
 static ABOUT: About = About {
     name: "linkedin",

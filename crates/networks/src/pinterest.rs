@@ -19,7 +19,7 @@ use crate::oauth;
 use crate::wire::{BoxFuture, Wire};
 
 /// The adapter.
-pub struct Pinterest;
+pub(crate) struct Pinterest;
 
 const NO_COMMENTS: Ability = Ability::No { en: "Pinterest has no comments in its API.", de: "Pinterest hat keine Kommentare in seiner Schnittstelle." };
 /// The most pages of boards that are followed: 2,000 boards are Pinterest's own maximum.

@@ -18,7 +18,7 @@ use crate::oauth;
 use crate::wire::{BoxFuture, Wire};
 
 /// The adapter.
-pub struct TikTok;
+pub(crate) struct TikTok;
 
 const NO_COMMENTS: Ability = Ability::No { en: "TikTok offers no comments to tools of this kind.", de: "TikTok bietet Werkzeugen dieser Art keine Kommentare an." };
 

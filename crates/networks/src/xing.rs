@@ -21,7 +21,7 @@ use crate::wire::{BoxFuture, Wire};
 use crate::{oauth, wire};
 
 /// The adapter.
-pub struct Xing;
+pub(crate) struct Xing;
 
 const NO_ENGAGEMENT: Ability = Ability::No {
     en: "XING discontinued its API support: incoming comments can't be read or answered here.",

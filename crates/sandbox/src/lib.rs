@@ -1,1 +1,17 @@
-//! Simulated social networks: a pure world with an HTTP shell.
+//! Simulated social networks that behave as their documentation says: a pure [`World`] and a thin HTTP shell.
+//!
+//! The world is written from the networks' documentation, never from our adapters. The product cannot tell it from the
+//! real thing: only base URLs differ.
+
+mod consent;
+pub mod control;
+pub mod http;
+pub mod mailbox;
+mod networks;
+mod pages;
+mod people;
+mod request;
+mod tokens;
+mod world;
+
+pub use world::{Fate, Mood, Seen, World};

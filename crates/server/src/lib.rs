@@ -1,6 +1,153 @@
-//! Pages, REST API, mail: the server around the keeper.
+//! Pages, REST API, mail: the server around the keeper. [`Server::build`] makes one from a configuration; the command
+//! line, the demo and the tests all use it.
 
+pub mod actions;
+pub mod api;
+mod assets;
 pub mod auth;
 pub mod config;
+mod error;
+pub mod i18n;
+pub mod outbox;
+pub mod pages;
+pub mod routes;
+mod show;
+pub mod state;
 pub mod time;
 pub mod wire;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use keeper::ports::{Clock, Ports};
+use keeper::{Keeper, Options};
+use lifecycle::ids::NodeId;
+use lifecycle::secret::Secret;
+use lifecycle::time::Span;
+use networks::wire::Dice;
+use store::seal::Keyring;
+use store::{OpenError, Store, StoreError, users};
+use tokio::net::TcpListener;
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+pub use error::Problem;
+
+use crate::config::Config;
+use crate::outbox::mail::Mailer;
+use crate::state::{App, NetworkApps};
+use crate::time::{SystemDice, fresh_secret};
+use crate::wire::HttpWire;
+use crate::wire::guard::Guard;
+
+/// The server cannot start; each text says what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The address cannot be listened on.
+    #[error("{0} cannot be listened on: {1}. Is another server running? Choose another server.listen, or --port 0 for any free one")]
+    Listen(String, std::io::Error),
+    /// The data folder cannot be used.
+    #[error("the data folder {0} cannot be made or written: {1}. Choose another server.data_dir, or give the folder to the user the server runs as")]
+    DataFolder(String, std::io::Error),
+    /// The key file.
+    #[error(transparent)]
+    Keys(#[from] store::seal::KeyFileError),
+    /// The database.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// The storage.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Mail.
+    #[error("{0}")]
+    Mail(String),
+    /// TLS for outgoing requests.
+    #[error("outgoing requests cannot be set up: {0}")]
+    Client(reqwest::Error),
+}
+
+/// A server that listens and is ready to run.
+pub struct Server {
+    /// What handlers are handed.
+    pub app: Arc<App>,
+    listener: TcpListener,
+    mailer: Option<Mailer>,
+}
+
+/// Makes the data folder, for its owner only, and opens the storage.
+pub async fn open_store(config: &Config) -> Result<Store, StartError> {
+    let folder = &config.server.data_dir;
+    let shown = folder.display().to_string();
+    std::fs::create_dir_all(folder).map_err(|error| StartError::DataFolder(shown.clone(), error))?;
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o700)).map_err(|error| StartError::DataFolder(shown, error))?;
+    }
+    let keys = Keyring::open_or_create(&config.key_file())?;
+    Ok(Store::open(&config.database_url(), keys).await?)
+}
+
+impl Server {
+    /// Opens everything and listens.
+    pub async fn build(config: Config, clock: Arc<dyn Clock>) -> Result<Self, StartError> {
+        let listen = config.server.listen;
+        let listener = TcpListener::bind(listen).await.map_err(|error| StartError::Listen(listen.to_string(), error))?;
+        let address = listener.local_addr().map_err(|error| StartError::Listen(listen.to_string(), error))?;
+        let store = open_store(&config).await?;
+        store.reclaim_leases().await?;
+        let mailer = Mailer::from_config(&config.mail).map_err(StartError::Mail)?;
+        let public_url = if config.server.public_url.is_empty() { format!("http://{address}") } else { config.server.public_url.trim_end_matches('/').to_owned() };
+        let mut tx = store.write().await?;
+        let (organisation, organisation_name) = users::first_organisation(&mut tx, &config.server.organisation, clock.now()).await?;
+        tx.commit().await?;
+        let trusted: Vec<String> = config.networks.values().flat_map(|set| set.base_url.iter().chain(set.endpoints.values()).cloned()).collect();
+        let guard = Guard::new(config.server.allow_private_networks.clone(), &trusted);
+        let wire: Arc<dyn networks::wire::Wire> = Arc::new(HttpWire::new(guard, Duration::from_secs(90)).map_err(StartError::Client)?);
+        let dice: Arc<dyn Dice> = Arc::new(SystemDice::new());
+        let directory = Arc::new(NetworkApps::new(config.clone(), store.clone(), public_url.clone()));
+        let told = Arc::new(Notify::new());
+        let ports = Ports {
+            ledger: store.clone(),
+            wire: Arc::clone(&wire),
+            clock: Arc::clone(&clock),
+            dice: Arc::clone(&dice),
+            directory: directory.clone(),
+            attempt_id: store::ids::fresh,
+            lease: Span::seconds(180),
+            told: Arc::clone(&told),
+            wake: Arc::new(Notify::new()),
+        };
+        let options = Options { poll_every: config.keeper.poll_every.duration(), concurrency: config.keeper.concurrency, ..Options::default() };
+        let keeper = Keeper::new(store::ids::fresh::<NodeId>(), ports, options);
+        let passwords = tokio::task::spawn_blocking(auth::password::Passwords::new).await.unwrap_or_default();
+        let app = App { config, store, keeper, wire, clock, dice, directory, passwords, organisation, organisation_name, public_url, told };
+        Ok(Self { app: Arc::new(app), listener, mailer })
+    }
+
+    /// The address of the first admin's one-time link, when nobody can sign in yet.
+    pub async fn setup_link(&self) -> Result<Option<String>, StoreError> {
+        let mut tx = self.app.store.write().await?;
+        if tx.one("SELECT id FROM users LIMIT 1", &[]).await?.is_some() {
+            return Ok(None);
+        }
+        let secret: Secret = fresh_secret(&*self.app.dice, "");
+        let sql = "INSERT INTO installation (name, value) VALUES ('setup_secret_hash', $1) ON CONFLICT (name) DO UPDATE SET value = excluded.value";
+        tx.run(sql, &[store::seal::hash(&secret).into()]).await?;
+        tx.commit().await?;
+        Ok(Some(format!("{}/setup/{}", self.app.public_url, secret.expose())))
+    }
+
+    /// Serves, keeps and sends until the token is cancelled; then waits for what is under way.
+    pub async fn run(self, stop: CancellationToken) -> std::io::Result<()> {
+        let router = routes::router(&self.app);
+        let keeping = {
+            let (app, stop) = (Arc::clone(&self.app), stop.clone());
+            tokio::spawn(async move { app.keeper.run(stop).await })
+        };
+        let sending = tokio::spawn(outbox::run(Arc::clone(&self.app), self.mailer, stop.clone()));
+        axum::serve(self.listener, router).with_graceful_shutdown(stop.cancelled_owned()).await?;
+        let _ = tokio::join!(keeping, sending);
+        Ok(())
+    }
+}

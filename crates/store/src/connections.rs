@@ -250,3 +250,9 @@ pub async fn set_failed(tx: &mut Tx, id: &ConnectionId, failure: &Failed) -> Res
     tx.run("UPDATE connections SET status = 'failed', failure = $2, sealed_memory = NULL WHERE id = $1", &[id.as_str().into(), to_json(failure)?.into()]).await?;
     Ok(())
 }
+
+/// Notes something that people should know although it came about (scopes that were not granted).
+pub async fn set_warning(tx: &mut Tx, id: &ConnectionId, warning: &Failed) -> Result<(), StoreError> {
+    tx.run("UPDATE connections SET failure = $2 WHERE id = $1", &[id.as_str().into(), to_json(warning)?.into()]).await?;
+    Ok(())
+}

@@ -1,0 +1,240 @@
+//! The control page and the control API: making things happen.
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::networks::{self, Consent};
+use crate::pages::{esc, page};
+use crate::request::{Answer, Incoming, html, json as answer, see_other};
+use crate::tokens::DAY;
+use crate::world::{Mood, World};
+
+const MICRO: i64 = 1_000_000;
+
+pub(crate) fn handle(world: &mut World, now: i64, incoming: &Incoming) -> Answer {
+    let parts: Vec<&str> = incoming.path.split('/').filter(|part| !part.is_empty()).collect();
+    match (incoming.method.as_str(), parts.as_slice()) {
+        ("GET", []) => html(200, control_page(world, now)),
+        ("GET", ["api", "state"]) => answer(200, &state(world, now)),
+        ("GET", ["api", "ledger"]) => ledger(world, incoming),
+        // The page's forms and the API share one door; only what comes back differs.
+        ("POST", ["api", rest @ ..]) => match act(world, now, rest, &body(incoming)) {
+            Ok(done) => answer(200, &done),
+            Err(why) => answer(400, &json!({ "error": why })),
+        },
+        ("POST", rest) => match act(world, now, rest, &body(incoming)) {
+            Ok(_) => see_other("/control"),
+            Err(why) => html(400, crate::pages::plain("That did not work", &esc(&why))),
+        },
+        _ => html(404, crate::pages::plain("Not found", "<a href=\"/control\">Control page</a>")),
+    }
+}
+
+fn body(incoming: &Incoming) -> Value {
+    serde_json::from_slice(&incoming.body).unwrap_or_else(|_| incoming.form.iter().map(|(name, value)| (name.clone(), Value::from(value.as_str()))).collect())
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct Body {
+    advance_seconds: Option<Value>,
+    network: String,
+    username: String,
+    page: Option<Value>,
+    role: Option<String>,
+    board: Option<Value>,
+    action: String,
+    mood: String,
+    requests: Option<u32>,
+    authorize_url: String,
+    deny: bool,
+    drop_scopes: Vec<String>,
+}
+
+/// A number, also where a form sends it as text.
+fn number(value: Option<&Value>) -> Option<i64> {
+    value.and_then(|value| value.as_i64().or_else(|| value.as_str()?.trim().parse().ok()))
+}
+
+fn act(world: &mut World, now: i64, what: &[&str], body: &Value) -> Result<Value, String> {
+    let b: Body = serde_json::from_value(body.clone()).map_err(|error| format!("the body is not what this call takes: {error}"))?;
+    match what {
+        ["clock"] => {
+            let seconds = number(b.advance_seconds.as_ref()).filter(|seconds| (0..=20 * 366 * DAY).contains(seconds)).ok_or("advance_seconds: how many seconds to move forward (0 to 20 years)")?;
+            world.offset += seconds * MICRO;
+            Ok(json!({ "now": (now + seconds * MICRO) / MICRO }))
+        }
+        ["people", network, username, action] => person(world, network, username, action),
+        ["roles"] => role(world, &b),
+        ["boards"] => board(world, &b),
+        ["mood"] => mood(world, &b),
+        ["consent"] => consent(world, now, &b),
+        _ => Err("there is no such call".into()),
+    }
+}
+
+fn person(world: &mut World, network: &str, username: &str, action: &str) -> Result<Value, String> {
+    let found = world.person_mut(network, username).ok_or_else(|| format!("there is no {username} at {network}"))?;
+    match action {
+        "change-password" => found.password = if found.password == "sandbox" { "sandbox2".into() } else { "sandbox".into() },
+        "block" => found.blocked = true,
+        "unblock" => found.blocked = false,
+        "revoke" => {}
+        _ => return Err("an action is change-password, block, unblock or revoke".into()),
+    }
+    let password = found.password.clone();
+    if matches!(action, "change-password" | "revoke") {
+        world.revoke_person(network, username);
+    }
+    if action != "revoke" && action != "unblock" {
+        world.sessions.retain(|_, (at, who)| at != network || who != username);
+    }
+    Ok(json!({ "password": password }))
+}
+
+fn role(world: &mut World, b: &Body) -> Result<Value, String> {
+    let id = number(b.page.as_ref()).and_then(|id| u64::try_from(id).ok()).ok_or("page: the number of a page")?;
+    let page = world.pages.iter_mut().find(|page| page.id == id).ok_or_else(|| format!("there is no page {id}"))?;
+    page.roles.retain(|(username, _, _)| *username != b.username);
+    if let Some(role) = b.role.as_deref().filter(|role| !role.is_empty()) {
+        page.roles.push((b.username.clone(), role.to_owned(), "APPROVED"));
+    }
+    Ok(json!({ "page": page.name }))
+}
+
+fn board(world: &mut World, b: &Body) -> Result<Value, String> {
+    let id = number(b.board.as_ref()).and_then(|id| u64::try_from(id).ok()).ok_or("board: the number of a board")?;
+    let board = world.boards.iter_mut().find(|board| board.id == id).ok_or_else(|| format!("there is no board {id}"))?;
+    match b.action.as_str() {
+        "delete" => board.deleted = true,
+        "restore" => board.deleted = false,
+        "make_secret" => board.secret = true,
+        _ => return Err("an action is delete, make_secret or restore".into()),
+    }
+    Ok(json!({ "board": board.name }))
+}
+
+fn mood(world: &mut World, b: &Body) -> Result<Value, String> {
+    let network = networks::find(&b.network).ok_or("network: the name of a network")?;
+    let (mood, ..) = Mood::ALL.into_iter().find(|(_, name, _)| *name == b.mood).ok_or_else(|| format!("mood: one of {}", Mood::ALL.map(|(_, name, _)| name).join(", ")))?;
+    if mood == Mood::Normal {
+        world.moods.remove(network);
+    } else {
+        world.moods.insert(network.into(), (mood, b.requests));
+    }
+    Ok(json!({ "network": network, "mood": b.mood }))
+}
+
+/// What the person would do in the browser, without one.
+fn consent(world: &mut World, now: i64, b: &Body) -> Result<Value, String> {
+    let request = http::Request::get(b.authorize_url.as_str()).body(bytes::Bytes::new()).map_err(|_| "authorize_url: the address that was handed out")?;
+    let path = request.uri().path().trim_start_matches('/').to_owned();
+    let (network, rest) = path.split_once('/').ok_or("authorize_url leads to no network")?;
+    let network = networks::find(network).ok_or("authorize_url leads to no network of this sandbox")?;
+    let known = world.person(network, &b.username).ok_or_else(|| format!("there is no {} at {network}", b.username))?;
+    if known.blocked {
+        return Err("this account is restricted".into());
+    }
+    let incoming = Incoming::read(&request, &format!("/{rest}"));
+    let decision = Consent { username: &b.username, deny: b.deny, drop_scopes: &b.drop_scopes };
+    let to = networks::consent(world, now, network, &incoming, &decision).ok_or("authorize_url is not a consent page")?;
+    Ok(json!({ "redirect_to": to }))
+}
+
+fn state(world: &World, now: i64) -> Value {
+    let people: Vec<_> = world.people.iter().map(|person| json!({ "network": person.network, "username": person.username, "name": person.name, "id": person.id, "password": person.password, "blocked": person.blocked })).collect();
+    let pages: Vec<_> = world.pages.iter().map(|page| json!({ "id": page.id, "name": page.name, "roles": page.roles })).collect();
+    let boards: Vec<_> = world.boards.iter().map(|board| json!({ "id": board.id, "name": board.name, "owner": board.owner, "secret": board.secret, "deleted": board.deleted })).collect();
+    json!({ "now": now / MICRO, "offset_seconds": world.offset / MICRO, "people": people, "pages": pages, "boards": boards, "moods": world.moods })
+}
+
+fn ledger(world: &World, incoming: &Incoming) -> Answer {
+    let after: u64 = incoming.q("after").parse().unwrap_or(0);
+    let network = incoming.q("network");
+    let seen: Vec<_> = world.ledger().filter(|seen| seen.n > after && (network.is_empty() || seen.network == network)).collect();
+    answer(200, &json!({ "seen": seen }))
+}
+
+fn button(action: &str, label: &str, fields: &[(&str, &str)]) -> String {
+    let hidden: String = fields.iter().map(|(name, value)| format!("<input type=\"hidden\" name=\"{}\" value=\"{}\">", esc(name), esc(value))).collect();
+    format!("<form method=\"post\" action=\"/control/{}\">{hidden}<button>{}</button></form>", esc(action), esc(label))
+}
+
+fn control_page(world: &World, now: i64) -> String {
+    let clock: String = [("1 hour", 3600), ("1 day", DAY), ("30 days", 30 * DAY), ("335 days", 335 * DAY), ("365 days", 365 * DAY)]
+        .map(|(label, seconds)| button("clock", &format!("+ {label}"), &[("advance_seconds", &seconds.to_string())]))
+        .concat();
+    let mut body = format!(
+        "<div class=\"card\"><h1>Make things happen</h1><p>These networks are simulated. Whatever you do here, Staygreen learns of it only by asking the network, as in real life.</p></div>\
+         <div class=\"card small\"><h2>Clock</h2><p>It is <b>{}</b> days ahead of the real time. Moving it moves Staygreen's clock in the demo as well.</p><div class=\"row\">{clock}</div></div>",
+        world.offset / MICRO / DAY
+    );
+    for network in networks::names() {
+        body.push_str(&network_card(world, network));
+    }
+    body.push_str(&ledger_card(world, now));
+    page("Sandbox control", "#226b45", "Sandbox networks", true, &body)
+}
+
+fn network_card(world: &World, network: &str) -> String {
+    let current = world.moods.get(network).map_or(Mood::Normal, |(mood, _)| *mood);
+    let moods: String = Mood::ALL
+        .iter()
+        .map(|(mood, name, words)| format!("<option value=\"{name}\"{}>{name}: {words}</option>", if *mood == current { " selected" } else { "" }))
+        .collect();
+    let people: String = world.people.iter().filter(|person| person.network == network).map(person_row).collect();
+    let mut card = format!(
+        "<div class=\"card small\"><h2>{network}</h2><form method=\"post\" action=\"/control/mood\"><input type=\"hidden\" name=\"network\" value=\"{network}\">\
+         <label for=\"mood-{network}\">Mood</label><div class=\"row\"><select id=\"mood-{network}\" name=\"mood\">{moods}</select><button>Set</button></div></form>\
+         <div class=\"scroll\"><table><tr><th>Person</th><th>Password</th><th>Make it happen</th></tr>{people}</table></div>"
+    );
+    if network == "linkedin" {
+        let rows: String = world.pages.iter().flat_map(|page| page.roles.iter().map(move |role| role_row(page, role))).collect();
+        card.push_str(&format!("<div class=\"scroll\"><table><tr><th>Page</th><th>Person</th><th>Role</th><th>Make it happen</th></tr>{rows}</table></div>"));
+    }
+    if network == "pinterest" {
+        let rows: String = world.boards.iter().map(board_row).collect();
+        card.push_str(&format!("<div class=\"scroll\"><table><tr><th>Board</th><th>Owner</th><th>Make it happen</th></tr>{rows}</table></div>"));
+    }
+    card + "</div>"
+}
+
+fn person_row(person: &crate::people::Person) -> String {
+    let base = format!("people/{}/{}", person.network, person.username);
+    let block = if person.blocked { button(&format!("{base}/unblock"), "Unblock", &[]) } else { button(&format!("{base}/block"), "Block", &[]) };
+    format!(
+        "<tr><td><b>{}</b><br><code>{}</code></td><td><code>{}</code></td><td><div class=\"row\">{}{block}{}</div></td></tr>",
+        esc(&person.name),
+        esc(&person.username),
+        esc(&person.password),
+        button(&format!("{base}/change-password"), "Change password", &[]),
+        button(&format!("{base}/revoke"), "Remove our app", &[]),
+    )
+}
+
+fn role_row(page: &crate::people::Page, (username, role, state): &(String, String, &str)) -> String {
+    let id = page.id.to_string();
+    let set = |label: &str, role: &str| button("roles", label, &[("network", "linkedin"), ("page", &id), ("username", username), ("role", role)]);
+    format!(
+        "<tr><td>{}</td><td><code>{}</code></td><td>{} ({state})</td><td><div class=\"row\">{}{}{}</div></td></tr>",
+        esc(page.name),
+        esc(username),
+        esc(role),
+        set("Remove", ""),
+        set("Make Analyst", "ANALYST"),
+        set("Make Super admin", "ADMINISTRATOR"),
+    )
+}
+
+fn board_row(board: &crate::people::Board) -> String {
+    let id = board.id.to_string();
+    let action = if board.deleted { ("Restore", "restore") } else { ("Delete", "delete") };
+    format!("<tr><td>{}</td><td><code>{}</code></td><td>{}</td></tr>", esc(board.name), esc(board.owner), button("boards", action.0, &[("board", &id), ("action", action.1)]))
+}
+
+fn ledger_card(world: &World, now: i64) -> String {
+    let lines: Vec<_> = world.ledger().collect();
+    let row = |seen: &&&crate::Seen| format!("<tr><td>{} s ago</td><td>{}</td><td><code>{}</code></td><td>{}</td></tr>", (now - seen.at) / MICRO, esc(&seen.network), esc(&seen.request), seen.status);
+    let rows: String = lines.iter().rev().take(30).collect::<Vec<_>>().iter().map(row).collect();
+    format!("<div class=\"card\"><h2>What the networks saw last</h2><div class=\"scroll\"><table><tr><th>When</th><th>Network</th><th>Request</th><th>Answer</th></tr>{rows}</table></div></div>")
+}

@@ -1,0 +1,80 @@
+//! The networks: one file each, one line here.
+
+mod linkedin;
+mod pinterest;
+mod tiktok;
+mod xing;
+
+use crate::request::{Answer, Incoming, html};
+use crate::world::World;
+
+/// One simulated network.
+struct Entry {
+    name: &'static str,
+    handle: fn(&mut World, i64, &Incoming) -> Option<Answer>,
+    /// Issues what a person's consent gives without a browser: the address to go back to.
+    consent: fn(&mut World, i64, &Incoming, &Consent<'_>) -> Option<String>,
+}
+
+/// A decision made without a browser.
+pub(crate) struct Consent<'a> {
+    pub(crate) username: &'a str,
+    pub(crate) deny: bool,
+    pub(crate) drop_scopes: &'a [String],
+}
+
+const ALL: &[Entry] = &[
+    Entry { name: "linkedin", handle: linkedin::handle, consent: linkedin::consent },
+    Entry { name: "tiktok", handle: tiktok::handle, consent: tiktok::consent },
+    Entry { name: "pinterest", handle: pinterest::handle, consent: pinterest::consent },
+    Entry { name: "xing", handle: xing::handle, consent: xing::consent },
+];
+
+/// The names of all networks.
+pub(crate) fn names() -> impl Iterator<Item = &'static str> {
+    ALL.iter().map(|entry| entry.name)
+}
+
+pub(crate) fn find(name: &str) -> Option<&'static str> {
+    names().find(|known| *known == name)
+}
+
+pub(crate) fn handle(world: &mut World, now: i64, network: &str, incoming: &Incoming) -> Answer {
+    let answer = ALL.iter().find(|entry| entry.name == network).and_then(|entry| (entry.handle)(world, now, incoming));
+    answer.unwrap_or_else(|| html(404, crate::pages::plain("Not found", "This network has no such address in the sandbox.")))
+}
+
+pub(crate) fn consent(world: &mut World, now: i64, network: &str, incoming: &Incoming, consent: &Consent<'_>) -> Option<String> {
+    ALL.iter().find(|entry| entry.name == network).and_then(|entry| (entry.consent)(world, now, incoming, consent))
+}
+
+/// What a request is about, for moods and the ledger. Consent pages are always there.
+pub(crate) fn about(network: &str, incoming: &Incoming) -> &'static str {
+    let path = incoming.path.as_str();
+    match (network, path) {
+        (_, "/oauth/v2/authorization" | "/v2/auth/authorize/" | "/oauth/" | "/v1/authorize") => "page",
+        (_, "/oauth/v2/accessToken" | "/v2/oauth/token/" | "/v5/oauth/token") if incoming.f("grant_type") == "refresh_token" => "renewal",
+        (_, "/oauth/v2/accessToken" | "/v2/oauth/token/" | "/v5/oauth/token" | "/v1/access_token" | "/v1/request_token") => "exchange",
+        (_, path) if path.contains("revoke") => "revocation",
+        _ => "api",
+    }
+}
+
+/// Our app at a network: public values of the sandbox.
+pub(crate) fn client_id(network: &str) -> String {
+    format!("sandbox-{network}")
+}
+
+pub(crate) fn client_secret(network: &str) -> String {
+    format!("sandbox-{network}-secret")
+}
+
+/// An address to go back to: absolute, http or https.
+pub(crate) fn is_redirect_uri(uri: &str) -> bool {
+    url::Url::parse(uri).is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.host().is_some() && url.fragment().is_none())
+}
+
+/// The network's own error page: configuration, shown to whoever stands before it, never redirected.
+pub(crate) fn refuse_page(title: &str, colour: &str, brand: &str, why: &str) -> Answer {
+    html(401, crate::pages::page(title, colour, brand, false, &format!("<div class=\"card\"><h1>{}</h1><p>{}</p></div>", crate::pages::esc(title), crate::pages::esc(why))))
+}

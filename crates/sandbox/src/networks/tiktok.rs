@@ -1,0 +1,129 @@
+//! TikTok for Developers as its documentation describes it (knowledge base `tiktok`, world A).
+
+use serde_json::json;
+
+use super::{Consent, client_id, client_secret, is_redirect_uri, refuse_page};
+use crate::consent::{Ask, Decision, decide};
+use crate::request::{Answer, Incoming, json as answer, see_other, with_query};
+use crate::tokens::{DAY, Dead};
+use crate::world::World;
+
+const NAME: &str = "tiktok";
+const COLOUR: &str = "#161823";
+
+fn ask(incoming: &Incoming) -> Ask {
+    let scopes = incoming.q("scope").split(',').filter(|scope| !scope.is_empty()).map(str::to_owned).collect();
+    Ask { network: NAME, title: "TikTok", colour: COLOUR, scopes, scopes_optional: true, may_skip: incoming.q("disable_auto_auth") != "1" }
+}
+
+pub(super) fn handle(world: &mut World, now: i64, incoming: &Incoming) -> Option<Answer> {
+    Some(match (incoming.method.as_str(), incoming.path.as_str()) {
+        (_, "/v2/auth/authorize/") => authorize(world, now, incoming),
+        ("POST", "/v2/oauth/token/") => token(world, now, incoming),
+        ("POST", "/v2/oauth/revoke/") => revoke(world, now, incoming),
+        ("GET", "/v2/user/info/") => user(world, now, incoming),
+        ("GET", "/open_api/v1.3/oauth2/advertiser/get/") => advertisers(world, now, incoming),
+        _ => return None,
+    })
+}
+
+fn authorize(world: &mut World, now: i64, incoming: &Incoming) -> Answer {
+    if incoming.q("client_key") != client_id(NAME) || !is_redirect_uri(incoming.q("redirect_uri")) {
+        return refuse_page("Something went wrong", COLOUR, "TikTok", "client_key or redirect_uri is not correct.");
+    }
+    match decide(world, now, incoming, &ask(incoming)) {
+        Decision::Show(page) => page,
+        Decision::Deny => see_other(&denied(incoming)),
+        Decision::Allow { username, scopes } => see_other(&allowed(world, now, incoming, &username, scopes)),
+    }
+}
+
+fn denied(incoming: &Incoming) -> String {
+    with_query(incoming.q("redirect_uri"), &[("error", "access_denied"), ("error_description", "User denied the authorization"), ("state", incoming.q("state"))])
+}
+
+fn allowed(world: &mut World, now: i64, incoming: &Incoming, username: &str, scopes: Vec<String>) -> String {
+    let granted = scopes.join(",");
+    let code = world.new_code(now, NAME, username, scopes, incoming.q("redirect_uri"), 10 * 60);
+    with_query(incoming.q("redirect_uri"), &[("code", &code), ("scopes", &granted), ("state", incoming.q("state"))])
+}
+
+pub(super) fn consent(world: &mut World, now: i64, incoming: &Incoming, consent: &Consent<'_>) -> Option<String> {
+    let scopes = ask(incoming).scopes.into_iter().filter(|scope| !consent.drop_scopes.contains(scope)).collect();
+    (incoming.path == "/v2/auth/authorize/").then(|| if consent.deny { denied(incoming) } else { allowed(world, now, incoming, consent.username, scopes) })
+}
+
+/// The status of errors is not documented; the body counts.
+fn error(code: &str, words: &str) -> Answer {
+    answer(400, &json!({ "error": code, "error_description": words, "log_id": "2026112300000000000000000000000000" }))
+}
+
+fn token(world: &mut World, now: i64, incoming: &Incoming) -> Answer {
+    if incoming.f("client_key") != client_id(NAME) || incoming.f("client_secret") != client_secret(NAME) {
+        return error("invalid_client", "Client key or secret is incorrect.");
+    }
+    let family = match incoming.f("grant_type") {
+        "authorization_code" => match world.take_code(now, NAME, incoming.f("code"), incoming.f("redirect_uri")) {
+            Some(code) => world.new_family(now, NAME, &code.username, code.scopes),
+            None => return error("invalid_grant", "Authorization code is expired."),
+        },
+        // Each renewal answers with another refresh token; the previous one stops working.
+        "refresh_token" => match world.spend_refresh(now, NAME, incoming.f("refresh_token"), false) {
+            Ok((family, _)) => family,
+            Err(_) => return error("invalid_grant", "Refresh token is invalid or expired."),
+        },
+        _ => return error("unsupported_grant_type", "The grant type is not supported."),
+    };
+    let data = world.vault.families[family].clone();
+    let until = data.began + 365 * DAY * 1_000_000;
+    let access = world.new_access(now, family, "act.", Some(DAY));
+    let refresh = world.new_refresh(now, family, "rft.", until);
+    let open_id = world.person(NAME, &data.username).map(|person| person.id.clone()).unwrap_or_default();
+    let left = (until - now) / 1_000_000;
+    answer(
+        200,
+        &json!({ "open_id": open_id, "scope": data.scopes.join(","), "access_token": access, "expires_in": DAY, "refresh_token": refresh, "refresh_expires_in": left, "token_type": "Bearer" }),
+    )
+}
+
+fn revoke(world: &mut World, now: i64, incoming: &Incoming) -> Answer {
+    if incoming.f("client_key") != client_id(NAME) || incoming.f("client_secret") != client_secret(NAME) {
+        return error("invalid_client", "Client key or secret is incorrect.");
+    }
+    if let Ok((family, _)) = world.check_access(now, NAME, incoming.f("token")) {
+        world.vault.families[family].revoked = true;
+    }
+    answer(200, &json!({}))
+}
+
+fn api_error(status: u16, code: &str, words: &str) -> Answer {
+    answer(status, &json!({ "data": {}, "error": { "code": code, "message": words, "log_id": "202611230000000000" } }))
+}
+
+fn user(world: &World, now: i64, incoming: &Incoming) -> Answer {
+    let family = match world.check_access(now, NAME, incoming.bearer()) {
+        Ok((_, family)) => family,
+        Err(Dead::Blocked) => return api_error(403, "user_banned", "The account is banned."),
+        Err(_) => return api_error(401, "access_token_invalid", "The access token is invalid or not found in the request."),
+    };
+    let has = |scope: &str| family.scopes.iter().any(|granted| granted == scope);
+    if !has("user.info.basic") || (incoming.q("fields").contains("username") && !has("user.info.profile")) {
+        return api_error(401, "scope_not_authorized", "The user did not authorize the scope required for completing this request.");
+    }
+    let Some(person) = world.person(NAME, &family.username) else { return api_error(401, "access_token_invalid", "The access token is invalid.") };
+    let mut user = json!({ "open_id": person.id, "union_id": format!("u-{}", person.id), "display_name": person.name });
+    if has("user.info.profile") {
+        user["username"] = person.username.clone().into();
+    }
+    answer(200, &json!({ "data": { "user": user }, "error": { "code": "ok", "message": "", "log_id": "202611230000000000" } }))
+}
+
+fn advertisers(world: &World, now: i64, incoming: &Incoming) -> Answer {
+    match world.check_access(now, NAME, incoming.bearer()).ok().and_then(|(_, family)| world.person(NAME, &family.username)) {
+        Some(person) => {
+            let list: Vec<_> = person.ad_accounts.iter().enumerate().map(|(n, name)| json!({ "advertiser_id": format!("70000000000{n}"), "advertiser_name": name })).collect();
+            answer(200, &json!({ "code": 0, "message": "OK", "data": { "list": list } }))
+        }
+        None => answer(200, &json!({ "code": 40105, "message": "Access token is incorrect or has been revoked.", "data": {} })),
+    }
+}

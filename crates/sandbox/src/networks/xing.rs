@@ -1,0 +1,177 @@
+//! XING's v1 API as its documentation describes it (knowledge base `xing`): OAuth 1.0a, checked strictly.
+
+use aws_lc_rs::hmac;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::json;
+
+use super::{Consent, client_id, client_secret, is_redirect_uri, refuse_page};
+use crate::consent::{Ask, Decision, decide};
+use crate::request::{Answer, Incoming, form, json as answer, percent, see_other, with_query};
+use crate::tokens::{DAY, Dead};
+use crate::world::World;
+
+const NAME: &str = "xing";
+const COLOUR: &str = "#006567";
+
+pub(super) fn handle(world: &mut World, now: i64, incoming: &Incoming) -> Option<Answer> {
+    Some(match (incoming.method.as_str(), incoming.path.as_str()) {
+        ("POST" | "GET", "/v1/request_token") => request_token(world, now, incoming),
+        (_, "/v1/authorize") => authorize(world, now, incoming),
+        ("POST", "/v1/access_token") => access_token(world, now, incoming),
+        ("GET", "/v1/users/me" | "/v1/users/me/id_card") => me(world, now, incoming),
+        _ => return None,
+    })
+}
+
+fn error(status: u16, name: &str, words: &str) -> Answer {
+    answer(status, &json!({ "error_name": name, "message": words }))
+}
+
+/// The protocol parameters of the `Authorization: OAuth` header.
+fn protocol(incoming: &Incoming) -> Vec<(String, String)> {
+    let header = incoming.header("authorization").and_then(|value| value.strip_prefix("OAuth ")).unwrap_or_default();
+    let unquote = |value: &str| percent_decode(value.trim().trim_matches('"'));
+    header.split(',').filter_map(|pair| pair.trim().split_once('=')).filter(|(name, _)| *name != "realm").map(|(name, value)| (percent_decode(name), unquote(value))).collect()
+}
+
+fn percent_decode(text: &str) -> String {
+    // A plus is a plus here, unlike in forms.
+    url::form_urlencoded::parse(text.replace('+', "%2B").as_bytes()).next().map(|(name, _)| name.into_owned()).unwrap_or_default()
+}
+
+/// RFC 5849 sections 3.2 and 3.4. `Err` is the answer to give.
+fn verify(world: &mut World, now: i64, incoming: &Incoming, token_secret: &str) -> Result<Vec<(String, String)>, Answer> {
+    let protocol = protocol(incoming);
+    let get = |name: &str| protocol.iter().find(|(key, _)| key == name).map_or("", |(_, value)| value.as_str());
+    if get("oauth_consumer_key") != client_id(NAME) {
+        return Err(error(401, "INVALID_OAUTH_CONSUMER", "Invalid OAuth consumer"));
+    }
+    if get("oauth_version") != "1.0" {
+        return Err(error(401, "INVALID_OAUTH_VERSION", "Invalid OAuth version"));
+    }
+    let timestamp: i64 = get("oauth_timestamp").parse().unwrap_or(0);
+    if timestamp <= 0 {
+        return Err(error(401, "INVALID_TIMESTAMP", "Invalid timestamp"));
+    }
+    if now / 1_000_000 - timestamp > DAY {
+        return Err(error(401, "TIMESTAMP_EXPIRED", "The timestamp is too old"));
+    }
+    let key = format!("{}&{}", percent(&client_secret(NAME)), percent(token_secret));
+    let expected = match get("oauth_signature_method") {
+        "HMAC-SHA1" => {
+            let key = hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, key.as_bytes());
+            STANDARD.encode(hmac::sign(&key, base_string(incoming, &protocol).as_bytes()))
+        }
+        "PLAINTEXT" => key,
+        _ => return Err(error(401, "INVALID_OAUTH_SIGNATURE_METHOD", "Invalid signature method")),
+    };
+    if get("oauth_signature") != expected {
+        return Err(error(401, "INVALID_OAUTH_SIGNATURE", "Invalid OAuth signature"));
+    }
+    let nonce = get("oauth_nonce").to_owned();
+    if nonce.is_empty() {
+        return Err(error(401, "NONCE_MISSING", "Nonce missing"));
+    }
+    world.nonces.retain(|_, seen| now - *seen < DAY * 1_000_000);
+    if world.nonces.insert(nonce, now).is_some() {
+        return Err(error(401, "NONCE_ALREADY_USED", "Nonce already used"));
+    }
+    Ok(protocol)
+}
+
+fn base_string(incoming: &Incoming, protocol: &[(String, String)]) -> String {
+    let signed = protocol.iter().filter(|(name, _)| name != "oauth_signature");
+    let mut all: Vec<String> = signed.chain(&incoming.query_pairs).chain(&incoming.form_pairs).map(|(name, value)| format!("{}={}", percent(name), percent(value))).collect();
+    all.sort();
+    let path = incoming.here.split('?').next().unwrap_or_default();
+    format!("{}&{}&{}", incoming.method, percent(&format!("{}{path}", incoming.origin)), percent(&all.join("&")))
+}
+
+fn value<'a>(protocol: &'a [(String, String)], name: &str) -> &'a str {
+    protocol.iter().find(|(key, _)| key == name).map_or("", |(_, value)| value)
+}
+
+fn request_token(world: &mut World, now: i64, incoming: &Incoming) -> Answer {
+    let protocol = match verify(world, now, incoming, "") {
+        Ok(protocol) => protocol,
+        Err(refused) => return refused,
+    };
+    let callback = value(&protocol, "oauth_callback");
+    if callback != "oob" && !is_redirect_uri(callback) {
+        return error(401, "REQUIRED_PARAMETER_MISSING", "oauth_callback is missing");
+    }
+    let token = world.new_code(now, NAME, "", vec![], callback, 30 * 60);
+    form(201, &[("oauth_token", &token), ("oauth_token_secret", &secret_of(&token)), ("oauth_callback_confirmed", "true")])
+}
+
+/// The secret of a request token, and its verifier: made from it, so that nothing more has to be kept.
+fn secret_of(token: &str) -> String {
+    token.chars().rev().collect()
+}
+
+fn verifier_of(token: &str) -> String {
+    token.bytes().rev().take(8).map(|byte| char::from(b'0' + byte % 10)).collect()
+}
+
+fn authorize(world: &mut World, now: i64, incoming: &Incoming) -> Answer {
+    let known = world.vault.codes.get(incoming.q("oauth_token")).is_some_and(|code| code.network == NAME && !code.used && code.until > now);
+    if !known {
+        return refuse_page("Invalid request token", COLOUR, "XING", "The request token is not known or too old.");
+    }
+    let ask = Ask { network: NAME, title: "XING", colour: COLOUR, scopes: vec![], scopes_optional: false, may_skip: false };
+    match decide(world, now, incoming, &ask) {
+        Decision::Show(page) => page,
+        Decision::Deny => see_other(&back(world, incoming, None)),
+        Decision::Allow { username, .. } => see_other(&back(world, incoming, Some(&username))),
+    }
+}
+
+fn back(world: &mut World, incoming: &Incoming, username: Option<&str>) -> String {
+    let token = incoming.q("oauth_token");
+    let Some(code) = world.vault.codes.get_mut(token) else { return "/".into() };
+    let callback = code.redirect_uri.clone();
+    if let Some(username) = username {
+        username.clone_into(&mut code.username);
+        with_query(&callback, &[("oauth_token", token), ("oauth_verifier", &verifier_of(token))])
+    } else {
+        with_query(&callback, &[("oauth_token", token), ("error", "access_denied")])
+    }
+}
+
+pub(super) fn consent(world: &mut World, _: i64, incoming: &Incoming, consent: &Consent<'_>) -> Option<String> {
+    (incoming.path == "/v1/authorize").then(|| back(world, incoming, (!consent.deny).then_some(consent.username)))
+}
+
+fn access_token(world: &mut World, now: i64, incoming: &Incoming) -> Answer {
+    let token = value(&protocol(incoming), "oauth_token").to_owned();
+    let protocol = match verify(world, now, incoming, &secret_of(&token)) {
+        Ok(protocol) => protocol,
+        Err(refused) => return refused,
+    };
+    let good = value(&protocol, "oauth_verifier") == verifier_of(&token);
+    let redirect = world.vault.codes.get(&token).map(|code| code.redirect_uri.clone()).unwrap_or_default();
+    let code = world.take_code(now, NAME, &token, &redirect).filter(|code| good && !code.username.is_empty());
+    let Some(code) = code else { return error(401, "INVALID_OAUTH_TOKEN", "Invalid OAuth token") };
+    let family = world.new_family(now, NAME, &code.username, vec![]);
+    let access = world.new_access(now, family, "", None);
+    let secret = world.vault.access[&access].secret.clone();
+    let user = world.person(NAME, &code.username).map(|person| person.id.clone()).unwrap_or_default();
+    form(201, &[("oauth_token", &access), ("oauth_token_secret", &secret), ("user_id", &user)])
+}
+
+fn me(world: &mut World, now: i64, incoming: &Incoming) -> Answer {
+    let token = value(&protocol(incoming), "oauth_token").to_owned();
+    let secret = world.vault.access.get(&token).map(|token| token.secret.clone());
+    let family = match world.check_access(now, NAME, &token) {
+        Ok((_, family)) => family,
+        Err(Dead::Blocked | Dead::Expired | Dead::Revoked | Dead::Unknown) => return error(401, "INVALID_OAUTH_TOKEN", "Invalid OAuth token"),
+    };
+    if let Err(refused) = verify(world, now, incoming, &secret.unwrap_or_default()) {
+        return refused;
+    }
+    let Some(person) = world.person(NAME, &family.username) else { return error(404, "RESOURCE_NOT_FOUND", "Not found") };
+    let page_name = person.username.replace('.', "_");
+    let user = json!({ "id": person.id, "display_name": person.name, "page_name": page_name, "permalink": format!("https://www.xing.com/profile/{page_name}") });
+    if incoming.path.ends_with("id_card") { answer(200, &json!({ "id_card": user })) } else { answer(200, &json!({ "users": [user] })) }
+}

@@ -1,0 +1,114 @@
+//! A request, taken apart; answers, put together.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use http::{HeaderValue, Method, Request, Response, StatusCode};
+use url::form_urlencoded;
+
+pub(crate) type Answer = Response<Bytes>;
+
+/// A request with its parameters read.
+pub(crate) struct Incoming {
+    pub(crate) method: Method,
+    /// The path below the network's name, beginning with a slash.
+    pub(crate) path: String,
+    /// Path and query as they came, for forms that post to themselves.
+    pub(crate) here: String,
+    /// Scheme and host as the client sees them, without a trailing slash.
+    pub(crate) origin: String,
+    pub(crate) query: BTreeMap<String, String>,
+    pub(crate) query_pairs: Vec<(String, String)>,
+    pub(crate) form: BTreeMap<String, String>,
+    pub(crate) form_pairs: Vec<(String, String)>,
+    headers: http::HeaderMap,
+    pub(crate) body: Bytes,
+}
+
+impl Incoming {
+    pub(crate) fn read(request: &Request<Bytes>, path: &str) -> Self {
+        let query_pairs: Vec<(String, String)> = form_urlencoded::parse(request.uri().query().unwrap_or_default().as_bytes()).into_owned().collect();
+        let is_form = header(request.headers(), "content-type").is_some_and(|kind| kind.starts_with("application/x-www-form-urlencoded"));
+        let form_pairs: Vec<(String, String)> = if is_form { form_urlencoded::parse(request.body()).into_owned().collect() } else { vec![] };
+        let host = request.uri().authority().map(ToString::to_string).or_else(|| header(request.headers(), "host").map(str::to_owned)).unwrap_or_else(|| "localhost".into());
+        Self {
+            method: request.method().clone(),
+            path: path.to_owned(),
+            here: request.uri().path_and_query().map(ToString::to_string).unwrap_or_default(),
+            origin: format!("http://{host}"),
+            query: query_pairs.iter().cloned().collect(),
+            form: form_pairs.iter().cloned().collect(),
+            query_pairs,
+            form_pairs,
+            headers: request.headers().clone(),
+            body: request.body().clone(),
+        }
+    }
+
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        header(&self.headers, name)
+    }
+
+    pub(crate) fn q(&self, name: &str) -> &str {
+        self.query.get(name).map_or("", String::as_str)
+    }
+
+    pub(crate) fn f(&self, name: &str) -> &str {
+        self.form.get(name).map_or("", String::as_str)
+    }
+
+    pub(crate) fn bearer(&self) -> &str {
+        self.header("authorization").and_then(|value| value.strip_prefix("Bearer ")).unwrap_or("")
+    }
+
+    pub(crate) fn cookie(&self, name: &str) -> Option<&str> {
+        let cookies = self.header("cookie")?;
+        cookies.split(';').filter_map(|pair| pair.trim().split_once('=')).find(|(key, _)| *key == name).map(|(_, value)| value)
+    }
+}
+
+fn header<'a>(headers: &'a http::HeaderMap, name: &str) -> Option<&'a str> {
+    headers.get(name).and_then(|value| value.to_str().ok())
+}
+
+pub(crate) fn json(status: u16, body: &serde_json::Value) -> Answer {
+    with_type(status, "application/json", body.to_string())
+}
+
+pub(crate) fn html(status: u16, body: String) -> Answer {
+    with_type(status, "text/html; charset=utf-8", body)
+}
+
+pub(crate) fn form(status: u16, pairs: &[(&str, &str)]) -> Answer {
+    with_type(status, "application/x-www-form-urlencoded", form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish())
+}
+
+fn with_type(status: u16, kind: &'static str, body: String) -> Answer {
+    let mut answer = Response::new(Bytes::from(body));
+    *answer.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    answer.headers_mut().insert("content-type", HeaderValue::from_static(kind));
+    answer
+}
+
+/// 303: whatever the method was, the next one is GET.
+pub(crate) fn see_other(to: &str) -> Answer {
+    let mut answer = with_type(303, "text/plain", String::new());
+    answer.headers_mut().insert("location", HeaderValue::from_str(to).unwrap_or(HeaderValue::from_static("/")));
+    answer
+}
+
+pub(crate) fn with_cookie(mut answer: Answer, name: &str, value: &str, path: &str) -> Answer {
+    if let Ok(cookie) = HeaderValue::from_str(&format!("{name}={value}; Path={path}; HttpOnly; SameSite=Lax")) {
+        answer.headers_mut().append("set-cookie", cookie);
+    }
+    answer
+}
+
+pub(crate) fn percent(text: &str) -> String {
+    text.bytes().map(|byte| if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }).collect()
+}
+
+pub(crate) fn with_query(url: &str, parameters: &[(&str, &str)]) -> String {
+    let query: Vec<String> = parameters.iter().map(|(name, value)| format!("{}={}", percent(name), percent(value))).collect();
+    format!("{url}{}{}", if url.contains('?') { '&' } else { '?' }, query.join("&"))
+}

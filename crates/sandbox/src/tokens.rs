@@ -1,0 +1,147 @@
+//! Codes, tokens and families of tokens, with the networks' habits: lives, rotation, reuse.
+
+use std::collections::BTreeMap;
+
+use crate::world::World;
+
+const MICRO: i64 = 1_000_000;
+pub(crate) const DAY: i64 = 86_400;
+
+/// Why a token is refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Dead {
+    Unknown,
+    Expired,
+    Revoked,
+    Blocked,
+}
+
+/// One consent of one person: every token that came from it.
+#[derive(Debug, Clone)]
+pub(crate) struct Family {
+    pub(crate) network: &'static str,
+    pub(crate) username: String,
+    pub(crate) scopes: Vec<String>,
+    pub(crate) began: i64,
+    pub(crate) revoked: bool,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct Token {
+    pub(crate) family: usize,
+    pub(crate) until: Option<i64>,
+    pub(crate) spent: bool,
+    /// The secret of OAuth 1.0a.
+    pub(crate) secret: String,
+    pub(crate) created: i64,
+}
+
+/// A code, or a request token of OAuth 1.0a, on its way.
+#[derive(Debug, Clone)]
+pub(crate) struct Code {
+    pub(crate) network: &'static str,
+    pub(crate) username: String,
+    pub(crate) scopes: Vec<String>,
+    pub(crate) redirect_uri: String,
+    pub(crate) until: i64,
+    pub(crate) used: bool,
+}
+
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Vault {
+    pub(crate) families: Vec<Family>,
+    pub(crate) access: BTreeMap<String, Token>,
+    pub(crate) refresh: BTreeMap<String, Token>,
+    pub(crate) codes: BTreeMap<String, Code>,
+}
+
+impl World {
+    pub(crate) fn new_code(&mut self, now: i64, network: &'static str, username: &str, scopes: Vec<String>, redirect_uri: &str, life_seconds: i64) -> String {
+        let code = self.random("code_");
+        let made = Code { network, username: username.into(), scopes, redirect_uri: redirect_uri.into(), until: now + life_seconds * MICRO, used: false };
+        self.vault.codes.insert(code.clone(), made);
+        code
+    }
+
+    /// Uses a code: once, in time, with the redirect address it was made for.
+    pub(crate) fn take_code(&mut self, now: i64, network: &str, code: &str, redirect_uri: &str) -> Option<Code> {
+        let found = self.vault.codes.get_mut(code).filter(|found| found.network == network && !found.used && found.until > now && found.redirect_uri == redirect_uri)?;
+        found.used = true;
+        Some(found.clone())
+    }
+
+    pub(crate) fn new_family(&mut self, now: i64, network: &'static str, username: &str, scopes: Vec<String>) -> usize {
+        self.vault.families.push(Family { network, username: username.into(), scopes, began: now, revoked: false });
+        self.vault.families.len() - 1
+    }
+
+    pub(crate) fn new_access(&mut self, now: i64, family: usize, prefix: &str, life_seconds: Option<i64>) -> String {
+        let token = self.random(prefix);
+        let secret = self.random("");
+        self.vault.access.insert(token.clone(), Token { family, until: life_seconds.map(|life| now + life * MICRO), spent: false, secret, created: now });
+        token
+    }
+
+    pub(crate) fn new_refresh(&mut self, now: i64, family: usize, prefix: &str, until: i64) -> String {
+        let token = self.random(prefix);
+        self.vault.refresh.insert(token.clone(), Token { family, until: Some(until), spent: false, secret: String::new(), created: now });
+        token
+    }
+
+    /// Whose access token this is, while it works.
+    pub(crate) fn check_access(&self, now: i64, network: &str, token: &str) -> Result<(usize, Family), Dead> {
+        let found = self.vault.access.get(token).ok_or(Dead::Unknown)?;
+        self.check(now, network, found)
+    }
+
+    fn check(&self, now: i64, network: &str, token: &Token) -> Result<(usize, Family), Dead> {
+        let family = self.vault.families.get(token.family).filter(|family| family.network == network).ok_or(Dead::Unknown)?;
+        if self.person(network, &family.username).is_none_or(|person| person.blocked) {
+            return Err(Dead::Blocked);
+        }
+        if family.revoked || token.spent {
+            return Err(Dead::Revoked);
+        }
+        if token.until.is_some_and(|until| until <= now) {
+            return Err(Dead::Expired);
+        }
+        Ok((token.family, family.clone()))
+    }
+
+    /// Spends a refresh token that may be used once. Presenting a spent one revokes the family where the network is so
+    /// strict.
+    pub(crate) fn spend_refresh(&mut self, now: i64, network: &str, token: &str, reuse_revokes: bool) -> Result<(usize, Family), Dead> {
+        let found = self.vault.refresh.get(token).cloned().ok_or(Dead::Unknown)?;
+        let result = self.check(now, network, &found);
+        if found.spent && reuse_revokes {
+            self.vault.families[found.family].revoked = true;
+        }
+        if result.is_ok()
+            && let Some(stored) = self.vault.refresh.get_mut(token)
+        {
+            stored.spent = true;
+        }
+        result
+    }
+
+    /// Looks at a refresh token that stays the same.
+    pub(crate) fn check_refresh(&self, now: i64, network: &str, token: &str) -> Result<(usize, Family), Dead> {
+        self.check(now, network, self.vault.refresh.get(token).ok_or(Dead::Unknown)?)
+    }
+
+    /// Ends every consent of a person.
+    pub(crate) fn revoke_person(&mut self, network: &str, username: &str) {
+        for family in self.vault.families.iter_mut().filter(|family| family.network == network && family.username == username) {
+            family.revoked = true;
+        }
+    }
+
+    /// Whether the person has a consent with exactly these scopes and an access token that is not over.
+    pub(crate) fn has_live_consent(&self, now: i64, network: &str, username: &str, scopes: &[String]) -> bool {
+        let live = |token: &Token| {
+            let family = &self.vault.families[token.family];
+            family.network == network && family.username == username && family.scopes == scopes && !family.revoked && token.until.is_none_or(|until| until > now)
+        };
+        self.vault.access.values().any(live)
+    }
+}

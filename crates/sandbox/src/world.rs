@@ -1,0 +1,200 @@
+//! The world: people, pages, boards, tokens, moods and a ledger of everything it saw. `handle` is a pure function of the
+//! world's own state, the moment and the request.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use bytes::Bytes;
+use http::{Request, Response};
+use serde::Serialize;
+
+use crate::people::{Board, Page, Person, boards, pages, people};
+use crate::request::{Answer, Incoming, html, json, see_other};
+use crate::tokens::Vault;
+use crate::{control, networks};
+
+/// What the HTTP shell does with an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fate {
+    /// The connection is closed without an answer.
+    CloseWithoutAnswer,
+    /// The answer is sent so many milliseconds later.
+    Delay(u64),
+}
+
+/// How a network behaves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Mood {
+    /// As documented.
+    Normal,
+    /// 503 to everything.
+    Outage,
+    /// Each answer takes three seconds.
+    Slow,
+    /// The request is carried out and the answer never sent.
+    LostAnswer,
+    /// The request is carried out and answered with 500.
+    ErrorAfterCommit,
+    /// 200 with a page of HTML (a captive portal).
+    Html,
+    /// Renewals are refused with invalid_grant although nothing is wrong with the token.
+    InvalidGrantNoise,
+}
+
+impl Mood {
+    pub(crate) const ALL: [(Mood, &'static str, &'static str); 7] = [
+        (Mood::Normal, "normal", "as documented"),
+        (Mood::Outage, "outage", "503 to everything"),
+        (Mood::Slow, "slow", "each answer takes three seconds"),
+        (Mood::LostAnswer, "lost_answer", "carried out, never answered"),
+        (Mood::ErrorAfterCommit, "error_after_commit", "carried out, answered with 500"),
+        (Mood::Html, "html", "200 with HTML"),
+        (Mood::InvalidGrantNoise, "invalid_grant_noise", "renewals refused without reason"),
+    ];
+}
+
+/// A line of the ledger.
+#[derive(Debug, Clone, Serialize)]
+pub struct Seen {
+    /// Counts up.
+    pub n: u64,
+    /// When, in µs since 1970.
+    pub at: i64,
+    /// Which network.
+    pub network: String,
+    /// Method and path.
+    pub request: String,
+    /// What was answered.
+    pub status: u16,
+    /// What it was about (`renewal`, `exchange`, `api` …).
+    pub about: String,
+}
+
+/// The state of everything.
+#[derive(Debug, Clone)]
+pub struct World {
+    pub(crate) people: Vec<Person>,
+    pub(crate) pages: Vec<Page>,
+    pub(crate) boards: Vec<Board>,
+    pub(crate) vault: Vault,
+    /// Browser sessions: cookie -> (network, username).
+    pub(crate) sessions: BTreeMap<String, (String, String)>,
+    pub(crate) moods: BTreeMap<String, (Mood, Option<u32>)>,
+    pub(crate) nonces: BTreeMap<String, i64>,
+    pub(crate) ledger: VecDeque<Seen>,
+    /// How far the world's clock is ahead of the wall's, in µs.
+    pub(crate) offset: i64,
+    counter: u64,
+    seen: u64,
+}
+
+/// The most lines of the ledger that are kept.
+const LEDGER_MAX: usize = 2000;
+
+impl World {
+    /// The demo company's world.
+    pub fn seeded() -> Self {
+        Self {
+            people: people(),
+            pages: pages(),
+            boards: boards(),
+            vault: Vault::default(),
+            sessions: BTreeMap::new(),
+            moods: BTreeMap::new(),
+            nonces: BTreeMap::new(),
+            ledger: VecDeque::new(),
+            offset: 0,
+            counter: 0,
+            seen: 0,
+        }
+    }
+
+    /// Answers a request.
+    pub fn handle(&mut self, now: i64, request: &Request<Bytes>) -> Response<Bytes> {
+        let path = request.uri().path().to_owned();
+        let (first, rest) = path.trim_start_matches('/').split_once('/').unwrap_or((path.trim_start_matches('/'), ""));
+        let incoming = Incoming::read(request, &format!("/{rest}"));
+        match first {
+            "" => see_other("/control"),
+            "control" => control::handle(self, now, &incoming),
+            network => match networks::find(network) {
+                Some(name) => self.handle_network(now, name, &incoming),
+                None => html(404, crate::pages::plain("Not found", "There is no such network in this sandbox. <a href=\"/control\">Control page</a>")),
+            },
+        }
+    }
+
+    fn handle_network(&mut self, now: i64, network: &'static str, incoming: &Incoming) -> Answer {
+        let about = networks::about(network, incoming);
+        let mood = if about == "page" { Mood::Normal } else { self.mood_for(network, about) };
+        let mut answer = match mood {
+            Mood::Outage => json(503, &serde_json::json!({ "message": "Service Unavailable" })),
+            Mood::Html => html(200, "<html><body><h1>Welcome to the hotel network</h1></body></html>".into()),
+            Mood::InvalidGrantNoise => json(400, &serde_json::json!({ "error": "invalid_grant", "error_description": "The token is not valid." })),
+            Mood::ErrorAfterCommit => {
+                networks::handle(self, now, network, incoming);
+                json(500, &serde_json::json!({ "message": "Internal Server Error" }))
+            }
+            _ => networks::handle(self, now, network, incoming),
+        };
+        match mood {
+            Mood::Slow => drop(answer.extensions_mut().insert(Fate::Delay(3000))),
+            Mood::LostAnswer => drop(answer.extensions_mut().insert(Fate::CloseWithoutAnswer)),
+            _ => {}
+        }
+        self.seen += 1;
+        let line = Seen { n: self.seen, at: now, network: network.into(), request: format!("{} {}", incoming.method, incoming.path), status: answer.status().as_u16(), about: about.into() };
+        self.ledger.push_back(line);
+        if self.ledger.len() > LEDGER_MAX {
+            self.ledger.pop_front();
+        }
+        answer
+    }
+
+    fn mood_for(&mut self, network: &str, about: &str) -> Mood {
+        let Some((mood, left)) = self.moods.get_mut(network) else { return Mood::Normal };
+        let mood = *mood;
+        if mood == Mood::InvalidGrantNoise && about != "renewal" {
+            return Mood::Normal;
+        }
+        if let Some(left) = left {
+            *left = left.saturating_sub(1);
+            if *left == 0 {
+                self.moods.remove(network);
+            }
+        }
+        mood
+    }
+
+    pub(crate) fn person(&self, network: &str, username: &str) -> Option<&Person> {
+        self.people.iter().find(|person| person.network == network && person.username == username)
+    }
+
+    pub(crate) fn person_mut(&mut self, network: &str, username: &str) -> Option<&mut Person> {
+        self.people.iter_mut().find(|person| person.network == network && person.username == username)
+    }
+
+    /// Text that never repeats. Nobody has to guess it: this is a simulation.
+    pub(crate) fn random(&mut self, prefix: &str) -> String {
+        self.counter += 1;
+        let mut x = self.counter.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let mut text = String::from(prefix);
+        for _ in 0..2 {
+            x ^= x >> 30;
+            x = x.wrapping_mul(0xbf58_476d_1ce4_e5b9);
+            x ^= x >> 27;
+            text = format!("{text}{x:016x}");
+        }
+        text
+    }
+
+    /// What was seen so far, oldest first.
+    pub fn ledger(&self) -> impl Iterator<Item = &Seen> {
+        self.ledger.iter()
+    }
+
+    /// How far this world's clock is ahead of the wall's, in µs.
+    pub fn offset(&self) -> i64 {
+        self.offset
+    }
+}

@@ -1,0 +1,115 @@
+//! Beginning a connection: for new profiles, to refresh one, or by a renewal link.
+
+use axum::http::StatusCode;
+use lifecycle::ids::ConnectionId;
+use lifecycle::secret::Secret;
+use lifecycle::time::Timestamp;
+use networks::Network;
+use networks::network::{Asks, Failure, Start};
+use serde_json::json;
+use store::connections::Begun;
+use store::events::{self, About, Actor};
+use store::grants::{Place, holders_of};
+use store::profiles::Profile;
+use store::seal;
+
+use crate::error::Problem;
+use crate::i18n::Lang;
+use crate::state::App;
+use crate::time::fresh_secret;
+
+/// Who begins, and from where.
+pub struct By {
+    /// For the log.
+    pub actor: Actor,
+    /// The secret of the browser that begins; `None` when a tool does.
+    pub browser: Option<Secret>,
+    /// In which language to speak.
+    pub lang: Lang,
+}
+
+/// A connection that has begun.
+pub struct Started {
+    /// Its id.
+    pub id: ConnectionId,
+    /// Where to send the person.
+    pub authorize_url: String,
+    /// When it ends.
+    pub expires_at: Timestamp,
+}
+
+/// The network of that name, for people who may have mistyped it.
+pub fn network_named(name: &str) -> Result<&'static dyn Network, Problem> {
+    let known: Vec<_> = networks::ALL.iter().map(|network| network.about().name).collect();
+    networks::find(name).ok_or_else(|| Problem::field("network", &format!("there is no network \"{name}\"; the networks are {}", known.join(", "))))
+}
+
+/// Begins to connect new profiles.
+pub async fn begin(app: &App, network: &'static dyn Network, hint: Option<String>, by: By, return_to: Option<String>) -> Result<Started, Problem> {
+    if network.about().asks != Asks::Nothing && hint.is_none() {
+        return Err(Problem::field(if network.about().asks == Asks::Handle { "handle" } else { "instance" }, "is needed to connect this network"));
+    }
+    start(app, network, String::new(), Wish { hint, expected: vec![], profile: None, return_to }, by).await
+}
+
+/// Begins to refresh a profile's connection: one of the people who hold access tokens for it must log in.
+pub async fn refresh(app: &App, profile: &Profile, by: By, return_to: Option<String>) -> Result<Started, Problem> {
+    let network = network_named(&profile.network)?;
+    let mut tx = app.store.read().await?;
+    let holders = holders_of(&mut tx, &profile.id).await?;
+    drop(tx);
+    let wanted = profile.standing.person.as_ref();
+    let first = holders.iter().find(|holder| Some(&holder.person.id) == wanted).or(holders.first());
+    let hint = first.and_then(|holder| holder.person.handle.clone().or_else(|| Some(holder.person.network_id.clone())));
+    let expected = holders.iter().map(|holder| holder.person.network_id.clone()).collect();
+    start(app, network, profile.instance.clone(), Wish { hint, expected, profile: Some(profile.id.clone()), return_to }, by).await
+}
+
+struct Wish {
+    hint: Option<String>,
+    expected: Vec<String>,
+    profile: Option<lifecycle::ids::ProfileId>,
+    return_to: Option<String>,
+}
+
+async fn start(app: &App, network: &'static dyn Network, instance: String, wish: Wish, by: By) -> Result<Started, Problem> {
+    let about = network.about();
+    let Some(client) = app.network_app(network, &instance).await else {
+        let detail = format!("No network app is configured for {}. An admin enters client id and secret under Settings, Network apps.", about.title);
+        return Err(Problem::new(StatusCode::CONFLICT, "network_app_missing", detail));
+    };
+    let now = app.now();
+    let state = fresh_secret(&*app.dice, "");
+    let asked = Start { state, hint: wish.hint, expected_person: wish.expected.first().cloned() };
+    let authorization = network.begin(client.cx(now, &*app.dice), &*app.wire, &asked).await.map_err(|failure| refused(about.title, by.lang, failure))?;
+    let id: ConnectionId = store::ids::fresh();
+    let place = Place { network: about.name.into(), instance: authorization.instance.clone() };
+    let begun = Begun {
+        by: by.actor.clone(),
+        browser_hash: by.browser.as_ref().map(seal::hash),
+        expected_people: wish.expected,
+        profile: wish.profile.clone(),
+        return_to: wish.return_to,
+    };
+    let life = app.config.server.connection_max.span();
+    let mut tx = app.store.write().await?;
+    app.store.open_connection(&mut tx, &id, &app.organisation, &place, &begun, &authorization.returns_with, &authorization.memory, now, life).await?;
+    let what = About { connection: Some(id.clone()), profile: wish.profile, ..About::default() };
+    events::append(&mut tx, &app.organisation, now, "connection.begun", &by.actor, &what, &json!({ "network": about.name })).await?;
+    tx.commit().await?;
+    Ok(Started { id, authorize_url: authorization.url, expires_at: now + life })
+}
+
+fn refused(title: &str, lang: Lang, failure: Failure) -> Problem {
+    let (status, code, words) = match &failure {
+        Failure::BadHint { words } => return Problem::field("handle", lang.pick(&words.en, &words.de)),
+        Failure::Unavailable { evidence } => (StatusCode::BAD_GATEWAY, "network_unavailable", &evidence.words),
+        Failure::Misconfigured { evidence }
+        | Failure::Suspicious { evidence }
+        | Failure::Denied { evidence }
+        | Failure::StaleCode { evidence }
+        | Failure::Refused { evidence, .. } => (StatusCode::BAD_GATEWAY, "network_refused", &evidence.words),
+    };
+    let advice = if code == "network_unavailable" { "Try again in a few minutes." } else { "An admin should check the network app under Settings, Network apps." };
+    Problem::new(status, code, format!("{title} did not begin the connection: {words}. {advice}"))
+}

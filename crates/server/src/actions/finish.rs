@@ -1,0 +1,263 @@
+//! The return from the network: the code is exchanged at once, inside the callback, never from a queue.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use http::Request;
+use keeper::ports::NetworkApp;
+use lifecycle::diagnosis::{Diagnosis, Finding};
+use lifecycle::ids::ProfileId;
+use lifecycle::secret::Secret;
+use lifecycle::words::{Evidence, Source};
+use networks::Network;
+use networks::network::{Answer, Callback, Discovery, Failure, Issued};
+use serde_json::json;
+use store::connect::Authorized;
+use store::connections::{self, Connection, Discovered, Failed, Taken};
+use store::events::{self, About};
+use store::grants::holders_of;
+use store::{profiles, renewal_links};
+
+use crate::error::Problem;
+use crate::state::App;
+
+/// What came of a callback.
+pub enum Finished {
+    /// It belongs to a connection of ours, which says where it stands.
+    Connection(Box<Connection>),
+    /// It belongs to none that can be continued: the code says why.
+    NotOurs(&'static str),
+}
+
+/// Takes a callback. Whatever goes wrong, nothing that is stored gets worse.
+pub async fn finish(app: &App, network: &'static dyn Network, callback: &Callback, browser: Option<&Secret>) -> Result<Finished, Problem> {
+    let now = app.now();
+    let Some(state) = network.returned_state(callback) else { return Ok(Finished::NotOurs("state_missing")) };
+    let mut tx = app.store.write().await?;
+    let hash = browser.map(store::seal::hash);
+    let taken = app.store.take_connection(&mut tx, network.about().name, &Secret::new(state), hash.as_deref(), now).await?;
+    let (connection, memory) = match taken {
+        Taken::Ours(connection, memory) => (connection, memory),
+        Taken::Foreign => {
+            events::append(&mut tx, &app.organisation, now, "connection.refused", &events::Actor::System, &About::default(), &json!({ "reason": "state_foreign", "network": network.about().name })).await?;
+            tx.commit().await?;
+            return Ok(Finished::NotOurs("state_foreign"));
+        }
+        Taken::Used(connection) => return refuse(app, tx, &connection, "state_used").await,
+        Taken::Expired(connection) => return refuse(app, tx, &connection, "state_expired").await,
+        Taken::OtherBrowser(connection) => return refuse(app, tx, &connection, "other_browser").await,
+    };
+    tx.commit().await?;
+    let outcome = exchange(app, network, &connection, &memory, callback).await;
+    let id = connection.id.clone();
+    if let Err(failed) = outcome {
+        fail(app, &connection, &failed).await?;
+    }
+    let mut tx = app.store.read().await?;
+    let connection = connections::get(&mut tx, &app.organisation, &id).await?.ok_or_else(Problem::not_found)?;
+    Ok(Finished::Connection(Box::new(connection)))
+}
+
+async fn refuse(app: &App, mut tx: store::Tx, connection: &Connection, reason: &'static str) -> Result<Finished, Problem> {
+    let about = About { connection: Some(connection.id.clone()), ..About::default() };
+    events::append(&mut tx, &app.organisation, app.now(), "connection.refused", &events::Actor::System, &about, &json!({ "reason": reason })).await?;
+    tx.commit().await?;
+    Ok(Finished::NotOurs(reason))
+}
+
+async fn fail(app: &App, connection: &Connection, failed: &Failed) -> Result<(), Problem> {
+    let mut tx = app.store.write().await?;
+    connections::set_failed(&mut tx, &connection.id, failed).await?;
+    let about = About { connection: Some(connection.id.clone()), profile: connection.begun.profile.clone(), ..About::default() };
+    let detail = json!({ "reason": failed.code, "evidence": failed.evidence, "expected": failed.expected, "came": failed.came });
+    events::append(&mut tx, &app.organisation, app.now(), "connection.failed", &connection.begun.by, &about, &detail).await?;
+    tx.commit().await?;
+    Ok(())
+}
+
+fn failed(code: &str, evidence: Option<Evidence>) -> Failed {
+    Failed { code: code.into(), evidence, expected: vec![], came: None, words: None }
+}
+
+impl From<Failure> for Reason {
+    fn from(failure: Failure) -> Self {
+        Self(match failure {
+            Failure::Denied { evidence } => failed("denied", Some(evidence)),
+            Failure::Unavailable { evidence } => failed("network_unavailable", Some(evidence)),
+            Failure::Misconfigured { evidence } => failed("network_refused", Some(evidence)),
+            Failure::StaleCode { evidence } => failed("stale_code", Some(evidence)),
+            Failure::Suspicious { evidence } => failed("suspicious", Some(evidence)),
+            Failure::Refused { evidence, .. } => failed("person_refused", Some(evidence)),
+            Failure::BadHint { words } => Failed { words: Some((words.en, words.de)), ..failed("bad_hint", None) },
+        })
+    }
+}
+
+struct Reason(Failed);
+
+async fn exchange(app: &App, network: &'static dyn Network, connection: &Connection, memory: &BTreeMap<String, Secret>, callback: &Callback) -> Result<(), Failed> {
+    let Some(client) = app.network_app(network, &connection.place.instance).await else { return Err(failed("network_app_missing", None)) };
+    let issued = ask(app, &client, memory, callback).await.map_err(|failure| Reason::from(failure).0)?;
+    let found = network.discover(client.cx(app.now(), &*app.dice), &*app.wire, &issued.tokens).await.map_err(|diagnosis| no_list(&diagnosis))?;
+    if issued.person_network_id.as_ref().is_some_and(|id| *id != found.person.network_id) {
+        let words = Evidence::new(app.now(), Source::Discovery, None, None, "the token and the account list name different people");
+        return Err(failed("suspicious", Some(words)));
+    }
+    check_person(app, connection, &found).await?;
+    keep(app, &client, connection, &issued, &found).await.map_err(|problem| Failed { words: Some((problem.detail.clone(), problem.detail.clone())), ..failed(problem.code, None) })
+}
+
+fn no_list(diagnosis: &Diagnosis) -> Failed {
+    let code = match diagnosis.finding {
+        Finding::Refused { .. } => "person_refused",
+        Finding::Misconfigured => "network_refused",
+        _ => "network_unavailable",
+    };
+    failed(code, Some(diagnosis.evidence.clone()))
+}
+
+/// Sends the exchange, once; once more only in the form the network asks for (a DPoP nonce).
+async fn ask(app: &App, client: &NetworkApp, memory: &BTreeMap<String, Secret>, callback: &Callback) -> Result<Issued, Failure> {
+    let mut memory = memory.clone();
+    let mut request: Request<Bytes> = client.network.exchange(client.cx(app.now(), &*app.dice), &memory, callback)?;
+    let mut newer = BTreeMap::new();
+    for _ in 0..3 {
+        let answer = app.wire.send(request).await.map_err(|error| networks::oauth::unavailable(app.now(), &error))?;
+        match client.network.read_exchange(client.cx(app.now(), &*app.dice), &memory, callback, &answer)? {
+            Answer::Done(mut issued) => {
+                for (name, value) in newer {
+                    issued.tokens.notes.entry(name).or_insert(value);
+                }
+                return Ok(issued);
+            }
+            Answer::AskAgain { request: next, notes } => {
+                request = *next;
+                memory.extend(notes.iter().map(|(name, value)| (name.clone(), Secret::new(value))));
+                newer.extend(notes);
+            }
+        }
+    }
+    Err(Failure::Unavailable { evidence: Evidence::new(app.now(), Source::Signal, None, None, "the network asked for the same again and again") })
+}
+
+/// Promise 6: another login never overwrites a token. It is refused before anything is stored.
+async fn check_person(app: &App, connection: &Connection, found: &Discovery) -> Result<(), Failed> {
+    let expected = &connection.begun.expected_people;
+    if expected.is_empty() || expected.contains(&found.person.network_id) {
+        return Ok(());
+    }
+    let names = match &connection.begun.profile {
+        Some(profile) => names_of_holders(app, profile).await,
+        None => vec![],
+    };
+    Err(Failed { expected: names, came: Some(shown(&found.person.name, found.person.handle.as_deref())), ..failed("wrong_person", None) })
+}
+
+async fn names_of_holders(app: &App, profile: &ProfileId) -> Vec<String> {
+    let Ok(mut tx) = app.store.read().await else { return vec![] };
+    let holders = holders_of(&mut tx, profile).await.unwrap_or_default();
+    holders.iter().map(|holder| shown(&holder.person.name, holder.person.handle.as_deref())).collect()
+}
+
+/// A person's name with the handle, for people.
+pub fn shown(name: &str, handle: Option<&str>) -> String {
+    match handle {
+        Some(handle) if handle != name => format!("{name} ({handle})"),
+        _ => name.to_owned(),
+    }
+}
+
+async fn keep(app: &App, client: &NetworkApp, connection: &Connection, issued: &Issued, found: &Discovery) -> Result<(), Problem> {
+    let now = app.now();
+    let discovered: Vec<Discovered> = found
+        .profiles
+        .iter()
+        .map(|found| Discovered {
+            network_id: found.network_id.clone(),
+            kind: found.kind.as_str().into(),
+            name: found.name.clone(),
+            handle: found.handle.clone(),
+            avatar: found.avatar.clone(),
+            role: found.role.clone(),
+            parent: found.parent.clone(),
+            unusable: found.unusable.clone().map(|words| (words.en, words.de)),
+        })
+        .collect();
+    let authorized = Authorized {
+        tokens: &issued.tokens,
+        clocks: issued.clocks,
+        renewable: issued.renewable,
+        person_network_id: &found.person.network_id,
+        person_name: &found.person.name,
+        person_handle: found.person.handle.as_deref(),
+        discovered: &discovered,
+    };
+    let mut tx = app.store.write().await?;
+    let reached = app.store.authorized(&mut tx, connection, &authorized, &client.facts, now).await?;
+    if !issued.missing_scopes.is_empty() {
+        let about = About { connection: Some(connection.id.clone()), ..About::default() };
+        events::append(&mut tx, &app.organisation, now, "connection.scopes_missing", &connection.begun.by, &about, &json!({ "missing": issued.missing_scopes })).await?;
+        let warning = Failed { expected: issued.missing_scopes.clone(), ..failed("scopes_missing", None) };
+        connections::set_warning(&mut tx, &connection.id, &warning).await?;
+    }
+    let connection = connections::get(&mut tx, &app.organisation, &connection.id).await?.ok_or_else(Problem::not_found)?;
+    let usable = |id: &str| discovered.iter().any(|found| found.network_id == id && found.unusable.is_none());
+    if let Some(profile) = &connection.begun.profile {
+        let wanted = profiles::get(&mut tx, &app.organisation, profile).await?.ok_or_else(Problem::not_found)?;
+        if !usable(&wanted.network_id) {
+            // The login was right, the role on this profile is not: the token stays, the profile stays red.
+            tx.commit().await?;
+            return Err(Problem::new(axum::http::StatusCode::CONFLICT, "role_missing", wanted.name));
+        }
+        let again: Vec<String> = refreshed(&mut tx, app, &reached, profile).await?;
+        app.store.add_profiles(&mut tx, &connection, &again, &client.facts, &connection.begun.by, now).await?;
+        if let Some(link) = connection.begun.return_to.as_deref().and_then(|to| to.strip_prefix("renewal-link:")) {
+            renewal_links::used(&mut tx, link, now).await?;
+        }
+    } else if found.all_come_along {
+        room_for(app, &mut tx, discovered.len()).await?;
+        let all: Vec<String> = discovered.iter().map(|found| found.network_id.clone()).collect();
+        app.store.add_profiles(&mut tx, &connection, &all, &client.facts, &connection.begun.by, now).await?;
+    }
+    tx.commit().await?;
+    app.told.notify_one();
+    Ok(())
+}
+
+/// One login repairs every profile that hangs on that person, and the one that was asked for.
+async fn refreshed(tx: &mut store::Tx, app: &App, reached: &[ProfileId], asked: &ProfileId) -> Result<Vec<String>, Problem> {
+    let mut ids = vec![];
+    for profile in reached.iter().chain([asked]) {
+        ids.extend(profiles::get(tx, &app.organisation, profile).await?.map(|profile| profile.network_id));
+    }
+    Ok(ids)
+}
+
+/// Adds the profiles that were chosen.
+pub async fn choose(app: &App, connection: &Connection, chosen: &[String], by: &events::Actor) -> Result<Vec<ProfileId>, Problem> {
+    let network = super::connect::network_named(&connection.place.network)?;
+    let unusable = chosen.iter().find(|id| !connection.discovered.iter().any(|found| found.network_id == **id && found.unusable.is_none()));
+    if let Some(id) = unusable {
+        return Err(Problem::field("ids", &format!("\"{id}\" was not discovered, or cannot be connected")));
+    }
+    if chosen.is_empty() {
+        return Err(Problem::field("ids", "choose one profile at least"));
+    }
+    let facts = app.directory.facts(network);
+    let mut tx = app.store.write().await?;
+    room_for(app, &mut tx, chosen.len()).await?;
+    let added = app.store.add_profiles(&mut tx, connection, chosen, &facts, by, app.now()).await?;
+    tx.commit().await?;
+    app.told.notify_one();
+    Ok(added)
+}
+
+async fn room_for(app: &App, tx: &mut store::Tx, more: usize) -> Result<(), Problem> {
+    let limit = app.config.server.profile_limit;
+    let have = u64::try_from(profiles::count(tx, &app.organisation).await?).unwrap_or(u64::MAX);
+    if limit > 0 && have.saturating_add(more as u64) > limit {
+        let detail = format!("{have} of {limit} profiles are connected, so these do not fit. Delete profiles you no longer need, or ask your operator to raise server.profile_limit.");
+        return Err(Problem::new(axum::http::StatusCode::CONFLICT, "profile_limit", detail));
+    }
+    Ok(())
+}

@@ -1,0 +1,73 @@
+//! Invitations and renewal links: one-time secrets that travel by mail.
+
+use lifecycle::ids::UserId;
+use lifecycle::permission::Role;
+use lifecycle::time::{Span, Timestamp};
+use serde_json::json;
+use store::events::{self, About, Actor};
+use store::profiles::Profile;
+use store::users::{self, NewUser};
+use store::{StoreError, renewal_links};
+
+use crate::error::Problem;
+use crate::i18n::Lang;
+use crate::state::App;
+use crate::time::fresh_secret;
+
+/// An invitation is valid for 72 hours.
+const INVITATION_LIFE: Span = Span::hours(72);
+
+/// Invites a user: a link by mail, and on the page for whoever invites.
+pub async fn invite_user(app: &App, email: &str, name: &str, role: Role, lang: Lang, by: &Actor) -> Result<(UserId, String), Problem> {
+    check_email(email)?;
+    let name = if name.trim().is_empty() { email } else { name.trim() };
+    let secret = fresh_secret(&*app.dice, "");
+    let link = format!("{}/invitation/{}", app.public_url, secret.expose());
+    let now = app.now();
+    let mut tx = app.store.write().await?;
+    let new = NewUser { email, name, role, language: lang.code(), password_hash: None };
+    let id = users::insert(&mut tx, &app.organisation, &new, now).await.map_err(|error| duplicate(error, email))?;
+    users::invite(&mut tx, &id, &secret, now, INVITATION_LIFE).await?;
+    app.store.send_link(&mut tx, &app.organisation, "invitation", email, lang.code(), &json!({ "organisation": app.organisation_name, "name": name }), &link, now).await?;
+    events::append(&mut tx, &app.organisation, now, "user.invited", by, &About::default(), &json!({ "user": id.as_str(), "role": role })).await?;
+    tx.commit().await?;
+    app.told.notify_one();
+    Ok((id, link))
+}
+
+fn duplicate(error: StoreError, email: &str) -> Problem {
+    if error.is_duplicate() { Problem::field("email", &format!("there is a user with the address {email} already")) } else { error.into() }
+}
+
+/// An address a mail can go to: one @, something on both sides, nothing that could break a header (NT-28).
+pub fn check_email(email: &str) -> Result<(), Problem> {
+    match email.parse::<lettre::Address>() {
+        Ok(_) if email.len() <= 254 => Ok(()),
+        _ => Err(Problem::field("email", "is not a mail address")),
+    }
+}
+
+/// Makes a renewal link for a network admin who needs no account here, and mails it where an address is given.
+pub async fn renewal_link(app: &App, profile: &Profile, email: Option<&str>, lang: Lang, by: &Actor) -> Result<(String, Timestamp), Problem> {
+    if let Some(email) = email {
+        check_email(email)?;
+    }
+    let secret = fresh_secret(&*app.dice, "");
+    let link = format!("{}/renew/{}", app.public_url, secret.expose());
+    let now = app.now();
+    let mut tx = app.store.write().await?;
+    let expires_at = renewal_links::create(&mut tx, &app.organisation, &profile.id, &secret, by, email, now, app.config.server.renewal_link_max.span()).await?;
+    if let Some(email) = email {
+        let asks = match by {
+            Actor::User { name, .. } | Actor::ApiKey { name, .. } => name.clone(),
+            _ => app.organisation_name.clone(),
+        };
+        let payload = json!({ "organisation": app.organisation_name, "asks": asks, "profiles": [{ "id": profile.id.as_str(), "name": profile.name, "network": profile.network }], "expires_at": expires_at });
+        app.store.send_link(&mut tx, &app.organisation, "renewal_link", email, lang.code(), &payload, &link, now).await?;
+    }
+    let about = About { profile: Some(profile.id.clone()), ..About::default() };
+    events::append(&mut tx, &app.organisation, now, "renewal_link.created", by, &about, &json!({ "mailed": email.is_some() })).await?;
+    tx.commit().await?;
+    app.told.notify_one();
+    Ok((link, expires_at))
+}

@@ -1,0 +1,8 @@
+//! What users and tools do: once, for pages, API and command line.
+
+pub mod check;
+pub mod connect;
+pub mod disconnect;
+pub mod explain;
+pub mod finish;
+pub mod invite;

@@ -1,0 +1,91 @@
+//! Beginning a connection and following it.
+
+use std::sync::Arc;
+
+use axum::extract::{Path, State};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use store::connections::{self, Connection};
+use store::grants;
+
+use super::{Answer, Body, json};
+use crate::actions::connect::{self, By, network_named};
+use crate::actions::finish;
+use crate::auth::Caller;
+use crate::error::Problem;
+use crate::show::rfc3339;
+use crate::state::App;
+
+/// What `POST /connections` takes.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Begin {
+    network: String,
+    instance: Option<String>,
+    handle: Option<String>,
+    return_to: Option<String>,
+}
+
+/// POST /api/v1/connections
+pub async fn begin(State(app): State<Arc<App>>, caller: Caller, Body(body): Body<Begin>) -> Answer {
+    let network = network_named(&body.network)?;
+    if body.return_to.is_some() {
+        return Err(Problem::field("return_to", "is not supported yet; the person sees a page that says it is done"));
+    }
+    let by = By { actor: caller.named.clone(), browser: None, lang: caller.lang };
+    let started = connect::begin(&app, network, body.handle.or(body.instance), by, None).await?;
+    json(201, &json!({ "id": started.id.as_str(), "authorize_url": started.authorize_url, "expires_at": rfc3339(started.expires_at) }))
+}
+
+async fn load(app: &App, id: &str) -> Result<Connection, Problem> {
+    let id = id.parse().map_err(|_| Problem::not_found())?;
+    let mut tx = app.store.read().await?;
+    connections::get(&mut tx, &app.organisation, &id).await?.ok_or_else(Problem::not_found)
+}
+
+async fn show(app: &App, caller: &Caller, connection: &Connection) -> Result<Value, Problem> {
+    let mut tx = app.store.read().await?;
+    let person = match &connection.person {
+        Some(id) => grants::person(&mut tx, id).await?.map(|person| json!({ "id": person.id.as_str(), "name": person.name, "handle": person.handle })),
+        None => None,
+    };
+    let found = |found: &connections::Discovered| {
+        let why = found.unusable.as_ref().map(|(en, de)| caller.lang.pick(en, de));
+        json!({ "id": found.network_id, "kind": found.kind, "name": found.name, "handle": found.handle, "role": found.role, "parent": found.parent, "usable": why.is_none(), "reason": why })
+    };
+    let stage = connection.stage.as_str();
+    Ok(json!({
+        "id": connection.id.as_str(),
+        "network": connection.place.network,
+        "status": if stage == "exchanging" { "pending" } else { stage },
+        "person": person,
+        "discovered": connection.discovered.iter().map(found).collect::<Vec<_>>(),
+        "profiles": connection.added.iter().map(lifecycle::ids::ProfileId::as_str).collect::<Vec<_>>(),
+        "error": connection.failure,
+        "expires_at": rfc3339(connection.expires_at),
+    }))
+}
+
+/// GET /api/v1/connections/{id}
+pub async fn get(State(app): State<Arc<App>>, caller: Caller, Path(id): Path<String>) -> Answer {
+    let connection = load(&app, &id).await?;
+    json(200, &show(&app, &caller, &connection).await?)
+}
+
+/// What `POST /connections/{id}/profiles` takes.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Choose {
+    ids: Vec<String>,
+}
+
+/// POST /api/v1/connections/{id}/profiles
+pub async fn choose(State(app): State<Arc<App>>, caller: Caller, Path(id): Path<String>, Body(body): Body<Choose>) -> Answer {
+    let connection = load(&app, &id).await?;
+    if connection.person.is_none() {
+        return Err(Problem::new(axum::http::StatusCode::CONFLICT, "not_ready", "The person has not come back from the network yet."));
+    }
+    finish::choose(&app, &connection, &body.ids, &caller.named).await?;
+    let connection = load(&app, &id).await?;
+    json(200, &show(&app, &caller, &connection).await?)
+}

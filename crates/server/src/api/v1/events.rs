@@ -1,0 +1,43 @@
+//! GET /api/v1/events
+
+use std::sync::Arc;
+
+use axum::extract::{Query, State};
+use lifecycle::permission::Act;
+use serde::Deserialize;
+use serde_json::json;
+use store::events;
+
+use super::{Answer, json};
+use crate::auth::{self, Caller};
+use crate::error::Problem;
+use crate::show::rfc3339;
+use crate::state::App;
+
+/// What `GET /events` takes.
+#[derive(Deserialize, Default)]
+#[serde(default)]
+pub struct Asked {
+    after: Option<i64>,
+    profile: Option<String>,
+}
+
+/// The log: everything after a position, or the history of one profile, newest first. Users who may not see everything
+/// ask by profile.
+pub async fn list(State(app): State<Arc<App>>, caller: Caller, Query(asked): Query<Asked>) -> Answer {
+    let found = match &asked.profile {
+        Some(id) => {
+            let profile = auth::profile(&app, &caller, id, Act::SeeEvents).await?;
+            let mut tx = app.store.read().await?;
+            events::of_profile(&mut tx, &app.organisation, &profile.id, None, 200).await?
+        }
+        None if caller.narrowed_to().is_some() => return Err(Problem::field("profile", "is needed: you may see the history of single profiles")),
+        None => {
+            let mut tx = app.store.read().await?;
+            events::after(&mut tx, &app.organisation, asked.after.unwrap_or(0), 200).await?
+        }
+    };
+    let item = |event: &events::Event| json!({ "id": event.id, "position": event.position, "at": rfc3339(event.at), "kind": event.kind, "actor": event.actor, "profile": event.profile, "detail": event.detail });
+    let next = found.last().filter(|_| asked.profile.is_none()).map(|event| event.position);
+    json(200, &json!({ "items": found.iter().map(item).collect::<Vec<_>>(), "next_after": next }))
+}

@@ -1,0 +1,172 @@
+//! What a mail says: the same words as the pages, a text part and an HTML part, in the recipient's language.
+
+use lifecycle::time::Timestamp;
+use serde_json::Value;
+use store::outbox::Letter;
+
+use crate::i18n::Lang;
+use crate::show;
+
+/// A mail, ready to send.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Composed {
+    /// One line, without control characters.
+    pub subject: String,
+    /// The text part.
+    pub text: String,
+    /// The HTML part.
+    pub html: String,
+}
+
+struct Draft {
+    subject: String,
+    paragraphs: Vec<String>,
+    quote: Option<String>,
+    button: Option<(String, String)>,
+    footer: String,
+}
+
+/// Writes a mail.
+pub fn compose(letter: &Letter, public_url: &str) -> Composed {
+    let lang = Lang::from_code(&letter.language);
+    let profiles: Vec<&Value> = letter.payload["profiles"].as_array().into_iter().flatten().collect();
+    let names: Vec<String> = profiles.iter().map(|profile| format!("{} ({})", text(&profile["name"]), title_of(&text(&profile["network"])))).collect();
+    let first = names.first().cloned().unwrap_or_default();
+    let more = names.len().saturating_sub(1);
+    let shown = if more == 0 { first } else { lang.fill("mail.and_more", &[("name", &first), ("count", &more.to_string())]) };
+    let network = profiles.first().map(|profile| title_of(&text(&profile["network"]))).unwrap_or_default();
+    let person = match &letter.payload["person"] {
+        Value::Null => lang.t("person.somebody").to_owned(),
+        person => text(&person["name"]),
+    };
+    let cause = if letter.payload["lost_in_rotation"] == Value::Bool(true) { "lost".to_owned() } else { format!("cause.{}", letter.payload["cause"].as_str().unwrap_or("unknown")) };
+    let date = letter.payload["deadline"].as_i64().map(|at| show::date(Timestamp::from_micros(at), "UTC", lang)).unwrap_or_default();
+    let days = letter.payload["days"].as_i64().unwrap_or_default().to_string();
+    let values = [
+        ("name", shown.as_str()),
+        ("person", &person),
+        ("network", &network),
+        ("date", &date),
+        ("days", &days),
+        ("organisation", letter.payload["organisation"].as_str().unwrap_or("Staygreen")),
+        ("asks", letter.payload["asks"].as_str().unwrap_or_default()),
+    ];
+    let fill = |key: &str| lang.fill(key, &values);
+    let id = profiles.first().map(|profile| text(&profile["id"])).unwrap_or_default();
+    let renew = format!("{public_url}/settings/profiles/{id}/refresh");
+    let link = letter.link.as_ref().map(|link| link.to_string());
+    let kind = letter.kind.as_str();
+    let mut paragraphs = vec![fill(&format!("mail.{kind}.body"))];
+    let mut button = None;
+    let mut quote = None;
+    match kind {
+        "no_access_tokens" => {
+            paragraphs.push(fill(&format!("{cause}.happened")));
+            paragraphs.push(fill("mail.must_act"));
+            let words = letter.payload["evidence"]["words"].as_str().filter(|words| !words.is_empty());
+            quote = words.map(|words| lang.fill("mail.evidence", &[("network", &network), ("words", words)]));
+            button = Some((fill("mail.renew_button"), renew));
+        }
+        "renew_soon" => {
+            paragraphs.push(fill("mail.must_act"));
+            button = Some((fill("mail.renew_button"), renew));
+        }
+        "recovered" => button = Some((fill("mail.recovered.button"), format!("{public_url}/settings/profiles/{id}"))),
+        _ => button = button.or(link.map(|link| (fill(&format!("mail.{kind}.button")), link))),
+    }
+    if names.len() > 1 {
+        paragraphs.push(format!("{} {}", lang.t("mail.all_profiles"), names.join(", ")));
+    }
+    let footer = if letter.link.is_some() { fill("mail.footer_link") } else { lang.fill("mail.footer", &[("link", &format!("{public_url}/account"))]) };
+    render(lang, &Draft { subject: fill(&format!("mail.{kind}.subject")), paragraphs, quote, button, footer })
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_default().to_owned()
+}
+
+fn title_of(network: &str) -> String {
+    networks::find(network).map_or(network, |network| network.about().title).to_owned()
+}
+
+fn render(lang: Lang, draft: &Draft) -> Composed {
+    // Names come from networks: hostile text. No line break leaves the subject, no markup leaves the body (NT-28).
+    let subject: String = draft.subject.chars().map(|c| if c.is_control() { ' ' } else { c }).take(180).collect();
+    let quote = draft.quote.iter().map(|quote| format!("> {quote}"));
+    let button = draft.button.iter().map(|(label, url)| format!("{label}:\n{url}"));
+    let text: Vec<String> = draft.paragraphs.iter().cloned().chain(quote).chain(button).chain([format!("-- \n{}", draft.footer)]).collect();
+    let esc = |text: &str| askama::filters::escape(text, askama::filters::Html).map(|safe| safe.to_string()).unwrap_or_default();
+    let paragraphs: String = draft.paragraphs.iter().map(|text| format!("<p style=\"margin:0 0 14px\">{}</p>", esc(text))).collect();
+    let quote = draft.quote.as_ref().map(|quote| format!("<p style=\"margin:0 0 14px;padding:8px 14px;border-left:4px solid #c9a227;background:#faf6e8;color:#4a3f10\">{}</p>", esc(quote))).unwrap_or_default();
+    let button = draft.button.as_ref().map(|(label, url)| {
+        format!(
+            "<p style=\"margin:22px 0\"><a href=\"{url}\" style=\"background:#1d6b45;color:#ffffff;text-decoration:none;padding:12px 22px;border-radius:8px;font-weight:600;display:inline-block\">{}</a></p>\
+             <p style=\"margin:0 0 14px;font-size:13px;color:#5b6a61;word-break:break-all\">{url}</p>",
+            esc(label),
+            url = esc(url)
+        )
+    });
+    let html = format!(
+        "<!doctype html><html lang=\"{}\"><head><meta charset=\"utf-8\"><meta name=\"color-scheme\" content=\"light dark\"><title>{}</title></head>\
+         <body style=\"margin:0;padding:24px;background:#f3f5f3;font-family:Helvetica,Arial,sans-serif;font-size:16px;line-height:1.5;color:#17221c\">\
+         <table role=\"presentation\" width=\"100%\" cellpadding=\"0\" cellspacing=\"0\"><tr><td align=\"center\"><table role=\"presentation\" width=\"560\" cellpadding=\"0\" cellspacing=\"0\" \
+         style=\"max-width:560px;width:100%;background:#ffffff;border:1px solid #dde3df;border-radius:12px\"><tr><td style=\"padding:28px\">\
+         <p style=\"margin:0 0 18px;color:#1d6b45;font-weight:700\">Staygreen</p><h1 style=\"margin:0 0 14px;font-size:21px\">{}</h1>{paragraphs}{quote}{}\
+         <p style=\"margin:22px 0 0;padding-top:14px;border-top:1px solid #dde3df;font-size:13px;color:#5b6a61\">{}</p></td></tr></table></td></tr></table></body></html>",
+        lang.code(),
+        esc(&subject),
+        esc(&subject),
+        button.unwrap_or_default(),
+        esc(&draft.footer),
+    );
+    Composed { subject, text: text.join("\n\n"), html }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+    use store::ids::fresh;
+
+    use super::*;
+
+    fn letter(kind: &str, language: &str, name: &str) -> Letter {
+        Letter {
+            id: fresh(),
+            organisation: fresh(),
+            kind: kind.into(),
+            recipient: "tom@example.com".into(),
+            language: language.into(),
+            payload: json!({
+                "profiles": [{ "id": "prf_00000000000000000000000000000001", "name": name, "network": "linkedin", "kind": "page" }],
+                "cause": "password_changed", "evidence": { "at": 0, "source": "probe", "words": "revoked by the user" },
+                "person": { "name": "Jana Lindner", "handle": null }, "deadline": 1_800_000_000_000_000_i64, "days": 14,
+                "organisation": "Fernweh", "asks": "Tom"
+            }),
+            link: matches!(kind, "invitation" | "renewal_link").then(|| zeroize::Zeroizing::new("https://sg.example/renew/x".to_owned())),
+            tries: 1,
+            created_at: Timestamp::from_seconds(0),
+        }
+    }
+
+    #[test]
+    fn every_mail_in_both_languages_is_complete() {
+        for kind in ["no_access_tokens", "renew_soon", "recovered", "invitation", "renewal_link"] {
+            for language in ["en", "de"] {
+                let mail = compose(&letter(kind, language, "Fernweh Outdoor"), "https://sg.example");
+                for part in [&mail.subject, &mail.text, &mail.html] {
+                    assert!(!part.contains(crate::i18n::MISSING) && !part.contains('{'), "{kind} {language}: {part}");
+                }
+                assert!(mail.text.contains("https://sg.example/") && mail.html.contains("https://sg.example/"), "{kind}: one link");
+            }
+        }
+        let mail = compose(&letter("no_access_tokens", "en", "Fernweh Outdoor"), "https://sg.example");
+        assert!(mail.text.contains("Jana Lindner") && mail.text.contains("revoked by the user") && mail.text.contains("password"));
+    }
+
+    #[test]
+    fn nt_28_names_break_neither_header_nor_markup() {
+        let mail = compose(&letter("no_access_tokens", "en", "Evil\r\nBcc: x@y.z <script>"), "https://sg.example");
+        assert!(!mail.subject.contains('\n') && !mail.subject.contains('\r'));
+        assert!(!mail.html.contains("<script>"));
+    }
+}

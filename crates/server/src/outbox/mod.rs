@@ -1,0 +1,71 @@
+//! The runner of everything that waits to leave the house: mails, and revocations owed to networks.
+
+pub mod letter;
+pub mod mail;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use networks::wire::WireError;
+use store::StoreError;
+use store::revocations::Revocation;
+use tokio_util::sync::CancellationToken;
+
+use self::mail::Mailer;
+use crate::state::App;
+
+/// Sends what is due until the token is cancelled.
+pub async fn run(app: Arc<App>, mailer: Option<Mailer>, stop: CancellationToken) {
+    let every = app.config.keeper.poll_every.duration().min(Duration::from_secs(5));
+    while !stop.is_cancelled() {
+        if let Some(mailer) = &mailer
+            && let Err(error) = send_due(&app, mailer).await
+        {
+            tracing::error!(error = %error, "outbox: the storage could not be asked; trying again");
+        }
+        if let Err(error) = revoke_due(&app).await {
+            tracing::error!(error = %error, "outbox: the storage could not be asked; trying again");
+        }
+        tokio::select! {
+            () = stop.cancelled() => {}
+            () = app.told.notified() => {}
+            () = tokio::time::sleep(every) => {}
+        }
+    }
+}
+
+async fn send_due(app: &App, mailer: &Mailer) -> Result<(), StoreError> {
+    for letter in app.store.claim_letters(app.now(), 20).await? {
+        match mailer.send(&letter::compose(&letter, &app.public_url), &letter).await {
+            Ok(()) => app.store.letter_sent(&letter, app.now()).await?,
+            Err(error) => {
+                tracing::warn!(message = %letter.id, tries = letter.tries, error = %error, "outbox: a mail could not be sent");
+                app.store.letter_failed(&letter, &error, app.now()).await?;
+            }
+        }
+    }
+    Ok(())
+}
+
+async fn revoke_due(app: &App) -> Result<(), StoreError> {
+    for owed in app.store.claim_revocations(app.now(), 20).await? {
+        match revoke(app, &owed).await {
+            Ok(outcome) => app.store.end_revocation(&owed.id, outcome, app.now()).await?,
+            Err(why) => app.store.put_off_revocation(&owed, &why, app.now()).await?,
+        }
+    }
+    Ok(())
+}
+
+/// `Ok` with what came of it, or why to try again.
+async fn revoke(app: &App, owed: &Revocation) -> Result<&'static str, String> {
+    let Some(network) = networks::find(&owed.place.network) else { return Ok("unknown_network") };
+    let Some(client) = app.network_app(network, &owed.place.instance).await else { return Ok("no_network_app") };
+    let Some(request) = network.revoke(client.cx(app.now(), &*app.dice), &owed.tokens) else { return Ok("not_offered_by_network") };
+    match app.wire.send(request).await {
+        Ok(answer) if network.is_revoked(&answer) => Ok("revoked"),
+        Ok(answer) if answer.status().is_client_error() && answer.status().as_u16() != 429 => Ok("refused_by_network"),
+        Ok(answer) => Err(format!("status {}", answer.status().as_u16())),
+        Err(error @ (WireError::NotSent(_) | WireError::Lost(_) | WireError::Forbidden(_))) => Err(error.to_string()),
+    }
+}

@@ -1,0 +1,275 @@
+//! Adding profiles: choose a network, read its rules, leave, come back, choose.
+
+use std::sync::Arc;
+
+use askama::Template;
+use axum::extract::{Path, RawQuery, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Redirect, Response};
+use lifecycle::secret::Secret;
+use networks::Network;
+use networks::network::{Ability, Asks};
+use store::connections::{self, Connection, Stage};
+use store::{grants, presets, profiles, users};
+
+use super::sign_in::set_cookie;
+use super::view::{Row, badge_of, row, title_of};
+use super::{Fields, Message, Page, Shell, for_people, go, show, show_with};
+use crate::actions::connect::{self, By, network_named};
+use crate::actions::finish::{self, Finished};
+use crate::auth::{Caller, cookie};
+use crate::error::Problem;
+use crate::i18n::Lang;
+use crate::show::When;
+use crate::state::App;
+use crate::time::fresh_secret;
+
+/// The cookie that binds a connection to the browser that began it (RFC 9700 4.7.1).
+const CONNECT: &str = "staygreen_connect";
+
+struct Item {
+    name: &'static str,
+    title: &'static str,
+    badge: String,
+    can: String,
+}
+
+#[derive(Template)]
+#[template(path = "add.html")]
+struct Add {
+    s: Shell,
+    items: Vec<Item>,
+}
+
+#[derive(Template)]
+#[template(path = "add_network.html")]
+struct AddNetwork {
+    s: Shell,
+    title: String,
+    heading: String,
+    name: &'static str,
+    rules: Vec<&'static str>,
+    abilities: Vec<(String, bool, &'static str)>,
+    configured: bool,
+    asks: Option<String>,
+    button: String,
+}
+
+struct Choice {
+    network_id: String,
+    name: String,
+    kind: String,
+    role: String,
+    unusable: Option<String>,
+}
+
+#[derive(Template)]
+#[template(path = "choose.html")]
+struct Choose {
+    s: Shell,
+    id: String,
+    intro: String,
+    missing: String,
+    items: Vec<Choice>,
+    presets: String,
+}
+
+#[derive(Template)]
+#[template(path = "result.html")]
+struct Connected {
+    s: Shell,
+    rows: Vec<Row>,
+}
+
+fn abilities(network: &dyn Network, lang: Lang) -> Vec<(String, bool, &'static str)> {
+    let can = network.about().can;
+    let all = [("publish", can.publish), ("comment", can.comment), ("read_comments", can.read_comments), ("reply", can.reply)];
+    let read = |(name, ability): (&str, Ability)| {
+        let why = match ability {
+            Ability::Yes => "",
+            Ability::No { en, de } => match lang {
+                Lang::En => en,
+                Lang::De => de,
+            },
+        };
+        (lang.t(&format!("ability.{name}")).to_owned(), ability.is_yes(), why)
+    };
+    all.into_iter().map(read).collect()
+}
+
+/// GET /settings/profiles/add
+pub async fn list(caller: Caller) -> Response {
+    let item = |network: &&'static dyn Network| {
+        let can: Vec<String> = abilities(*network, caller.lang).into_iter().filter(|(_, yes, _)| *yes).map(|(words, ..)| words).collect();
+        let about = network.about();
+        Item { name: about.name, title: about.title, badge: badge_of(about.name), can: caller.lang.fill("add.can", &[("list", &can.join(", "))]) }
+    };
+    let page = Add { s: Shell::new(&caller, "profiles"), items: networks::ALL.iter().map(item).collect() };
+    for_people(&caller, show(&page))
+}
+
+/// GET /settings/profiles/add/{network}: the rules, before leaving.
+pub async fn rules(State(app): State<Arc<App>>, caller: Caller, Path(name): Path<String>) -> Response {
+    let page = async {
+        let network = network_named(&name).map_err(|_| Problem::not_found())?;
+        let about = network.about();
+        let lang = caller.lang;
+        let named = [("network", about.title)];
+        show(&AddNetwork {
+            s: Shell::new(&caller, "profiles"),
+            title: about.title.into(),
+            heading: lang.fill("add.heading", &named),
+            name: about.name,
+            rules: about.rules.iter().map(|rule| if lang == Lang::De { rule.de } else { rule.en }).collect(),
+            abilities: abilities(network, lang),
+            configured: app.network_app(network, "").await.is_some(),
+            asks: match about.asks {
+                Asks::Nothing => None,
+                Asks::Handle => Some(lang.t("add.handle").to_owned()),
+                Asks::Instance => Some(lang.t("add.instance").to_owned()),
+            },
+            button: lang.fill("add.button", &named),
+        })
+    };
+    for_people(&caller, page.await)
+}
+
+/// POST /settings/profiles/add/{network}: leave for the network.
+pub async fn leave(State(app): State<Arc<App>>, caller: Caller, Path(name): Path<String>, fields: Fields) -> Response {
+    let page = async {
+        let network = network_named(&name)?;
+        let (by, set) = browser(&app, &caller);
+        let hint = Some(fields.get("hint").to_owned()).filter(|hint| !hint.is_empty());
+        let started = connect::begin(&app, network, hint, by, None).await?;
+        Ok(([(header::SET_COOKIE, set)], Redirect::to(&started.authorize_url)).into_response())
+    };
+    for_people(&caller, page.await)
+}
+
+/// Who begins in a browser, and the cookie that binds the connection to it.
+pub fn browser(app: &App, caller: &Caller) -> (By, String) {
+    let secret = fresh_secret(&*app.dice, "");
+    let set = set_cookie(app, CONNECT, secret.expose());
+    (By { actor: caller.named.clone(), browser: Some(secret), lang: caller.lang }, set)
+}
+
+/// GET /oauth/callback/{network}: the return.
+pub async fn callback(State(app): State<Arc<App>>, caller: Caller, Path(name): Path<String>, RawQuery(query): RawQuery, headers: HeaderMap) -> Response {
+    let page = async {
+        let network = network_named(&name).map_err(|_| Problem::not_found())?;
+        let callback: Vec<(String, String)> = url::form_urlencoded::parse(query.unwrap_or_default().as_bytes()).into_owned().collect();
+        let browser = cookie(&headers, CONNECT).map(Secret::new);
+        match finish::finish(&app, network, &callback, browser.as_ref()).await? {
+            Finished::NotOurs(code) => failure_page(&caller, code, network.about().title, &[], None, None, "/settings/profiles"),
+            Finished::Connection(connection) => after_return(&caller, &connection),
+        }
+    };
+    for_people(&caller, page.await)
+}
+
+/// A user of ours goes on to a page of theirs; anybody else is told here.
+fn after_return(caller: &Caller, connection: &Connection) -> Page {
+    if matches!(connection.begun.by, store::events::Actor::User { .. }) {
+        return go(&format!("/settings/profiles/connections/{}", connection.id));
+    }
+    match connection.stage {
+        Stage::Failed => failed_page(caller, connection),
+        _ => show(&Message::new(Shell::new(caller, ""), caller.lang.t("renew.done"), caller.lang.t("renew.done_more")).good()),
+    }
+}
+
+fn failed_page(caller: &Caller, connection: &Connection) -> Page {
+    let title = title_of(&connection.place.network);
+    let again = match &connection.begun.profile {
+        Some(profile) => format!("/settings/profiles/{profile}/refresh"),
+        None => format!("/settings/profiles/add/{}", connection.place.network),
+    };
+    let Some(failed) = &connection.failure else { return Err(Problem::not_found()) };
+    failure_page(caller, &failed.code, &title, &failed.expected, failed.came.as_deref(), failed.evidence.as_ref().map(|evidence| evidence.words.clone()), &again)
+}
+
+fn failure_page(caller: &Caller, code: &str, network: &str, expected: &[String], came: Option<&str>, quote: Option<String>, again: &str) -> Page {
+    let lang = caller.lang;
+    let expected = expected.join(", ");
+    let values = [("network", network), ("expected", &expected), ("came", came.unwrap_or("?"))];
+    let mut page = Message::new(Shell::new(caller, "profiles"), lang.fill(&format!("failure.{code}.title"), &values), lang.fill(&format!("failure.{code}.text"), &values)).quote(quote);
+    if caller.user.is_some() {
+        page = page.link(lang.t("failure.again"), again);
+    }
+    show_with(StatusCode::CONFLICT, &page)
+}
+
+async fn connection_of(app: &App, caller: &Caller, id: &str) -> Result<Connection, Problem> {
+    let id = id.parse().map_err(|_| Problem::not_found())?;
+    let mut tx = app.store.read().await?;
+    let connection = connections::get(&mut tx, &app.organisation, &id).await?.ok_or_else(Problem::not_found)?;
+    // A connection belongs to whoever began it.
+    let mine = connection.begun.by == caller.named || caller.narrowed_to().is_none();
+    if mine { Ok(connection) } else { Err(Problem::not_found()) }
+}
+
+/// GET /settings/profiles/connections/{id}
+pub async fn connection(State(app): State<Arc<App>>, caller: Caller, Path(id): Path<String>) -> Response {
+    let page = async {
+        let connection = connection_of(&app, &caller, &id).await?;
+        match connection.stage {
+            Stage::Failed => failed_page(&caller, &connection),
+            Stage::Choose => choose_page(&app, &caller, &connection).await,
+            Stage::Complete => connected_page(&app, &caller, &connection).await,
+            Stage::Pending | Stage::Exchanging => failure_page(&caller, "state_missing", &title_of(&connection.place.network), &[], None, None, "/settings/profiles/add"),
+        }
+    };
+    for_people(&caller, page.await)
+}
+
+async fn choose_page(app: &App, caller: &Caller, connection: &Connection) -> Page {
+    let lang = caller.lang;
+    let mut tx = app.store.read().await?;
+    let preset = presets::for_network(&mut tx, &app.organisation, &connection.place.network).await?;
+    let owner = match &preset.owner {
+        Some(id) => users::by_id(&mut tx, id).await?.map(|user| user.name),
+        None => None,
+    };
+    let person = match &connection.person {
+        Some(id) => grants::person(&mut tx, id).await?.map(|person| person.name),
+        None => None,
+    };
+    let choice = |found: &connections::Discovered| Choice {
+        network_id: found.network_id.clone(),
+        name: found.name.clone(),
+        kind: lang.t(&format!("kind.{}", found.kind)).to_owned(),
+        role: found.role.clone(),
+        unusable: found.unusable.as_ref().map(|(en, de)| lang.pick(en, de).to_owned()),
+    };
+    let owner = owner.unwrap_or_else(|| lang.t("profiles.no_owner").to_owned());
+    show(&Choose {
+        s: Shell::new(caller, "profiles"),
+        id: connection.id.to_string(),
+        intro: lang.fill("choose.intro", &[("person", person.as_deref().unwrap_or_default()), ("network", &title_of(&connection.place.network))]),
+        missing: connection.failure.as_ref().map(|warning| lang.fill("choose.missing", &[("scopes", &warning.expected.join(", "))])).unwrap_or_default(),
+        items: connection.discovered.iter().map(choice).collect(),
+        presets: lang.fill("choose.presets", &[("owner", &owner)]),
+    })
+}
+
+async fn connected_page(app: &App, caller: &Caller, connection: &Connection) -> Page {
+    let mut tx = app.store.read().await?;
+    let users = users::list(&mut tx, &app.organisation).await?;
+    let mut rows = vec![];
+    for id in &connection.added {
+        rows.extend(profiles::get(&mut tx, &app.organisation, id).await?.map(|profile| row(caller, &profile, &users, app.now())));
+    }
+    show(&Connected { s: Shell::new(caller, "profiles"), rows })
+}
+
+/// POST /settings/profiles/connections/{id}: the chosen profiles.
+pub async fn choose(State(app): State<Arc<App>>, caller: Caller, Path(id): Path<String>, fields: Fields) -> Response {
+    let page = async {
+        let connection = connection_of(&app, &caller, &id).await?;
+        if connection.stage == Stage::Choose {
+            finish::choose(&app, &connection, &fields.all("ids"), &caller.named).await?;
+        }
+        go(&format!("/settings/profiles/connections/{id}"))
+    };
+    for_people(&caller, page.await)
+}

@@ -1,0 +1,74 @@
+//! GET /
+
+use std::sync::Arc;
+
+use askama::Template;
+use axum::extract::State;
+use axum::response::Response;
+use lifecycle::status::Status;
+use lifecycle::time::Span;
+use store::profiles::{self, Filter};
+use store::{events, users};
+
+use super::view::{Line, Row, line, row};
+use super::{Page, Shell, for_people, show};
+use crate::auth::Caller;
+use crate::show::When;
+use crate::state::App;
+
+struct Number {
+    status: &'static str,
+    count: i64,
+}
+
+#[derive(Template)]
+#[template(path = "dashboard.html")]
+struct Dashboard {
+    s: Shell,
+    numbers: Vec<Number>,
+    needs: Vec<Row>,
+    profiles: Vec<Row>,
+    coming: Vec<Row>,
+    history: Vec<Line>,
+}
+
+/// GET /
+pub async fn get(State(app): State<Arc<App>>, caller: Caller) -> Response {
+    let page = build(&app, &caller).await;
+    for_people(&caller, page)
+}
+
+async fn build(app: &App, caller: &Caller) -> Page {
+    let now = app.now();
+    let visible_to = caller.narrowed_to();
+    let mut tx = app.store.read().await?;
+    let users = users::list(&mut tx, &app.organisation).await?;
+    let counts = profiles::counts(&mut tx, &app.organisation, visible_to.as_ref()).await?;
+    let numbers = Status::ALL
+        .iter()
+        .map(|status| Number { status: status.as_str(), count: counts.iter().find(|(counted, _)| counted == status).map_or(0, |(_, n)| *n) })
+        .collect();
+    let mut rows = async |status: Option<Status>, limit| {
+        let filter = Filter { status, visible_to: visible_to.clone(), ..Filter::default() };
+        let found = profiles::list(&mut tx, &app.organisation, &filter, limit).await?;
+        Ok::<_, store::StoreError>(found.iter().filter(|profile| profile.enabled).map(|profile| row(caller, profile, &users, now)).collect::<Vec<_>>())
+    };
+    let mut needs = rows(Some(Status::Disconnected), 20).await?;
+    needs.extend(rows(Some(Status::RenewSoon), 20).await?);
+    let all = rows(None, 12).await?;
+    let coming = profiles::deadlines(&mut tx, &app.organisation, visible_to.as_ref(), now + Span::days(90), 8).await?;
+    let coming = coming.iter().map(|profile| row(caller, profile, &users, now)).collect();
+    let mut history = vec![];
+    for event in events::newest(&mut tx, &app.organisation, 60).await? {
+        let name = match event.profile.as_deref().and_then(|id| id.parse().ok()) {
+            Some(id) => profiles::get(&mut tx, &app.organisation, &id).await?,
+            None => None,
+        };
+        // A standard user reads of the profiles they may see; company admins of everything.
+        let visible = name.as_ref().is_some_and(|profile| crate::auth::may_see(caller, profile));
+        if (visible_to.is_none() || visible) && history.len() < 10 && event.kind.starts_with("profile.") {
+            history.push(line(caller, &event, name.as_ref().map(|profile| profile.name.as_str()), now));
+        }
+    }
+    show(&Dashboard { s: Shell::new(caller, "dashboard"), numbers, needs, profiles: all, coming, history })
+}

@@ -1,0 +1,210 @@
+//! The pages: server-rendered, without JavaScript needed. Thin: each asks the storage or an action, and shows the answer.
+
+pub mod account;
+pub mod add;
+pub mod dashboard;
+pub mod profile;
+pub mod profiles;
+pub mod renew;
+pub mod settings;
+pub mod sign_in;
+pub mod view;
+
+use askama::Template;
+use axum::extract::{FromRequest, RawForm, Request};
+use axum::http::{StatusCode, header};
+use axum::response::{Html, IntoResponse, Redirect, Response};
+use lifecycle::permission::Act;
+
+use crate::auth::Caller;
+use crate::error::Problem;
+use crate::i18n::Lang;
+
+/// What a handler gives back.
+pub type Page = Result<Response, Problem>;
+
+/// The signed-in user, as the frame shows them.
+#[derive(Debug, Clone)]
+pub struct ShellUser {
+    /// Name.
+    pub name: String,
+    /// Address.
+    pub email: String,
+    /// Two letters.
+    pub initials: String,
+}
+
+/// The frame around every page.
+#[derive(Debug, Clone)]
+pub struct Shell {
+    /// Language.
+    pub lang: Lang,
+    /// `auto`, `light` or `dark`.
+    pub theme: String,
+    /// Who is signed in.
+    pub user: Option<ShellUser>,
+    /// Which part of the navigation this page belongs to.
+    pub section: &'static str,
+    /// A message from the last action.
+    pub flash: Option<String>,
+    side: Vec<(&'static str, String, bool)>,
+}
+
+impl Shell {
+    /// The frame for a caller.
+    pub fn new(caller: &Caller, section: &'static str) -> Self {
+        let user = caller.user.as_ref();
+        let initials = |name: &str| name.split_whitespace().filter_map(|word| word.chars().next()).take(2).collect::<String>().to_uppercase();
+        let pages = [
+            ("/settings/profiles", "nav.profiles", "profiles", Act::SeeProfile),
+            ("/settings/page-presets", "nav.presets", "presets", Act::ManagePresets),
+            ("/settings/teams", "nav.teams", "teams", Act::ManageTeams),
+            ("/settings/users", "nav.users", "users", Act::ManageUsers),
+            ("/settings/network-apps", "nav.network_apps", "apps", Act::ManageNetworkApps),
+            ("/settings/api-keys", "nav.api_keys", "keys", Act::ManageApiKeys),
+        ];
+        let side = pages.into_iter().filter(|(.., act)| caller.may(*act)).map(|(path, key, name, _)| (path, caller.lang.t(key).to_owned(), name == section)).collect();
+        Self {
+            lang: caller.lang,
+            theme: user.map_or("auto", |user| &user.theme).to_owned(),
+            user: user.map(|user| ShellUser { name: user.name.clone(), email: user.email.clone(), initials: initials(&user.name) }),
+            section,
+            flash: None,
+            side,
+        }
+    }
+
+    /// The same with a message.
+    #[must_use]
+    pub fn flash(mut self, text: Option<String>) -> Self {
+        self.flash = text;
+        self
+    }
+
+    /// Words under a key.
+    pub fn t(&self, key: &str) -> &'static str {
+        self.lang.t(key)
+    }
+
+    /// The words of a status.
+    pub fn t_status(&self, status: &str) -> &'static str {
+        self.lang.t(&format!("status.{status}"))
+    }
+
+    /// The settings' pages this caller may open.
+    pub fn side(&self) -> &[(&'static str, String, bool)] {
+        &self.side
+    }
+}
+
+/// Renders a template.
+pub fn show(template: &impl Template) -> Page {
+    show_with(StatusCode::OK, template)
+}
+
+/// Renders a template with a status.
+pub fn show_with(status: StatusCode, template: &impl Template) -> Page {
+    let html = template.render().map_err(|error| {
+        tracing::error!(error = %error, "pages: a template could not be rendered");
+        Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "rendering", "This page could not be shown.")
+    })?;
+    Ok((status, [(header::CACHE_CONTROL, "no-store")], Html(html)).into_response())
+}
+
+/// 303 to a path of our own.
+pub fn go(path: &str) -> Page {
+    Ok(Redirect::to(path).into_response())
+}
+
+/// A page with a message and what to do next.
+#[derive(Template)]
+#[template(path = "message.html")]
+pub struct Message {
+    s: Shell,
+    title: String,
+    lines: Vec<String>,
+    quote: Option<String>,
+    link: Option<(String, String)>,
+    good: bool,
+}
+
+impl Message {
+    /// A message of one line.
+    pub fn new(s: Shell, title: impl Into<String>, line: impl Into<String>) -> Self {
+        Self { s, title: title.into(), lines: vec![line.into()], quote: None, link: None, good: false }
+    }
+
+    /// With the network's own words.
+    #[must_use]
+    pub fn quote(mut self, quote: Option<String>) -> Self {
+        self.quote = quote.filter(|quote| !quote.is_empty());
+        self
+    }
+
+    /// With one thing to do.
+    #[must_use]
+    pub fn link(mut self, label: &str, href: &str) -> Self {
+        self.link = Some((label.to_owned(), href.to_owned()));
+        self
+    }
+
+    /// With a green check mark.
+    #[must_use]
+    pub fn good(mut self) -> Self {
+        self.good = true;
+        self
+    }
+}
+
+/// A problem as a page for people.
+pub fn problem(caller: &Caller, problem: Problem) -> Response {
+    let s = Shell::new(caller, "");
+    let title = caller.lang.t(&format!("problem.{}", problem.status.as_u16())).to_owned();
+    let title = if title == crate::i18n::MISSING { problem.status.canonical_reason().unwrap_or_default().to_owned() } else { title };
+    let page = Message::new(s, title, problem.detail.clone()).link(caller.lang.t("nav.dashboard"), "/");
+    show_with(problem.status, &page).unwrap_or_else(IntoResponse::into_response)
+}
+
+/// A page's handler may fail with a [`Problem`]; people get a page about it.
+pub fn for_people(caller: &Caller, page: Page) -> Response {
+    page.unwrap_or_else(|failed| problem(caller, failed))
+}
+
+/// The fields of a form, repeated names kept.
+pub struct Fields(Vec<(String, String)>);
+
+impl Fields {
+    /// The first value of a field, trimmed; empty when it is missing.
+    pub fn get(&self, name: &str) -> &str {
+        self.0.iter().find(|(key, _)| key == name).map_or("", |(_, value)| value.trim())
+    }
+
+    /// A secret, as it was typed.
+    pub fn raw(&self, name: &str) -> &str {
+        self.0.iter().find(|(key, _)| key == name).map_or("", |(_, value)| value)
+    }
+
+    /// Every value of a field.
+    pub fn all(&self, name: &str) -> Vec<String> {
+        self.0.iter().filter(|(key, _)| key == name).map(|(_, value)| value.clone()).collect()
+    }
+
+    /// Whether a box is ticked.
+    pub fn ticked(&self, name: &str) -> bool {
+        !self.get(name).is_empty()
+    }
+
+    /// Every value of a field that is an id of that kind.
+    pub fn ids<T: std::str::FromStr>(&self, name: &str) -> Vec<T> {
+        self.all(name).iter().filter_map(|value| value.parse().ok()).collect()
+    }
+}
+
+impl<S: Send + Sync> FromRequest<S> for Fields {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        let RawForm(bytes) = RawForm::from_request(request, state).await.map_err(|error| Problem::new(StatusCode::BAD_REQUEST, "bad_form", error.to_string()))?;
+        Ok(Self(url::form_urlencoded::parse(&bytes).into_owned().collect()))
+    }
+}

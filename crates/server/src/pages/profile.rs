@@ -1,0 +1,317 @@
+//! One profile: settings, notifications, access tokens, refreshing, checking, renewal link, deleting.
+
+use std::sync::Arc;
+
+use askama::Template;
+use axum::extract::{Path, State};
+use axum::http::header;
+use axum::response::{IntoResponse, Redirect, Response};
+use lifecycle::access::AccessState;
+use lifecycle::grant::Phase;
+use lifecycle::permission::Act;
+use serde_json::json;
+use store::events::{self, About};
+use store::grants::{Holder, holders_of};
+use store::profiles::{self, Profile};
+use store::{teams, users};
+
+use super::view::{Line, Options, Row, line, owners, row, title_of, zone};
+use super::{Fields, Page, Shell, for_people, go, show};
+use crate::actions::explain::{Explanation, explain};
+use crate::actions::finish::shown;
+use crate::actions::{check, connect, disconnect, invite};
+use crate::auth::{self, Caller};
+use crate::show::When;
+use crate::state::App;
+
+struct SeenWords {
+    words: String,
+    code: Option<String>,
+    when: When,
+}
+
+struct Clock {
+    label: String,
+    when: Option<When>,
+}
+
+struct HolderView {
+    person: String,
+    role: String,
+    state: String,
+    clocks: Vec<Clock>,
+}
+
+#[derive(Template)]
+#[template(path = "profile.html")]
+struct ProfilePage {
+    s: Shell,
+    row: Row,
+    tab: &'static str,
+    explanation: Explanation,
+    evidence: Option<SeenWords>,
+    owners: Options,
+    teams: Options,
+    is_board: bool,
+    nobody: Option<String>,
+    notify_no_access: bool,
+    notify_renew_soon: bool,
+    holders: Vec<HolderView>,
+    history: Vec<Line>,
+}
+
+#[derive(Template)]
+#[template(path = "refresh.html")]
+struct Refresh {
+    s: Shell,
+    intro: String,
+    people: Vec<String>,
+    action: String,
+    button: String,
+    back: Option<String>,
+}
+
+/// A page that asks before something is done.
+#[derive(Template)]
+#[template(path = "confirm.html")]
+struct Confirm {
+    s: Shell,
+    title: String,
+    lines: Vec<String>,
+    action: String,
+    field: Option<(String, &'static str)>,
+    button: String,
+    back: String,
+    link: Option<String>,
+    danger: bool,
+}
+
+/// GET /settings/profiles/{id}
+pub async fn general(State(app): State<Arc<App>>, caller: Caller, Path(id): Path<String>) -> Response {
+    let page = tab(&app, &caller, &id, "general", None).await;
+    for_people(&caller, page)
+}
+
+/// GET /settings/profiles/{id}/notifications
+pub async fn notifications(State(app): State<Arc<App>>, caller: Caller, Path(id): Path<String>) -> Response {
+    let page = tab(&app, &caller, &id, "notifications", None).await;
+    for_people(&caller, page)
+}
+
+/// GET /settings/profiles/{id}/access-tokens
+pub async fn tokens(State(app): State<Arc<App>>, caller: Caller, Path(id): Path<String>) -> Response {
+    let page = tab(&app, &caller, &id, "tokens", None).await;
+    for_people(&caller, page)
+}
+
+async fn tab(app: &App, caller: &Caller, id: &str, tab: &'static str, flash: Option<String>) -> Page {
+    let profile = auth::profile(app, caller, id, Act::SeeProfile).await?;
+    let lang = caller.lang;
+    let now = app.now();
+    let mut tx = app.store.read().await?;
+    let users = users::list(&mut tx, &app.organisation).await?;
+    let all_teams = teams::list(&mut tx, &app.organisation).await?;
+    let holders = holders_of(&mut tx, &profile.id).await?;
+    let events = if tab == "tokens" { events::of_profile(&mut tx, &app.organisation, &profile.id, None, 50).await? } else { vec![] };
+    drop(tx);
+    let person = profile.standing.person.as_ref().and_then(|id| holders.iter().find(|holder| holder.person.id == *id));
+    let person = person.map(|holder| shown(&holder.person.name, holder.person.handle.as_deref()));
+    let evidence = profile.standing.evidence.as_ref().filter(|evidence| !evidence.words.is_empty());
+    let owner = profile.owner.as_ref().and_then(|id| users.iter().find(|user| user.id == *id));
+    let nobody = match owner {
+        None => Some(lang.t("nobody.no_owner").to_owned()),
+        Some(user) if !user.notify_no_access || user.disabled_at.is_some() => Some(lang.fill("nobody.not_opted_in", &[("owner", &user.name)])),
+        Some(_) => None,
+    };
+    show(&ProfilePage {
+        s: Shell::new(caller, "profiles").flash(flash),
+        row: row(caller, &profile, &users, now),
+        tab,
+        explanation: explain(lang, &profile.standing, person.as_deref(), &title_of(&profile.network)),
+        evidence: evidence.map(|evidence| SeenWords { words: evidence.words.clone(), code: evidence.code.clone(), when: When::new(evidence.at, now, zone(caller), lang) }),
+        owners: owners(&users, profile.owner.as_ref()),
+        teams: all_teams.into_iter().map(|team| (team.id.to_string(), team.name, profile.teams.contains(&team.id))).collect(),
+        is_board: profile.kind == "board",
+        nobody,
+        notify_no_access: profile.notify_no_access,
+        notify_renew_soon: profile.notify_renew_soon,
+        holders: holders.iter().map(|holder| holder_view(app, caller, holder)).collect(),
+        history: events.iter().map(|event| line(caller, event, Some(&profile.name), now)).collect(),
+    })
+}
+
+fn holder_view(app: &App, caller: &Caller, holder: &Holder) -> HolderView {
+    let lang = caller.lang;
+    let now = app.now();
+    let clocks = holder.grant.clocks;
+    let clock = |key: &str, at: Option<lifecycle::time::Timestamp>| Clock { label: lang.t(key).to_owned(), when: at.map(|at| When::new(at, now, zone(caller), lang)) };
+    let state = match (&holder.access.state, holder.grant.phase(now)) {
+        (AccessState::Lost { .. }, _) => "role_lost",
+        (_, Phase::Fresh) => "fresh",
+        (_, Phase::Due) => "due",
+        (_, Phase::Unsure) => "unsure",
+        (_, Phase::Suspect) => "suspect",
+        (_, Phase::NeedsPerson) => "needs_person",
+    };
+    HolderView {
+        person: shown(&holder.person.name, holder.person.handle.as_deref()),
+        role: holder.access.role.clone(),
+        state: lang.t(&format!("token_state.{state}")).to_owned(),
+        clocks: vec![
+            clock("tokens.access", clocks.access_until),
+            clock("tokens.refresh", clocks.refresh_until),
+            clock("tokens.human", clocks.human_until),
+            clock("tokens.verified", holder.grant.verified_at),
+        ],
+    }
+}
+
+/// POST /settings/profiles/{id}: owner, teams, on or off.
+pub async fn save(State(app): State<Arc<App>>, caller: Caller, Path(id): Path<String>, fields: Fields) -> Response {
+    let page = async {
+        let profile = auth::profile(&app, &caller, &id, Act::ManageProfile).await?;
+        let owner = fields.get("owner").parse().ok();
+        let mut tx = app.store.write().await?;
+        profiles::set_owner_and_teams(&mut tx, &app.organisation, &profile.id, owner.as_ref(), &fields.ids("teams")).await?;
+        if profile.kind == "board" {
+            profiles::set_enabled(&mut tx, &app.organisation, &profile.id, fields.ticked("enabled")).await?;
+        }
+        changed(&app, &mut tx, &caller, &profile).await?;
+        tx.commit().await?;
+        tab(&app, &caller, &id, "general", Some(caller.lang.t("account.saved").to_owned())).await
+    };
+    for_people(&caller, page.await)
+}
+
+/// POST /settings/profiles/{id}/notifications
+pub async fn save_notifications(State(app): State<Arc<App>>, caller: Caller, Path(id): Path<String>, fields: Fields) -> Response {
+    let page = async {
+        let profile = auth::profile(&app, &caller, &id, Act::ManageProfile).await?;
+        let mut tx = app.store.write().await?;
+        profiles::set_notifications(&mut tx, &app.organisation, &profile.id, fields.ticked("no_access"), fields.ticked("renew_soon")).await?;
+        changed(&app, &mut tx, &caller, &profile).await?;
+        tx.commit().await?;
+        tab(&app, &caller, &id, "notifications", Some(caller.lang.t("account.saved").to_owned())).await
+    };
+    for_people(&caller, page.await)
+}
+
+async fn changed(app: &App, tx: &mut store::Tx, caller: &Caller, profile: &Profile) -> Result<(), store::StoreError> {
+    let about = About { profile: Some(profile.id.clone()), ..About::default() };
+    events::append(tx, &app.organisation, app.now(), "settings.changed", &caller.named, &about, &json!({})).await
+}
+
+/// The people whose login renews a profile.
+pub async fn people_of(app: &App, profile: &Profile) -> Result<Vec<String>, store::StoreError> {
+    let mut tx = app.store.read().await?;
+    let holders = holders_of(&mut tx, &profile.id).await?;
+    Ok(holders.iter().map(|holder| shown(&holder.person.name, holder.person.handle.as_deref())).collect())
+}
+
+/// GET /settings/profiles/{id}/refresh
+pub async fn refresh_form(State(app): State<Arc<App>>, caller: Caller, Path(id): Path<String>) -> Response {
+    let page = async {
+        let profile = auth::profile(&app, &caller, &id, Act::RefreshConnection).await?;
+        let network = title_of(&profile.network);
+        let lang = caller.lang;
+        show(&Refresh {
+            s: Shell::new(&caller, "profiles"),
+            intro: lang.fill("refresh.intro", &[("name", &profile.name), ("network", &network)]),
+            people: people_of(&app, &profile).await?,
+            action: format!("/settings/profiles/{id}/refresh"),
+            button: lang.fill("add.button", &[("network", &network)]),
+            back: Some(format!("/settings/profiles/{id}")),
+        })
+    };
+    for_people(&caller, page.await)
+}
+
+/// POST /settings/profiles/{id}/refresh: leave for the network.
+pub async fn refresh(State(app): State<Arc<App>>, caller: Caller, Path(id): Path<String>) -> Response {
+    let page = async {
+        let profile = auth::profile(&app, &caller, &id, Act::RefreshConnection).await?;
+        let (by, set) = super::add::browser(&app, &caller);
+        let started = connect::refresh(&app, &profile, by, None).await?;
+        Ok(([(header::SET_COOKIE, set)], Redirect::to(&started.authorize_url)).into_response())
+    };
+    for_people(&caller, page.await)
+}
+
+/// POST /settings/profiles/{id}/check
+pub async fn check_now(State(app): State<Arc<App>>, caller: Caller, Path(id): Path<String>) -> Response {
+    let page = async {
+        let profile = auth::profile(&app, &caller, &id, Act::CheckProfile).await?;
+        check::check(&app, &profile).await?;
+        go(&format!("/settings/profiles/{id}/access-tokens"))
+    };
+    for_people(&caller, page.await)
+}
+
+/// GET /settings/profiles/{id}/delete
+pub async fn delete_form(State(app): State<Arc<App>>, caller: Caller, Path(id): Path<String>) -> Response {
+    let page = async {
+        let profile = auth::profile(&app, &caller, &id, Act::DeleteProfile).await?;
+        let lang = caller.lang;
+        let mut lines = vec![lang.fill("delete.lost", &[("network", &title_of(&profile.network))])];
+        if profile.network == "pinterest" || profile.kind == "account" {
+            lines.extend((profile.parent.is_none() && has_boards(&app, &profile).await?).then(|| lang.t("delete.boards").to_owned()));
+        }
+        show(&Confirm {
+            s: Shell::new(&caller, "profiles"),
+            title: lang.fill("delete.title", &[("name", &profile.name)]),
+            lines,
+            action: format!("/settings/profiles/{id}/delete"),
+            field: None,
+            button: lang.t("action.delete").to_owned(),
+            back: format!("/settings/profiles/{id}"),
+            link: None,
+            danger: true,
+        })
+    };
+    for_people(&caller, page.await)
+}
+
+async fn has_boards(app: &App, profile: &Profile) -> Result<bool, store::StoreError> {
+    let mut tx = app.store.read().await?;
+    Ok(tx.one("SELECT id FROM profiles WHERE parent_id = $1 LIMIT 1", &[profile.id.as_str().into()]).await?.is_some())
+}
+
+/// POST /settings/profiles/{id}/delete
+pub async fn delete(State(app): State<Arc<App>>, caller: Caller, Path(id): Path<String>) -> Response {
+    let page = async {
+        let profile = auth::profile(&app, &caller, &id, Act::DeleteProfile).await?;
+        disconnect::disconnect(&app, &profile.id, &caller.named).await?;
+        go(&networks::oauth::with_query("/settings/profiles", &[("done", &profile.name)]))
+    };
+    for_people(&caller, page.await)
+}
+
+async fn link_page(app: &App, caller: &Caller, id: &str, email: Option<&str>, create: bool) -> Page {
+    let profile = auth::profile(app, caller, id, Act::RefreshConnection).await?;
+    let lang = caller.lang;
+    let link = if create { Some(invite::renewal_link(app, &profile, email, lang, &caller.named).await?.0) } else { None };
+    show(&Confirm {
+        s: Shell::new(caller, "profiles"),
+        title: lang.fill("link.title", &[("name", &profile.name)]),
+        lines: vec![lang.fill("link.intro", &[("network", &title_of(&profile.network))])],
+        action: format!("/settings/profiles/{id}/renewal-link"),
+        field: Some((lang.t("link.email").to_owned(), "email")),
+        button: lang.t("link.button").to_owned(),
+        back: format!("/settings/profiles/{id}"),
+        link,
+        danger: false,
+    })
+}
+
+/// GET /settings/profiles/{id}/renewal-link
+pub async fn link_form(State(app): State<Arc<App>>, caller: Caller, Path(id): Path<String>) -> Response {
+    let page = link_page(&app, &caller, &id, None, false).await;
+    for_people(&caller, page)
+}
+
+/// POST /settings/profiles/{id}/renewal-link
+pub async fn link(State(app): State<Arc<App>>, caller: Caller, Path(id): Path<String>, fields: Fields) -> Response {
+    let email = Some(fields.get("email")).filter(|email| !email.is_empty());
+    let page = link_page(&app, &caller, &id, email, true).await;
+    for_people(&caller, page)
+}

@@ -1,0 +1,365 @@
+//! The administrators' pages: presets, teams, users, network apps, API keys.
+
+use std::sync::Arc;
+
+use askama::Template;
+use axum::extract::{Path, State};
+use axum::response::Response;
+use lifecycle::permission::{Act, Role};
+use lifecycle::secret::Secret;
+use networks::network::Registration;
+use serde_json::json;
+use store::events::{self, About};
+use store::presets::{self, Preset};
+use store::{api_keys, network_apps, teams, users};
+
+use super::view::{Options, owners, title_of};
+use super::{Fields, Page, Shell, for_people, go, show};
+use crate::actions::connect::network_named;
+use crate::actions::invite;
+use crate::auth::Caller;
+use crate::error::Problem;
+use crate::state::App;
+use crate::time::fresh_secret;
+
+struct PresetView {
+    network: String,
+    title: String,
+    owners: Options,
+    teams: Options,
+    no_access: bool,
+    renew_soon: bool,
+}
+
+#[derive(Template)]
+#[template(path = "presets.html")]
+struct Presets {
+    s: Shell,
+    presets: Vec<PresetView>,
+}
+
+struct TeamView {
+    id: String,
+    name: String,
+    members: Options,
+}
+
+#[derive(Template)]
+#[template(path = "teams.html")]
+struct Teams {
+    s: Shell,
+    teams: Vec<TeamView>,
+    error: Option<String>,
+}
+
+struct UserView {
+    id: String,
+    name: String,
+    email: String,
+    role: String,
+    disabled: bool,
+    me: bool,
+    /// Label, role to set, disabled to set.
+    buttons: Vec<(String, &'static str, &'static str)>,
+}
+
+#[derive(Template)]
+#[template(path = "users.html")]
+struct Users {
+    s: Shell,
+    users: Vec<UserView>,
+    link: Option<String>,
+    error: Option<String>,
+}
+
+struct AppView {
+    name: &'static str,
+    title: &'static str,
+    state: String,
+    redirect_uri: String,
+    client_id: String,
+    by_config: bool,
+}
+
+#[derive(Template)]
+#[template(path = "network_apps.html")]
+struct Apps {
+    s: Shell,
+    apps: Vec<AppView>,
+}
+
+struct KeyView {
+    id: String,
+    name: String,
+    may: String,
+    revoked: bool,
+}
+
+#[derive(Template)]
+#[template(path = "api_keys.html")]
+struct Keys {
+    s: Shell,
+    keys: Vec<KeyView>,
+    all: Vec<&'static str>,
+    secret: Option<String>,
+    error: Option<String>,
+}
+
+fn saved(caller: &Caller) -> Option<String> {
+    Some(caller.lang.t("account.saved").to_owned())
+}
+
+async fn presets_page(app: &App, caller: &Caller, flash: Option<String>) -> Page {
+    let mut tx = app.store.read().await?;
+    let users = users::list(&mut tx, &app.organisation).await?;
+    let all_teams = teams::list(&mut tx, &app.organisation).await?;
+    let set = presets::list(&mut tx, &app.organisation).await?;
+    let names = networks::ALL.iter().map(|network| network.about().name).chain([""]);
+    let view = |network: &str| {
+        let preset = set.iter().find(|preset| preset.network == network).cloned().unwrap_or_else(Preset::built_in);
+        PresetView {
+            network: network.to_owned(),
+            title: if network.is_empty() { caller.lang.t("presets.all").to_owned() } else { title_of(network) },
+            owners: owners(&users, preset.owner.as_ref()),
+            teams: all_teams.iter().map(|team| (team.id.to_string(), team.name.clone(), preset.teams.contains(&team.id))).collect(),
+            no_access: preset.notify_no_access,
+            renew_soon: preset.notify_renew_soon,
+        }
+    };
+    show(&Presets { s: Shell::new(caller, "presets").flash(flash), presets: names.map(view).collect() })
+}
+
+/// GET /settings/page-presets
+pub async fn presets(State(app): State<Arc<App>>, caller: Caller) -> Response {
+    let page = presets_page(&app, &caller, None).await;
+    for_people(&caller, page)
+}
+
+/// POST /settings/page-presets
+pub async fn save_preset(State(app): State<Arc<App>>, caller: Caller, fields: Fields) -> Response {
+    let page = async {
+        let network = fields.get("network");
+        if !network.is_empty() {
+            network_named(network)?;
+        }
+        let preset = Preset {
+            network: network.to_owned(),
+            owner: fields.get("owner").parse().ok(),
+            teams: fields.ids("teams"),
+            notify_no_access: fields.ticked("no_access"),
+            notify_renew_soon: fields.ticked("renew_soon"),
+        };
+        let mut tx = app.store.write().await?;
+        presets::set(&mut tx, &app.organisation, &preset, app.now()).await?;
+        events::append(&mut tx, &app.organisation, app.now(), "settings.changed", &caller.named, &About::default(), &json!({ "page_presets": network })).await?;
+        tx.commit().await?;
+        presets_page(&app, &caller, saved(&caller)).await
+    };
+    for_people(&caller, page.await)
+}
+
+async fn teams_page(app: &App, caller: &Caller, error: Option<String>) -> Page {
+    let mut tx = app.store.read().await?;
+    let users = users::list(&mut tx, &app.organisation).await?;
+    let all = teams::list(&mut tx, &app.organisation).await?;
+    let member = |team: &teams::Team| users.iter().map(|user| (user.id.to_string(), user.name.clone(), team.members.contains(&user.id))).collect();
+    let view = |team: &teams::Team| TeamView { id: team.id.to_string(), name: team.name.clone(), members: member(team) };
+    show(&Teams { s: Shell::new(caller, "teams"), teams: all.iter().map(view).collect(), error })
+}
+
+/// GET /settings/teams
+pub async fn teams_list(State(app): State<Arc<App>>, caller: Caller) -> Response {
+    let page = teams_page(&app, &caller, None).await;
+    for_people(&caller, page)
+}
+
+/// POST /settings/teams
+pub async fn create_team(State(app): State<Arc<App>>, caller: Caller, fields: Fields) -> Response {
+    let page = async {
+        let name: String = fields.get("name").chars().take(80).collect();
+        if name.is_empty() {
+            return Err(Problem::field("name", "is missing"));
+        }
+        let mut tx = app.store.write().await?;
+        match teams::create(&mut tx, &app.organisation, &name, app.now()).await {
+            Ok(_) => tx.commit().await?,
+            Err(error) if error.is_duplicate() => {
+                drop(tx);
+                return teams_page(&app, &caller, Some(caller.lang.t("teams.taken").to_owned())).await;
+            }
+            Err(error) => return Err(error.into()),
+        }
+        go("/settings/teams")
+    };
+    for_people(&caller, page.await)
+}
+
+/// POST /settings/teams/{id}
+pub async fn save_team(State(app): State<Arc<App>>, caller: Caller, Path(id): Path<String>, fields: Fields) -> Response {
+    let page = async {
+        let id = id.parse().map_err(|_| Problem::not_found())?;
+        let mut tx = app.store.write().await?;
+        if !teams::set_members(&mut tx, &app.organisation, &id, &fields.ids("members")).await? {
+            return Err(Problem::not_found());
+        }
+        tx.commit().await?;
+        go("/settings/teams")
+    };
+    for_people(&caller, page.await)
+}
+
+async fn users_page(app: &App, caller: &Caller, link: Option<String>, error: Option<String>) -> Page {
+    let lang = caller.lang;
+    let mut tx = app.store.read().await?;
+    let all = users::list(&mut tx, &app.organisation).await?;
+    let view = |user: &users::User| {
+        let (other, label) = if user.role == Role::CompanyAdmin { (Role::StandardUser, "users.make_standard") } else { (Role::CompanyAdmin, "users.make_admin") };
+        let disabled = user.disabled_at.is_some();
+        let (switch, to) = if disabled { ("users.enable", "") } else { ("users.disable", "1") };
+        UserView {
+            id: user.id.to_string(),
+            name: user.name.clone(),
+            email: user.email.clone(),
+            role: lang.t(&format!("role.{}", user.role)).to_owned(),
+            disabled,
+            me: caller.user.as_ref().is_some_and(|me| me.id == user.id),
+            buttons: vec![(lang.t(label).to_owned(), other.as_str(), if disabled { "1" } else { "" }), (lang.t(switch).to_owned(), user.role.as_str(), to)],
+        }
+    };
+    show(&Users { s: Shell::new(caller, "users"), users: all.iter().map(view).collect(), link, error })
+}
+
+/// GET /settings/users
+pub async fn users_list(State(app): State<Arc<App>>, caller: Caller) -> Response {
+    let page = users_page(&app, &caller, None, None).await;
+    for_people(&caller, page)
+}
+
+/// POST /settings/users
+pub async fn invite_user(State(app): State<Arc<App>>, caller: Caller, fields: Fields) -> Response {
+    let page = async {
+        let role = Role::parse(fields.get("role")).unwrap_or(Role::StandardUser);
+        match invite::invite_user(&app, fields.get("email"), fields.get("name"), role, caller.lang, &caller.named).await {
+            Ok((_, link)) => users_page(&app, &caller, Some(link), None).await,
+            Err(problem) if problem.code == "invalid_field" => users_page(&app, &caller, None, Some(problem.detail)).await,
+            Err(problem) => Err(problem),
+        }
+    };
+    for_people(&caller, page.await)
+}
+
+/// POST /settings/users/{id}: role and disabling. Nobody changes themselves: the last admin cannot lock everybody out.
+pub async fn save_user(State(app): State<Arc<App>>, caller: Caller, Path(id): Path<String>, fields: Fields) -> Response {
+    let page = async {
+        let id: lifecycle::ids::UserId = id.parse().map_err(|_| Problem::not_found())?;
+        if caller.user.as_ref().is_some_and(|me| me.id == id) {
+            return Err(Problem::forbidden("You cannot change your own role or disable yourself; ask another company admin."));
+        }
+        let role = Role::parse(fields.get("role")).ok_or_else(|| Problem::field("role", "is company_admin or standard_user"))?;
+        let disabled_at = fields.ticked("disabled").then(|| app.now());
+        let mut tx = app.store.write().await?;
+        if users::set_standing(&mut tx, &app.organisation, &id, role, disabled_at).await? == 0 {
+            return Err(Problem::not_found());
+        }
+        let detail = json!({ "user": id.as_str(), "role": role, "disabled": disabled_at.is_some() });
+        events::append(&mut tx, &app.organisation, app.now(), "user.changed", &caller.named, &About::default(), &detail).await?;
+        tx.commit().await?;
+        go("/settings/users")
+    };
+    for_people(&caller, page.await)
+}
+
+async fn apps_page(app: &App, caller: &Caller, flash: Option<String>) -> Page {
+    let mut apps = vec![];
+    for network in networks::ALL {
+        let about = network.about();
+        let client = app.network_app(*network, "").await;
+        let state = match (&client, about.registration) {
+            (_, Registration::Metadata) => "apps.not_needed",
+            (Some(_), _) => "apps.configured",
+            (None, _) => "apps.missing",
+        };
+        apps.push(AppView {
+            name: about.name,
+            title: about.title,
+            state: caller.lang.t(state).to_owned(),
+            redirect_uri: app.directory.redirect_uri(about.name),
+            client_id: client.map(|client| client.app.client_id.clone()).unwrap_or_default(),
+            by_config: about.registration == Registration::Metadata || app.config.networks.get(about.name).is_some_and(|set| set.client_id.is_some()),
+        });
+    }
+    show(&Apps { s: Shell::new(caller, "apps").flash(flash), apps })
+}
+
+/// GET /settings/network-apps
+pub async fn apps(State(app): State<Arc<App>>, caller: Caller) -> Response {
+    let page = apps_page(&app, &caller, None).await;
+    for_people(&caller, page)
+}
+
+/// POST /settings/network-apps
+pub async fn save_app(State(app): State<Arc<App>>, caller: Caller, fields: Fields) -> Response {
+    let page = async {
+        let network = network_named(fields.get("network"))?;
+        if fields.get("client_id").is_empty() {
+            return Err(Problem::field("client_id", "is missing"));
+        }
+        let secret = Some(fields.get("client_secret")).filter(|secret| !secret.is_empty()).map(Secret::new);
+        let mut tx = app.store.write().await?;
+        network_apps::set(&mut tx, app.store.keys(), &app.organisation, network.about().name, "", fields.get("client_id"), secret.as_ref(), app.now()).await?;
+        events::append(&mut tx, &app.organisation, app.now(), "settings.changed", &caller.named, &About::default(), &json!({ "network_app": network.about().name })).await?;
+        tx.commit().await?;
+        apps_page(&app, &caller, saved(&caller)).await
+    };
+    for_people(&caller, page.await)
+}
+
+async fn keys_page(app: &App, caller: &Caller, secret: Option<String>, error: Option<String>) -> Page {
+    let mut tx = app.store.read().await?;
+    let keys = api_keys::list(&mut tx, &app.organisation).await?;
+    let view = |key: &api_keys::ApiKey| KeyView {
+        id: key.id.to_string(),
+        name: key.name.clone(),
+        may: key.may.iter().map(|act| act.as_str()).collect::<Vec<_>>().join(" "),
+        revoked: key.revoked_at.is_some(),
+    };
+    show(&Keys { s: Shell::new(caller, "keys"), keys: keys.iter().map(view).collect(), all: Act::ALL.iter().map(|act| act.as_str()).collect(), secret, error })
+}
+
+/// GET /settings/api-keys
+pub async fn keys(State(app): State<Arc<App>>, caller: Caller) -> Response {
+    let page = keys_page(&app, &caller, None, None).await;
+    for_people(&caller, page)
+}
+
+/// POST /settings/api-keys
+pub async fn create_key(State(app): State<Arc<App>>, caller: Caller, fields: Fields) -> Response {
+    let page = async {
+        let may: Vec<Act> = fields.all("permissions").iter().filter_map(|word| Act::parse(word)).collect();
+        if may.is_empty() || fields.get("name").is_empty() {
+            return keys_page(&app, &caller, None, Some(caller.lang.t("keys.choose").to_owned())).await;
+        }
+        let secret = fresh_secret(&*app.dice, "sg_");
+        let mut tx = app.store.write().await?;
+        api_keys::create(&mut tx, &app.organisation, fields.get("name"), &may, &secret, app.now()).await?;
+        events::append(&mut tx, &app.organisation, app.now(), "api_key.created", &caller.named, &About::default(), &json!({ "name": fields.get("name"), "permissions": may })).await?;
+        tx.commit().await?;
+        keys_page(&app, &caller, Some(secret.expose().to_owned()), None).await
+    };
+    for_people(&caller, page.await)
+}
+
+/// POST /settings/api-keys/{id}/revoke
+pub async fn revoke_key(State(app): State<Arc<App>>, caller: Caller, Path(id): Path<String>) -> Response {
+    let page = async {
+        let id = id.parse().map_err(|_| Problem::not_found())?;
+        let mut tx = app.store.write().await?;
+        if !api_keys::revoke(&mut tx, &app.organisation, &id, app.now()).await? {
+            return Err(Problem::not_found());
+        }
+        events::append(&mut tx, &app.organisation, app.now(), "api_key.revoked", &caller.named, &About::default(), &json!({ "key": id.as_str() })).await?;
+        tx.commit().await?;
+        go("/settings/api-keys")
+    };
+    for_people(&caller, page.await)
+}

@@ -1,0 +1,116 @@
+//! Profiles and history as pages show them.
+
+use lifecycle::ids::UserId;
+use lifecycle::status::Status;
+use lifecycle::time::Timestamp;
+use store::events::Event;
+use store::profiles::Profile;
+use store::users::User;
+
+use crate::auth::Caller;
+use crate::i18n::Lang;
+use crate::show::When;
+
+/// A profile in a list.
+pub struct Row {
+    /// Its id.
+    pub id: String,
+    /// Network name.
+    pub network: String,
+    /// Two letters for the badge.
+    pub badge: String,
+    /// The network as people write it.
+    pub network_title: String,
+    /// Name.
+    pub name: String,
+    /// Kind in words.
+    pub kind: String,
+    /// Status word.
+    pub status: &'static str,
+    /// Since when.
+    pub since: Option<When>,
+    /// The owner's name; empty when there is none.
+    pub owner: String,
+    /// The day a person must come.
+    pub deadline: Option<When>,
+    /// One line of explanation.
+    pub explanation: String,
+    /// A board under its account.
+    pub child: bool,
+    /// Switched on.
+    pub enabled: bool,
+}
+
+/// The zone in which a caller reads times.
+pub fn zone(caller: &Caller) -> &str {
+    caller.user.as_ref().map_or("UTC", |user| &user.time_zone)
+}
+
+/// The network's title.
+pub fn title_of(network: &str) -> String {
+    networks::find(network).map_or(network, |network| network.about().title).to_owned()
+}
+
+/// Two letters for a network's badge.
+pub fn badge_of(network: &str) -> String {
+    match network {
+        "linkedin" => "in".into(),
+        other => title_of(other).chars().take(2).collect(),
+    }
+}
+
+/// A profile as a row.
+pub fn row(caller: &Caller, profile: &Profile, users: &[User], now: Timestamp) -> Row {
+    let lang = caller.lang;
+    let standing = &profile.standing;
+    let when = |at: Timestamp| When::new(at, now, zone(caller), lang);
+    let title = title_of(&profile.network);
+    Row {
+        id: profile.id.to_string(),
+        network: profile.network.clone(),
+        badge: badge_of(&profile.network),
+        name: profile.name.clone(),
+        kind: lang.t(&format!("kind.{}", profile.kind)).to_owned(),
+        status: standing.status.as_str(),
+        since: Some(when(standing.since)),
+        owner: profile.owner.as_ref().and_then(|id| users.iter().find(|user| user.id == *id)).map(|user| user.name.clone()).unwrap_or_default(),
+        deadline: standing.deadline.map(when),
+        explanation: crate::actions::explain::explain(lang, standing, None, &title).title,
+        network_title: title,
+        child: profile.parent.is_some(),
+        enabled: profile.enabled,
+    }
+}
+
+/// Options of a select or a list of boxes: value, words, chosen.
+pub type Options = Vec<(String, String, bool)>;
+
+/// The users as owners to choose from.
+pub fn owners(users: &[User], chosen: Option<&UserId>) -> Options {
+    users.iter().filter(|user| user.disabled_at.is_none()).map(|user| (user.id.to_string(), user.name.clone(), Some(&user.id) == chosen)).collect()
+}
+
+/// The statuses to filter by.
+pub fn statuses(lang: Lang, chosen: Option<Status>) -> Options {
+    Status::ALL.iter().map(|status| (status.as_str().to_owned(), lang.t(&format!("status.{status}")).to_owned(), Some(*status) == chosen)).collect()
+}
+
+/// A line of history.
+pub struct Line {
+    /// What happened.
+    pub text: String,
+    /// In the network's own words.
+    pub evidence: Option<String>,
+    /// When.
+    pub when: When,
+}
+
+/// An event as a line of history.
+pub fn line(caller: &Caller, event: &Event, name: Option<&str>, now: Timestamp) -> Line {
+    let lang = caller.lang;
+    let key = format!("event.{}", event.kind);
+    let words = lang.fill(&key, &[("name", name.unwrap_or(lang.t("profiles.col.profile")))]);
+    let role = event.detail["role"].as_str().map(|role| format!(" ({role})")).unwrap_or_default();
+    let evidence = event.detail["evidence"]["words"].as_str().or(event.detail["state"]["evidence"]["words"].as_str());
+    Line { text: format!("{words}{role}"), evidence: evidence.filter(|words| !words.is_empty()).map(str::to_owned), when: When::new(event.at, now, zone(caller), lang) }
+}

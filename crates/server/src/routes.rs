@@ -1,0 +1,188 @@
+//! Every way in, in one table, each with what it needs. A route that is not here does not exist; a route here cannot be
+//! without a decision.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{MethodRouter, delete, get, patch, post};
+use lifecycle::permission::Act;
+use tower_http::catch_panic::CatchPanicLayer;
+
+use crate::api::{openapi, v1};
+use crate::auth::{Caller, Needs, guard};
+use crate::error::Problem;
+use crate::pages::{account, add, dashboard, profile, profiles, renew, settings, sign_in};
+use crate::state::App;
+
+/// One operation of the REST API, for its description.
+pub struct ApiRoute {
+    /// Method, upper case.
+    pub method: &'static str,
+    /// Path with `{names}`.
+    pub path: &'static str,
+    /// Its name.
+    pub id: &'static str,
+    /// One line.
+    pub summary: &'static str,
+    /// What it needs.
+    pub needs: Needs,
+    /// Query parameters.
+    pub query: &'static [&'static str],
+    /// Fields of the body: name, JSON type, required.
+    pub body: &'static [(&'static str, &'static str, bool)],
+    /// Status of success.
+    pub status: u16,
+}
+
+const fn api(method: &'static str, path: &'static str, id: &'static str, act: Act, status: u16, summary: &'static str) -> ApiRoute {
+    ApiRoute { method, path, id, summary, needs: Needs::May(act), query: &[], body: &[], status }
+}
+
+/// The REST API.
+pub const API: &[ApiRoute] = &[
+    api("GET", "/api/v1/networks", "listNetworks", Act::SeeNetworks, 200, "Every network with what it can, its rules and lifetimes"),
+    ApiRoute {
+        body: &[("network", "string", true), ("instance", "string", false), ("handle", "string", false), ("return_to", "string", false)],
+        ..api("POST", "/api/v1/connections", "beginConnection", Act::Connect, 201, "Begin connecting")
+    },
+    api("GET", "/api/v1/connections/{id}", "getConnection", Act::Connect, 200, "Where a connection stands"),
+    ApiRoute { body: &[("ids", "array", true)], ..api("POST", "/api/v1/connections/{id}/profiles", "addProfiles", Act::Connect, 200, "Add the chosen profiles") },
+    ApiRoute {
+        query: &["network", "status", "owner", "team", "q", "cursor", "limit"],
+        ..api("GET", "/api/v1/profiles", "listProfiles", Act::SeeProfile, 200, "Profiles by name")
+    },
+    api("GET", "/api/v1/profiles/{id}", "getProfile", Act::SeeProfile, 200, "One profile with its explanation and accesses"),
+    ApiRoute {
+        body: &[("owner_id", "string", false), ("team_ids", "array", false), ("notifications", "object", false)],
+        ..api("PATCH", "/api/v1/profiles/{id}", "changeProfile", Act::ManageProfile, 200, "Owner, teams, notifications")
+    },
+    api("DELETE", "/api/v1/profiles/{id}", "deleteProfile", Act::DeleteProfile, 204, "Disconnect: revoke at the network and shred"),
+    ApiRoute {
+        body: &[("via", "string", true), ("email", "string", false)],
+        ..api("POST", "/api/v1/profiles/{id}/refresh-connection", "refreshConnection", Act::RefreshConnection, 201, "Begin a renewal, or make a renewal link")
+    },
+    api("POST", "/api/v1/profiles/{id}/check", "checkProfile", Act::CheckProfile, 200, "Look now"),
+    ApiRoute { query: &["after", "profile"], ..api("GET", "/api/v1/events", "listEvents", Act::SeeEvents, 200, "The event log") },
+];
+
+fn handler(id: &str) -> MethodRouter<Arc<App>> {
+    match id {
+        "listNetworks" => get(v1::networks::list),
+        "beginConnection" => post(v1::connections::begin),
+        "getConnection" => get(v1::connections::get),
+        "addProfiles" => post(v1::connections::choose),
+        "listProfiles" => get(v1::profiles::list),
+        "getProfile" => get(v1::profiles::get),
+        "changeProfile" => patch(v1::profiles::change),
+        "deleteProfile" => delete(v1::profiles::delete),
+        "refreshConnection" => post(v1::profiles::refresh),
+        "checkProfile" => post(v1::profiles::check_now),
+        "listEvents" => get(v1::events::list),
+        other => unreachable!("the table names an operation without a handler: {other}"),
+    }
+}
+
+type Row = (&'static str, Needs, fn() -> MethodRouter<Arc<App>>);
+
+/// The pages. `Needs::Nothing` only where somebody cannot have signed in yet, or comes back from a network.
+pub const PAGES: &[Row] = &[
+    ("/", Needs::May(Act::SeeProfile), || get(dashboard::get)),
+    ("/sign-in", Needs::Nothing, || get(sign_in::form).post(sign_in::submit)),
+    ("/sign-out", Needs::Nothing, || post(sign_in::sign_out)),
+    ("/setup/{secret}", Needs::Nothing, || get(sign_in::password_form).post(sign_in::password_submit)),
+    ("/invitation/{secret}", Needs::Nothing, || get(sign_in::password_form).post(sign_in::password_submit)),
+    ("/renew/{secret}", Needs::Nothing, || get(renew::get).post(renew::post)),
+    ("/oauth/callback/{network}", Needs::Nothing, || get(add::callback)),
+    ("/settings/profiles", Needs::May(Act::SeeProfile), || get(profiles::get)),
+    ("/settings/profiles/add", Needs::May(Act::Connect), || get(add::list)),
+    ("/settings/profiles/add/{network}", Needs::May(Act::Connect), || get(add::rules).post(add::leave)),
+    ("/settings/profiles/connections/{id}", Needs::May(Act::Connect), || get(add::connection).post(add::choose)),
+    ("/settings/profiles/{id}", Needs::May(Act::SeeProfile), || get(profile::general).post(profile::save)),
+    ("/settings/profiles/{id}/notifications", Needs::May(Act::SeeProfile), || get(profile::notifications).post(profile::save_notifications)),
+    ("/settings/profiles/{id}/access-tokens", Needs::May(Act::SeeProfile), || get(profile::tokens)),
+    ("/settings/profiles/{id}/refresh", Needs::May(Act::RefreshConnection), || get(profile::refresh_form).post(profile::refresh)),
+    ("/settings/profiles/{id}/check", Needs::May(Act::CheckProfile), || post(profile::check_now)),
+    ("/settings/profiles/{id}/renewal-link", Needs::May(Act::RefreshConnection), || get(profile::link_form).post(profile::link)),
+    ("/settings/profiles/{id}/delete", Needs::May(Act::DeleteProfile), || get(profile::delete_form).post(profile::delete)),
+    ("/settings/page-presets", Needs::May(Act::ManagePresets), || get(settings::presets).post(settings::save_preset)),
+    ("/settings/teams", Needs::May(Act::ManageTeams), || get(settings::teams_list).post(settings::create_team)),
+    ("/settings/teams/{id}", Needs::May(Act::ManageTeams), || post(settings::save_team)),
+    ("/settings/users", Needs::May(Act::ManageUsers), || get(settings::users_list).post(settings::invite_user)),
+    ("/settings/users/{id}", Needs::May(Act::ManageUsers), || post(settings::save_user)),
+    ("/settings/network-apps", Needs::May(Act::ManageNetworkApps), || get(settings::apps).post(settings::save_app)),
+    ("/settings/api-keys", Needs::May(Act::ManageApiKeys), || get(settings::keys).post(settings::create_key)),
+    ("/settings/api-keys/{id}/revoke", Needs::May(Act::ManageApiKeys), || post(settings::revoke_key)),
+    ("/account", Needs::May(Act::ManageOwnAccount), || get(account::get).post(account::save)),
+    ("/account/notifications", Needs::May(Act::ManageOwnAccount), || post(account::save_notifications)),
+    ("/account/password", Needs::May(Act::ManageOwnAccount), || post(account::save_password)),
+    ("/account/sessions/{id}/end", Needs::May(Act::ManageOwnAccount), || post(account::end_session)),
+];
+
+/// The whole server as a router.
+pub fn router(app: &Arc<App>) -> Router {
+    let mut router = Router::new();
+    for (path, needs, make) in PAGES {
+        router = router.merge(guarded(app, path, *needs, make()));
+    }
+    for route in API {
+        router = router.merge(guarded(app, route.path, route.needs, handler(route.id)));
+    }
+    router
+        .route("/healthz", get(|| async { "alive\n" }))
+        .route("/readyz", get(ready))
+        .route("/api/v1/openapi.json", get(openapi::get))
+        .route("/static/{file}", get(crate::assets::get))
+        .fallback(get(not_found))
+        .layer(DefaultBodyLimit::max(256 * 1024))
+        .layer(middleware::from_fn(security_headers))
+        .layer(CatchPanicLayer::custom(panicked))
+        .with_state(Arc::clone(app))
+}
+
+fn guarded(app: &Arc<App>, path: &str, needs: Needs, handler: MethodRouter<Arc<App>>) -> Router<Arc<App>> {
+    Router::new().route(path, handler.layer(middleware::from_fn_with_state((Arc::clone(app), needs), guard)))
+}
+
+async fn not_found(request: Request) -> Response {
+    if request.uri().path().starts_with("/api/") {
+        return Problem::not_found().into_response();
+    }
+    crate::pages::problem(&Caller::of_nobody(request.headers()), Problem::not_found())
+}
+
+/// A handler that panics is our bug; the caller learns nothing of its inside.
+fn panicked(_: Box<dyn std::any::Any + Send>) -> Response {
+    tracing::error!("server: a handler panicked");
+    Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "Something of ours failed. Nothing was changed.").into_response()
+}
+
+async fn ready(State(app): State<Arc<App>>) -> Response {
+    match app.store.read().await {
+        Ok(_) => (StatusCode::OK, "ready\n").into_response(),
+        Err(error) => Problem::from(error).into_response(),
+    }
+}
+
+const HEADERS: [(HeaderName, HeaderValue); 5] = [
+    (
+        header::CONTENT_SECURITY_POLICY,
+        HeaderValue::from_static("default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; connect-src 'self'; frame-ancestors 'none'; base-uri 'none'"),
+    ),
+    (header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY")),
+    (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+    // Secrets stand in some of our paths (renewal links): no other site learns them.
+    (header::REFERRER_POLICY, HeaderValue::from_static("same-origin")),
+    (HeaderName::from_static("cross-origin-opener-policy"), HeaderValue::from_static("same-origin")),
+];
+
+async fn security_headers(request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    for (name, value) in HEADERS {
+        response.headers_mut().entry(name).or_insert(value);
+    }
+    response
+}

@@ -1,0 +1,60 @@
+//! Moments as people read them.
+
+use jiff::tz::TimeZone;
+use lifecycle::time::{Span, Timestamp};
+
+use crate::i18n::Lang;
+
+fn local(at: Timestamp, zone: &str) -> jiff::civil::DateTime {
+    let stamp = jiff::Timestamp::from_microsecond(at.as_micros()).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
+    TimeZone::get(zone).unwrap_or(TimeZone::UTC).to_datetime(stamp)
+}
+
+/// RFC 3339 in UTC, to the second.
+pub fn rfc3339(at: Timestamp) -> String {
+    let stamp = jiff::Timestamp::from_second(at.as_seconds()).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
+    stamp.to_string()
+}
+
+/// A day.
+pub fn date(at: Timestamp, zone: &str, lang: Lang) -> String {
+    local(at, zone).strftime(lang.pick("%-d %b %Y", "%d.%m.%Y")).to_string()
+}
+
+/// A day and a time.
+pub fn moment(at: Timestamp, zone: &str, lang: Lang) -> String {
+    local(at, zone).strftime(lang.pick("%-d %b %Y, %H:%M", "%d.%m.%Y, %H:%M")).to_string()
+}
+
+/// How far away a moment is, in one unit.
+pub fn relative(at: Timestamp, now: Timestamp, lang: Lang) -> String {
+    let span = at.since(now);
+    let past = span < Span::ZERO;
+    let seconds = span.as_micros().unsigned_abs() / 1_000_000;
+    let (n, unit) = match seconds {
+        0..60 => return lang.t("time.now").to_owned(),
+        60..3600 => (seconds / 60, "minute"),
+        3600..86_400 => (seconds / 3600, "hour"),
+        _ => (seconds / 86_400, "day"),
+    };
+    let unit = lang.t(&format!("time.{unit}{}", if n == 1 { "" } else { "s" }));
+    lang.fill(if past { "time.ago" } else { "time.in" }, &[("n", &n.to_string()), ("unit", unit)])
+}
+
+/// A moment for a page: `<time>` wants all three.
+#[derive(Debug, Clone)]
+pub struct When {
+    /// In the user's zone.
+    pub text: String,
+    /// RFC 3339.
+    pub iso: String,
+    /// "3 hours ago".
+    pub relative: String,
+}
+
+impl When {
+    /// A moment as this user reads it.
+    pub fn new(at: Timestamp, now: Timestamp, zone: &str, lang: Lang) -> Self {
+        Self { text: moment(at, zone, lang), iso: rfc3339(at), relative: relative(at, now, lang) }
+    }
+}

@@ -1,0 +1,122 @@
+//! What every handler and action is handed: one value instead of a dozen.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use keeper::Keeper;
+use keeper::ports::{Clock, Directory, NetworkApp};
+use lifecycle::facts::Facts;
+use lifecycle::ids::OrganisationId;
+use lifecycle::secret::Secret;
+use lifecycle::time::Timestamp;
+use networks::Network;
+use networks::network::{App as NetworkClient, Registration};
+use networks::wire::{BoxFuture, Dice, Wire};
+use store::{Store, StoreError, network_apps};
+use tokio::sync::Notify;
+
+use crate::auth::password::Passwords;
+use crate::config::Config;
+
+/// The running server.
+pub struct App {
+    /// The configuration.
+    pub config: Config,
+    /// The storage.
+    pub store: Store,
+    /// The keeper of this node.
+    pub keeper: Keeper<Store>,
+    /// The way out to the networks.
+    pub wire: Arc<dyn Wire>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// The dice.
+    pub dice: Arc<dyn Dice>,
+    /// The network apps.
+    pub directory: Arc<NetworkApps>,
+    /// Password hashing.
+    pub passwords: Passwords,
+    /// The organisation of this installation.
+    pub organisation: OrganisationId,
+    /// Its name.
+    pub organisation_name: String,
+    /// The address under which browsers and networks reach us, without a trailing slash.
+    pub public_url: String,
+    /// Wakes the outbox.
+    pub told: Arc<Notify>,
+}
+
+impl App {
+    /// The moment.
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// The network app of a network.
+    pub async fn network_app(&self, network: &'static dyn Network, instance: &str) -> Option<Arc<NetworkApp>> {
+        self.directory.find(&self.organisation, network.about().name, instance).await
+    }
+}
+
+/// Finds network apps: the configuration first, then what an admin entered.
+pub struct NetworkApps {
+    config: Config,
+    store: Store,
+    public_url: String,
+}
+
+impl NetworkApps {
+    /// A directory over configuration and storage.
+    pub fn new(config: Config, store: Store, public_url: String) -> Self {
+        Self { config, store, public_url }
+    }
+
+    /// Where a network sends people back to: one address per network (RFC 9700 4.4.2).
+    pub fn redirect_uri(&self, network: &str) -> String {
+        format!("{}/oauth/callback/{network}", self.public_url)
+    }
+
+    /// The facts of a network, as configured.
+    pub fn facts(&self, network: &dyn Network) -> Facts {
+        self.config.facts(network)
+    }
+
+    async fn client(&self, organisation: &OrganisationId, network: &'static dyn Network, instance: &str) -> Result<Option<(String, Option<Secret>)>, StoreError> {
+        let about = network.about();
+        let set = self.config.networks.get(about.name);
+        if let Some(client_id) = set.and_then(|set| set.client_id.clone()) {
+            return Ok(Some((client_id, set.and_then(|set| set.client_secret.clone()))));
+        }
+        let mut tx = self.store.read().await?;
+        if let Some(app) = network_apps::get(&mut tx, self.store.keys(), organisation, about.name, instance).await? {
+            return Ok(Some((app.client_id, app.client_secret)));
+        }
+        Ok((about.registration == Registration::Metadata).then(|| (format!("{}/oauth/client-metadata.json", self.public_url), None)))
+    }
+}
+
+impl Directory for NetworkApps {
+    fn find<'a>(&'a self, organisation: &'a OrganisationId, network: &'a str, instance: &'a str) -> BoxFuture<'a, Option<Arc<NetworkApp>>> {
+        Box::pin(async move {
+            let network = networks::find(network)?;
+            let (client_id, client_secret) = match self.client(organisation, network, instance).await {
+                Ok(client) => client?,
+                Err(error) => {
+                    tracing::error!(network = network.about().name, error = %error, "server: the network app could not be read");
+                    return None;
+                }
+            };
+            let set = self.config.networks.get(network.about().name).cloned().unwrap_or_default();
+            let app = NetworkClient {
+                client_id,
+                client_secret,
+                redirect_uri: self.redirect_uri(network.about().name),
+                scopes: set.scopes,
+                base_url: set.base_url,
+                endpoints: set.endpoints,
+                options: set.options.into_iter().collect::<BTreeMap<_, _>>(),
+            };
+            Some(Arc::new(NetworkApp { network, app, facts: self.config.facts(network) }))
+        })
+    }
+}

@@ -1,0 +1,85 @@
+//! One file per command.
+
+mod admin;
+mod demo;
+mod doctor;
+mod sandbox;
+mod seed;
+mod serve;
+
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+use clap::{Args, Subcommand};
+use server::config::Config;
+use tokio_util::sync::CancellationToken;
+
+/// What can be done.
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    /// Try Staygreen out: server, simulated networks and a mailbox in one process, with a seeded team
+    Demo(demo::Demo),
+    /// Run the server: pages, REST API, keeper, mail
+    Serve(serve::Serve),
+    /// Run only the simulated networks, for testing any client
+    Sandbox(sandbox::Sandbox),
+    /// Check configuration, keys, clock, database, mail and network apps
+    Doctor(doctor::Doctor),
+    /// Create, list and disable users
+    #[command(subcommand)]
+    User(admin::User),
+    /// Create, list and revoke API keys
+    #[command(subcommand)]
+    ApiKey(admin::ApiKey),
+    /// Enter and list the registered clients at networks
+    #[command(subcommand)]
+    NetworkApp(admin::NetworkApp),
+}
+
+/// Where the configuration is.
+#[derive(Args)]
+pub(crate) struct ConfigArgs {
+    /// The configuration file; every key can also be set as STAYGREEN_SECTION__KEY
+    #[arg(long, value_name = "FILE", env = "STAYGREEN_CONFIG")]
+    pub(crate) config: Option<PathBuf>,
+}
+
+impl ConfigArgs {
+    pub(crate) fn load(&self) -> anyhow::Result<Config> {
+        Config::load(self.config.as_deref()).context("the configuration cannot be used")
+    }
+}
+
+impl Command {
+    pub(crate) async fn run(self) -> anyhow::Result<()> {
+        match self {
+            Self::Demo(demo) => demo.run().await,
+            Self::Serve(serve) => serve.run().await,
+            Self::Sandbox(sandbox) => sandbox.run().await,
+            Self::Doctor(doctor) => doctor.run().await,
+            Self::User(user) => user.run().await,
+            Self::ApiKey(key) => key.run().await,
+            Self::NetworkApp(app) => app.run().await,
+        }
+    }
+}
+
+/// Cancelled by Ctrl-C or SIGTERM.
+pub(crate) fn stop_on_signal() -> CancellationToken {
+    let stop = CancellationToken::new();
+    let cancelled = stop.clone();
+    tokio::spawn(async move {
+        #[cfg(unix)]
+        {
+            let Ok(mut terminate) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) else { return };
+            tokio::select! {
+                _ = tokio::signal::ctrl_c() => {}
+                _ = terminate.recv() => {}
+            }
+        }
+        #[cfg(not(unix))]
+        let _ = tokio::signal::ctrl_c().await;
+        cancelled.cancel();
+    });
+    stop
+}
