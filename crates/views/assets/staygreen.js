@@ -24,7 +24,7 @@ document.addEventListener("click", (event) => {
 
 // A filter is applied as soon as it is chosen; typing waits for the button or Enter.
 document.addEventListener("change", (event) => {
-  if (event.target instanceof HTMLSelectElement && event.target.form?.matches("[data-auto]")) event.target.form.requestSubmit();
+  if (event.target instanceof HTMLSelectElement && event.target.form?.matches("[data-auto]")) event.target.form.requestSubmit(event.target.form.querySelector("[type=submit]"));
 });
 
 // A click into a read-only field that holds a link or key selects all of it.

@@ -99,6 +99,11 @@ impl ProfileRef {
         }
     }
 
+    /// The address of its page.
+    pub(crate) fn href(&self) -> String {
+        format!("/settings/profiles/{}", self.id)
+    }
+
     /// Its name for titles and attributes.
     pub(crate) fn plain_name(&self) -> String {
         plain(&self.name)

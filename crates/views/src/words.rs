@@ -135,9 +135,10 @@ impl Words {
     }
 
     /// The text for a number: `KEY.one` for one, `KEY.other` otherwise, with `{n}` filled.
-    pub fn count(self, key: &'static str, n: u64) -> String {
-        let form = format!("{key}.{}", if n == 1 { "one" } else { "other" });
-        self.table().get(&form).map_or_else(|| form.clone(), |text| text.replace("{n}", &n.to_string()))
+    pub fn count(self, key: &'static str, n: &dyn Display) -> String {
+        let n = n.to_string();
+        let form = format!("{key}.{}", if n == "1" { "one" } else { "other" });
+        self.table().get(&form).map_or_else(|| form.clone(), |text| text.replace("{n}", &n))
     }
 }
 
@@ -170,18 +171,13 @@ pub(crate) trait Say {
     }
 
     /// A text by number.
-    fn n<N: Copy + TryInto<u64>>(&self, key: &'static str, n: N) -> String {
-        words(self.lang()).count(key, n.try_into().unwrap_or(u64::MAX))
+    fn n(&self, key: &'static str, n: impl Display) -> String {
+        words(self.lang()).count(key, &n)
     }
 
     /// A plain text with a value, for attributes and titles.
     fn f1(&self, key: &'static str, name: &str, value: impl Display) -> String {
         words(self.lang()).fill(key, &[(name, &value)])
-    }
-
-    /// A plain text with two values.
-    fn f2(&self, key: &'static str, name: &str, value: impl Display, name2: &str, value2: impl Display) -> String {
-        words(self.lang()).fill(key, &[(name, &value), (name2, &value2)])
     }
 
     /// A text with a value, as HTML.
@@ -197,11 +193,6 @@ pub(crate) trait Say {
     /// The icons that pages refer to.
     fn sprite(&self) -> Html {
         crate::icons::sprite()
-    }
-
-    /// Names for a sentence.
-    fn names(&self, names: &[String]) -> String {
-        join(self.lang(), names)
     }
 
     /// A text with two values, as HTML.
@@ -252,9 +243,9 @@ mod tests {
 
     #[test]
     fn numbers_have_their_forms() {
-        assert_eq!(words(Lang::En).count("count.profiles", 1), "1 profile");
-        assert_eq!(words(Lang::En).count("count.profiles", 0), "0 profiles");
-        assert_eq!(words(Lang::De).count("count.profiles", 2), "2 Profile");
+        assert_eq!(words(Lang::En).count("count.profiles", &1), "1 profile");
+        assert_eq!(words(Lang::En).count("count.profiles", &0), "0 profiles");
+        assert_eq!(words(Lang::De).count("count.profiles", &2), "2 Profile");
     }
 
     #[test]

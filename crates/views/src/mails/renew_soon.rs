@@ -30,7 +30,7 @@ impl RenewSoon {
     pub fn render(&self, lang: Lang) -> Mail {
         let words = words(lang);
         let (network, name) = (&self.profile.network.title, &self.profile.name);
-        let days = words.count("count.days", self.days);
+        let days = words.count("count.days", &self.days);
         let subject = words.fill("mail.renew_soon.subject", &[("name", name), ("network", network), ("days", &days)]);
         let title = words.fill("mail.renew_soon.title", &[("name", name), ("days", &days)]);
         let mut letter = Letter::new(lang, "warn", subject, title, ("mail.renew_soon.button", &self.link));

@@ -8,6 +8,15 @@ pub trait Page {
     fn render(&self, shell: &Shell) -> String;
 }
 
+/// What templates name without saying where it is from.
+pub(crate) mod prelude {
+    pub(crate) use crate::explanation::Act;
+    pub(crate) use crate::failure::FailureKind;
+    pub(crate) use crate::kinds::{ProfileKind, StatusKind};
+    pub(crate) use crate::shell::{FlashKind, Section};
+    pub(crate) use crate::words::Say;
+}
+
 /// Ties a context to its template: `shell` and `p` (the context) are what templates see, besides the words of `Say`.
 macro_rules! page {
     ($name:ident, $path:tt) => {
@@ -18,7 +27,7 @@ macro_rules! page {
             p: &'a $name,
         }
 
-        use $crate::words::Say as _;
+        use $crate::pages::prelude::*;
 
         impl $crate::words::Say for View<'_> {
             fn lang(&self) -> $crate::words::Lang {

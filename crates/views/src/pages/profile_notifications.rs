@@ -1,7 +1,6 @@
 //! `/settings/profiles/{id}/notifications`
 
 use crate::pages::profile_general::ProfileHead;
-use crate::samples;
 use crate::words::Lang;
 
 /// Who would be reached when the profile has no access tokens available.

@@ -30,6 +30,11 @@ pub struct Filter {
 }
 
 impl Filter {
+    /// Whether it shows only that status.
+    pub(crate) fn shows(&self, kind: &StatusKind) -> bool {
+        self.status == Some(*kind)
+    }
+
     /// Whether anything narrows the list.
     pub(crate) fn active(&self) -> bool {
         let any = |choices: &[Choice]| choices.iter().any(|choice| choice.chosen);

@@ -1,0 +1,1 @@
+//! Both parts of every mail, in both languages, as people would read them.
