@@ -111,7 +111,8 @@ fn introspect(world: &mut World, now: i64, incoming: &Incoming) -> Answer {
     }
     let token = incoming.f("token");
     let kept = world.vault.access.get(token).or_else(|| world.vault.refresh.get(token)).cloned();
-    let verdict = world.check_access(now, NAME, token).or_else(|_| world.check_refresh(now, NAME, token));
+    let is_refresh = world.vault.refresh.contains_key(token);
+    let verdict = if is_refresh { world.check_refresh(now, NAME, token) } else { world.check_access(now, NAME, token) };
     match (verdict, kept) {
         (Ok((_, family)), Some(kept)) => answer(
             200,
