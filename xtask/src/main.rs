@@ -1,2 +1,60 @@
-//! `cargo xtask`.
-fn main() {}
+//! `cargo xtask`: work on the Staygreen source.
+
+mod peers;
+mod supply;
+mod test;
+mod tidy;
+
+use std::path::PathBuf;
+use std::process::{Command, ExitCode};
+
+use anyhow::{Context as _, bail};
+
+const HELP: &str = "cargo xtask <command>
+
+  test [filter]   install what the tests need, then run them all; says plainly what could not be run
+  tidy            look over the sources: banned words, machine paths, file lengths, paths named in the docs
+  supply-chain    licences, bans, sources and advisories of the dependencies
+  screenshots     pictures of every page into target/screenshots (runs the browser test)
+";
+
+fn main() -> ExitCode {
+    let mut arguments = std::env::args().skip(1);
+    let command = arguments.next().unwrap_or_default();
+    let rest: Vec<String> = arguments.collect();
+    let done = match command.as_str() {
+        "test" => test::run(&rest),
+        "tidy" => tidy::run(),
+        "supply-chain" => supply::run(),
+        "screenshots" => test::run(&["story".to_owned()]),
+        _ => {
+            eprint!("{HELP}");
+            return ExitCode::from(2);
+        }
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xtask: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// The project's root.
+fn root() -> PathBuf {
+    let here = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    here.parent().map_or(here.clone(), PathBuf::from)
+}
+
+/// Where build results go.
+fn target() -> PathBuf {
+    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from)
+}
+
+/// Runs a command in the project's root; an exit code other than 0 is an error.
+fn run(command: &mut Command) -> anyhow::Result<()> {
+    let shown = format!("{command:?}");
+    let status = command.current_dir(root()).status().with_context(|| format!("{shown} could not be started"))?;
+    if status.success() { Ok(()) } else { bail!("{shown} failed ({status})") }
+}

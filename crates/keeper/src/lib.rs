@@ -7,11 +7,9 @@ pub mod ports;
 use std::sync::Arc;
 use std::time::Duration;
 
-use lifecycle::grant::Event;
 use lifecycle::ids::{GrantId, NodeId};
-use lifecycle::ledger::{Claim, Ending, Ledger, LedgerError};
-use lifecycle::schedule::{self, Task};
-use lifecycle::words::{Evidence, Source};
+use lifecycle::ledger::{Ledger, LedgerError};
+use lifecycle::schedule::Task;
 use tokio::sync::{Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -100,7 +98,7 @@ impl<L: Ledger + 'static> Keeper<L> {
                 let worker = Arc::clone(&self.worker);
                 let wake = Arc::clone(&self.wake);
                 tasks.spawn(async move {
-                    take_up(&worker, claim).await;
+                    worker.take_up(claim).await;
                     drop(place);
                     // What was just done may have made something due at once (a second look by another call).
                     wake.notify_one();
@@ -127,7 +125,7 @@ impl<L: Ledger + 'static> Keeper<L> {
         // Detached: a caller who goes away does not tear the call in two (RF-15).
         let task = tokio::spawn(async move {
             if claim.open.is_some() {
-                take_up(&worker, claim).await;
+                worker.take_up(claim).await;
             } else {
                 let over = claim.grant.clocks.access_until.is_some_and(|until| until <= worker.ports.clock.now());
                 let task = if over && claim.grant.renewable && claim.grant.verdict().is_none() { Task::Renew } else { Task::Probe };
@@ -138,16 +136,4 @@ impl<L: Ledger + 'static> Keeper<L> {
         self.wake.notify_one();
         Ok(Checked::Done)
     }
-}
-
-/// Does the one thing that is due for a claimed grant.
-async fn take_up<L: Ledger>(worker: &Worker<L>, claim: Claim) {
-    if let Some(attempt) = claim.open.clone() {
-        // A process died between the first byte and the answer: it may have happened. The ladder begins (RF-27).
-        let evidence = Evidence::new(worker.ports.clock.now(), Source::Renewal, None, None, "the server stopped while it waited for the answer");
-        worker.commit(&claim, Event::RenewLost(evidence), None, Some((attempt, Ending::AnswerLost)), vec![]).await;
-        return;
-    }
-    let task = schedule::next_task(&claim.grant, worker.ports.clock.now());
-    worker.perform(claim, task).await;
 }

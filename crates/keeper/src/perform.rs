@@ -11,7 +11,7 @@ use lifecycle::grant::{self, Event};
 use lifecycle::ids::AttemptId;
 use lifecycle::ledger::{Claim, Commit, Committed, Ending, Ledger};
 use lifecycle::renewal::{Action, End, Outcome, Renewal};
-use lifecycle::schedule::Task;
+use lifecycle::schedule::{self, Task};
 use lifecycle::secret::TokenSet;
 use lifecycle::time::Timestamp;
 use lifecycle::words::{Cause, Evidence, Source};
@@ -39,10 +39,28 @@ enum Asked<T> {
 }
 
 impl<L: Ledger> Worker<L> {
+    /// Does the one thing that is due for a claimed grant.
+    pub(crate) async fn take_up(&self, claim: Claim) {
+        if let Some(attempt) = claim.open.clone() {
+            // A process died between the first byte and the answer: it may have happened. The ladder begins (RF-27).
+            let evidence =
+                Evidence::new(self.ports.clock.now(), Source::Renewal, None, None, "the server stopped while it waited for the answer");
+            return self.commit(&claim, Event::RenewLost(evidence), None, Some((attempt, Ending::AnswerLost)), vec![]).await;
+        }
+        let task = schedule::next_task(&claim.grant, self.ports.clock.now());
+        self.perform(claim, task).await;
+    }
+
     /// Does one task for a claimed grant and makes its outcome durable.
     pub async fn perform(&self, claim: Claim, task: Task) {
         let Some(app) = self.ports.directory.find(&claim.organisation, &claim.network, &claim.instance).await else {
-            let evidence = Evidence::new(self.ports.clock.now(), Source::Clock, None, Some("no_network_app"), "no network app is configured for this network");
+            let evidence = Evidence::new(
+                self.ports.clock.now(),
+                Source::Clock,
+                None,
+                Some("no_network_app"),
+                "no network app is configured for this network",
+            );
             let diagnosis = Diagnosis::misconfigured(evidence);
             let event = if task == Task::Renew { Event::RenewFailed(diagnosis) } else { Event::Probed(diagnosis) };
             return self.commit(&claim, event, None, None, vec![]).await;
@@ -62,14 +80,18 @@ impl<L: Ledger> Worker<L> {
                     Ok(true) => Outcome::Intended,
                     Ok(false) => Outcome::LeaseLost,
                     // Nothing was sent that this intent was to cover: let go, the row is taken up again.
-                    Err(error) => return tracing::error!(grant = %claim.grant.id, error = %error, "keeper: the intent could not be written; nothing was sent"),
+                    Err(error) => {
+                        return tracing::error!(grant = %claim.grant.id, error = %error, "keeper: the intent could not be written; nothing was sent");
+                    }
                 },
                 Action::Ask => self.ask_for_renewal(&claim, app).await,
                 Action::Commit { event, tokens, closes } => {
                     self.commit_renewal(&claim, app, event, tokens.map(|tokens| *tokens), closes).await
                 }
                 Action::Done(End::Committed) => return,
-                Action::Done(End::Superseded) => return tracing::info!(grant = %claim.grant.id, "keeper: somebody else took the grant over"),
+                Action::Done(End::Superseded) => {
+                    return tracing::info!(grant = %claim.grant.id, "keeper: somebody else took the grant over");
+                }
                 Action::Done(End::NotCovered) => {
                     tracing::warn!(grant = %claim.grant.id, "keeper: was paused too long to send safely; the grant is taken up again");
                     if let Err(error) = self.ports.ledger.release(&claim.lease).await {
@@ -84,7 +106,14 @@ impl<L: Ledger> Worker<L> {
 
     /// Commits the outcome of a renewal. While a new token set is held it is tried again without end: nothing else may
     /// happen to this grant until it is stored (RF-19).
-    async fn commit_renewal(&self, claim: &Claim, app: &NetworkApp, event: Event, tokens: Option<TokenSet>, closes: (AttemptId, Ending)) -> Outcome {
+    async fn commit_renewal(
+        &self,
+        claim: &Claim,
+        app: &NetworkApp,
+        event: Event,
+        tokens: Option<TokenSet>,
+        closes: (AttemptId, Ending),
+    ) -> Outcome {
         let mut waited = 0;
         loop {
             let commit = self.plan(claim, &app.facts, &event, tokens.clone(), Some(closes.clone()), vec![]);
@@ -94,7 +123,9 @@ impl<L: Ledger> Worker<L> {
                     return Outcome::Committed;
                 }
                 Ok(Committed::Superseded) => return Outcome::Superseded,
-                Err(error) => tracing::error!(grant = %claim.grant.id, error = %error, holds_new_tokens = tokens.is_some(), "keeper: the outcome of a renewal could not be stored; trying again"),
+                Err(error) => {
+                    tracing::error!(grant = %claim.grant.id, error = %error, holds_new_tokens = tokens.is_some(), "keeper: the outcome of a renewal could not be stored; trying again")
+                }
             }
             waited = (waited * 2).clamp(200, 5_000);
             tokio::time::sleep(std::time::Duration::from_millis(waited)).await;
@@ -104,15 +135,31 @@ impl<L: Ledger> Worker<L> {
     async fn ask_for_renewal(&self, claim: &Claim, app: &NetworkApp) -> Outcome {
         use networks::network::Renewal as Read;
         let Some(request) = app.network.renew(app.cx(self.ports.clock.now(), &*self.ports.dice), &claim.tokens) else {
-            let evidence = Evidence::new(self.ports.clock.now(), Source::Renewal, None, Some("not_renewable"), "this token set cannot be renewed without the person");
+            let evidence = Evidence::new(
+                self.ports.clock.now(),
+                Source::Renewal,
+                None,
+                Some("not_renewable"),
+                "this token set cannot be renewed without the person",
+            );
             return Outcome::Refused(Diagnosis::misconfigured(evidence));
         };
-        let asked = self.ask(request, &claim.tokens, |tokens, answer| app.network.read_renew(app.cx(self.ports.clock.now(), &*self.ports.dice), tokens, answer)).await;
+        let asked = self
+            .ask(request, &claim.tokens, |tokens, answer| {
+                app.network.read_renew(app.cx(self.ports.clock.now(), &*self.ports.dice), tokens, answer)
+            })
+            .await;
         match asked {
             Asked::Answered((Read::Renewed(issued), notes)) => {
                 if issued.person_network_id.as_ref().is_some_and(|came| *came != claim.person_network_id) {
                     // RF-23: another account's token set is never stored over this person's.
-                    let evidence = Evidence::new(self.ports.clock.now(), Source::Renewal, Some(200), None, "the network answered with another person's token");
+                    let evidence = Evidence::new(
+                        self.ports.clock.now(),
+                        Source::Renewal,
+                        Some(200),
+                        None,
+                        "the network answered with another person's token",
+                    );
                     return Outcome::Refused(Diagnosis::over(Cause::WrongPerson, evidence));
                 }
                 let mut tokens = issued.tokens;
@@ -160,7 +207,11 @@ impl<L: Ledger> Worker<L> {
     async fn probe(&self, claim: Claim, app: &NetworkApp) {
         let now = self.ports.clock.now();
         let request = app.network.probe(app.cx(now, &*self.ports.dice), &claim.tokens);
-        let asked = self.ask(request, &claim.tokens, |tokens, answer| app.network.read_probe(app.cx(self.ports.clock.now(), &*self.ports.dice), tokens, answer)).await;
+        let asked = self
+            .ask(request, &claim.tokens, |tokens, answer| {
+                app.network.read_probe(app.cx(self.ports.clock.now(), &*self.ports.dice), tokens, answer)
+            })
+            .await;
         let (mut diagnosis, notes) = match asked {
             Asked::Answered((diagnosis, notes)) => (diagnosis, notes),
             Asked::Failed(error) => (Diagnosis::transient(self.no_answer(Source::Probe, &error), None), BTreeMap::new()),
@@ -173,20 +224,37 @@ impl<L: Ledger> Worker<L> {
                 Ok(discovery) => accesses = look_at_accesses(&claim.accesses, &discovery, &app.facts, self.ports.clock.now()),
                 // A listing that fails says nothing about roles; one that is refused speaks about the token.
                 Err(refused) if !refused.is_harmless() => diagnosis = refused,
-                Err(trouble) => tracing::debug!(grant = %claim.grant.id, trouble = %trouble.evidence.words, "keeper: roles could not be listed"),
+                Err(trouble) => {
+                    tracing::debug!(grant = %claim.grant.id, trouble = %trouble.evidence.words, "keeper: roles could not be listed")
+                }
             }
         }
         self.commit_with(&claim, &app.facts, Event::Probed(diagnosis), None, None, accesses).await;
     }
 
     /// Commits an event for which no network app is needed.
-    pub(crate) async fn commit(&self, claim: &Claim, event: Event, tokens: Option<TokenSet>, closes: Option<(AttemptId, Ending)>, accesses: Vec<SeenAccess>) {
+    pub(crate) async fn commit(
+        &self,
+        claim: &Claim,
+        event: Event,
+        tokens: Option<TokenSet>,
+        closes: Option<(AttemptId, Ending)>,
+        accesses: Vec<SeenAccess>,
+    ) {
         let app = self.ports.directory.find(&claim.organisation, &claim.network, &claim.instance).await;
         let facts = app.map_or_else(Facts::unknown, |app| app.facts.clone());
         self.commit_with(claim, &facts, event, tokens, closes, accesses).await;
     }
 
-    async fn commit_with(&self, claim: &Claim, facts: &Facts, event: Event, tokens: Option<TokenSet>, closes: Option<(AttemptId, Ending)>, accesses: Vec<SeenAccess>) {
+    async fn commit_with(
+        &self,
+        claim: &Claim,
+        facts: &Facts,
+        event: Event,
+        tokens: Option<TokenSet>,
+        closes: Option<(AttemptId, Ending)>,
+        accesses: Vec<SeenAccess>,
+    ) {
         let commit = self.plan(claim, facts, &event, tokens, closes, accesses);
         match self.ports.ledger.commit(&commit).await {
             Ok(Committed::Done { told }) => self.after_commit(told),
@@ -197,7 +265,15 @@ impl<L: Ledger> Worker<L> {
     }
 
     /// The step of the rules, as one commit.
-    fn plan(&self, claim: &Claim, facts: &Facts, event: &Event, tokens: Option<TokenSet>, closes: Option<(AttemptId, Ending)>, accesses: Vec<SeenAccess>) -> Commit {
+    fn plan(
+        &self,
+        claim: &Claim,
+        facts: &Facts,
+        event: &Event,
+        tokens: Option<TokenSet>,
+        closes: Option<(AttemptId, Ending)>,
+        accesses: Vec<SeenAccess>,
+    ) -> Commit {
         let now = self.ports.clock.now();
         let mut step = grant::step(&claim.grant, event, facts, now);
         let seen: Vec<Access> = accesses.iter().map(|(access, _)| access.clone()).collect();
@@ -236,7 +312,15 @@ fn look_at_accesses(accesses: &[Access], discovery: &Discovery, facts: &Facts, n
 
 fn seen_as(found: Option<&Found>, now: Timestamp) -> Seen {
     match found {
-        None => Seen::Missing { evidence: Evidence::new(now, Source::Discovery, Some(200), None, "the network's complete list does not have this profile any more") },
+        None => Seen::Missing {
+            evidence: Evidence::new(
+                now,
+                Source::Discovery,
+                Some(200),
+                None,
+                "the network's complete list does not have this profile any more",
+            ),
+        },
         Some(Found { unusable: None, role, .. }) => Seen::Usable { role: role.clone() },
         Some(Found { unusable: Some(why), role, .. }) => {
             let words = format!("the role is now {role}: {}", why.en);

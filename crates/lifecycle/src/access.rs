@@ -113,7 +113,12 @@ pub fn step(access: &Access, seen: &Seen, facts: &Facts, now: Timestamp) -> (Acc
                 if let Seen::NotUsable { role, .. } = seen {
                     next.role.clone_from(role);
                 }
-                next.state = AccessState::Lost { since: now, cause: Cause::PermissionLost, confidence: Confidence::Certain, evidence: evidence.clone() };
+                next.state = AccessState::Lost {
+                    since: now,
+                    cause: Cause::PermissionLost,
+                    confidence: Confidence::Certain,
+                    evidence: evidence.clone(),
+                };
                 Some(AccessHappening::Lost)
             }
             AccessState::Lost { .. } => None,

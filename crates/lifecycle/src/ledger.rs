@@ -144,10 +144,22 @@ impl std::error::Error for LedgerError {
 pub trait Ledger: Send + Sync {
     /// Claims up to `limit` grants that are due at `now` and that nobody holds, most urgent first. Rows that cannot
     /// be unsealed are not claimed and do not stop the others.
-    fn claim_due(&self, node: &NodeId, now: Timestamp, lease: Span, limit: u32) -> impl Future<Output = Result<Vec<Claim>, LedgerError>> + Send;
+    fn claim_due(
+        &self,
+        node: &NodeId,
+        now: Timestamp,
+        lease: Span,
+        limit: u32,
+    ) -> impl Future<Output = Result<Vec<Claim>, LedgerError>> + Send;
 
     /// Claims one grant now, due or not; `None` when somebody else holds it or it does not exist.
-    fn claim(&self, node: &NodeId, grant: &GrantId, now: Timestamp, lease: Span) -> impl Future<Output = Result<Option<Claim>, LedgerError>> + Send;
+    fn claim(
+        &self,
+        node: &NodeId,
+        grant: &GrantId,
+        now: Timestamp,
+        lease: Span,
+    ) -> impl Future<Output = Result<Option<Claim>, LedgerError>> + Send;
 
     /// Writes the intent durably; `false` when the lease is not held any more.
     fn intend(&self, intent: &Intent) -> impl Future<Output = Result<bool, LedgerError>> + Send;
@@ -165,5 +177,11 @@ pub trait Ledger: Send + Sync {
     fn next_due(&self) -> impl Future<Output = Result<Option<Timestamp>, LedgerError>> + Send;
 
     /// Notes evidence from real use; a refusal makes the grant due at once.
-    fn see_evidence(&self, grant: &GrantId, diagnosis: &Diagnosis, facts: &Facts, now: Timestamp) -> impl Future<Output = Result<(), LedgerError>> + Send;
+    fn see_evidence(
+        &self,
+        grant: &GrantId,
+        diagnosis: &Diagnosis,
+        facts: &Facts,
+        now: Timestamp,
+    ) -> impl Future<Output = Result<(), LedgerError>> + Send;
 }

@@ -112,8 +112,13 @@ pub fn decide(actor: &Actor, act: Act, about: About<'_>) -> Decision {
 fn decide_for_standard_user(id: &UserId, teams: &[TeamId], act: Act, about: About<'_>) -> Decision {
     match (act, about) {
         // Which profiles and events a list shows is narrowed by the store to the same teams and ownership as below.
-        (Act::SeeNetworks | Act::ManageOwnAccount | Act::Connect | Act::SeeEvents | Act::SeeProfile, About::Organisation) => Decision::Allow,
-        (Act::SeeProfile | Act::RefreshConnection | Act::CheckProfile | Act::ManageProfile | Act::DeleteProfile | Act::SeeEvents, About::Profile { owner, teams: of }) => {
+        (Act::SeeNetworks | Act::ManageOwnAccount | Act::Connect | Act::SeeEvents | Act::SeeProfile, About::Organisation) => {
+            Decision::Allow
+        }
+        (
+            Act::SeeProfile | Act::RefreshConnection | Act::CheckProfile | Act::ManageProfile | Act::DeleteProfile | Act::SeeEvents,
+            About::Profile { owner, teams: of },
+        ) => {
             let owns = owner == Some(id);
             if !owns && !of.iter().any(|team| teams.contains(team)) {
                 Decision::Hidden

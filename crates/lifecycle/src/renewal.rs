@@ -109,7 +109,9 @@ impl Renewal {
             }
             At::Prepared => self.intend(Phase::Sent, now),
             At::Sent => Action::Ask,
-            At::Answered { event, tokens, ending } => Action::Commit { event: event.clone(), tokens: tokens.clone(), closes: (self.attempt.clone(), *ending) },
+            At::Answered { event, tokens, ending } => {
+                Action::Commit { event: event.clone(), tokens: tokens.clone(), closes: (self.attempt.clone(), *ending) }
+            }
             At::Ended(end) => Action::Done(*end),
         }
     }
@@ -125,12 +127,18 @@ impl Renewal {
             (At::Start, Outcome::Intended) => At::Prepared,
             (At::Prepared, Outcome::Intended) => At::Sent,
             (At::Start | At::Prepared, Outcome::LeaseLost) | (At::Answered { .. }, Outcome::Superseded) => At::Ended(End::Superseded),
-            (At::Sent, Outcome::Answered { tokens, clocks }) => At::Answered { event: Event::Renewed { clocks }, tokens: Some(tokens), ending: Ending::Renewed },
-            (At::Sent, Outcome::Refused(diagnosis)) => At::Answered { event: Event::RenewFailed(diagnosis), tokens: None, ending: Ending::NothingSpent },
+            (At::Sent, Outcome::Answered { tokens, clocks }) => {
+                At::Answered { event: Event::Renewed { clocks }, tokens: Some(tokens), ending: Ending::Renewed }
+            }
+            (At::Sent, Outcome::Refused(diagnosis)) => {
+                At::Answered { event: Event::RenewFailed(diagnosis), tokens: None, ending: Ending::NothingSpent }
+            }
             (At::Sent, Outcome::NotSent(evidence)) => {
                 At::Answered { event: Event::RenewFailed(Diagnosis::transient(evidence, None)), tokens: None, ending: Ending::NothingSpent }
             }
-            (At::Sent, Outcome::Lost(evidence)) => At::Answered { event: Event::RenewLost(evidence), tokens: None, ending: Ending::AnswerLost },
+            (At::Sent, Outcome::Lost(evidence)) => {
+                At::Answered { event: Event::RenewLost(evidence), tokens: None, ending: Ending::AnswerLost }
+            }
             (At::Answered { .. }, Outcome::Committed) => At::Ended(End::Committed),
             (at, _) => at,
         };

@@ -46,7 +46,9 @@ pub fn renew_at(id: &GrantId, generation: i64, clocks: &Clocks, renewable: bool,
     });
     let by_refresh = match facts.renewal {
         // A rotating refresh token is kept alive from one third of its life on, where renewing restarts it.
-        RenewalModel::Rotating(_) if facts.manual_renewal_every.is_none() => clocks.refresh_until.map(|until| from + jittered(until.since(from).times(1, 3), id, generation)),
+        RenewalModel::Rotating(_) if facts.manual_renewal_every.is_none() => {
+            clocks.refresh_until.map(|until| from + jittered(until.since(from).times(1, 3), id, generation))
+        }
         _ => None,
     };
     [by_access, by_refresh].into_iter().flatten().min()

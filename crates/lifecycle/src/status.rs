@@ -120,7 +120,9 @@ pub fn unverified_after(facts: &Facts) -> Span {
 pub fn settle(before: &Standing, accesses: &[(&Access, &Grant)], facts: &Facts, now: Timestamp) -> (Standing, Vec<News>) {
     let good = accesses.iter().filter(|(access, grant)| is_good(access, grant));
     // The best access is the one that holds longest without a person; no deadline is longest of all.
-    let best = good.max_by_key(|(_, grant)| (grant.unreachable_since.is_none(), grant.clocks.human_until.unwrap_or(Timestamp::from_micros(i64::MAX)), grant.verified_at));
+    let best = good.max_by_key(|(_, grant)| {
+        (grant.unreachable_since.is_none(), grant.clocks.human_until.unwrap_or(Timestamp::from_micros(i64::MAX)), grant.verified_at)
+    });
     let mut after = before.clone();
     match best {
         Some((_, grant)) => show_good(&mut after, grant, facts, now),
@@ -192,7 +194,15 @@ fn story(access: &Access, grant: &Grant) -> Option<Story> {
     let person = grant.person.clone();
     let verified_at = grant.verified_at;
     if let AccessState::Lost { since, cause, confidence, evidence } = &access.state {
-        return Some(Story { since: *since, cause: *cause, confidence: *confidence, evidence: evidence.clone(), person, lost_in_rotation: false, verified_at });
+        return Some(Story {
+            since: *since,
+            cause: *cause,
+            confidence: *confidence,
+            evidence: evidence.clone(),
+            person,
+            lost_in_rotation: false,
+            verified_at,
+        });
     }
     grant.verdict().map(|verdict| Story {
         since: verdict.since,

@@ -13,7 +13,8 @@ use lifecycle::words::{Cause, Confidence, Source};
 use serde_json::Value;
 
 use crate::network::{
-    About, Ability, Answer, Asks, Authorization, Callback, Can, Cx, Discovery, Endpoint, Failure, Found, Issued, Kind, Network, PersonSeen, Registration, Renewal, Rule, Start, Words,
+    Ability, About, Answer, Asks, Authorization, Callback, Can, Cx, Discovery, Endpoint, Failure, Found, Issued, Kind, Network, PersonSeen,
+    Registration, Renewal, Rule, Start, Words,
 };
 use crate::oauth;
 use crate::wire::{BoxFuture, Wire};
@@ -79,7 +80,11 @@ impl LinkedIn {
         let number = json.get("serviceErrorCode").and_then(Value::as_i64).unwrap_or(0);
         let code = oauth::text(&json, "code").map_or_else(|| number.to_string(), str::to_owned);
         let words = oauth::text(&json, "message").unwrap_or_default();
-        let seen = if words.is_empty() { oauth::unreadable(cx.now, source, answer) } else { oauth::evidence(cx.now, source, answer, Some(&code), words) };
+        let seen = if words.is_empty() {
+            oauth::unreadable(cx.now, source, answer)
+        } else {
+            oauth::evidence(cx.now, source, answer, Some(&code), words)
+        };
         match (answer.status().as_u16(), number, code.as_str()) {
             (401, 65601, _) | (401, _, "REVOKED_ACCESS_TOKEN") => Diagnosis::refused(Cause::RevokedByPerson, Confidence::Likely, seen),
             (401, 65602, _) | (401, _, "EXPIRED_ACCESS_TOKEN") => Diagnosis::refused(Cause::Expired, Confidence::Certain, seen),
@@ -100,7 +105,9 @@ impl LinkedIn {
 
     async fn list(cx: Cx<'_>, wire: &dyn Wire, tokens: &TokenSet) -> Result<Discovery, Diagnosis> {
         let info = Self::ask(cx, wire, oauth::get_bearer(&Self::url(&cx, "userinfo"), &tokens.access_token)).await?;
-        let sub = oauth::text(&info, "sub").ok_or_else(|| Diagnosis::transient(lifecycle::words::Evidence::new(cx.now, Source::Discovery, Some(200), None, "userinfo without sub"), None))?;
+        let sub = oauth::text(&info, "sub").ok_or_else(|| {
+            Diagnosis::transient(lifecycle::words::Evidence::new(cx.now, Source::Discovery, Some(200), None, "userinfo without sub"), None)
+        })?;
         let name = oauth::text(&info, "name").unwrap_or(sub).to_owned();
         let picture = oauth::text(&info, "picture").map(str::to_owned);
         let member = format!("urn:li:person:{sub}");
@@ -129,7 +136,8 @@ impl LinkedIn {
             let json = Self::ask(cx, wire, Self::rest(&cx, &next, tokens)).await?;
             for element in json.get("elements").and_then(Value::as_array).into_iter().flatten() {
                 // Three spellings are in use, by age of the endpoint.
-                let organisation = ["organization", "organizationalTarget", "organizationTarget"].iter().find_map(|key| oauth::text(element, key));
+                let organisation =
+                    ["organization", "organizationalTarget", "organizationTarget"].iter().find_map(|key| oauth::text(element, key));
                 let (Some(organisation), Some(role)) = (organisation, oauth::text(element, "role")) else { continue };
                 rows.push((organisation.to_owned(), role.to_owned(), oauth::text(element, "state").unwrap_or("APPROVED").to_owned()));
             }
@@ -137,7 +145,9 @@ impl LinkedIn {
             let href = links.filter(|link| oauth::text(link, "rel") == Some("next")).find_map(|link| oauth::text(link, "href"));
             path = href.and_then(|href| href.split_once("/rest/")).map(|(_, rest)| format!("/{rest}"));
         }
-        rows.sort_by_key(|(organisation, role, state)| (organisation.clone(), !(role == "ADMINISTRATOR" && state == "APPROVED"), state != "APPROVED"));
+        rows.sort_by_key(|(organisation, role, state)| {
+            (organisation.clone(), !(role == "ADMINISTRATOR" && state == "APPROVED"), state != "APPROVED")
+        });
         rows.dedup_by(|later, first| later.0 == first.0);
         Ok(rows)
     }
@@ -158,8 +168,14 @@ impl LinkedIn {
             ))
         } else if role != "ADMINISTRATOR" {
             Some(Words::new(
-                format!("LinkedIn needs you to be Super admin of this page; your role is {}. Ask a Super admin to change it, or to connect the page.", title_of(role)),
-                format!("LinkedIn verlangt, dass Sie Super-Admin dieser Seite sind; Ihre Rolle ist {}. Bitten Sie einen Super-Admin, sie zu ändern oder die Seite zu verbinden.", title_of(role)),
+                format!(
+                    "LinkedIn needs you to be Super admin of this page; your role is {}. Ask a Super admin to change it, or to connect the page.",
+                    title_of(role)
+                ),
+                format!(
+                    "LinkedIn verlangt, dass Sie Super-Admin dieser Seite sind; Ihre Rolle ist {}. Bitten Sie einen Super-Admin, sie zu ändern oder die Seite zu verbinden.",
+                    title_of(role)
+                ),
             ))
         } else {
             None
@@ -206,8 +222,14 @@ impl Network for LinkedIn {
 
     fn begin<'a>(&'a self, cx: Cx<'a>, _: &'a dyn Wire, start: &'a Start) -> BoxFuture<'a, Result<Authorization, Failure>> {
         let scope = cx.scopes(&ABOUT).join(" ");
-        let parameters =
-            [("response_type", "code"), ("client_id", &cx.app.client_id), ("redirect_uri", &cx.app.redirect_uri), ("scope", &scope), ("state", start.state.expose()), ("enable_extended_login", "true")];
+        let parameters = [
+            ("response_type", "code"),
+            ("client_id", &cx.app.client_id),
+            ("redirect_uri", &cx.app.redirect_uri),
+            ("scope", &scope),
+            ("state", start.state.expose()),
+            ("enable_extended_login", "true"),
+        ];
         let url = oauth::with_query(&Self::url(&cx, "authorize"), &parameters);
         let authorization = Authorization { url, memory: BTreeMap::new(), instance: String::new(), returns_with: start.state.clone() };
         Box::pin(async move { Ok(authorization) })
@@ -225,14 +247,21 @@ impl Network for LinkedIn {
         Ok(oauth::post_form(&Self::url(&cx, "token"), &form))
     }
 
-    fn read_exchange(&self, cx: Cx<'_>, _: &BTreeMap<String, Secret>, _: &Callback, answer: &Response<Bytes>) -> Result<Answer<Issued>, Failure> {
+    fn read_exchange(
+        &self,
+        cx: Cx<'_>,
+        _: &BTreeMap<String, Secret>,
+        _: &Callback,
+        answer: &Response<Bytes>,
+    ) -> Result<Answer<Issued>, Failure> {
         let json = oauth::json(answer).filter(|_| answer.status().is_success());
         let issued = json.and_then(|json| oauth::issued(cx, &json, "refresh_token_expires_in", &cx.scopes(&ABOUT)));
         let Some(mut issued) = issued else {
             // LinkedIn says invalid_redirect_uri also for a code that is too old, and 401 invalid_request for a used one.
             let json = oauth::json(answer).unwrap_or(Value::Null);
             return Err(match (oauth::failed_exchange(cx.now, answer), answer.status().as_u16(), oauth::text(&json, "error")) {
-                (Failure::Misconfigured { evidence }, 400, Some("invalid_redirect_uri")) | (Failure::Misconfigured { evidence }, 401, Some("invalid_request")) => Failure::StaleCode { evidence },
+                (Failure::Misconfigured { evidence }, 400, Some("invalid_redirect_uri"))
+                | (Failure::Misconfigured { evidence }, 401, Some("invalid_request")) => Failure::StaleCode { evidence },
                 (failure, _, _) => failure,
             });
         };
@@ -242,7 +271,12 @@ impl Network for LinkedIn {
 
     fn renew(&self, cx: Cx<'_>, tokens: &TokenSet) -> Option<Request<Bytes>> {
         let refresh = tokens.refresh_token.as_ref()?;
-        let form = [("grant_type", "refresh_token"), ("refresh_token", refresh.expose()), ("client_id", &cx.app.client_id), ("client_secret", oauth::client_secret(&cx))];
+        let form = [
+            ("grant_type", "refresh_token"),
+            ("refresh_token", refresh.expose()),
+            ("client_id", &cx.app.client_id),
+            ("client_secret", oauth::client_secret(&cx)),
+        ];
         Some(oauth::post_form(&Self::url(&cx, "token"), &form))
     }
 
@@ -260,7 +294,11 @@ impl Network for LinkedIn {
 
     /// Introspection: needs no scope, costs no member quota, and is LinkedIn's own word on a token.
     fn probe(&self, cx: Cx<'_>, tokens: &TokenSet) -> Request<Bytes> {
-        let form = [("client_id", cx.app.client_id.as_str()), ("client_secret", oauth::client_secret(&cx)), ("token", tokens.access_token.expose())];
+        let form = [
+            ("client_id", cx.app.client_id.as_str()),
+            ("client_secret", oauth::client_secret(&cx)),
+            ("token", tokens.access_token.expose()),
+        ];
         oauth::post_form(&Self::url(&cx, "introspect"), &form)
     }
 
@@ -275,7 +313,14 @@ impl Network for LinkedIn {
             (200, Some(true), _) => Diagnosis::works(seen),
             (200, Some(false), Some("expired")) => Diagnosis::over(Cause::Expired, seen),
             // LinkedIn does not tell a removed app from a changed password; both come as "revoked".
-            (200, Some(false), Some("revoked")) => Diagnosis { finding: lifecycle::diagnosis::Finding::Refused { cause: Cause::RevokedByPerson, confidence: Confidence::Likely, terminal: true }, evidence: seen },
+            (200, Some(false), Some("revoked")) => Diagnosis {
+                finding: lifecycle::diagnosis::Finding::Refused {
+                    cause: Cause::RevokedByPerson,
+                    confidence: Confidence::Likely,
+                    terminal: true,
+                },
+                evidence: seen,
+            },
             (200, Some(false), _) => Diagnosis::refused(Cause::Unknown, Confidence::Guess, seen),
             // 401 is both "bad client credentials" and "member restricted" (draft specification): only the code tells.
             (401, _, Some("member_restricted")) => Diagnosis::refused(Cause::PersonBlocked, Confidence::Certain, seen),
@@ -287,7 +332,10 @@ impl Network for LinkedIn {
     fn revoke(&self, cx: Cx<'_>, tokens: &TokenSet) -> Option<Request<Bytes>> {
         let url = cx.endpoint(&ABOUT, "revoke")?;
         let token = tokens.refresh_token.as_ref().unwrap_or(&tokens.access_token);
-        Some(oauth::post_form(&url, &[("client_id", &cx.app.client_id), ("client_secret", oauth::client_secret(&cx)), ("token", token.expose())]))
+        Some(oauth::post_form(
+            &url,
+            &[("client_id", &cx.app.client_id), ("client_secret", oauth::client_secret(&cx)), ("token", token.expose())],
+        ))
     }
 
     fn discover<'a>(&'a self, cx: Cx<'a>, wire: &'a dyn Wire, tokens: &'a TokenSet) -> BoxFuture<'a, Result<Discovery, Diagnosis>> {

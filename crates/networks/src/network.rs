@@ -375,7 +375,13 @@ pub trait Network: Send + Sync {
     fn exchange(&self, cx: Cx<'_>, memory: &BTreeMap<String, Secret>, callback: &Callback) -> Result<Request<Bytes>, Failure>;
 
     /// Reads the answer to [`Network::exchange`].
-    fn read_exchange(&self, cx: Cx<'_>, memory: &BTreeMap<String, Secret>, callback: &Callback, answer: &Response<Bytes>) -> Result<Answer<Issued>, Failure>;
+    fn read_exchange(
+        &self,
+        cx: Cx<'_>,
+        memory: &BTreeMap<String, Secret>,
+        callback: &Callback,
+        answer: &Response<Bytes>,
+    ) -> Result<Answer<Issued>, Failure>;
 
     /// Builds the request that renews; `None` when only the person can.
     fn renew(&self, cx: Cx<'_>, tokens: &TokenSet) -> Option<Request<Bytes>>;
@@ -405,6 +411,12 @@ pub trait Network: Send + Sync {
 
     /// Lists what the person may act as. A diagnosis instead of a list when the network would not give it.
     fn discover<'a>(&'a self, cx: Cx<'a>, wire: &'a dyn Wire, tokens: &'a TokenSet) -> BoxFuture<'a, Result<Discovery, Diagnosis>>;
+
+    /// Documents about our client that the network fetches from us (AT Protocol: client metadata and public keys), by file
+    /// name under `/oauth/`.
+    fn documents(&self, _app: &App) -> Vec<(&'static str, serde_json::Value)> {
+        vec![]
+    }
 
     /// Whether roles can be lost while the token lives, so that a probe has to list them as well.
     fn has_roles(&self) -> bool {

@@ -38,13 +38,20 @@ pub fn with_query(url: &str, parameters: &[(&str, &str)]) -> String {
 /// A POST of a form. An address that is none gives a request to nowhere, which the wire refuses.
 pub fn post_form(url: &str, parameters: &[(&str, &str)]) -> Request<Bytes> {
     let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(parameters).finish();
-    let request = Request::builder().method(Method::POST).uri(url).header("accept", "application/json").header("content-type", "application/x-www-form-urlencoded");
+    let request = Request::builder()
+        .method(Method::POST)
+        .uri(url)
+        .header("accept", "application/json")
+        .header("content-type", "application/x-www-form-urlencoded");
     request.body(Bytes::from(body)).unwrap_or_default()
 }
 
 /// A GET with a bearer token.
 pub fn get_bearer(url: &str, token: &Secret) -> Request<Bytes> {
-    let request = Request::builder().uri(url).header("accept", "application/json").header("authorization", sensitive(&format!("Bearer {}", token.expose())));
+    let request = Request::builder()
+        .uri(url)
+        .header("accept", "application/json")
+        .header("authorization", sensitive(&format!("Bearer {}", token.expose())));
     request.body(Bytes::new()).unwrap_or_default()
 }
 
@@ -130,7 +137,9 @@ pub fn token_error(json: &Value) -> Option<(&str, &str)> {
 pub fn diagnose_code(code: &str, evidence: Evidence) -> Option<Diagnosis> {
     match code {
         "invalid_grant" => Some(Diagnosis::refused(Cause::Unknown, Confidence::Guess, evidence)),
-        "invalid_client" | "unauthorized_client" | "unsupported_grant_type" | "invalid_scope" | "invalid_request" => Some(Diagnosis::misconfigured(evidence)),
+        "invalid_client" | "unauthorized_client" | "unsupported_grant_type" | "invalid_scope" | "invalid_request" => {
+            Some(Diagnosis::misconfigured(evidence))
+        }
         "server_error" | "temporarily_unavailable" | "slow_down" => Some(Diagnosis::transient(evidence, None)),
         _ => None,
     }
@@ -140,7 +149,8 @@ pub fn diagnose_code(code: &str, evidence: Evidence) -> Option<Diagnosis> {
 pub fn failed_renewal(now: Timestamp, answer: &Response<Bytes>, own: impl Fn(&Value, Evidence) -> Option<Diagnosis>) -> Renewal {
     let parsed = json(answer);
     let (code, words) = parsed.as_ref().and_then(token_error).unwrap_or_default();
-    let seen = if code.is_empty() { unreadable(now, Source::Renewal, answer) } else { evidence(now, Source::Renewal, answer, Some(code), words) };
+    let seen =
+        if code.is_empty() { unreadable(now, Source::Renewal, answer) } else { evidence(now, Source::Renewal, answer, Some(code), words) };
     if answer.status() == StatusCode::TOO_MANY_REQUESTS {
         return Renewal::Failed(Diagnosis::transient(seen, retry_after(answer)));
     }
@@ -166,7 +176,9 @@ pub fn callback_code<'a>(now: Timestamp, callback: &'a Callback, denied: &[&str]
     let words = value(callback, "error_description").unwrap_or(error);
     let seen = Evidence::new(now, Source::Signal, None, Some(error), words);
     Err(match error {
-        "" => Failure::Suspicious { evidence: Evidence::new(now, Source::Signal, None, None, "the network sent the person back without a code") },
+        "" => Failure::Suspicious {
+            evidence: Evidence::new(now, Source::Signal, None, None, "the network sent the person back without a code"),
+        },
         denial if denial == "access_denied" || denied.contains(&denial) => Failure::Denied { evidence: seen },
         "server_error" | "temporarily_unavailable" => Failure::Unavailable { evidence: seen },
         _ => Failure::Misconfigured { evidence: seen },
@@ -177,7 +189,8 @@ pub fn callback_code<'a>(now: Timestamp, callback: &'a Callback, denied: &[&str]
 pub fn failed_exchange(now: Timestamp, answer: &Response<Bytes>) -> Failure {
     let parsed = json(answer);
     let (code, words) = parsed.as_ref().and_then(token_error).unwrap_or_default();
-    let seen = if code.is_empty() { unreadable(now, Source::Signal, answer) } else { evidence(now, Source::Signal, answer, Some(code), words) };
+    let seen =
+        if code.is_empty() { unreadable(now, Source::Signal, answer) } else { evidence(now, Source::Signal, answer, Some(code), words) };
     match code {
         _ if is_trouble(answer.status()) => Failure::Unavailable { evidence: seen },
         "invalid_grant" => Failure::StaleCode { evidence: seen },

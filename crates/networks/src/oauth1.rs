@@ -30,7 +30,11 @@ pub fn signed(cx: &Cx<'_>, method: Method, url: &str, token: &str, token_secret:
     let signature = signature(method.as_str(), url, &parameters, client_secret(cx), token_secret);
     parameters.push(("oauth_signature", &signature));
     let header: Vec<String> = parameters.iter().map(|(name, value)| format!("{}=\"{}\"", percent(name), percent(value))).collect();
-    let request = Request::builder().method(method).uri(url).header("accept", "application/json").header("authorization", sensitive(&format!("OAuth {}", header.join(", "))));
+    let request = Request::builder()
+        .method(method)
+        .uri(url)
+        .header("accept", "application/json")
+        .header("authorization", sensitive(&format!("OAuth {}", header.join(", "))));
     request.body(Bytes::new()).unwrap_or_default()
 }
 
@@ -46,7 +50,8 @@ fn base_string(method: &str, url: &str, parameters: &[(&str, &str)]) -> String {
     let Ok(url) = Url::parse(url) else { return String::new() };
     let query: Vec<(String, String)> = url.query_pairs().into_owned().collect();
     let query = query.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-    let mut all: Vec<String> = parameters.iter().copied().chain(query).map(|(name, value)| format!("{}={}", percent(name), percent(value))).collect();
+    let mut all: Vec<String> =
+        parameters.iter().copied().chain(query).map(|(name, value)| format!("{}={}", percent(name), percent(value))).collect();
     all.sort();
     let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
     let base = format!("{}://{}{port}{}", url.scheme(), url.host_str().unwrap_or_default(), url.path());
@@ -85,7 +90,13 @@ mod tests {
             ("oauth_timestamp", "137131202"),
             ("oauth_nonce", "chapoH"),
         ];
-        let got = signature("GET", "http://photos.example.net/photos?file=vacation.jpg&size=original", &parameters, "kd94hf93k423kf44", "pfkkdhi9sl3r4s00");
+        let got = signature(
+            "GET",
+            "http://photos.example.net/photos?file=vacation.jpg&size=original",
+            &parameters,
+            "kd94hf93k423kf44",
+            "pfkkdhi9sl3r4s00",
+        );
         assert_eq!(got, "MdpQcU8iPSUjWoN/UDMsK2sui9I=");
     }
 }

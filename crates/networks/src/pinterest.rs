@@ -13,7 +13,8 @@ use lifecycle::words::{Cause, Confidence, Evidence, Source};
 use serde_json::Value;
 
 use crate::network::{
-    About, Ability, Answer, Asks, Authorization, Callback, Can, Cx, Discovery, Endpoint, Failure, Found, Issued, Kind, Network, PersonSeen, Registration, Renewal, Rule, Start, Words,
+    Ability, About, Answer, Asks, Authorization, Callback, Can, Cx, Discovery, Endpoint, Failure, Found, Issued, Kind, Network, PersonSeen,
+    Registration, Renewal, Rule, Start, Words,
 };
 use crate::oauth;
 use crate::wire::{BoxFuture, Wire};
@@ -21,7 +22,8 @@ use crate::wire::{BoxFuture, Wire};
 /// The adapter.
 pub(crate) struct Pinterest;
 
-const NO_COMMENTS: Ability = Ability::No { en: "Pinterest has no comments in its API.", de: "Pinterest hat keine Kommentare in seiner Schnittstelle." };
+const NO_COMMENTS: Ability =
+    Ability::No { en: "Pinterest has no comments in its API.", de: "Pinterest hat keine Kommentare in seiner Schnittstelle." };
 /// The most pages of boards that are followed: 2,000 boards are Pinterest's own maximum.
 const PAGES_MAX: usize = 20;
 
@@ -68,7 +70,9 @@ impl Pinterest {
     fn seen(cx: &Cx<'_>, source: Source, answer: &Response<Bytes>) -> (i64, Evidence) {
         let json = oauth::json(answer).unwrap_or(Value::Null);
         match json.get("code").and_then(Value::as_i64) {
-            Some(code) => (code, oauth::evidence(cx.now, source, answer, Some(&code.to_string()), oauth::text(&json, "message").unwrap_or_default())),
+            Some(code) => {
+                (code, oauth::evidence(cx.now, source, answer, Some(&code.to_string()), oauth::text(&json, "message").unwrap_or_default()))
+            }
             None => (0, oauth::unreadable(cx.now, source, answer)),
         }
     }
@@ -115,7 +119,8 @@ impl Pinterest {
         for _ in 0..PAGES_MAX {
             let mark = bookmark.take().map(|mark| format!("&bookmark={}", oauth::percent(&mark))).unwrap_or_default();
             let page = Self::ask(cx, wire, Self::get(&cx, &format!("/boards?page_size=250{mark}"), tokens)).await?;
-            profiles.extend(page.get("items").and_then(Value::as_array).into_iter().flatten().filter_map(|item| board(item, &id, &username)));
+            profiles
+                .extend(page.get("items").and_then(Value::as_array).into_iter().flatten().filter_map(|item| board(item, &id, &username)));
             bookmark = oauth::text(&page, "bookmark").map(str::to_owned);
             if bookmark.is_none() {
                 break;
@@ -136,7 +141,12 @@ fn board(item: &Value, account: &str, username: &str) -> Option<Found> {
         avatar: None,
         role: if own { "owner" } else { "collaborator" }.into(),
         parent: Some(account.to_owned()),
-        unusable: ads_only.then(|| Words::new("This board is for ads only; nothing can be published on it.", "Diese Pinnwand ist nur für Werbung; auf ihr kann nichts veröffentlicht werden.")),
+        unusable: ads_only.then(|| {
+            Words::new(
+                "This board is for ads only; nothing can be published on it.",
+                "Diese Pinnwand ist nur für Werbung; auf ihr kann nichts veröffentlicht werden.",
+            )
+        }),
     })
 }
 
@@ -148,12 +158,23 @@ impl Network for Pinterest {
     /// Access 30 days; refresh 60 days, renewed by each renewal; what becomes of the old refresh token is not documented,
     /// so it is taken as strict.
     fn facts(&self) -> Facts {
-        Facts { renewal: RenewalModel::Rotating(Reuse::RevokesFamily), access_life: Some(Span::days(30)), refresh_life: Some(Span::days(60)), ..Facts::unknown() }
+        Facts {
+            renewal: RenewalModel::Rotating(Reuse::RevokesFamily),
+            access_life: Some(Span::days(30)),
+            refresh_life: Some(Span::days(60)),
+            ..Facts::unknown()
+        }
     }
 
     fn begin<'a>(&'a self, cx: Cx<'a>, _: &'a dyn Wire, start: &'a Start) -> BoxFuture<'a, Result<Authorization, Failure>> {
         let scope = cx.scopes(&ABOUT).join(",");
-        let parameters = [("client_id", cx.app.client_id.as_str()), ("redirect_uri", &cx.app.redirect_uri), ("response_type", "code"), ("scope", &scope), ("state", start.state.expose())];
+        let parameters = [
+            ("client_id", cx.app.client_id.as_str()),
+            ("redirect_uri", &cx.app.redirect_uri),
+            ("response_type", "code"),
+            ("scope", &scope),
+            ("state", start.state.expose()),
+        ];
         let url = oauth::with_query(&Self::url(&cx, "authorize"), &parameters);
         let authorization = Authorization { url, memory: BTreeMap::new(), instance: String::new(), returns_with: start.state.clone() };
         Box::pin(async move { Ok(authorization) })
@@ -162,10 +183,19 @@ impl Network for Pinterest {
     fn exchange(&self, cx: Cx<'_>, _: &BTreeMap<String, Secret>, callback: &Callback) -> Result<Request<Bytes>, Failure> {
         let code = oauth::callback_code(cx.now, callback, &[])?;
         // Apps made before 25 September 2025 must ask for continuous refresh; newer ones ignore it.
-        Ok(Self::token_request(&cx, &[("grant_type", "authorization_code"), ("code", code), ("redirect_uri", &cx.app.redirect_uri), ("continuous_refresh", "true")]))
+        Ok(Self::token_request(
+            &cx,
+            &[("grant_type", "authorization_code"), ("code", code), ("redirect_uri", &cx.app.redirect_uri), ("continuous_refresh", "true")],
+        ))
     }
 
-    fn read_exchange(&self, cx: Cx<'_>, _: &BTreeMap<String, Secret>, _: &Callback, answer: &Response<Bytes>) -> Result<Answer<Issued>, Failure> {
+    fn read_exchange(
+        &self,
+        cx: Cx<'_>,
+        _: &BTreeMap<String, Secret>,
+        _: &Callback,
+        answer: &Response<Bytes>,
+    ) -> Result<Answer<Issued>, Failure> {
         let json = oauth::json(answer).filter(|_| answer.status().is_success());
         if let Some(issued) = json.and_then(|json| oauth::issued(cx, &json, "refresh_token_expires_in", &cx.scopes(&ABOUT))) {
             return Ok(Answer::Done(issued));
@@ -193,7 +223,8 @@ impl Network for Pinterest {
                     // 401/2 is said of a dead refresh token and of bad credentials alike: the identity call tells them
                     // apart, because it needs no credentials of ours.
                     let code = json.get("code").and_then(Value::as_i64)?;
-                    matches!((answer.status().as_u16(), code), (400 | 401, _)).then(|| Diagnosis::refused(Cause::Unknown, Confidence::Guess, seen.clone()))
+                    matches!((answer.status().as_u16(), code), (400 | 401, _))
+                        .then(|| Diagnosis::refused(Cause::Unknown, Confidence::Guess, seen.clone()))
                 })
             }
         })

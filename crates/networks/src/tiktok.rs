@@ -12,7 +12,8 @@ use lifecycle::words::{Cause, Confidence, Evidence, Source};
 use serde_json::Value;
 
 use crate::network::{
-    About, Ability, Answer, Asks, Authorization, Callback, Can, Cx, Discovery, Endpoint, Failure, Found, Issued, Kind, Network, PersonSeen, Registration, Renewal, Rule, Start, Words,
+    Ability, About, Answer, Asks, Authorization, Callback, Can, Cx, Discovery, Endpoint, Failure, Found, Issued, Kind, Network, PersonSeen,
+    Registration, Renewal, Rule, Start, Words,
 };
 use crate::oauth;
 use crate::wire::{BoxFuture, Wire};
@@ -20,7 +21,8 @@ use crate::wire::{BoxFuture, Wire};
 /// The adapter.
 pub(crate) struct TikTok;
 
-const NO_COMMENTS: Ability = Ability::No { en: "TikTok offers no comments to tools of this kind.", de: "TikTok bietet Werkzeugen dieser Art keine Kommentare an." };
+const NO_COMMENTS: Ability =
+    Ability::No { en: "TikTok offers no comments to tools of this kind.", de: "TikTok bietet Werkzeugen dieser Art keine Kommentare an." };
 
 static ABOUT: About = About {
     name: "tiktok",
@@ -36,7 +38,10 @@ static ABOUT: About = About {
             en: "TikTok demands that you log in again every 365 days. We remind you 30, 14, 7 and 1 days ahead.",
             de: "TikTok verlangt alle 365 Tage eine neue Anmeldung. Wir erinnern 30, 14, 7 und 1 Tag vorher.",
         },
-        Rule { en: "Leave all boxes ticked: without a permission the connection is not complete.", de: "Lassen Sie alle Häkchen gesetzt: ohne eine Berechtigung ist die Verbindung nicht vollständig." },
+        Rule {
+            en: "Leave all boxes ticked: without a permission the connection is not complete.",
+            de: "Lassen Sie alle Häkchen gesetzt: ohne eine Berechtigung ist die Verbindung nicht vollständig.",
+        },
     ],
     asks: Asks::Nothing,
     registration: Registration::ByHand,
@@ -75,7 +80,9 @@ impl TikTok {
             "access_token_invalid" => Diagnosis::refused(Cause::Unknown, Confidence::Guess, seen),
             "scope_not_authorized" | "scope_permission_missed" => Diagnosis::refused(Cause::ScopeMissing, Confidence::Certain, seen),
             "spam_risk_user_banned_from_posting" | "user_banned" => Diagnosis::refused(Cause::PersonBlocked, Confidence::Certain, seen),
-            "reached_active_user_cap" | "unaudited_client_can_only_post_to_private_accounts" | "url_ownership_unverified" => Diagnosis::misconfigured(seen),
+            "reached_active_user_cap" | "unaudited_client_can_only_post_to_private_accounts" | "url_ownership_unverified" => {
+                Diagnosis::misconfigured(seen)
+            }
             "" => Diagnosis::transient(oauth::unreadable(cx.now, source, answer), oauth::retry_after(answer)),
             _ => Diagnosis::transient(seen, oauth::retry_after(answer)),
         }
@@ -97,7 +104,11 @@ impl TikTok {
         let diagnosis = Self::diagnose(&cx, Source::Discovery, &answer);
         let Some(open_id) = oauth::text(&user, "open_id").filter(|_| diagnosis.finding == lifecycle::diagnosis::Finding::Works) else {
             let words = Evidence::new(cx.now, Source::Discovery, Some(answer.status().as_u16()), None, "user info without open_id");
-            return Err(if diagnosis.finding == lifecycle::diagnosis::Finding::Works { Diagnosis::transient(words, None) } else { diagnosis });
+            return Err(if diagnosis.finding == lifecycle::diagnosis::Finding::Works {
+                Diagnosis::transient(words, None)
+            } else {
+                diagnosis
+            });
         };
         let handle = oauth::text(&user, "username").map(str::to_owned);
         let name = oauth::text(&user, "display_name").or(handle.as_deref()).unwrap_or(open_id).to_owned();
@@ -186,13 +197,24 @@ impl Network for TikTok {
         Ok(oauth::post_form(&Self::url(&cx, "token"), &form))
     }
 
-    fn read_exchange(&self, cx: Cx<'_>, _: &BTreeMap<String, Secret>, _: &Callback, answer: &Response<Bytes>) -> Result<Answer<Issued>, Failure> {
+    fn read_exchange(
+        &self,
+        cx: Cx<'_>,
+        _: &BTreeMap<String, Secret>,
+        _: &Callback,
+        answer: &Response<Bytes>,
+    ) -> Result<Answer<Issued>, Failure> {
         Self::issued(cx, answer, &cx.scopes(&ABOUT)).map(Answer::Done).ok_or_else(|| oauth::failed_exchange(cx.now, answer))
     }
 
     fn renew(&self, cx: Cx<'_>, tokens: &TokenSet) -> Option<Request<Bytes>> {
         let refresh = tokens.refresh_token.as_ref()?;
-        let form = [("client_key", cx.app.client_id.as_str()), ("client_secret", oauth::client_secret(&cx)), ("grant_type", "refresh_token"), ("refresh_token", refresh.expose())];
+        let form = [
+            ("client_key", cx.app.client_id.as_str()),
+            ("client_secret", oauth::client_secret(&cx)),
+            ("grant_type", "refresh_token"),
+            ("refresh_token", refresh.expose()),
+        ];
         Some(oauth::post_form(&Self::url(&cx, "token"), &form))
     }
 
@@ -212,7 +234,11 @@ impl Network for TikTok {
     }
 
     fn revoke(&self, cx: Cx<'_>, tokens: &TokenSet) -> Option<Request<Bytes>> {
-        let form = [("client_key", cx.app.client_id.as_str()), ("client_secret", oauth::client_secret(&cx)), ("token", tokens.access_token.expose())];
+        let form = [
+            ("client_key", cx.app.client_id.as_str()),
+            ("client_secret", oauth::client_secret(&cx)),
+            ("token", tokens.access_token.expose()),
+        ];
         Some(oauth::post_form(&Self::url(&cx, "revoke"), &form))
     }
 

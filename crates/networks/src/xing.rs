@@ -14,7 +14,8 @@ use serde_json::Value;
 use url::form_urlencoded;
 
 use crate::network::{
-    About, Ability, Answer, Asks, Authorization, Callback, Can, Cx, Discovery, Endpoint, Failure, Found, Issued, Kind, Network, PersonSeen, Registration, Renewal, Rule, Start, value,
+    Ability, About, Answer, Asks, Authorization, Callback, Can, Cx, Discovery, Endpoint, Failure, Found, Issued, Kind, Network, PersonSeen,
+    Registration, Renewal, Rule, Start, value,
 };
 use crate::oauth1::signed;
 use crate::wire::{BoxFuture, Wire};
@@ -37,7 +38,10 @@ static ABOUT: About = About {
             en: "XING discontinued its API support. Profiles can still be connected, status posts and comments can be published; incoming comments can't be answered here.",
             de: "XING hat die Unterstützung seiner Schnittstelle eingestellt. Profile können weiter verbunden, Statusmeldungen und Kommentare veröffentlicht werden; eingehende Kommentare können hier nicht beantwortet werden.",
         },
-        Rule { en: "The connection has no end date; it ends when you change your password or remove the app at XING.", de: "Die Verbindung hat kein Enddatum; sie endet, wenn Sie Ihr Passwort ändern oder die App bei XING entfernen." },
+        Rule {
+            en: "The connection has no end date; it ends when you change your password or remove the app at XING.",
+            de: "Die Verbindung hat kein Enddatum; sie endet, wenn Sie Ihr Passwort ändern oder die App bei XING entfernen.",
+        },
     ],
     asks: Asks::Nothing,
     registration: Registration::ByHand,
@@ -72,8 +76,17 @@ impl Xing {
         let seen = oauth::evidence(cx.now, source, answer, Some(name), oauth::text(&json, "message").unwrap_or(name));
         match (answer.status().as_u16(), name) {
             (401, "INVALID_OAUTH_TOKEN") => Diagnosis::refused(Cause::RevokedByPerson, Confidence::Guess, seen),
-            (_, "CONSUMER_DISABLED" | "INVALID_OAUTH_CONSUMER" | "CONSUMER_MISMATCH" | "TIMESTAMP_EXPIRED" | "INVALID_TIMESTAMP") => Diagnosis::misconfigured(seen),
-            (401, "INVALID_OAUTH_SIGNATURE" | "INVALID_OAUTH_SIGNATURE_METHOD" | "INVALID_OAUTH_VERSION" | "REQUIRED_PARAMETER_MISSING" | "NONCE_MISSING") => Diagnosis::misconfigured(seen),
+            (_, "CONSUMER_DISABLED" | "INVALID_OAUTH_CONSUMER" | "CONSUMER_MISMATCH" | "TIMESTAMP_EXPIRED" | "INVALID_TIMESTAMP") => {
+                Diagnosis::misconfigured(seen)
+            }
+            (
+                401,
+                "INVALID_OAUTH_SIGNATURE"
+                | "INVALID_OAUTH_SIGNATURE_METHOD"
+                | "INVALID_OAUTH_VERSION"
+                | "REQUIRED_PARAMETER_MISSING"
+                | "NONCE_MISSING",
+            ) => Diagnosis::misconfigured(seen),
             (_, "") => Diagnosis::transient(oauth::unreadable(cx.now, source, answer), oauth::retry_after(answer)),
             _ => Diagnosis::transient(seen, oauth::retry_after(answer)),
         }
@@ -94,10 +107,13 @@ impl Xing {
         let request = signed(&cx, Method::POST, &Self::url(&cx, "request_token"), "", "", &[("oauth_callback", &callback)]);
         let answer = wire.send(request).await.map_err(|error: wire::WireError| oauth::unavailable(cx.now, &error))?;
         let form = Self::form(&answer);
-        let (Some(token), Some(secret), Some("true")) = (form.get("oauth_token"), form.get("oauth_token_secret"), form.get("oauth_callback_confirmed").map(String::as_str)) else {
+        let (Some(token), Some(secret), Some("true")) =
+            (form.get("oauth_token"), form.get("oauth_token_secret"), form.get("oauth_callback_confirmed").map(String::as_str))
+        else {
             return Err(Self::failure(&cx, &answer));
         };
-        let memory = BTreeMap::from([("request_token".to_owned(), Secret::new(token)), ("request_token_secret".to_owned(), Secret::new(secret))]);
+        let memory =
+            BTreeMap::from([("request_token".to_owned(), Secret::new(token)), ("request_token_secret".to_owned(), Secret::new(secret))]);
         let url = oauth::with_query(&Self::url(&cx, "authorize"), &[("oauth_token", token)]);
         Ok(Authorization { url, memory, instance: String::new(), returns_with: start.state.clone() })
     }
@@ -106,11 +122,21 @@ impl Xing {
         let answer = wire.send(Self::me(&cx, tokens)).await.map_err(|error| oauth::no_answer(cx.now, Source::Discovery, &error))?;
         let json = oauth::json(&answer).unwrap_or(Value::Null);
         let user = json.pointer("/users/0").cloned().unwrap_or(Value::Null);
-        let Some(id) = oauth::text(&user, "id").filter(|_| answer.status().is_success()) else { return Err(Self::diagnose(&cx, Source::Discovery, &answer)) };
+        let Some(id) = oauth::text(&user, "id").filter(|_| answer.status().is_success()) else {
+            return Err(Self::diagnose(&cx, Source::Discovery, &answer));
+        };
         let name = oauth::text(&user, "display_name").unwrap_or(id).to_owned();
         let handle = oauth::text(&user, "page_name").map(str::to_owned);
-        let profile =
-            Found { network_id: id.to_owned(), kind: Kind::Member, name: name.clone(), handle: handle.clone(), avatar: None, role: "member".into(), parent: None, unusable: None };
+        let profile = Found {
+            network_id: id.to_owned(),
+            kind: Kind::Member,
+            name: name.clone(),
+            handle: handle.clone(),
+            avatar: None,
+            role: "member".into(),
+            parent: None,
+            unusable: None,
+        };
         Ok(Discovery { person: PersonSeen { network_id: id.to_owned(), name, handle }, profiles: vec![profile], all_come_along: false })
     }
 }
@@ -131,25 +157,56 @@ impl Network for Xing {
 
     fn exchange(&self, cx: Cx<'_>, memory: &BTreeMap<String, Secret>, callback: &Callback) -> Result<Request<Bytes>, Failure> {
         let (Some(token), Some(secret)) = (memory.get("request_token"), memory.get("request_token_secret")) else {
-            return Err(Failure::Suspicious { evidence: Evidence::new(cx.now, Source::Signal, None, None, "no request token is remembered") });
+            return Err(Failure::Suspicious {
+                evidence: Evidence::new(cx.now, Source::Signal, None, None, "no request token is remembered"),
+            });
         };
         let verifier = value(callback, "oauth_verifier").filter(|verifier| !verifier.is_empty());
         match (value(callback, "oauth_token"), verifier) {
-            (Some(came), Some(verifier)) if came == token.expose() => {
-                Ok(signed(&cx, Method::POST, &Self::url(&cx, "access_token"), token.expose(), secret.expose(), &[("oauth_verifier", verifier)]))
-            }
-            (_, None) => Err(Failure::Denied { evidence: Evidence::new(cx.now, Source::Signal, None, value(callback, "error"), "XING sent the person back without a verifier") }),
-            _ => Err(Failure::Suspicious { evidence: Evidence::new(cx.now, Source::Signal, None, None, "another request token came back than was sent") }),
+            (Some(came), Some(verifier)) if came == token.expose() => Ok(signed(
+                &cx,
+                Method::POST,
+                &Self::url(&cx, "access_token"),
+                token.expose(),
+                secret.expose(),
+                &[("oauth_verifier", verifier)],
+            )),
+            (_, None) => Err(Failure::Denied {
+                evidence: Evidence::new(
+                    cx.now,
+                    Source::Signal,
+                    None,
+                    value(callback, "error"),
+                    "XING sent the person back without a verifier",
+                ),
+            }),
+            _ => Err(Failure::Suspicious {
+                evidence: Evidence::new(cx.now, Source::Signal, None, None, "another request token came back than was sent"),
+            }),
         }
     }
 
-    fn read_exchange(&self, cx: Cx<'_>, _: &BTreeMap<String, Secret>, _: &Callback, answer: &Response<Bytes>) -> Result<Answer<Issued>, Failure> {
+    fn read_exchange(
+        &self,
+        cx: Cx<'_>,
+        _: &BTreeMap<String, Secret>,
+        _: &Callback,
+        answer: &Response<Bytes>,
+    ) -> Result<Answer<Issued>, Failure> {
         let form = Self::form(answer);
-        let (Some(token), Some(secret)) = (form.get("oauth_token"), form.get("oauth_token_secret")) else { return Err(Self::failure(&cx, answer)) };
+        let (Some(token), Some(secret)) = (form.get("oauth_token"), form.get("oauth_token_secret")) else {
+            return Err(Self::failure(&cx, answer));
+        };
         let mut tokens = TokenSet::bearer(Secret::new(token), None, vec![]);
         tokens.token_type = TokenType::OAuth1;
         tokens.token_secret = Some(Secret::new(secret));
-        Ok(Answer::Done(Issued { tokens, clocks: Clocks::default(), renewable: false, person_network_id: form.get("user_id").cloned(), missing_scopes: vec![] }))
+        Ok(Answer::Done(Issued {
+            tokens,
+            clocks: Clocks::default(),
+            renewable: false,
+            person_network_id: form.get("user_id").cloned(),
+            missing_scopes: vec![],
+        }))
     }
 
     fn renew(&self, _: Cx<'_>, _: &TokenSet) -> Option<Request<Bytes>> {

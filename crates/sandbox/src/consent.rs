@@ -31,16 +31,21 @@ pub(crate) enum Decision {
 pub(crate) fn decide(world: &mut World, now: i64, incoming: &Incoming, ask: &Ask) -> Decision {
     let cookie = format!("sandbox_{}", ask.network);
     let session = incoming.cookie(&cookie).and_then(|id| world.sessions.get(id)).filter(|(network, _)| network == ask.network);
-    let signed_in = session.map(|(_, username)| username.clone()).filter(|username| world.person(ask.network, username).is_some_and(|person| !person.blocked));
+    let signed_in = session
+        .map(|(_, username)| username.clone())
+        .filter(|username| world.person(ask.network, username).is_some_and(|person| !person.blocked));
     match (incoming.f("step"), signed_in) {
         ("deny", _) => Decision::Deny,
         ("switch", _) => Decision::Show(with_cookie(see_other(&incoming.here), &cookie, "none", "/")),
         ("sign_in", _) => Decision::Show(sign_in(world, incoming, ask, &cookie)),
         ("allow", Some(username)) => {
-            let ticked = |scope: &String| !ask.scopes_optional || incoming.form_pairs.iter().any(|(name, value)| name == "scope" && value == scope);
+            let ticked =
+                |scope: &String| !ask.scopes_optional || incoming.form_pairs.iter().any(|(name, value)| name == "scope" && value == scope);
             Decision::Allow { username, scopes: ask.scopes.iter().filter(|scope| ticked(scope)).cloned().collect() }
         }
-        (_, Some(username)) if ask.may_skip && world.has_live_consent(now, ask.network, &username, &ask.scopes) => Decision::Allow { username, scopes: ask.scopes.clone() },
+        (_, Some(username)) if ask.may_skip && world.has_live_consent(now, ask.network, &username, &ask.scopes) => {
+            Decision::Allow { username, scopes: ask.scopes.clone() }
+        }
         (_, Some(username)) => Decision::Show(html(200, consent_page(world, incoming, ask, &username))),
         (_, None) => Decision::Show(html(200, sign_in_page(world, incoming, ask, ""))),
     }
@@ -65,7 +70,16 @@ fn sign_in(world: &mut World, incoming: &Incoming, ask: &Ask, cookie: &str) -> A
 fn sign_in_page(world: &World, incoming: &Incoming, ask: &Ask, error: &str) -> String {
     let error = if error.is_empty() { String::new() } else { format!("<p class=\"error\" role=\"alert\">{}</p>", esc(error)) };
     let people = world.people.iter().filter(|person| person.network == ask.network);
-    let hints: String = people.map(|person| format!("<tr><td><code>{}</code></td><td>{}</td><td><code>{}</code></td></tr>", esc(&person.username), esc(&person.name), esc(&person.password))).collect();
+    let hints: String = people
+        .map(|person| {
+            format!(
+                "<tr><td><code>{}</code></td><td>{}</td><td><code>{}</code></td></tr>",
+                esc(&person.username),
+                esc(&person.name),
+                esc(&person.password)
+            )
+        })
+        .collect();
     let body = format!(
         "<div class=\"card\"><h1>Sign in to {title}</h1>{error}<form method=\"post\" action=\"{here}\"><input type=\"hidden\" name=\"step\" value=\"sign_in\">\
          <label for=\"username\">User name</label><input id=\"username\" name=\"username\" autocomplete=\"off\" required>\

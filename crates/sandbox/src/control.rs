@@ -31,7 +31,8 @@ pub(crate) fn handle(world: &mut World, now: i64, incoming: &Incoming) -> Answer
 }
 
 fn body(incoming: &Incoming) -> Value {
-    serde_json::from_slice(&incoming.body).unwrap_or_else(|_| incoming.form.iter().map(|(name, value)| (name.clone(), Value::from(value.as_str()))).collect())
+    serde_json::from_slice(&incoming.body)
+        .unwrap_or_else(|_| incoming.form.iter().map(|(name, value)| (name.clone(), Value::from(value.as_str()))).collect())
 }
 
 #[derive(Deserialize, Default)]
@@ -60,7 +61,9 @@ fn act(world: &mut World, now: i64, what: &[&str], body: &Value) -> Result<Value
     let b: Body = serde_json::from_value(body.clone()).map_err(|error| format!("the body is not what this call takes: {error}"))?;
     match what {
         ["clock"] => {
-            let seconds = number(b.advance_seconds.as_ref()).filter(|seconds| (0..=20 * 366 * DAY).contains(seconds)).ok_or("advance_seconds: how many seconds to move forward (0 to 20 years)")?;
+            let seconds = number(b.advance_seconds.as_ref())
+                .filter(|seconds| (0..=20 * 366 * DAY).contains(seconds))
+                .ok_or("advance_seconds: how many seconds to move forward (0 to 20 years)")?;
             world.offset += seconds * MICRO;
             Ok(json!({ "now": (now + seconds * MICRO) / MICRO }))
         }
@@ -116,7 +119,10 @@ fn board(world: &mut World, b: &Body) -> Result<Value, String> {
 
 fn mood(world: &mut World, b: &Body) -> Result<Value, String> {
     let network = networks::find(&b.network).ok_or("network: the name of a network")?;
-    let (mood, ..) = Mood::ALL.into_iter().find(|(_, name, _)| *name == b.mood).ok_or_else(|| format!("mood: one of {}", Mood::ALL.map(|(_, name, _)| name).join(", ")))?;
+    let (mood, ..) = Mood::ALL
+        .into_iter()
+        .find(|(_, name, _)| *name == b.mood)
+        .ok_or_else(|| format!("mood: one of {}", Mood::ALL.map(|(_, name, _)| name).join(", ")))?;
     if mood == Mood::Normal {
         world.moods.remove(network);
     } else {
@@ -127,7 +133,9 @@ fn mood(world: &mut World, b: &Body) -> Result<Value, String> {
 
 /// What the person would do in the browser, without one.
 fn consent(world: &mut World, now: i64, b: &Body) -> Result<Value, String> {
-    let request = http::Request::get(b.authorize_url.as_str()).body(bytes::Bytes::new()).map_err(|_| "authorize_url: the address that was handed out")?;
+    let request = http::Request::get(b.authorize_url.as_str())
+        .body(bytes::Bytes::new())
+        .map_err(|_| "authorize_url: the address that was handed out")?;
     let path = request.uri().path().trim_start_matches('/').to_owned();
     let (network, rest) = path.split_once('/').ok_or("authorize_url leads to no network")?;
     let network = networks::find(network).ok_or("authorize_url leads to no network of this sandbox")?;
@@ -144,7 +152,11 @@ fn consent(world: &mut World, now: i64, b: &Body) -> Result<Value, String> {
 fn state(world: &World, now: i64) -> Value {
     let people: Vec<_> = world.people.iter().map(|person| json!({ "network": person.network, "username": person.username, "name": person.name, "id": person.id, "password": person.password, "blocked": person.blocked })).collect();
     let pages: Vec<_> = world.pages.iter().map(|page| json!({ "id": page.id, "name": page.name, "roles": page.roles })).collect();
-    let boards: Vec<_> = world.boards.iter().map(|board| json!({ "id": board.id, "name": board.name, "owner": board.owner, "secret": board.secret, "deleted": board.deleted })).collect();
+    let boards: Vec<_> = world
+        .boards
+        .iter()
+        .map(|board| json!({ "id": board.id, "name": board.name, "owner": board.owner, "secret": board.secret, "deleted": board.deleted }))
+        .collect();
     json!({ "now": now / MICRO, "offset_seconds": world.offset / MICRO, "people": people, "pages": pages, "boards": boards, "moods": world.moods })
 }
 
@@ -156,7 +168,8 @@ fn ledger(world: &World, incoming: &Incoming) -> Answer {
 }
 
 fn button(action: &str, label: &str, fields: &[(&str, &str)]) -> String {
-    let hidden: String = fields.iter().map(|(name, value)| format!("<input type=\"hidden\" name=\"{}\" value=\"{}\">", esc(name), esc(value))).collect();
+    let hidden: String =
+        fields.iter().map(|(name, value)| format!("<input type=\"hidden\" name=\"{}\" value=\"{}\">", esc(name), esc(value))).collect();
     format!("<form method=\"post\" action=\"/control/{}\">{hidden}<button>{}</button></form>", esc(action), esc(label))
 }
 
@@ -180,7 +193,9 @@ fn network_card(world: &World, network: &str) -> String {
     let current = world.moods.get(network).map_or(Mood::Normal, |(mood, _)| *mood);
     let moods: String = Mood::ALL
         .iter()
-        .map(|(mood, name, words)| format!("<option value=\"{name}\"{}>{name}: {words}</option>", if *mood == current { " selected" } else { "" }))
+        .map(|(mood, name, words)| {
+            format!("<option value=\"{name}\"{}>{name}: {words}</option>", if *mood == current { " selected" } else { "" })
+        })
         .collect();
     let people: String = world.people.iter().filter(|person| person.network == network).map(person_row).collect();
     let mut card = format!(
@@ -190,18 +205,23 @@ fn network_card(world: &World, network: &str) -> String {
     );
     if network == "linkedin" {
         let rows: String = world.pages.iter().flat_map(|page| page.roles.iter().map(move |role| role_row(page, role))).collect();
-        card.push_str(&format!("<div class=\"scroll\"><table><tr><th>Page</th><th>Person</th><th>Role</th><th>Make it happen</th></tr>{rows}</table></div>"));
+        card.push_str(&format!(
+            "<div class=\"scroll\"><table><tr><th>Page</th><th>Person</th><th>Role</th><th>Make it happen</th></tr>{rows}</table></div>"
+        ));
     }
     if network == "pinterest" {
         let rows: String = world.boards.iter().map(board_row).collect();
-        card.push_str(&format!("<div class=\"scroll\"><table><tr><th>Board</th><th>Owner</th><th>Make it happen</th></tr>{rows}</table></div>"));
+        card.push_str(&format!(
+            "<div class=\"scroll\"><table><tr><th>Board</th><th>Owner</th><th>Make it happen</th></tr>{rows}</table></div>"
+        ));
     }
     card + "</div>"
 }
 
 fn person_row(person: &crate::people::Person) -> String {
     let base = format!("people/{}/{}", person.network, person.username);
-    let block = if person.blocked { button(&format!("{base}/unblock"), "Unblock", &[]) } else { button(&format!("{base}/block"), "Block", &[]) };
+    let block =
+        if person.blocked { button(&format!("{base}/unblock"), "Unblock", &[]) } else { button(&format!("{base}/block"), "Block", &[]) };
     format!(
         "<tr><td><b>{}</b><br><code>{}</code></td><td><code>{}</code></td><td><div class=\"row\">{}{block}{}</div></td></tr>",
         esc(&person.name),
@@ -214,7 +234,8 @@ fn person_row(person: &crate::people::Person) -> String {
 
 fn role_row(page: &crate::people::Page, (username, role, state): &(String, String, &str)) -> String {
     let id = page.id.to_string();
-    let set = |label: &str, role: &str| button("roles", label, &[("network", "linkedin"), ("page", &id), ("username", username), ("role", role)]);
+    let set =
+        |label: &str, role: &str| button("roles", label, &[("network", "linkedin"), ("page", &id), ("username", username), ("role", role)]);
     format!(
         "<tr><td>{}</td><td><code>{}</code></td><td>{} ({state})</td><td><div class=\"row\">{}{}{}</div></td></tr>",
         esc(page.name),
@@ -229,12 +250,27 @@ fn role_row(page: &crate::people::Page, (username, role, state): &(String, Strin
 fn board_row(board: &crate::people::Board) -> String {
     let id = board.id.to_string();
     let action = if board.deleted { ("Restore", "restore") } else { ("Delete", "delete") };
-    format!("<tr><td>{}</td><td><code>{}</code></td><td>{}</td></tr>", esc(board.name), esc(board.owner), button("boards", action.0, &[("board", &id), ("action", action.1)]))
+    format!(
+        "<tr><td>{}</td><td><code>{}</code></td><td>{}</td></tr>",
+        esc(board.name),
+        esc(board.owner),
+        button("boards", action.0, &[("board", &id), ("action", action.1)])
+    )
 }
 
 fn ledger_card(world: &World, now: i64) -> String {
     let lines: Vec<_> = world.ledger().collect();
-    let row = |seen: &&&crate::Seen| format!("<tr><td>{} s ago</td><td>{}</td><td><code>{}</code></td><td>{}</td></tr>", (now - seen.at) / MICRO, esc(&seen.network), esc(&seen.request), seen.status);
+    let row = |seen: &&&crate::Seen| {
+        format!(
+            "<tr><td>{} s ago</td><td>{}</td><td><code>{}</code></td><td>{}</td></tr>",
+            (now - seen.at) / MICRO,
+            esc(&seen.network),
+            esc(&seen.request),
+            seen.status
+        )
+    };
     let rows: String = lines.iter().rev().take(30).collect::<Vec<_>>().iter().map(row).collect();
-    format!("<div class=\"card\"><h2>What the networks saw last</h2><div class=\"scroll\"><table><tr><th>When</th><th>Network</th><th>Request</th><th>Answer</th></tr>{rows}</table></div></div>")
+    format!(
+        "<div class=\"card\"><h2>What the networks saw last</h2><div class=\"scroll\"><table><tr><th>When</th><th>Network</th><th>Request</th><th>Answer</th></tr>{rows}</table></div></div>"
+    )
 }

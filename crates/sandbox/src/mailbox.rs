@@ -63,7 +63,9 @@ impl Mailbox {
 
     fn keep(&self, raw: &[u8]) {
         let Some(parsed) = MessageParser::default().parse(raw) else { return };
-        let address = |list: Option<&mail_parser::Address<'_>>| list.and_then(|list| list.first()).and_then(|one| one.address()).unwrap_or_default().to_owned();
+        let address = |list: Option<&mail_parser::Address<'_>>| {
+            list.and_then(|list| list.first()).and_then(|one| one.address()).unwrap_or_default().to_owned()
+        };
         let mail = Mail {
             n: 0,
             from: address(parsed.from()),
@@ -148,13 +150,24 @@ async fn api(State(mailbox): State<Mailbox>) -> Json<Vec<Mail>> {
 async fn list(State(mailbox): State<Mailbox>) -> Html<String> {
     let row = |mail: &Mail| format!("<tr><td><a href=\"/mail/{}\">{}</a></td><td>{}</td></tr>", mail.n, esc(&mail.subject), esc(&mail.to));
     let rows: String = mailbox.mails().iter().rev().map(row).collect();
-    let rows = if rows.is_empty() { "<tr><td colspan=\"2\">No mail yet. Change somebody's password on the sandbox's control page.</td></tr>".into() } else { rows };
-    Html(page("Mailbox", "#3a4a66", "Mailbox", true, &format!("<div class=\"card\"><h1>Mails that Staygreen sent</h1><table><tr><th>Subject</th><th>To</th></tr>{rows}</table></div>")))
+    let rows = if rows.is_empty() {
+        "<tr><td colspan=\"2\">No mail yet. Change somebody's password on the sandbox's control page.</td></tr>".into()
+    } else {
+        rows
+    };
+    Html(page(
+        "Mailbox",
+        "#3a4a66",
+        "Mailbox",
+        true,
+        &format!("<div class=\"card\"><h1>Mails that Staygreen sent</h1><table><tr><th>Subject</th><th>To</th></tr>{rows}</table></div>"),
+    ))
 }
 
 async fn one(State(mailbox): State<Mailbox>, Path(n): Path<u64>) -> Response {
     let Some(mail) = mailbox.mails().into_iter().find(|mail| mail.n == n) else {
-        return (StatusCode::NOT_FOUND, Html(crate::pages::plain("Not found", "There is no such mail. <a href=\"/\">All mails</a>"))).into_response();
+        return (StatusCode::NOT_FOUND, Html(crate::pages::plain("Not found", "There is no such mail. <a href=\"/\">All mails</a>")))
+            .into_response();
     };
     let body = format!(
         "<div class=\"card\"><p><a href=\"/\">All mails</a></p><h1>{}</h1><p class=\"soft\">To {} from {}</p><iframe title=\"The mail\" sandbox=\"allow-popups allow-top-navigation-by-user-activation\" \

@@ -35,7 +35,15 @@ pub(crate) struct Board {
 }
 
 fn person(network: &'static str, username: &str, name: &str, id: &str) -> Person {
-    Person { network, username: username.into(), name: name.into(), id: id.into(), password: "sandbox".into(), blocked: false, ad_accounts: vec![] }
+    Person {
+        network,
+        username: username.into(),
+        name: name.into(),
+        id: id.into(),
+        password: "sandbox".into(),
+        blocked: false,
+        ad_accounts: vec![],
+    }
 }
 
 pub(crate) fn people() -> Vec<Person> {
@@ -43,7 +51,10 @@ pub(crate) fn people() -> Vec<Person> {
         person("linkedin", "jana.lindner", "Jana Lindner", "8aB3xYj0Qk"),
         person("linkedin", "tom.becker", "Tom Becker", "Zp4T91mLwe"),
         person("linkedin", "lea.hoffmann", "Lea Hoffmann", "k2QmV77nRs"),
-        Person { ad_accounts: vec!["Fernweh Ads EU"], ..person("tiktok", "fernweh.outdoor", "Fernweh Outdoor", "723f24d7-e717-40f8-a2b6-cb8464cd23b4") },
+        Person {
+            ad_accounts: vec!["Fernweh Ads EU"],
+            ..person("tiktok", "fernweh.outdoor", "Fernweh Outdoor", "723f24d7-e717-40f8-a2b6-cb8464cd23b4")
+        },
         person("tiktok", "gipfel.guides", "Gipfel Guides", "0b5f0c0e-93a1-4f0d-8a55-3f1c6d6f7a11"),
         person("pinterest", "fernwehoutdoor", "Fernweh Outdoor", "824158804234123301"),
         person("pinterest", "gipfelguides", "Gipfel Guides", "824158804234123302"),
@@ -67,8 +78,18 @@ pub(crate) fn pages() -> Vec<Page> {
             vanity: "fernweh-travel",
             roles: vec![role("jana.lindner", "ADMINISTRATOR", "APPROVED"), role("tom.becker", "ADMINISTRATOR", "REQUESTED")],
         },
-        Page { id: 1003, name: "Alpine Rescue Foundation", vanity: "alpine-rescue", roles: vec![role("jana.lindner", "ANALYST", "APPROVED")] },
-        Page { id: 1004, name: "Trail Magazine", vanity: "trail-magazine", roles: vec![role("jana.lindner", "CONTENT_ADMINISTRATOR", "APPROVED")] },
+        Page {
+            id: 1003,
+            name: "Alpine Rescue Foundation",
+            vanity: "alpine-rescue",
+            roles: vec![role("jana.lindner", "ANALYST", "APPROVED")],
+        },
+        Page {
+            id: 1004,
+            name: "Trail Magazine",
+            vanity: "trail-magazine",
+            roles: vec![role("jana.lindner", "CONTENT_ADMINISTRATOR", "APPROVED")],
+        },
     ]
 }
 

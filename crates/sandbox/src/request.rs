@@ -27,10 +27,17 @@ pub(crate) struct Incoming {
 
 impl Incoming {
     pub(crate) fn read(request: &Request<Bytes>, path: &str) -> Self {
-        let query_pairs: Vec<(String, String)> = form_urlencoded::parse(request.uri().query().unwrap_or_default().as_bytes()).into_owned().collect();
+        let query_pairs: Vec<(String, String)> =
+            form_urlencoded::parse(request.uri().query().unwrap_or_default().as_bytes()).into_owned().collect();
         let is_form = header(request.headers(), "content-type").is_some_and(|kind| kind.starts_with("application/x-www-form-urlencoded"));
-        let form_pairs: Vec<(String, String)> = if is_form { form_urlencoded::parse(request.body()).into_owned().collect() } else { vec![] };
-        let host = request.uri().authority().map(ToString::to_string).or_else(|| header(request.headers(), "host").map(str::to_owned)).unwrap_or_else(|| "localhost".into());
+        let form_pairs: Vec<(String, String)> =
+            if is_form { form_urlencoded::parse(request.body()).into_owned().collect() } else { vec![] };
+        let host = request
+            .uri()
+            .authority()
+            .map(ToString::to_string)
+            .or_else(|| header(request.headers(), "host").map(str::to_owned))
+            .unwrap_or_else(|| "localhost".into());
         Self {
             method: request.method().clone(),
             path: path.to_owned(),
@@ -105,7 +112,13 @@ pub(crate) fn with_cookie(mut answer: Answer, name: &str, value: &str, path: &st
 }
 
 pub(crate) fn percent(text: &str) -> String {
-    text.bytes().map(|byte| if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }).collect()
+    text.bytes()
+        .map(
+            |byte| {
+                if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }
+            },
+        )
+        .collect()
 }
 
 pub(crate) fn with_query(url: &str, parameters: &[(&str, &str)]) -> String {

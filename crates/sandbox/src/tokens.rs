@@ -56,16 +56,35 @@ pub(crate) struct Vault {
 }
 
 impl World {
-    pub(crate) fn new_code(&mut self, now: i64, network: &'static str, username: &str, scopes: Vec<String>, redirect_uri: &str, life_seconds: i64) -> String {
+    pub(crate) fn new_code(
+        &mut self,
+        now: i64,
+        network: &'static str,
+        username: &str,
+        scopes: Vec<String>,
+        redirect_uri: &str,
+        life_seconds: i64,
+    ) -> String {
         let code = self.random("code_");
-        let made = Code { network, username: username.into(), scopes, redirect_uri: redirect_uri.into(), until: now + life_seconds * MICRO, used: false };
+        let made = Code {
+            network,
+            username: username.into(),
+            scopes,
+            redirect_uri: redirect_uri.into(),
+            until: now + life_seconds * MICRO,
+            used: false,
+        };
         self.vault.codes.insert(code.clone(), made);
         code
     }
 
     /// Uses a code: once, in time, with the redirect address it was made for.
     pub(crate) fn take_code(&mut self, now: i64, network: &str, code: &str, redirect_uri: &str) -> Option<Code> {
-        let found = self.vault.codes.get_mut(code).filter(|found| found.network == network && !found.used && found.until > now && found.redirect_uri == redirect_uri)?;
+        let found = self
+            .vault
+            .codes
+            .get_mut(code)
+            .filter(|found| found.network == network && !found.used && found.until > now && found.redirect_uri == redirect_uri)?;
         found.used = true;
         Some(found.clone())
     }
@@ -78,7 +97,10 @@ impl World {
     pub(crate) fn new_access(&mut self, now: i64, family: usize, prefix: &str, life_seconds: Option<i64>) -> String {
         let token = self.random(prefix);
         let secret = self.random("");
-        self.vault.access.insert(token.clone(), Token { family, until: life_seconds.map(|life| now + life * MICRO), spent: false, secret, created: now });
+        self.vault.access.insert(
+            token.clone(),
+            Token { family, until: life_seconds.map(|life| now + life * MICRO), spent: false, secret, created: now },
+        );
         token
     }
 
@@ -140,7 +162,11 @@ impl World {
     pub(crate) fn has_live_consent(&self, now: i64, network: &str, username: &str, scopes: &[String]) -> bool {
         let live = |token: &Token| {
             let family = &self.vault.families[token.family];
-            family.network == network && family.username == username && family.scopes == scopes && !family.revoked && token.until.is_none_or(|until| until > now)
+            family.network == network
+                && family.username == username
+                && family.scopes == scopes
+                && !family.revoked
+                && token.until.is_none_or(|until| until > now)
         };
         self.vault.access.values().any(live)
     }

@@ -109,6 +109,11 @@ impl World {
         }
     }
 
+    /// Whether there is a simulated network of that name.
+    pub fn has(network: &str) -> bool {
+        networks::find(network).is_some()
+    }
+
     /// Answers a request.
     pub fn handle(&mut self, now: i64, request: &Request<Bytes>) -> Response<Bytes> {
         let path = request.uri().path().to_owned();
@@ -119,7 +124,10 @@ impl World {
             "control" => control::handle(self, now, &incoming),
             network => match networks::find(network) {
                 Some(name) => self.handle_network(now, name, &incoming),
-                None => html(404, crate::pages::plain("Not found", "There is no such network in this sandbox. <a href=\"/control\">Control page</a>")),
+                None => html(
+                    404,
+                    crate::pages::plain("Not found", "There is no such network in this sandbox. <a href=\"/control\">Control page</a>"),
+                ),
             },
         }
     }
@@ -130,7 +138,9 @@ impl World {
         let mut answer = match mood {
             Mood::Outage => json(503, &serde_json::json!({ "message": "Service Unavailable" })),
             Mood::Html => html(200, "<html><body><h1>Welcome to the hotel network</h1></body></html>".into()),
-            Mood::InvalidGrantNoise => json(400, &serde_json::json!({ "error": "invalid_grant", "error_description": "The token is not valid." })),
+            Mood::InvalidGrantNoise => {
+                json(400, &serde_json::json!({ "error": "invalid_grant", "error_description": "The token is not valid." }))
+            }
             Mood::ErrorAfterCommit => {
                 networks::handle(self, now, network, incoming);
                 json(500, &serde_json::json!({ "message": "Internal Server Error" }))
@@ -143,7 +153,14 @@ impl World {
             _ => {}
         }
         self.seen += 1;
-        let line = Seen { n: self.seen, at: now, network: network.into(), request: format!("{} {}", incoming.method, incoming.path), status: answer.status().as_u16(), about: about.into() };
+        let line = Seen {
+            n: self.seen,
+            at: now,
+            network: network.into(),
+            request: format!("{} {}", incoming.method, incoming.path),
+            status: answer.status().as_u16(),
+            about: about.into(),
+        };
         self.ledger.push_back(line);
         if self.ledger.len() > LEDGER_MAX {
             self.ledger.pop_front();

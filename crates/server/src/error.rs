@@ -56,14 +56,22 @@ impl From<StoreError> for Problem {
     /// The border where the chain is logged; outside only that something of ours failed is told.
     fn from(error: StoreError) -> Self {
         tracing::error!(error = %error, "server: the storage failed");
-        Self::new(StatusCode::SERVICE_UNAVAILABLE, "storage_unavailable", "Our storage cannot be reached at this moment. Nothing was changed; try again shortly.")
+        Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "storage_unavailable",
+            "Our storage cannot be reached at this moment. Nothing was changed; try again shortly.",
+        )
     }
 }
 
 impl From<lifecycle::ledger::LedgerError> for Problem {
     fn from(error: lifecycle::ledger::LedgerError) -> Self {
         tracing::error!(error = %error, "server: the ledger failed");
-        Self::new(StatusCode::SERVICE_UNAVAILABLE, "storage_unavailable", "Our storage cannot be reached at this moment. Nothing was changed; try again shortly.")
+        Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "storage_unavailable",
+            "Our storage cannot be reached at this moment. Nothing was changed; try again shortly.",
+        )
     }
 }
 
@@ -73,6 +81,7 @@ impl IntoResponse for Problem {
         if let (Value::Object(body), Value::Object(more)) = (&mut body, self.more) {
             body.extend(more);
         }
-        (self.status, [(header::CONTENT_TYPE, "application/problem+json"), (header::CACHE_CONTROL, "no-store")], body.to_string()).into_response()
+        (self.status, [(header::CONTENT_TYPE, "application/problem+json"), (header::CACHE_CONTROL, "no-store")], body.to_string())
+            .into_response()
     }
 }

@@ -3,7 +3,7 @@
 
 pub mod actions;
 pub mod api;
-mod assets;
+pub mod assets;
 pub mod auth;
 pub mod config;
 mod error;
@@ -11,7 +11,8 @@ pub mod i18n;
 pub mod outbox;
 pub mod pages;
 pub mod routes;
-mod show;
+pub mod show;
+mod start_error;
 pub mod state;
 pub mod time;
 pub mod wire;
@@ -26,12 +27,13 @@ use lifecycle::secret::Secret;
 use lifecycle::time::Span;
 use networks::wire::Dice;
 use store::seal::Keyring;
-use store::{OpenError, Store, StoreError, users};
+use store::{Store, StoreError, users};
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 pub use error::Problem;
+pub use start_error::StartError;
 
 use crate::config::Config;
 use crate::outbox::mail::Mailer;
@@ -39,32 +41,6 @@ use crate::state::{App, NetworkApps};
 use crate::time::{SystemDice, fresh_secret};
 use crate::wire::HttpWire;
 use crate::wire::guard::Guard;
-
-/// The server cannot start; each text says what to do.
-#[derive(Debug, thiserror::Error)]
-pub enum StartError {
-    /// The address cannot be listened on.
-    #[error("{0} cannot be listened on: {1}. Is another server running? Choose another server.listen, or --port 0 for any free one")]
-    Listen(String, std::io::Error),
-    /// The data folder cannot be used.
-    #[error("the data folder {0} cannot be made or written: {1}. Choose another server.data_dir, or give the folder to the user the server runs as")]
-    DataFolder(String, std::io::Error),
-    /// The key file.
-    #[error(transparent)]
-    Keys(#[from] store::seal::KeyFileError),
-    /// The database.
-    #[error(transparent)]
-    Open(#[from] OpenError),
-    /// The storage.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// Mail.
-    #[error("{0}")]
-    Mail(String),
-    /// TLS for outgoing requests.
-    #[error("outgoing requests cannot be set up: {0}")]
-    Client(reqwest::Error),
-}
 
 /// A server that listens and is ready to run.
 pub struct Server {
@@ -97,11 +73,16 @@ impl Server {
         let store = open_store(&config).await?;
         store.reclaim_leases().await?;
         let mailer = Mailer::from_config(&config.mail).map_err(StartError::Mail)?;
-        let public_url = if config.server.public_url.is_empty() { format!("http://{address}") } else { config.server.public_url.trim_end_matches('/').to_owned() };
+        let public_url = if config.server.public_url.is_empty() {
+            format!("http://{address}")
+        } else {
+            config.server.public_url.trim_end_matches('/').to_owned()
+        };
         let mut tx = store.write().await?;
         let (organisation, organisation_name) = users::first_organisation(&mut tx, &config.server.organisation, clock.now()).await?;
         tx.commit().await?;
-        let trusted: Vec<String> = config.networks.values().flat_map(|set| set.base_url.iter().chain(set.endpoints.values()).cloned()).collect();
+        let trusted: Vec<String> =
+            config.networks.values().flat_map(|set| set.base_url.iter().chain(set.endpoints.values()).cloned()).collect();
         let guard = Guard::new(config.server.allow_private_networks.clone(), &trusted);
         let wire: Arc<dyn networks::wire::Wire> = Arc::new(HttpWire::new(guard, Duration::from_secs(90)).map_err(StartError::Client)?);
         let dice: Arc<dyn Dice> = Arc::new(SystemDice::new());
@@ -118,7 +99,8 @@ impl Server {
             told: Arc::clone(&told),
             wake: Arc::new(Notify::new()),
         };
-        let options = Options { poll_every: config.keeper.poll_every.duration(), concurrency: config.keeper.concurrency, ..Options::default() };
+        let options =
+            Options { poll_every: config.keeper.poll_every.duration(), concurrency: config.keeper.concurrency, ..Options::default() };
         let keeper = Keeper::new(store::ids::fresh::<NodeId>(), ports, options);
         let passwords = tokio::task::spawn_blocking(auth::password::Passwords::new).await.unwrap_or_default();
         let app = App { config, store, keeper, wire, clock, dice, directory, passwords, organisation, organisation_name, public_url, told };

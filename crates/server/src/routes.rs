@@ -4,10 +4,10 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::extract::{DefaultBodyLimit, Path, Request, State};
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::{self, Next};
-use axum::response::{IntoResponse, Response};
+use axum::response::{IntoResponse, Json, Response};
 use axum::routing::{MethodRouter, delete, get, patch, post};
 use lifecycle::permission::Act;
 use tower_http::catch_panic::CatchPanicLayer;
@@ -50,7 +50,10 @@ pub const API: &[ApiRoute] = &[
         ..api("POST", "/api/v1/connections", "beginConnection", Act::Connect, 201, "Begin connecting")
     },
     api("GET", "/api/v1/connections/{id}", "getConnection", Act::Connect, 200, "Where a connection stands"),
-    ApiRoute { body: &[("ids", "array", true)], ..api("POST", "/api/v1/connections/{id}/profiles", "addProfiles", Act::Connect, 200, "Add the chosen profiles") },
+    ApiRoute {
+        body: &[("ids", "array", true)],
+        ..api("POST", "/api/v1/connections/{id}/profiles", "addProfiles", Act::Connect, 200, "Add the chosen profiles")
+    },
     ApiRoute {
         query: &["network", "status", "owner", "team", "q", "cursor", "limit"],
         ..api("GET", "/api/v1/profiles", "listProfiles", Act::SeeProfile, 200, "Profiles by name")
@@ -63,7 +66,14 @@ pub const API: &[ApiRoute] = &[
     api("DELETE", "/api/v1/profiles/{id}", "deleteProfile", Act::DeleteProfile, 204, "Disconnect: revoke at the network and shred"),
     ApiRoute {
         body: &[("via", "string", true), ("email", "string", false)],
-        ..api("POST", "/api/v1/profiles/{id}/refresh-connection", "refreshConnection", Act::RefreshConnection, 201, "Begin a renewal, or make a renewal link")
+        ..api(
+            "POST",
+            "/api/v1/profiles/{id}/refresh-connection",
+            "refreshConnection",
+            Act::RefreshConnection,
+            201,
+            "Begin a renewal, or make a renewal link",
+        )
     },
     api("POST", "/api/v1/profiles/{id}/check", "checkProfile", Act::CheckProfile, 200, "Look now"),
     ApiRoute { query: &["after", "profile"], ..api("GET", "/api/v1/events", "listEvents", Act::SeeEvents, 200, "The event log") },
@@ -102,7 +112,9 @@ pub const PAGES: &[Row] = &[
     ("/settings/profiles/add/{network}", Needs::May(Act::Connect), || get(add::rules).post(add::leave)),
     ("/settings/profiles/connections/{id}", Needs::May(Act::Connect), || get(add::connection).post(add::choose)),
     ("/settings/profiles/{id}", Needs::May(Act::SeeProfile), || get(profile::general).post(profile::save)),
-    ("/settings/profiles/{id}/notifications", Needs::May(Act::SeeProfile), || get(profile::notifications).post(profile::save_notifications)),
+    ("/settings/profiles/{id}/notifications", Needs::May(Act::SeeProfile), || {
+        get(profile::notifications).post(profile::save_notifications)
+    }),
     ("/settings/profiles/{id}/access-tokens", Needs::May(Act::SeeProfile), || get(profile::tokens)),
     ("/settings/profiles/{id}/refresh", Needs::May(Act::RefreshConnection), || get(profile::refresh_form).post(profile::refresh)),
     ("/settings/profiles/{id}/check", Needs::May(Act::CheckProfile), || post(profile::check_now)),
@@ -135,6 +147,7 @@ pub fn router(app: &Arc<App>) -> Router {
         .route("/healthz", get(|| async { "alive\n" }))
         .route("/readyz", get(ready))
         .route("/api/v1/openapi.json", get(openapi::get))
+        .route("/oauth/{document}", get(client_document))
         .route("/static/{file}", get(crate::assets::get))
         .fallback(get(not_found))
         .layer(DefaultBodyLimit::max(256 * 1024))
@@ -160,6 +173,17 @@ fn panicked(_: Box<dyn std::any::Any + Send>) -> Response {
     Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "Something of ours failed. Nothing was changed.").into_response()
 }
 
+/// What networks without registration fetch about our client. Public by nature.
+async fn client_document(State(app): State<Arc<App>>, Path(name): Path<String>) -> Response {
+    for network in app.config.offered() {
+        let Some(client) = app.network_app(network, "").await else { continue };
+        if let Some((_, document)) = network.documents(&client.app).into_iter().find(|(file, _)| *file == name) {
+            return Json(document).into_response();
+        }
+    }
+    Problem::not_found().into_response()
+}
+
 async fn ready(State(app): State<Arc<App>>) -> Response {
     match app.store.read().await {
         Ok(_) => (StatusCode::OK, "ready\n").into_response(),
@@ -170,7 +194,9 @@ async fn ready(State(app): State<Arc<App>>) -> Response {
 const HEADERS: [(HeaderName, HeaderValue); 5] = [
     (
         header::CONTENT_SECURITY_POLICY,
-        HeaderValue::from_static("default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; connect-src 'self'; frame-ancestors 'none'; base-uri 'none'"),
+        HeaderValue::from_static(
+            "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; connect-src 'self'; frame-ancestors 'none'; base-uri 'none'",
+        ),
     ),
     (header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY")),
     (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),

@@ -81,7 +81,12 @@ impl NetworkApps {
         self.config.facts(network)
     }
 
-    async fn client(&self, organisation: &OrganisationId, network: &'static dyn Network, instance: &str) -> Result<Option<(String, Option<Secret>)>, StoreError> {
+    async fn client(
+        &self,
+        organisation: &OrganisationId,
+        network: &'static dyn Network,
+        instance: &str,
+    ) -> Result<Option<(String, Option<Secret>)>, StoreError> {
         let about = network.about();
         let set = self.config.networks.get(about.name);
         if let Some(client_id) = set.and_then(|set| set.client_id.clone()) {
@@ -91,7 +96,13 @@ impl NetworkApps {
         if let Some(app) = network_apps::get(&mut tx, self.store.keys(), organisation, about.name, instance).await? {
             return Ok(Some((app.client_id, app.client_secret)));
         }
-        Ok((about.registration == Registration::Metadata).then(|| (format!("{}/oauth/client-metadata.json", self.public_url), None)))
+        // Without https nobody could fetch our metadata: the network's loopback client for development then.
+        let metadata = if self.public_url.starts_with("https://") {
+            format!("{}/oauth/client-metadata.json", self.public_url)
+        } else {
+            "http://localhost".into()
+        };
+        Ok((about.registration == Registration::Metadata).then_some((metadata, None)))
     }
 }
 
@@ -107,6 +118,9 @@ impl Directory for NetworkApps {
                 }
             };
             let set = self.config.networks.get(network.about().name).cloned().unwrap_or_default();
+            if set.enabled == Some(false) {
+                return None;
+            }
             let app = NetworkClient {
                 client_id,
                 client_secret,

@@ -1,4 +1,4 @@
--- One text for SQLite and PostgreSQL. Column types: BIGINT (times are microseconds UTC, booleans 0/1), TEXT, BYTEA.
+-- One text for SQLite and PostgreSQL. Column types: BIGINT (times are microseconds UTC, yes and no as 1 and 0), TEXT, BYTEA.
 -- Time and ids always come from the caller.
 
 CREATE TABLE installation (

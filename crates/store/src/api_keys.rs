@@ -42,7 +42,14 @@ fn read(row: &Row) -> Result<ApiKey, StoreError> {
 }
 
 /// Stores a new key.
-pub async fn create(tx: &mut Tx, organisation: &OrganisationId, name: &str, may: &[Act], secret: &Secret, now: Timestamp) -> Result<ApiKeyId, StoreError> {
+pub async fn create(
+    tx: &mut Tx,
+    organisation: &OrganisationId,
+    name: &str,
+    may: &[Act],
+    secret: &Secret,
+    now: Timestamp,
+) -> Result<ApiKeyId, StoreError> {
     let id: ApiKeyId = fresh();
     let sql = "INSERT INTO api_keys (id, organisation_id, name, secret_hash, permissions, created_at) VALUES ($1, $2, $3, $4, $5, $6)";
     let values = [id.as_str().into(), organisation.as_str().into(), name.into(), hash(secret).into(), to_json(&may)?.into(), now.into()];
@@ -52,7 +59,11 @@ pub async fn create(tx: &mut Tx, organisation: &OrganisationId, name: &str, may:
 
 /// The key with that secret, unless it is revoked.
 pub async fn find(tx: &mut Tx, secret: &Secret) -> Result<Option<ApiKey>, StoreError> {
-    tx.one("SELECT * FROM api_keys WHERE secret_hash = $1 AND revoked_at IS NULL", &[hash(secret).into()]).await?.as_ref().map(read).transpose()
+    tx.one("SELECT * FROM api_keys WHERE secret_hash = $1 AND revoked_at IS NULL", &[hash(secret).into()])
+        .await?
+        .as_ref()
+        .map(read)
+        .transpose()
 }
 
 /// Notes that it was used.
@@ -63,7 +74,11 @@ pub async fn touch(tx: &mut Tx, id: &ApiKeyId, now: Timestamp) -> Result<(), Sto
 
 /// All keys, newest first.
 pub async fn list(tx: &mut Tx, organisation: &OrganisationId) -> Result<Vec<ApiKey>, StoreError> {
-    tx.all("SELECT * FROM api_keys WHERE organisation_id = $1 ORDER BY created_at DESC, id", &[organisation.as_str().into()]).await?.iter().map(read).collect()
+    tx.all("SELECT * FROM api_keys WHERE organisation_id = $1 ORDER BY created_at DESC, id", &[organisation.as_str().into()])
+        .await?
+        .iter()
+        .map(read)
+        .collect()
 }
 
 /// Revokes a key; effective at the next request.

@@ -40,7 +40,14 @@ pub struct Authorized<'a> {
 impl Store {
     /// Stores what a person authorised: the token set first of all, then every profile that already hangs on this
     /// person is repaired. The same login is always the same grant; a renewal that is running loses its fence.
-    pub async fn authorized(&self, tx: &mut Tx, connection: &Connection, authorized: &Authorized<'_>, facts: &Facts, now: Timestamp) -> Result<Vec<ProfileId>, StoreError> {
+    pub async fn authorized(
+        &self,
+        tx: &mut Tx,
+        connection: &Connection,
+        authorized: &Authorized<'_>,
+        facts: &Facts,
+        now: Timestamp,
+    ) -> Result<Vec<ProfileId>, StoreError> {
         let organisation = &connection.organisation;
         let a = authorized;
         let person = upsert_person(tx, organisation, &connection.place, a.person_network_id, a.person_name, a.person_handle, now).await?;
@@ -49,7 +56,8 @@ impl Store {
             Some(grant) => (grant.clone(), grant.id),
             None => {
                 let id = insert_blank(tx, organisation, &connection.place, &person, now).await?;
-                let blank = Grant { state: State::Fresh, ..Grant::born(id.clone(), person.clone(), a.clocks, a.renewable, facts, now).grant };
+                let blank =
+                    Grant { state: State::Fresh, ..Grant::born(id.clone(), person.clone(), a.clocks, a.renewable, facts, now).grant };
                 (Grant { generation: 0, clocks: Clocks::default(), verified_at: None, ..blank }, id)
             }
         };
@@ -57,7 +65,8 @@ impl Store {
         let next = step(&before, &Event::Authorized { person: person.clone(), clocks: a.clocks, renewable: a.renewable }, facts, now).grant;
         let sealed = seal_tokens(self.keys(), &token_context(id.as_str(), organisation.as_str()), a.tokens);
         grants::write(tx, &next, Some(sealed), facts, now).await?;
-        let about = About { grant: Some(id.clone()), person: Some(person.clone()), connection: Some(connection.id.clone()), ..About::default() };
+        let about =
+            About { grant: Some(id.clone()), person: Some(person.clone()), connection: Some(connection.id.clone()), ..About::default() };
         let detail = json!({ "person": a.person_name, "generation": next.generation, "scopes": a.tokens.scopes });
         events::append(tx, organisation, now, "grant.authorized", &connection.begun.by, &about, &detail).await?;
         self.repair_accesses(tx, &id, a.discovered, now).await?;
@@ -70,7 +79,9 @@ impl Store {
     /// Every access this grant already has is as good as the fresh listing says.
     async fn repair_accesses(&self, tx: &mut Tx, grant: &GrantId, discovered: &[Discovered], now: Timestamp) -> Result<(), StoreError> {
         for mut access in grants::accesses_of(tx, grant).await? {
-            let Some(found) = discovered.iter().find(|found| found.network_id == access.network_id && found.unusable.is_none()) else { continue };
+            let Some(found) = discovered.iter().find(|found| found.network_id == access.network_id && found.unusable.is_none()) else {
+                continue;
+            };
             access.state = AccessState::Working;
             access.role.clone_from(&found.role);
             access.seen_at = Some(now);
@@ -82,13 +93,22 @@ impl Store {
     /// Adds the chosen profiles with the page presets' owner, teams and notification choices; those that exist keep
     /// their settings and gain an access. Profiles that cannot be used or were not discovered are refused by not being
     /// in the answer.
-    pub async fn add_profiles(&self, tx: &mut Tx, connection: &Connection, chosen: &[String], facts: &Facts, actor: &Actor, now: Timestamp) -> Result<Vec<ProfileId>, StoreError> {
+    pub async fn add_profiles(
+        &self,
+        tx: &mut Tx,
+        connection: &Connection,
+        chosen: &[String],
+        facts: &Facts,
+        actor: &Actor,
+        now: Timestamp,
+    ) -> Result<Vec<ProfileId>, StoreError> {
         let person = connection.person.as_ref().ok_or_else(|| StoreError::Broken("a connection without a person".into()))?;
         let grant = of_person(tx, person).await?.ok_or_else(|| StoreError::Broken("a person without a grant".into()))?;
         let preset = presets::for_network(tx, &connection.organisation, &connection.place.network).await?;
         let mut added = connection.added.clone();
         // Parents first, so that a board finds its account.
-        let mut found: Vec<&Discovered> = connection.discovered.iter().filter(|found| found.unusable.is_none() && chosen.contains(&found.network_id)).collect();
+        let mut found: Vec<&Discovered> =
+            connection.discovered.iter().filter(|found| found.unusable.is_none() && chosen.contains(&found.network_id)).collect();
         found.sort_by_key(|found| found.parent.is_some());
         for item in found {
             let id = upsert_profile(tx, &connection.organisation, &connection.place, item, &preset, now).await?;
@@ -110,13 +130,21 @@ impl Store {
         settle_profiles(tx, &added, facts, now, actor, grant.id.as_str()).await?;
         set_complete(tx, &connection.id, &added).await?;
         let about = About { connection: Some(connection.id.clone()), person: Some(person.clone()), ..About::default() };
-        events::append(tx, &connection.organisation, now, "connection.completed", actor, &about, &json!({ "profiles": added.len() })).await?;
+        events::append(tx, &connection.organisation, now, "connection.completed", actor, &about, &json!({ "profiles": added.len() }))
+            .await?;
         Ok(added)
     }
 
     /// Gives a profile up. A grant that reaches nothing any more is owed a revocation at its network, durably, and its
     /// tokens are moved there under a seal of their own (RF-39).
-    pub async fn delete_profile(&self, tx: &mut Tx, organisation: &OrganisationId, id: &ProfileId, actor: &Actor, now: Timestamp) -> Result<bool, StoreError> {
+    pub async fn delete_profile(
+        &self,
+        tx: &mut Tx,
+        organisation: &OrganisationId,
+        id: &ProfileId,
+        actor: &Actor,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
         let Some(profile) = profiles::get(tx, organisation, id).await? else { return Ok(false) };
         let boards = tx.all("SELECT id FROM profiles WHERE parent_id = $1", &[id.as_str().into()]).await?;
         let mut all: Vec<ProfileId> = boards.iter().map(|row| row.parsed("id")).collect::<Result<_, _>>()?;
@@ -131,7 +159,16 @@ impl Store {
             }
             tx.run("DELETE FROM profiles WHERE id = $1", &[each.as_str().into()]).await?;
             let about = About { profile: Some(each.clone()), ..About::default() };
-            events::append(tx, organisation, now, "profile.deleted", actor, &about, &json!({ "name": profile.name, "network": profile.network })).await?;
+            events::append(
+                tx,
+                organisation,
+                now,
+                "profile.deleted",
+                actor,
+                &about,
+                &json!({ "name": profile.name, "network": profile.network }),
+            )
+            .await?;
         }
         touched.sort();
         touched.dedup();
@@ -156,18 +193,43 @@ impl Store {
     }
 }
 
-async fn upsert_profile(tx: &mut Tx, organisation: &OrganisationId, place: &Place, found: &Discovered, preset: &presets::Preset, now: Timestamp) -> Result<ProfileId, StoreError> {
-    let key: [crate::Value; 4] = [organisation.as_str().into(), place.network.as_str().into(), place.instance.as_str().into(), found.network_id.as_str().into()];
-    let sql = format!("SELECT id FROM profiles WHERE organisation_id = $1 AND network = $2 AND instance = $3 AND network_id = $4{}", tx.dialect().for_update());
+async fn upsert_profile(
+    tx: &mut Tx,
+    organisation: &OrganisationId,
+    place: &Place,
+    found: &Discovered,
+    preset: &presets::Preset,
+    now: Timestamp,
+) -> Result<ProfileId, StoreError> {
+    let key: [crate::Value; 4] =
+        [organisation.as_str().into(), place.network.as_str().into(), place.instance.as_str().into(), found.network_id.as_str().into()];
+    let sql = format!(
+        "SELECT id FROM profiles WHERE organisation_id = $1 AND network = $2 AND instance = $3 AND network_id = $4{}",
+        tx.dialect().for_update()
+    );
     let parent = match &found.parent {
-        Some(parent) => tx.one("SELECT id FROM profiles WHERE organisation_id = $1 AND network = $2 AND instance = $3 AND network_id = $4", &[key[0].clone(), key[1].clone(), key[2].clone(), parent.into()]).await?,
+        Some(parent) => {
+            tx.one(
+                "SELECT id FROM profiles WHERE organisation_id = $1 AND network = $2 AND instance = $3 AND network_id = $4",
+                &[key[0].clone(), key[1].clone(), key[2].clone(), parent.into()],
+            )
+            .await?
+        }
         None => None,
     };
     let parent = parent.map(|row| row.text("id")).transpose()?;
     if let Some(row) = tx.one(&sql, &key).await? {
         let id: ProfileId = row.parsed("id")?;
-        let sql = "UPDATE profiles SET name = $2, handle = $3, avatar = $4, sort_key = $5, parent_id = COALESCE($6, parent_id) WHERE id = $1";
-        let values = [id.as_str().into(), found.name.as_str().into(), found.handle.clone().into(), found.avatar.clone().into(), profiles::sort_key(&found.name).into(), parent.into()];
+        let sql =
+            "UPDATE profiles SET name = $2, handle = $3, avatar = $4, sort_key = $5, parent_id = COALESCE($6, parent_id) WHERE id = $1";
+        let values = [
+            id.as_str().into(),
+            found.name.as_str().into(),
+            found.handle.clone().into(),
+            found.avatar.clone().into(),
+            profiles::sort_key(&found.name).into(),
+            parent.into(),
+        ];
         tx.run(sql, &values).await?;
         return Ok(id);
     }

@@ -202,7 +202,14 @@ impl Store {
     }
 
     /// Uses a state: single use, also under a hundred parallel callbacks (NT-01), and it is used up whatever happens next.
-    pub async fn take_connection(&self, tx: &mut Tx, network: &str, state: &Secret, browser_hash: Option<&str>, now: Timestamp) -> Result<Taken, StoreError> {
+    pub async fn take_connection(
+        &self,
+        tx: &mut Tx,
+        network: &str,
+        state: &Secret,
+        browser_hash: Option<&str>,
+        now: Timestamp,
+    ) -> Result<Taken, StoreError> {
         let sql = format!("SELECT * FROM connections WHERE state_hash = $1{}", tx.dialect().for_update());
         let Some(row) = tx.one(&sql, &[hash(state).into()]).await? else { return Ok(Taken::Foreign) };
         let connection = Box::new(read(&row)?);
@@ -229,7 +236,11 @@ impl Store {
 
 /// One connection of an organisation.
 pub async fn get(tx: &mut Tx, organisation: &OrganisationId, id: &ConnectionId) -> Result<Option<Connection>, StoreError> {
-    tx.one("SELECT * FROM connections WHERE id = $1 AND organisation_id = $2", &[id.as_str().into(), organisation.as_str().into()]).await?.as_ref().map(read).transpose()
+    tx.one("SELECT * FROM connections WHERE id = $1 AND organisation_id = $2", &[id.as_str().into(), organisation.as_str().into()])
+        .await?
+        .as_ref()
+        .map(read)
+        .transpose()
 }
 
 /// Notes what was found; the person chooses next.
@@ -247,7 +258,11 @@ pub(crate) async fn set_complete(tx: &mut Tx, id: &ConnectionId, added: &[Profil
 
 /// Notes why it did not come about.
 pub async fn set_failed(tx: &mut Tx, id: &ConnectionId, failure: &Failed) -> Result<(), StoreError> {
-    tx.run("UPDATE connections SET status = 'failed', failure = $2, sealed_memory = NULL WHERE id = $1", &[id.as_str().into(), to_json(failure)?.into()]).await?;
+    tx.run(
+        "UPDATE connections SET status = 'failed', failure = $2, sealed_memory = NULL WHERE id = $1",
+        &[id.as_str().into(), to_json(failure)?.into()],
+    )
+    .await?;
     Ok(())
 }
 

@@ -22,7 +22,9 @@ pub enum OpenError {
     #[error("database.url: \"{0}\" is neither sqlite:PATH nor postgres://…")]
     UnknownUrl(String),
     /// The folder or file cannot be written.
-    #[error("the database file {path} cannot be opened for writing: {why}. Check that the folder exists and belongs to the user the server runs as")]
+    #[error(
+        "the database file {path} cannot be opened for writing: {why}. Check that the folder exists and belongs to the user the server runs as"
+    )]
     NotWritable {
         /// Which file.
         path: String,
@@ -39,13 +41,17 @@ pub enum OpenError {
     #[error("PostgreSQL cannot be reached: {0}. Check database.url and that the server runs")]
     Unreachable(String),
     /// A newer Staygreen was here.
-    #[error("this database was made by a newer version of Staygreen (it knows migration {0}); run that version, or restore a backup made before the upgrade")]
+    #[error(
+        "this database was made by a newer version of Staygreen (it knows migration {0}); run that version, or restore a backup made before the upgrade"
+    )]
     Newer(i64),
     /// A migration that was applied is not the one we know.
     #[error("migration {0} of this database differs from ours; it was not made by a released version")]
     Foreign(i64),
     /// The keys do not open its secrets.
-    #[error("the key file does not fit this database: its secrets were sealed with another key. Put the right key file in its place; nothing was changed")]
+    #[error(
+        "the key file does not fit this database: its secrets were sealed with another key. Put the right key file in its place; nothing was changed"
+    )]
     WrongKey,
     /// Anything else.
     #[error(transparent)]
@@ -107,7 +113,12 @@ impl Db {
             .synchronous(SqliteSynchronous::Full)
             .foreign_keys(true)
             .busy_timeout(Duration::from_secs(10));
-        let writer = SqlitePoolOptions::new().max_connections(1).acquire_timeout(Duration::from_secs(30)).connect_with(options.clone()).await.map_err(not_writable)?;
+        let writer = SqlitePoolOptions::new()
+            .max_connections(1)
+            .acquire_timeout(Duration::from_secs(30))
+            .connect_with(options.clone())
+            .await
+            .map_err(not_writable)?;
         let version: String = sqlx::query_scalar("SELECT sqlite_version()").fetch_one(&writer).await.map_err(StoreError::from)?;
         if !is_safe_sqlite(&version) {
             return Err(OpenError::VulnerableSqlite(version));
@@ -120,7 +131,12 @@ impl Db {
     async fn open_postgres(url: &str) -> Result<Self, OpenError> {
         let unreachable = |error: sqlx::Error| OpenError::Unreachable(error.to_string());
         let options = PgConnectOptions::from_str(url).map_err(unreachable)?;
-        let pool = PgPoolOptions::new().max_connections(16).acquire_timeout(Duration::from_secs(10)).connect_with(options).await.map_err(unreachable)?;
+        let pool = PgPoolOptions::new()
+            .max_connections(16)
+            .acquire_timeout(Duration::from_secs(10))
+            .connect_with(options)
+            .await
+            .map_err(unreachable)?;
         let version: String = sqlx::query_scalar("SHOW server_version").fetch_one(&pool).await.map_err(unreachable)?;
         migrations().run(&pool).await.map_err(migration_error)?;
         Ok(Self::Postgres { pool, about: format!("PostgreSQL {version}").into() })
@@ -143,7 +159,9 @@ impl Db {
 }
 
 fn migrations() -> Migrator {
-    let known = MIGRATIONS.iter().map(|(version, name, sql)| Migration::new(*version, (*name).into(), MigrationType::Simple, sqlx::SqlSafeStr::into_sql_str(*sql), false));
+    let known = MIGRATIONS.iter().map(|(version, name, sql)| {
+        Migration::new(*version, (*name).into(), MigrationType::Simple, sqlx::SqlSafeStr::into_sql_str(*sql), false)
+    });
     Migrator::with_migrations(known.collect())
 }
 
@@ -165,7 +183,12 @@ fn is_safe_sqlite(version: &str) -> bool {
 /// A second process on the same file is refused: the lock is the operating system's and ends with the process.
 fn lock_beside(path: &Path) -> Result<Option<Arc<File>>, OpenError> {
     let shown = path.display().to_string();
-    let file = File::options().create(true).truncate(false).write(true).open(path.with_extension("lock")).map_err(|error| OpenError::NotWritable { path: shown.clone(), why: error.to_string() })?;
+    let file = File::options()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(path.with_extension("lock"))
+        .map_err(|error| OpenError::NotWritable { path: shown.clone(), why: error.to_string() })?;
     match file.try_lock() {
         Ok(()) => Ok(Some(Arc::new(file))),
         Err(std::fs::TryLockError::WouldBlock) => Err(OpenError::InUse(shown)),
@@ -180,7 +203,8 @@ mod tests {
 
     #[test]
     fn rf_41_vulnerable_versions() {
-        for (version, safe) in [("3.51.2", false), ("3.51.3", true), ("3.52.0", false), ("3.52.1", true), ("3.7.0", false), ("4.0.0", true)] {
+        for (version, safe) in [("3.51.2", false), ("3.51.3", true), ("3.52.0", false), ("3.52.1", true), ("3.7.0", false), ("4.0.0", true)]
+        {
             assert_eq!(is_safe_sqlite(version), safe, "{version}");
         }
     }

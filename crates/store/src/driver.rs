@@ -129,7 +129,9 @@ impl Row {
 
     /// The same, or nothing.
     pub fn opt_parsed<T: std::str::FromStr<Err: fmt::Display>>(&self, column: &str) -> Result<Option<T>, StoreError> {
-        self.opt_text(column)?.map(|text| text.parse().map_err(|error: T::Err| StoreError::Broken(format!("{column}: {error}")))).transpose()
+        self.opt_text(column)?
+            .map(|text| text.parse().map_err(|error: T::Err| StoreError::Broken(format!("{column}: {error}"))))
+            .transpose()
     }
 
     /// A value stored as JSON.

@@ -67,7 +67,15 @@ pub struct Event {
 }
 
 /// Appends an event.
-pub async fn append(tx: &mut Tx, organisation: &OrganisationId, at: Timestamp, kind: &str, actor: &Actor, about: &About, detail: &serde_json::Value) -> Result<(), StoreError> {
+pub async fn append(
+    tx: &mut Tx,
+    organisation: &OrganisationId,
+    at: Timestamp,
+    kind: &str,
+    actor: &Actor,
+    about: &About,
+    detail: &serde_json::Value,
+) -> Result<(), StoreError> {
     let next = "INSERT INTO counters (name, value) VALUES ('events', 1) ON CONFLICT (name) DO UPDATE SET value = counters.value + 1 RETURNING value";
     let position = tx.one(next, &[]).await?.ok_or_else(|| StoreError::Broken("no position".into()))?.int("value")?;
     let insert = "INSERT INTO events (position, id, organisation_id, at, kind, actor, profile_id, grant_id, person_id, connection_id, detail) \
@@ -108,7 +116,13 @@ pub async fn after(tx: &mut Tx, organisation: &OrganisationId, position: i64, li
 }
 
 /// The history of a profile, newest first: its own events and those of the grants that reach it.
-pub async fn of_profile(tx: &mut Tx, organisation: &OrganisationId, profile: &ProfileId, before: Option<i64>, limit: u32) -> Result<Vec<Event>, StoreError> {
+pub async fn of_profile(
+    tx: &mut Tx,
+    organisation: &OrganisationId,
+    profile: &ProfileId,
+    before: Option<i64>,
+    limit: u32,
+) -> Result<Vec<Event>, StoreError> {
     let sql = "SELECT * FROM events WHERE organisation_id = $1 AND position < $2 AND (profile_id = $3 OR (profile_id IS NULL AND grant_id IN \
                (SELECT grant_id FROM accesses WHERE profile_id = $3))) ORDER BY position DESC LIMIT $4";
     let values = [organisation.as_str().into(), before.unwrap_or(i64::MAX).into(), profile.as_str().into(), limit.into()];

@@ -46,7 +46,11 @@ pub(crate) fn read_grant(row: &Row) -> Result<Grant, StoreError> {
         person: row.parsed("person_id")?,
         generation: row.int("generation")?,
         state: row.json("state")?,
-        clocks: Clocks { access_until: row.opt_time("access_until")?, refresh_until: row.opt_time("refresh_until")?, human_until: row.opt_time("human_until")? },
+        clocks: Clocks {
+            access_until: row.opt_time("access_until")?,
+            refresh_until: row.opt_time("refresh_until")?,
+            human_until: row.opt_time("human_until")?,
+        },
         renewable: row.flag("renewable")?,
         authorized_at: row.time("authorized_at")?,
         issued_at: row.time("issued_at")?,
@@ -70,7 +74,8 @@ pub(crate) fn read_access(row: &Row) -> Result<Access, StoreError> {
     })
 }
 
-pub(crate) const ACCESS_COLUMNS: &str = "accesses.id, accesses.grant_id, accesses.profile_id, profiles.network_id, accesses.role, accesses.state, accesses.seen_at";
+pub(crate) const ACCESS_COLUMNS: &str =
+    "accesses.id, accesses.grant_id, accesses.profile_id, profiles.network_id, accesses.role, accesses.state, accesses.seen_at";
 
 /// The place a grant's tokens are sealed for.
 pub(crate) fn token_context<'a>(grant: &'a str, organisation: &'a str) -> Context<'a> {
@@ -107,11 +112,28 @@ pub(crate) async fn write(tx: &mut Tx, grant: &Grant, sealed: Option<Vec<u8>>, f
 }
 
 /// An empty row for a grant that is written in the same transaction.
-pub(crate) async fn insert_blank(tx: &mut Tx, organisation: &OrganisationId, place: &Place, person: &PersonId, now: Timestamp) -> Result<GrantId, StoreError> {
+pub(crate) async fn insert_blank(
+    tx: &mut Tx,
+    organisation: &OrganisationId,
+    place: &Place,
+    person: &PersonId,
+    now: Timestamp,
+) -> Result<GrantId, StoreError> {
     let id: GrantId = fresh();
     let sql = "INSERT INTO grants (id, organisation_id, person_id, network, instance, generation, state, renewable, authorized_at, issued_at, failures, created_at) \
                VALUES ($1, $2, $3, $4, $5, 0, '{\"is\":\"fresh\"}', 0, $6, $6, 0, $6)";
-    tx.run(sql, &[id.as_str().into(), organisation.as_str().into(), person.as_str().into(), place.network.as_str().into(), place.instance.as_str().into(), now.into()]).await?;
+    tx.run(
+        sql,
+        &[
+            id.as_str().into(),
+            organisation.as_str().into(),
+            person.as_str().into(),
+            place.network.as_str().into(),
+            place.instance.as_str().into(),
+            now.into(),
+        ],
+    )
+    .await?;
     Ok(id)
 }
 
@@ -129,7 +151,15 @@ pub(crate) async fn fence_off(tx: &mut Tx, grant: &GrantId) -> Result<(), StoreE
 }
 
 /// Notes who a person is; the same login is always the same row.
-pub async fn upsert_person(tx: &mut Tx, organisation: &OrganisationId, place: &Place, network_id: &str, name: &str, handle: Option<&str>, now: Timestamp) -> Result<PersonId, StoreError> {
+pub async fn upsert_person(
+    tx: &mut Tx,
+    organisation: &OrganisationId,
+    place: &Place,
+    network_id: &str,
+    name: &str,
+    handle: Option<&str>,
+    now: Timestamp,
+) -> Result<PersonId, StoreError> {
     let sql = "INSERT INTO people (id, organisation_id, network, instance, network_id, name, handle, created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8) \
                ON CONFLICT (organisation_id, network, instance, network_id) DO UPDATE SET name = excluded.name, handle = excluded.handle, updated_at = excluded.updated_at RETURNING id";
     let values = [
@@ -152,7 +182,9 @@ pub async fn person(tx: &mut Tx, id: &PersonId) -> Result<Option<Person>, StoreE
 
 /// The accesses of a grant.
 pub async fn accesses_of(tx: &mut Tx, grant: &GrantId) -> Result<Vec<Access>, StoreError> {
-    let sql = format!("SELECT {ACCESS_COLUMNS} FROM accesses JOIN profiles ON profiles.id = accesses.profile_id WHERE grant_id = $1 ORDER BY accesses.id");
+    let sql = format!(
+        "SELECT {ACCESS_COLUMNS} FROM accesses JOIN profiles ON profiles.id = accesses.profile_id WHERE grant_id = $1 ORDER BY accesses.id"
+    );
     tx.all(&sql, &[grant.as_str().into()]).await?.iter().map(read_access).collect()
 }
 
@@ -169,7 +201,9 @@ pub struct Holder {
 
 /// Who holds access tokens for a profile.
 pub async fn holders_of(tx: &mut Tx, profile: &ProfileId) -> Result<Vec<Holder>, StoreError> {
-    let sql = format!("SELECT {ACCESS_COLUMNS} FROM accesses JOIN profiles ON profiles.id = accesses.profile_id WHERE accesses.profile_id = $1 ORDER BY accesses.id");
+    let sql = format!(
+        "SELECT {ACCESS_COLUMNS} FROM accesses JOIN profiles ON profiles.id = accesses.profile_id WHERE accesses.profile_id = $1 ORDER BY accesses.id"
+    );
     let mut holders = vec![];
     for row in tx.all(&sql, &[profile.as_str().into()]).await? {
         let access = read_access(&row)?;

@@ -18,7 +18,22 @@ macro_rules! fresh {
     )*};
 }
 
-fresh!(OrganisationId, UserId, TeamId, ApiKeyId, PersonId, GrantId, ProfileId, AccessId, ConnectionId, EventId, OutboxId, AttemptId, SessionId, NodeId);
+fresh!(
+    OrganisationId,
+    UserId,
+    TeamId,
+    ApiKeyId,
+    PersonId,
+    GrantId,
+    ProfileId,
+    AccessId,
+    ConnectionId,
+    EventId,
+    OutboxId,
+    AttemptId,
+    SessionId,
+    NodeId
+);
 
 /// A new id of the kind asked for.
 pub fn fresh<T: Fresh>() -> T {

@@ -47,16 +47,29 @@ impl Store {
         let person = grants::person(tx, &grant.person).await?.ok_or_else(|| StoreError::Broken("a grant without a person".into()))?;
         let open = "SELECT id FROM attempts WHERE grant_id = $1 AND ended_at IS NULL AND phase = 'sent' ORDER BY sent_at DESC LIMIT 1";
         let open = tx.one(open, &[grant.id.as_str().into()]).await?.map(|row| row.parsed::<AttemptId>("id")).transpose()?;
-        let lease = Lease { grant: grant.id.clone(), node: row.parsed("lease_node")?, fence: row.int("fence")?, until: row.time("lease_until")? };
+        let lease =
+            Lease { grant: grant.id.clone(), node: row.parsed("lease_node")?, fence: row.int("fence")?, until: row.time("lease_until")? };
         let accesses = accesses_of(tx, &grant.id).await?;
-        Ok(Claim { lease, organisation, network: row.text("network")?, instance: row.text("instance")?, person_network_id: person.network_id, grant, tokens, accesses, open })
+        Ok(Claim {
+            lease,
+            organisation,
+            network: row.text("network")?,
+            instance: row.text("instance")?,
+            person_network_id: person.network_id,
+            grant,
+            tokens,
+            accesses,
+            open,
+        })
     }
 
     async fn try_commit(&self, commit: &Commit) -> Result<Committed, StoreError> {
         let mut tx = self.write().await?;
         let id = &commit.grant.id;
         let lock = tx.dialect().for_update();
-        let row = tx.one(&format!("SELECT organisation_id, lease_node, fence, generation FROM grants WHERE id = $1{lock}"), &[id.as_str().into()]).await?;
+        let row = tx
+            .one(&format!("SELECT organisation_id, lease_node, fence, generation FROM grants WHERE id = $1{lock}"), &[id.as_str().into()])
+            .await?;
         let Some(row) = row else { return Ok(Committed::Superseded) };
         // The fence alone decides: a lease that ran out while the database was away still belongs to us as long as
         // nobody claimed the grant since.
@@ -65,7 +78,8 @@ impl Store {
             return Ok(Committed::Superseded);
         }
         let organisation: OrganisationId = row.parsed("organisation_id")?;
-        let sealed = commit.tokens.as_ref().map(|tokens| seal_tokens(self.keys(), &token_context(id.as_str(), organisation.as_str()), tokens));
+        let sealed =
+            commit.tokens.as_ref().map(|tokens| seal_tokens(self.keys(), &token_context(id.as_str(), organisation.as_str()), tokens));
         write(&mut tx, &commit.grant, sealed, &commit.facts, commit.now).await?;
         if !commit.keep_lease {
             tx.run("UPDATE grants SET lease_node = NULL, lease_until = NULL WHERE id = $1", &[id.as_str().into()]).await?;
@@ -104,7 +118,11 @@ async fn set_aside(tx: &mut Tx, row: &Row, error: &StoreError, now: Timestamp) -
     let id: GrantId = row.parsed("id")?;
     let organisation: OrganisationId = row.parsed("organisation_id")?;
     tracing::error!(grant = %id, error = %error, "store: a grant cannot be read and is set aside for an hour");
-    tx.run("UPDATE grants SET due_at = $2, lease_node = NULL, lease_until = NULL WHERE id = $1", &[id.as_str().into(), (now + Span::hours(1)).into()]).await?;
+    tx.run(
+        "UPDATE grants SET due_at = $2, lease_node = NULL, lease_until = NULL WHERE id = $1",
+        &[id.as_str().into(), (now + Span::hours(1)).into()],
+    )
+    .await?;
     let about = About { grant: Some(id), ..About::default() };
     events::append(tx, &organisation, now, "grant.unreadable", &Actor::System, &about, &json!({ "error": error.to_string() })).await
 }
@@ -130,7 +148,10 @@ impl Ledger for Store {
 
     async fn claim(&self, node: &NodeId, grant: &GrantId, now: Timestamp, lease: Span) -> Result<Option<Claim>, LedgerError> {
         let mut tx = self.write().await?;
-        let sql = format!("{CLAIM}SELECT id FROM grants WHERE id = $4 AND (lease_until IS NULL OR lease_until <= $3){}) RETURNING *", tx.dialect().skip_locked());
+        let sql = format!(
+            "{CLAIM}SELECT id FROM grants WHERE id = $4 AND (lease_until IS NULL OR lease_until <= $3){}) RETURNING *",
+            tx.dialect().skip_locked()
+        );
         let rows = tx.all(&sql, &[node.as_str().into(), (now + lease).into(), now.into(), grant.as_str().into()]).await?;
         let claim = self.claims(&mut tx, rows, now).await?.pop();
         tx.commit().await?;
@@ -140,9 +161,12 @@ impl Ledger for Store {
     async fn intend(&self, intent: &Intent) -> Result<bool, LedgerError> {
         let mut tx = self.write().await?;
         let lock = tx.dialect().for_update();
-        let held = format!("SELECT id FROM grants WHERE id = $1 AND lease_node = $2 AND fence = $3 AND generation = $4 AND lease_until > $5{lock}");
+        let held = format!(
+            "SELECT id FROM grants WHERE id = $1 AND lease_node = $2 AND fence = $3 AND generation = $4 AND lease_until > $5{lock}"
+        );
         let lease = &intent.lease;
-        let values = [lease.grant.as_str().into(), lease.node.as_str().into(), lease.fence.into(), intent.generation.into(), intent.at.into()];
+        let values =
+            [lease.grant.as_str().into(), lease.node.as_str().into(), lease.fence.into(), intent.generation.into(), intent.at.into()];
         if tx.one(&held, &values).await?.is_none() {
             return Ok(false);
         }
@@ -180,7 +204,8 @@ impl Ledger for Store {
         // A cheap look first: nearly always there is nothing.
         let mut look = self.read().await?;
         let sql = "SELECT grant_id FROM attempts WHERE ended_at IS NULL AND phase = 'sent' AND grant_id IN (SELECT id FROM grants WHERE lease_until IS NULL OR lease_until <= $1)";
-        let open: BTreeSet<GrantId> = look.all(sql, &[now.into()]).await?.iter().map(|row| row.parsed("grant_id")).collect::<Result<_, StoreError>>()?;
+        let open: BTreeSet<GrantId> =
+            look.all(sql, &[now.into()]).await?.iter().map(|row| row.parsed("grant_id")).collect::<Result<_, StoreError>>()?;
         drop(look);
         let mut claims = vec![];
         for grant in open {
@@ -198,7 +223,11 @@ impl Ledger for Store {
     async fn see_evidence(&self, grant: &GrantId, diagnosis: &Diagnosis, facts: &Facts, now: Timestamp) -> Result<(), LedgerError> {
         let mut tx = self.write().await?;
         let lock = tx.dialect().for_update();
-        let Some(row) = tx.one(&format!("SELECT * FROM grants WHERE id = $1 AND lease_until IS NULL{lock}"), &[grant.as_str().into()]).await? else { return Ok(()) };
+        let Some(row) =
+            tx.one(&format!("SELECT * FROM grants WHERE id = $1 AND lease_until IS NULL{lock}"), &[grant.as_str().into()]).await?
+        else {
+            return Ok(());
+        };
         let next = step(&read_grant(&row)?, &Event::Used(diagnosis.clone()), facts, now).grant;
         write(&mut tx, &next, None, facts, now).await?;
         tx.commit().await?;

@@ -23,17 +23,36 @@ fn context<'a>(organisation: &'a OrganisationId, row: &'a str) -> Context<'a> {
 }
 
 /// Stores a client; the one that was there is replaced.
-pub async fn set(tx: &mut Tx, keys: &Keyring, organisation: &OrganisationId, network: &str, instance: &str, client_id: &str, secret: Option<&Secret>, now: Timestamp) -> Result<(), StoreError> {
+pub async fn set(
+    tx: &mut Tx,
+    keys: &Keyring,
+    organisation: &OrganisationId,
+    network: &str,
+    instance: &str,
+    client_id: &str,
+    secret: Option<&Secret>,
+    now: Timestamp,
+) -> Result<(), StoreError> {
     let row = format!("{organisation}/{network}/{instance}");
     let sealed = secret.map(|secret| keys.seal(&context(organisation, &row), secret.expose().as_bytes()));
     let sql = "INSERT INTO network_apps (id, organisation_id, network, instance, client_id, sealed_secret, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7) \
                ON CONFLICT (id) DO UPDATE SET client_id = excluded.client_id, sealed_secret = excluded.sealed_secret, updated_at = excluded.updated_at";
-    tx.run(sql, &[row.clone().into(), organisation.as_str().into(), network.into(), instance.into(), client_id.into(), sealed.into(), now.into()]).await?;
+    tx.run(
+        sql,
+        &[row.clone().into(), organisation.as_str().into(), network.into(), instance.into(), client_id.into(), sealed.into(), now.into()],
+    )
+    .await?;
     Ok(())
 }
 
 /// The client at a network.
-pub async fn get(tx: &mut Tx, keys: &Keyring, organisation: &OrganisationId, network: &str, instance: &str) -> Result<Option<StoredApp>, StoreError> {
+pub async fn get(
+    tx: &mut Tx,
+    keys: &Keyring,
+    organisation: &OrganisationId,
+    network: &str,
+    instance: &str,
+) -> Result<Option<StoredApp>, StoreError> {
     let id = format!("{organisation}/{network}/{instance}");
     let Some(row) = tx.one("SELECT * FROM network_apps WHERE id = $1", &[id.clone().into()]).await? else { return Ok(None) };
     let client_secret = match row.opt_bytes("sealed_secret")? {

@@ -58,13 +58,33 @@ fn context<'a>(id: &'a str, organisation: &'a str) -> Context<'a> {
 impl Store {
     /// Puts a message with a secret link (an invitation, a renewal link) into the outbox.
     #[expect(clippy::too_many_arguments, reason = "one row, written once, in one place")]
-    pub async fn send_link(&self, tx: &mut Tx, organisation: &OrganisationId, kind: &str, recipient: &str, language: &str, payload: &serde_json::Value, link: &str, now: Timestamp) -> Result<(), StoreError> {
+    pub async fn send_link(
+        &self,
+        tx: &mut Tx,
+        organisation: &OrganisationId,
+        kind: &str,
+        recipient: &str,
+        language: &str,
+        payload: &serde_json::Value,
+        link: &str,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
         let id: OutboxId = fresh();
         let sealed = self.keys().seal(&context(id.as_str(), organisation.as_str()), link.as_bytes());
         let sql = "INSERT INTO outbox (id, organisation_id, kind, dedupe, channel, recipient, language, payload, sealed_payload, created_at, due_at, tries) \
                    VALUES ($1, $2, $3, $4, 'mail', $5, $6, $7, $8, $9, $9, 0)";
         let dedupe = format!("{kind}:{id}");
-        let values = [id.as_str().into(), organisation.as_str().into(), kind.into(), dedupe.into(), recipient.into(), language.into(), to_json(payload)?.into(), sealed.into(), now.into()];
+        let values = [
+            id.as_str().into(),
+            organisation.as_str().into(),
+            kind.into(),
+            dedupe.into(),
+            recipient.into(),
+            language.into(),
+            to_json(payload)?.into(),
+            sealed.into(),
+            now.into(),
+        ];
         tx.run(sql, &values).await?;
         Ok(())
     }
@@ -78,12 +98,17 @@ impl Store {
         }
         drop(look);
         let mut tx = self.write().await?;
-        let sql = format!("UPDATE outbox SET lease_until = $2, tries = tries + 1 WHERE id IN ({due} ORDER BY due_at LIMIT $3{}) RETURNING *", tx.dialect().skip_locked());
+        let sql = format!(
+            "UPDATE outbox SET lease_until = $2, tries = tries + 1 WHERE id IN ({due} ORDER BY due_at LIMIT $3{}) RETURNING *",
+            tx.dialect().skip_locked()
+        );
         let mut letters = vec![];
         for row in tx.all(&sql, &[now.into(), (now + LEASE).into(), limit.into()]).await? {
             let (id, organisation): (OutboxId, OrganisationId) = (row.parsed("id")?, row.parsed("organisation_id")?);
             let link = match row.opt_bytes("sealed_payload")? {
-                Some(sealed) => Some(Zeroizing::new(String::from_utf8_lossy(&self.keys().open(&context(id.as_str(), organisation.as_str()), &sealed)?).into_owned())),
+                Some(sealed) => Some(Zeroizing::new(
+                    String::from_utf8_lossy(&self.keys().open(&context(id.as_str(), organisation.as_str()), &sealed)?).into_owned(),
+                )),
                 None => None,
             };
             letters.push(Letter {
@@ -105,7 +130,11 @@ impl Store {
     /// It was taken over by the receiver.
     pub async fn letter_sent(&self, letter: &Letter, now: Timestamp) -> Result<(), StoreError> {
         let mut tx = self.write().await?;
-        tx.run("UPDATE outbox SET sent_at = $2, due_at = NULL, lease_until = NULL, sealed_payload = NULL, last_error = NULL WHERE id = $1", &[letter.id.as_str().into(), now.into()]).await?;
+        tx.run(
+            "UPDATE outbox SET sent_at = $2, due_at = NULL, lease_until = NULL, sealed_payload = NULL, last_error = NULL WHERE id = $1",
+            &[letter.id.as_str().into(), now.into()],
+        )
+        .await?;
         let detail = json!({ "mail": letter.kind, "recipient": letter.recipient, "tries": letter.tries });
         for about in about_profiles(letter) {
             events::append(&mut tx, &letter.organisation, now, "notification.sent", &Actor::Keeper, &about, &detail).await?;
@@ -125,7 +154,11 @@ impl Store {
             }
             return tx.commit().await;
         };
-        tx.run("UPDATE outbox SET due_at = $2, lease_until = NULL, last_error = $3 WHERE id = $1", &[letter.id.as_str().into(), (now + *wait).into(), error.into()]).await?;
+        tx.run(
+            "UPDATE outbox SET due_at = $2, lease_until = NULL, last_error = $3 WHERE id = $1",
+            &[letter.id.as_str().into(), (now + *wait).into(), error.into()],
+        )
+        .await?;
         tx.commit().await
     }
 }

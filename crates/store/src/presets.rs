@@ -46,7 +46,11 @@ pub async fn for_network(tx: &mut Tx, organisation: &OrganisationId, network: &s
 
 /// All that were set.
 pub async fn list(tx: &mut Tx, organisation: &OrganisationId) -> Result<Vec<Preset>, StoreError> {
-    tx.all("SELECT * FROM page_presets WHERE organisation_id = $1 ORDER BY network", &[organisation.as_str().into()]).await?.iter().map(read).collect()
+    tx.all("SELECT * FROM page_presets WHERE organisation_id = $1 ORDER BY network", &[organisation.as_str().into()])
+        .await?
+        .iter()
+        .map(read)
+        .collect()
 }
 
 /// Sets the defaults of a network.

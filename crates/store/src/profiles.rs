@@ -163,13 +163,21 @@ pub async fn counts(tx: &mut Tx, organisation: &OrganisationId, visible_to: Opti
 
 /// One profile of an organisation.
 pub async fn get(tx: &mut Tx, organisation: &OrganisationId, id: &ProfileId) -> Result<Option<Profile>, StoreError> {
-    let row = tx.one("SELECT * FROM profiles WHERE id = $1 AND organisation_id = $2", &[id.as_str().into(), organisation.as_str().into()]).await?;
+    let row = tx
+        .one("SELECT * FROM profiles WHERE id = $1 AND organisation_id = $2", &[id.as_str().into(), organisation.as_str().into()])
+        .await?;
     let profiles = row.as_ref().map(read).transpose()?.into_iter().collect();
     Ok(with_teams(tx, profiles).await?.pop())
 }
 
 /// Sets owner and teams; those of other organisations are left out.
-pub async fn set_owner_and_teams(tx: &mut Tx, organisation: &OrganisationId, id: &ProfileId, owner: Option<&UserId>, teams: &[TeamId]) -> Result<(), StoreError> {
+pub async fn set_owner_and_teams(
+    tx: &mut Tx,
+    organisation: &OrganisationId,
+    id: &ProfileId,
+    owner: Option<&UserId>,
+    teams: &[TeamId],
+) -> Result<(), StoreError> {
     let sql = "UPDATE profiles SET owner_id = (SELECT id FROM users WHERE id = $3 AND organisation_id = $2) WHERE id = $1 AND organisation_id = $2";
     tx.run(sql, &[id.as_str().into(), organisation.as_str().into(), owner.map(UserId::as_str).into()]).await?;
     tx.run("DELETE FROM profile_teams WHERE profile_id = $1", &[id.as_str().into()]).await?;
@@ -181,7 +189,13 @@ pub async fn set_owner_and_teams(tx: &mut Tx, organisation: &OrganisationId, id:
 }
 
 /// Sets the notification choices of a profile.
-pub async fn set_notifications(tx: &mut Tx, organisation: &OrganisationId, id: &ProfileId, no_access: bool, renew_soon: bool) -> Result<(), StoreError> {
+pub async fn set_notifications(
+    tx: &mut Tx,
+    organisation: &OrganisationId,
+    id: &ProfileId,
+    no_access: bool,
+    renew_soon: bool,
+) -> Result<(), StoreError> {
     let sql = "UPDATE profiles SET notify_no_access = $3, notify_renew_soon = $4 WHERE id = $1 AND organisation_id = $2";
     tx.run(sql, &[id.as_str().into(), organisation.as_str().into(), no_access.into(), renew_soon.into()]).await?;
     Ok(())
@@ -189,7 +203,11 @@ pub async fn set_notifications(tx: &mut Tx, organisation: &OrganisationId, id: &
 
 /// Switches a profile (a board) off or on.
 pub async fn set_enabled(tx: &mut Tx, organisation: &OrganisationId, id: &ProfileId, enabled: bool) -> Result<(), StoreError> {
-    tx.run("UPDATE profiles SET enabled = $3 WHERE id = $1 AND organisation_id = $2", &[id.as_str().into(), organisation.as_str().into(), enabled.into()]).await?;
+    tx.run(
+        "UPDATE profiles SET enabled = $3 WHERE id = $1 AND organisation_id = $2",
+        &[id.as_str().into(), organisation.as_str().into(), enabled.into()],
+    )
+    .await?;
     Ok(())
 }
 
@@ -200,10 +218,20 @@ pub async fn count(tx: &mut Tx, organisation: &OrganisationId) -> Result<i64, St
 }
 
 /// The next deadlines, soonest first: profile and day.
-pub async fn deadlines(tx: &mut Tx, organisation: &OrganisationId, visible_to: Option<&UserId>, until: Timestamp, limit: u32) -> Result<Vec<Profile>, StoreError> {
+pub async fn deadlines(
+    tx: &mut Tx,
+    organisation: &OrganisationId,
+    visible_to: Option<&UserId>,
+    until: Timestamp,
+    limit: u32,
+) -> Result<Vec<Profile>, StoreError> {
     let (conditions, mut values) = conditions(organisation, &Filter { visible_to: visible_to.cloned(), ..Filter::default() });
     values.push(until.into());
     values.push(limit.into());
-    let sql = format!("SELECT * FROM profiles WHERE {conditions} AND enabled = 1 AND deadline <= ${} ORDER BY deadline, id LIMIT ${}", values.len() - 1, values.len());
+    let sql = format!(
+        "SELECT * FROM profiles WHERE {conditions} AND enabled = 1 AND deadline <= ${} ORDER BY deadline, id LIMIT ${}",
+        values.len() - 1,
+        values.len()
+    );
     tx.all(&sql, &values).await?.iter().map(read).collect()
 }

@@ -37,10 +37,27 @@ pub struct RenewalLink {
 }
 
 /// Makes a link.
-pub async fn create(tx: &mut Tx, organisation: &OrganisationId, profile: &ProfileId, secret: &Secret, by: &Actor, email: Option<&str>, now: Timestamp, life: Span) -> Result<Timestamp, StoreError> {
+pub async fn create(
+    tx: &mut Tx,
+    organisation: &OrganisationId,
+    profile: &ProfileId,
+    secret: &Secret,
+    by: &Actor,
+    email: Option<&str>,
+    now: Timestamp,
+    life: Span,
+) -> Result<Timestamp, StoreError> {
     let expires_at = now + life;
     let sql = "INSERT INTO renewal_links (secret_hash, organisation_id, profile_id, created_by, email, created_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7)";
-    let values = [hash(secret).into(), organisation.as_str().into(), profile.as_str().into(), to_json(by)?.into(), email.into(), now.into(), expires_at.into()];
+    let values = [
+        hash(secret).into(),
+        organisation.as_str().into(),
+        profile.as_str().into(),
+        to_json(by)?.into(),
+        email.into(),
+        now.into(),
+        expires_at.into(),
+    ];
     tx.run(sql, &values).await?;
     Ok(expires_at)
 }
@@ -58,7 +75,13 @@ pub async fn find(tx: &mut Tx, secret: &Secret, now: Timestamp) -> Result<Option
     } else {
         LinkState::Open
     };
-    Ok(Some(RenewalLink { organisation: row.parsed("organisation_id")?, profile: row.parsed("profile_id")?, created_by: row.json("created_by")?, expires_at, state }))
+    Ok(Some(RenewalLink {
+        organisation: row.parsed("organisation_id")?,
+        profile: row.parsed("profile_id")?,
+        created_by: row.json("created_by")?,
+        expires_at,
+        state,
+    }))
 }
 
 /// Marks links of a profile as used once it is renewed through one of them.

@@ -34,11 +34,29 @@ fn context<'a>(id: &'a str, organisation: &'a str) -> Context<'a> {
 }
 
 /// Notes that a token set has to be revoked.
-pub(crate) async fn owe(tx: &mut Tx, keys: &Keyring, organisation: &OrganisationId, place: &Place, tokens: &TokenSet, now: Timestamp) -> Result<(), StoreError> {
+pub(crate) async fn owe(
+    tx: &mut Tx,
+    keys: &Keyring,
+    organisation: &OrganisationId,
+    place: &Place,
+    tokens: &TokenSet,
+    now: Timestamp,
+) -> Result<(), StoreError> {
     let id = fresh::<lifecycle::ids::AttemptId>();
     let sealed = seal_tokens(keys, &context(id.as_str(), organisation.as_str()), tokens);
     let sql = "INSERT INTO revocations (id, organisation_id, network, instance, sealed_tokens, created_at, due_at, tries) VALUES ($1, $2, $3, $4, $5, $6, $6, 0)";
-    tx.run(sql, &[id.as_str().into(), organisation.as_str().into(), place.network.as_str().into(), place.instance.as_str().into(), sealed.into(), now.into()]).await?;
+    tx.run(
+        sql,
+        &[
+            id.as_str().into(),
+            organisation.as_str().into(),
+            place.network.as_str().into(),
+            place.instance.as_str().into(),
+            sealed.into(),
+            now.into(),
+        ],
+    )
+    .await?;
     Ok(())
 }
 
@@ -70,7 +88,11 @@ impl Store {
     /// Ends a revocation: the tokens are shredded.
     pub async fn end_revocation(&self, id: &str, outcome: &str, now: Timestamp) -> Result<(), StoreError> {
         let mut tx = self.write().await?;
-        tx.run("UPDATE revocations SET sealed_tokens = NULL, due_at = NULL, ended_at = $2, outcome = $3 WHERE id = $1", &[id.into(), now.into(), outcome.into()]).await?;
+        tx.run(
+            "UPDATE revocations SET sealed_tokens = NULL, due_at = NULL, ended_at = $2, outcome = $3 WHERE id = $1",
+            &[id.into(), now.into(), outcome.into()],
+        )
+        .await?;
         tx.commit().await
     }
 
@@ -81,7 +103,11 @@ impl Store {
         }
         let wait = Span::seconds(30).times(1 << revocation.tries.clamp(0, 12), 1);
         let mut tx = self.write().await?;
-        tx.run("UPDATE revocations SET due_at = $2, outcome = $3 WHERE id = $1", &[revocation.id.as_str().into(), (now + wait).into(), outcome.into()]).await?;
+        tx.run(
+            "UPDATE revocations SET due_at = $2, outcome = $3 WHERE id = $1",
+            &[revocation.id.as_str().into(), (now + wait).into(), outcome.into()],
+        )
+        .await?;
         tx.commit().await
     }
 }

@@ -302,7 +302,12 @@ mod tests {
         let keys = Keyring::ephemeral();
         let sealed = keys.seal(&HERE, b"token");
         assert_eq!(keys.open(&HERE, &sealed).expect("opens").as_slice(), b"token");
-        for elsewhere in [Context { table: "people", ..HERE }, Context { column: "previous", ..HERE }, Context { row: "grt_2", ..HERE }, Context { organisation: "org_2", ..HERE }] {
+        for elsewhere in [
+            Context { table: "people", ..HERE },
+            Context { column: "previous", ..HERE },
+            Context { row: "grt_2", ..HERE },
+            Context { organisation: "org_2", ..HERE },
+        ] {
             assert_eq!(keys.open(&elsewhere, &sealed).err(), Some(SealError::Forged));
         }
         assert_eq!(Keyring::ephemeral().open(&HERE, &sealed).err(), Some(SealError::Forged));
@@ -341,7 +346,9 @@ mod tests {
     #[test]
     fn nt_17_zero_empty_and_doubled_keys_are_refused() {
         let zero = URL_SAFE_NO_PAD.encode([0; 32]);
-        for text in [String::new(), "{\"id\":\"k1\",\"secret\":\"\"}".into(), format!("{{\"id\":\"k1\",\"secret\":\"{zero}\"}}"), "nonsense".into()] {
+        for text in
+            [String::new(), "{\"id\":\"k1\",\"secret\":\"\"}".into(), format!("{{\"id\":\"k1\",\"secret\":\"{zero}\"}}"), "nonsense".into()]
+        {
             assert!(Keyring::parse(&text).is_err(), "{text}");
         }
     }

@@ -24,10 +24,18 @@ pub struct Session {
 }
 
 /// Opens a session.
-pub async fn open(tx: &mut Tx, user: &UserId, secret: &Secret, user_agent: &str, now: Timestamp, life: Span) -> Result<SessionId, StoreError> {
+pub async fn open(
+    tx: &mut Tx,
+    user: &UserId,
+    secret: &Secret,
+    user_agent: &str,
+    now: Timestamp,
+    life: Span,
+) -> Result<SessionId, StoreError> {
     let id: SessionId = fresh();
     let agent: String = user_agent.chars().filter(|c| !c.is_control()).take(200).collect();
-    let sql = "INSERT INTO sessions (id, secret_hash, user_id, created_at, seen_at, expires_at, user_agent) VALUES ($1, $2, $3, $4, $4, $5, $6)";
+    let sql =
+        "INSERT INTO sessions (id, secret_hash, user_id, created_at, seen_at, expires_at, user_agent) VALUES ($1, $2, $3, $4, $4, $5, $6)";
     tx.run(sql, &[id.as_str().into(), hash(secret).into(), user.as_str().into(), now.into(), (now + life).into(), agent.into()]).await?;
     Ok(id)
 }
@@ -40,7 +48,13 @@ pub async fn find(tx: &mut Tx, secret: &Secret, now: Timestamp, idle: Span) -> R
 }
 
 fn read(row: &crate::Row) -> Result<Session, StoreError> {
-    Ok(Session { id: row.parsed("id")?, user: row.parsed("user_id")?, created_at: row.time("created_at")?, seen_at: row.time("seen_at")?, user_agent: row.text("user_agent")? })
+    Ok(Session {
+        id: row.parsed("id")?,
+        user: row.parsed("user_id")?,
+        created_at: row.time("created_at")?,
+        seen_at: row.time("seen_at")?,
+        user_agent: row.text("user_agent")?,
+    })
 }
 
 /// Notes that it was used.
@@ -62,7 +76,8 @@ pub async fn end(tx: &mut Tx, user: &UserId, id: &SessionId) -> Result<(), Store
 
 /// Ends all sessions of a user but one (after a new password).
 pub async fn end_others(tx: &mut Tx, user: &UserId, keep: Option<&SessionId>) -> Result<(), StoreError> {
-    tx.run("DELETE FROM sessions WHERE user_id = $1 AND id <> $2", &[user.as_str().into(), keep.map_or("", SessionId::as_str).into()]).await?;
+    tx.run("DELETE FROM sessions WHERE user_id = $1 AND id <> $2", &[user.as_str().into(), keep.map_or("", SessionId::as_str).into()])
+        .await?;
     Ok(())
 }
 

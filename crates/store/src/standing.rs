@@ -32,7 +32,14 @@ struct Told {
 /// Derives the standing of these profiles anew, stores it, records what is news and puts messages into the outbox.
 /// Returns how many messages. `cause_of_change` names the grant whose step made it necessary; news of one grant to one
 /// owner become one message.
-pub async fn settle_profiles(tx: &mut Tx, profiles: &[ProfileId], facts: &Facts, now: Timestamp, actor: &Actor, cause_of_change: &str) -> Result<usize, StoreError> {
+pub async fn settle_profiles(
+    tx: &mut Tx,
+    profiles: &[ProfileId],
+    facts: &Facts,
+    now: Timestamp,
+    actor: &Actor,
+    cause_of_change: &str,
+) -> Result<usize, StoreError> {
     // In id order: two transactions never wait for each other crosswise.
     let mut ids: Vec<&ProfileId> = profiles.iter().collect();
     ids.sort();
@@ -49,7 +56,9 @@ async fn settle_one(tx: &mut Tx, id: &ProfileId, facts: &Facts, now: Timestamp, 
     let Some(row) = tx.one(&format!("SELECT * FROM profiles WHERE id = $1{lock}"), &[id.as_str().into()]).await? else { return Ok(vec![]) };
     let before: Standing = row.json("standing")?;
     let organisation: OrganisationId = row.parsed("organisation_id")?;
-    let sql = format!("SELECT {ACCESS_COLUMNS} FROM accesses JOIN profiles ON profiles.id = accesses.profile_id WHERE accesses.profile_id = $1 ORDER BY accesses.id");
+    let sql = format!(
+        "SELECT {ACCESS_COLUMNS} FROM accesses JOIN profiles ON profiles.id = accesses.profile_id WHERE accesses.profile_id = $1 ORDER BY accesses.id"
+    );
     let mut edges = vec![];
     for row in tx.all(&sql, &[id.as_str().into()]).await? {
         let access = read_access(&row)?;
@@ -135,7 +144,14 @@ async fn tell(tx: &mut Tx, told: Vec<Told>, now: Timestamp, cause_of_change: &st
     Ok(count)
 }
 
-async fn tell_owner(tx: &mut Tx, mail: &'static str, occasion: &str, items: Vec<Told>, now: Timestamp, cause_of_change: &str) -> Result<bool, StoreError> {
+async fn tell_owner(
+    tx: &mut Tx,
+    mail: &'static str,
+    occasion: &str,
+    items: Vec<Told>,
+    now: Timestamp,
+    cause_of_change: &str,
+) -> Result<bool, StoreError> {
     let owner = match items.first().and_then(|item| item.owner.clone()) {
         Some(id) => users::by_id(tx, &id).await?,
         None => None,
@@ -153,7 +169,16 @@ async fn tell_owner(tx: &mut Tx, mail: &'static str, occasion: &str, items: Vec<
         match why_not.or_else(|| (!wants(&item)).then_some("profile_not_opted_in")) {
             Some(reason) => {
                 let about = About { profile: Some(item.profile.clone()), ..About::default() };
-                events::append(tx, &item.organisation, now, "notification.nobody", &Actor::Keeper, &about, &json!({ "mail": mail, "reason": reason })).await?;
+                events::append(
+                    tx,
+                    &item.organisation,
+                    now,
+                    "notification.nobody",
+                    &Actor::Keeper,
+                    &about,
+                    &json!({ "mail": mail, "reason": reason }),
+                )
+                .await?;
             }
             None => wanted.push(item),
         }
@@ -163,7 +188,10 @@ async fn tell_owner(tx: &mut Tx, mail: &'static str, occasion: &str, items: Vec<
         Some(id) => grants::person(tx, id).await?,
         None => None,
     };
-    let profiles: Vec<_> = wanted.iter().map(|item| json!({ "id": item.profile.as_str(), "name": item.name, "network": item.network, "kind": item.kind })).collect();
+    let profiles: Vec<_> = wanted
+        .iter()
+        .map(|item| json!({ "id": item.profile.as_str(), "name": item.name, "network": item.network, "kind": item.kind }))
+        .collect();
     let mut payload = detail(&first.standing, &first.news);
     payload["profiles"] = profiles.into();
     payload["person"] = person.map(|person| json!({ "name": person.name, "handle": person.handle })).into();
@@ -186,7 +214,11 @@ async fn tell_owner(tx: &mut Tx, mail: &'static str, occasion: &str, items: Vec<
 
 /// The profiles that a grant reaches.
 pub async fn profiles_of(tx: &mut Tx, grant: &GrantId) -> Result<Vec<ProfileId>, StoreError> {
-    tx.all("SELECT profile_id FROM accesses WHERE grant_id = $1 ORDER BY profile_id", &[grant.as_str().into()]).await?.iter().map(|row| row.parsed("profile_id")).collect()
+    tx.all("SELECT profile_id FROM accesses WHERE grant_id = $1 ORDER BY profile_id", &[grant.as_str().into()])
+        .await?
+        .iter()
+        .map(|row| row.parsed("profile_id"))
+        .collect()
 }
 
 /// The person behind a grant and the profiles it reaches, for those who must act.

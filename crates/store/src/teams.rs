@@ -23,7 +23,8 @@ pub async fn list(tx: &mut Tx, organisation: &OrganisationId) -> Result<Vec<Team
     for row in tx.all("SELECT id, name FROM teams WHERE organisation_id = $1 ORDER BY name, id", &[organisation.as_str().into()]).await? {
         teams.push(Team { id: row.parsed("id")?, name: row.text("name")?, members: vec![] });
     }
-    let sql = "SELECT team_id, user_id FROM team_members WHERE team_id IN (SELECT id FROM teams WHERE organisation_id = $1) ORDER BY user_id";
+    let sql =
+        "SELECT team_id, user_id FROM team_members WHERE team_id IN (SELECT id FROM teams WHERE organisation_id = $1) ORDER BY user_id";
     for row in tx.all(sql, &[organisation.as_str().into()]).await? {
         let id: TeamId = row.parsed("team_id")?;
         if let Some(team) = teams.iter_mut().find(|team| team.id == id) {
@@ -36,13 +37,21 @@ pub async fn list(tx: &mut Tx, organisation: &OrganisationId) -> Result<Vec<Team
 /// Makes a team; a name that is taken is [`StoreError::is_duplicate`].
 pub async fn create(tx: &mut Tx, organisation: &OrganisationId, name: &str, now: Timestamp) -> Result<TeamId, StoreError> {
     let id: TeamId = fresh();
-    tx.run("INSERT INTO teams (id, organisation_id, name, created_at) VALUES ($1, $2, $3, $4)", &[id.as_str().into(), organisation.as_str().into(), name.into(), now.into()]).await?;
+    tx.run(
+        "INSERT INTO teams (id, organisation_id, name, created_at) VALUES ($1, $2, $3, $4)",
+        &[id.as_str().into(), organisation.as_str().into(), name.into(), now.into()],
+    )
+    .await?;
     Ok(id)
 }
 
 /// Sets who is in a team; users of other organisations are left out. `false` when there is no such team here.
 pub async fn set_members(tx: &mut Tx, organisation: &OrganisationId, team: &TeamId, members: &[UserId]) -> Result<bool, StoreError> {
-    if tx.one("SELECT id FROM teams WHERE id = $1 AND organisation_id = $2", &[team.as_str().into(), organisation.as_str().into()]).await?.is_none() {
+    if tx
+        .one("SELECT id FROM teams WHERE id = $1 AND organisation_id = $2", &[team.as_str().into(), organisation.as_str().into()])
+        .await?
+        .is_none()
+    {
         return Ok(false);
     }
     tx.run("DELETE FROM team_members WHERE team_id = $1", &[team.as_str().into()]).await?;
@@ -55,5 +64,9 @@ pub async fn set_members(tx: &mut Tx, organisation: &OrganisationId, team: &Team
 
 /// The teams a user belongs to.
 pub async fn of_user(tx: &mut Tx, user: &UserId) -> Result<Vec<TeamId>, StoreError> {
-    tx.all("SELECT team_id FROM team_members WHERE user_id = $1 ORDER BY team_id", &[user.as_str().into()]).await?.iter().map(|row| row.parsed("team_id")).collect()
+    tx.all("SELECT team_id FROM team_members WHERE user_id = $1 ORDER BY team_id", &[user.as_str().into()])
+        .await?
+        .iter()
+        .map(|row| row.parsed("team_id"))
+        .collect()
 }

@@ -127,12 +127,20 @@ pub async fn by_email(tx: &mut Tx, email: &str) -> Result<Option<User>, StoreErr
 
 /// Everybody, by name.
 pub async fn list(tx: &mut Tx, organisation: &OrganisationId) -> Result<Vec<User>, StoreError> {
-    tx.all("SELECT * FROM users WHERE organisation_id = $1 ORDER BY name, id", &[organisation.as_str().into()]).await?.iter().map(read).collect()
+    tx.all("SELECT * FROM users WHERE organisation_id = $1 ORDER BY name, id", &[organisation.as_str().into()])
+        .await?
+        .iter()
+        .map(read)
+        .collect()
 }
 
 /// Stores a new password and lifts a lock.
 pub async fn set_password(tx: &mut Tx, id: &UserId, password_hash: &str) -> Result<(), StoreError> {
-    tx.run("UPDATE users SET password_hash = $2, failed_sign_ins = 0, locked_until = NULL WHERE id = $1", &[id.as_str().into(), password_hash.into()]).await?;
+    tx.run(
+        "UPDATE users SET password_hash = $2, failed_sign_ins = 0, locked_until = NULL WHERE id = $1",
+        &[id.as_str().into(), password_hash.into()],
+    )
+    .await?;
     Ok(())
 }
 
@@ -151,7 +159,13 @@ pub async fn set_notifications(tx: &mut Tx, id: &UserId, no_access: bool, renew_
 }
 
 /// Switches an account off (with its sessions) or on; role changes take effect at the next request.
-pub async fn set_standing(tx: &mut Tx, organisation: &OrganisationId, id: &UserId, role: Role, disabled_at: Option<Timestamp>) -> Result<u64, StoreError> {
+pub async fn set_standing(
+    tx: &mut Tx,
+    organisation: &OrganisationId,
+    id: &UserId,
+    role: Role,
+    disabled_at: Option<Timestamp>,
+) -> Result<u64, StoreError> {
     if disabled_at.is_some() {
         tx.run("DELETE FROM sessions WHERE user_id = $1", &[id.as_str().into()]).await?;
     }

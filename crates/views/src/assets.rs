@@ -64,7 +64,8 @@ mod tests {
 
     #[test]
     fn both_dark_palettes_are_the_same() {
-        let blocks: Vec<String> = CSS.split("/* dark */").skip(1).map(|part| part.split("/* end */").next().unwrap_or("").split_whitespace().collect()).collect();
+        let blocks: Vec<String> =
+            CSS.split("/* dark */").skip(1).map(|part| part.split("/* end */").next().unwrap_or("").split_whitespace().collect()).collect();
         assert_eq!(blocks.len(), 2);
         assert_eq!(blocks[0], blocks[1]);
     }

@@ -73,7 +73,9 @@ impl FailureKind {
             Self::Suspicious => ("failure.suspicious.title", "failure.suspicious.what", "failure.suspicious.todo"),
             Self::PersonRefused { .. } => ("failure.person_refused.title", "failure.person_refused.what", "failure.person_refused.todo"),
             Self::NothingToConnect => ("failure.nothing.title", "failure.nothing.what", "failure.nothing.todo"),
-            Self::OtherOrganisation => ("failure.other_organisation.title", "failure.other_organisation.what", "failure.other_organisation.todo"),
+            Self::OtherOrganisation => {
+                ("failure.other_organisation.title", "failure.other_organisation.what", "failure.other_organisation.todo")
+            }
             Self::ProfileLimit { .. } => ("failure.limit.title", "failure.limit.what", "failure.limit.todo"),
             Self::NoAccess => ("failure.no_access.title", "failure.no_access.what", "failure.no_access.todo"),
             Self::BadHint { .. } => ("failure.bad_hint.title", "failure.bad_hint.what", "failure.bad_hint.todo"),

@@ -1,6 +1,7 @@
 //! Every page and mail with its samples, in one list: for tests and for screenshots.
 
 use crate::mails::{Invitation, Mail, NoAccessTokens, Recovered, RenewSoon, RenewalLink};
+use crate::pages::Page;
 use crate::pages::account::Account;
 use crate::pages::api_keys::ApiKeys;
 use crate::pages::connection_choose::ConnectionChoose;
@@ -23,7 +24,6 @@ use crate::pages::set_password::SetPassword;
 use crate::pages::sign_in::SignIn;
 use crate::pages::teams::Teams;
 use crate::pages::users::Users;
-use crate::pages::Page;
 use crate::shell::{Notice, Section, Shell, ShellUser, Theme};
 use crate::words::Lang;
 
@@ -39,7 +39,14 @@ pub struct Sample {
 /// The frame that samples stand in: a company admin, or nobody.
 fn shell(lang: Lang, section: Section, signed_in: bool) -> Shell {
     let user = ShellUser { name: "Clara Lindqvist".into(), email: "clara@alpenblick.example".into(), is_admin: true };
-    Shell { lang, theme: Theme::Auto, user: signed_in.then_some(user), section, flash: None, organisation: "Alpenblick & Söhne <Reisen>".into() }
+    Shell {
+        lang,
+        theme: Theme::Auto,
+        user: signed_in.then_some(user),
+        section,
+        flash: None,
+        organisation: "Alpenblick & Söhne <Reisen>".into(),
+    }
 }
 
 struct Pages {

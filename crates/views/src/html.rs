@@ -38,7 +38,8 @@ pub(crate) fn escape(text: &str) -> String {
 /// Text for places without markup (titles, attributes, mail subjects, plain text): control characters become spaces, the
 /// characters that change the direction of what follows are dropped.
 pub(crate) fn plain(text: &str) -> String {
-    let kept = text.chars().filter(|c| !matches!(c, '\u{200e}' | '\u{200f}' | '\u{061c}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}'));
+    let kept =
+        text.chars().filter(|c| !matches!(c, '\u{200e}' | '\u{200f}' | '\u{061c}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}'));
     kept.map(|c| if c.is_control() || matches!(c, '\u{2028}' | '\u{2029}') { ' ' } else { c }).collect()
 }
 

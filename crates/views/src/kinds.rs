@@ -385,8 +385,20 @@ impl HistoryKind {
     /// The colour of its dot.
     pub(crate) const fn tone(self) -> &'static str {
         match self {
-            Self::Authorized | Self::CameBack | Self::Connected | Self::Recovered | Self::RoleRegained | Self::ConnectionCompleted | Self::Cleared => "good",
-            Self::RenewSoon | Self::Suspected | Self::Unsure | Self::NetworkMisconfigured | Self::NotificationFailed | Self::NotificationNobody | Self::Unreadable => "warn",
+            Self::Authorized
+            | Self::CameBack
+            | Self::Connected
+            | Self::Recovered
+            | Self::RoleRegained
+            | Self::ConnectionCompleted
+            | Self::Cleared => "good",
+            Self::RenewSoon
+            | Self::Suspected
+            | Self::Unsure
+            | Self::NetworkMisconfigured
+            | Self::NotificationFailed
+            | Self::NotificationNobody
+            | Self::Unreadable => "warn",
             Self::NeedsPerson | Self::Disconnected | Self::RoleLost | Self::ConnectionFailed => "bad",
             _ => "idle",
         }

@@ -211,7 +211,13 @@ pub(crate) fn explanation_grey(lang: Lang) -> Explanation {
         since: today(lang),
         cause: None,
         confidence: None,
-        evidence: vec![Evidence { at: today(lang), source: SourceKind::Probe, http_status: Some(503), code: None, words: "Service Unavailable".into() }],
+        evidence: vec![Evidence {
+            at: today(lang),
+            source: SourceKind::Probe,
+            http_status: Some(503),
+            code: None,
+            words: "Service Unavailable".into(),
+        }],
         people: vec![],
         deadline: None,
         act: Act::Check,
@@ -248,14 +254,24 @@ pub(crate) fn networks() -> Vec<Choice> {
 
 /// Choices from pairs.
 pub(crate) fn choices(pairs: &[(&str, &str)], chosen: &[usize]) -> Vec<Choice> {
-    pairs.iter().enumerate().map(|(i, (value, label))| Choice { value: (*value).into(), label: (*label).into(), chosen: chosen.contains(&i) }).collect()
+    pairs
+        .iter()
+        .enumerate()
+        .map(|(i, (value, label))| Choice { value: (*value).into(), label: (*label).into(), chosen: chosen.contains(&i) })
+        .collect()
 }
 
 /// What a network can.
 pub(crate) fn abilities(lang: Lang, name: &str) -> Vec<Ability> {
     let refused = match name {
-        "xing" => Some(say(lang, "XING discontinued its API support: incoming comments can't be read or answered here.", "XING hat die Unterstützung seiner Schnittstelle eingestellt: eingehende Kommentare können hier nicht gelesen oder beantwortet werden.")),
-        "tiktok" => Some(say(lang, "TikTok offers no comments to tools of this kind.", "TikTok bietet Werkzeugen dieser Art keine Kommentare an.")),
+        "xing" => Some(say(
+            lang,
+            "XING discontinued its API support: incoming comments can't be read or answered here.",
+            "XING hat die Unterstützung seiner Schnittstelle eingestellt: eingehende Kommentare können hier nicht gelesen oder beantwortet werden.",
+        )),
+        "tiktok" => {
+            Some(say(lang, "TikTok offers no comments to tools of this kind.", "TikTok bietet Werkzeugen dieser Art keine Kommentare an."))
+        }
         _ => None,
     };
     let comment = refused.clone().filter(|_| name == "tiktok");
@@ -272,16 +288,40 @@ pub(crate) fn abilities(lang: Lang, name: &str) -> Vec<Ability> {
 pub(crate) fn rules(lang: Lang, name: &str) -> Vec<String> {
     match name {
         "linkedin" => vec![
-            say(lang, "You can connect your own profile and every company page on which you are Super admin.", "Sie können Ihr eigenes Profil verbinden und jede Unternehmensseite, auf der Sie Super-Admin sind."),
-            say(lang, "LinkedIn demands that you log in again every 365 days. We remind you 30, 14, 7 and 1 days ahead.", "LinkedIn verlangt alle 365 Tage eine neue Anmeldung. Wir erinnern 30, 14, 7 und 1 Tag vorher."),
-            say(lang, "LinkedIn grants all requested permissions or none: please accept them all.", "LinkedIn erteilt alle angefragten Berechtigungen oder keine: bitte bestätigen Sie alle."),
+            say(
+                lang,
+                "You can connect your own profile and every company page on which you are Super admin.",
+                "Sie können Ihr eigenes Profil verbinden und jede Unternehmensseite, auf der Sie Super-Admin sind.",
+            ),
+            say(
+                lang,
+                "LinkedIn demands that you log in again every 365 days. We remind you 30, 14, 7 and 1 days ahead.",
+                "LinkedIn verlangt alle 365 Tage eine neue Anmeldung. Wir erinnern 30, 14, 7 und 1 Tag vorher.",
+            ),
+            say(
+                lang,
+                "LinkedIn grants all requested permissions or none: please accept them all.",
+                "LinkedIn erteilt alle angefragten Berechtigungen oder keine: bitte bestätigen Sie alle.",
+            ),
         ],
-        "pinterest" => vec![say(lang, "All boards of the account come along; each can be switched off later.", "Alle Pinnwände des Kontos kommen mit; jede kann später ausgeschaltet werden.")],
+        "pinterest" => vec![say(
+            lang,
+            "All boards of the account come along; each can be switched off later.",
+            "Alle Pinnwände des Kontos kommen mit; jede kann später ausgeschaltet werden.",
+        )],
         "tiktok" => vec![
-            say(lang, "Log in at TikTok with the account that is to be connected; one login connects one account.", "Melden Sie sich bei TikTok mit dem Konto an, das verbunden werden soll; eine Anmeldung verbindet ein Konto."),
+            say(
+                lang,
+                "Log in at TikTok with the account that is to be connected; one login connects one account.",
+                "Melden Sie sich bei TikTok mit dem Konto an, das verbunden werden soll; eine Anmeldung verbindet ein Konto.",
+            ),
             say(lang, "Ad accounts can't be connected.", "Werbekonten können nicht verbunden werden."),
         ],
-        _ => vec![say(lang, "The connection has no end date; it ends when you change your password or remove the app at XING.", "Die Verbindung hat kein Enddatum; sie endet, wenn Sie Ihr Passwort ändern oder die App bei XING entfernen.")],
+        _ => vec![say(
+            lang,
+            "The connection has no end date; it ends when you change your password or remove the app at XING.",
+            "Die Verbindung hat kein Enddatum; sie endet, wenn Sie Ihr Passwort ändern oder die App bei XING entfernen.",
+        )],
     }
 }
 
@@ -299,7 +339,10 @@ pub(crate) fn history(lang: Lang, with_profiles: bool) -> Vec<HistoryEntry> {
         detail: None,
     };
     vec![
-        HistoryEntry { detail: Some("clara@alpenblick.example".into()), ..entry(just_now(lang), HistoryKind::NotificationSent, None, page()) },
+        HistoryEntry {
+            detail: Some("clara@alpenblick.example".into()),
+            ..entry(just_now(lang), HistoryKind::NotificationSent, None, page())
+        },
         HistoryEntry {
             cause: Some(CauseKind::PasswordChanged),
             person: Some(miriam()),

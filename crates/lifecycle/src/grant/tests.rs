@@ -1,7 +1,10 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::diagnosis::Finding;
 use crate::facts::{RenewalModel, Reuse};
+use crate::schedule;
+use crate::time::Span;
 use crate::words::Source;
 
 const T0: Timestamp = Timestamp::from_seconds(1_700_000_000);

@@ -69,7 +69,8 @@ fn each_warning_once_and_a_jump_tells_the_nearest_only() {
         standing = next;
     }
     assert_eq!(told, [30, 14, 7, 1]);
-    let (_, news) = settle(&Standing { status: Status::Connected, ..Standing::unborn(T0) }, &[(&one, &live)], &facts(), T0 + Span::days(360));
+    let (_, news) =
+        settle(&Standing { status: Status::Connected, ..Standing::unborn(T0) }, &[(&one, &live)], &facts(), T0 + Span::days(360));
     assert!(matches!(news[..], [News::Connected | News::RenewSoon { .. }, ..]));
     assert_eq!(news.iter().filter(|item| matches!(item, News::RenewSoon { .. })).count(), 1);
 }

@@ -308,6 +308,11 @@ impl Network for Bluesky {
         &ABOUT
     }
 
+    fn documents(&self, app: &App) -> Vec<(&'static str, serde_json::Value)> {
+        let metadata = client_metadata(app).map(|document| ("client-metadata.json", document));
+        metadata.into_iter().chain(jwks(app).map(|document| ("jwks.json", document))).collect()
+    }
+
     /// Access at most an hour, said in every answer. How long the refresh token lives depends on the kind of client, so the
     /// adapter says it with every token set, unless it is configured. A replayed refresh token ends the session.
     fn facts(&self) -> Facts {

@@ -36,7 +36,12 @@ pub(super) fn handle(world: &mut World, now: i64, incoming: &Incoming) -> Option
 
 fn authorize(world: &mut World, now: i64, incoming: &Incoming) -> Answer {
     if incoming.q("client_id") != client_id(NAME) || !is_redirect_uri(incoming.q("redirect_uri")) || incoming.q("response_type") != "code" {
-        return refuse_page("Bummer, something went wrong", COLOUR, "LinkedIn", "The application is not known, or the redirect address does not match.");
+        return refuse_page(
+            "Bummer, something went wrong",
+            COLOUR,
+            "LinkedIn",
+            "The application is not known, or the redirect address does not match.",
+        );
     }
     match decide(world, now, incoming, &ask(incoming)) {
         Decision::Show(page) => page,
@@ -46,7 +51,11 @@ fn authorize(world: &mut World, now: i64, incoming: &Incoming) -> Answer {
 }
 
 fn denied(incoming: &Incoming) -> String {
-    let parameters = [("error", "user_cancelled_authorize"), ("error_description", "The user cancelled the authorization"), ("state", incoming.q("state"))];
+    let parameters = [
+        ("error", "user_cancelled_authorize"),
+        ("error_description", "The user cancelled the authorization"),
+        ("state", incoming.q("state")),
+    ];
     with_query(incoming.q("redirect_uri"), &parameters)
 }
 
@@ -64,7 +73,8 @@ fn allowed(world: &mut World, now: i64, incoming: &Incoming, username: &str, sco
 }
 
 pub(super) fn consent(world: &mut World, now: i64, incoming: &Incoming, consent: &Consent<'_>) -> Option<String> {
-    (incoming.path == "/oauth/v2/authorization").then(|| if consent.deny { denied(incoming) } else { allowed(world, now, incoming, consent.username, ask(incoming).scopes) })
+    (incoming.path == "/oauth/v2/authorization")
+        .then(|| if consent.deny { denied(incoming) } else { allowed(world, now, incoming, consent.username, ask(incoming).scopes) })
 }
 
 fn error(status: u16, code: &str, words: &str) -> Answer {
@@ -82,7 +92,11 @@ fn token(world: &mut World, now: i64, incoming: &Incoming) -> Answer {
     match incoming.f("grant_type") {
         "authorization_code" => {
             let Some(code) = world.take_code(now, NAME, incoming.f("code"), incoming.f("redirect_uri")) else {
-                return error(400, "invalid_redirect_uri", "Unable to retrieve access token: appid/redirect uri/code verifier does not match authorization code. Or authorization code expired.");
+                return error(
+                    400,
+                    "invalid_redirect_uri",
+                    "Unable to retrieve access token: appid/redirect uri/code verifier does not match authorization code. Or authorization code expired.",
+                );
             };
             let family = world.new_family(now, NAME, &code.username, code.scopes);
             let refresh = world.new_refresh(now, family, "AQ", now + 365 * DAY * 1_000_000);
@@ -102,7 +116,10 @@ fn issue(world: &mut World, now: i64, family: usize, refresh: &str, refresh_unti
     let life = left.min(60 * DAY);
     let access = world.new_access(now, family, "AQX", Some(life));
     let scope = world.vault.families[family].scopes.join(" ");
-    answer(200, &json!({ "access_token": access, "expires_in": life, "refresh_token": refresh, "refresh_token_expires_in": left, "scope": scope, "token_type": "Bearer" }))
+    answer(
+        200,
+        &json!({ "access_token": access, "expires_in": life, "refresh_token": refresh, "refresh_token_expires_in": left, "scope": scope, "token_type": "Bearer" }),
+    )
 }
 
 fn introspect(world: &mut World, now: i64, incoming: &Incoming) -> Answer {
@@ -140,11 +157,15 @@ fn revoke(world: &mut World, now: i64, incoming: &Incoming) -> Answer {
 }
 
 fn api(world: &World, now: i64, incoming: &Incoming) -> Answer {
-    let refused = |status: u16, number: i64, code: &str, words: &str| answer(status, &json!({ "status": status, "serviceErrorCode": number, "code": code, "message": words }));
+    let refused = |status: u16, number: i64, code: &str, words: &str| {
+        answer(status, &json!({ "status": status, "serviceErrorCode": number, "code": code, "message": words }))
+    };
     let family = match world.check_access(now, NAME, incoming.bearer()) {
         Ok((_, family)) => family,
         Err(Dead::Expired) => return refused(401, 65602, "EXPIRED_ACCESS_TOKEN", "The token used in the request has expired"),
-        Err(Dead::Revoked) => return refused(401, 65601, "REVOKED_ACCESS_TOKEN", "The token used in the request has been revoked by the user"),
+        Err(Dead::Revoked) => {
+            return refused(401, 65601, "REVOKED_ACCESS_TOKEN", "The token used in the request has been revoked by the user");
+        }
         Err(Dead::Blocked) => return refused(403, 0, "MEMBER_RESTRICTED", "The member is restricted"),
         Err(Dead::Unknown) => return refused(401, 65600, "INVALID_ACCESS_TOKEN", "Invalid access token"),
     };
@@ -152,12 +173,21 @@ fn api(world: &World, now: i64, incoming: &Incoming) -> Answer {
         return userinfo(world, &family);
     }
     if incoming.header("linkedin-version").is_none() {
-        return refused(400, 0, "VERSION_MISSING", "A version must be present. Please specify a version by adding the LinkedIn-Version header.");
+        return refused(
+            400,
+            0,
+            "VERSION_MISSING",
+            "A version must be present. Please specify a version by adding the LinkedIn-Version header.",
+        );
     }
     if incoming.path == "/rest/organizationAcls" {
         return acls(world, incoming, &family);
     }
-    let page = incoming.path.strip_prefix("/rest/organizations/").and_then(|id| id.parse::<u64>().ok()).and_then(|id| world.pages.iter().find(|page| page.id == id));
+    let page = incoming
+        .path
+        .strip_prefix("/rest/organizations/")
+        .and_then(|id| id.parse::<u64>().ok())
+        .and_then(|id| world.pages.iter().find(|page| page.id == id));
     match page {
         Some(page) => answer(200, &json!({ "id": page.id, "localizedName": page.name, "vanityName": page.vanity })),
         None => refused(404, 0, "RESOURCE_NOT_FOUND", "Could not find entity"),
@@ -167,7 +197,10 @@ fn api(world: &World, now: i64, incoming: &Incoming) -> Answer {
 fn userinfo(world: &World, family: &Family) -> Answer {
     let Some(person) = world.person(NAME, &family.username) else { return answer(404, &json!({})) };
     let (given, last) = person.name.split_once(' ').unwrap_or((&person.name, ""));
-    answer(200, &json!({ "sub": person.id, "name": person.name, "given_name": given, "family_name": last, "locale": { "country": "DE", "language": "de" } }))
+    answer(
+        200,
+        &json!({ "sub": person.id, "name": person.name, "given_name": given, "family_name": last, "locale": { "country": "DE", "language": "de" } }),
+    )
 }
 
 fn acls(world: &World, incoming: &Incoming, family: &Family) -> Answer {
@@ -181,7 +214,11 @@ fn acls(world: &World, incoming: &Incoming, family: &Family) -> Answer {
         }
     }
     let more = rows.len() > start + count;
-    let links = if more { json!([{ "rel": "next", "href": format!("/rest/organizationAcls?q=roleAssignee&start={}&count={count}", start + count) }]) } else { json!([]) };
+    let links = if more {
+        json!([{ "rel": "next", "href": format!("/rest/organizationAcls?q=roleAssignee&start={}&count={count}", start + count) }])
+    } else {
+        json!([])
+    };
     let elements: Vec<_> = rows.into_iter().skip(start).take(count).collect();
     answer(200, &json!({ "elements": elements, "paging": { "start": start, "count": count, "links": links } }))
 }

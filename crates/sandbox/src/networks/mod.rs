@@ -76,5 +76,14 @@ pub(crate) fn is_redirect_uri(uri: &str) -> bool {
 
 /// The network's own error page: configuration, shown to whoever stands before it, never redirected.
 pub(crate) fn refuse_page(title: &str, colour: &str, brand: &str, why: &str) -> Answer {
-    html(401, crate::pages::page(title, colour, brand, false, &format!("<div class=\"card\"><h1>{}</h1><p>{}</p></div>", crate::pages::esc(title), crate::pages::esc(why))))
+    html(
+        401,
+        crate::pages::page(
+            title,
+            colour,
+            brand,
+            false,
+            &format!("<div class=\"card\"><h1>{}</h1><p>{}</p></div>", crate::pages::esc(title), crate::pages::esc(why)),
+        ),
+    )
 }

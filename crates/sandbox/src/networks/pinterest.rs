@@ -39,7 +39,10 @@ fn authorize(world: &mut World, now: i64, incoming: &Incoming) -> Answer {
 }
 
 fn denied(incoming: &Incoming) -> String {
-    with_query(incoming.q("redirect_uri"), &[("error", "access_denied"), ("error_description", "The person denied the request"), ("state", incoming.q("state"))])
+    with_query(
+        incoming.q("redirect_uri"),
+        &[("error", "access_denied"), ("error_description", "The person denied the request"), ("state", incoming.q("state"))],
+    )
 }
 
 fn allowed(world: &mut World, now: i64, incoming: &Incoming, username: &str, scopes: Vec<String>) -> String {
@@ -48,7 +51,8 @@ fn allowed(world: &mut World, now: i64, incoming: &Incoming, username: &str, sco
 }
 
 pub(super) fn consent(world: &mut World, now: i64, incoming: &Incoming, consent: &Consent<'_>) -> Option<String> {
-    (incoming.path == "/oauth/").then(|| if consent.deny { denied(incoming) } else { allowed(world, now, incoming, consent.username, ask(incoming).scopes) })
+    (incoming.path == "/oauth/")
+        .then(|| if consent.deny { denied(incoming) } else { allowed(world, now, incoming, consent.username, ask(incoming).scopes) })
 }
 
 fn error(status: u16, code: i64, words: &str) -> Answer {
@@ -96,12 +100,19 @@ fn with_token(world: &World, now: i64, incoming: &Incoming, then: impl FnOnce(&F
 
 fn account(world: &World, family: &Family) -> Answer {
     let Some(person) = world.person(NAME, &family.username) else { return error(404, 30, "User not found.") };
-    answer(200, &json!({ "id": person.id, "username": person.username, "account_type": "BUSINESS", "business_name": person.name, "board_count": boards_of(world, family).len() }))
+    answer(
+        200,
+        &json!({ "id": person.id, "username": person.username, "account_type": "BUSINESS", "business_name": person.name, "board_count": boards_of(world, family).len() }),
+    )
 }
 
 fn boards_of<'a>(world: &'a World, family: &Family) -> Vec<&'a crate::people::Board> {
     let sees_secret = family.scopes.iter().any(|scope| scope == "boards:read_secret");
-    let mine = |board: &&crate::people::Board| !board.deleted && (board.owner == family.username || board.collaborators.contains(&family.username.as_str())) && (!board.secret || sees_secret);
+    let mine = |board: &&crate::people::Board| {
+        !board.deleted
+            && (board.owner == family.username || board.collaborators.contains(&family.username.as_str()))
+            && (!board.secret || sees_secret)
+    };
     world.boards.iter().filter(mine).collect()
 }
 

@@ -39,7 +39,10 @@ fn authorize(world: &mut World, now: i64, incoming: &Incoming) -> Answer {
 }
 
 fn denied(incoming: &Incoming) -> String {
-    with_query(incoming.q("redirect_uri"), &[("error", "access_denied"), ("error_description", "User denied the authorization"), ("state", incoming.q("state"))])
+    with_query(
+        incoming.q("redirect_uri"),
+        &[("error", "access_denied"), ("error_description", "User denied the authorization"), ("state", incoming.q("state"))],
+    )
 }
 
 fn allowed(world: &mut World, now: i64, incoming: &Incoming, username: &str, scopes: Vec<String>) -> String {
@@ -50,7 +53,8 @@ fn allowed(world: &mut World, now: i64, incoming: &Incoming, username: &str, sco
 
 pub(super) fn consent(world: &mut World, now: i64, incoming: &Incoming, consent: &Consent<'_>) -> Option<String> {
     let scopes = ask(incoming).scopes.into_iter().filter(|scope| !consent.drop_scopes.contains(scope)).collect();
-    (incoming.path == "/v2/auth/authorize/").then(|| if consent.deny { denied(incoming) } else { allowed(world, now, incoming, consent.username, scopes) })
+    (incoming.path == "/v2/auth/authorize/")
+        .then(|| if consent.deny { denied(incoming) } else { allowed(world, now, incoming, consent.username, scopes) })
 }
 
 /// The status of errors is not documented; the body counts.
@@ -110,7 +114,9 @@ fn user(world: &World, now: i64, incoming: &Incoming) -> Answer {
     if !has("user.info.basic") || (incoming.q("fields").contains("username") && !has("user.info.profile")) {
         return api_error(401, "scope_not_authorized", "The user did not authorize the scope required for completing this request.");
     }
-    let Some(person) = world.person(NAME, &family.username) else { return api_error(401, "access_token_invalid", "The access token is invalid.") };
+    let Some(person) = world.person(NAME, &family.username) else {
+        return api_error(401, "access_token_invalid", "The access token is invalid.");
+    };
     let mut user = json!({ "open_id": person.id, "union_id": format!("u-{}", person.id), "display_name": person.name });
     if has("user.info.profile") {
         user["username"] = person.username.clone().into();
@@ -121,7 +127,12 @@ fn user(world: &World, now: i64, incoming: &Incoming) -> Answer {
 fn advertisers(world: &World, now: i64, incoming: &Incoming) -> Answer {
     match world.check_access(now, NAME, incoming.bearer()).ok().and_then(|(_, family)| world.person(NAME, &family.username)) {
         Some(person) => {
-            let list: Vec<_> = person.ad_accounts.iter().enumerate().map(|(n, name)| json!({ "advertiser_id": format!("70000000000{n}"), "advertiser_name": name })).collect();
+            let list: Vec<_> = person
+                .ad_accounts
+                .iter()
+                .enumerate()
+                .map(|(n, name)| json!({ "advertiser_id": format!("70000000000{n}"), "advertiser_name": name }))
+                .collect();
             answer(200, &json!({ "code": 0, "message": "OK", "data": { "list": list } }))
         }
         None => answer(200, &json!({ "code": 40105, "message": "Access token is incorrect or has been revoked.", "data": {} })),

@@ -32,7 +32,12 @@ fn error(status: u16, name: &str, words: &str) -> Answer {
 fn protocol(incoming: &Incoming) -> Vec<(String, String)> {
     let header = incoming.header("authorization").and_then(|value| value.strip_prefix("OAuth ")).unwrap_or_default();
     let unquote = |value: &str| percent_decode(value.trim().trim_matches('"'));
-    header.split(',').filter_map(|pair| pair.trim().split_once('=')).filter(|(name, _)| *name != "realm").map(|(name, value)| (percent_decode(name), unquote(value))).collect()
+    header
+        .split(',')
+        .filter_map(|pair| pair.trim().split_once('='))
+        .filter(|(name, _)| *name != "realm")
+        .map(|(name, value)| (percent_decode(name), unquote(value)))
+        .collect()
 }
 
 fn percent_decode(text: &str) -> String {
@@ -82,7 +87,11 @@ fn verify(world: &mut World, now: i64, incoming: &Incoming, token_secret: &str) 
 
 fn base_string(incoming: &Incoming, protocol: &[(String, String)]) -> String {
     let signed = protocol.iter().filter(|(name, _)| name != "oauth_signature");
-    let mut all: Vec<String> = signed.chain(&incoming.query_pairs).chain(&incoming.form_pairs).map(|(name, value)| format!("{}={}", percent(name), percent(value))).collect();
+    let mut all: Vec<String> = signed
+        .chain(&incoming.query_pairs)
+        .chain(&incoming.form_pairs)
+        .map(|(name, value)| format!("{}={}", percent(name), percent(value)))
+        .collect();
     all.sort();
     let path = incoming.here.split('?').next().unwrap_or_default();
     format!("{}&{}&{}", incoming.method, percent(&format!("{}{path}", incoming.origin)), percent(&all.join("&")))
@@ -165,7 +174,9 @@ fn me(world: &mut World, now: i64, incoming: &Incoming) -> Answer {
     let secret = world.vault.access.get(&token).map(|token| token.secret.clone());
     let family = match world.check_access(now, NAME, &token) {
         Ok((_, family)) => family,
-        Err(Dead::Blocked | Dead::Expired | Dead::Revoked | Dead::Unknown) => return error(401, "INVALID_OAUTH_TOKEN", "Invalid OAuth token"),
+        Err(Dead::Blocked | Dead::Expired | Dead::Revoked | Dead::Unknown) => {
+            return error(401, "INVALID_OAUTH_TOKEN", "Invalid OAuth token");
+        }
     };
     if let Err(refused) = verify(world, now, incoming, &secret.unwrap_or_default()) {
         return refused;

@@ -41,13 +41,23 @@ pub struct Started {
 /// The network of that name, for people who may have mistyped it.
 pub fn network_named(name: &str) -> Result<&'static dyn Network, Problem> {
     let known: Vec<_> = networks::ALL.iter().map(|network| network.about().name).collect();
-    networks::find(name).ok_or_else(|| Problem::field("network", &format!("there is no network \"{name}\"; the networks are {}", known.join(", "))))
+    networks::find(name)
+        .ok_or_else(|| Problem::field("network", &format!("there is no network \"{name}\"; the networks are {}", known.join(", "))))
 }
 
 /// Begins to connect new profiles.
-pub async fn begin(app: &App, network: &'static dyn Network, hint: Option<String>, by: By, return_to: Option<String>) -> Result<Started, Problem> {
+pub async fn begin(
+    app: &App,
+    network: &'static dyn Network,
+    hint: Option<String>,
+    by: By,
+    return_to: Option<String>,
+) -> Result<Started, Problem> {
     if network.about().asks != Asks::Nothing && hint.is_none() {
-        return Err(Problem::field(if network.about().asks == Asks::Handle { "handle" } else { "instance" }, "is needed to connect this network"));
+        return Err(Problem::field(
+            if network.about().asks == Asks::Handle { "handle" } else { "instance" },
+            "is needed to connect this network",
+        ));
     }
     start(app, network, String::new(), Wish { hint, expected: vec![], profile: None, return_to }, by).await
 }
@@ -75,13 +85,15 @@ struct Wish {
 async fn start(app: &App, network: &'static dyn Network, instance: String, wish: Wish, by: By) -> Result<Started, Problem> {
     let about = network.about();
     let Some(client) = app.network_app(network, &instance).await else {
-        let detail = format!("No network app is configured for {}. An admin enters client id and secret under Settings, Network apps.", about.title);
+        let detail =
+            format!("No network app is configured for {}. An admin enters client id and secret under Settings, Network apps.", about.title);
         return Err(Problem::new(StatusCode::CONFLICT, "network_app_missing", detail));
     };
     let now = app.now();
     let state = fresh_secret(&*app.dice, "");
     let asked = Start { state, hint: wish.hint, expected_person: wish.expected.first().cloned() };
-    let authorization = network.begin(client.cx(now, &*app.dice), &*app.wire, &asked).await.map_err(|failure| refused(about.title, by.lang, failure))?;
+    let authorization =
+        network.begin(client.cx(now, &*app.dice), &*app.wire, &asked).await.map_err(|failure| refused(about.title, by.lang, failure))?;
     let id: ConnectionId = store::ids::fresh();
     let place = Place { network: about.name.into(), instance: authorization.instance.clone() };
     let begun = Begun {
@@ -93,7 +105,9 @@ async fn start(app: &App, network: &'static dyn Network, instance: String, wish:
     };
     let life = app.config.server.connection_max.span();
     let mut tx = app.store.write().await?;
-    app.store.open_connection(&mut tx, &id, &app.organisation, &place, &begun, &authorization.returns_with, &authorization.memory, now, life).await?;
+    app.store
+        .open_connection(&mut tx, &id, &app.organisation, &place, &begun, &authorization.returns_with, &authorization.memory, now, life)
+        .await?;
     let what = About { connection: Some(id.clone()), profile: wish.profile, ..About::default() };
     events::append(&mut tx, &app.organisation, now, "connection.begun", &by.actor, &what, &json!({ "network": about.name })).await?;
     tx.commit().await?;
@@ -110,6 +124,10 @@ fn refused(title: &str, lang: Lang, failure: Failure) -> Problem {
         | Failure::StaleCode { evidence }
         | Failure::Refused { evidence, .. } => (StatusCode::BAD_GATEWAY, "network_refused", &evidence.words),
     };
-    let advice = if code == "network_unavailable" { "Try again in a few minutes." } else { "An admin should check the network app under Settings, Network apps." };
+    let advice = if code == "network_unavailable" {
+        "Try again in a few minutes."
+    } else {
+        "An admin should check the network app under Settings, Network apps."
+    };
     Problem::new(status, code, format!("{title} did not begin the connection: {words}. {advice}"))
 }

@@ -39,7 +39,16 @@ pub async fn finish(app: &App, network: &'static dyn Network, callback: &Callbac
     let (connection, memory) = match taken {
         Taken::Ours(connection, memory) => (connection, memory),
         Taken::Foreign => {
-            events::append(&mut tx, &app.organisation, now, "connection.refused", &events::Actor::System, &About::default(), &json!({ "reason": "state_foreign", "network": network.about().name })).await?;
+            events::append(
+                &mut tx,
+                &app.organisation,
+                now,
+                "connection.refused",
+                &events::Actor::System,
+                &About::default(),
+                &json!({ "reason": "state_foreign", "network": network.about().name }),
+            )
+            .await?;
             tx.commit().await?;
             return Ok(Finished::NotOurs("state_foreign"));
         }
@@ -60,7 +69,16 @@ pub async fn finish(app: &App, network: &'static dyn Network, callback: &Callbac
 
 async fn refuse(app: &App, mut tx: store::Tx, connection: &Connection, reason: &'static str) -> Result<Finished, Problem> {
     let about = About { connection: Some(connection.id.clone()), ..About::default() };
-    events::append(&mut tx, &app.organisation, app.now(), "connection.refused", &events::Actor::System, &about, &json!({ "reason": reason })).await?;
+    events::append(
+        &mut tx,
+        &app.organisation,
+        app.now(),
+        "connection.refused",
+        &events::Actor::System,
+        &about,
+        &json!({ "reason": reason }),
+    )
+    .await?;
     tx.commit().await?;
     Ok(Finished::NotOurs(reason))
 }
@@ -95,16 +113,25 @@ impl From<Failure> for Reason {
 
 struct Reason(Failed);
 
-async fn exchange(app: &App, network: &'static dyn Network, connection: &Connection, memory: &BTreeMap<String, Secret>, callback: &Callback) -> Result<(), Failed> {
+async fn exchange(
+    app: &App,
+    network: &'static dyn Network,
+    connection: &Connection,
+    memory: &BTreeMap<String, Secret>,
+    callback: &Callback,
+) -> Result<(), Failed> {
     let Some(client) = app.network_app(network, &connection.place.instance).await else { return Err(failed("network_app_missing", None)) };
     let issued = ask(app, &client, memory, callback).await.map_err(|failure| Reason::from(failure).0)?;
-    let found = network.discover(client.cx(app.now(), &*app.dice), &*app.wire, &issued.tokens).await.map_err(|diagnosis| no_list(&diagnosis))?;
+    let found =
+        network.discover(client.cx(app.now(), &*app.dice), &*app.wire, &issued.tokens).await.map_err(|diagnosis| no_list(&diagnosis))?;
     if issued.person_network_id.as_ref().is_some_and(|id| *id != found.person.network_id) {
         let words = Evidence::new(app.now(), Source::Discovery, None, None, "the token and the account list name different people");
         return Err(failed("suspicious", Some(words)));
     }
     check_person(app, connection, &found).await?;
-    keep(app, &client, connection, &issued, &found).await.map_err(|problem| Failed { words: Some((problem.detail.clone(), problem.detail.clone())), ..failed(problem.code, None) })
+    keep(app, &client, connection, &issued, &found)
+        .await
+        .map_err(|problem| Failed { words: Some((problem.detail.clone(), problem.detail.clone())), ..failed(problem.code, None) })
 }
 
 fn no_list(diagnosis: &Diagnosis) -> Failed {
@@ -137,7 +164,9 @@ async fn ask(app: &App, client: &NetworkApp, memory: &BTreeMap<String, Secret>, 
             }
         }
     }
-    Err(Failure::Unavailable { evidence: Evidence::new(app.now(), Source::Signal, None, None, "the network asked for the same again and again") })
+    Err(Failure::Unavailable {
+        evidence: Evidence::new(app.now(), Source::Signal, None, None, "the network asked for the same again and again"),
+    })
 }
 
 /// Promise 6: another login never overwrites a token. It is refused before anything is stored.
@@ -196,7 +225,16 @@ async fn keep(app: &App, client: &NetworkApp, connection: &Connection, issued: &
     let reached = app.store.authorized(&mut tx, connection, &authorized, &client.facts, now).await?;
     if !issued.missing_scopes.is_empty() {
         let about = About { connection: Some(connection.id.clone()), ..About::default() };
-        events::append(&mut tx, &app.organisation, now, "connection.scopes_missing", &connection.begun.by, &about, &json!({ "missing": issued.missing_scopes })).await?;
+        events::append(
+            &mut tx,
+            &app.organisation,
+            now,
+            "connection.scopes_missing",
+            &connection.begun.by,
+            &about,
+            &json!({ "missing": issued.missing_scopes }),
+        )
+        .await?;
         let warning = Failed { expected: issued.missing_scopes.clone(), ..failed("scopes_missing", None) };
         connections::set_warning(&mut tx, &connection.id, &warning).await?;
     }
@@ -256,7 +294,9 @@ async fn room_for(app: &App, tx: &mut store::Tx, more: usize) -> Result<(), Prob
     let limit = app.config.server.profile_limit;
     let have = u64::try_from(profiles::count(tx, &app.organisation).await?).unwrap_or(u64::MAX);
     if limit > 0 && have.saturating_add(more as u64) > limit {
-        let detail = format!("{have} of {limit} profiles are connected, so these do not fit. Delete profiles you no longer need, or ask your operator to raise server.profile_limit.");
+        let detail = format!(
+            "{have} of {limit} profiles are connected, so these do not fit. Delete profiles you no longer need, or ask your operator to raise server.profile_limit."
+        );
         return Err(Problem::new(axum::http::StatusCode::CONFLICT, "profile_limit", detail));
     }
     Ok(())

@@ -28,8 +28,20 @@ pub async fn invite_user(app: &App, email: &str, name: &str, role: Role, lang: L
     let new = NewUser { email, name, role, language: lang.code(), password_hash: None };
     let id = users::insert(&mut tx, &app.organisation, &new, now).await.map_err(|error| duplicate(error, email))?;
     users::invite(&mut tx, &id, &secret, now, INVITATION_LIFE).await?;
-    app.store.send_link(&mut tx, &app.organisation, "invitation", email, lang.code(), &json!({ "organisation": app.organisation_name, "name": name }), &link, now).await?;
-    events::append(&mut tx, &app.organisation, now, "user.invited", by, &About::default(), &json!({ "user": id.as_str(), "role": role })).await?;
+    app.store
+        .send_link(
+            &mut tx,
+            &app.organisation,
+            "invitation",
+            email,
+            lang.code(),
+            &json!({ "organisation": app.organisation_name, "name": name }),
+            &link,
+            now,
+        )
+        .await?;
+    events::append(&mut tx, &app.organisation, now, "user.invited", by, &About::default(), &json!({ "user": id.as_str(), "role": role }))
+        .await?;
     tx.commit().await?;
     app.told.notify_one();
     Ok((id, link))
@@ -48,7 +60,13 @@ pub fn check_email(email: &str) -> Result<(), Problem> {
 }
 
 /// Makes a renewal link for a network admin who needs no account here, and mails it where an address is given.
-pub async fn renewal_link(app: &App, profile: &Profile, email: Option<&str>, lang: Lang, by: &Actor) -> Result<(String, Timestamp), Problem> {
+pub async fn renewal_link(
+    app: &App,
+    profile: &Profile,
+    email: Option<&str>,
+    lang: Lang,
+    by: &Actor,
+) -> Result<(String, Timestamp), Problem> {
     if let Some(email) = email {
         check_email(email)?;
     }
@@ -56,7 +74,9 @@ pub async fn renewal_link(app: &App, profile: &Profile, email: Option<&str>, lan
     let link = format!("{}/renew/{}", app.public_url, secret.expose());
     let now = app.now();
     let mut tx = app.store.write().await?;
-    let expires_at = renewal_links::create(&mut tx, &app.organisation, &profile.id, &secret, by, email, now, app.config.server.renewal_link_max.span()).await?;
+    let expires_at =
+        renewal_links::create(&mut tx, &app.organisation, &profile.id, &secret, by, email, now, app.config.server.renewal_link_max.span())
+            .await?;
     if let Some(email) = email {
         let asks = match by {
             Actor::User { name, .. } | Actor::ApiKey { name, .. } => name.clone(),

@@ -38,10 +38,15 @@ fn operation(route: &ApiRoute) -> Value {
     let in_query = route.query.iter().map(|name| json!({ "name": name, "in": "query", "required": false, "schema": { "type": "string" } }));
     let parameters: Vec<Value> = in_path.chain(in_query).collect();
     let problem = json!({ "description": "A problem", "content": { "application/problem+json": { "schema": { "$ref": "#/components/schemas/Problem" } } } });
-    let good = if route.status == 204 { json!({ "description": "Done" }) } else { json!({ "description": route.summary, "content": { "application/json": { "schema": { "type": "object" } } } }) };
+    let good = if route.status == 204 {
+        json!({ "description": "Done" })
+    } else {
+        json!({ "description": route.summary, "content": { "application/json": { "schema": { "type": "object" } } } })
+    };
     let mut operation = json!({ "operationId": route.id, "summary": route.summary, "parameters": parameters, "responses": { route.status.to_string(): good, "default": problem } });
     if !route.body.is_empty() {
-        let properties: Map<String, Value> = route.body.iter().map(|(name, kind, _)| ((*name).to_owned(), json!({ "type": kind }))).collect();
+        let properties: Map<String, Value> =
+            route.body.iter().map(|(name, kind, _)| ((*name).to_owned(), json!({ "type": kind }))).collect();
         let required: Vec<&str> = route.body.iter().filter(|(.., required)| *required).map(|(name, ..)| *name).collect();
         let schema = json!({ "type": "object", "additionalProperties": false, "properties": properties, "required": required });
         operation["requestBody"] = json!({ "required": true, "content": { "application/json": { "schema": schema } } });

@@ -97,7 +97,10 @@ pub fn may_see(caller: &Caller, profile: &Profile) -> bool {
 /// The value of a cookie.
 pub fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     let all = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
-    all.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('=')).find(|(key, _)| *key == name).map(|(_, value)| value)
+    all.flat_map(|line| line.split(';'))
+        .filter_map(|pair| pair.trim().split_once('='))
+        .find(|(key, _)| *key == name)
+        .map(|(_, value)| value)
 }
 
 async fn identify(app: &App, headers: &HeaderMap) -> Result<Caller, StoreError> {
@@ -113,7 +116,9 @@ async fn identify(app: &App, headers: &HeaderMap) -> Result<Caller, StoreError> 
         return Ok(Caller::stranger(lang));
     };
     // Read anew at every request: a changed role or a disabled account takes effect at once (NT-21).
-    let Some(user) = users::by_id(&mut tx, &session.user).await?.filter(|user| user.disabled_at.is_none()) else { return Ok(Caller::stranger(lang)) };
+    let Some(user) = users::by_id(&mut tx, &session.user).await?.filter(|user| user.disabled_at.is_none()) else {
+        return Ok(Caller::stranger(lang));
+    };
     let teams = teams::of_user(&mut tx, &user.id).await?;
     drop(tx);
     if now.since(session.seen_at) > Span::minutes(1) {
@@ -153,7 +158,11 @@ pub async fn guard(State((app, needs)): State<(Arc<App>, Needs)>, mut request: R
     };
     let by_key = matches!(caller.actor, Actor::ApiKey { .. });
     if !by_key && !is_same_origin(&app, request.method(), request.headers()) {
-        return refuse(&caller, is_api, Problem::forbidden("This request did not come from our own pages (cross-site). Open Staygreen and try again there."));
+        return refuse(
+            &caller,
+            is_api,
+            Problem::forbidden("This request did not come from our own pages (cross-site). Open Staygreen and try again there."),
+        );
     }
     let decision = match needs {
         Needs::Nothing => Decision::Allow,

@@ -35,7 +35,8 @@ fn set(table: &mut Table, keys: &[String], text: &str) -> Result<(), String> {
 
 /// Numbers, booleans and lists as in the file; everything else is a text.
 fn read(key: &str, text: &str) -> Value {
-    let looks_structured = text.starts_with('[') || text == "true" || text == "false" || (text.parse::<i64>().is_ok() && !key.starts_with("client_"));
+    let looks_structured =
+        text.starts_with('[') || text == "true" || text == "false" || (text.parse::<i64>().is_ok() && !key.starts_with("client_"));
     let parsed = looks_structured.then(|| toml::from_str::<Table>(&format!("v = {text}")).ok()).flatten();
     parsed.and_then(|mut table| table.remove("v")).unwrap_or_else(|| Value::String(text.to_owned()))
 }

@@ -136,6 +136,8 @@ impl Default for KeeperConfig {
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct NetworkConfig {
+    /// `false`: the network is not offered here.
+    pub enabled: Option<bool>,
     /// The client id.
     pub client_id: Option<String>,
     /// The client secret.
@@ -248,7 +250,9 @@ impl Config {
             if networks::find(name).is_none() {
                 return Err(value(&format!("networks.{name}"), &unknown_network(name)));
             }
-            for (key, url) in network.endpoints.iter().map(|(key, url)| (key.as_str(), url)).chain(network.base_url.iter().map(|url| ("base_url", url))) {
+            for (key, url) in
+                network.endpoints.iter().map(|(key, url)| (key.as_str(), url)).chain(network.base_url.iter().map(|url| ("base_url", url)))
+            {
                 if !url.is_empty() && url::Url::parse(url).is_err() {
                     return Err(value(&format!("networks.{name}.{key}"), "is not a URL; write it like https://api.example.com"));
                 }
@@ -259,12 +263,23 @@ impl Config {
 
     /// The database's address, with the default in the data folder.
     pub fn database_url(&self) -> String {
-        if self.database.url.is_empty() { format!("sqlite:{}", self.server.data_dir.join("staygreen.db").display()) } else { self.database.url.clone() }
+        if self.database.url.is_empty() {
+            format!("sqlite:{}", self.server.data_dir.join("staygreen.db").display())
+        } else {
+            self.database.url.clone()
+        }
     }
 
     /// The key file, with the default in the data folder.
     pub fn key_file(&self) -> PathBuf {
         if self.keys.file.as_os_str().is_empty() { self.server.data_dir.join("keys.toml") } else { self.keys.file.clone() }
+    }
+
+    /// The networks that are offered here.
+    pub fn offered(&self) -> impl Iterator<Item = &'static dyn networks::Network> {
+        let off =
+            |network: &&'static dyn networks::Network| self.networks.get(network.about().name).and_then(|set| set.enabled) == Some(false);
+        networks::ALL.iter().copied().filter(move |network| !off(network))
     }
 
     /// The facts of a network after configuration.

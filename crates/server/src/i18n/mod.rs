@@ -81,7 +81,11 @@ mod tests {
 
     #[test]
     fn both_languages_say_the_same_things() {
-        assert!(EN.len() > 100 && EN.keys().eq(DE.keys()), "keys differ: {:?}", EN.keys().filter(|key| !DE.contains_key(*key)).chain(DE.keys().filter(|key| !EN.contains_key(*key))).collect::<Vec<_>>());
+        assert!(
+            EN.len() > 100 && EN.keys().eq(DE.keys()),
+            "keys differ: {:?}",
+            EN.keys().filter(|key| !DE.contains_key(*key)).chain(DE.keys().filter(|key| !EN.contains_key(*key))).collect::<Vec<_>>()
+        );
         for (key, en) in &*EN {
             assert_eq!(holes(en), holes(&DE[key]), "{key}");
         }

@@ -30,7 +30,8 @@ struct Draft {
 pub fn compose(letter: &Letter, public_url: &str) -> Composed {
     let lang = Lang::from_code(&letter.language);
     let profiles: Vec<&Value> = letter.payload["profiles"].as_array().into_iter().flatten().collect();
-    let names: Vec<String> = profiles.iter().map(|profile| format!("{} ({})", text(&profile["name"]), title_of(&text(&profile["network"])))).collect();
+    let names: Vec<String> =
+        profiles.iter().map(|profile| format!("{} ({})", text(&profile["name"]), title_of(&text(&profile["network"])))).collect();
     let first = names.first().cloned().unwrap_or_default();
     let more = names.len().saturating_sub(1);
     let shown = if more == 0 { first } else { lang.fill("mail.and_more", &[("name", &first), ("count", &more.to_string())]) };
@@ -39,7 +40,11 @@ pub fn compose(letter: &Letter, public_url: &str) -> Composed {
         Value::Null => lang.t("person.somebody").to_owned(),
         person => text(&person["name"]),
     };
-    let cause = if letter.payload["lost_in_rotation"] == Value::Bool(true) { "lost".to_owned() } else { format!("cause.{}", letter.payload["cause"].as_str().unwrap_or("unknown")) };
+    let cause = if letter.payload["lost_in_rotation"] == Value::Bool(true) {
+        "lost".to_owned()
+    } else {
+        format!("cause.{}", letter.payload["cause"].as_str().unwrap_or("unknown"))
+    };
     let date = letter.payload["deadline"].as_i64().map(|at| show::date(Timestamp::from_micros(at), "UTC", lang)).unwrap_or_default();
     let days = letter.payload["days"].as_i64().unwrap_or_default().to_string();
     let values = [
@@ -77,7 +82,11 @@ pub fn compose(letter: &Letter, public_url: &str) -> Composed {
     if names.len() > 1 {
         paragraphs.push(format!("{} {}", lang.t("mail.all_profiles"), names.join(", ")));
     }
-    let footer = if letter.link.is_some() { fill("mail.footer_link") } else { lang.fill("mail.footer", &[("link", &format!("{public_url}/account"))]) };
+    let footer = if letter.link.is_some() {
+        fill("mail.footer_link")
+    } else {
+        lang.fill("mail.footer", &[("link", &format!("{public_url}/account"))])
+    };
     render(lang, &Draft { subject: fill(&format!("mail.{kind}.subject")), paragraphs, quote, button, footer })
 }
 
@@ -97,7 +106,16 @@ fn render(lang: Lang, draft: &Draft) -> Composed {
     let text: Vec<String> = draft.paragraphs.iter().cloned().chain(quote).chain(button).chain([format!("-- \n{}", draft.footer)]).collect();
     let esc = |text: &str| askama::filters::escape(text, askama::filters::Html).map(|safe| safe.to_string()).unwrap_or_default();
     let paragraphs: String = draft.paragraphs.iter().map(|text| format!("<p style=\"margin:0 0 14px\">{}</p>", esc(text))).collect();
-    let quote = draft.quote.as_ref().map(|quote| format!("<p style=\"margin:0 0 14px;padding:8px 14px;border-left:4px solid #c9a227;background:#faf6e8;color:#4a3f10\">{}</p>", esc(quote))).unwrap_or_default();
+    let quote = draft
+        .quote
+        .as_ref()
+        .map(|quote| {
+            format!(
+                "<p style=\"margin:0 0 14px;padding:8px 14px;border-left:4px solid #c9a227;background:#faf6e8;color:#4a3f10\">{}</p>",
+                esc(quote)
+            )
+        })
+        .unwrap_or_default();
     let button = draft.button.as_ref().map(|(label, url)| {
         format!(
             "<p style=\"margin:22px 0\"><a href=\"{url}\" style=\"background:#1d6b45;color:#ffffff;text-decoration:none;padding:12px 22px;border-radius:8px;font-weight:600;display:inline-block\">{}</a></p>\

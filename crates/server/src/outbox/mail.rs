@@ -21,14 +21,20 @@ impl Mailer {
     /// A mailer from the configuration; `None` when mail is off. The error says which key to change.
     pub fn from_config(config: &MailConfig) -> Result<Option<Self>, String> {
         let Some(smtp_url) = &config.smtp_url else { return Ok(None) };
-        let from = config.from.parse::<Mailbox>().map_err(|_| format!("mail.from: \"{}\" is not a sender; write it like Staygreen <staygreen@example.com>", config.from))?;
+        let from = config
+            .from
+            .parse::<Mailbox>()
+            .map_err(|_| format!("mail.from: \"{}\" is not a sender; write it like Staygreen <staygreen@example.com>", config.from))?;
         // The URL may hold a password: no error shows it.
-        let url = Url::parse(smtp_url.expose()).map_err(|_| "mail.smtp_url: not a URL; write it like smtp+starttls://user:password@mail.example.com:587".to_owned())?;
+        let url = Url::parse(smtp_url.expose())
+            .map_err(|_| "mail.smtp_url: not a URL; write it like smtp+starttls://user:password@mail.example.com:587".to_owned())?;
         let host = url.host_str().ok_or("mail.smtp_url: names no host")?.to_owned();
         let mut parameters = TlsParameters::builder(host.clone());
         if let Some(path) = &config.ca_file {
             let pem = std::fs::read(path).map_err(|error| format!("mail.ca_file: {} cannot be read: {error}", path.display()))?;
-            parameters = parameters.add_root_certificate(Certificate::from_pem(&pem).map_err(|_| format!("mail.ca_file: {} holds no certificate in PEM", path.display()))?);
+            parameters = parameters.add_root_certificate(
+                Certificate::from_pem(&pem).map_err(|_| format!("mail.ca_file: {} holds no certificate in PEM", path.display()))?,
+            );
         }
         let parameters = parameters.build().map_err(|error| format!("mail: TLS cannot be set up: {error}"))?;
         let (tls, port) = match url.scheme() {
@@ -37,9 +43,17 @@ impl Mailer {
             "smtps" => (Tls::Wrapper(parameters), 465),
             other => return Err(format!("mail.smtp_url: \"{other}\" is not smtp, smtp+starttls or smtps")),
         };
-        let mut builder = AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous(host).port(url.port().unwrap_or(port)).tls(tls).timeout(Some(Duration::from_secs(30)));
+        let mut builder = AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous(host)
+            .port(url.port().unwrap_or(port))
+            .tls(tls)
+            .timeout(Some(Duration::from_secs(30)));
         if !url.username().is_empty() {
-            let decode = |text: &str| url::form_urlencoded::parse(text.replace('+', "%2B").as_bytes()).next().map(|(name, _)| name.into_owned()).unwrap_or_default();
+            let decode = |text: &str| {
+                url::form_urlencoded::parse(text.replace('+', "%2B").as_bytes())
+                    .next()
+                    .map(|(name, _)| name.into_owned())
+                    .unwrap_or_default()
+            };
             builder = builder.credentials((decode(url.username()), decode(url.password().unwrap_or_default())).into());
         }
         Ok(Some(Self { transport: builder.build(), from }))

@@ -6,6 +6,7 @@ pub mod mail;
 use std::sync::Arc;
 use std::time::Duration;
 
+use networks::network::Answer;
 use networks::wire::WireError;
 use store::StoreError;
 use store::revocations::Revocation;
@@ -62,10 +63,18 @@ async fn revoke(app: &App, owed: &Revocation) -> Result<&'static str, String> {
     let Some(network) = networks::find(&owed.place.network) else { return Ok("unknown_network") };
     let Some(client) = app.network_app(network, &owed.place.instance).await else { return Ok("no_network_app") };
     let Some(request) = network.revoke(client.cx(app.now(), &*app.dice), &owed.tokens) else { return Ok("not_offered_by_network") };
-    match app.wire.send(request).await {
-        Ok(answer) if network.is_revoked(&answer) => Ok("revoked"),
-        Ok(answer) if answer.status().is_client_error() && answer.status().as_u16() != 429 => Ok("refused_by_network"),
-        Ok(answer) => Err(format!("status {}", answer.status().as_u16())),
-        Err(error @ (WireError::NotSent(_) | WireError::Lost(_) | WireError::Forbidden(_))) => Err(error.to_string()),
+    let (mut request, mut tokens) = (request, owed.tokens.clone());
+    for _ in 0..3 {
+        let answer = app.wire.send(request).await.map_err(|error: WireError| error.to_string())?;
+        match network.read_revoke(client.cx(app.now(), &*app.dice), &tokens, &answer) {
+            Answer::Done(true) => return Ok("revoked"),
+            Answer::Done(false) if answer.status().is_client_error() && answer.status().as_u16() != 429 => return Ok("refused_by_network"),
+            Answer::Done(false) => return Err(format!("status {}", answer.status().as_u16())),
+            Answer::AskAgain { request: next, notes } => {
+                request = *next;
+                tokens.notes.extend(notes);
+            }
+        }
     }
+    Err("the network asked for the same again and again".into())
 }

@@ -54,7 +54,8 @@ async fn build(app: &App, caller: &Caller, error: Option<String>) -> Page {
         when: When::new(session.seen_at, app.now(), &user.time_zone, caller.lang),
         this: this.as_ref() == Some(&session.id),
     };
-    let themes = ["auto", "light", "dark"].map(|theme| (theme.to_owned(), caller.lang.t(&format!("theme.{theme}")).to_owned(), user.theme == theme));
+    let themes =
+        ["auto", "light", "dark"].map(|theme| (theme.to_owned(), caller.lang.t(&format!("theme.{theme}")).to_owned(), user.theme == theme));
     show(&Account {
         s: Shell::new(caller, "account"),
         error,

@@ -98,13 +98,18 @@ fn abilities(network: &dyn Network, lang: Lang) -> Vec<(String, bool, &'static s
 }
 
 /// GET /settings/profiles/add
-pub async fn list(caller: Caller) -> Response {
-    let item = |network: &&'static dyn Network| {
-        let can: Vec<String> = abilities(*network, caller.lang).into_iter().filter(|(_, yes, _)| *yes).map(|(words, ..)| words).collect();
+pub async fn list(State(app): State<Arc<App>>, caller: Caller) -> Response {
+    let item = |network: &'static dyn Network| {
+        let can: Vec<String> = abilities(network, caller.lang).into_iter().filter(|(_, yes, _)| *yes).map(|(words, ..)| words).collect();
         let about = network.about();
-        Item { name: about.name, title: about.title, badge: badge_of(about.name), can: caller.lang.fill("add.can", &[("list", &can.join(", "))]) }
+        Item {
+            name: about.name,
+            title: about.title,
+            badge: badge_of(about.name),
+            can: caller.lang.fill("add.can", &[("list", &can.join(", "))]),
+        }
     };
-    let page = Add { s: Shell::new(&caller, "profiles"), items: networks::ALL.iter().map(item).collect() };
+    let page = Add { s: Shell::new(&caller, "profiles"), items: app.config.offered().map(item).collect() };
     for_people(&caller, show(&page))
 }
 
@@ -154,7 +159,13 @@ pub fn browser(app: &App, caller: &Caller) -> (By, String) {
 }
 
 /// GET /oauth/callback/{network}: the return.
-pub async fn callback(State(app): State<Arc<App>>, caller: Caller, Path(name): Path<String>, RawQuery(query): RawQuery, headers: HeaderMap) -> Response {
+pub async fn callback(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    Path(name): Path<String>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> Response {
     let page = async {
         let network = network_named(&name).map_err(|_| Problem::not_found())?;
         let callback: Vec<(String, String)> = url::form_urlencoded::parse(query.unwrap_or_default().as_bytes()).into_owned().collect();
@@ -185,14 +196,35 @@ fn failed_page(caller: &Caller, connection: &Connection) -> Page {
         None => format!("/settings/profiles/add/{}", connection.place.network),
     };
     let Some(failed) = &connection.failure else { return Err(Problem::not_found()) };
-    failure_page(caller, &failed.code, &title, &failed.expected, failed.came.as_deref(), failed.evidence.as_ref().map(|evidence| evidence.words.clone()), &again)
+    failure_page(
+        caller,
+        &failed.code,
+        &title,
+        &failed.expected,
+        failed.came.as_deref(),
+        failed.evidence.as_ref().map(|evidence| evidence.words.clone()),
+        &again,
+    )
 }
 
-fn failure_page(caller: &Caller, code: &str, network: &str, expected: &[String], came: Option<&str>, quote: Option<String>, again: &str) -> Page {
+fn failure_page(
+    caller: &Caller,
+    code: &str,
+    network: &str,
+    expected: &[String],
+    came: Option<&str>,
+    quote: Option<String>,
+    again: &str,
+) -> Page {
     let lang = caller.lang;
     let expected = expected.join(", ");
     let values = [("network", network), ("expected", &expected), ("came", came.unwrap_or("?"))];
-    let mut page = Message::new(Shell::new(caller, "profiles"), lang.fill(&format!("failure.{code}.title"), &values), lang.fill(&format!("failure.{code}.text"), &values)).quote(quote);
+    let mut page = Message::new(
+        Shell::new(caller, "profiles"),
+        lang.fill(&format!("failure.{code}.title"), &values),
+        lang.fill(&format!("failure.{code}.text"), &values),
+    )
+    .quote(quote);
     if caller.user.is_some() {
         page = page.link(lang.t("failure.again"), again);
     }
@@ -216,7 +248,9 @@ pub async fn connection(State(app): State<Arc<App>>, caller: Caller, Path(id): P
             Stage::Failed => failed_page(&caller, &connection),
             Stage::Choose => choose_page(&app, &caller, &connection).await,
             Stage::Complete => connected_page(&app, &caller, &connection).await,
-            Stage::Pending | Stage::Exchanging => failure_page(&caller, "state_missing", &title_of(&connection.place.network), &[], None, None, "/settings/profiles/add"),
+            Stage::Pending | Stage::Exchanging => {
+                failure_page(&caller, "state_missing", &title_of(&connection.place.network), &[], None, None, "/settings/profiles/add")
+            }
         }
     };
     for_people(&caller, page.await)
@@ -245,8 +279,13 @@ async fn choose_page(app: &App, caller: &Caller, connection: &Connection) -> Pag
     show(&Choose {
         s: Shell::new(caller, "profiles"),
         id: connection.id.to_string(),
-        intro: lang.fill("choose.intro", &[("person", person.as_deref().unwrap_or_default()), ("network", &title_of(&connection.place.network))]),
-        missing: connection.failure.as_ref().map(|warning| lang.fill("choose.missing", &[("scopes", &warning.expected.join(", "))])).unwrap_or_default(),
+        intro: lang
+            .fill("choose.intro", &[("person", person.as_deref().unwrap_or_default()), ("network", &title_of(&connection.place.network))]),
+        missing: connection
+            .failure
+            .as_ref()
+            .map(|warning| lang.fill("choose.missing", &[("scopes", &warning.expected.join(", "))]))
+            .unwrap_or_default(),
         items: connection.discovered.iter().map(choice).collect(),
         presets: lang.fill("choose.presets", &[("owner", &owner)]),
     })

@@ -46,12 +46,17 @@ async fn build(app: &App, caller: &Caller) -> Page {
     let counts = profiles::counts(&mut tx, &app.organisation, visible_to.as_ref()).await?;
     let numbers = Status::ALL
         .iter()
-        .map(|status| Number { status: status.as_str(), count: counts.iter().find(|(counted, _)| counted == status).map_or(0, |(_, n)| *n) })
+        .map(|status| Number {
+            status: status.as_str(),
+            count: counts.iter().find(|(counted, _)| counted == status).map_or(0, |(_, n)| *n),
+        })
         .collect();
     let mut rows = async |status: Option<Status>, limit| {
         let filter = Filter { status, visible_to: visible_to.clone(), ..Filter::default() };
         let found = profiles::list(&mut tx, &app.organisation, &filter, limit).await?;
-        Ok::<_, store::StoreError>(found.iter().filter(|profile| profile.enabled).map(|profile| row(caller, profile, &users, now)).collect::<Vec<_>>())
+        Ok::<_, store::StoreError>(
+            found.iter().filter(|profile| profile.enabled).map(|profile| row(caller, profile, &users, now)).collect::<Vec<_>>(),
+        )
     };
     let mut needs = rows(Some(Status::Disconnected), 20).await?;
     needs.extend(rows(Some(Status::RenewSoon), 20).await?);

@@ -54,7 +54,8 @@ impl Shell {
     /// The frame for a caller.
     pub fn new(caller: &Caller, section: &'static str) -> Self {
         let user = caller.user.as_ref();
-        let initials = |name: &str| name.split_whitespace().filter_map(|word| word.chars().next()).take(2).collect::<String>().to_uppercase();
+        let initials =
+            |name: &str| name.split_whitespace().filter_map(|word| word.chars().next()).take(2).collect::<String>().to_uppercase();
         let pages = [
             ("/settings/profiles", "nav.profiles", "profiles", Act::SeeProfile),
             ("/settings/page-presets", "nav.presets", "presets", Act::ManagePresets),
@@ -63,7 +64,11 @@ impl Shell {
             ("/settings/network-apps", "nav.network_apps", "apps", Act::ManageNetworkApps),
             ("/settings/api-keys", "nav.api_keys", "keys", Act::ManageApiKeys),
         ];
-        let side = pages.into_iter().filter(|(.., act)| caller.may(*act)).map(|(path, key, name, _)| (path, caller.lang.t(key).to_owned(), name == section)).collect();
+        let side = pages
+            .into_iter()
+            .filter(|(.., act)| caller.may(*act))
+            .map(|(path, key, name, _)| (path, caller.lang.t(key).to_owned(), name == section))
+            .collect();
         Self {
             lang: caller.lang,
             theme: user.map_or("auto", |user| &user.theme).to_owned(),
@@ -204,7 +209,9 @@ impl<S: Send + Sync> FromRequest<S> for Fields {
     type Rejection = Problem;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
-        let RawForm(bytes) = RawForm::from_request(request, state).await.map_err(|error| Problem::new(StatusCode::BAD_REQUEST, "bad_form", error.to_string()))?;
+        let RawForm(bytes) = RawForm::from_request(request, state)
+            .await
+            .map_err(|error| Problem::new(StatusCode::BAD_REQUEST, "bad_form", error.to_string()))?;
         Ok(Self(url::form_urlencoded::parse(&bytes).into_owned().collect()))
     }
 }

@@ -120,7 +120,9 @@ async fn tab(app: &App, caller: &Caller, id: &str, tab: &'static str, flash: Opt
     let owner = profile.owner.as_ref().and_then(|id| users.iter().find(|user| user.id == *id));
     let nobody = match owner {
         None => Some(lang.t("nobody.no_owner").to_owned()),
-        Some(user) if !user.notify_no_access || user.disabled_at.is_some() => Some(lang.fill("nobody.not_opted_in", &[("owner", &user.name)])),
+        Some(user) if !user.notify_no_access || user.disabled_at.is_some() => {
+            Some(lang.fill("nobody.not_opted_in", &[("owner", &user.name)]))
+        }
         Some(_) => None,
     };
     show(&ProfilePage {
@@ -128,7 +130,11 @@ async fn tab(app: &App, caller: &Caller, id: &str, tab: &'static str, flash: Opt
         row: row(caller, &profile, &users, now),
         tab,
         explanation: explain(lang, &profile.standing, person.as_deref(), &title_of(&profile.network)),
-        evidence: evidence.map(|evidence| SeenWords { words: evidence.words.clone(), code: evidence.code.clone(), when: When::new(evidence.at, now, zone(caller), lang) }),
+        evidence: evidence.map(|evidence| SeenWords {
+            words: evidence.words.clone(),
+            code: evidence.code.clone(),
+            when: When::new(evidence.at, now, zone(caller), lang),
+        }),
         owners: owners(&users, profile.owner.as_ref()),
         teams: all_teams.into_iter().map(|team| (team.id.to_string(), team.name, profile.teams.contains(&team.id))).collect(),
         is_board: profile.kind == "board",
@@ -144,7 +150,10 @@ fn holder_view(app: &App, caller: &Caller, holder: &Holder) -> HolderView {
     let lang = caller.lang;
     let now = app.now();
     let clocks = holder.grant.clocks;
-    let clock = |key: &str, at: Option<lifecycle::time::Timestamp>| Clock { label: lang.t(key).to_owned(), when: at.map(|at| When::new(at, now, zone(caller), lang)) };
+    let clock = |key: &str, at: Option<lifecycle::time::Timestamp>| Clock {
+        label: lang.t(key).to_owned(),
+        when: at.map(|at| When::new(at, now, zone(caller), lang)),
+    };
     let state = match (&holder.access.state, holder.grant.phase(now)) {
         (AccessState::Lost { .. }, _) => "role_lost",
         (_, Phase::Fresh) => "fresh",
@@ -188,7 +197,8 @@ pub async fn save_notifications(State(app): State<Arc<App>>, caller: Caller, Pat
     let page = async {
         let profile = auth::profile(&app, &caller, &id, Act::ManageProfile).await?;
         let mut tx = app.store.write().await?;
-        profiles::set_notifications(&mut tx, &app.organisation, &profile.id, fields.ticked("no_access"), fields.ticked("renew_soon")).await?;
+        profiles::set_notifications(&mut tx, &app.organisation, &profile.id, fields.ticked("no_access"), fields.ticked("renew_soon"))
+            .await?;
         changed(&app, &mut tx, &caller, &profile).await?;
         tx.commit().await?;
         tab(&app, &caller, &id, "notifications", Some(caller.lang.t("account.saved").to_owned())).await
@@ -253,8 +263,8 @@ pub async fn delete_form(State(app): State<Arc<App>>, caller: Caller, Path(id): 
         let profile = auth::profile(&app, &caller, &id, Act::DeleteProfile).await?;
         let lang = caller.lang;
         let mut lines = vec![lang.fill("delete.lost", &[("network", &title_of(&profile.network))])];
-        if profile.network == "pinterest" || profile.kind == "account" {
-            lines.extend((profile.parent.is_none() && has_boards(&app, &profile).await?).then(|| lang.t("delete.boards").to_owned()));
+        if has_boards(&app, &profile).await? {
+            lines.push(lang.t("delete.boards").to_owned());
         }
         show(&Confirm {
             s: Shell::new(&caller, "profiles"),

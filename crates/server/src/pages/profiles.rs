@@ -13,7 +13,6 @@ use store::users;
 use super::view::{Options, Row, row, statuses, title_of};
 use super::{Page, Shell, for_people, show};
 use crate::auth::Caller;
-use crate::show::When;
 use crate::state::App;
 
 const PER_PAGE: usize = 50;
@@ -76,9 +75,21 @@ async fn build(app: &App, caller: &Caller, asked: &Asked) -> Page {
         networks::oauth::with_query("/settings/profiles", &parameters)
     });
     let rows = boards_under_accounts(&found).into_iter().map(|profile| row(caller, profile, &users, now)).collect();
-    let networks = networks::ALL.iter().map(|network| (network.about().name.to_owned(), title_of(network.about().name), network.about().name == asked.network)).collect();
+    let networks = app
+        .config
+        .offered()
+        .map(|network| (network.about().name.to_owned(), title_of(network.about().name), network.about().name == asked.network))
+        .collect();
     let flash = asked.done.as_deref().filter(|name| name.len() < 200).map(|name| caller.lang.fill("delete.done", &[("name", name)]));
-    show(&Profiles { s: Shell::new(caller, "profiles").flash(flash), mine, q: asked.q.clone(), networks, statuses: statuses(caller.lang, status), rows, next })
+    show(&Profiles {
+        s: Shell::new(caller, "profiles").flash(flash),
+        mine,
+        q: asked.q.clone(),
+        networks,
+        statuses: statuses(caller.lang, status),
+        rows,
+        next,
+    })
 }
 
 /// Boards stand under their account where both are on the page.

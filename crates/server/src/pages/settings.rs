@@ -114,7 +114,7 @@ async fn presets_page(app: &App, caller: &Caller, flash: Option<String>) -> Page
     let users = users::list(&mut tx, &app.organisation).await?;
     let all_teams = teams::list(&mut tx, &app.organisation).await?;
     let set = presets::list(&mut tx, &app.organisation).await?;
-    let names = networks::ALL.iter().map(|network| network.about().name).chain([""]);
+    let names = app.config.offered().map(|network| network.about().name).chain([""]);
     let view = |network: &str| {
         let preset = set.iter().find(|preset| preset.network == network).cloned().unwrap_or_else(Preset::built_in);
         PresetView {
@@ -151,7 +151,16 @@ pub async fn save_preset(State(app): State<Arc<App>>, caller: Caller, fields: Fi
         };
         let mut tx = app.store.write().await?;
         presets::set(&mut tx, &app.organisation, &preset, app.now()).await?;
-        events::append(&mut tx, &app.organisation, app.now(), "settings.changed", &caller.named, &About::default(), &json!({ "page_presets": network })).await?;
+        events::append(
+            &mut tx,
+            &app.organisation,
+            app.now(),
+            "settings.changed",
+            &caller.named,
+            &About::default(),
+            &json!({ "page_presets": network }),
+        )
+        .await?;
         tx.commit().await?;
         presets_page(&app, &caller, saved(&caller)).await
     };
@@ -162,7 +171,8 @@ async fn teams_page(app: &App, caller: &Caller, error: Option<String>) -> Page {
     let mut tx = app.store.read().await?;
     let users = users::list(&mut tx, &app.organisation).await?;
     let all = teams::list(&mut tx, &app.organisation).await?;
-    let member = |team: &teams::Team| users.iter().map(|user| (user.id.to_string(), user.name.clone(), team.members.contains(&user.id))).collect();
+    let member =
+        |team: &teams::Team| users.iter().map(|user| (user.id.to_string(), user.name.clone(), team.members.contains(&user.id))).collect();
     let view = |team: &teams::Team| TeamView { id: team.id.to_string(), name: team.name.clone(), members: member(team) };
     show(&Teams { s: Shell::new(caller, "teams"), teams: all.iter().map(view).collect(), error })
 }
@@ -213,7 +223,11 @@ async fn users_page(app: &App, caller: &Caller, link: Option<String>, error: Opt
     let mut tx = app.store.read().await?;
     let all = users::list(&mut tx, &app.organisation).await?;
     let view = |user: &users::User| {
-        let (other, label) = if user.role == Role::CompanyAdmin { (Role::StandardUser, "users.make_standard") } else { (Role::CompanyAdmin, "users.make_admin") };
+        let (other, label) = if user.role == Role::CompanyAdmin {
+            (Role::StandardUser, "users.make_standard")
+        } else {
+            (Role::CompanyAdmin, "users.make_admin")
+        };
         let disabled = user.disabled_at.is_some();
         let (switch, to) = if disabled { ("users.enable", "") } else { ("users.disable", "1") };
         UserView {
@@ -223,7 +237,10 @@ async fn users_page(app: &App, caller: &Caller, link: Option<String>, error: Opt
             role: lang.t(&format!("role.{}", user.role)).to_owned(),
             disabled,
             me: caller.user.as_ref().is_some_and(|me| me.id == user.id),
-            buttons: vec![(lang.t(label).to_owned(), other.as_str(), if disabled { "1" } else { "" }), (lang.t(switch).to_owned(), user.role.as_str(), to)],
+            buttons: vec![
+                (lang.t(label).to_owned(), other.as_str(), if disabled { "1" } else { "" }),
+                (lang.t(switch).to_owned(), user.role.as_str(), to),
+            ],
         }
     };
     show(&Users { s: Shell::new(caller, "users"), users: all.iter().map(view).collect(), link, error })
@@ -271,9 +288,9 @@ pub async fn save_user(State(app): State<Arc<App>>, caller: Caller, Path(id): Pa
 
 async fn apps_page(app: &App, caller: &Caller, flash: Option<String>) -> Page {
     let mut apps = vec![];
-    for network in networks::ALL {
+    for network in app.config.offered() {
         let about = network.about();
-        let client = app.network_app(*network, "").await;
+        let client = app.network_app(network, "").await;
         let state = match (&client, about.registration) {
             (_, Registration::Metadata) => "apps.not_needed",
             (Some(_), _) => "apps.configured",
@@ -285,7 +302,8 @@ async fn apps_page(app: &App, caller: &Caller, flash: Option<String>) -> Page {
             state: caller.lang.t(state).to_owned(),
             redirect_uri: app.directory.redirect_uri(about.name),
             client_id: client.map(|client| client.app.client_id.clone()).unwrap_or_default(),
-            by_config: about.registration == Registration::Metadata || app.config.networks.get(about.name).is_some_and(|set| set.client_id.is_some()),
+            by_config: about.registration == Registration::Metadata
+                || app.config.networks.get(about.name).is_some_and(|set| set.client_id.is_some()),
         });
     }
     show(&Apps { s: Shell::new(caller, "apps").flash(flash), apps })
@@ -306,8 +324,27 @@ pub async fn save_app(State(app): State<Arc<App>>, caller: Caller, fields: Field
         }
         let secret = Some(fields.get("client_secret")).filter(|secret| !secret.is_empty()).map(Secret::new);
         let mut tx = app.store.write().await?;
-        network_apps::set(&mut tx, app.store.keys(), &app.organisation, network.about().name, "", fields.get("client_id"), secret.as_ref(), app.now()).await?;
-        events::append(&mut tx, &app.organisation, app.now(), "settings.changed", &caller.named, &About::default(), &json!({ "network_app": network.about().name })).await?;
+        network_apps::set(
+            &mut tx,
+            app.store.keys(),
+            &app.organisation,
+            network.about().name,
+            "",
+            fields.get("client_id"),
+            secret.as_ref(),
+            app.now(),
+        )
+        .await?;
+        events::append(
+            &mut tx,
+            &app.organisation,
+            app.now(),
+            "settings.changed",
+            &caller.named,
+            &About::default(),
+            &json!({ "network_app": network.about().name }),
+        )
+        .await?;
         tx.commit().await?;
         apps_page(&app, &caller, saved(&caller)).await
     };
@@ -323,7 +360,13 @@ async fn keys_page(app: &App, caller: &Caller, secret: Option<String>, error: Op
         may: key.may.iter().map(|act| act.as_str()).collect::<Vec<_>>().join(" "),
         revoked: key.revoked_at.is_some(),
     };
-    show(&Keys { s: Shell::new(caller, "keys"), keys: keys.iter().map(view).collect(), all: Act::ALL.iter().map(|act| act.as_str()).collect(), secret, error })
+    show(&Keys {
+        s: Shell::new(caller, "keys"),
+        keys: keys.iter().map(view).collect(),
+        all: Act::ALL.iter().map(|act| act.as_str()).collect(),
+        secret,
+        error,
+    })
 }
 
 /// GET /settings/api-keys
@@ -342,7 +385,16 @@ pub async fn create_key(State(app): State<Arc<App>>, caller: Caller, fields: Fie
         let secret = fresh_secret(&*app.dice, "sg_");
         let mut tx = app.store.write().await?;
         api_keys::create(&mut tx, &app.organisation, fields.get("name"), &may, &secret, app.now()).await?;
-        events::append(&mut tx, &app.organisation, app.now(), "api_key.created", &caller.named, &About::default(), &json!({ "name": fields.get("name"), "permissions": may })).await?;
+        events::append(
+            &mut tx,
+            &app.organisation,
+            app.now(),
+            "api_key.created",
+            &caller.named,
+            &About::default(),
+            &json!({ "name": fields.get("name"), "permissions": may }),
+        )
+        .await?;
         tx.commit().await?;
         keys_page(&app, &caller, Some(secret.expose().to_owned()), None).await
     };
@@ -357,7 +409,16 @@ pub async fn revoke_key(State(app): State<Arc<App>>, caller: Caller, Path(id): P
         if !api_keys::revoke(&mut tx, &app.organisation, &id, app.now()).await? {
             return Err(Problem::not_found());
         }
-        events::append(&mut tx, &app.organisation, app.now(), "api_key.revoked", &caller.named, &About::default(), &json!({ "key": id.as_str() })).await?;
+        events::append(
+            &mut tx,
+            &app.organisation,
+            app.now(),
+            "api_key.revoked",
+            &caller.named,
+            &About::default(),
+            &json!({ "key": id.as_str() }),
+        )
+        .await?;
         tx.commit().await?;
         go("/settings/api-keys")
     };

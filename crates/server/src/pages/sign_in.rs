@@ -84,7 +84,12 @@ async fn try_sign_in(app: &App, caller: &Caller, headers: &HeaderMap, fields: &F
         }
         None => "sign_in.wrong",
     };
-    let page = SignIn { s: Shell::new(caller, ""), email: fields.get("email").into(), next: own_path(fields.get("next")).to_owned(), error: Some(caller.lang.t(error).to_owned()) };
+    let page = SignIn {
+        s: Shell::new(caller, ""),
+        email: fields.get("email").into(),
+        next: own_path(fields.get("next")).to_owned(),
+        error: Some(caller.lang.t(error).to_owned()),
+    };
     show_with(StatusCode::UNAUTHORIZED, &page)
 }
 
@@ -129,7 +134,14 @@ async fn holder(app: &App, secret: &str) -> Result<Option<(Option<User>, bool)>,
     Ok(is_setup.then_some((None, true)))
 }
 
-fn set_password_page(app: &App, caller: &Caller, action: String, user: Option<&User>, typed: (&str, &str), error: Option<&str>) -> SetPassword {
+fn set_password_page(
+    app: &App,
+    caller: &Caller,
+    action: String,
+    user: Option<&User>,
+    typed: (&str, &str),
+    error: Option<&str>,
+) -> SetPassword {
     let lang = caller.lang;
     let intro = match user {
         Some(_) => lang.fill("set_password.invited", &[("organisation", &app.organisation_name)]),
@@ -147,12 +159,18 @@ fn set_password_page(app: &App, caller: &Caller, action: String, user: Option<&U
 }
 
 fn dead_link(caller: &Caller) -> Page {
-    let page = Message::new(Shell::new(caller, ""), caller.lang.t("renew.expired"), caller.lang.t("renew.ask")).link(caller.lang.t("sign_in.button"), "/sign-in");
+    let page = Message::new(Shell::new(caller, ""), caller.lang.t("renew.expired"), caller.lang.t("renew.ask"))
+        .link(caller.lang.t("sign_in.button"), "/sign-in");
     show_with(StatusCode::GONE, &page)
 }
 
 /// GET /setup/{secret} and /invitation/{secret}. Looking never consumes (NT-22).
-pub async fn password_form(State(app): State<Arc<App>>, caller: Caller, uri: axum::extract::OriginalUri, Path(secret): Path<String>) -> Response {
+pub async fn password_form(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    uri: axum::extract::OriginalUri,
+    Path(secret): Path<String>,
+) -> Response {
     let page = async {
         match holder(&app, &secret).await? {
             Some((user, _)) => show(&set_password_page(&app, &caller, uri.path().to_owned(), user.as_ref(), ("", ""), None)),
@@ -163,7 +181,14 @@ pub async fn password_form(State(app): State<Arc<App>>, caller: Caller, uri: axu
 }
 
 /// POST of the same.
-pub async fn password_submit(State(app): State<Arc<App>>, caller: Caller, uri: axum::extract::OriginalUri, headers: HeaderMap, Path(secret): Path<String>, fields: Fields) -> Response {
+pub async fn password_submit(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    uri: axum::extract::OriginalUri,
+    headers: HeaderMap,
+    Path(secret): Path<String>,
+    fields: Fields,
+) -> Response {
     let page = take_password(&app, &caller, uri.path(), &headers, &secret, &fields).await;
     for_people(&caller, page)
 }
@@ -185,7 +210,13 @@ async fn take_password(app: &App, caller: &Caller, path: &str, headers: &HeaderM
         if tx.run("DELETE FROM installation WHERE name = 'setup_secret_hash'", &[]).await? == 0 {
             return dead_link(caller);
         }
-        let new = NewUser { email: fields.get("email"), name: fields.get("name"), role: Role::CompanyAdmin, language: Lang::from_headers(headers).code(), password_hash: Some(hash) };
+        let new = NewUser {
+            email: fields.get("email"),
+            name: fields.get("name"),
+            role: Role::CompanyAdmin,
+            language: Lang::from_headers(headers).code(),
+            password_hash: Some(hash),
+        };
         let id = users::insert(&mut tx, &app.organisation, &new, now).await?;
         users::by_id(&mut tx, &id).await?
     } else {
@@ -199,6 +230,7 @@ async fn take_password(app: &App, caller: &Caller, path: &str, headers: &HeaderM
     };
     let Some(user) = user else { return go("/sign-in") };
     let by = events::Actor::User { id: user.id.to_string(), name: user.name.clone() };
-    events::append(&mut tx, &app.organisation, now, "user.changed", &by, &About::default(), &serde_json::json!({ "password": "set" })).await?;
+    events::append(&mut tx, &app.organisation, now, "user.changed", &by, &About::default(), &serde_json::json!({ "password": "set" }))
+        .await?;
     open_session(app, tx, &user, headers, "/").await
 }

@@ -73,7 +73,12 @@ pub fn row(caller: &Caller, profile: &Profile, users: &[User], now: Timestamp) -
         kind: lang.t(&format!("kind.{}", profile.kind)).to_owned(),
         status: standing.status.as_str(),
         since: Some(when(standing.since)),
-        owner: profile.owner.as_ref().and_then(|id| users.iter().find(|user| user.id == *id)).map(|user| user.name.clone()).unwrap_or_default(),
+        owner: profile
+            .owner
+            .as_ref()
+            .and_then(|id| users.iter().find(|user| user.id == *id))
+            .map(|user| user.name.clone())
+            .unwrap_or_default(),
         deadline: standing.deadline.map(when),
         explanation: crate::actions::explain::explain(lang, standing, None, &title).title,
         network_title: title,
@@ -87,12 +92,19 @@ pub type Options = Vec<(String, String, bool)>;
 
 /// The users as owners to choose from.
 pub fn owners(users: &[User], chosen: Option<&UserId>) -> Options {
-    users.iter().filter(|user| user.disabled_at.is_none()).map(|user| (user.id.to_string(), user.name.clone(), Some(&user.id) == chosen)).collect()
+    users
+        .iter()
+        .filter(|user| user.disabled_at.is_none())
+        .map(|user| (user.id.to_string(), user.name.clone(), Some(&user.id) == chosen))
+        .collect()
 }
 
 /// The statuses to filter by.
 pub fn statuses(lang: Lang, chosen: Option<Status>) -> Options {
-    Status::ALL.iter().map(|status| (status.as_str().to_owned(), lang.t(&format!("status.{status}")).to_owned(), Some(*status) == chosen)).collect()
+    Status::ALL
+        .iter()
+        .map(|status| (status.as_str().to_owned(), lang.t(&format!("status.{status}")).to_owned(), Some(*status) == chosen))
+        .collect()
 }
 
 /// A line of history.
@@ -112,5 +124,9 @@ pub fn line(caller: &Caller, event: &Event, name: Option<&str>, now: Timestamp) 
     let words = lang.fill(&key, &[("name", name.unwrap_or(lang.t("profiles.col.profile")))]);
     let role = event.detail["role"].as_str().map(|role| format!(" ({role})")).unwrap_or_default();
     let evidence = event.detail["evidence"]["words"].as_str().or(event.detail["state"]["evidence"]["words"].as_str());
-    Line { text: format!("{words}{role}"), evidence: evidence.filter(|words| !words.is_empty()).map(str::to_owned), when: When::new(event.at, now, zone(caller), lang) }
+    Line {
+        text: format!("{words}{role}"),
+        evidence: evidence.filter(|words| !words.is_empty()).map(str::to_owned),
+        when: When::new(event.at, now, zone(caller), lang),
+    }
 }

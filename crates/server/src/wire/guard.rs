@@ -73,7 +73,9 @@ impl Guard {
         if is_public(address) || self.is_allowed(address) {
             Ok(())
         } else {
-            Err(ForbiddenAddress(format!("{host} leads to a private or reserved address; an operator can allow it in server.allow_private_networks")))
+            Err(ForbiddenAddress(format!(
+                "{host} leads to a private or reserved address; an operator can allow it in server.allow_private_networks"
+            )))
         }
     }
 
@@ -141,9 +143,37 @@ mod tests {
     fn nt_08_special_addresses_in_every_spelling() {
         let guard = Guard::new(vec![], &[]);
         let forms = [
-            "127.0.0.1", "127.1", "0x7f.1", "2130706433", "017700000001", "0.0.0.0", "10.1.2.3", "172.16.0.1", "172.31.255.255", "192.168.1.1", "100.64.0.1", "169.254.169.254",
-            "198.18.0.1", "192.0.2.1", "203.0.113.9", "224.0.0.1", "255.255.255.255", "[::1]", "[::]", "[::ffff:127.0.0.1]", "[::ffff:7f00:1]", "[64:ff9b::7f00:1]", "[2002:7f00:1::]",
-            "[2001:0:7f00:1::]", "[fc00::1]", "[fd12::1]", "[fe80::1]", "[ff02::1]", "[2001:db8::1]", "[100::1]", "localhost",
+            "127.0.0.1",
+            "127.1",
+            "0x7f.1",
+            "2130706433",
+            "017700000001",
+            "0.0.0.0",
+            "10.1.2.3",
+            "172.16.0.1",
+            "172.31.255.255",
+            "192.168.1.1",
+            "100.64.0.1",
+            "169.254.169.254",
+            "198.18.0.1",
+            "192.0.2.1",
+            "203.0.113.9",
+            "224.0.0.1",
+            "255.255.255.255",
+            "[::1]",
+            "[::]",
+            "[::ffff:127.0.0.1]",
+            "[::ffff:7f00:1]",
+            "[64:ff9b::7f00:1]",
+            "[2002:7f00:1::]",
+            "[2001:0:7f00:1::]",
+            "[fc00::1]",
+            "[fd12::1]",
+            "[fe80::1]",
+            "[ff02::1]",
+            "[2001:db8::1]",
+            "[100::1]",
+            "localhost",
         ];
         for form in forms {
             let url = Url::parse(&format!("https://{form}/x")).expect(form);
@@ -159,7 +189,12 @@ mod tests {
         let guard = Guard::new(vec!["127.0.0.0/8".parse().expect("a range")], &["http://sandbox.internal:8430/x".into()]);
         let allowed = |url: &str| guard.check_url(&Url::parse(url).expect(url)).is_ok();
         assert!(allowed("http://sandbox.internal:8430/y") && allowed("http://127.0.0.1:5/") && allowed("http://localhost:5/"));
-        assert!(!allowed("http://example.com/") && !allowed("ftp://127.0.0.1/") && !allowed("http://10.0.0.1/") && !allowed("https://u:p@example.com/"));
+        assert!(
+            !allowed("http://example.com/")
+                && !allowed("ftp://127.0.0.1/")
+                && !allowed("http://10.0.0.1/")
+                && !allowed("https://u:p@example.com/")
+        );
     }
 
     #[tokio::test]

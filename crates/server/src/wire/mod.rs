@@ -144,7 +144,14 @@ mod tests {
     #[tokio::test]
     async fn nt_08_a_private_address_is_refused_before_a_byte_leaves() {
         let wire = HttpWire::new(Guard::new(vec![], &[]), Duration::from_secs(2)).expect("a client");
-        for url in ["https://127.0.0.1/", "https://[::1]/", "https://localhost/", "https://169.254.169.254/latest", "http://example.com/", "https://user@127.0.0.1/"] {
+        for url in [
+            "https://127.0.0.1/",
+            "https://[::1]/",
+            "https://localhost/",
+            "https://169.254.169.254/latest",
+            "http://example.com/",
+            "https://user@127.0.0.1/",
+        ] {
             let got = get(&wire, url).await;
             assert!(matches!(got, Err(WireError::Forbidden(_))), "{url}: {got:?}");
         }

@@ -18,7 +18,7 @@ use store::{Store, api_keys, network_apps, users};
 use super::ConfigArgs;
 
 #[derive(Args)]
-struct Common {
+pub(crate) struct Common {
     #[command(flatten)]
     config: ConfigArgs,
     /// Print JSON
@@ -27,7 +27,7 @@ struct Common {
 }
 
 #[derive(Clone, Copy, ValueEnum)]
-enum RoleArg {
+pub(crate) enum RoleArg {
     CompanyAdmin,
     StandardUser,
 }
@@ -126,7 +126,11 @@ impl Common {
         let mut tx = store.write().await?;
         let (organisation, _) = users::first_organisation(&mut tx, &config.server.organisation, SystemClock.now()).await?;
         tx.commit().await?;
-        let url = if config.server.public_url.is_empty() { format!("http://{}", config.server.listen) } else { config.server.public_url.trim_end_matches('/').to_owned() };
+        let url = if config.server.public_url.is_empty() {
+            format!("http://{}", config.server.listen)
+        } else {
+            config.server.public_url.trim_end_matches('/').to_owned()
+        };
         Ok((store, organisation, url))
     }
 
@@ -148,18 +152,35 @@ impl User {
                 let mut tx = store.write().await?;
                 let new = NewUser { email: &email, name: &name, role, language: "en", password_hash: None };
                 let inserted = users::insert(&mut tx, &organisation, &new, SystemClock.now()).await;
-                let id = inserted.map_err(|error| if error.is_duplicate() { anyhow!("there is a user with the address {email} already") } else { error.into() })?;
+                let id = inserted.map_err(|error| {
+                    if error.is_duplicate() { anyhow!("there is a user with the address {email} already") } else { error.into() }
+                })?;
                 users::invite(&mut tx, &id, &secret, SystemClock.now(), Span::hours(72)).await?;
                 tx.commit().await?;
                 let link = format!("{url}/invitation/{}", secret.expose());
-                common.print(&json!({ "id": id.as_str(), "link": link }), || format!("{name} chooses a password here (once, within 72 hours):\n{link}"));
+                common.print(&json!({ "id": id.as_str(), "link": link }), || {
+                    format!("{name} chooses a password here (once, within 72 hours):\n{link}")
+                });
             }
             Self::List { common } => {
                 let (store, organisation, _) = common.open().await?;
                 let mut tx = store.read().await?;
                 let all = users::list(&mut tx, &organisation).await?;
                 let rows: Vec<_> = all.iter().map(|user| json!({ "id": user.id.as_str(), "email": user.email, "name": user.name, "role": user.role, "disabled": user.disabled_at.is_some() })).collect();
-                common.print(&json!(rows), || all.iter().map(|user| format!("{:<36} {:<14} {}{}", user.email, user.role.as_str(), user.name, if user.disabled_at.is_some() { " (disabled)" } else { "" })).collect::<Vec<_>>().join("\n"));
+                common.print(&json!(rows), || {
+                    all.iter()
+                        .map(|user| {
+                            format!(
+                                "{:<36} {:<14} {}{}",
+                                user.email,
+                                user.role.as_str(),
+                                user.name,
+                                if user.disabled_at.is_some() { " (disabled)" } else { "" }
+                            )
+                        })
+                        .collect::<Vec<_>>()
+                        .join("\n")
+                });
             }
             Self::Disable { email, common } => {
                 let (store, organisation, _) = common.open().await?;
@@ -190,7 +211,12 @@ impl ApiKey {
                 let mut tx = store.read().await?;
                 let all = api_keys::list(&mut tx, &organisation).await?;
                 let rows: Vec<_> = all.iter().map(|key| json!({ "id": key.id.as_str(), "name": key.name, "permissions": key.may, "revoked": key.revoked_at.is_some() })).collect();
-                common.print(&json!(rows), || all.iter().map(|key| format!("{}  {}{}", key.id, key.name, if key.revoked_at.is_some() { " (revoked)" } else { "" })).collect::<Vec<_>>().join("\n"));
+                common.print(&json!(rows), || {
+                    all.iter()
+                        .map(|key| format!("{}  {}{}", key.id, key.name, if key.revoked_at.is_some() { " (revoked)" } else { "" }))
+                        .collect::<Vec<_>>()
+                        .join("\n")
+                });
             }
             Self::Revoke { id, common } => {
                 let (store, organisation, _) = common.open().await?;
@@ -212,16 +238,22 @@ impl NetworkApp {
         match self {
             Self::Set { network, client_id, client_secret_file, common } => {
                 let known: Vec<_> = networks::ALL.iter().map(|network| network.about().name).collect();
-                networks::find(&network).ok_or_else(|| anyhow!("there is no network \"{network}\"; the networks are {}", known.join(", ")))?;
+                networks::find(&network)
+                    .ok_or_else(|| anyhow!("there is no network \"{network}\"; the networks are {}", known.join(", ")))?;
                 let secret = match &client_secret_file {
-                    Some(path) => Some(Secret::new(std::fs::read_to_string(path).with_context(|| format!("{} cannot be read", path.display()))?.trim())),
+                    Some(path) => Some(Secret::new(
+                        std::fs::read_to_string(path).with_context(|| format!("{} cannot be read", path.display()))?.trim(),
+                    )),
                     None => None,
                 };
                 let (store, organisation, _) = common.open().await?;
                 let mut tx = store.write().await?;
-                network_apps::set(&mut tx, store.keys(), &organisation, &network, "", &client_id, secret.as_ref(), SystemClock.now()).await?;
+                network_apps::set(&mut tx, store.keys(), &organisation, &network, "", &client_id, secret.as_ref(), SystemClock.now())
+                    .await?;
                 tx.commit().await?;
-                common.print(&json!({ "network": network, "client_id": client_id }), || format!("{network}: the network app is stored, its secret sealed"));
+                common.print(&json!({ "network": network, "client_id": client_id }), || {
+                    format!("{network}: the network app is stored, its secret sealed")
+                });
             }
             Self::List { common } => {
                 let (store, organisation, _) = common.open().await?;
@@ -233,7 +265,12 @@ impl NetworkApp {
                     rows.push((about.name, stored.map(|app| app.client_id)));
                 }
                 let json: Vec<_> = rows.iter().map(|(name, client_id)| json!({ "network": name, "client_id": client_id })).collect();
-                common.print(&json!(json), || rows.iter().map(|(name, id)| format!("{name:<12} {}", id.as_deref().unwrap_or("not set"))).collect::<Vec<_>>().join("\n"));
+                common.print(&json!(json), || {
+                    rows.iter()
+                        .map(|(name, id)| format!("{name:<12} {}", id.as_deref().unwrap_or("not set")))
+                        .collect::<Vec<_>>()
+                        .join("\n")
+                });
             }
         }
         Ok(())

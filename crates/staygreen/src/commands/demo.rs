@@ -42,7 +42,9 @@ impl Clock for SandboxClock {
 }
 
 async fn listen(port: u16) -> anyhow::Result<(TcpListener, String)> {
-    let listener = TcpListener::bind(("127.0.0.1", port)).await.with_context(|| format!("port {port} cannot be listened on; is another demo running? Choose another with --port"))?;
+    let listener = TcpListener::bind(("127.0.0.1", port))
+        .await
+        .with_context(|| format!("port {port} cannot be listened on; is another demo running? Choose another with --port"))?;
     let url = format!("http://{}", listener.local_addr()?);
     Ok((listener, url))
 }
@@ -62,6 +64,11 @@ fn config(folder: &Path, port: u16, sandbox_url: &str, smtp: &str) -> Config {
     config.keeper.probe_every = Some(Length::seconds(8));
     for network in networks::ALL {
         let name = network.about().name;
+        if !sandbox::World::has(name) {
+            // Nothing of the demo leaves this machine.
+            config.networks.insert(name.into(), NetworkConfig { enabled: Some(false), ..NetworkConfig::default() });
+            continue;
+        }
         let mut set = NetworkConfig { base_url: Some(format!("{sandbox_url}/{name}")), ..NetworkConfig::default() };
         set.client_id = Some(format!("sandbox-{name}"));
         set.client_secret = Some(Secret::new(format!("sandbox-{name}-secret")));

@@ -29,11 +29,19 @@ impl Doctor {
         let clock = SystemClock.now() > year_2026;
         good &= say(clock, "clock", if clock { "is plausible" } else { "is before 2026: set the machine's time" });
         let public = !config.server.public_url.is_empty();
-        good &= say(public, "public_url", if public { &config.server.public_url } else { "is not set: networks cannot send people back; set server.public_url" });
+        good &= say(
+            public,
+            "public_url",
+            if public { &config.server.public_url } else { "is not set: networks cannot send people back; set server.public_url" },
+        );
         match Mailer::from_config(&config.mail) {
             Ok(Some(mailer)) => {
                 let answer = mailer.test().await;
-                good &= say(answer.is_ok(), "mail", &answer.err().map_or_else(|| "the server answers".to_owned(), |why| format!("{why}; check mail.smtp_url")));
+                good &= say(
+                    answer.is_ok(),
+                    "mail",
+                    &answer.err().map_or_else(|| "the server answers".to_owned(), |why| format!("{why}; check mail.smtp_url")),
+                );
             }
             Ok(None) => good &= say(false, "mail", "is off: nobody can be told; set mail.smtp_url"),
             Err(why) => good &= say(false, "mail", &why),
@@ -49,7 +57,16 @@ impl Doctor {
                     let by_config = config.networks.get(about.name).is_some_and(|set| set.client_id.is_some());
                     let stored = network_apps::get(&mut tx, store.keys(), &organisation, about.name, "").await?.is_some();
                     let there = by_config || stored;
-                    println!("{}  {:<14} {}", if there { "ok  " } else { "note" }, about.title, if there { "network app is configured" } else { "no network app: staygreen network-app set, or Settings, Network apps" });
+                    println!(
+                        "{}  {:<14} {}",
+                        if there { "ok  " } else { "note" },
+                        about.title,
+                        if there {
+                            "network app is configured"
+                        } else {
+                            "no network app: staygreen network-app set, or Settings, Network apps"
+                        }
+                    );
                 }
             }
             Err(error) => good &= say(false, "database", &error.to_string()),

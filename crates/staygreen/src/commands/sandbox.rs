@@ -21,12 +21,16 @@ pub(crate) struct Sandbox {
 
 impl Sandbox {
     pub(crate) async fn run(self) -> anyhow::Result<()> {
-        let listener = TcpListener::bind(("127.0.0.1", self.port)).await.with_context(|| format!("port {} cannot be listened on; choose another with --port", self.port))?;
+        let listener = TcpListener::bind(("127.0.0.1", self.port))
+            .await
+            .with_context(|| format!("port {} cannot be listened on; choose another with --port", self.port))?;
         let url = format!("http://{}", listener.local_addr()?);
         if self.json {
             println!("{}", json!({ "url": url, "pid": std::process::id() }));
         } else {
-            println!("The simulated networks are ready.\n  Control page  {url}/control\n  LinkedIn      {url}/linkedin   (client id sandbox-linkedin, secret sandbox-linkedin-secret; the others alike)");
+            println!(
+                "The simulated networks are ready.\n  Control page  {url}/control\n  LinkedIn      {url}/linkedin   (client id sandbox-linkedin, secret sandbox-linkedin-secret; the others alike)"
+            );
         }
         let sandbox = sandbox::http::Sandbox::new(World::seeded());
         axum::serve(listener, sandbox.router()).with_graceful_shutdown(stop_on_signal().cancelled_owned()).await?;

@@ -39,7 +39,12 @@ pub(crate) async fn seed(app: &App, world: &Sandbox) -> anyhow::Result<Seeded> {
     drop(tx);
     if !seeded_before {
         make_team(app).await?;
-        for (network, username, ids) in [("linkedin", "jana.lindner", Some(LINKEDIN_SEED)), ("tiktok", "fernweh.outdoor", None), ("pinterest", "fernwehoutdoor", None), ("xing", "karl.voss", None)] {
+        for (network, username, ids) in [
+            ("linkedin", "jana.lindner", Some(LINKEDIN_SEED)),
+            ("tiktok", "fernweh.outdoor", None),
+            ("pinterest", "fernwehoutdoor", None),
+            ("xing", "karl.voss", None),
+        ] {
             connect(app, world, network, username, ids).await.with_context(|| format!("{network} as {username}"))?;
         }
     }
@@ -58,10 +63,20 @@ async fn make_team(app: &App) -> anyhow::Result<()> {
     let hash = app.passwords.hash(&Secret::new(PASSWORD)).await.map_err(|_| anyhow!("the demo's password is too weak"))?;
     let now = app.now();
     let mut tx = app.store.write().await?;
-    let new = |email: &'static str, name: &'static str, role, language| NewUser { email, name, role, language, password_hash: Some(hash.clone()) };
-    let lena = users::insert(&mut tx, &app.organisation, &new("lena.arndt@fernweh.example", "Lena Arndt", Role::CompanyAdmin, "en"), now).await?;
-    let tobias = users::insert(&mut tx, &app.organisation, &new("tobias.kern@fernweh.example", "Tobias Kern", Role::StandardUser, "de"), now).await?;
-    let mira = users::insert(&mut tx, &app.organisation, &new("mira.sato@fernweh.example", "Mira Sato", Role::StandardUser, "en"), now).await?;
+    let new = |email: &'static str, name: &'static str, role, language| NewUser {
+        email,
+        name,
+        role,
+        language,
+        password_hash: Some(hash.clone()),
+    };
+    let lena =
+        users::insert(&mut tx, &app.organisation, &new("lena.arndt@fernweh.example", "Lena Arndt", Role::CompanyAdmin, "en"), now).await?;
+    let tobias =
+        users::insert(&mut tx, &app.organisation, &new("tobias.kern@fernweh.example", "Tobias Kern", Role::StandardUser, "de"), now)
+            .await?;
+    let mira =
+        users::insert(&mut tx, &app.organisation, &new("mira.sato@fernweh.example", "Mira Sato", Role::StandardUser, "en"), now).await?;
     for user in [&lena, &tobias, &mira] {
         users::set_notifications(&mut tx, user, true, true).await?;
         let name = users::by_id(&mut tx, user).await?.map(|user| (user.name, user.language));
@@ -73,8 +88,16 @@ async fn make_team(app: &App) -> anyhow::Result<()> {
     let guides = teams::create(&mut tx, &app.organisation, "Trail guides", now).await?;
     teams::set_members(&mut tx, &app.organisation, &brand, &[lena.clone(), tobias.clone()]).await?;
     teams::set_members(&mut tx, &app.organisation, &guides, &[mira.clone()]).await?;
-    for (network, owner, team) in [("linkedin", &lena, &brand), ("tiktok", &tobias, &brand), ("pinterest", &mira, &guides), ("xing", &tobias, &brand)] {
-        let preset = Preset { network: network.into(), owner: Some(owner.clone()), teams: vec![team.clone()], notify_no_access: true, notify_renew_soon: true };
+    for (network, owner, team) in
+        [("linkedin", &lena, &brand), ("tiktok", &tobias, &brand), ("pinterest", &mira, &guides), ("xing", &tobias, &brand)]
+    {
+        let preset = Preset {
+            network: network.into(),
+            owner: Some(owner.clone()),
+            teams: vec![team.clone()],
+            notify_no_access: true,
+            notify_renew_soon: true,
+        };
         presets::set(&mut tx, &app.organisation, &preset, now).await?;
     }
     tx.commit().await?;
@@ -97,11 +120,14 @@ async fn connect(app: &App, world: &Sandbox, network: &str, username: &str, ids:
     let answer: Value = serde_json::from_slice(answer.body())?;
     let back = answer["redirect_to"].as_str().ok_or_else(|| anyhow!("the sandbox refused: {answer}"))?;
     let callback: Vec<(String, String)> = url::Url::parse(back)?.query_pairs().into_owned().collect();
-    let Finished::Connection(connection) = finish(app, network, &callback, None).await.map_err(failed)? else { return Err(anyhow!("the callback was not ours")) };
+    let Finished::Connection(connection) = finish(app, network, &callback, None).await.map_err(failed)? else {
+        return Err(anyhow!("the callback was not ours"));
+    };
     match connection.stage {
         Stage::Complete => Ok(()),
         Stage::Choose => {
-            let usable: Vec<String> = connection.discovered.iter().filter(|found| found.unusable.is_none()).map(|found| found.network_id.clone()).collect();
+            let usable: Vec<String> =
+                connection.discovered.iter().filter(|found| found.unusable.is_none()).map(|found| found.network_id.clone()).collect();
             let chosen = ids.map_or(usable, |ids| ids.iter().map(|id| (*id).to_owned()).collect());
             choose(app, &connection, &chosen, &Actor::System).await.map_err(failed)?;
             Ok(())

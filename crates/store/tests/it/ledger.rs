@@ -52,7 +52,13 @@ async fn an_old_fence_writes_nothing() {
         let mut late = commit_of(&old, &event, after_lease);
         late.tokens = Some(TokenSet::bearer(Secret::new("zombie"), None, vec![]));
         assert_eq!(store.commit(&late).await.unwrap(), Committed::Superseded);
-        let intent = Intent { attempt: ids::fresh(), lease: old.lease.clone(), generation: old.grant.generation, phase: Phase::Prepared, at: after_lease };
+        let intent = Intent {
+            attempt: ids::fresh(),
+            lease: old.lease.clone(),
+            generation: old.grant.generation,
+            phase: Phase::Prepared,
+            at: after_lease,
+        };
         assert!(!store.intend(&intent).await.unwrap());
         let mut good = commit_of(&new, &event, after_lease);
         good.tokens = Some(TokenSet::bearer(Secret::new("successor"), None, vec![]));
@@ -84,7 +90,13 @@ async fn an_attempt_left_sent_is_found_again_and_one_left_prepared_is_harmless()
         let later = T0 + Span::days(1);
         let node: NodeId = ids::fresh();
         let held = claim(&store, &node, later).await.remove(0);
-        let mut intent = Intent { attempt: ids::fresh(), lease: held.lease.clone(), generation: held.grant.generation, phase: Phase::Prepared, at: later };
+        let mut intent = Intent {
+            attempt: ids::fresh(),
+            lease: held.lease.clone(),
+            generation: held.grant.generation,
+            phase: Phase::Prepared,
+            at: later,
+        };
         assert!(store.intend(&intent).await.unwrap());
         let after = later + Span::seconds(181);
         assert!(store.unfinished(&node, after, Span::seconds(180)).await.unwrap().is_empty(), "prepared is harmless");

@@ -44,7 +44,16 @@ pub(crate) async fn organisation(store: &Store) -> (OrganisationId, UserId) {
 }
 
 fn found(id: &str) -> Discovered {
-    Discovered { network_id: id.into(), kind: "page".into(), name: format!("Page {id}"), handle: None, avatar: None, role: "ADMINISTRATOR".into(), parent: None, unusable: None }
+    Discovered {
+        network_id: id.into(),
+        kind: "page".into(),
+        name: format!("Page {id}"),
+        handle: None,
+        avatar: None,
+        role: "ADMINISTRATOR".into(),
+        parent: None,
+        unusable: None,
+    }
 }
 
 pub(crate) async fn open(store: &Store, organisation: &OrganisationId, state: &str) -> connections_id::Id {
@@ -76,8 +85,15 @@ pub(crate) async fn connect(store: &Store, organisation: &OrganisationId, person
     let Taken::Ours(connection, _) = take(store, "linkedin", &state, T0).await else { panic!("ours") };
     let discovered: Vec<_> = pages.iter().map(|page| found(page)).collect();
     let tokens = TokenSet::bearer(Secret::new("canary-access"), Some(Secret::new("canary-refresh")), vec!["a".into()]);
-    let authorized =
-        Authorized { tokens: &tokens, clocks: Clocks::default(), renewable: true, person_network_id: person, person_name: person, person_handle: None, discovered: &discovered };
+    let authorized = Authorized {
+        tokens: &tokens,
+        clocks: Clocks::default(),
+        renewable: true,
+        person_network_id: person,
+        person_name: person,
+        person_handle: None,
+        discovered: &discovered,
+    };
     let mut tx = store.write().await.unwrap();
     store.authorized(&mut tx, &connection, &authorized, &facts(), now).await.unwrap();
     let connection = connections::get(&mut tx, organisation, &connection.id).await.unwrap().unwrap();
@@ -139,7 +155,10 @@ async fn connected_dead_told_once_repaired_deleted() {
 
         let letters = store.claim_letters(later, 10).await.unwrap();
         assert_eq!(letters.len(), 1, "two profiles, one owner, one mail");
-        assert_eq!((letters[0].recipient.as_str(), letters[0].language.as_str(), letters[0].kind.as_str()), ("Owner@Example.com", "de", "no_access_tokens"));
+        assert_eq!(
+            (letters[0].recipient.as_str(), letters[0].language.as_str(), letters[0].kind.as_str()),
+            ("Owner@Example.com", "de", "no_access_tokens")
+        );
         assert_eq!(letters[0].payload["profiles"].as_array().map(Vec::len), Some(2));
         assert!(store.claim_letters(later, 10).await.unwrap().is_empty(), "leased");
         store.letter_sent(&letters[0], later).await.unwrap();
@@ -159,7 +178,15 @@ async fn connected_dead_told_once_repaired_deleted() {
         assert_eq!(owed[0].tokens.access_token.expose(), "canary-access");
         let mut tx = store.read().await.unwrap();
         let kinds: Vec<String> = events::after(&mut tx, &organisation, 0, 200).await.unwrap().into_iter().map(|event| event.kind).collect();
-        for kind in ["grant.authorized", "profile.connected", "grant.needs_person", "profile.disconnected", "notification.sent", "profile.recovered", "profile.deleted"] {
+        for kind in [
+            "grant.authorized",
+            "profile.connected",
+            "grant.needs_person",
+            "profile.disconnected",
+            "notification.sent",
+            "profile.recovered",
+            "profile.deleted",
+        ] {
             assert!(kinds.iter().any(|seen| seen == kind), "{kind} is missing in {kinds:?}");
         }
     }
@@ -231,6 +258,9 @@ async fn lists_page_by_cursor_and_show_a_standard_user_only_theirs() {
         assert_eq!(one.len(), 1, "search ignores case");
         profiles::set_owner_and_teams(&mut tx, &organisation, &one[0].id, Some(&standard), &[]).await.unwrap();
         assert_eq!(profiles::list(&mut tx, &organisation, &mine, 10).await.unwrap().len(), 1);
-        assert!(profiles::list(&mut tx, &organisation, &Filter { q: Some("100%_".into()), ..Filter::default() }, 10).await.unwrap().is_empty(), "wildcards are plain");
+        assert!(
+            profiles::list(&mut tx, &organisation, &Filter { q: Some("100%_".into()), ..Filter::default() }, 10).await.unwrap().is_empty(),
+            "wildcards are plain"
+        );
     }
 }

@@ -14,7 +14,12 @@ fn binaries() -> Option<PathBuf> {
     if let Some(bin) = std::env::var_os("STAYGREEN_TEST_POSTGRES_BIN") {
         return Some(bin.into());
     }
-    let mut found: Vec<PathBuf> = std::fs::read_dir("/usr/lib/postgresql").ok()?.flatten().map(|entry| entry.path().join("bin")).filter(|bin| bin.join("initdb").exists()).collect();
+    let mut found: Vec<PathBuf> = std::fs::read_dir("/usr/lib/postgresql")
+        .ok()?
+        .flatten()
+        .map(|entry| entry.path().join("bin"))
+        .filter(|bin| bin.join("initdb").exists())
+        .collect();
     found.sort();
     found.pop()
 }
@@ -34,7 +39,9 @@ impl Cluster {
     /// Starts one; `None`, loudly, when there is no PostgreSQL here.
     pub(crate) fn start() -> Option<Self> {
         let Some(bin) = binaries() else {
-            skipped("the store's tests on PostgreSQL: no server binaries found (install Debian's postgresql, or set STAYGREEN_TEST_POSTGRES_BIN)");
+            skipped(
+                "the store's tests on PostgreSQL: no server binaries found (install Debian's postgresql, or set STAYGREEN_TEST_POSTGRES_BIN)",
+            );
             return None;
         };
         let folder = tempfile::Builder::new().prefix("sg-pg-").tempdir().ok()?.keep();
@@ -47,7 +54,13 @@ impl Cluster {
         }
         let made = run(as_nobody(&bin.join("initdb")).args(["-A", "trust", "-U", "staygreen", "--no-sync", "-D"]).arg(&data));
         let options = format!("-c listen_addresses='' -c unix_socket_directories={} -c max_connections=200", folder.display());
-        let started = made && run(as_nobody(&bin.join("pg_ctl")).args(["-w", "-l"]).arg(folder.join("log")).arg("-D").arg(&data).args(["-o", &options, "start"]));
+        let started = made
+            && run(as_nobody(&bin.join("pg_ctl"))
+                .args(["-w", "-l"])
+                .arg(folder.join("log"))
+                .arg("-D")
+                .arg(&data)
+                .args(["-o", &options, "start"]));
         assert!(started, "PostgreSQL is installed but did not start");
         stop_with_this_process(&bin, &data, &folder);
         Some(Self { bin, socket: folder, count: AtomicU32::new(0) })
@@ -79,6 +92,14 @@ fn as_nobody(program: &Path) -> Command {
 fn stop_with_this_process(bin: &Path, data: &Path, folder: &Path) {
     let script = "while kill -0 \"$1\" 2>/dev/null; do sleep 1; done; if [ \"$(id -u)\" = 0 ]; then setpriv --reuid nobody --regid nogroup --clear-groups \"$2/pg_ctl\" -m immediate -D \"$3\" stop; else \"$2/pg_ctl\" -m immediate -D \"$3\" stop; fi; rm -rf \"$4\"";
     let pid = std::process::id().to_string();
-    let watcher = Command::new("sh").args(["-c", script, "watch", &pid]).arg(bin).arg(data).arg(folder).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
+    let watcher = Command::new("sh")
+        .args(["-c", script, "watch", &pid])
+        .arg(bin)
+        .arg(data)
+        .arg(folder)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn();
     assert!(watcher.is_ok(), "the watcher of the cluster did not start");
 }

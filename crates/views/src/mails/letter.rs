@@ -94,7 +94,8 @@ impl Letter {
     pub(super) fn evidence(&mut self, evidence: &Evidence) {
         let status = evidence.http_status.map(|status| format!("HTTP {status}"));
         let code = evidence.code.as_deref().map(plain);
-        let said: Vec<String> = status.into_iter().chain(code).chain(Some(plain(&evidence.words)).filter(|words| !words.trim().is_empty())).collect();
+        let said: Vec<String> =
+            status.into_iter().chain(code).chain(Some(plain(&evidence.words)).filter(|words| !words.trim().is_empty())).collect();
         if said.is_empty() {
             return;
         }

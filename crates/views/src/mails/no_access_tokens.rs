@@ -78,7 +78,18 @@ impl NoAccessTokens {
 
     /// Hostile names, cause unknown.
     pub fn sample_hostile(lang: Lang) -> Self {
-        let evil = crate::parts::ProfileRef { name: "Evil\r\nBcc: everybody@example.com <script>alert(1)</script>\u{202e}".into(), ..samples::script() };
-        Self { profile: evil, cause: CauseKind::Unknown, confidence: ConfidenceKind::Guess, evidence: None, people: vec![samples::mallory()], also: vec![], ..Self::sample(lang) }
+        let evil = crate::parts::ProfileRef {
+            name: "Evil\r\nBcc: everybody@example.com <script>alert(1)</script>\u{202e}".into(),
+            ..samples::script()
+        };
+        Self {
+            profile: evil,
+            cause: CauseKind::Unknown,
+            confidence: ConfidenceKind::Guess,
+            evidence: None,
+            people: vec![samples::mallory()],
+            also: vec![],
+            ..Self::sample(lang)
+        }
     }
 }

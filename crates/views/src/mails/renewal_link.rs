@@ -32,7 +32,10 @@ impl RenewalLink {
         let title = words.fill("mail.renewal_link.title", &[("name", name), ("network", network)]);
         let mut letter = Letter::new(lang, "idle", subject, title, ("mail.renewal_link.button", &self.link));
         letter.greeting = Some(words.get("mail.hello").to_owned());
-        letter.intro.push(words.fill("mail.renewal_link.intro", &[("by", &self.asked_by), ("organisation", &self.organisation), ("name", name), ("network", network)]));
+        letter.intro.push(words.fill(
+            "mail.renewal_link.intro",
+            &[("by", &self.asked_by), ("organisation", &self.organisation), ("name", name), ("network", network)],
+        ));
         letter.profile(&self.profile);
         letter.people(&self.people);
         letter.fact("mail.link_until", &self.expires.text);

@@ -91,7 +91,12 @@ impl Account {
 
     /// The present password was wrong.
     pub fn sample_error(lang: Lang) -> Self {
-        Self { error: Some(AccountError::Password(FormError::PasswordWrong)), name: "<script>".into(), no_access_tokens: false, ..Self::sample(lang) }
+        Self {
+            error: Some(AccountError::Password(FormError::PasswordWrong)),
+            name: "<script>".into(),
+            no_access_tokens: false,
+            ..Self::sample(lang)
+        }
     }
 
     /// No name.

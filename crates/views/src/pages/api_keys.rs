@@ -65,7 +65,11 @@ impl ApiKeys {
         };
         Self {
             keys: vec![
-                row("key_1", "Publisher <script>", &[PermissionKind::SeeProfile, PermissionKind::CheckProfile, PermissionKind::RefreshConnection]),
+                row(
+                    "key_1",
+                    "Publisher <script>",
+                    &[PermissionKind::SeeProfile, PermissionKind::CheckProfile, PermissionKind::RefreshConnection],
+                ),
                 ApiKeyRow { revoked: Some(samples::today(lang)), used: None, ..row("key_2", "Reporting", &[PermissionKind::SeeEvents]) },
             ],
             permissions: PermissionKind::ALL.iter().map(|kind| (*kind, *kind == PermissionKind::SeeProfile)).collect(),
@@ -77,7 +81,10 @@ impl ApiKeys {
 
     /// Just made.
     pub fn sample_created(lang: Lang) -> Self {
-        Self { created: Some(NewKey { name: "Publisher <script>".into(), key: "sg_5pXc0V2mYt8wLq3kZ9bN7hRj4sDg1fAe".into() }), ..Self::sample(lang) }
+        Self {
+            created: Some(NewKey { name: "Publisher <script>".into(), key: "sg_5pXc0V2mYt8wLq3kZ9bN7hRj4sDg1fAe".into() }),
+            ..Self::sample(lang)
+        }
     }
 
     /// None yet, nothing was ticked.

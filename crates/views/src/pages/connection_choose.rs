@@ -69,8 +69,17 @@ impl ConnectionChoose {
 
     /// LinkedIn pages, one without the role.
     pub fn sample(lang: Lang) -> Self {
-        let found = |value: &str, profile: ProfileRef, role: &str, usable: Usable| Discovered { value: value.into(), profile, role: role.into(), usable };
-        let reason = samples::say(lang, "You are not Super admin of this page (your role: CONTENT_ADMINISTRATOR).", "Sie sind nicht Super-Admin dieser Seite (Ihre Rolle: CONTENT_ADMINISTRATOR).");
+        let found = |value: &str, profile: ProfileRef, role: &str, usable: Usable| Discovered {
+            value: value.into(),
+            profile,
+            role: role.into(),
+            usable,
+        };
+        let reason = samples::say(
+            lang,
+            "You are not Super admin of this page (your role: CONTENT_ADMINISTRATOR).",
+            "Sie sind nicht Super-Admin dieser Seite (Ihre Rolle: CONTENT_ADMINISTRATOR).",
+        );
         Self {
             id: "con_4u".into(),
             network: samples::network("linkedin"),
@@ -90,10 +99,19 @@ impl ConnectionChoose {
 
     /// Pinterest, where all boards come along; nothing was ticked.
     pub fn sample_boards(lang: Lang) -> Self {
-        let found = |value: &str, profile: ProfileRef| Discovered { value: value.into(), profile, role: "owner".into(), usable: Usable::Yes { ticked: true } };
+        let found = |value: &str, profile: ProfileRef| Discovered {
+            value: value.into(),
+            profile,
+            role: "owner".into(),
+            usable: Usable::Yes { ticked: true },
+        };
         Self {
             network: samples::network("pinterest"),
-            discovered: vec![found("1", samples::pinterest()), found("2", samples::board("", "Winter")), found("3", samples::board("", "<Archiv> 2019"))],
+            discovered: vec![
+                found("1", samples::pinterest()),
+                found("2", samples::board("", "Winter")),
+                found("3", samples::board("", "<Archiv> 2019")),
+            ],
             all_come_along: true,
             owner: None,
             teams: vec![],

@@ -61,12 +61,26 @@ impl ConnectionResult {
     /// Connected, without owner and team.
     pub fn sample_ownerless(_lang: Lang) -> Self {
         let added = vec![samples::pinterest(), samples::board("prf_b1", "Winter"), samples::board("prf_b2", "Sommer")];
-        Self { outcome: Outcome::Connected { network: samples::network("pinterest"), person: samples::mallory(), added, owner: None, teams: vec![] } }
+        Self {
+            outcome: Outcome::Connected {
+                network: samples::network("pinterest"),
+                person: samples::mallory(),
+                added,
+                owner: None,
+                teams: vec![],
+            },
+        }
     }
 
     /// Refreshed.
     pub fn sample_refreshed(_lang: Lang) -> Self {
-        Self { outcome: Outcome::Refreshed { profile: samples::page(), person: samples::miriam(), also: vec![samples::member(), samples::script()] } }
+        Self {
+            outcome: Outcome::Refreshed {
+                profile: samples::page(),
+                person: samples::miriam(),
+                also: vec![samples::member(), samples::script()],
+            },
+        }
     }
 
     /// The wrong person came.
@@ -90,10 +104,20 @@ impl ConnectionResult {
             ("other-organisation", FailureKind::OtherOrganisation),
             ("limit", FailureKind::ProfileLimit { limit: 25 }),
             ("no-access", FailureKind::NoAccess),
-            ("bad-hint", FailureKind::BadHint { reason: samples::say(lang, "No account has this handle.", "Kein Konto hat dieses Handle.") }),
+            (
+                "bad-hint",
+                FailureKind::BadHint { reason: samples::say(lang, "No account has this handle.", "Kein Konto hat dieses Handle.") },
+            ),
             ("internal", FailureKind::Internal),
         ];
-        let page = |kind: FailureKind| Self { outcome: Outcome::Failed(Failure { kind, profile: None, retry: Some("/settings/profiles/add/linkedin".into()), ..samples::wrong_person(lang) }) };
+        let page = |kind: FailureKind| Self {
+            outcome: Outcome::Failed(Failure {
+                kind,
+                profile: None,
+                retry: Some("/settings/profiles/add/linkedin".into()),
+                ..samples::wrong_person(lang)
+            }),
+        };
         kinds.into_iter().map(|(name, kind)| (name, page(kind))).collect()
     }
 }

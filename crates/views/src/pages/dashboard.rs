@@ -2,7 +2,10 @@
 
 use crate::kinds::StatusKind;
 use crate::parts::{Counts, HistoryEntry, NetworkRef, PersonRef, ProfileRef, Status, When};
-use crate::samples::{self, amber, bluesky, green, grey, history, member, miriam, next_week, next_year, page, pinterest, red, script, status, tiktok, today, turned, xing};
+use crate::samples::{
+    self, amber, bluesky, green, grey, history, member, miriam, next_week, next_year, page, pinterest, red, script, status, tiktok, today,
+    turned, xing,
+};
 use crate::words::Lang;
 
 /// Something that needs the reader now.
@@ -86,12 +89,19 @@ impl Dashboard {
 
     /// Trouble of every kind.
     pub fn sample(lang: Lang) -> Self {
-        let group = |name: &str, profiles: Vec<(ProfileRef, Status)>, more: u64| NetworkGroup { network: samples::network(name), profiles, more };
+        let group =
+            |name: &str, profiles: Vec<(ProfileRef, Status)>, more: u64| NetworkGroup { network: samples::network(name), profiles, more };
         Self {
             counts: Counts { connected: 14, renew_soon: 2, unverified: 1, disconnected: 1 },
             needs: vec![
                 Need { profile: page(), status: red(lang), person: Some(miriam()), deadline: None, may_refresh: true },
-                Need { profile: tiktok(), status: amber(lang), person: Some(samples::mallory()), deadline: Some(next_week(lang)), may_refresh: false },
+                Need {
+                    profile: tiktok(),
+                    status: amber(lang),
+                    person: Some(samples::mallory()),
+                    deadline: Some(next_week(lang)),
+                    may_refresh: false,
+                },
             ],
             incidents: vec![Incident { network: samples::network("xing"), since: today(lang) }],
             networks: vec![
@@ -129,6 +139,14 @@ impl Dashboard {
 
     /// Nothing there yet.
     pub fn sample_empty(_lang: Lang) -> Self {
-        Self { counts: Counts::default(), needs: vec![], incidents: vec![], networks: vec![], deadlines: vec![], history: vec![], may_add: true }
+        Self {
+            counts: Counts::default(),
+            needs: vec![],
+            incidents: vec![],
+            networks: vec![],
+            deadlines: vec![],
+            history: vec![],
+            may_add: true,
+        }
     }
 }

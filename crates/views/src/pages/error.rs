@@ -95,6 +95,11 @@ impl ErrorPage {
 
     /// Every kind.
     pub fn samples(lang: Lang) -> Vec<(String, Self)> {
-        ErrorKind::ALL.iter().map(|kind| (kind.keys().0.replace(['.', '_'], "-"), Self { kind: *kind, detail: Some("<script>".into()), ..Self::sample(lang) })).collect()
+        ErrorKind::ALL
+            .iter()
+            .map(|kind| {
+                (kind.keys().0.replace(['.', '_'], "-"), Self { kind: *kind, detail: Some("<script>".into()), ..Self::sample(lang) })
+            })
+            .collect()
     }
 }

@@ -63,6 +63,12 @@ impl PagePresets {
             own,
             error: None,
         };
-        Self { presets: vec![preset(None, true, 0), preset(Some("linkedin"), true, 1), Preset { error: Some(FormError::Gone), ..preset(Some("tiktok"), false, 9) }] }
+        Self {
+            presets: vec![
+                preset(None, true, 0),
+                preset(Some("linkedin"), true, 1),
+                Preset { error: Some(FormError::Gone), ..preset(Some("tiktok"), false, 9) },
+            ],
+        }
     }
 }

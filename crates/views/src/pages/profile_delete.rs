@@ -24,7 +24,13 @@ page!(ProfileDelete, "pages/profile_delete.html");
 impl ProfileDelete {
     /// A profile with both kinds of access tokens.
     pub fn sample(lang: Lang) -> Self {
-        Self { profile: samples::script(), status: samples::green(lang), boards: 0, revoked: vec![samples::miriam()], kept: vec![samples::mallory()] }
+        Self {
+            profile: samples::script(),
+            status: samples::green(lang),
+            boards: 0,
+            revoked: vec![samples::miriam()],
+            kept: vec![samples::mallory()],
+        }
     }
 
     /// An account with boards.

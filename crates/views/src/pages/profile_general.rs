@@ -24,7 +24,13 @@ pub struct ProfileHead {
 impl ProfileHead {
     /// A green profile.
     pub fn sample(lang: Lang) -> Self {
-        Self { profile: samples::page(), status: samples::green(lang), explanation: None, verified: Some(samples::just_now(lang)), may_manage: true }
+        Self {
+            profile: samples::page(),
+            status: samples::green(lang),
+            explanation: None,
+            verified: Some(samples::just_now(lang)),
+            may_manage: true,
+        }
     }
 
     /// A red one.
@@ -34,12 +40,22 @@ impl ProfileHead {
 
     /// An amber one.
     pub fn sample_amber(lang: Lang) -> Self {
-        Self { profile: samples::tiktok(), status: samples::amber(lang), explanation: Some(samples::explanation_amber(lang)), ..Self::sample(lang) }
+        Self {
+            profile: samples::tiktok(),
+            status: samples::amber(lang),
+            explanation: Some(samples::explanation_amber(lang)),
+            ..Self::sample(lang)
+        }
     }
 
     /// A grey one.
     pub fn sample_grey(lang: Lang) -> Self {
-        Self { profile: samples::xing(), status: samples::grey(lang), explanation: Some(samples::explanation_grey(lang)), ..Self::sample(lang) }
+        Self {
+            profile: samples::xing(),
+            status: samples::grey(lang),
+            explanation: Some(samples::explanation_grey(lang)),
+            ..Self::sample(lang)
+        }
     }
 }
 

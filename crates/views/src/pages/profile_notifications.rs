@@ -52,7 +52,12 @@ impl ProfileNotifications {
 
     /// The owner is reached.
     pub fn sample(lang: Lang) -> Self {
-        Self { head: ProfileHead::sample(lang), no_access_tokens: true, renew_soon: true, reach: Reach::These(vec!["Clara Lindqvist".into(), "Tobias <Brandt>".into()]) }
+        Self {
+            head: ProfileHead::sample(lang),
+            no_access_tokens: true,
+            renew_soon: true,
+            reach: Reach::These(vec!["Clara Lindqvist".into(), "Tobias <Brandt>".into()]),
+        }
     }
 
     /// Nobody is reached, for every reason.

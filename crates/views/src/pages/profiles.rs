@@ -2,7 +2,7 @@
 
 use crate::kinds::StatusKind;
 use crate::parts::{Choice, Counts, Paging, ProfileRef, Status, When};
-use crate::samples::{self, amber, board, bluesky, green, grey, next_week, next_year, page, pinterest, red, script, tiktok, turned, xing};
+use crate::samples::{self, amber, bluesky, board, green, grey, next_week, next_year, page, pinterest, red, script, tiktok, turned, xing};
 use crate::words::Lang;
 
 /// Which tab.
@@ -152,7 +152,8 @@ impl Profiles {
 
     /// Nothing there yet.
     pub fn sample_empty(lang: Lang) -> Self {
-        let empty = Self { company_count: Some(0), my_count: 0, counts: Counts::default(), filter: Filter::default(), ..Self::sample(lang) };
+        let empty =
+            Self { company_count: Some(0), my_count: 0, counts: Counts::default(), filter: Filter::default(), ..Self::sample(lang) };
         Self { rows: vec![], paging: Paging::default(), limit: None, ..empty }
     }
 }

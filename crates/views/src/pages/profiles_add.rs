@@ -40,7 +40,10 @@ impl ProfilesAdd {
             app_configured: name != "bluesky",
             connected: [3, 10, 2, 1, 0][i],
         };
-        Self { networks: ["linkedin", "pinterest", "tiktok", "xing", "bluesky"].into_iter().enumerate().map(card).collect(), limit_reached: None }
+        Self {
+            networks: ["linkedin", "pinterest", "tiktok", "xing", "bluesky"].into_iter().enumerate().map(card).collect(),
+            limit_reached: None,
+        }
     }
 
     /// The limit is reached.

@@ -73,6 +73,12 @@ impl ProfilesAddNetwork {
 
     /// No network app.
     pub fn sample_no_app(lang: Lang) -> Self {
-        Self { network: samples::network("xing"), abilities: samples::abilities(lang, "xing"), app_configured: false, asks: Asks::Instance, ..Self::sample(lang) }
+        Self {
+            network: samples::network("xing"),
+            abilities: samples::abilities(lang, "xing"),
+            app_configured: false,
+            asks: Asks::Instance,
+            ..Self::sample(lang)
+        }
     }
 }

@@ -39,7 +39,13 @@ impl RefreshConnection {
 
     /// One hostile person, network down.
     pub fn sample_error(lang: Lang) -> Self {
-        Self { profile: samples::turned(), people: vec![samples::mallory()], also_repairs: vec![], error: Some(FormError::NetworkDown), ..Self::sample(lang) }
+        Self {
+            profile: samples::turned(),
+            people: vec![samples::mallory()],
+            also_repairs: vec![],
+            error: Some(FormError::NetworkDown),
+            ..Self::sample(lang)
+        }
     }
 
     /// No network app any more.

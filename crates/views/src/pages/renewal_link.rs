@@ -87,13 +87,20 @@ impl RenewalLink {
 
     /// Just mailed.
     pub fn sample_sent(lang: Lang) -> Self {
-        let created = Self::sample_created(lang).created.map(|created| CreatedLink { sent_to: Some("miriam@alpenblick.example".into()), ..created });
+        let created =
+            Self::sample_created(lang).created.map(|created| CreatedLink { sent_to: Some("miriam@alpenblick.example".into()), ..created });
         Self { created, profile: samples::script(), ..Self::sample(lang) }
     }
 
     /// Mail is off, the address is wrong.
     pub fn sample_error(lang: Lang) -> Self {
-        Self { error: Some(FormError::Email), email: "miriam\"><script>".into(), people: vec![samples::mallory()], open: vec![], ..Self::sample(lang) }
+        Self {
+            error: Some(FormError::Email),
+            email: "miriam\"><script>".into(),
+            people: vec![samples::mallory()],
+            open: vec![],
+            ..Self::sample(lang)
+        }
     }
 
     /// Mail is not configured.

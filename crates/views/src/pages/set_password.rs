@@ -1,7 +1,7 @@
 //! `/setup/{secret}` (the first admin) and `/invitation/{secret}` (everybody else).
 
-use crate::samples::in_an_hour;
 use crate::parts::When;
+use crate::samples::in_an_hour;
 use crate::shell::FormError;
 use crate::words::Lang;
 

@@ -109,7 +109,11 @@ impl Users {
             users: vec![
                 user("usr_1", "Clara Lindqvist", RoleKind::CompanyAdmin, UserState::Active),
                 user("usr_2", "Tobias <Brandt>", RoleKind::StandardUser, UserState::Locked { until: samples::in_an_hour(lang) }),
-                UserRow { seen: None, teams: vec![], ..user("usr_3", "Aylin Demir", RoleKind::StandardUser, UserState::Invited { expires: Some(samples::next_week(lang)) }) },
+                UserRow {
+                    seen: None,
+                    teams: vec![],
+                    ..user("usr_3", "Aylin Demir", RoleKind::StandardUser, UserState::Invited { expires: Some(samples::next_week(lang)) })
+                },
                 UserRow { seen: None, ..user("usr_5", "Ida Holm", RoleKind::StandardUser, UserState::Invited { expires: None }) },
                 user("usr_4", "Sunny \u{202e}ynnuS", RoleKind::CompanyAdmin, UserState::Disabled),
             ],
@@ -124,7 +128,10 @@ impl Users {
     /// Just invited, mail is off.
     pub fn sample_invited(lang: Lang) -> Self {
         let link = "https://staygreen.example/invitation/inv_5pXc0V2mYt8wLq3kZ9bN7hRj4sDg1fAe".to_owned();
-        Self { invited: Some(Invited { email: "aylin@alpenblick.example".into(), link, mailed: false, expires: samples::next_week(lang) }), ..Self::sample(lang) }
+        Self {
+            invited: Some(Invited { email: "aylin@alpenblick.example".into(), link, mailed: false, expires: samples::next_week(lang) }),
+            ..Self::sample(lang)
+        }
     }
 
     /// The address is taken.

@@ -46,7 +46,9 @@ async fn load(app: &App, id: &str) -> Result<Connection, Problem> {
 async fn show(app: &App, caller: &Caller, connection: &Connection) -> Result<Value, Problem> {
     let mut tx = app.store.read().await?;
     let person = match &connection.person {
-        Some(id) => grants::person(&mut tx, id).await?.map(|person| json!({ "id": person.id.as_str(), "name": person.name, "handle": person.handle })),
+        Some(id) => grants::person(&mut tx, id)
+            .await?
+            .map(|person| json!({ "id": person.id.as_str(), "name": person.name, "handle": person.handle })),
         None => None,
     };
     let found = |found: &connections::Discovered| {

@@ -31,7 +31,9 @@ pub async fn list(State(app): State<Arc<App>>, caller: Caller, Query(asked): Que
             let mut tx = app.store.read().await?;
             events::of_profile(&mut tx, &app.organisation, &profile.id, None, 200).await?
         }
-        None if caller.narrowed_to().is_some() => return Err(Problem::field("profile", "is needed: you may see the history of single profiles")),
+        None if caller.narrowed_to().is_some() => {
+            return Err(Problem::field("profile", "is needed: you may see the history of single profiles"));
+        }
         None => {
             let mut tx = app.store.read().await?;
             events::after(&mut tx, &app.organisation, asked.after.unwrap_or(0), 200).await?

@@ -31,8 +31,11 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
         if !kind.starts_with("application/json") {
             return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "not_json", "Send the body as application/json."));
         }
-        let bytes = axum::body::to_bytes(request.into_body(), 256 * 1024).await.map_err(|_| Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", "The body may have 256 KiB at most."))?;
-        let body = serde_json::from_slice(&bytes).map_err(|error| Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_body", error.to_string()))?;
+        let bytes = axum::body::to_bytes(request.into_body(), 256 * 1024)
+            .await
+            .map_err(|_| Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", "The body may have 256 KiB at most."))?;
+        let body = serde_json::from_slice(&bytes)
+            .map_err(|error| Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_body", error.to_string()))?;
         Ok(Self(body))
     }
 }

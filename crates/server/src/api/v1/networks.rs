@@ -22,9 +22,9 @@ fn ability(ability: Ability, lang: Lang) -> Value {
 pub async fn list(State(app): State<Arc<App>>, caller: Caller) -> Answer {
     let lang = caller.lang;
     let mut items = vec![];
-    for network in networks::ALL {
+    for network in app.config.offered() {
         let about = network.about();
-        let facts = app.directory.facts(*network);
+        let facts = app.directory.facts(network);
         let seconds = |span: Option<lifecycle::time::Span>| span.map(lifecycle::time::Span::as_seconds);
         items.push(json!({
             "name": about.name,
@@ -35,7 +35,7 @@ pub async fn list(State(app): State<Arc<App>>, caller: Caller) -> Answer {
             },
             "rules": about.rules.iter().map(|rule| lang.pick(rule.en, rule.de)).collect::<Vec<_>>(),
             "lifetimes": { "access_seconds": seconds(facts.access_life), "refresh_seconds": seconds(facts.refresh_life), "manual_renewal_seconds": seconds(facts.manual_renewal_every) },
-            "network_app_configured": app.network_app(*network, "").await.is_some(),
+            "network_app_configured": app.network_app(network, "").await.is_some(),
         }));
     }
     json(200, &json!({ "items": items }))

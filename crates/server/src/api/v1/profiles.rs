@@ -47,12 +47,25 @@ fn optional<T: std::str::FromStr>(field: &str, text: Option<&str>) -> Result<Opt
 /// GET /api/v1/profiles
 pub async fn list(State(app): State<Arc<App>>, caller: Caller, Query(asked): Query<Asked>) -> Answer {
     let words: Vec<_> = Status::ALL.iter().map(|status| status.as_str()).collect();
-    let status = asked.status.as_deref().map(|word| Status::parse(word).ok_or_else(|| Problem::field("status", &format!("is one of {}", words.join(", "))))).transpose()?;
+    let status = asked
+        .status
+        .as_deref()
+        .map(|word| Status::parse(word).ok_or_else(|| Problem::field("status", &format!("is one of {}", words.join(", ")))))
+        .transpose()?;
     let limit = asked.limit.unwrap_or(50);
     if !(1..=200).contains(&limit) {
         return Err(Problem::field("limit", "is 1 to 200"));
     }
-    let after = asked.cursor.as_deref().map(|cursor| cursor.split_once('~').map(|(id, key)| (key.to_owned(), id.to_owned())).ok_or_else(|| Problem::field("cursor", "is not one of ours"))).transpose()?;
+    let after = asked
+        .cursor
+        .as_deref()
+        .map(|cursor| {
+            cursor
+                .split_once('~')
+                .map(|(id, key)| (key.to_owned(), id.to_owned()))
+                .ok_or_else(|| Problem::field("cursor", "is not one of ours"))
+        })
+        .transpose()?;
     let filter = Filter {
         network: asked.network,
         status,
@@ -211,7 +224,10 @@ pub async fn refresh(State(app): State<Arc<App>>, caller: Caller, Path(id): Path
     }
     let by = By { actor: caller.named.clone(), browser: None, lang: caller.lang };
     let started = connect::refresh(&app, &profile, by, None).await?;
-    json(201, &json!({ "connection_id": started.id.as_str(), "authorize_url": started.authorize_url, "expires_at": rfc3339(started.expires_at) }))
+    json(
+        201,
+        &json!({ "connection_id": started.id.as_str(), "authorize_url": started.authorize_url, "expires_at": rfc3339(started.expires_at) }),
+    )
 }
 
 /// POST /api/v1/profiles/{id}/check

@@ -1,0 +1,366 @@
+//! What each event does to a grant.
+
+use super::{Clocks, Grant, Happening, State, Suspicion, Verdict};
+use crate::diagnosis::{Diagnosis, Finding};
+use crate::facts::Facts;
+use crate::ids::PersonId;
+use crate::schedule;
+use crate::time::{Span, Timestamp};
+use crate::words::{Cause, Confidence, Evidence};
+
+/// One step under way.
+pub(super) struct Stepper<'a> {
+    pub(super) grant: Grant,
+    pub(super) happenings: Vec<(Happening, Option<Evidence>)>,
+    pub(super) facts: &'a Facts,
+    pub(super) now: Timestamp,
+}
+
+/// Which kind of call was refused.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Look {
+    Identity,
+    Renewal,
+}
+
+impl Stepper<'_> {
+    fn say(&mut self, happening: Happening, evidence: Option<&Evidence>) {
+        self.happenings.push((happening, evidence.cloned()));
+    }
+
+    pub(super) fn authorized(&mut self, person: &PersonId, clocks: Clocks, renewable: bool) {
+        if *person != self.grant.person {
+            // Promise 6: another login never overwrites a token. The shell refuses before; this is the net under it.
+            self.say(Happening::Surprise, None);
+            return;
+        }
+        self.grant.authorized_at = self.now;
+        self.grant.renewable = renewable;
+        self.grant.clocks = Clocks::default();
+        self.new_tokens(clocks);
+        self.say(Happening::Authorized, None);
+    }
+
+    pub(super) fn renewed(&mut self, clocks: Clocks) {
+        if let State::NeedsPerson(_) = self.grant.state {
+            // A successor that arrived late is never thrown away (RF-09); it proves that the verdict was wrong.
+            self.say(Happening::CameBack, None);
+        }
+        self.new_tokens(clocks);
+        self.say(Happening::Renewed, None);
+    }
+
+    fn new_tokens(&mut self, clocks: Clocks) {
+        let kept = self.grant.clocks;
+        self.grant.generation += 1;
+        self.grant.state = State::Fresh;
+        self.grant.issued_at = self.now;
+        let life = |known: Option<Timestamp>, default: Option<Span>| known.or_else(|| default.map(|span| self.now + span));
+        let by_rule = self.facts.manual_renewal_every.map(|every| self.grant.authorized_at + every);
+        self.grant.clocks = Clocks {
+            access_until: life(clocks.access_until, self.facts.access_life),
+            refresh_until: if self.grant.renewable {
+                clocks.refresh_until.or(kept.refresh_until).or_else(|| life(None, self.facts.refresh_life))
+            } else {
+                None
+            },
+            human_until: clocks.human_until.or(kept.human_until).or(by_rule),
+        };
+        if !self.grant.renewable {
+            // Without a way to renew, the end of the access token is the day the person must come.
+            let ends = [self.grant.clocks.human_until, self.grant.clocks.access_until];
+            self.grant.clocks.human_until = ends.into_iter().flatten().min();
+        }
+        self.grant.renew_at =
+            schedule::renew_at(&self.grant.id, self.grant.generation, &self.grant.clocks, self.grant.renewable, self.facts, self.now);
+        self.reached();
+        self.verified();
+    }
+
+    fn verified(&mut self) {
+        self.grant.verified_at = Some(self.now);
+        self.grant.probe_at = Some(schedule::probe_at(&self.grant.id, self.grant.generation, self.facts, self.now));
+    }
+
+    fn reached(&mut self) {
+        self.grant.failures = 0;
+        if self.grant.unreachable_since.take().is_some() {
+            self.say(Happening::Reachable, None);
+        }
+    }
+
+    pub(super) fn renew_failed(&mut self, diagnosis: &Diagnosis) {
+        match &diagnosis.finding {
+            Finding::Works => self.say(Happening::Surprise, Some(&diagnosis.evidence)),
+            Finding::Transient { retry_after } => {
+                self.unreachable(&diagnosis.evidence);
+                self.grant.renew_at = Some(self.wait(*retry_after));
+            }
+            Finding::Misconfigured => {
+                self.misconfigured(&diagnosis.evidence);
+                self.grant.renew_at = Some(self.wait(None));
+            }
+            Finding::Refused { .. } => self.refused(diagnosis, Look::Renewal),
+        }
+    }
+
+    fn wait(&self, retry_after: Option<Span>) -> Timestamp {
+        let span = schedule::backoff(self.grant.failures).max(retry_after.unwrap_or(Span::ZERO)).min(Span::hours(24));
+        self.now + schedule::jittered(span, &self.grant.id, self.now.as_micros())
+    }
+
+    fn unreachable(&mut self, evidence: &Evidence) {
+        self.grant.failures = self.grant.failures.saturating_add(1);
+        if self.grant.unreachable_since.is_none() {
+            self.grant.unreachable_since = Some(self.now);
+            self.say(Happening::Unreachable, Some(evidence));
+        }
+    }
+
+    fn misconfigured(&mut self, evidence: &Evidence) {
+        if self.grant.failures == 0 {
+            self.say(Happening::Misconfigured, Some(evidence));
+        }
+        self.grant.failures = self.grant.failures.saturating_add(1);
+    }
+
+    pub(super) fn renew_lost(&mut self, evidence: &Evidence) {
+        let (since, tries) = match &self.grant.state {
+            State::NeedsPerson(_) => return self.say(Happening::Surprise, Some(evidence)),
+            State::Unsure { since, tries } => (*since, tries.saturating_add(1)),
+            State::Fresh | State::Suspect(_) => (self.now, 1),
+        };
+        self.grant.state = State::Unsure { since, tries };
+        let rung = usize::try_from(tries).unwrap_or(usize::MAX).min(schedule::LADDER.len()) - 1;
+        self.grant.renew_at = Some(self.now + schedule::LADDER[rung]);
+        if tries == 1 {
+            self.say(Happening::Unsure, Some(evidence));
+        }
+    }
+
+    pub(super) fn probed(&mut self, diagnosis: &Diagnosis) {
+        match &diagnosis.finding {
+            Finding::Works => self.probe_works(diagnosis),
+            Finding::Transient { retry_after } => {
+                self.unreachable(&diagnosis.evidence);
+                let soon = self.wait(*retry_after);
+                let usual = schedule::probe_at(&self.grant.id, self.grant.generation, self.facts, self.now);
+                self.grant.probe_at = Some(soon.min(usual.max(self.now + retry_after.unwrap_or(Span::ZERO))));
+            }
+            Finding::Misconfigured => {
+                self.misconfigured(&diagnosis.evidence);
+                self.grant.probe_at = Some(self.wait(None));
+            }
+            Finding::Refused { .. } => self.refused(diagnosis, Look::Identity),
+        }
+    }
+
+    fn probe_works(&mut self, diagnosis: &Diagnosis) {
+        self.reached();
+        self.verified();
+        match &mut self.grant.state {
+            State::Fresh | State::Unsure { .. } => {}
+            State::Suspect(suspicion) if suspicion.renewal_refused => {
+                // The access token works but cannot be renewed: working until it ends, and the person should come before.
+                suspicion.identity_refused = false;
+                if suspicion.refusals >= 2 {
+                    let ends = [self.grant.clocks.human_until, self.grant.clocks.access_until];
+                    self.grant.clocks.human_until = ends.into_iter().flatten().min();
+                }
+            }
+            State::Suspect(_) => {
+                self.grant.state = State::Fresh;
+                self.say(Happening::Cleared, Some(&diagnosis.evidence));
+            }
+            State::NeedsPerson(verdict) => {
+                verdict.good_looks += 1;
+                if verdict.good_looks >= 2 {
+                    self.grant.state = State::Fresh;
+                    self.grant.renew_at = schedule::renew_at(
+                        &self.grant.id,
+                        self.grant.generation,
+                        &self.grant.clocks,
+                        self.grant.renewable,
+                        self.facts,
+                        self.now,
+                    );
+                    self.say(Happening::CameBack, Some(&diagnosis.evidence));
+                } else {
+                    self.grant.probe_at = Some(self.now + self.facts.second_look_after);
+                }
+            }
+        }
+    }
+
+    pub(super) fn used(&mut self, diagnosis: &Diagnosis) {
+        match (&diagnosis.finding, &self.grant.state) {
+            (Finding::Works, State::Fresh) => {
+                self.reached();
+                self.verified();
+            }
+            // One refused call in real use is evidence: look at once, judge by the look.
+            (Finding::Refused { .. }, State::Fresh | State::Unsure { .. }) => self.grant.probe_at = Some(self.now),
+            _ => {}
+        }
+    }
+
+    fn refused(&mut self, diagnosis: &Diagnosis, look: Look) {
+        let Finding::Refused { cause, confidence, terminal } = diagnosis.finding else { return };
+        self.reached();
+        if look == Look::Identity && self.grant.renewable && self.grant.access_is_over(self.now) && self.is_trusted() {
+            // An access token at its natural end is refused: nothing to suspect, it is renewed.
+            self.grant.renew_at = Some(self.now);
+            self.look_as_usual();
+            return;
+        }
+        let (cause, confidence) = self.by_own_clock(cause, confidence);
+        if terminal && !matches!(self.grant.state, State::NeedsPerson(_)) {
+            let lost = matches!(self.grant.state, State::Unsure { .. });
+            return self.needs_person(cause, confidence, diagnosis.evidence.clone(), lost);
+        }
+        match self.grant.state.clone() {
+            State::NeedsPerson(mut verdict) => {
+                verdict.good_looks = 0;
+                self.grant.state = State::NeedsPerson(verdict);
+                self.look_rarely();
+            }
+            State::Fresh => self.suspect(cause, confidence, &diagnosis.evidence, look, false),
+            State::Unsure { .. } => self.suspect(cause, confidence, &diagnosis.evidence, look, true),
+            State::Suspect(suspicion) => self.suspect_more(suspicion, cause, confidence, &diagnosis.evidence, look),
+        }
+    }
+
+    fn is_trusted(&self) -> bool {
+        matches!(self.grant.state, State::Fresh | State::Unsure { .. })
+    }
+
+    fn look_as_usual(&mut self) {
+        self.grant.probe_at = Some(schedule::probe_at(&self.grant.id, self.grant.generation, self.facts, self.now));
+    }
+
+    /// A probe that is due but has nothing to ask with waits for its next turn.
+    pub(super) fn skip_probe(&mut self) {
+        if self.grant.probe_at.is_some_and(|at| at <= self.now) {
+            self.look_as_usual();
+        }
+    }
+
+    /// A refusal after a life we know to be over needs no guessing.
+    fn by_own_clock(&self, cause: Cause, confidence: Confidence) -> (Cause, Confidence) {
+        let over = |clock: Option<Timestamp>| clock.is_some_and(|until| until <= self.now);
+        if over(self.grant.clocks.human_until) && self.facts.manual_renewal_every.is_some() {
+            (Cause::RenewalDue, Confidence::Certain)
+        } else if over(self.grant.clocks.refresh_until) {
+            (Cause::Expired, Confidence::Certain)
+        } else {
+            (cause, confidence)
+        }
+    }
+
+    fn suspect(&mut self, cause: Cause, confidence: Confidence, evidence: &Evidence, look: Look, after_lost_answer: bool) {
+        self.grant.state = State::Suspect(Suspicion {
+            since: self.now,
+            refusals: 1,
+            last_at: self.now,
+            identity_refused: look == Look::Identity,
+            renewal_refused: look == Look::Renewal,
+            after_lost_answer,
+            cause,
+            confidence,
+            evidence: evidence.clone(),
+        });
+        self.say(Happening::Suspected, Some(evidence));
+        self.plan_second_look(look);
+    }
+
+    /// What is still missing for a verdict is asked next: the identity call at once, a renewal after the distance.
+    fn plan_second_look(&mut self, refused: Look) {
+        let later = self.now + self.facts.second_look_after;
+        if !self.grant.renewable {
+            self.grant.probe_at = Some(later);
+        } else if refused == Look::Renewal {
+            self.grant.probe_at = Some(self.now);
+            self.grant.renew_at = Some(later);
+        } else {
+            self.grant.renew_at = Some(later);
+            self.grant.probe_at = Some(later + self.facts.second_look_after);
+        }
+    }
+
+    fn suspect_more(&mut self, mut suspicion: Suspicion, cause: Cause, confidence: Confidence, evidence: &Evidence, look: Look) {
+        suspicion.identity_refused |= look == Look::Identity;
+        suspicion.renewal_refused |= look == Look::Renewal;
+        if self.now.since(suspicion.last_at) >= self.facts.second_look_after {
+            suspicion.refusals = suspicion.refusals.saturating_add(1);
+            suspicion.last_at = self.now;
+        }
+        // The more certain explanation wins; among equals the first, which is closer to what happened.
+        if confidence < suspicion.confidence || (suspicion.cause == Cause::Unknown && cause != Cause::Unknown) {
+            suspicion.cause = cause;
+            suspicion.confidence = confidence;
+            suspicion.evidence = evidence.clone();
+        }
+        let identity_gone = suspicion.identity_refused || self.grant.access_is_over(self.now);
+        let renewal_gone = suspicion.renewal_refused || !self.grant.renewable;
+        let dead = suspicion.refusals >= 2 && identity_gone && renewal_gone;
+        let lost = suspicion.after_lost_answer;
+        let settled = suspicion.refusals >= 2 && suspicion.renewal_refused;
+        self.grant.state = State::Suspect(suspicion.clone());
+        if dead {
+            return self.needs_person(suspicion.cause, suspicion.confidence, suspicion.evidence, lost);
+        }
+        if settled && self.grant.renewable {
+            // Refused twice while the access token still works: ask again now and then, and look as usual.
+            self.grant.renew_at = Some(self.now + Span::hours(1));
+            self.grant.probe_at = Some(self.now);
+        } else {
+            self.plan_second_look(look);
+        }
+    }
+
+    fn needs_person(&mut self, cause: Cause, confidence: Confidence, evidence: Evidence, lost_in_rotation: bool) {
+        self.say(Happening::NeedsPerson, Some(&evidence));
+        self.grant.state = State::NeedsPerson(Verdict { since: self.now, cause, confidence, evidence, lost_in_rotation, good_looks: 0 });
+        self.grant.renew_at = None;
+        self.look_rarely();
+    }
+
+    /// After a verdict the network is asked rarely: an unblocked account comes back by itself.
+    fn look_rarely(&mut self) {
+        let rare = self.facts.probe_every.times(4, 1).min(Span::hours(24));
+        self.grant.probe_at = Some(self.now + schedule::jittered(rare, &self.grant.id, self.now.as_seconds()));
+    }
+
+    /// Known ends need no refusal: a clock that is over is a verdict by itself.
+    pub(super) fn check_deadlines(&mut self) {
+        if matches!(self.grant.state, State::NeedsPerson(_)) {
+            return;
+        }
+        let over = |clock: Option<Timestamp>| clock.is_some_and(|until| until <= self.now);
+        let clocks = self.grant.clocks;
+        let access_over = clocks.access_until.is_none() || over(clocks.access_until);
+        let refused = match &self.grant.state {
+            State::Suspect(suspicion) if suspicion.renewal_refused && suspicion.refusals >= 2 => Some(suspicion.clone()),
+            _ => None,
+        };
+        if let Some(suspicion) = refused.filter(|_| over(clocks.access_until)) {
+            self.needs_person(suspicion.cause, suspicion.confidence, suspicion.evidence, suspicion.after_lost_answer);
+        } else if over(clocks.human_until) && self.facts.manual_renewal_every.is_some() && self.grant.renewable {
+            self.needs_person(
+                Cause::RenewalDue,
+                Confidence::Certain,
+                Evidence::by_clock(self.now, "the network demands a manual renewal and its day has come"),
+                false,
+            );
+        } else if over(clocks.refresh_until) && access_over {
+            self.needs_person(Cause::Expired, Confidence::Certain, Evidence::by_clock(self.now, "the refresh token's life is over"), false);
+        } else if !self.grant.renewable && over(clocks.access_until) {
+            self.needs_person(
+                Cause::Expired,
+                Confidence::Certain,
+                Evidence::by_clock(self.now, "the access token's life is over and it cannot be renewed"),
+                false,
+            );
+        }
+    }
+}

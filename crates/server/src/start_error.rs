@@ -1,0 +1,31 @@
+//! Why a server cannot start.
+
+use store::{OpenError, StoreError};
+
+/// The server cannot start; each text says what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The address cannot be listened on.
+    #[error("{0} cannot be listened on: {1}. Is another server running? Choose another server.listen, or --port 0 for any free one")]
+    Listen(String, std::io::Error),
+    /// The data folder cannot be used.
+    #[error(
+        "the data folder {0} cannot be made or written: {1}. Choose another server.data_dir, or give the folder to the user the server runs as"
+    )]
+    DataFolder(String, std::io::Error),
+    /// The key file.
+    #[error(transparent)]
+    Keys(#[from] store::seal::KeyFileError),
+    /// The database.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// The storage.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Mail.
+    #[error("{0}")]
+    Mail(String),
+    /// TLS for outgoing requests.
+    #[error("outgoing requests cannot be set up: {0}")]
+    Client(reqwest::Error),
+}
