@@ -308,7 +308,7 @@ impl Network for Bluesky {
         &ABOUT
     }
 
-    fn documents(&self, app: &App) -> Vec<(&'static str, serde_json::Value)> {
+    fn documents(&self, app: &crate::network::App) -> Vec<(&'static str, serde_json::Value)> {
         let metadata = client_metadata(app).map(|document| ("client-metadata.json", document));
         metadata.into_iter().chain(jwks(app).map(|document| ("jwks.json", document))).collect()
     }
