@@ -15,6 +15,8 @@
 //! is the button's own value.
 
 pub mod assets;
+#[cfg(test)]
+mod checks;
 pub mod explanation;
 pub mod failure;
 pub mod gallery;

@@ -2,6 +2,7 @@
 
 use crate::html::{Html, escape, initials, plain};
 use crate::kinds::{AbilityKind, CauseKind, HistoryKind, ProfileKind, SourceKind, StatusKind};
+use crate::words::Lang;
 
 /// A moment, told three ways; the zone and language are the reader's.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -176,6 +177,19 @@ pub struct Ability {
     pub kind: AbilityKind,
     /// `None`: the network allows it. Otherwise why it does not, in the reader's language.
     pub refused: Option<String>,
+}
+
+/// What is refused, by reason: the abilities' texts and why.
+pub(crate) fn refusals(list: &[Ability], lang: Lang) -> Vec<(String, String)> {
+    let mut groups: Vec<(String, String)> = vec![];
+    for ability in list {
+        let Some(why) = &ability.refused else { continue };
+        match groups.iter_mut().find(|(_, known)| known == why) {
+            Some((what, _)) => *what = format!("{what}, {}", ability.kind.text(lang)),
+            None => groups.push((ability.kind.text(lang).to_owned(), why.clone())),
+        }
+    }
+    groups
 }
 
 /// A line of a history.

@@ -111,6 +111,11 @@ pub(crate) fn script() -> ProfileRef {
     profile("prf_evil", "linkedin", ProfileKind::Page, "<script>alert(1)</script> & Söhne \"GmbH\"", Some("<b>bold</b>"))
 }
 
+/// A page on which the person has too small a role.
+pub(crate) fn unusable_page() -> ProfileRef {
+    profile("", "linkedin", ProfileKind::Page, "Bergwacht \u{202e}latnnaT", None)
+}
+
 /// A name that tries to turn the line around.
 pub(crate) fn turned() -> ProfileRef {
     profile("prf_rtl", "tiktok", ProfileKind::Account, "Sunny \u{202e}liarT ecnatsiD gnoL", Some("@\u{202e}evil"))

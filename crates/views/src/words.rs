@@ -113,24 +113,18 @@ impl Words {
     /// The text of a key with its placeholders filled, as plain text: values lose control and direction characters.
     pub fn fill(self, key: &'static str, args: Args<'_>) -> String {
         let mut out = String::new();
-        fill(self.get(key), args, &mut out, |out, piece| out.push_str(piece), |out, value| out.push_str(&plain(&value.to_string())));
+        fill(self.get(key), args, &mut out, String::push_str, |out, value| out.push_str(&plain(&value.to_string())));
         out
     }
 
     /// The text of a key with its placeholders filled, as HTML: everything escaped, every value kept apart by `<bdi>`.
     pub fn fill_html(self, key: &'static str, args: Args<'_>) -> Html {
         let mut out = String::new();
-        fill(
-            self.get(key),
-            args,
-            &mut out,
-            |out, piece| escape_into(out, piece),
-            |out, value| {
-                out.push_str("<bdi>");
-                escape_into(out, &value.to_string());
-                out.push_str("</bdi>");
-            },
-        );
+        fill(self.get(key), args, &mut out, escape_into, |out, value| {
+            out.push_str("<bdi>");
+            escape_into(out, &value.to_string());
+            out.push_str("</bdi>");
+        });
         Html(out)
     }
 
@@ -160,7 +154,7 @@ fn fill(text: &str, args: Args<'_>, out: &mut String, piece: impl Fn(&mut String
     piece(out, rest);
 }
 
-/// What templates say: `{{ t("profiles.title") }}`, with values `{{ b1("profiles.of", "name", p.name) }}`.
+/// What templates say: `{{ t("profiles.title") }}`, with values `{{ f1("menu.actions_for", "name", p.name) }}`.
 pub(crate) trait Say {
     /// The language of the page.
     fn lang(&self) -> Lang;

@@ -23,6 +23,3 @@ pub struct Mail {
     /// The HTML part.
     pub html: String,
 }
-
-#[cfg(test)]
-mod tests;

@@ -88,7 +88,7 @@ impl ConnectionChoose {
                 found("urn:li:organization:1", samples::page(), "ADMINISTRATOR", Usable::Yes { ticked: true }),
                 found("urn:li:organization:2", samples::script(), "ADMINISTRATOR", Usable::Yes { ticked: true }),
                 found("urn:li:person:\"x", samples::member(), "MEMBER", Usable::Already { ticked: false }),
-                found("urn:li:organization:3", samples::turned(), "CONTENT_ADMINISTRATOR", Usable::No { reason }),
+                found("urn:li:organization:3", samples::unusable_page(), "CONTENT_ADMINISTRATOR", Usable::No { reason }),
             ],
             all_come_along: false,
             owner: Some("Clara Lindqvist".into()),

@@ -21,6 +21,17 @@ pub struct Clock {
     pub over: bool,
 }
 
+impl Clock {
+    /// The colour of its bar: the last month of a year is amber, where a person is needed.
+    pub(crate) fn tone(&self) -> &'static str {
+        match (self.over, self.kind, self.used_percent) {
+            (true, _, _) => "bad",
+            (false, ClockKind::Human, Some(92..)) => "warn",
+            _ => "good",
+        }
+    }
+}
+
 /// One person's access.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Access {

@@ -31,8 +31,8 @@ pub struct Filter {
 
 impl Filter {
     /// Whether it shows only that status.
-    pub(crate) fn shows(&self, kind: &StatusKind) -> bool {
-        self.status == Some(*kind)
+    pub(crate) fn shows(&self, kind: StatusKind) -> bool {
+        self.status == Some(kind)
     }
 
     /// Whether anything narrows the list.

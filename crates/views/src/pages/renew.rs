@@ -7,6 +7,7 @@ use crate::shell::FormError;
 use crate::words::Lang;
 
 /// Where the link stands.
+#[expect(clippy::large_enum_variant, reason = "there is one per page")]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RenewState {
     /// It can be used.

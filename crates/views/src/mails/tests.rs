@@ -1,1 +1,0 @@
-//! Both parts of every mail, in both languages, as people would read them.
