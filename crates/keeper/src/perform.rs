@@ -124,7 +124,7 @@ impl<L: Ledger> Worker<L> {
                 }
                 Ok(Committed::Superseded) => return Outcome::Superseded,
                 Err(error) => {
-                    tracing::error!(grant = %claim.grant.id, error = %error, holds_new_tokens = tokens.is_some(), "keeper: the outcome of a renewal could not be stored; trying again")
+                    tracing::error!(grant = %claim.grant.id, error = %error, holds_new_tokens = tokens.is_some(), "keeper: the outcome of a renewal could not be stored; trying again");
                 }
             }
             waited = (waited * 2).clamp(200, 5_000);
@@ -225,7 +225,7 @@ impl<L: Ledger> Worker<L> {
                 // A listing that fails says nothing about roles; one that is refused speaks about the token.
                 Err(refused) if !refused.is_harmless() => diagnosis = refused,
                 Err(trouble) => {
-                    tracing::debug!(grant = %claim.grant.id, trouble = %trouble.evidence.words, "keeper: roles could not be listed")
+                    tracing::debug!(grant = %claim.grant.id, trouble = %trouble.evidence.words, "keeper: roles could not be listed");
                 }
             }
         }

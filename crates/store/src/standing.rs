@@ -76,7 +76,7 @@ async fn settle_one(tx: &mut Tx, id: &ProfileId, facts: &Facts, now: Timestamp, 
         id.as_str().into(),
         to_json(&after)?.into(),
         after.status.as_str().into(),
-        after.cause.map(|cause| cause.as_str()).into(),
+        after.cause.map(lifecycle::words::Cause::as_str).into(),
         after.since.into(),
         after.deadline.into(),
     ];

@@ -1,1 +1,21 @@
-//! End-to-end tests of the `staygreen` binary.
+//! End-to-end tests: the real binary, real HTTP, a real browser, real peers.
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+mod bad_input;
+mod browser;
+mod kill;
+mod pds;
+mod smtp;
+mod story;
+mod strangers;
+mod world;
+
+/// Says loudly that something was not run; `cargo xtask test` repeats it at the end.
+pub(crate) fn skipped(what: &str) {
+    eprintln!("SKIPPED: {what}");
+    if let Some(file) = std::env::var_os("STAYGREEN_TEST_SKIPS") {
+        use std::io::Write as _;
+        let mut file = std::fs::File::options().append(true).create(true).open(file).unwrap();
+        writeln!(file, "{what}").unwrap();
+    }
+}

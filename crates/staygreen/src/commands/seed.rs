@@ -87,7 +87,7 @@ async fn make_team(app: &App) -> anyhow::Result<()> {
     let brand = teams::create(&mut tx, &app.organisation, "Brand", now).await?;
     let guides = teams::create(&mut tx, &app.organisation, "Trail guides", now).await?;
     teams::set_members(&mut tx, &app.organisation, &brand, &[lena.clone(), tobias.clone()]).await?;
-    teams::set_members(&mut tx, &app.organisation, &guides, &[mira.clone()]).await?;
+    teams::set_members(&mut tx, &app.organisation, &guides, std::slice::from_ref(&mira)).await?;
     for (network, owner, team) in
         [("linkedin", &lena, &brand), ("tiktok", &tobias, &brand), ("pinterest", &mira, &guides), ("xing", &tobias, &brand)]
     {

@@ -1,0 +1,115 @@
+//! Wrong input gets a clear answer that says what to do, and loses nothing.
+
+use serde_json::json;
+
+use crate::world::{Demo, client};
+
+#[tokio::test]
+async fn callbacks_that_are_not_ours_or_not_any_more() {
+    let demo = Demo::start();
+    let http = client();
+    let url = demo.running.url();
+    let page = async |address: &str| {
+        let answer = http.get(address).send().await.unwrap();
+        (answer.status().as_u16(), answer.text().await.unwrap())
+    };
+    let (status, text) = page(&format!("{url}/oauth/callback/linkedin?code=x&state=foreign")).await;
+    assert!(status == 409 && text.contains("Nobody began this login here"), "{text}");
+    let (status, text) = page(&format!("{url}/oauth/callback/linkedin")).await;
+    assert!(status == 409 && text.contains("This address is incomplete"), "{text}");
+    assert_eq!(page(&format!("{url}/oauth/callback/myspace?state=x")).await.0, 404);
+
+    let (_, begun) = demo.api("POST", "/connections", Some(json!({ "network": "pinterest" }))).await;
+    let back = demo.consent(&begun["authorize_url"], "gipfelguides").await;
+    let mixed = back.replace("/oauth/callback/pinterest", "/oauth/callback/tiktok");
+    assert_eq!(page(&mixed).await.0, 409, "NT-03: network A's callback with B's state");
+    assert_eq!(page(&back).await.0, 200, "and B's own still works");
+    let (status, text) = page(&back).await;
+    assert!(status == 409 && text.contains("This login was used already"), "{text}");
+
+    let (_, begun) = demo.api("POST", "/connections", Some(json!({ "network": "xing" }))).await;
+    let denied =
+        demo.control("/consent", json!({ "authorize_url": begun["authorize_url"], "username": "jana.lindner", "deny": true })).await;
+    let (status, text) = page(denied["redirect_to"].as_str().unwrap()).await;
+    assert!(status == 409 && text.contains("The login was cancelled"), "{text}");
+    let (_, connection) = demo.api("GET", &format!("/connections/{}", begun["id"].as_str().unwrap()), None).await;
+    assert_eq!((connection["status"].as_str(), connection["error"]["code"].as_str()), (Some("failed"), Some("denied")));
+
+    let (_, begun) = demo.api("POST", "/connections", Some(json!({ "network": "linkedin" }))).await;
+    let back = demo.consent(&begun["authorize_url"], "tom.becker").await;
+    demo.control("/mood", json!({ "network": "linkedin", "mood": "outage", "requests": 1 })).await;
+    let (status, text) = page(&back).await;
+    assert!(status == 409 && text.contains("LinkedIn did not answer"), "{text}");
+
+    let (_, begun) = demo.api("POST", "/connections", Some(json!({ "network": "tiktok" }))).await;
+    let answer = demo
+        .control(
+            "/consent",
+            json!({ "authorize_url": begun["authorize_url"], "username": "gipfel.guides", "drop_scopes": ["video.publish"] }),
+        )
+        .await;
+    assert_eq!(page(answer["redirect_to"].as_str().unwrap()).await.0, 200);
+    let (_, connection) = demo.api("GET", &format!("/connections/{}", begun["id"].as_str().unwrap()), None).await;
+    assert_eq!(connection["error"]["code"], "scopes_missing", "{connection}");
+    assert_eq!(connection["error"]["expected"], json!(["video.publish"]));
+}
+
+#[tokio::test]
+async fn api_bodies_say_which_field() {
+    let demo = Demo::start();
+    let (status, problem) = demo.api("POST", "/connections", Some(json!({ "network": "myspace" }))).await;
+    assert_eq!((status, problem["field"].as_str()), (422, Some("network")));
+    assert!(problem["detail"].as_str().unwrap().contains("linkedin, tiktok"));
+    let (status, problem) = demo.api("POST", "/connections", Some(json!({ "netwerk": "linkedin" }))).await;
+    assert!(status == 422 && problem["detail"].as_str().unwrap().contains("netwerk"), "{problem}");
+    let (status, problem) = demo.api("GET", "/profiles?status=green", None).await;
+    assert_eq!((status, problem["field"].as_str()), (422, Some("status")));
+    for path in ["/profiles/nonsense", "/profiles/prf_00000000000000000000000000000001", "/connections/nonsense"] {
+        assert_eq!(demo.api("GET", path, None).await.0, 404, "{path}");
+    }
+    let lea = demo.connect("linkedin", "lea.hoffmann").await;
+    assert_eq!(lea["profiles"].as_array().unwrap().len(), 1, "a person without any page still has their own profile");
+    let first = demo.connect("linkedin", "tom.becker").await;
+    assert_eq!(first["status"], "complete");
+    let outdoor = demo.profile_named("linkedin", "Fernweh Outdoor").await;
+    let (_, whole) = demo.api("GET", &format!("/profiles/{}", outdoor["id"].as_str().unwrap()), None).await;
+    assert_eq!(whole["accesses"].as_array().unwrap().len(), 2, "two people hold the page now");
+    demo.control("/people/linkedin/jana.lindner/revoke", json!({})).await;
+    tokio::time::sleep(std::time::Duration::from_secs(20)).await;
+    assert_eq!(demo.profile_named("linkedin", "Fernweh Outdoor").await["status"], "connected", "one good access is enough");
+}
+
+#[tokio::test]
+async fn a_renewal_link_works_once_for_somebody_without_an_account() {
+    let demo = Demo::start();
+    let http = client();
+    let profile = demo.profile_named("xing", "Karl Voss").await;
+    let body = json!({ "via": "link", "email": "karl@voss.example" });
+    let (status, made) = demo.api("POST", &format!("/profiles/{}/refresh-connection", profile["id"].as_str().unwrap()), Some(body)).await;
+    assert_eq!(status, 201);
+    let link = made["link"].as_str().unwrap();
+    let mail = demo.mail("karl@voss.example", "Please renew").await;
+    assert!(mail["text"].as_str().unwrap().contains(link));
+    for _ in 0..3 {
+        let page = http.get(link).send().await.unwrap();
+        assert_eq!(page.status(), 200, "looking never consumes");
+    }
+    let use_link = async || {
+        let answer = http.post(link).header("origin", demo.running.url()).send().await.unwrap();
+        let cookie = answer.headers().get("set-cookie").map(|cookie| cookie.to_str().unwrap().split(';').next().unwrap().to_owned());
+        let to = answer.headers().get("location").map(|to| to.to_str().unwrap().to_owned());
+        (answer.status().as_u16(), cookie.unwrap_or_default(), to.unwrap_or_default())
+    };
+    let (status, cookie, to) = use_link().await;
+    assert_eq!(status, 303);
+    let wrong = demo.consent(&json!(to), "jana.lindner").await;
+    let answer = http.get(wrong).header("cookie", &cookie).send().await.unwrap();
+    assert!(answer.status() == 409 && answer.text().await.unwrap().contains("Expected: Karl Voss"));
+    let (_, cookie, to) = use_link().await;
+    let back = demo.consent(&json!(to), "karl.voss").await;
+    let elsewhere = http.get(&back).send().await.unwrap();
+    assert!(elsewhere.text().await.unwrap().contains("begun in another browser"), "NT-01: bound to the browser");
+    let answer = http.get(back).header("cookie", &cookie).send().await.unwrap();
+    assert!(answer.text().await.unwrap().contains("The connection is green again"));
+    assert_eq!(http.get(link).send().await.unwrap().status(), 410, "used up");
+}

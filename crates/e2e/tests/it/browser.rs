@@ -1,0 +1,165 @@
+//! Headless Chromium through chromedriver's own protocol (W3C WebDriver: plain HTTP and JSON).
+
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use base64::Engine as _;
+use serde_json::{Value, json};
+
+use crate::world::client;
+
+const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
+
+pub(crate) struct Browser {
+    driver: Child,
+    session: String,
+    http: reqwest::Client,
+    _profile: tempfile::TempDir,
+}
+
+impl Drop for Browser {
+    fn drop(&mut self) {
+        let _ = Command::new("pkill").args(["-P", &self.driver.id().to_string()]).status();
+        let _ = self.driver.kill();
+        let _ = self.driver.wait();
+    }
+}
+
+impl Browser {
+    /// A fresh browser; `None`, loudly, when there is none here.
+    pub(crate) async fn start() -> Option<Self> {
+        let port = std::net::TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).unwrap().port();
+        let spawned = Command::new("chromedriver")
+            .arg(format!("--port={port}"))
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn();
+        let Ok(driver) = spawned else {
+            crate::skipped("the browser tests: chromedriver is not installed (Debian: chromium-driver)");
+            return None;
+        };
+        let profile = tempfile::tempdir().unwrap();
+        let http = client();
+        let base = format!("http://127.0.0.1:{port}");
+        let data = format!("--user-data-dir={}", profile.path().display());
+        let arguments = [
+            "--headless",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--disable-quic",
+            "--disable-dev-shm-usage",
+            "--no-first-run",
+            "--disable-background-networking",
+            "--disable-component-update",
+            "--disable-sync",
+            "--window-size=1280,900",
+            "--accept-lang=en",
+            &data,
+        ];
+        let wanted = json!({ "capabilities": { "alwaysMatch": { "goog:chromeOptions": { "args": arguments } } } });
+        let began = Instant::now();
+        loop {
+            if let Ok(answer) = http.post(format!("{base}/session")).json(&wanted).send().await {
+                let answer: Value = answer.json().await.unwrap();
+                let id = answer["value"]["sessionId"].as_str().unwrap_or_else(|| panic!("no browser: {answer}"));
+                return Some(Self { driver, session: format!("{base}/session/{id}"), http, _profile: profile });
+            }
+            assert!(began.elapsed() < Duration::from_secs(20), "chromedriver does not answer");
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+
+    async fn post(&self, path: &str, body: Value) -> Result<Value, String> {
+        let answer = self.http.post(format!("{}/{path}", self.session)).json(&body).send().await.unwrap();
+        let good = answer.status().is_success();
+        let value: Value = answer.json().await.unwrap();
+        if good { Ok(value["value"].clone()) } else { Err(value["value"]["message"].as_str().unwrap_or_default().to_owned()) }
+    }
+
+    async fn get(&self, path: &str) -> Value {
+        let answer: Value = self.http.get(format!("{}/{path}", self.session)).send().await.unwrap().json().await.unwrap();
+        answer["value"].clone()
+    }
+
+    pub(crate) async fn goto(&self, url: &str) {
+        self.post("url", json!({ "url": url })).await.unwrap();
+    }
+
+    pub(crate) async fn url(&self) -> String {
+        self.get("url").await.as_str().unwrap().to_owned()
+    }
+
+    /// What a person reads.
+    pub(crate) async fn text(&self) -> String {
+        self.run("return document.body.innerText").await.as_str().unwrap_or_default().to_owned()
+    }
+
+    pub(crate) async fn run(&self, script: &str) -> Value {
+        self.post("execute/sync", json!({ "script": script, "args": [] })).await.unwrap()
+    }
+
+    async fn find(&self, xpath: &str) -> String {
+        let began = Instant::now();
+        loop {
+            match self.post("element", json!({ "using": "xpath", "value": xpath })).await {
+                Ok(found) => return found[ELEMENT].as_str().unwrap().to_owned(),
+                Err(why) if began.elapsed() > Duration::from_secs(10) => {
+                    panic!("{xpath} is not on {}: {why}\n{}", self.url().await, self.text().await)
+                }
+                Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
+            }
+        }
+    }
+
+    /// Presses a link, button or menu by the words on it.
+    pub(crate) async fn press(&self, words: &str) {
+        self.press_in("", words).await;
+    }
+
+    /// The same within the part of the page that an XPath names.
+    pub(crate) async fn press_in(&self, part: &str, words: &str) {
+        let xpath =
+            format!("({part}//*[self::a or self::button or self::summary][normalize-space(.)='{words}' or @aria-label='{words}'])[1]");
+        let element = self.find(&xpath).await;
+        self.post(&format!("element/{element}/click"), json!({})).await.unwrap();
+    }
+
+    /// Types into the field with that label.
+    pub(crate) async fn fill(&self, label: &str, text: &str) {
+        let element = self.find(&format!("//*[@id=//label[normalize-space(.)='{label}']/@for]")).await;
+        self.post(&format!("element/{element}/clear"), json!({})).await.unwrap();
+        self.post(&format!("element/{element}/value"), json!({ "text": text })).await.unwrap();
+    }
+
+    /// Waits until a person reads these words.
+    pub(crate) async fn see(&self, words: &str) {
+        let began = Instant::now();
+        while !self.text().await.contains(words) {
+            assert!(began.elapsed() < Duration::from_secs(10), "\"{words}\" is not on {}:\n{}", self.url().await, self.text().await);
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+
+    /// A picture of the page, for people, in `target/screenshots`.
+    pub(crate) async fn picture(&self, name: &str) {
+        let folder = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap().join("screenshots");
+        std::fs::create_dir_all(&folder).unwrap();
+        let picture = self.get("screenshot").await;
+        let bytes = base64::engine::general_purpose::STANDARD.decode(picture.as_str().unwrap()).unwrap();
+        std::fs::write(folder.join(format!("{name}.png")), bytes).unwrap();
+    }
+
+    pub(crate) async fn resize(&self, width: u32, height: u32) {
+        self.post("window/rect", json!({ "width": width, "height": height })).await.unwrap();
+    }
+
+    /// Serious and critical findings of axe on this page, in words; `None` when axe is not here.
+    pub(crate) async fn axe(&self) -> Option<Vec<String>> {
+        let script = std::fs::read_to_string(std::env::var_os("STAYGREEN_TEST_AXE")?).ok()?;
+        self.run(&script).await;
+        let wait = "const done = arguments[arguments.length - 1]; axe.run().then(r => done(r.violations.filter(v => v.impact === 'serious' || v.impact === 'critical').map(v => v.id + ': ' + v.nodes.map(n => n.html + ' ' + n.failureSummary).join(' | '))))";
+        let found = self.post("execute/async", json!({ "script": wait, "args": [] })).await.unwrap();
+        Some(found.as_array().unwrap().iter().map(|item| item.as_str().unwrap().to_owned()).collect())
+    }
+}

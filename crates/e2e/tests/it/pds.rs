@@ -1,0 +1,233 @@
+//! The same code, without sandbox, on a network server that nobody here wrote: a real Bluesky PDS.
+
+use std::collections::BTreeMap;
+use std::io::{BufRead as _, BufReader};
+use std::process::{Child, Command, Stdio};
+
+use reqwest::Url;
+use serde_json::{Value, json};
+
+use crate::smtp::Smtp;
+use crate::world::{Running, client, eventually};
+
+/// A PDS and its PLC directory on loopback, with the accounts alice and bob.
+struct Pds {
+    child: Child,
+    ready: Value,
+    _data: tempfile::TempDir,
+}
+
+impl Drop for Pds {
+    fn drop(&mut self) {
+        let _ = Command::new("kill").arg(self.child.id().to_string()).status();
+        let _ = self.child.wait();
+    }
+}
+
+fn free_port() -> u16 {
+    std::net::TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).unwrap().port()
+}
+
+impl Pds {
+    /// Starts one; `None`, loudly, when it is not installed.
+    fn start() -> Option<Self> {
+        let Some(cache) = std::env::var_os("STAYGREEN_TEST_PDS") else {
+            crate::skipped("the test against a real Bluesky PDS: STAYGREEN_TEST_PDS does not name where it is installed");
+            return None;
+        };
+        let data = tempfile::tempdir().unwrap();
+        let mut child = Command::new("bash")
+            .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/peers/bluesky-pds.sh"))
+            .env("PEER_CACHE", cache)
+            .env("PEER_DATA", data.path())
+            .env("PDS_PORT", free_port().to_string())
+            .env("PLC_PORT", free_port().to_string())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let ready = serde_json::from_str(&line).unwrap_or_else(|_| panic!("the PDS did not get ready: {line:?}"));
+        Some(Self { child, ready, _data: data })
+    }
+
+    fn text(&self, field: &str) -> &str {
+        self.ready[field].as_str().unwrap()
+    }
+
+    /// What the person does on the server's own pages; the address to come back to.
+    async fn consent(&self, authorize_url: &str, name: &str) -> String {
+        let mut visit = Visit { http: client(), page: Url::parse(authorize_url).unwrap(), cookies: BTreeMap::new() };
+        visit.open(authorize_url, "none").await;
+        let who = json!({ "username": format!("{name}.test"), "password": format!("{name}-pass"), "locale": "en", "remember": false });
+        let signed_in = visit.call("/sign-in", None, &who).await;
+        let consent = json!({ "did": signed_in["account"]["did"], "scope": "atproto transition:generic" });
+        let said = visit.call("/consent", signed_in["ephemeralToken"].as_str(), &consent).await;
+        let answer = visit.open(said["url"].as_str().unwrap(), "same-origin").await;
+        answer.headers()["location"].to_str().unwrap().to_owned()
+    }
+
+    /// The operator takes an account down, or puts it back: its tokens are gone.
+    async fn take_down(&self, name: &str, applied: bool) {
+        let account =
+            self.ready["accounts"].as_array().unwrap().iter().find(|account| account["handle"] == format!("{name}.test")).unwrap();
+        let body =
+            json!({ "subject": { "$type": "com.atproto.admin.defs#repoRef", "did": account["did"] }, "takedown": { "applied": applied } });
+        let url = format!("{}/xrpc/com.atproto.admin.updateSubjectStatus", self.text("pds"));
+        let answer = client().post(url).basic_auth("admin", Some(self.text("adminPassword"))).json(&body).send().await.unwrap();
+        assert_eq!(answer.status(), 200);
+    }
+}
+
+/// A browser without pages: cookies, and the headers that the server wants to see.
+struct Visit {
+    http: reqwest::Client,
+    page: Url,
+    cookies: BTreeMap<String, String>,
+}
+
+impl Visit {
+    async fn send(&mut self, request: reqwest::RequestBuilder) -> reqwest::Response {
+        let cookies: Vec<String> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let answer = request.header("cookie", cookies.join("; ")).send().await.unwrap();
+        for cookie in answer.headers().get_all("set-cookie") {
+            let pair = cookie.to_str().unwrap().split(';').next().and_then(|pair| pair.split_once('='));
+            self.cookies.extend(pair.map(|(name, value)| (name.to_owned(), value.to_owned())));
+        }
+        answer
+    }
+
+    async fn open(&mut self, url: &str, site: &str) -> reqwest::Response {
+        let request =
+            self.http.get(url).header("sec-fetch-site", site).header("sec-fetch-mode", "navigate").header("sec-fetch-dest", "document");
+        let request = if site == "none" { request } else { request.header("referer", self.page.as_str()) };
+        self.send(request).await
+    }
+
+    async fn call(&mut self, name: &str, token: Option<&str>, body: &Value) -> Value {
+        let origin = self.page.origin().ascii_serialization();
+        let csrf = self.cookies.get("csrf-token").cloned().unwrap_or_default();
+        let mut request = self
+            .http
+            .post(format!("{origin}/@atproto/oauth-provider/~api{name}"))
+            .header("origin", &origin)
+            .header("referer", self.page.as_str())
+            .header("sec-fetch-mode", "same-origin")
+            .header("sec-fetch-site", "same-origin")
+            .header("sec-fetch-dest", "empty")
+            .header("x-csrf-token", csrf)
+            .json(body);
+        if let Some(token) = token {
+            request = request.bearer_auth(token);
+        }
+        let answer = self.send(request).await;
+        assert!(answer.status().is_success(), "{name}: {}", answer.status());
+        answer.json().await.unwrap()
+    }
+}
+
+fn config(folder: &std::path::Path, pds: &Pds, smtp: &Smtp) -> String {
+    format!(
+        "[server]\nlisten = \"127.0.0.1:0\"\ndata_dir = \"{}\"\nallow_private_networks = [\"127.0.0.0/8\", \"::1/128\"]\n\
+         [mail]\nsmtp_url = \"smtp+starttls://staygreen:smtp-pass@localhost:{}\"\nca_file = \"{}\"\nfrom = \"Staygreen <staygreen@example.com>\"\n\
+         [keeper]\npoll_every = \"500 ms\"\nprobe_every = \"3 s\"\n\
+         [networks.bluesky]\noptions = {{ allow_http_loopback = \"true\" }}\nendpoints = {{ plc = \"{}\", resolver = \"{}\", appview = \"\" }}\n",
+        folder.join("data").display(),
+        smtp.port,
+        smtp.ca_file.display(),
+        pds.text("plc"),
+        pds.text("pds"),
+    )
+}
+
+/// Somebody signed in, with their cookie.
+struct Admin {
+    http: reqwest::Client,
+    url: String,
+    cookie: String,
+}
+
+impl Admin {
+    async fn of(server: &Running) -> Self {
+        let http = client();
+        let form = [("name", "Ada Admin"), ("email", "ada@example.com"), ("password", "a sentence is a good password")];
+        let answer =
+            http.post(server.ready["setup_url"].as_str().unwrap()).header("origin", server.url()).form(&form).send().await.unwrap();
+        let cookie = answer.headers()["set-cookie"].to_str().unwrap().split(';').next().unwrap().to_owned();
+        Self { http, url: server.url().to_owned(), cookie }
+    }
+
+    async fn page(&self, path: &str) -> String {
+        self.http.get(format!("{}{path}", self.url)).header("cookie", &self.cookie).send().await.unwrap().text().await.unwrap()
+    }
+
+    async fn post(&self, path: &str, form: &[(&str, &str)]) -> reqwest::Response {
+        self.http
+            .post(format!("{}{path}", self.url))
+            .header("cookie", &self.cookie)
+            .header("origin", &self.url)
+            .form(form)
+            .send()
+            .await
+            .unwrap()
+    }
+
+    /// Leaves for the network, consents there as that account, comes back; where the browser stands then.
+    async fn go_through(&self, pds: &Pds, path: &str, form: &[(&str, &str)], name: &str) -> String {
+        let answer = self.post(path, form).await;
+        assert_eq!(answer.status(), 303, "{}", answer.text().await.unwrap());
+        let bound = answer.headers()["set-cookie"].to_str().unwrap().split(';').next().unwrap().to_owned();
+        let to = answer.headers()["location"].to_str().unwrap().to_owned();
+        let back = pds.consent(&to, name).await;
+        let answer = self.http.get(back).header("cookie", format!("{}; {bound}", self.cookie)).send().await.unwrap();
+        answer.headers()["location"].to_str().unwrap().to_owned()
+    }
+}
+
+#[tokio::test]
+async fn alice_is_connected_renewed_lost_told_and_reconnected_on_a_real_pds() {
+    let (Some(pds), Some(smtp)) = (Pds::start(), Smtp::start()) else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("staygreen.toml");
+    std::fs::write(&file, config(folder.path(), &pds, &smtp)).unwrap();
+    let server = Running::start(&["serve", "--config", file.to_str().unwrap()], &[]);
+    let admin = Admin::of(&server).await;
+    let presets = admin.page("/settings/page-presets").await;
+    let ada = format!("usr_{}", presets.split("value=\"usr_").nth(1).unwrap().split('"').next().unwrap());
+    admin.post("/settings/page-presets", &[("network", "bluesky"), ("owner", &ada), ("no_access", "1"), ("renew_soon", "1")]).await;
+
+    let choose = admin.go_through(&pds, "/settings/profiles/add/bluesky", &[("hint", "alice.test")], "alice").await;
+    let page = admin.page(&choose).await;
+    let did = page.split("name=\"ids\" value=\"").nth(1).unwrap_or_else(|| panic!("{page}")).split('"').next().unwrap().to_owned();
+    assert!(did.starts_with("did:plc:"), "{did}");
+    assert_eq!(admin.post(&choose, &[("ids", &did)]).await.status(), 303);
+    let list = admin.page("/settings/profiles").await;
+    let profile = list.split("data-id=\"").nth(1).unwrap().split('"').next().unwrap().to_owned();
+    let status =
+        async |wanted: &str| admin.page(&format!("/settings/profiles/{profile}")).await.contains(&format!("class=\"status {wanted}\""));
+    eventually("a green check mark", async || status("connected").await).await;
+
+    // Somebody else's login is refused; the right one is the same grant again.
+    let refused = admin.go_through(&pds, &format!("/settings/profiles/{profile}/refresh"), &[], "bob").await;
+    let page = admin.page(&refused).await;
+    assert!(page.contains("Expected:") && page.contains("alice.test") && page.contains("bob.test"), "{page}");
+    assert!(status("connected").await);
+
+    pds.take_down("alice", true).await;
+    eventually("red", async || status("disconnected").await).await;
+    eventually("a mail through the real SMTP server", async || !smtp.mails().is_empty()).await;
+    let mail = &smtp.mails()[0];
+    assert_eq!((mail["tls"].as_bool(), mail["authenticated"].as_bool()), (Some(true), Some(true)));
+    assert_eq!(mail["to"], json!(["ada@example.com"]));
+    assert!(mail["subject"].as_str().unwrap().contains("No access tokens available: alice.test"), "{mail}");
+    assert!(mail["text"].as_str().unwrap().contains(&format!("/settings/profiles/{profile}/refresh")));
+    assert!(mail["html"].as_str().unwrap().contains("Refresh Connection"));
+
+    pds.take_down("alice", false).await;
+    let done = admin.go_through(&pds, &format!("/settings/profiles/{profile}/refresh"), &[], "alice").await;
+    assert!(admin.page(&done).await.contains("Connected"));
+    eventually("green again", async || status("connected").await).await;
+    eventually("the all-clear", async || smtp.mails().len() >= 2).await;
+    assert!(smtp.mails()[1]["subject"].as_str().unwrap().contains("All clear"));
+}

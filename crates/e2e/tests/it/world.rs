@@ -1,0 +1,167 @@
+//! The running binary, and what a test asks of it.
+
+use std::io::{BufRead as _, BufReader};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+/// The binary under test: the one that xtask built, or the one of this workspace's last build.
+fn binary() -> PathBuf {
+    if let Some(path) = std::env::var_os("STAYGREEN_BIN") {
+        return path.into();
+    }
+    // target/debug/deps/it-… -> target/debug/staygreen
+    let mut here = std::env::current_exe().unwrap();
+    here.pop();
+    here.pop();
+    let path = here.join("staygreen");
+    assert!(path.exists(), "{} is missing: run cargo build first, or cargo xtask test", path.display());
+    path
+}
+
+/// A process that ends with the test.
+pub(crate) struct Running {
+    child: Child,
+    /// The one line of JSON it printed when ready.
+    pub(crate) ready: Value,
+}
+
+impl Running {
+    pub(crate) fn start(arguments: &[&str], environment: &[(&str, &str)]) -> Self {
+        let mut command = Command::new(binary());
+        command.args(arguments).arg("--json").stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::inherit());
+        command.envs(environment.iter().copied());
+        let mut child = command.spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let ready = serde_json::from_str(&line).unwrap_or_else(|_| panic!("{arguments:?} did not get ready: {line:?}"));
+        Self { child, ready }
+    }
+
+    pub(crate) fn url(&self) -> &str {
+        self.ready["url"].as_str().unwrap()
+    }
+
+    /// SIGKILL, as a power cut would.
+    pub(crate) fn kill(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+/// A demo of a test's own.
+pub(crate) struct Demo {
+    pub(crate) running: Running,
+    http: reqwest::Client,
+}
+
+/// A client that follows nothing, so that a test sees each answer.
+pub(crate) fn client() -> reqwest::Client {
+    reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).no_proxy().build().unwrap()
+}
+
+impl Demo {
+    pub(crate) fn start() -> Self {
+        Self { running: Running::start(&["demo", "--port", "0"], &[]), http: client() }
+    }
+
+    pub(crate) fn text(&self, field: &str) -> String {
+        self.running.ready[field].as_str().unwrap().to_owned()
+    }
+
+    pub(crate) async fn api(&self, method: &str, path: &str, body: Option<Value>) -> (u16, Value) {
+        let url = format!("{}/api/v1{path}", self.running.url());
+        let mut request = self.http.request(method.parse().unwrap(), url).bearer_auth(self.text("api_key"));
+        if let Some(body) = body {
+            request = request.json(&body);
+        }
+        let answer = request.send().await.unwrap();
+        (answer.status().as_u16(), answer.json().await.unwrap_or(Value::Null))
+    }
+
+    /// Makes something happen at the simulated networks.
+    pub(crate) async fn control(&self, path: &str, body: Value) -> Value {
+        let url = format!("{}/control/api{path}", self.text("sandbox_url"));
+        let answer = self.http.post(url).json(&body).send().await.unwrap();
+        assert_eq!(answer.status(), 200, "{path} {body}");
+        answer.json().await.unwrap()
+    }
+
+    pub(crate) async fn mails(&self) -> Vec<Value> {
+        let answer = self.http.get(format!("{}/api/mails", self.text("mailbox_url"))).send().await.unwrap();
+        answer.json().await.unwrap()
+    }
+
+    /// Connects new profiles as a tool does: begin, the person consents, choose everything usable.
+    pub(crate) async fn connect(&self, network: &str, username: &str) -> Value {
+        let (status, begun) = self.api("POST", "/connections", Some(json!({ "network": network }))).await;
+        assert_eq!(status, 201, "{begun}");
+        let back = self.consent(&begun["authorize_url"], username).await;
+        self.http.get(back).send().await.unwrap();
+        let path = format!("/connections/{}", begun["id"].as_str().unwrap());
+        let (_, connection) = self.api("GET", &path, None).await;
+        if connection["status"] == "choose" {
+            let usable = connection["discovered"].as_array().unwrap().iter().filter(|found| found["usable"] == true);
+            let ids: Vec<&Value> = usable.map(|found| &found["id"]).collect();
+            return self.api("POST", &format!("{path}/profiles"), Some(json!({ "ids": ids }))).await.1;
+        }
+        connection
+    }
+
+    /// What the person does in the browser, without one; the address to come back to.
+    pub(crate) async fn consent(&self, authorize_url: &Value, username: &str) -> String {
+        let answer = self.control("/consent", json!({ "authorize_url": authorize_url, "username": username })).await;
+        answer["redirect_to"].as_str().unwrap().to_owned()
+    }
+
+    /// Refreshes a profile's connection with a login; status and page of the callback.
+    pub(crate) async fn refresh(&self, profile: &str, username: &str) -> (u16, String) {
+        let (status, begun) =
+            self.api("POST", &format!("/profiles/{profile}/refresh-connection"), Some(json!({ "via": "redirect" }))).await;
+        assert_eq!(status, 201, "{begun}");
+        let back = self.consent(&begun["authorize_url"], username).await;
+        let answer = self.http.get(back).send().await.unwrap();
+        (answer.status().as_u16(), answer.text().await.unwrap())
+    }
+
+    /// The profiles of a network, by name.
+    pub(crate) async fn profiles(&self, network: &str) -> Vec<Value> {
+        let (_, list) = self.api("GET", &format!("/profiles?network={network}"), None).await;
+        list["items"].as_array().unwrap().clone()
+    }
+
+    pub(crate) async fn profile_named(&self, network: &str, name: &str) -> Value {
+        self.profiles(network).await.into_iter().find(|profile| profile["name"] == name).unwrap_or_else(|| panic!("{name} at {network}"))
+    }
+
+    /// Waits until all profiles of a network have this status.
+    pub(crate) async fn until(&self, network: &str, status: &str) {
+        let everyone = |profiles: &[Value]| !profiles.is_empty() && profiles.iter().all(|profile| profile["status"] == status);
+        eventually(&format!("{network} {status}"), async || everyone(&self.profiles(network).await)).await;
+    }
+
+    /// Waits for a mail whose subject contains these words, and gives it.
+    pub(crate) async fn mail(&self, to: &str, words: &str) -> Value {
+        let found =
+            async || self.mails().await.into_iter().find(|mail| mail["to"] == to && mail["subject"].as_str().unwrap().contains(words));
+        eventually(&format!("a mail to {to} with {words}"), async || found().await.is_some()).await;
+        found().await.unwrap()
+    }
+}
+
+/// Waits up to a minute (the promise of the demo) for something to become true.
+pub(crate) async fn eventually(what: &str, mut is_true: impl AsyncFnMut() -> bool) {
+    let began = Instant::now();
+    while !is_true().await {
+        assert!(began.elapsed() < Duration::from_secs(60), "not within 60 seconds: {what}");
+        tokio::time::sleep(Duration::from_millis(250)).await;
+    }
+}
