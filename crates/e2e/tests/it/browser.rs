@@ -119,8 +119,9 @@ impl Browser {
 
     /// The same within the part of the page that an XPath names.
     pub(crate) async fn press_in(&self, part: &str, words: &str) {
-        let xpath =
-            format!("({part}//*[self::a or self::button or self::summary][normalize-space(.)='{words}' or @aria-label='{words}'])[1]");
+        let xpath = format!(
+            "({part}//*[self::a or self::button or self::summary][normalize-space(.)='{words}' or @aria-label='{words}' or .//*[normalize-space(.)='{words}']])[1]"
+        );
         let element = self.find(&xpath).await;
         self.post(&format!("element/{element}/click"), json!({})).await.unwrap();
     }
@@ -148,6 +149,12 @@ impl Browser {
         let picture = self.get("screenshot").await;
         let bytes = base64::engine::general_purpose::STANDARD.decode(picture.as_str().unwrap()).unwrap();
         std::fs::write(folder.join(format!("{name}.png")), bytes).unwrap();
+    }
+
+    /// Forgets a cookie, as a private window would never have had it.
+    pub(crate) async fn forget(&self, cookie: &str) {
+        let answer = self.http.delete(format!("{}/cookie/{cookie}", self.session)).send().await.unwrap();
+        assert!(answer.status().is_success());
     }
 
     pub(crate) async fn resize(&self, width: u32, height: u32) {

@@ -118,8 +118,14 @@ async fn first_admin(http: &reqwest::Client, server: &Running) -> String {
 
 /// On the pages, as a person does, with the sandbox's door for the consent.
 async fn connect(http: &reqwest::Client, url: &str, session: &str, apart: &Apart, network: &str, username: &str) {
-    let answer =
-        http.post(format!("{url}/settings/profiles/add/{network}")).header("cookie", session).header("origin", url).form(&[("hint", "")]).send().await.unwrap();
+    let answer = http
+        .post(format!("{url}/settings/profiles/add/{network}"))
+        .header("cookie", session)
+        .header("origin", url)
+        .form(&[("hint", "")])
+        .send()
+        .await
+        .unwrap();
     let bound = answer.headers()["set-cookie"].to_str().unwrap().split(';').next().unwrap().to_owned();
     let to = answer.headers()["location"].to_str().unwrap().to_owned();
     let body = json!({ "authorize_url": to, "username": username });

@@ -44,6 +44,7 @@ impl Pds {
             .env("PLC_PORT", free_port().to_string())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
+            .stderr(Stdio::null())
             .spawn()
             .unwrap();
         let mut line = String::new();
