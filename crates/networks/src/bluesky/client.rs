@@ -23,7 +23,7 @@ pub(super) fn is_loopback(client_id: &str) -> bool {
     client_id.strip_prefix("http://localhost").is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', '?']))
 }
 
-/// The client id for local development: it carries the redirect address (which must name 127.0.0.1 or [::1], not
+/// The client id for local development: it carries the redirect address (which must name 127.0.0.1 or `[::1]`, not
 /// localhost) and the scopes in itself. Sessions are public: two weeks at most.
 pub fn loopback_client_id(redirect_uri: &str, scopes: &[String]) -> String {
     oauth::with_query("http://localhost", &[("redirect_uri", redirect_uri), ("scope", &scopes.join(" "))])

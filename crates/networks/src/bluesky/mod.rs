@@ -1,7 +1,7 @@
 //! Bluesky, and every other server of the AT Protocol: OAuth with pushed requests (RFC 9126), PKCE, DPoP (RFC 9449) and a
 //! client that is known by the address of its own document. Facts: networks/bluesky.md.
 //!
-//! Every account may live on a server of its own, so a session carries its addresses with it ([`session`]); nothing but the
+//! Every account may live on a server of its own, so a session carries its addresses with it (the module `session`); nothing but the
 //! directory of accounts and the resolver of handles is fixed.
 //!
 //! Options of the network app: `allow_http_loopback` ("true": http is followed to this machine, for servers under test),
