@@ -6,6 +6,7 @@ mod browser;
 mod kill;
 mod pds;
 mod smtp;
+mod startup;
 mod story;
 mod strangers;
 mod world;

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 /// The binary under test: the one that xtask built, or the one of this workspace's last build.
-fn binary() -> PathBuf {
+pub(crate) fn binary() -> PathBuf {
     if let Some(path) = std::env::var_os("STAYGREEN_BIN") {
         return path.into();
     }

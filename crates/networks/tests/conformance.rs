@@ -1,0 +1,187 @@
+//! What every adapter keeps, whatever network it speaks to.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Mutex;
+
+use bytes::Bytes;
+use http::{Request, Response};
+use lifecycle::diagnosis::{Diagnosis, Finding};
+use lifecycle::secret::{Secret, TokenSet, TokenType};
+use lifecycle::time::Timestamp;
+use networks::Network;
+use networks::network::{Ability, Answer, App, Cx, Registration, Renewal, Start};
+use networks::wire::{BoxFuture, Dice, Wire, WireError};
+use proptest::prelude::*;
+
+struct Zeros;
+
+impl Dice for Zeros {
+    fn fill(&self, buffer: &mut [u8]) {
+        buffer.fill(7);
+    }
+}
+
+/// Answers what it was given, in order, then nothing.
+struct Script(Mutex<VecDeque<Response<Bytes>>>);
+
+impl Wire for Script {
+    fn send(&self, _: Request<Bytes>) -> BoxFuture<'_, Result<Response<Bytes>, WireError>> {
+        let next = self.0.lock().expect("not poisoned").pop_front();
+        Box::pin(async move { next.ok_or_else(|| WireError::NotSent("nothing left".into())) })
+    }
+}
+
+fn app() -> App {
+    App {
+        client_id: "canary-client".into(),
+        client_secret: Some(Secret::new("canary-secret")),
+        redirect_uri: "https://staygreen.example/oauth/callback/x?fixed=1".into(),
+        scopes: vec![],
+        base_url: None,
+        endpoints: BTreeMap::new(),
+        options: BTreeMap::new(),
+    }
+}
+
+/// The adapters that are registered by hand: the ones whose tokens need no key of ours.
+fn by_hand() -> impl Iterator<Item = &'static dyn Network> {
+    networks::ALL.iter().copied().filter(|network| network.about().registration == Registration::ByHand)
+}
+
+fn tokens() -> TokenSet {
+    let mut tokens = TokenSet::bearer(Secret::new("canary-access"), Some(Secret::new("canary-refresh")), vec!["a".into()]);
+    tokens.token_secret = Some(Secret::new("canary-token-secret"));
+    tokens
+}
+
+fn answer(status: u16, kind: &str, body: &[u8]) -> Response<Bytes> {
+    Response::builder().status(status).header("content-type", kind).body(Bytes::copy_from_slice(body)).expect("an answer")
+}
+
+fn reads(network: &dyn Network, response: &Response<Bytes>) -> (Renewal, Diagnosis) {
+    let (app, facts, tokens) = (app(), network.facts(), tokens());
+    let cx = Cx { app: &app, facts: &facts, now: Timestamp::from_seconds(1_800_000_000), dice: &Zeros };
+    let (Answer::Done(renewal), Answer::Done(diagnosis)) =
+        (network.read_renew(cx, &tokens, response), network.read_probe(cx, &tokens, response))
+    else {
+        panic!("{} asks again without a reason", network.about().name)
+    };
+    (renewal, diagnosis)
+}
+
+#[test]
+fn about_is_complete() {
+    for network in networks::ALL {
+        let about = network.about();
+        assert!(about.name.chars().all(|c| c.is_ascii_lowercase()), "{}", about.name);
+        assert!(!about.rules.is_empty() && about.rules.iter().all(|rule| rule.en.len() > 20 && rule.de.len() > 20), "{}", about.name);
+        assert!(about.endpoints.iter().all(|endpoint| endpoint.url.is_empty() || endpoint.url.starts_with("https://")), "{}", about.name);
+        for ability in [about.can.publish, about.can.comment, about.can.read_comments, about.can.reply] {
+            assert!(!matches!(ability, Ability::No { en: "", .. } | Ability::No { de: "", .. }));
+        }
+        assert_eq!(networks::find(about.name).map(|found| found.about().name), Some(about.name));
+    }
+}
+
+#[tokio::test]
+async fn the_person_is_sent_with_state_and_the_exact_redirect_address() {
+    for network in by_hand() {
+        let (app, facts) = (app(), network.facts());
+        let cx = Cx { app: &app, facts: &facts, now: Timestamp::from_seconds(1_800_000_000), dice: &Zeros };
+        let first = b"oauth_token=rt&oauth_token_secret=rs&oauth_callback_confirmed=true";
+        let wire = Script(Mutex::new(VecDeque::from([answer(201, "application/x-www-form-urlencoded", first)])));
+        let start = Start { state: Secret::new("the-state"), hint: None, expected_person: None };
+        let begun = network.begin(cx, &wire, &start).await.expect("begins");
+        let url = url::Url::parse(&begun.url).expect("an address");
+        assert_eq!(url.scheme(), "https");
+        assert!(!begun.url.contains("canary-secret"), "{}", network.about().name);
+        let query: BTreeMap<String, String> = url.query_pairs().into_owned().collect();
+        if let Some(redirect) = query.get("redirect_uri") {
+            assert_eq!(
+                (redirect, query.get("state").map(String::as_str)),
+                (&app.redirect_uri, Some("the-state")),
+                "{}",
+                network.about().name
+            );
+        } else {
+            assert_eq!(query.get("oauth_token").map(String::as_str), Some("rt"), "OAuth 1.0a");
+        }
+    }
+}
+
+#[test]
+fn no_secret_shows_in_debug() {
+    for network in by_hand() {
+        let (app, facts, mut tokens) = (app(), network.facts(), tokens());
+        tokens.token_type = TokenType::Bearer;
+        let cx = Cx { app: &app, facts: &facts, now: Timestamp::from_seconds(1_800_000_000), dice: &Zeros };
+        let probe = network.probe(cx, &tokens);
+        let headers = format!("{:?} {:?}", probe.uri(), probe.headers());
+        assert!(!headers.contains("canary-access") && !headers.contains("canary-secret"), "{}: {headers}", network.about().name);
+        assert!(!format!("{app:?}{tokens:?}").contains("canary-secret"));
+    }
+}
+
+/// Outages, portals and nonsense speak about the network, never about a token (RF-30, NT-30).
+#[test]
+fn trouble_is_never_a_refusal() {
+    let deep = format!("{}{}", "[".repeat(10_000), "]".repeat(10_000));
+    let huge = vec![b' '; 100_000];
+    for network in networks::ALL {
+        for status in [200, 302, 404, 408, 418, 429, 500, 502, 503, 504] {
+            for (kind, body) in [
+                ("text/html", b"<html>Welcome to the hotel network</html>".as_slice()),
+                ("application/json", b"".as_slice()),
+                ("application/json", b"{".as_slice()),
+                ("application/json", b"[]".as_slice()),
+                ("application/json", b"{\"access_token\":\"\"}".as_slice()),
+                ("application/json", b"{\"error\":42,\"code\":\"two\",\"active\":\"no\"}".as_slice()),
+                ("application/json", b"\xff\xfe\x00".as_slice()),
+                ("application/json", deep.as_bytes()),
+                ("application/json", huge.as_slice()),
+            ] {
+                let (renewal, diagnosis) = reads(*network, &answer(status, kind, body));
+                assert!(diagnosis.is_harmless() && diagnosis.finding != Finding::Works, "{} {status} {diagnosis:?}", network.about().name);
+                match renewal {
+                    Renewal::Renewed(_) => panic!("{} renewed from nonsense", network.about().name),
+                    Renewal::Failed(diagnosis) => assert!(diagnosis.is_harmless(), "{} {status} {diagnosis:?}", network.about().name),
+                    Renewal::Unclear(_) => assert!(status == 200 || status >= 500, "{} {status}", network.about().name),
+                }
+            }
+        }
+    }
+}
+
+/// Our own mistakes never touch a grant (RF-31, NT-40).
+#[test]
+fn a_wrong_client_is_our_configuration() {
+    for network in by_hand().filter(|network| network.renew_is_offered()) {
+        for error in ["invalid_client", "unauthorized_client", "invalid_request", "unsupported_grant_type", "invalid_scope"] {
+            let body = format!("{{\"error\":\"{error}\",\"error_description\":\"x\"}}");
+            let (renewal, _) = reads(network, &answer(400, "application/json", body.as_bytes()));
+            let Renewal::Failed(diagnosis) = renewal else { panic!("{error}") };
+            assert_eq!(diagnosis.finding, Finding::Misconfigured, "{} {error}", network.about().name);
+        }
+    }
+}
+
+/// Whether tokens of this network can be renewed without the person.
+trait RenewIsOffered {
+    fn renew_is_offered(&self) -> bool;
+}
+
+impl RenewIsOffered for &dyn Network {
+    fn renew_is_offered(&self) -> bool {
+        self.facts().renewal != lifecycle::facts::RenewalModel::ByPerson
+    }
+}
+
+proptest! {
+    #[test]
+    fn any_bytes_are_read_without_a_panic(status in 200..600_u16, body: Vec<u8>) {
+        for network in networks::ALL {
+            let (renewal, _) = reads(*network, &answer(status, "application/json", &body));
+            prop_assert!(!matches!(renewal, Renewal::Renewed(_)));
+        }
+    }
+}
