@@ -14,11 +14,16 @@ pub(crate) fn run(filter: &[String]) -> anyhow::Result<()> {
     let _ = std::fs::remove_file(&skips);
     std::fs::create_dir_all(target())?;
     let mut missing = vec![];
-    if !peers::debian(&["chromium", "chromium-driver", "postgresql"]) {
-        missing.push("Debian's chromium, chromium-driver and postgresql".to_owned());
+    if !peers::debian(&["chromium", "chromium-driver", "postgresql", "libfaketime"]) {
+        missing.push("Debian's chromium, chromium-driver, postgresql and libfaketime".to_owned());
     }
     let mut tests = Command::new("cargo");
     tests.args(["test", "--workspace", "--locked"]).env("STAYGREEN_TEST_SKIPS", &skips);
+    // Debian puts libraries into a folder named after the machine's architecture.
+    let libraries = std::fs::read_dir("/usr/lib").into_iter().flatten().flatten();
+    if let Some(library) = libraries.map(|entry| entry.path().join("faketime/libfaketime.so.1")).find(|path| path.exists()) {
+        tests.env("STAYGREEN_TEST_FAKETIME", library);
+    }
     match peers::venv("smtp", &["aiosmtpd==1.4.6", "cryptography"]) {
         Ok(folder) => drop(tests.env("STAYGREEN_TEST_SMTP_PYTHON", folder.join("bin/python"))),
         Err(error) => missing.push(format!("the SMTP peer ({error:#})")),

@@ -1,5 +1,5 @@
 -- One text for SQLite and PostgreSQL. Column types: BIGINT (times are microseconds UTC, yes and no as 1 and 0), TEXT, BYTEA.
--- Time and ids always come from the caller. {binary} is the collation that compares bytes, by each database's name for it.
+-- Time and ids always come from the caller.
 
 CREATE TABLE installation (
     name TEXT PRIMARY KEY,           -- 'id', 'created_at', 'setup_secret_hash', 'key_check' ...
@@ -180,7 +180,7 @@ CREATE TABLE profiles (
     status_since BIGINT NOT NULL,
     deadline BIGINT,
     standing TEXT NOT NULL,          -- JSON of lifecycle::status::Standing
-    sort_key TEXT COLLATE {binary} NOT NULL, -- lower-case name, for lists
+    sort_key TEXT NOT NULL,          -- lower-case name, for lists
     created_at BIGINT NOT NULL,
     UNIQUE (organisation_id, network, instance, network_id)
 );

@@ -52,7 +52,7 @@ pub struct Letter {
 }
 
 fn context<'a>(id: &'a str, organisation: &'a str) -> Context<'a> {
-    Context { table: "outbox", column: "sealed_payload", row: id, organisation, generation: None }
+    Context { table: "outbox", column: "sealed_payload", row: id, organisation }
 }
 
 impl Store {

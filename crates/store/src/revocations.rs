@@ -30,7 +30,7 @@ pub struct Revocation {
 }
 
 fn context<'a>(id: &'a str, organisation: &'a str) -> Context<'a> {
-    Context { table: "revocations", column: "sealed_tokens", row: id, organisation, generation: None }
+    Context { table: "revocations", column: "sealed_tokens", row: id, organisation }
 }
 
 /// Notes that a token set has to be revoked.

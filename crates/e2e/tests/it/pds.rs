@@ -28,9 +28,42 @@ fn free_port() -> u16 {
     std::net::TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).unwrap().port()
 }
 
+/// A clock that a test can move, for processes that are started with it (Debian's libfaketime).
+struct MovedClock {
+    file: tempfile::NamedTempFile,
+    library: Option<std::ffi::OsString>,
+}
+
+impl MovedClock {
+    fn new() -> Self {
+        let library = std::env::var_os("STAYGREEN_TEST_FAKETIME");
+        if library.is_none() {
+            crate::skipped("the renewal on a real PDS after the token's hour: STAYGREEN_TEST_FAKETIME does not name libfaketime");
+        }
+        let clock = Self { file: tempfile::NamedTempFile::new().unwrap(), library };
+        clock.set("+0");
+        clock
+    }
+
+    fn set(&self, offset: &str) {
+        std::fs::write(self.file.path(), format!("{offset}\n")).unwrap();
+    }
+
+    /// What a process has to be started with.
+    fn environment(&self) -> Vec<(&'static str, String)> {
+        let Some(library) = &self.library else { return vec![] };
+        vec![
+            ("LD_PRELOAD", library.to_str().unwrap().to_owned()),
+            ("FAKETIME_TIMESTAMP_FILE", self.file.path().display().to_string()),
+            ("FAKETIME_NO_CACHE", "1".to_owned()),
+            ("FAKETIME_DONT_FAKE_MONOTONIC", "1".to_owned()),
+        ]
+    }
+}
+
 impl Pds {
     /// Starts one; `None`, loudly, when it is not installed.
-    fn start() -> Option<Self> {
+    fn start(clock: &MovedClock) -> Option<Self> {
         let Some(cache) = std::env::var_os("STAYGREEN_TEST_PDS") else {
             crate::skipped("the test against a real Bluesky PDS: STAYGREEN_TEST_PDS does not name where it is installed");
             return None;
@@ -40,6 +73,7 @@ impl Pds {
             .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/peers/bluesky-pds.sh"))
             .env("PEER_CACHE", cache)
             .env("PEER_DATA", data.path())
+            .envs(clock.environment())
             .env("PDS_PORT", free_port().to_string())
             .env("PLC_PORT", free_port().to_string())
             .stdin(Stdio::null())
@@ -130,7 +164,7 @@ impl Visit {
 
 fn config(folder: &std::path::Path, pds: &Pds, smtp: &Smtp) -> String {
     format!(
-        "[server]\nlisten = \"127.0.0.1:0\"\ndata_dir = \"{}\"\nallow_private_networks = [\"127.0.0.0/8\", \"::1/128\"]\n\
+        "[server]\nlisten = \"127.0.0.1:0\"\ndata_dir = \"{}\"\nsession_idle = \"23 h\"\nallow_private_networks = [\"127.0.0.0/8\", \"::1/128\"]\n\
          [mail]\nsmtp_url = \"smtp+starttls://staygreen:smtp-pass@localhost:{}\"\nca_file = \"{}\"\nfrom = \"Staygreen <staygreen@example.com>\"\n\
          [keeper]\npoll_every = \"500 ms\"\nprobe_every = \"3 s\"\n\
          [networks.bluesky]\noptions = {{ allow_http_loopback = \"true\" }}\nendpoints = {{ plc = \"{}\", resolver = \"{}\", appview = \"\" }}\n",
@@ -188,11 +222,14 @@ impl Admin {
 
 #[tokio::test]
 async fn alice_is_connected_renewed_lost_told_and_reconnected_on_a_real_pds() {
-    let (Some(pds), Some(smtp)) = (Pds::start(), Smtp::start()) else { return };
+    let clock = MovedClock::new();
+    let (Some(pds), Some(smtp)) = (Pds::start(&clock), Smtp::start()) else { return };
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("staygreen.toml");
     std::fs::write(&file, config(folder.path(), &pds, &smtp)).unwrap();
-    let server = Running::start(&["serve", "--config", file.to_str().unwrap()], &[]);
+    let environment = clock.environment();
+    let environment: Vec<(&str, &str)> = environment.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    let server = Running::start(&["serve", "--config", file.to_str().unwrap()], &environment);
     let admin = Admin::of(&server).await;
     let presets = admin.page("/settings/page-presets").await;
     let ada = format!("usr_{}", presets.split("value=\"usr_").nth(1).unwrap().split('"').next().unwrap());
@@ -214,6 +251,14 @@ async fn alice_is_connected_renewed_lost_told_and_reconnected_on_a_real_pds() {
     let page = admin.page(&refused).await;
     assert!(page.contains("Expected:") && page.contains("alice.test") && page.contains("bob.test"), "{page}");
     assert!(status("connected").await);
+
+    // The access token lives an hour: two hours later it has been renewed, and the check mark is still green.
+    if clock.library.is_some() {
+        clock.set("+2h");
+        let renewed = async || admin.page(&format!("/settings/profiles/{profile}/access-tokens")).await.contains("Token renewed");
+        eventually("renewed", renewed).await;
+        assert!(status("connected").await);
+    }
 
     pds.take_down("alice", true).await;
     eventually("red", async || status("disconnected").await).await;
