@@ -155,7 +155,7 @@ fn trouble_is_never_a_refusal() {
 /// Our own mistakes never touch a grant (RF-31, NT-40).
 #[test]
 fn a_wrong_client_is_our_configuration() {
-    for network in by_hand().filter(|network| network.renew_is_offered()) {
+    for network in by_hand().filter(RenewIsOffered::renew_is_offered) {
         for error in ["invalid_client", "unauthorized_client", "invalid_request", "unsupported_grant_type", "invalid_scope"] {
             let body = format!("{{\"error\":\"{error}\",\"error_description\":\"x\"}}");
             let (renewal, _) = reads(network, &answer(400, "application/json", body.as_bytes()));
