@@ -23,8 +23,8 @@ pub(crate) enum Decision {
     Show(Answer),
     /// The person allows these scopes.
     Allow { username: String, scopes: Vec<String> },
-    /// The person refuses.
-    Deny,
+    /// The person refuses; `signed_in` tells a refusal from a sign-in that was given up.
+    Deny { signed_in: bool },
 }
 
 /// Leads the person through the pages.
@@ -35,7 +35,7 @@ pub(crate) fn decide(world: &mut World, now: i64, incoming: &Incoming, ask: &Ask
         .map(|(_, username)| username.clone())
         .filter(|username| world.person(ask.network, username).is_some_and(|person| !person.blocked));
     match (incoming.f("step"), signed_in) {
-        ("deny", _) => Decision::Deny,
+        ("deny", signed_in) => Decision::Deny { signed_in: signed_in.is_some() },
         ("switch", _) => Decision::Show(with_cookie(see_other(&incoming.here), &cookie, "none", "/")),
         ("sign_in", _) => Decision::Show(sign_in(world, incoming, ask, &cookie)),
         ("allow", Some(username)) => {

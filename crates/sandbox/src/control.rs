@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use crate::networks::{self, Consent};
 use crate::pages::{esc, page};
+use crate::people::ROLES;
 use crate::request::{Answer, Incoming, html, json as answer, see_other};
 use crate::tokens::DAY;
 use crate::world::{Mood, World};
@@ -97,9 +98,17 @@ fn person(world: &mut World, network: &str, username: &str, action: &str) -> Res
 
 fn role(world: &mut World, b: &Body) -> Result<Value, String> {
     let id = number(b.page.as_ref()).and_then(|id| u64::try_from(id).ok()).ok_or("page: the number of a page")?;
+    let known = world.person("linkedin", &b.username).is_some();
     let page = world.pages.iter_mut().find(|page| page.id == id).ok_or_else(|| format!("there is no page {id}"))?;
+    if !known {
+        return Err(format!("there is no {} at linkedin", b.username));
+    }
+    let role = b.role.as_deref().filter(|role| !role.is_empty());
+    if let Some(role) = role.filter(|role| !ROLES.contains(role)) {
+        return Err(format!("there is no role {role}; one of {}, or null for none", ROLES.join(", ")));
+    }
     page.roles.retain(|(username, _, _)| *username != b.username);
-    if let Some(role) = b.role.as_deref().filter(|role| !role.is_empty()) {
+    if let Some(role) = role {
         page.roles.push((b.username.clone(), role.to_owned(), "APPROVED"));
     }
     Ok(json!({ "page": page.name }))
@@ -110,7 +119,11 @@ fn board(world: &mut World, b: &Body) -> Result<Value, String> {
     let board = world.boards.iter_mut().find(|board| board.id == id).ok_or_else(|| format!("there is no board {id}"))?;
     match b.action.as_str() {
         "delete" => board.deleted = true,
-        "restore" => board.deleted = false,
+        // As it was in the beginning.
+        "restore" => {
+            board.deleted = false;
+            board.secret = crate::people::boards().iter().any(|seeded| seeded.id == id && seeded.secret);
+        }
         "make_secret" => board.secret = true,
         _ => return Err("an action is delete, make_secret or restore".into()),
     }
@@ -123,7 +136,7 @@ fn mood(world: &mut World, b: &Body) -> Result<Value, String> {
         .into_iter()
         .find(|(_, name, _)| *name == b.mood)
         .ok_or_else(|| format!("mood: one of {}", Mood::ALL.map(|(_, name, _)| name).join(", ")))?;
-    if mood == Mood::Normal {
+    if mood == Mood::Normal || b.requests == Some(0) {
         world.moods.remove(network);
     } else {
         world.moods.insert(network.into(), (mood, b.requests));
@@ -145,7 +158,8 @@ fn consent(world: &mut World, now: i64, b: &Body) -> Result<Value, String> {
     }
     let incoming = Incoming::read(&request, &format!("/{rest}"));
     let decision = Consent { username: &b.username, deny: b.deny, drop_scopes: &b.drop_scopes };
-    let to = networks::consent(world, now, network, &incoming, &decision).ok_or("authorize_url is not a consent page")?;
+    let to = networks::consent(world, now, network, &incoming, &decision)
+        .ok_or("authorize_url: the network shows no consent page for it (client, redirect address, request token)")?;
     Ok(json!({ "redirect_to": to }))
 }
 
@@ -204,7 +218,8 @@ fn network_card(world: &World, network: &str) -> String {
          <div class=\"scroll\"><table><tr><th>Person</th><th>Password</th><th>Make it happen</th></tr>{people}</table></div>"
     );
     if network == "linkedin" {
-        let rows: String = world.pages.iter().flat_map(|page| page.roles.iter().map(move |role| role_row(page, role))).collect();
+        let members: Vec<_> = world.people.iter().filter(|person| person.network == network).collect();
+        let rows: String = world.pages.iter().flat_map(|page| members.iter().map(move |person| role_row(page, &person.username))).collect();
         card.push_str(&format!(
             "<div class=\"scroll\"><table><tr><th>Page</th><th>Person</th><th>Role</th><th>Make it happen</th></tr>{rows}</table></div>"
         ));
@@ -212,7 +227,7 @@ fn network_card(world: &World, network: &str) -> String {
     if network == "pinterest" {
         let rows: String = world.boards.iter().map(board_row).collect();
         card.push_str(&format!(
-            "<div class=\"scroll\"><table><tr><th>Board</th><th>Owner</th><th>Make it happen</th></tr>{rows}</table></div>"
+            "<div class=\"scroll\"><table><tr><th>Board</th><th>Owner</th><th>State</th><th>Make it happen</th></tr>{rows}</table></div>"
         ));
     }
     card + "</div>"
@@ -232,16 +247,19 @@ fn person_row(person: &crate::people::Person) -> String {
     )
 }
 
-fn role_row(page: &crate::people::Page, (username, role, state): &(String, String, &str)) -> String {
+/// Everybody on every page, so that a role that was taken can be given back.
+fn role_row(page: &crate::people::Page, username: &str) -> String {
     let id = page.id.to_string();
+    let held = page.roles.iter().find(|(holder, ..)| holder == username);
+    let role = held.map_or_else(|| "none".to_owned(), |(_, role, state)| format!("{role} ({state})"));
     let set =
         |label: &str, role: &str| button("roles", label, &[("network", "linkedin"), ("page", &id), ("username", username), ("role", role)]);
     format!(
-        "<tr><td>{}</td><td><code>{}</code></td><td>{} ({state})</td><td><div class=\"row\">{}{}{}</div></td></tr>",
+        "<tr><td>{}</td><td><code>{}</code></td><td>{}</td><td><div class=\"row\">{}{}{}</div></td></tr>",
         esc(page.name),
         esc(username),
-        esc(role),
-        set("Remove", ""),
+        esc(&role),
+        if held.is_some() { set("Remove", "") } else { String::new() },
         set("Make Analyst", "ANALYST"),
         set("Make Super admin", "ADMINISTRATOR"),
     )
@@ -249,12 +267,18 @@ fn role_row(page: &crate::people::Page, (username, role, state): &(String, Strin
 
 fn board_row(board: &crate::people::Board) -> String {
     let id = board.id.to_string();
-    let action = if board.deleted { ("Restore", "restore") } else { ("Delete", "delete") };
+    let act = |label: &str, action: &str| button("boards", label, &[("board", &id), ("action", action)]);
+    let state = match (board.deleted, board.secret) {
+        (true, _) => "deleted",
+        (false, true) => "secret",
+        (false, false) => "public",
+    };
+    let buttons: String =
+        if board.deleted { act("Restore", "restore") } else { [act("Delete", "delete"), act("Make secret", "make_secret")].concat() };
     format!(
-        "<tr><td>{}</td><td><code>{}</code></td><td>{}</td></tr>",
+        "<tr><td>{}</td><td><code>{}</code></td><td>{state}</td><td><div class=\"row\">{buttons}</div></td></tr>",
         esc(board.name),
         esc(board.owner),
-        button("boards", action.0, &[("board", &id), ("action", action.1)])
     )
 }
 

@@ -11,6 +11,8 @@ pub(crate) struct Person {
     pub(crate) blocked: bool,
     /// Ad accounts (TikTok), by name.
     pub(crate) ad_accounts: Vec<&'static str>,
+    /// A business account (Pinterest).
+    pub(crate) business: bool,
 }
 
 /// A company page with the roles held on it.
@@ -43,6 +45,7 @@ fn person(network: &'static str, username: &str, name: &str, id: &str) -> Person
         password: "sandbox".into(),
         blocked: false,
         ad_accounts: vec![],
+        business: false,
     }
 }
 
@@ -56,12 +59,24 @@ pub(crate) fn people() -> Vec<Person> {
             ..person("tiktok", "fernweh.outdoor", "Fernweh Outdoor", "723f24d7-e717-40f8-a2b6-cb8464cd23b4")
         },
         person("tiktok", "gipfel.guides", "Gipfel Guides", "0b5f0c0e-93a1-4f0d-8a55-3f1c6d6f7a11"),
-        person("pinterest", "fernwehoutdoor", "Fernweh Outdoor", "824158804234123301"),
+        Person { business: true, ..person("pinterest", "fernwehoutdoor", "Fernweh Outdoor", "824158804234123301") },
         person("pinterest", "gipfelguides", "Gipfel Guides", "824158804234123302"),
         person("xing", "jana.lindner", "Jana Lindner", "23874563_a91c0e"),
         person("xing", "karl.voss", "Karl Voss", "11873201_7be24d"),
     ]
 }
+
+/// The roles there are on a page.
+pub(crate) const ROLES: [&str; 8] = [
+    "ADMINISTRATOR",
+    "CONTENT_ADMINISTRATOR",
+    "DIRECT_SPONSORED_CONTENT_POSTER",
+    "RECRUITING_POSTER",
+    "CURATOR",
+    "ANALYST",
+    "LEAD_CAPTURE_ADMINISTRATOR",
+    "LEAD_GEN_FORMS_MANAGER",
+];
 
 pub(crate) fn pages() -> Vec<Page> {
     let role = |username: &str, role: &str, state| (username.to_owned(), role.to_owned(), state);

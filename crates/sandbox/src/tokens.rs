@@ -17,7 +17,7 @@ pub(crate) enum Dead {
 }
 
 /// One consent of one person: every token that came from it.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Family {
     pub(crate) network: &'static str,
     pub(crate) username: String,
@@ -45,6 +45,17 @@ pub(crate) struct Code {
     pub(crate) redirect_uri: String,
     pub(crate) until: i64,
     pub(crate) used: bool,
+    /// What the code's verifier has to hash to (PKCE); empty when nothing was asked for.
+    pub(crate) challenge: String,
+}
+
+/// Why a code is refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum NoCode {
+    /// Never handed out by this network, used before, or withdrawn.
+    Unknown,
+    /// Too old, or for another address to go back to.
+    Mismatch,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -73,20 +84,24 @@ impl World {
             redirect_uri: redirect_uri.into(),
             until: now + life_seconds * MICRO,
             used: false,
+            challenge: String::new(),
         };
         self.vault.codes.insert(code.clone(), made);
         code
     }
 
-    /// Uses a code: once, in time, with the redirect address it was made for.
-    pub(crate) fn take_code(&mut self, now: i64, network: &str, code: &str, redirect_uri: &str) -> Option<Code> {
-        let found = self
-            .vault
-            .codes
-            .get_mut(code)
-            .filter(|found| found.network == network && !found.used && found.until > now && found.redirect_uri == redirect_uri)?;
+    /// Uses a code: once, in time, with the redirect address it was made for, while its person may act.
+    pub(crate) fn take_code(&mut self, now: i64, network: &str, code: &str, redirect_uri: &str) -> Result<Code, NoCode> {
+        let people = &self.people;
+        let blocked =
+            |username: &str| people.iter().any(|person| person.network == network && person.username == username && person.blocked);
+        let found = self.vault.codes.get_mut(code).filter(|found| found.network == network && !found.used && !blocked(&found.username));
+        let found = found.ok_or(NoCode::Unknown)?;
+        if found.until <= now || found.redirect_uri != redirect_uri {
+            return Err(NoCode::Mismatch);
+        }
         found.used = true;
-        Some(found.clone())
+        Ok(found.clone())
     }
 
     pub(crate) fn new_family(&mut self, now: i64, network: &'static str, username: &str, scopes: Vec<String>) -> usize {
@@ -135,7 +150,7 @@ impl World {
     pub(crate) fn spend_refresh(&mut self, now: i64, network: &str, token: &str, reuse_revokes: bool) -> Result<(usize, Family), Dead> {
         let found = self.vault.refresh.get(token).cloned().ok_or(Dead::Unknown)?;
         let result = self.check(now, network, &found);
-        if found.spent && reuse_revokes {
+        if result == Err(Dead::Revoked) && found.spent && reuse_revokes {
             self.vault.families[found.family].revoked = true;
         }
         if result.is_ok()
@@ -151,8 +166,11 @@ impl World {
         self.check(now, network, self.vault.refresh.get(token).ok_or(Dead::Unknown)?)
     }
 
-    /// Ends every consent of a person.
+    /// Ends every consent of a person, and the codes that are still on their way.
     pub(crate) fn revoke_person(&mut self, network: &str, username: &str) {
+        for code in self.vault.codes.values_mut().filter(|code| code.network == network && code.username == username) {
+            code.used = true;
+        }
         for family in self.vault.families.iter_mut().filter(|family| family.network == network && family.username == username) {
             family.revoked = true;
         }
@@ -164,10 +182,15 @@ impl World {
             let family = &self.vault.families[token.family];
             family.network == network
                 && family.username == username
-                && family.scopes == scopes
+                && same_set(&family.scopes, scopes)
                 && !family.revoked
                 && token.until.is_none_or(|until| until > now)
         };
         self.vault.access.values().any(live)
     }
+}
+
+/// Whether two lists hold the same scopes, in whatever order.
+pub(crate) fn same_set(one: &[String], other: &[String]) -> bool {
+    one.iter().all(|scope| other.contains(scope)) && other.iter().all(|scope| one.contains(scope))
 }

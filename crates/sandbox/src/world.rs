@@ -37,7 +37,7 @@ pub enum Mood {
     ErrorAfterCommit,
     /// 200 with a page of HTML (a captive portal).
     Html,
-    /// Renewals are refused with invalid_grant although nothing is wrong with the token.
+    /// Renewals are refused as those of a dead token are, although nothing is wrong with the token.
     InvalidGrantNoise,
 }
 
@@ -138,9 +138,7 @@ impl World {
         let mut answer = match mood {
             Mood::Outage => json(503, &serde_json::json!({ "message": "Service Unavailable" })),
             Mood::Html => html(200, "<html><body><h1>Welcome to the hotel network</h1></body></html>".into()),
-            Mood::InvalidGrantNoise => {
-                json(400, &serde_json::json!({ "error": "invalid_grant", "error_description": "The token is not valid." }))
-            }
+            Mood::InvalidGrantNoise => networks::refused_renewal(network),
             Mood::ErrorAfterCommit => {
                 networks::handle(self, now, network, incoming);
                 json(500, &serde_json::json!({ "message": "Internal Server Error" }))

@@ -1,5 +1,5 @@
 -- One text for SQLite and PostgreSQL. Column types: BIGINT (times are microseconds UTC, yes and no as 1 and 0), TEXT, BYTEA.
--- Time and ids always come from the caller.
+-- Time and ids always come from the caller. {binary} is the collation that compares bytes, by each database's name for it.
 
 CREATE TABLE installation (
     name TEXT PRIMARY KEY,           -- 'id', 'created_at', 'setup_secret_hash', 'key_check' ...
@@ -39,6 +39,8 @@ CREATE TABLE invitations (           -- also the first admin's one-time link and
     expires_at BIGINT NOT NULL,
     used_at BIGINT
 );
+CREATE INDEX invitations_by_user ON invitations(user_id);
+CREATE INDEX invitations_by_expiry ON invitations(expires_at);
 
 CREATE TABLE sessions (
     id TEXT PRIMARY KEY,
@@ -50,6 +52,7 @@ CREATE TABLE sessions (
     user_agent TEXT NOT NULL
 );
 CREATE INDEX sessions_by_user ON sessions(user_id);
+CREATE INDEX sessions_by_expiry ON sessions(expires_at);
 
 CREATE TABLE teams (
     id TEXT PRIMARY KEY,
@@ -143,6 +146,7 @@ CREATE TABLE grants (
     created_at BIGINT NOT NULL,
     UNIQUE (person_id)
 );
+CREATE INDEX grants_previous ON grants(previous_until) WHERE previous_until IS NOT NULL;
 CREATE INDEX grants_due ON grants(due_at) WHERE due_at IS NOT NULL;
 
 -- The intent journal: written before anything leaves the house (RF-12).
@@ -180,7 +184,7 @@ CREATE TABLE profiles (
     status_since BIGINT NOT NULL,
     deadline BIGINT,
     standing TEXT NOT NULL,          -- JSON of lifecycle::status::Standing
-    sort_key TEXT NOT NULL,          -- lower-case name, for lists
+    sort_key TEXT COLLATE {binary} NOT NULL, -- lower-case name, for lists
     created_at BIGINT NOT NULL,
     UNIQUE (organisation_id, network, instance, network_id)
 );
@@ -229,7 +233,7 @@ CREATE TABLE connections (
     added TEXT,                      -- JSON list of profile ids
     failure TEXT                     -- JSON: code, words, evidence, expected, came
 );
-CREATE INDEX connections_by_expiry ON connections(expires_at);
+CREATE INDEX connections_remembered ON connections(expires_at) WHERE sealed_memory IS NOT NULL;
 
 CREATE TABLE renewal_links (
     secret_hash TEXT PRIMARY KEY,
@@ -243,6 +247,7 @@ CREATE TABLE renewal_links (
     withdrawn_at BIGINT
 );
 CREATE INDEX renewal_links_by_profile ON renewal_links(profile_id);
+CREATE INDEX renewal_links_by_expiry ON renewal_links(expires_at);
 
 CREATE TABLE counters (
     name TEXT PRIMARY KEY,
@@ -310,7 +315,8 @@ CREATE TABLE idempotency_keys (
     key TEXT NOT NULL,
     request_hash TEXT NOT NULL,
     status BIGINT,
-    answer TEXT,
+    answer BYTEA,                    -- sealed: it may hold a link or a key that is shown once
     created_at BIGINT NOT NULL,
     PRIMARY KEY (organisation_id, actor, key)
 );
+CREATE INDEX idempotency_keys_by_age ON idempotency_keys(created_at);

@@ -10,7 +10,7 @@ use lifecycle::time::Timestamp;
 use serde_json::json;
 
 use crate::connections::{Connection, Discovered, set_complete, set_discovered};
-use crate::driver::{StoreError, Tx, to_json};
+use crate::driver::{StoreError, Tx, Value, placeholders, to_json};
 use crate::events::{self, About, Actor};
 use crate::grants::{self, Place, fence_off, insert_blank, of_person, token_context, upsert_person};
 use crate::ids::fresh;
@@ -61,9 +61,9 @@ impl Store {
                 (Grant { generation: 0, clocks: Clocks::default(), verified_at: None, ..blank }, id)
             }
         };
-        fence_off(tx, &id).await?;
+        fence_off(tx, &id, now).await?;
         let next = step(&before, &Event::Authorized { person: person.clone(), clocks: a.clocks, renewable: a.renewable }, facts, now).grant;
-        let sealed = seal_tokens(self.keys(), &token_context(id.as_str(), organisation.as_str()), a.tokens);
+        let sealed = seal_tokens(self.keys(), &token_context(id.as_str(), organisation.as_str(), next.generation), a.tokens);
         grants::write(tx, &next, Some(sealed), facts, now).await?;
         let about =
             About { grant: Some(id.clone()), person: Some(person.clone()), connection: Some(connection.id.clone()), ..About::default() };
@@ -106,10 +106,12 @@ impl Store {
         let grant = of_person(tx, person).await?.ok_or_else(|| StoreError::Broken("a person without a grant".into()))?;
         let preset = presets::for_network(tx, &connection.organisation, &connection.place.network).await?;
         let mut added = connection.added.clone();
-        // Parents first, so that a board finds its account.
         let mut found: Vec<&Discovered> =
             connection.discovered.iter().filter(|found| found.unusable.is_none() && chosen.contains(&found.network_id)).collect();
-        found.sort_by_key(|found| found.parent.is_some());
+        // Parents first, so that a board finds its account; beyond that always in the same order, so that two people who
+        // connect the same profiles at the same moment do not wait for each other crosswise.
+        found.sort_by_key(|found| (found.parent.is_some(), found.network_id.as_str()));
+        lock_known(tx, connection, &found).await?;
         for item in found {
             let id = upsert_profile(tx, &connection.organisation, &connection.place, item, &preset, now).await?;
             let sql = "INSERT INTO accesses (id, grant_id, profile_id, role, state, seen_at, created_at) VALUES ($1, $2, $3, $4, $5, $6, $6) \
@@ -145,34 +147,35 @@ impl Store {
         actor: &Actor,
         now: Timestamp,
     ) -> Result<bool, StoreError> {
-        let Some(profile) = profiles::get(tx, organisation, id).await? else { return Ok(false) };
-        let boards = tx.all("SELECT id FROM profiles WHERE parent_id = $1", &[id.as_str().into()]).await?;
-        let mut all: Vec<ProfileId> = boards.iter().map(|row| row.parsed("id")).collect::<Result<_, _>>()?;
-        all.push(id.clone());
-        let mut touched: Vec<GrantId> = vec![];
-        for each in &all {
-            for row in tx.all("SELECT grant_id FROM accesses WHERE profile_id = $1", &[each.as_str().into()]).await? {
-                touched.push(row.parsed("grant_id")?);
-            }
+        if profiles::get(tx, organisation, id).await?.is_none() {
+            return Ok(false);
+        }
+        let lock = tx.dialect().for_update();
+        // Grants before profiles, each in id order: the order in which every other transaction takes them.
+        let family = "(SELECT id FROM profiles WHERE id = $1 OR parent_id = $1)";
+        let reaching = format!("SELECT DISTINCT grant_id FROM accesses WHERE profile_id IN {family} ORDER BY grant_id");
+        for row in tx.all(&reaching, &[id.as_str().into()]).await? {
+            tx.one(&format!("SELECT id FROM grants WHERE id = $1{lock}"), &[row.text("grant_id")?.into()]).await?;
+        }
+        let rows = tx
+            .all(
+                &format!("SELECT id, name, network FROM profiles WHERE id = $1 OR parent_id = $1 ORDER BY id{lock}"),
+                &[id.as_str().into()],
+            )
+            .await?;
+        let touched = tx.all(&reaching, &[id.as_str().into()]).await?;
+        for row in rows {
+            let each: ProfileId = row.parsed("id")?;
             for table in ["accesses", "profile_teams", "renewal_links"] {
                 tx.run(&format!("DELETE FROM {table} WHERE profile_id = $1"), &[each.as_str().into()]).await?;
             }
             tx.run("DELETE FROM profiles WHERE id = $1", &[each.as_str().into()]).await?;
-            let about = About { profile: Some(each.clone()), ..About::default() };
-            events::append(
-                tx,
-                organisation,
-                now,
-                "profile.deleted",
-                actor,
-                &about,
-                &json!({ "name": profile.name, "network": profile.network }),
-            )
-            .await?;
+            let about = About { profile: Some(each), ..About::default() };
+            let detail = json!({ "name": row.text("name")?, "network": row.text("network")? });
+            events::append(tx, organisation, now, "profile.deleted", actor, &about, &detail).await?;
         }
-        touched.sort();
-        touched.dedup();
-        for grant in touched {
+        for row in touched {
+            let grant: GrantId = row.parsed("grant_id")?;
             if profiles_of(tx, &grant).await?.is_empty() {
                 self.give_up_grant(tx, organisation, &grant, now).await?;
             }
@@ -184,8 +187,16 @@ impl Store {
         let Some(row) = tx.one("SELECT * FROM grants WHERE id = $1", &[id.as_str().into()]).await? else { return Ok(()) };
         let place = Place { network: row.text("network")?, instance: row.text("instance")? };
         if let Some(sealed) = row.opt_bytes("sealed_tokens")? {
-            let tokens = open_tokens(self.keys(), &token_context(id.as_str(), organisation.as_str()), &sealed)?;
-            revocations::owe(tx, self.keys(), organisation, &place, &tokens, now).await?;
+            match open_tokens(self.keys(), &token_context(id.as_str(), organisation.as_str(), row.int("generation")?), &sealed) {
+                Ok(tokens) => revocations::owe(tx, self.keys(), organisation, &place, &tokens, now).await?,
+                // What cannot be opened cannot be revoked; the profile can be given up all the same.
+                Err(error) => {
+                    tracing::error!(grant = %id, error = %error, "store: the tokens of a deleted profile cannot be opened, so they cannot be revoked");
+                    let detail = json!({ "network": place.network, "outcome": format!("unreadable: {error}"), "tries": 0 });
+                    let about = About { grant: Some(id.clone()), ..About::default() };
+                    events::append(tx, organisation, now, "revocation.ended", &Actor::System, &about, &detail).await?;
+                }
+            }
         }
         tx.run("DELETE FROM attempts WHERE grant_id = $1", &[id.as_str().into()]).await?;
         tx.run("DELETE FROM grants WHERE id = $1", &[id.as_str().into()]).await?;
@@ -193,6 +204,35 @@ impl Store {
     }
 }
 
+const BY_PLACE: &str = "organisation_id = $1 AND network = $2 AND instance = $3";
+
+fn place_values(organisation: &OrganisationId, place: &Place) -> Vec<Value> {
+    vec![organisation.as_str().into(), place.network.as_str().into(), place.instance.as_str().into()]
+}
+
+/// Locks those of the found profiles that are here already, in id order, as the keeper does.
+async fn lock_known(tx: &mut Tx, connection: &Connection, found: &[&Discovered]) -> Result<(), StoreError> {
+    let lock = tx.dialect().for_update();
+    if lock.is_empty() {
+        return Ok(());
+    }
+    let mut ids = std::collections::BTreeSet::new();
+    for some in found.chunks(500) {
+        let mut values = place_values(&connection.organisation, &connection.place);
+        values.extend(some.iter().map(|found| Value::from(found.network_id.as_str())));
+        let sql = format!("SELECT id FROM profiles WHERE {BY_PLACE} AND network_id IN ({})", placeholders(4, some.len()));
+        for row in tx.all(&sql, &values).await? {
+            ids.insert(row.text("id")?);
+        }
+    }
+    for id in ids {
+        tx.one(&format!("SELECT id FROM profiles WHERE id = $1{lock}"), &[id.into()]).await?;
+    }
+    Ok(())
+}
+
+/// The profile with that id at the network: made with the page presets, or, where it is here already, only brought up to
+/// date in what the network says of it.
 async fn upsert_profile(
     tx: &mut Tx,
     organisation: &OrganisationId,
@@ -201,54 +241,31 @@ async fn upsert_profile(
     preset: &presets::Preset,
     now: Timestamp,
 ) -> Result<ProfileId, StoreError> {
-    let key: [crate::Value; 4] =
-        [organisation.as_str().into(), place.network.as_str().into(), place.instance.as_str().into(), found.network_id.as_str().into()];
-    let sql = format!(
-        "SELECT id FROM profiles WHERE organisation_id = $1 AND network = $2 AND instance = $3 AND network_id = $4{}",
-        tx.dialect().for_update()
-    );
+    let by_network_id = format!("SELECT id FROM profiles WHERE {BY_PLACE} AND network_id = $4");
+    let key = |network_id: &str| {
+        let mut values = place_values(organisation, place);
+        values.push(network_id.into());
+        values
+    };
     let parent = match &found.parent {
-        Some(parent) => {
-            tx.one(
-                "SELECT id FROM profiles WHERE organisation_id = $1 AND network = $2 AND instance = $3 AND network_id = $4",
-                &[key[0].clone(), key[1].clone(), key[2].clone(), parent.into()],
-            )
-            .await?
-        }
+        Some(parent) => tx.one(&by_network_id, &key(parent)).await?.map(|row| row.text("id")).transpose()?,
         None => None,
     };
-    let parent = parent.map(|row| row.text("id")).transpose()?;
-    if let Some(row) = tx.one(&sql, &key).await? {
-        let id: ProfileId = row.parsed("id")?;
-        let sql =
-            "UPDATE profiles SET name = $2, handle = $3, avatar = $4, sort_key = $5, parent_id = COALESCE($6, parent_id) WHERE id = $1";
-        let values = [
-            id.as_str().into(),
-            found.name.as_str().into(),
-            found.handle.clone().into(),
-            found.avatar.clone().into(),
-            profiles::sort_key(&found.name).into(),
-            parent.into(),
-        ];
-        tx.run(sql, &values).await?;
-        return Ok(id);
-    }
     let id: ProfileId = fresh();
     let standing = Standing::unborn(now);
+    // Somebody else may be adding the same profile at this moment: the second one waits here and then finds it.
     let sql = "INSERT INTO profiles (id, organisation_id, network, instance, network_id, kind, name, handle, avatar, parent_id, owner_id, notify_no_access, notify_renew_soon, enabled, \
                status, status_since, standing, sort_key, created_at) \
-               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, (SELECT id FROM users WHERE id = $11 AND disabled_at IS NULL), $12, $13, 1, $14, $15, $16, $17, $15)";
-    let values = [
+               VALUES ($5, $1, $2, $3, $4, $6, $7, $8, $9, $10, (SELECT id FROM users WHERE id = $11 AND organisation_id = $1 AND disabled_at IS NULL), $12, $13, 1, $14, $15, $16, $17, $15) \
+               ON CONFLICT (organisation_id, network, instance, network_id) DO NOTHING";
+    let mut values = key(&found.network_id);
+    values.extend([
         id.as_str().into(),
-        key[0].clone(),
-        key[1].clone(),
-        key[2].clone(),
-        key[3].clone(),
         found.kind.as_str().into(),
         found.name.as_str().into(),
         found.handle.clone().into(),
         found.avatar.clone().into(),
-        parent.into(),
+        parent.clone().into(),
         preset.owner.as_ref().map(lifecycle::ids::UserId::as_str).into(),
         preset.notify_no_access.into(),
         preset.notify_renew_soon.into(),
@@ -256,11 +273,21 @@ async fn upsert_profile(
         now.into(),
         to_json(&standing)?.into(),
         profiles::sort_key(&found.name).into(),
-    ];
-    tx.run(sql, &values).await?;
-    for team in &preset.teams {
-        let sql = "INSERT INTO profile_teams (profile_id, team_id) SELECT $1, id FROM teams WHERE id = $2 AND organisation_id = $3 ON CONFLICT DO NOTHING";
-        tx.run(sql, &[id.as_str().into(), team.as_str().into(), organisation.as_str().into()]).await?;
+    ]);
+    if tx.run(sql, &values).await? == 0 {
+        let sql = format!(
+            "UPDATE profiles SET name = $5, handle = $6, avatar = $7, sort_key = $8, parent_id = COALESCE($9, parent_id) WHERE {BY_PLACE} AND network_id = $4 RETURNING id"
+        );
+        let mut values = key(&found.network_id);
+        values.extend([
+            found.name.as_str().into(),
+            found.handle.clone().into(),
+            found.avatar.clone().into(),
+            profiles::sort_key(&found.name).into(),
+            parent.into(),
+        ]);
+        return tx.one(&sql, &values).await?.ok_or_else(|| StoreError::Broken("a profile that is and is not there".into()))?.parsed("id");
     }
+    profiles::put_in_teams(tx, organisation, &id, &preset.teams).await?;
     Ok(id)
 }

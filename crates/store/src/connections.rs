@@ -138,7 +138,7 @@ pub enum Taken {
 }
 
 fn context<'a>(id: &'a str, organisation: &'a str) -> Context<'a> {
-    Context { table: "connections", column: "sealed_memory", row: id, organisation }
+    Context { table: "connections", column: "sealed_memory", row: id, organisation, generation: None }
 }
 
 fn read(row: &Row) -> Result<Connection, StoreError> {

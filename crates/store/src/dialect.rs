@@ -12,7 +12,8 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePo
 
 use crate::driver::{StoreError, Tx};
 
-/// The migrations, oldest first. Forward only; a released one is never edited.
+/// The migrations, oldest first. Forward only; a released one is never edited. `{binary}` is the only placeholder: the
+/// collation that compares bytes, so that both databases sort alike whatever the machine's language is.
 const MIGRATIONS: &[(i64, &str, &str)] = &[(1, "initial", include_str!("../migrations/0001_initial.sql"))];
 
 /// The storage cannot be opened; each text says what to do.
@@ -83,6 +84,24 @@ impl Dialect {
             Self::Postgres => " FOR UPDATE",
         }
     }
+
+    const fn binary(self) -> &'static str {
+        match self {
+            Self::Sqlite => "BINARY",
+            Self::Postgres => "\"C\"",
+        }
+    }
+}
+
+/// True for the errors that mean: run the same transaction again. PostgreSQL: serialization failure, deadlock. SQLite: busy.
+pub(crate) fn means_try_again(error: &sqlx::Error) -> bool {
+    let sqlx::Error::Database(error) = error else { return false };
+    if error.try_downcast_ref::<sqlx::sqlite::SqliteError>().is_some() {
+        // The low byte is the kind; SQLITE_BUSY is 5.
+        error.code().and_then(|code| code.parse::<u32>().ok()).is_some_and(|code| code & 0xff == 5)
+    } else {
+        error.code().is_some_and(|code| ["40001", "40P01"].contains(&code.as_ref()))
+    }
 }
 
 #[derive(Clone)]
@@ -115,6 +134,8 @@ impl Db {
             .busy_timeout(Duration::from_secs(10));
         let writer = SqlitePoolOptions::new()
             .max_connections(1)
+            .idle_timeout(None)
+            .max_lifetime(None)
             .acquire_timeout(Duration::from_secs(30))
             .connect_with(options.clone())
             .await
@@ -123,7 +144,7 @@ impl Db {
         if !is_safe_sqlite(&version) {
             return Err(OpenError::VulnerableSqlite(version));
         }
-        migrations().run(&writer).await.map_err(migration_error)?;
+        migrations(Dialect::Sqlite).run(&writer).await.map_err(migration_error)?;
         let readers = SqlitePoolOptions::new().max_connections(4).connect_with(options.read_only(true)).await.map_err(not_writable)?;
         Ok(Self::Sqlite { writer, readers, about: format!("SQLite {version}").into(), _lock: lock })
     }
@@ -138,7 +159,7 @@ impl Db {
             .await
             .map_err(unreachable)?;
         let version: String = sqlx::query_scalar("SHOW server_version").fetch_one(&pool).await.map_err(unreachable)?;
-        migrations().run(&pool).await.map_err(migration_error)?;
+        migrations(Dialect::Postgres).run(&pool).await.map_err(migration_error)?;
         Ok(Self::Postgres { pool, about: format!("PostgreSQL {version}").into() })
     }
 
@@ -147,7 +168,9 @@ impl Db {
             // IMMEDIATE: a transaction that reads first and writes later must not fail half-way.
             Self::Sqlite { writer, .. } if writes => Tx::sqlite(writer.begin_with("BEGIN IMMEDIATE").await?),
             Self::Sqlite { readers, .. } => Tx::sqlite(readers.begin().await?),
-            Self::Postgres { pool, .. } => Tx::postgres(pool.begin().await?),
+            Self::Postgres { pool, .. } if writes => Tx::postgres(pool.begin().await?),
+            // One snapshot for all that is read together, as on SQLite; and like there, what reads cannot write.
+            Self::Postgres { pool, .. } => Tx::postgres(pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?),
         })
     }
 
@@ -158,9 +181,10 @@ impl Db {
     }
 }
 
-fn migrations() -> Migrator {
+fn migrations(dialect: Dialect) -> Migrator {
     let known = MIGRATIONS.iter().map(|(version, name, sql)| {
-        Migration::new(*version, (*name).into(), MigrationType::Simple, sqlx::SqlSafeStr::into_sql_str(*sql), false)
+        let sql = sqlx::AssertSqlSafe(sql.replace("{binary}", dialect.binary()));
+        Migration::new(*version, (*name).into(), MigrationType::Simple, sqlx::SqlSafeStr::into_sql_str(sql), false)
     });
     Migrator::with_migrations(known.collect())
 }
@@ -192,8 +216,11 @@ fn lock_beside(path: &Path) -> Result<Option<Arc<File>>, OpenError> {
     match file.try_lock() {
         Ok(()) => Ok(Some(Arc::new(file))),
         Err(std::fs::TryLockError::WouldBlock) => Err(OpenError::InUse(shown)),
-        // A file system without locks: the database's own locks are left.
-        Err(std::fs::TryLockError::Error(_)) => Ok(None),
+        Err(std::fs::TryLockError::Error(error)) => {
+            // The database's own locks are left.
+            tracing::warn!(path = %shown, error = %error, "store: this file system has no locks; nothing keeps a second server away");
+            Ok(None)
+        }
     }
 }
 

@@ -7,7 +7,8 @@ use sqlx::postgres::{PgRow, Postgres};
 use sqlx::sqlite::{Sqlite, SqliteRow};
 use sqlx::{Row as _, Transaction};
 
-use crate::dialect::Dialect;
+use crate::dialect::{self, Dialect};
+use crate::events;
 
 /// The storage could not do what was asked.
 #[derive(Debug, thiserror::Error)]
@@ -27,6 +28,12 @@ impl StoreError {
     /// True when a unique constraint refused the row.
     pub fn is_duplicate(&self) -> bool {
         matches!(self, Self::Database(sqlx::Error::Database(error)) if error.is_unique_violation())
+    }
+
+    /// True when the same transaction, run again from its beginning, may go through: it met another one (RF-42). Nothing
+    /// of it was written.
+    pub fn is_conflict(&self) -> bool {
+        matches!(self, Self::Database(error) if dialect::means_try_again(error))
     }
 }
 
@@ -151,7 +158,32 @@ enum Inner {
 }
 
 /// A transaction. Dropping it takes everything back.
-pub struct Tx(Inner);
+pub struct Tx {
+    inner: Inner,
+    /// Events on their way into the log. They get their positions last of all: the one counter that everybody needs is
+    /// then held for a moment only, and never while this transaction still waits for other rows.
+    events: Vec<events::Pending>,
+}
+
+/// Runs a transaction again when it met another one (RF-42). The expression must begin its own.
+macro_rules! again {
+    ($attempt:expr) => {{
+        let mut tries = 0_u32;
+        loop {
+            match $attempt {
+                Err(error) if error.is_conflict() && tries < $crate::driver::TRIES_MAX => {
+                    tries += 1;
+                    tokio::time::sleep(std::time::Duration::from_millis(u64::from(tries) * 20)).await;
+                }
+                other => break other,
+            }
+        }
+    }};
+}
+pub(crate) use again;
+
+/// How often a transaction that met another one is run again before its caller is told.
+pub(crate) const TRIES_MAX: u32 = 10;
 
 macro_rules! bound {
     ($sql:expr, $values:expr, $db:ty) => {{
@@ -161,7 +193,8 @@ macro_rules! bound {
         for value in $values {
             query = match value.clone() {
                 Value::Int(v) => query.bind(v),
-                Value::Text(v) => query.bind(v),
+                // PostgreSQL refuses a zero character, which hostile names may hold; neither database keeps it.
+                Value::Text(v) => query.bind(v.map(|text| if text.contains('\0') { text.replace('\0', "") } else { text })),
                 Value::Bytes(v) => query.bind(v),
             };
         }
@@ -171,15 +204,15 @@ macro_rules! bound {
 
 impl Tx {
     pub(crate) fn sqlite(tx: Transaction<'static, Sqlite>) -> Self {
-        Self(Inner::Sqlite(tx))
+        Self { inner: Inner::Sqlite(tx), events: vec![] }
     }
 
     pub(crate) fn postgres(tx: Transaction<'static, Postgres>) -> Self {
-        Self(Inner::Postgres(tx))
+        Self { inner: Inner::Postgres(tx), events: vec![] }
     }
 
     pub(crate) fn dialect(&self) -> Dialect {
-        match self.0 {
+        match self.inner {
             Inner::Sqlite(_) => Dialect::Sqlite,
             Inner::Postgres(_) => Dialect::Postgres,
         }
@@ -187,7 +220,7 @@ impl Tx {
 
     /// Runs a statement; how many rows it changed.
     pub async fn run(&mut self, sql: &str, values: &[Value]) -> Result<u64, StoreError> {
-        Ok(match &mut self.0 {
+        Ok(match &mut self.inner {
             Inner::Sqlite(tx) => bound!(sql, values, Sqlite).execute(&mut **tx).await?.rows_affected(),
             Inner::Postgres(tx) => bound!(sql, values, Postgres).execute(&mut **tx).await?.rows_affected(),
         })
@@ -195,7 +228,7 @@ impl Tx {
 
     /// All rows of an answer.
     pub async fn all(&mut self, sql: &str, values: &[Value]) -> Result<Vec<Row>, StoreError> {
-        Ok(match &mut self.0 {
+        Ok(match &mut self.inner {
             Inner::Sqlite(tx) => bound!(sql, values, Sqlite).fetch_all(&mut **tx).await?.into_iter().map(Row::Sqlite).collect(),
             Inner::Postgres(tx) => bound!(sql, values, Postgres).fetch_all(&mut **tx).await?.into_iter().map(Row::Postgres).collect(),
         })
@@ -206,9 +239,20 @@ impl Tx {
         Ok(self.all(sql, values).await?.into_iter().next())
     }
 
+    /// Notes an event; it is written when the transaction is committed, or before the log is read in it.
+    pub(crate) fn note(&mut self, event: events::Pending) {
+        self.events.push(event);
+    }
+
+    /// The events that were noted since the last time.
+    pub(crate) fn take_noted(&mut self) -> Vec<events::Pending> {
+        std::mem::take(&mut self.events)
+    }
+
     /// Makes it durable.
-    pub async fn commit(self) -> Result<(), StoreError> {
-        match self.0 {
+    pub async fn commit(mut self) -> Result<(), StoreError> {
+        events::write_noted(&mut self).await?;
+        match self.inner {
             Inner::Sqlite(tx) => tx.commit().await?,
             Inner::Postgres(tx) => tx.commit().await?,
         }

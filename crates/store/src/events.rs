@@ -1,11 +1,13 @@
 //! The append-only event log. Positions grow by one in commit order: the counter's row is locked by the transaction that
-//! takes the next number.
+//! takes the next numbers, and that is the last thing a transaction does.
+
+use std::future::{Ready, ready};
 
 use lifecycle::ids::{ConnectionId, EventId, GrantId, OrganisationId, PersonId, ProfileId};
 use lifecycle::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::driver::{Row, StoreError, Tx, to_json};
+use crate::driver::{Row, StoreError, Tx, Value, placeholders, to_json};
 use crate::ids::fresh;
 
 /// Who made it happen.
@@ -66,8 +68,15 @@ pub struct Event {
     pub detail: serde_json::Value,
 }
 
-/// Appends an event.
-pub async fn append(
+/// An event that has no position yet.
+pub(crate) struct Pending {
+    values: [Value; COLUMNS],
+}
+
+const COLUMNS: usize = 10;
+
+/// Appends an event. It gets its position when the transaction is committed.
+pub fn append(
     tx: &mut Tx,
     organisation: &OrganisationId,
     at: Timestamp,
@@ -75,25 +84,51 @@ pub async fn append(
     actor: &Actor,
     about: &About,
     detail: &serde_json::Value,
-) -> Result<(), StoreError> {
-    let next = "INSERT INTO counters (name, value) VALUES ('events', 1) ON CONFLICT (name) DO UPDATE SET value = counters.value + 1 RETURNING value";
-    let position = tx.one(next, &[]).await?.ok_or_else(|| StoreError::Broken("no position".into()))?.int("value")?;
-    let insert = "INSERT INTO events (position, id, organisation_id, at, kind, actor, profile_id, grant_id, person_id, connection_id, detail) \
-                  VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)";
-    let values = [
-        position.into(),
-        fresh::<EventId>().as_str().into(),
-        organisation.as_str().into(),
-        at.into(),
-        kind.into(),
-        to_json(actor)?.into(),
-        about.profile.as_ref().map(ProfileId::as_str).into(),
-        about.grant.as_ref().map(GrantId::as_str).into(),
-        about.person.as_ref().map(PersonId::as_str).into(),
-        about.connection.as_ref().map(ConnectionId::as_str).into(),
-        to_json(detail)?.into(),
-    ];
-    tx.run(insert, &values).await?;
+) -> Ready<Result<(), StoreError>> {
+    let noted = to_json(actor).and_then(|actor| {
+        let values = [
+            fresh::<EventId>().as_str().into(),
+            organisation.as_str().into(),
+            at.into(),
+            kind.into(),
+            actor.into(),
+            about.profile.as_ref().map(ProfileId::as_str).into(),
+            about.grant.as_ref().map(GrantId::as_str).into(),
+            about.person.as_ref().map(PersonId::as_str).into(),
+            about.connection.as_ref().map(ConnectionId::as_str).into(),
+            to_json(detail)?.into(),
+        ];
+        tx.note(Pending { values });
+        Ok(())
+    });
+    ready(noted)
+}
+
+/// Writes what was noted. The counter's row is locked from here to the end of the transaction: positions have no gaps and
+/// grow in the order of commits, so that a reader who has seen one has seen all before it.
+pub(crate) async fn write_noted(tx: &mut Tx) -> Result<(), StoreError> {
+    let noted = tx.take_noted();
+    if noted.is_empty() {
+        return Ok(());
+    }
+    let count = i64::try_from(noted.len()).unwrap_or(i64::MAX);
+    let next = "INSERT INTO counters (name, value) VALUES ('events', $1) ON CONFLICT (name) DO UPDATE SET value = counters.value + excluded.value RETURNING value";
+    let last = tx.one(next, &[count.into()]).await?.ok_or_else(|| StoreError::Broken("no position".into()))?.int("value")?;
+    let mut position = last - count;
+    for some in noted.chunks(100) {
+        let rows: Vec<String> = (0..some.len()).map(|row| format!("({})", placeholders(row * (COLUMNS + 1) + 1, COLUMNS + 1))).collect();
+        let sql = format!(
+            "INSERT INTO events (position, id, organisation_id, at, kind, actor, profile_id, grant_id, person_id, connection_id, detail) VALUES {}",
+            rows.join(", ")
+        );
+        let mut values = vec![];
+        for event in some {
+            position += 1;
+            values.push(position.into());
+            values.extend(event.values.iter().cloned());
+        }
+        tx.run(&sql, &values).await?;
+    }
     Ok(())
 }
 
@@ -111,6 +146,7 @@ fn read(row: &Row) -> Result<Event, StoreError> {
 
 /// Events of an organisation after a position, oldest first.
 pub async fn after(tx: &mut Tx, organisation: &OrganisationId, position: i64, limit: u32) -> Result<Vec<Event>, StoreError> {
+    write_noted(tx).await?;
     let sql = "SELECT * FROM events WHERE organisation_id = $1 AND position > $2 ORDER BY position LIMIT $3";
     tx.all(sql, &[organisation.as_str().into(), position.into(), limit.into()]).await?.iter().map(read).collect()
 }
@@ -123,6 +159,7 @@ pub async fn of_profile(
     before: Option<i64>,
     limit: u32,
 ) -> Result<Vec<Event>, StoreError> {
+    write_noted(tx).await?;
     let sql = "SELECT * FROM events WHERE organisation_id = $1 AND position < $2 AND (profile_id = $3 OR (profile_id IS NULL AND grant_id IN \
                (SELECT grant_id FROM accesses WHERE profile_id = $3))) ORDER BY position DESC LIMIT $4";
     let values = [organisation.as_str().into(), before.unwrap_or(i64::MAX).into(), profile.as_str().into(), limit.into()];
@@ -131,6 +168,7 @@ pub async fn of_profile(
 
 /// The newest events of an organisation.
 pub async fn newest(tx: &mut Tx, organisation: &OrganisationId, limit: u32) -> Result<Vec<Event>, StoreError> {
+    write_noted(tx).await?;
     let sql = "SELECT * FROM events WHERE organisation_id = $1 ORDER BY position DESC LIMIT $2";
     tx.all(sql, &[organisation.as_str().into(), limit.into()]).await?.iter().map(read).collect()
 }

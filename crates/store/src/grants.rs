@@ -4,6 +4,7 @@ use lifecycle::access::Access;
 use lifecycle::facts::Facts;
 use lifecycle::grant::{Clocks, Grant};
 use lifecycle::ids::{GrantId, OrganisationId, PersonId, ProfileId};
+use lifecycle::ledger::Ending;
 use lifecycle::schedule;
 use lifecycle::time::{Span, Timestamp};
 
@@ -77,16 +78,20 @@ pub(crate) fn read_access(row: &Row) -> Result<Access, StoreError> {
 pub(crate) const ACCESS_COLUMNS: &str =
     "accesses.id, accesses.grant_id, accesses.profile_id, profiles.network_id, accesses.role, accesses.state, accesses.seen_at";
 
-/// The place a grant's tokens are sealed for.
-pub(crate) fn token_context<'a>(grant: &'a str, organisation: &'a str) -> Context<'a> {
-    Context { table: "grants", column: "sealed_tokens", row: grant, organisation }
+/// The place a grant's tokens are sealed for. The generation before, kept for a day, stays sealed for its own: put back in
+/// place of the present one it does not open.
+pub(crate) fn token_context<'a>(grant: &'a str, organisation: &'a str, generation: i64) -> Context<'a> {
+    Context { table: "grants", column: "sealed_tokens", row: grant, organisation, generation: Some(generation) }
 }
 
-/// Writes what a step decided. With new tokens the older ones are kept for a day.
+/// Writes what a step decided. With new tokens the older ones are kept for a day, then shredded by the next write.
 pub(crate) async fn write(tx: &mut Tx, grant: &Grant, sealed: Option<Vec<u8>>, facts: &Facts, now: Timestamp) -> Result<(), StoreError> {
     if let Some(sealed) = sealed {
         let sql = "UPDATE grants SET previous_sealed_tokens = sealed_tokens, previous_until = $2, sealed_tokens = $3 WHERE id = $1";
         tx.run(sql, &[grant.id.as_str().into(), (now + PREVIOUS_KEPT).into(), sealed.into()]).await?;
+    } else {
+        let sql = "UPDATE grants SET previous_sealed_tokens = NULL, previous_until = NULL WHERE id = $1 AND previous_until <= $2";
+        tx.run(sql, &[grant.id.as_str().into(), now.into()]).await?;
     }
     let sql = "UPDATE grants SET generation = $2, state = $3, access_until = $4, refresh_until = $5, human_until = $6, renewable = $7, authorized_at = $8, issued_at = $9, \
                verified_at = $10, unreachable_since = $11, failures = $12, probe_at = $13, renew_at = $14, due_at = $15 WHERE id = $1";
@@ -143,10 +148,14 @@ pub async fn of_person(tx: &mut Tx, person: &PersonId) -> Result<Option<Grant>, 
     tx.one(&sql, &[person.as_str().into()]).await?.as_ref().map(read_grant).transpose()
 }
 
-/// Takes a grant out of the hands of whoever works on it: their later write is superseded (NT-07).
-pub(crate) async fn fence_off(tx: &mut Tx, grant: &GrantId) -> Result<(), StoreError> {
+/// Takes a grant out of the hands of whoever works on it: their later write is superseded (NT-07), and what they asked the
+/// network is not waited for.
+pub(crate) async fn fence_off(tx: &mut Tx, grant: &GrantId, now: Timestamp) -> Result<(), StoreError> {
     tx.run("UPDATE grants SET fence = fence + 1, lease_node = NULL, lease_until = NULL WHERE id = $1", &[grant.as_str().into()]).await?;
-    tx.run("DELETE FROM attempts WHERE grant_id = $1 AND ended_at IS NULL", &[grant.as_str().into()]).await?;
+    let sql =
+        "UPDATE attempts SET ended_at = $2, ending = CASE WHEN phase = 'sent' THEN $3 ELSE $4 END WHERE grant_id = $1 AND ended_at IS NULL";
+    let values = [grant.as_str().into(), now.into(), Ending::AnswerLost.as_str().into(), Ending::NothingSpent.as_str().into()];
+    tx.run(sql, &values).await?;
     Ok(())
 }
 

@@ -4,13 +4,14 @@ use std::collections::BTreeSet;
 
 use lifecycle::diagnosis::Diagnosis;
 use lifecycle::facts::Facts;
-use lifecycle::grant::{Event, step};
+use lifecycle::grant::{Event, Grant, Happening, step};
 use lifecycle::ids::{AttemptId, GrantId, NodeId, OrganisationId};
 use lifecycle::ledger::{Claim, Commit, Committed, Intent, Lease, Ledger, LedgerError, Phase};
 use lifecycle::time::{Span, Timestamp};
+use lifecycle::words::Evidence;
 use serde_json::json;
 
-use crate::driver::{Row, StoreError, Tx};
+use crate::driver::{Row, StoreError, Tx, again};
 use crate::events::{self, About, Actor};
 use crate::grants::{accesses_of, read_grant, token_context, write, write_access};
 use crate::seal::{open_tokens, seal_tokens};
@@ -28,8 +29,11 @@ const CLAIM: &str = "UPDATE grants SET lease_node = $1, lease_until = $2, fence 
 impl Store {
     /// Reads claimed rows; one that cannot be unsealed is set aside and does not stop the others.
     async fn claims(&self, tx: &mut Tx, rows: Vec<Row>, now: Timestamp) -> Result<Vec<Claim>, StoreError> {
+        // An UPDATE answers in no order; most urgent first.
+        let mut rows = rows.into_iter().map(|row| Ok((row.opt_int("due_at")?, row))).collect::<Result<Vec<_>, StoreError>>()?;
+        rows.sort_by_key(|(due_at, _)| due_at.unwrap_or(i64::MAX));
         let mut claims = vec![];
-        for row in rows {
+        for (_, row) in rows {
             match self.read_claim(tx, &row).await {
                 Ok(claim) => claims.push(claim),
                 Err(error @ (StoreError::Seal(_) | StoreError::Broken(_))) => set_aside(tx, &row, &error, now).await?,
@@ -43,7 +47,7 @@ impl Store {
         let grant = read_grant(row)?;
         let organisation: OrganisationId = row.parsed("organisation_id")?;
         let sealed = row.opt_bytes("sealed_tokens")?.ok_or_else(|| StoreError::Broken("the tokens are shredded".into()))?;
-        let tokens = open_tokens(self.keys(), &token_context(grant.id.as_str(), organisation.as_str()), &sealed)?;
+        let tokens = open_tokens(self.keys(), &token_context(grant.id.as_str(), organisation.as_str(), grant.generation), &sealed)?;
         let person = grants::person(tx, &grant.person).await?.ok_or_else(|| StoreError::Broken("a grant without a person".into()))?;
         let open = "SELECT id FROM attempts WHERE grant_id = $1 AND ended_at IS NULL AND phase = 'sent' ORDER BY sent_at DESC LIMIT 1";
         let open = tx.one(open, &[grant.id.as_str().into()]).await?.map(|row| row.parsed::<AttemptId>("id")).transpose()?;
@@ -78,8 +82,8 @@ impl Store {
             return Ok(Committed::Superseded);
         }
         let organisation: OrganisationId = row.parsed("organisation_id")?;
-        let sealed =
-            commit.tokens.as_ref().map(|tokens| seal_tokens(self.keys(), &token_context(id.as_str(), organisation.as_str()), tokens));
+        let place = token_context(id.as_str(), organisation.as_str(), commit.grant.generation);
+        let sealed = commit.tokens.as_ref().map(|tokens| seal_tokens(self.keys(), &place, tokens));
         write(&mut tx, &commit.grant, sealed, &commit.facts, commit.now).await?;
         if !commit.keep_lease {
             tx.run("UPDATE grants SET lease_node = NULL, lease_until = NULL WHERE id = $1", &[id.as_str().into()]).await?;
@@ -89,31 +93,47 @@ impl Store {
             let sql = "UPDATE attempts SET ended_at = $2, ending = $3 WHERE grant_id = $1 AND ended_at IS NULL AND (id = $4 OR phase = 'prepared')";
             tx.run(sql, &[id.as_str().into(), commit.now.into(), ending.as_str().into(), attempt.as_str().into()]).await?;
         }
-        self.record(&mut tx, &organisation, commit).await?;
+        record(&mut tx, &organisation, &commit.grant, &commit.happenings, commit.now).await?;
+        record_accesses(&mut tx, &organisation, commit).await?;
         let profiles = profiles_of(&mut tx, id).await?;
         let told = settle_profiles(&mut tx, &profiles, &commit.facts, commit.now, &Actor::Keeper, id.as_str()).await?;
         tx.commit().await?;
         Ok(Committed::Done { told })
     }
-
-    async fn record(&self, tx: &mut Tx, organisation: &OrganisationId, commit: &Commit) -> Result<(), StoreError> {
-        let about = About { grant: Some(commit.grant.id.clone()), person: Some(commit.grant.person.clone()), ..About::default() };
-        for (happening, evidence) in &commit.happenings {
-            let detail = json!({ "evidence": evidence, "generation": commit.grant.generation });
-            events::append(tx, organisation, commit.now, happening.as_str(), &Actor::Keeper, &about, &detail).await?;
-        }
-        for (access, happening) in &commit.accesses {
-            write_access(tx, access).await?;
-            if let Some(happening) = happening {
-                let about = About { profile: Some(access.profile.clone()), ..about.clone() };
-                let detail = json!({ "role": access.role, "state": access.state });
-                events::append(tx, organisation, commit.now, happening.as_str(), &Actor::Keeper, &about, &detail).await?;
-            }
-        }
-        Ok(())
-    }
 }
 
+fn about(grant: &Grant) -> About {
+    About { grant: Some(grant.id.clone()), person: Some(grant.person.clone()), ..About::default() }
+}
+
+/// What a step says happened, in the log.
+async fn record(
+    tx: &mut Tx,
+    organisation: &OrganisationId,
+    grant: &Grant,
+    happenings: &[(Happening, Option<Evidence>)],
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    for (happening, evidence) in happenings {
+        let detail = json!({ "evidence": evidence, "generation": grant.generation });
+        events::append(tx, organisation, now, happening.as_str(), &Actor::Keeper, &about(grant), &detail).await?;
+    }
+    Ok(())
+}
+
+async fn record_accesses(tx: &mut Tx, organisation: &OrganisationId, commit: &Commit) -> Result<(), StoreError> {
+    for (access, happening) in &commit.accesses {
+        write_access(tx, access).await?;
+        if let Some(happening) = happening {
+            let about = About { profile: Some(access.profile.clone()), ..about(&commit.grant) };
+            let detail = json!({ "role": access.role, "state": access.state });
+            events::append(tx, organisation, commit.now, happening.as_str(), &Actor::Keeper, &about, &detail).await?;
+        }
+    }
+    Ok(())
+}
+
+/// A row that cannot be read is looked at again in an hour; the log says so once per token set.
 async fn set_aside(tx: &mut Tx, row: &Row, error: &StoreError, now: Timestamp) -> Result<(), StoreError> {
     let id: GrantId = row.parsed("id")?;
     let organisation: OrganisationId = row.parsed("organisation_id")?;
@@ -123,12 +143,17 @@ async fn set_aside(tx: &mut Tx, row: &Row, error: &StoreError, now: Timestamp) -
         &[id.as_str().into(), (now + Span::hours(1)).into()],
     )
     .await?;
+    let known = "SELECT id FROM events WHERE grant_id = $1 AND kind = 'grant.unreadable' AND at >= $2 LIMIT 1";
+    if tx.one(known, &[id.as_str().into(), row.int("issued_at")?.into()]).await?.is_some() {
+        return Ok(());
+    }
     let about = About { grant: Some(id), ..About::default() };
     events::append(tx, &organisation, now, "grant.unreadable", &Actor::System, &about, &json!({ "error": error.to_string() })).await
 }
 
-impl Ledger for Store {
-    async fn claim_due(&self, node: &NodeId, now: Timestamp, lease: Span, limit: u32) -> Result<Vec<Claim>, LedgerError> {
+/// Each is one transaction; the trait below runs it again when it met another one.
+impl Store {
+    async fn try_claim_due(&self, node: &NodeId, now: Timestamp, lease: Span, limit: u32) -> Result<Vec<Claim>, StoreError> {
         if limit == 0 {
             return Ok(vec![]);
         }
@@ -146,7 +171,7 @@ impl Ledger for Store {
         Ok(claims)
     }
 
-    async fn claim(&self, node: &NodeId, grant: &GrantId, now: Timestamp, lease: Span) -> Result<Option<Claim>, LedgerError> {
+    async fn try_claim(&self, node: &NodeId, grant: &GrantId, now: Timestamp, lease: Span) -> Result<Option<Claim>, StoreError> {
         let mut tx = self.write().await?;
         let sql = format!(
             "{CLAIM}SELECT id FROM grants WHERE id = $4 AND (lease_until IS NULL OR lease_until <= $3){}) RETURNING *",
@@ -158,7 +183,7 @@ impl Ledger for Store {
         Ok(claim)
     }
 
-    async fn intend(&self, intent: &Intent) -> Result<bool, LedgerError> {
+    async fn try_intend(&self, intent: &Intent) -> Result<bool, StoreError> {
         let mut tx = self.write().await?;
         let lock = tx.dialect().for_update();
         let held = format!(
@@ -188,8 +213,37 @@ impl Ledger for Store {
         Ok(true)
     }
 
+    async fn try_see_evidence(&self, id: &GrantId, diagnosis: &Diagnosis, facts: &Facts, now: Timestamp) -> Result<(), StoreError> {
+        let mut tx = self.write().await?;
+        // Whoever holds the grant looks at it at this moment anyway. Also a lease that ran out is not touched: its holder may
+        // still bring a new token set that must not be fenced off for a mere observation.
+        let sql = format!("SELECT * FROM grants WHERE id = $1 AND lease_until IS NULL{}", tx.dialect().for_update());
+        let Some(row) = tx.one(&sql, &[id.as_str().into()]).await? else { return Ok(()) };
+        let organisation: OrganisationId = row.parsed("organisation_id")?;
+        let next = step(&read_grant(&row)?, &Event::Used(diagnosis.clone()), facts, now);
+        write(&mut tx, &next.grant, None, facts, now).await?;
+        record(&mut tx, &organisation, &next.grant, &next.happenings, now).await?;
+        let profiles = profiles_of(&mut tx, id).await?;
+        settle_profiles(&mut tx, &profiles, facts, now, &Actor::Keeper, id.as_str()).await?;
+        tx.commit().await
+    }
+}
+
+impl Ledger for Store {
+    async fn claim_due(&self, node: &NodeId, now: Timestamp, lease: Span, limit: u32) -> Result<Vec<Claim>, LedgerError> {
+        Ok(again!(self.try_claim_due(node, now, lease, limit).await)?)
+    }
+
+    async fn claim(&self, node: &NodeId, grant: &GrantId, now: Timestamp, lease: Span) -> Result<Option<Claim>, LedgerError> {
+        Ok(again!(self.try_claim(node, grant, now, lease).await)?)
+    }
+
+    async fn intend(&self, intent: &Intent) -> Result<bool, LedgerError> {
+        Ok(again!(self.try_intend(intent).await)?)
+    }
+
     async fn commit(&self, commit: &Commit) -> Result<Committed, LedgerError> {
-        Ok(self.try_commit(commit).await?)
+        Ok(again!(self.try_commit(commit).await)?)
     }
 
     async fn release(&self, lease: &Lease) -> Result<(), LedgerError> {
@@ -221,17 +275,7 @@ impl Ledger for Store {
     }
 
     async fn see_evidence(&self, grant: &GrantId, diagnosis: &Diagnosis, facts: &Facts, now: Timestamp) -> Result<(), LedgerError> {
-        let mut tx = self.write().await?;
-        let lock = tx.dialect().for_update();
-        let Some(row) =
-            tx.one(&format!("SELECT * FROM grants WHERE id = $1 AND lease_until IS NULL{lock}"), &[grant.as_str().into()]).await?
-        else {
-            return Ok(());
-        };
-        let next = step(&read_grant(&row)?, &Event::Used(diagnosis.clone()), facts, now).grant;
-        write(&mut tx, &next, None, facts, now).await?;
-        tx.commit().await?;
-        Ok(())
+        Ok(again!(self.try_see_evidence(grant, diagnosis, facts, now).await)?)
     }
 }
 

@@ -10,7 +10,9 @@ mod dialect;
 pub mod driver;
 pub mod events;
 pub mod grants;
+pub mod idempotency;
 pub mod ids;
+pub mod installation;
 pub mod ledger;
 pub mod network_apps;
 pub mod outbox;
@@ -21,6 +23,7 @@ pub mod revocations;
 pub mod seal;
 pub mod sessions;
 pub mod standing;
+mod sweep;
 pub mod teams;
 pub mod users;
 
@@ -68,21 +71,32 @@ impl Store {
         self.db.describe()
     }
 
+    /// Whether the storage can be read and written at this moment. A write that changes nothing is made durable, so a full
+    /// disk shows.
+    pub async fn health(&self) -> Result<(), StoreError> {
+        let mut tx = self.read().await?;
+        tx.one("SELECT value FROM installation WHERE name = 'key_check'", &[]).await?;
+        drop(tx);
+        let mut tx = self.write().await?;
+        match tx.run("UPDATE installation SET value = value WHERE name = 'key_check'", &[]).await? {
+            1 => tx.commit().await,
+            _ => Err(StoreError::Broken("the installation's key check is gone".into())),
+        }
+    }
+
     /// A sealed word under a known name tells a wrong key file before anything else is read.
     async fn check_keys(&self) -> Result<(), OpenError> {
-        let context = seal::Context { table: "installation", column: "value", row: "key_check", organisation: "" };
+        let context = seal::Context { table: "installation", column: "value", row: "key_check", organisation: "", generation: None };
         let mut tx = self.write().await?;
-        match tx.one("SELECT value FROM installation WHERE name = 'key_check'", &[]).await? {
-            Some(row) => {
-                let sealed = seal::from_text(&row.text("value")?).ok_or(OpenError::WrongKey)?;
-                self.keys.open(&context, &sealed).map_err(|_| OpenError::WrongKey)?;
-            }
-            None => {
-                let sealed = seal::to_text(&self.keys.seal(&context, b"staygreen"));
-                tx.run("INSERT INTO installation (name, value) VALUES ('key_check', $1)", &[sealed.into()]).await?;
-                tx.commit().await?;
-            }
+        let sealed = seal::to_text(&self.keys.seal(&context, b"staygreen"));
+        // Of two nodes that start at the same moment on an empty database one is first, and the other is checked by it.
+        if installation::claim(&mut tx, "key_check", &sealed).await? {
+            tx.commit().await?;
+            return Ok(());
         }
+        let known = installation::get(&mut tx, "key_check").await?.unwrap_or_default();
+        let sealed = seal::from_text(&known).ok_or(OpenError::WrongKey)?;
+        self.keys.open(&context, &sealed).map_err(|_| OpenError::WrongKey)?;
         Ok(())
     }
 }

@@ -19,7 +19,7 @@ pub struct StoredApp {
 }
 
 fn context<'a>(organisation: &'a OrganisationId, row: &'a str) -> Context<'a> {
-    Context { table: "network_apps", column: "sealed_secret", row, organisation: organisation.as_str() }
+    Context { table: "network_apps", column: "sealed_secret", row, organisation: organisation.as_str(), generation: None }
 }
 
 /// Stores a client; the one that was there is replaced.

@@ -7,7 +7,7 @@ use serde_json::json;
 use zeroize::Zeroizing;
 
 use crate::Store;
-use crate::driver::{StoreError, Tx, to_json};
+use crate::driver::{Row, StoreError, Tx, to_json};
 use crate::events::{self, About, Actor};
 use crate::ids::fresh;
 use crate::seal::Context;
@@ -52,7 +52,7 @@ pub struct Letter {
 }
 
 fn context<'a>(id: &'a str, organisation: &'a str) -> Context<'a> {
-    Context { table: "outbox", column: "sealed_payload", row: id, organisation }
+    Context { table: "outbox", column: "sealed_payload", row: id, organisation, generation: None }
 }
 
 impl Store {
@@ -89,7 +89,8 @@ impl Store {
         Ok(())
     }
 
-    /// Claims messages that are due. The try is counted before it is made (NF-02).
+    /// Claims messages that are due. The try is counted before it is made (NF-02). A message that cannot be read is given
+    /// up, with an event, and does not stop the others.
     pub async fn claim_letters(&self, now: Timestamp, limit: u32) -> Result<Vec<Letter>, StoreError> {
         let mut look = self.read().await?;
         let due = "SELECT id FROM outbox WHERE due_at <= $1 AND (lease_until IS NULL OR lease_until <= $1)";
@@ -104,41 +105,50 @@ impl Store {
         );
         let mut letters = vec![];
         for row in tx.all(&sql, &[now.into(), (now + LEASE).into(), limit.into()]).await? {
-            let (id, organisation): (OutboxId, OrganisationId) = (row.parsed("id")?, row.parsed("organisation_id")?);
-            let link = match row.opt_bytes("sealed_payload")? {
-                Some(sealed) => Some(Zeroizing::new(
-                    String::from_utf8_lossy(&self.keys().open(&context(id.as_str(), organisation.as_str()), &sealed)?).into_owned(),
-                )),
-                None => None,
-            };
-            letters.push(Letter {
-                kind: row.text("kind")?,
-                recipient: row.text("recipient")?,
-                language: row.text("language")?,
-                payload: row.json("payload")?,
-                tries: row.int("tries")?,
-                created_at: row.time("created_at")?,
-                id,
-                organisation,
-                link,
-            });
+            match self.read_letter(&row) {
+                Ok(letter) => letters.push(letter),
+                Err(error @ (StoreError::Seal(_) | StoreError::Broken(_))) => set_aside(&mut tx, &row, &error, now).await?,
+                Err(other) => return Err(other),
+            }
         }
         tx.commit().await?;
+        letters.sort_by_key(|letter| letter.created_at);
         Ok(letters)
     }
 
-    /// It was taken over by the receiver.
+    fn read_letter(&self, row: &Row) -> Result<Letter, StoreError> {
+        let (id, organisation): (OutboxId, OrganisationId) = (row.parsed("id")?, row.parsed("organisation_id")?);
+        let link = match row.opt_bytes("sealed_payload")? {
+            Some(sealed) => {
+                let plain = self.keys().open(&context(id.as_str(), organisation.as_str()), &sealed)?;
+                let text = std::str::from_utf8(&plain).map_err(|_| StoreError::Broken("sealed_payload: not text".into()))?;
+                Some(Zeroizing::new(text.to_owned()))
+            }
+            None => None,
+        };
+        Ok(Letter {
+            kind: row.text("kind")?,
+            recipient: row.text("recipient")?,
+            language: row.text("language")?,
+            payload: row.json("payload")?,
+            tries: row.int("tries")?,
+            created_at: row.time("created_at")?,
+            id,
+            organisation,
+            link,
+        })
+    }
+
+    /// It was taken over by the receiver. A sender whose claim ran out and was taken over by another changes nothing.
     pub async fn letter_sent(&self, letter: &Letter, now: Timestamp) -> Result<(), StoreError> {
         let mut tx = self.write().await?;
-        tx.run(
-            "UPDATE outbox SET sent_at = $2, due_at = NULL, lease_until = NULL, sealed_payload = NULL, last_error = NULL WHERE id = $1",
-            &[letter.id.as_str().into(), now.into()],
-        )
-        .await?;
-        let detail = json!({ "mail": letter.kind, "recipient": letter.recipient, "tries": letter.tries });
-        for about in about_profiles(letter) {
-            events::append(&mut tx, &letter.organisation, now, "notification.sent", &Actor::Keeper, &about, &detail).await?;
+        let sql = "UPDATE outbox SET sent_at = $3, due_at = NULL, lease_until = NULL, sealed_payload = NULL, last_error = NULL \
+                   WHERE id = $1 AND tries = $2 AND due_at IS NOT NULL";
+        if tx.run(sql, &[letter.id.as_str().into(), letter.tries.into(), now.into()]).await? == 0 {
+            return Ok(());
         }
+        let detail = json!({ "mail": letter.kind, "recipient": letter.recipient, "tries": letter.tries });
+        log(&mut tx, letter, "notification.sent", &detail, now).await?;
         tx.commit().await
     }
 
@@ -146,21 +156,43 @@ impl Store {
     pub async fn letter_failed(&self, letter: &Letter, error: &str, now: Timestamp) -> Result<(), StoreError> {
         let mut tx = self.write().await?;
         let rung = usize::try_from(letter.tries.max(1) - 1).unwrap_or(usize::MAX);
+        let mut values = vec![letter.id.as_str().into(), letter.tries.into(), error.into(), now.into()];
         let Some(wait) = LADDER.get(rung) else {
-            tx.run("UPDATE outbox SET gave_up_at = $2, due_at = NULL, lease_until = NULL, sealed_payload = NULL, last_error = $3 WHERE id = $1", &[letter.id.as_str().into(), now.into(), error.into()]).await?;
-            let detail = json!({ "mail": letter.kind, "recipient": letter.recipient, "error": error });
-            for about in about_profiles(letter) {
-                events::append(&mut tx, &letter.organisation, now, "notification.failed", &Actor::Keeper, &about, &detail).await?;
+            let sql = "UPDATE outbox SET gave_up_at = $4, due_at = NULL, lease_until = NULL, sealed_payload = NULL, last_error = $3 \
+                       WHERE id = $1 AND tries = $2 AND due_at IS NOT NULL";
+            if tx.run(sql, &values).await? == 1 {
+                let detail = json!({ "mail": letter.kind, "recipient": letter.recipient, "error": error });
+                log(&mut tx, letter, "notification.failed", &detail, now).await?;
             }
             return tx.commit().await;
         };
-        tx.run(
-            "UPDATE outbox SET due_at = $2, lease_until = NULL, last_error = $3 WHERE id = $1",
-            &[letter.id.as_str().into(), (now + *wait).into(), error.into()],
-        )
-        .await?;
+        values[3] = (now + *wait).into();
+        let sql = "UPDATE outbox SET due_at = $4, lease_until = NULL, last_error = $3 WHERE id = $1 AND tries = $2 AND due_at IS NOT NULL";
+        tx.run(sql, &values).await?;
         tx.commit().await
     }
+}
+
+/// A message that cannot be read will never be sent: it is given up at once, loudly.
+async fn set_aside(tx: &mut Tx, row: &Row, error: &StoreError, now: Timestamp) -> Result<(), StoreError> {
+    let (id, organisation): (String, OrganisationId) = (row.text("id")?, row.parsed("organisation_id")?);
+    tracing::error!(message = %id, error = %error, "store: a message cannot be read and is given up");
+    let sql = "UPDATE outbox SET gave_up_at = $2, due_at = NULL, lease_until = NULL, sealed_payload = NULL, last_error = $3 WHERE id = $1";
+    tx.run(sql, &[id.into(), now.into(), error.to_string().into()]).await?;
+    let detail = json!({ "mail": row.text("kind")?, "recipient": row.text("recipient")?, "error": error.to_string() });
+    events::append(tx, &organisation, now, "notification.failed", &Actor::System, &About::default(), &detail).await
+}
+
+/// In the history of every profile it speaks of; once for the organisation where it speaks of none.
+async fn log(tx: &mut Tx, letter: &Letter, kind: &str, detail: &serde_json::Value, now: Timestamp) -> Result<(), StoreError> {
+    let mut about = about_profiles(letter);
+    if about.is_empty() {
+        about.push(About::default());
+    }
+    for about in about {
+        events::append(tx, &letter.organisation, now, kind, &Actor::Keeper, &about, detail).await?;
+    }
+    Ok(())
 }
 
 fn about_profiles(letter: &Letter) -> Vec<About> {

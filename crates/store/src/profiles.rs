@@ -180,12 +180,27 @@ pub async fn set_owner_and_teams(
 ) -> Result<(), StoreError> {
     let sql = "UPDATE profiles SET owner_id = (SELECT id FROM users WHERE id = $3 AND organisation_id = $2) WHERE id = $1 AND organisation_id = $2";
     tx.run(sql, &[id.as_str().into(), organisation.as_str().into(), owner.map(UserId::as_str).into()]).await?;
-    tx.run("DELETE FROM profile_teams WHERE profile_id = $1", &[id.as_str().into()]).await?;
+    let ours = "DELETE FROM profile_teams WHERE profile_id = (SELECT id FROM profiles WHERE id = $1 AND organisation_id = $2)";
+    tx.run(ours, &[id.as_str().into(), organisation.as_str().into()]).await?;
+    put_in_teams(tx, organisation, id, teams).await
+}
+
+/// Puts a profile into teams; profiles and teams of other organisations are left out.
+pub(crate) async fn put_in_teams(tx: &mut Tx, organisation: &OrganisationId, id: &ProfileId, teams: &[TeamId]) -> Result<(), StoreError> {
     for team in teams {
-        let sql = "INSERT INTO profile_teams (profile_id, team_id) SELECT $1, id FROM teams WHERE id = $2 AND organisation_id = $3 ON CONFLICT DO NOTHING";
+        let sql = "INSERT INTO profile_teams (profile_id, team_id) SELECT profiles.id, teams.id FROM profiles, teams \
+                   WHERE profiles.id = $1 AND teams.id = $2 AND profiles.organisation_id = $3 AND teams.organisation_id = $3 ON CONFLICT DO NOTHING";
         tx.run(sql, &[id.as_str().into(), team.as_str().into(), organisation.as_str().into()]).await?;
     }
     Ok(())
+}
+
+/// The profiles that belong to one (an account's boards), by name.
+pub async fn children(tx: &mut Tx, organisation: &OrganisationId, parent: &ProfileId) -> Result<Vec<Profile>, StoreError> {
+    let sql = "SELECT * FROM profiles WHERE parent_id = $1 AND organisation_id = $2 ORDER BY sort_key, id";
+    let rows = tx.all(sql, &[parent.as_str().into(), organisation.as_str().into()]).await?;
+    let profiles = rows.iter().map(read).collect::<Result<_, _>>()?;
+    with_teams(tx, profiles).await
 }
 
 /// Sets the notification choices of a profile.

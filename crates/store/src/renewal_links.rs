@@ -84,8 +84,15 @@ pub async fn find(tx: &mut Tx, secret: &Secret, now: Timestamp) -> Result<Option
     }))
 }
 
-/// Marks links of a profile as used once it is renewed through one of them.
-pub async fn used(tx: &mut Tx, secret_hash: &str, now: Timestamp) -> Result<(), StoreError> {
-    tx.run("UPDATE renewal_links SET used_at = $2 WHERE secret_hash = $1 AND used_at IS NULL", &[secret_hash.into(), now.into()]).await?;
-    Ok(())
+/// Uses a link up once its profile is renewed through it; `false` when it was used or taken back before. It is named by its
+/// hash ([`crate::seal::hash`]): the connection that was begun with it does not know its secret.
+pub async fn used(tx: &mut Tx, secret_hash: &str, now: Timestamp) -> Result<bool, StoreError> {
+    let sql = "UPDATE renewal_links SET used_at = $2 WHERE secret_hash = $1 AND used_at IS NULL AND withdrawn_at IS NULL";
+    Ok(tx.run(sql, &[secret_hash.into(), now.into()]).await? == 1)
+}
+
+/// Takes back every link of a profile that was not used; how many.
+pub async fn withdraw(tx: &mut Tx, organisation: &OrganisationId, profile: &ProfileId, now: Timestamp) -> Result<u64, StoreError> {
+    let sql = "UPDATE renewal_links SET withdrawn_at = $3 WHERE profile_id = $1 AND organisation_id = $2 AND used_at IS NULL AND withdrawn_at IS NULL";
+    tx.run(sql, &[profile.as_str().into(), organisation.as_str().into(), now.into()]).await
 }

@@ -3,16 +3,18 @@
 use lifecycle::ids::OrganisationId;
 use lifecycle::secret::TokenSet;
 use lifecycle::time::{Span, Timestamp};
+use serde_json::json;
 
 use crate::Store;
-use crate::driver::{StoreError, Tx};
+use crate::driver::{Row, StoreError, Tx};
+use crate::events::{self, About, Actor};
 use crate::grants::Place;
 use crate::ids::fresh;
 use crate::seal::{Context, Keyring, open_tokens, seal_tokens};
 
 /// How long a claimed revocation is left alone.
 const LEASE: Span = Span::minutes(5);
-/// After so many tries (two days of doubling waits) the tokens are shredded all the same.
+/// After so many tries (a day and a half of doubling waits) the tokens are shredded all the same.
 const TRIES_MAX: i64 = 12;
 
 /// A revocation to carry out.
@@ -30,7 +32,7 @@ pub struct Revocation {
 }
 
 fn context<'a>(id: &'a str, organisation: &'a str) -> Context<'a> {
-    Context { table: "revocations", column: "sealed_tokens", row: id, organisation }
+    Context { table: "revocations", column: "sealed_tokens", row: id, organisation, generation: None }
 }
 
 /// Notes that a token set has to be revoked.
@@ -75,28 +77,35 @@ impl Store {
         );
         let mut claimed = vec![];
         for row in tx.all(&sql, &[now.into(), (now + LEASE).into(), limit.into()]).await? {
-            let (id, organisation): (String, OrganisationId) = (row.text("id")?, row.parsed("organisation_id")?);
-            let Some(sealed) = row.opt_bytes("sealed_tokens")? else { continue };
-            let tokens = open_tokens(self.keys(), &context(&id, organisation.as_str()), &sealed)?;
-            let place = Place { network: row.text("network")?, instance: row.text("instance")? };
-            claimed.push(Revocation { id, organisation, place, tokens, tries: row.int("tries")? });
+            match self.read_revocation(&row) {
+                Ok(revocation) => claimed.push(revocation),
+                // Nobody will ever be able to send these tokens; the others go on.
+                Err(error @ (StoreError::Seal(_) | StoreError::Broken(_))) => {
+                    end(&mut tx, &row.text("id")?, &format!("unreadable: {error}"), now).await?;
+                }
+                Err(other) => return Err(other),
+            }
         }
         tx.commit().await?;
         Ok(claimed)
     }
 
-    /// Ends a revocation: the tokens are shredded.
+    fn read_revocation(&self, row: &Row) -> Result<Revocation, StoreError> {
+        let (id, organisation): (String, OrganisationId) = (row.text("id")?, row.parsed("organisation_id")?);
+        let sealed = row.opt_bytes("sealed_tokens")?.ok_or_else(|| StoreError::Broken("the tokens are shredded".into()))?;
+        let tokens = open_tokens(self.keys(), &context(&id, organisation.as_str()), &sealed)?;
+        let place = Place { network: row.text("network")?, instance: row.text("instance")? };
+        Ok(Revocation { id, organisation, place, tokens, tries: row.int("tries")? })
+    }
+
+    /// Ends a revocation: the tokens are shredded, and the log says what came of it.
     pub async fn end_revocation(&self, id: &str, outcome: &str, now: Timestamp) -> Result<(), StoreError> {
         let mut tx = self.write().await?;
-        tx.run(
-            "UPDATE revocations SET sealed_tokens = NULL, due_at = NULL, ended_at = $2, outcome = $3 WHERE id = $1",
-            &[id.into(), now.into(), outcome.into()],
-        )
-        .await?;
+        end(&mut tx, id, outcome, now).await?;
         tx.commit().await
     }
 
-    /// Tries again later; after two days the tokens are shredded all the same.
+    /// Tries again later; after a day and a half the tokens are shredded all the same.
     pub async fn put_off_revocation(&self, revocation: &Revocation, outcome: &str, now: Timestamp) -> Result<(), StoreError> {
         if revocation.tries >= TRIES_MAX {
             return self.end_revocation(&revocation.id, outcome, now).await;
@@ -104,10 +113,17 @@ impl Store {
         let wait = Span::seconds(30).times(1 << revocation.tries.clamp(0, 12), 1);
         let mut tx = self.write().await?;
         tx.run(
-            "UPDATE revocations SET due_at = $2, outcome = $3 WHERE id = $1",
-            &[revocation.id.as_str().into(), (now + wait).into(), outcome.into()],
+            "UPDATE revocations SET due_at = $2, outcome = $3 WHERE id = $1 AND tries = $4 AND ended_at IS NULL",
+            &[revocation.id.as_str().into(), (now + wait).into(), outcome.into(), revocation.tries.into()],
         )
         .await?;
         tx.commit().await
     }
+}
+
+async fn end(tx: &mut Tx, id: &str, outcome: &str, now: Timestamp) -> Result<(), StoreError> {
+    let sql = "UPDATE revocations SET sealed_tokens = NULL, due_at = NULL, ended_at = $2, outcome = $3 WHERE id = $1 AND ended_at IS NULL RETURNING *";
+    let Some(row) = tx.one(sql, &[id.into(), now.into(), outcome.into()]).await? else { return Ok(()) };
+    let detail = json!({ "network": row.text("network")?, "outcome": outcome, "tries": row.int("tries")? });
+    events::append(tx, &row.parsed("organisation_id")?, now, "revocation.ended", &Actor::Keeper, &About::default(), &detail).await
 }

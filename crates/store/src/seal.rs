@@ -1,13 +1,13 @@
 //! Sealing of secrets: AES-256-GCM with a fresh data key per record, itself sealed with a key-encryption key of the key
-//! file. The ciphertext is bound to table, column, row, organisation and key id: moved anywhere else it does not open
-//! (NT-16, NT-17). The only place where a token becomes bytes or bytes a token.
+//! file. The ciphertext is bound to format, key id, table, column, row, organisation and generation: moved anywhere else it
+//! does not open (NT-16, NT-17). The only place where a token becomes bytes or bytes a token.
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::path::Path;
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, RandomizedNonceKey};
-use aws_lc_rs::{digest, rand};
+use aws_lc_rs::{digest as sha, rand};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use lifecycle::secret::{Secret, TokenSet, TokenType};
@@ -68,6 +68,9 @@ pub struct Context<'a> {
     pub row: &'a str,
     /// The tenant.
     pub organisation: &'a str,
+    /// Which token set of a grant; `None` where a row has one value only. An older token set put back in place of the
+    /// present one does not open.
+    pub generation: Option<i64>,
 }
 
 impl Context<'_> {
@@ -78,6 +81,7 @@ impl Context<'_> {
             bytes.extend(u32::try_from(part.len()).unwrap_or(u32::MAX).to_be_bytes());
             bytes.extend(part.as_bytes());
         }
+        bytes.extend(self.generation.iter().flat_map(|generation| generation.to_be_bytes()));
         bytes
     }
 }
@@ -99,7 +103,7 @@ impl std::fmt::Debug for Keyring {
 #[derive(Serialize, Deserialize)]
 struct KeyLine {
     id: String,
-    secret: String,
+    secret: Zeroizing<String>,
 }
 
 const KEY_FILE_HEAD: &str = "# The keys with which Staygreen seals every token in its database.\n\
@@ -113,18 +117,21 @@ impl Keyring {
         let unusable = |error: std::io::Error| KeyFileError::Unusable { path: shown.clone(), why: error.to_string() };
         match std::fs::read_to_string(path) {
             Ok(text) => {
+                let text = Zeroizing::new(text);
                 check_mode(path, &shown)?;
                 Self::parse(&text).map_err(|why| KeyFileError::Damaged { path: shown, why })
             }
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                let line = KeyLine { id: "k1".into(), secret: URL_SAFE_NO_PAD.encode(random_key().as_ref()) };
-                let text = format!("{KEY_FILE_HEAD}{}\n", serde_json::to_string(&line).unwrap_or_default());
+                let line = KeyLine { id: "k1".into(), secret: Zeroizing::new(URL_SAFE_NO_PAD.encode(random_key().as_ref())) };
+                let line = Zeroizing::new(serde_json::to_string(&line).expect("a line of text is JSON"));
+                let text = Zeroizing::new([KEY_FILE_HEAD, &line, "\n"].concat());
                 let mut options = std::fs::File::options();
                 options.write(true).create_new(true);
                 #[cfg(unix)]
                 std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
                 let mut file = options.open(path).map_err(unusable)?;
                 file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(unusable)?;
+                sync_folder_of(path).map_err(unusable)?;
                 Self::parse(&text).map_err(|why| KeyFileError::Damaged { path: shown.clone(), why })
             }
             Err(error) => Err(unusable(error)),
@@ -135,7 +142,7 @@ impl Keyring {
         let mut keys = vec![];
         for line in text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#')) {
             let line: KeyLine = serde_json::from_str(line).map_err(|error| format!("a line is not a key: {error}"))?;
-            let secret = Zeroizing::new(URL_SAFE_NO_PAD.decode(line.secret).map_err(|_| "a key is not base64url".to_owned())?);
+            let secret = Zeroizing::new(URL_SAFE_NO_PAD.decode(line.secret.as_str()).map_err(|_| "a key is not base64url".to_owned())?);
             if secret.len() != KEY_LEN || secret.iter().all(|byte| *byte == 0) {
                 return Err(format!("key {} is not 32 random bytes", line.id));
             }
@@ -206,12 +213,25 @@ fn random_key() -> Zeroizing<[u8; KEY_LEN]> {
 #[cfg(unix)]
 fn check_mode(path: &Path, shown: &str) -> Result<(), KeyFileError> {
     use std::os::unix::fs::PermissionsExt as _;
-    let mode = std::fs::metadata(path).map(|meta| meta.permissions().mode()).unwrap_or(0);
+    let unusable = |error: std::io::Error| KeyFileError::Unusable { path: shown.to_owned(), why: error.to_string() };
+    let mode = std::fs::metadata(path).map_err(unusable)?.permissions().mode();
     if mode & 0o077 == 0 { Ok(()) } else { Err(KeyFileError::TooOpen(shown.to_owned())) }
 }
 
 #[cfg(not(unix))]
 fn check_mode(_: &Path, _: &str) -> Result<(), KeyFileError> {
+    Ok(())
+}
+
+/// The name of a new file is durable only when its folder is: a power cut must not leave sealed tokens without their key.
+#[cfg(unix)]
+fn sync_folder_of(path: &Path) -> std::io::Result<()> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    std::fs::File::open(folder)?.sync_all()
+}
+
+#[cfg(not(unix))]
+fn sync_folder_of(_: &Path) -> std::io::Result<()> {
     Ok(())
 }
 
@@ -228,7 +248,12 @@ pub(crate) fn from_text(text: &str) -> Option<Vec<u8>> {
 /// The hash under which a random secret (session, API key, link, state) is looked up. The secrets have 256 random bits,
 /// so a plain hash is enough.
 pub fn hash(secret: &Secret) -> String {
-    URL_SAFE_NO_PAD.encode(digest::digest(&digest::SHA256, secret.expose().as_bytes()))
+    digest(secret.expose().as_bytes())
+}
+
+/// SHA-256 as text.
+pub(crate) fn digest(bytes: &[u8]) -> String {
+    URL_SAFE_NO_PAD.encode(sha::digest(&sha::SHA256, bytes))
 }
 
 /// A token set as it lies under the seal.
@@ -255,8 +280,26 @@ pub fn seal_tokens(keys: &Keyring, context: &Context<'_>, tokens: &TokenSet) -> 
         scopes: tokens.scopes.clone(),
         notes: tokens.notes.clone(),
     };
-    let bytes = Zeroizing::new(serde_json::to_vec(&plain).unwrap_or_default());
-    keys.seal(context, &bytes)
+    keys.seal(context, &json_bytes(&plain))
+}
+
+/// JSON in a buffer that is wiped. It is measured first: a buffer that grows would leave copies behind.
+fn json_bytes(plain: &impl Serialize) -> Zeroizing<Vec<u8>> {
+    struct Count(usize);
+    impl std::io::Write for Count {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0 += bytes.len();
+            Ok(bytes.len())
+        }
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+    let mut count = Count(0);
+    serde_json::to_writer(&mut count, plain).expect("texts are JSON");
+    let mut bytes = Zeroizing::new(Vec::with_capacity(count.0));
+    serde_json::to_writer(&mut *bytes, plain).expect("texts are JSON");
+    bytes
 }
 
 /// Opens a token set.
@@ -278,8 +321,7 @@ pub fn open_tokens(keys: &Keyring, context: &Context<'_>, sealed: &[u8]) -> Resu
 /// Seals secrets by name (what a connection remembers until the person comes back).
 pub fn seal_secrets(keys: &Keyring, context: &Context<'_>, secrets: &BTreeMap<String, Secret>) -> Vec<u8> {
     let plain: BTreeMap<&str, &str> = secrets.iter().map(|(name, secret)| (name.as_str(), secret.expose())).collect();
-    let bytes = Zeroizing::new(serde_json::to_vec(&plain).unwrap_or_default());
-    keys.seal(context, &bytes)
+    keys.seal(context, &json_bytes(&plain))
 }
 
 /// Opens secrets by name.
@@ -295,7 +337,8 @@ mod tests {
 
     use super::*;
 
-    const HERE: Context<'static> = Context { table: "grants", column: "sealed_tokens", row: "grt_1", organisation: "org_1" };
+    const HERE: Context<'static> =
+        Context { table: "grants", column: "sealed_tokens", row: "grt_1", organisation: "org_1", generation: Some(2) };
 
     #[test]
     fn nt_16_moved_anywhere_it_does_not_open() {
@@ -307,6 +350,8 @@ mod tests {
             Context { column: "previous", ..HERE },
             Context { row: "grt_2", ..HERE },
             Context { organisation: "org_2", ..HERE },
+            Context { generation: Some(1), ..HERE },
+            Context { generation: None, ..HERE },
         ] {
             assert_eq!(keys.open(&elsewhere, &sealed).err(), Some(SealError::Forged));
         }
@@ -341,6 +386,59 @@ mod tests {
             let error = Keyring::open_or_create(&path).expect_err("too open").to_string();
             assert!(error.contains("chmod 600"), "{error}");
         }
+    }
+
+    fn line(id: &str) -> String {
+        format!("{{\"id\":\"{id}\",\"secret\":\"{}\"}}\n", URL_SAFE_NO_PAD.encode(random_key().as_ref()))
+    }
+
+    #[test]
+    fn nt_17_older_keys_open_and_never_seal_and_a_key_id_cannot_be_exchanged() {
+        let (older, newer) = (line("k1"), line("k2"));
+        let before = Keyring::parse(&older).expect("a key file");
+        let after = Keyring::parse(&format!("{newer}{older}")).expect("a key file");
+        let sealed = before.seal(&HERE, b"token");
+        assert_eq!(after.open(&HERE, &sealed).expect("older keys open").as_slice(), b"token");
+        let sealed = after.seal(&HERE, b"token");
+        assert_eq!(before.open(&HERE, &sealed).err(), Some(SealError::UnknownKey), "the newest key seals");
+        // The row says it was sealed with the older key: refused, whatever that key is.
+        let mut downgraded = sealed.clone();
+        downgraded[2..4].copy_from_slice(b"k1");
+        assert_eq!(after.open(&HERE, &downgraded).err(), Some(SealError::Forged));
+        let mut other_format = sealed;
+        other_format[0] = 0;
+        assert_eq!(after.open(&HERE, &other_format).err(), Some(SealError::Malformed));
+    }
+
+    #[test]
+    fn nt_18_the_same_text_is_never_sealed_twice_alike() {
+        let keys = Keyring::ephemeral();
+        let mut seen = std::collections::BTreeSet::new();
+        for _ in 0..20_000 {
+            let sealed = keys.seal(&HERE, b"token");
+            let nonces = [&sealed[4..16], &sealed[4 + SEALED_KEY_LEN..16 + SEALED_KEY_LEN]];
+            assert!(nonces.iter().all(|nonce| seen.insert(nonce.to_vec())), "a nonce came twice");
+        }
+    }
+
+    #[test]
+    fn a_token_set_comes_back_whole() {
+        let keys = Keyring::ephemeral();
+        let full = TokenSet {
+            token_type: TokenType::Dpop,
+            token_secret: Some(Secret::new("s\u{0}\"\\ü")),
+            dpop_key: Some(Secret::new("d")),
+            notes: BTreeMap::from([("issuer".to_owned(), "https://pds.example".to_owned())]),
+            ..TokenSet::bearer(Secret::new("a"), Some(Secret::new("r")), vec!["x".into(), "y".into()])
+        };
+        let back = open_tokens(&keys, &HERE, &seal_tokens(&keys, &HERE, &full)).expect("opens");
+        let shown = |tokens: &TokenSet| {
+            let secrets =
+                [Some(&tokens.access_token), tokens.refresh_token.as_ref(), tokens.token_secret.as_ref(), tokens.dpop_key.as_ref()];
+            let secrets = secrets.map(|secret| secret.map(|secret| secret.expose().to_owned()));
+            (secrets, tokens.token_type, tokens.scopes.clone(), tokens.notes.clone())
+        };
+        assert_eq!(shown(&back), shown(&full));
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use lifecycle::facts::Facts;
 use lifecycle::grant::Grant;
-use lifecycle::ids::{GrantId, OrganisationId, OutboxId, PersonId, ProfileId, UserId};
+use lifecycle::ids::{GrantId, OrganisationId, OutboxId, ProfileId, UserId};
 use lifecycle::status::{News, Standing, settle};
 use lifecycle::time::Timestamp;
 use serde_json::json;
@@ -13,6 +13,7 @@ use crate::driver::{StoreError, Tx, to_json};
 use crate::events::{self, About, Actor};
 use crate::grants::{self, ACCESS_COLUMNS, read_access, read_grant};
 use crate::ids::fresh;
+use crate::seal::digest;
 use crate::users;
 
 /// One piece of news about one profile, before it is known who hears it.
@@ -130,28 +131,34 @@ fn occasion(news: &News) -> Option<(&'static str, String)> {
     }
 }
 
+/// One message per owner and kind of news, whatever each profile's episode is: nobody gets two all-clears for one login.
+/// Early warnings of different days are different messages, since each names its day.
 async fn tell(tx: &mut Tx, told: Vec<Told>, now: Timestamp, cause_of_change: &str) -> Result<usize, StoreError> {
     let mut letters: BTreeMap<(String, &'static str, String), Vec<Told>> = BTreeMap::new();
     for item in told {
         let Some((mail, occasion)) = occasion(&item.news) else { continue };
         let owner = item.owner.as_ref().map(ToString::to_string).unwrap_or_default();
-        letters.entry((owner, mail, occasion)).or_default().push(item);
+        let day = if mail == "renew_soon" { occasion } else { String::new() };
+        letters.entry((owner, mail, day)).or_default().push(item);
     }
     let mut count = 0;
-    for ((_, mail, occasion), items) in letters {
-        count += usize::from(tell_owner(tx, mail, &occasion, items, now, cause_of_change).await?);
+    for ((_, mail, _), items) in letters {
+        count += usize::from(tell_owner(tx, mail, items, now, cause_of_change).await?);
     }
     Ok(count)
 }
 
-async fn tell_owner(
-    tx: &mut Tx,
-    mail: &'static str,
-    occasion: &str,
-    items: Vec<Told>,
-    now: Timestamp,
-    cause_of_change: &str,
-) -> Result<bool, StoreError> {
+/// Never told twice: kind, grant, recipient, channel, and a digest of which profile is told of which occasion. Two
+/// profiles of one grant that recover one after the other are two messages, though their episode is the same.
+fn dedupe(mail: &str, cause_of_change: &str, items: &[Told], user: &UserId) -> String {
+    let mut lines: Vec<String> =
+        items.iter().filter_map(|item| occasion(&item.news).map(|(_, occasion)| format!("{}={occasion}", item.profile))).collect();
+    lines.sort();
+    let occasion = items.first().and_then(|item| occasion(&item.news)).map(|(_, occasion)| occasion).unwrap_or_default();
+    format!("{mail}:{cause_of_change}:{occasion}:{user}:mail:{}", digest(lines.join(",").as_bytes()))
+}
+
+async fn tell_owner(tx: &mut Tx, mail: &'static str, items: Vec<Told>, now: Timestamp, cause_of_change: &str) -> Result<bool, StoreError> {
     let owner = match items.first().and_then(|item| item.owner.clone()) {
         Some(id) => users::by_id(tx, &id).await?,
         None => None,
@@ -166,43 +173,23 @@ async fn tell_owner(
     };
     let mut wanted = vec![];
     for item in items {
-        match why_not.or_else(|| (!wants(&item)).then_some("profile_not_opted_in")) {
-            Some(reason) => {
-                let about = About { profile: Some(item.profile.clone()), ..About::default() };
-                events::append(
-                    tx,
-                    &item.organisation,
-                    now,
-                    "notification.nobody",
-                    &Actor::Keeper,
-                    &about,
-                    &json!({ "mail": mail, "reason": reason }),
-                )
-                .await?;
-            }
-            None => wanted.push(item),
-        }
+        let Some(reason) = why_not.or_else(|| (!wants(&item)).then_some("profile_not_opted_in")) else {
+            wanted.push(item);
+            continue;
+        };
+        let about = About { profile: Some(item.profile.clone()), ..About::default() };
+        let detail = json!({ "mail": mail, "reason": reason });
+        events::append(tx, &item.organisation, now, "notification.nobody", &Actor::Keeper, &about, &detail).await?;
     }
     let (Some(user), Some(first)) = (owner, wanted.first()) else { return Ok(false) };
-    let person = match &first.standing.person {
-        Some(id) => grants::person(tx, id).await?,
-        None => None,
-    };
-    let profiles: Vec<_> = wanted
-        .iter()
-        .map(|item| json!({ "id": item.profile.as_str(), "name": item.name, "network": item.network, "kind": item.kind }))
-        .collect();
-    let mut payload = detail(&first.standing, &first.news);
-    payload["profiles"] = profiles.into();
-    payload["person"] = person.map(|person| json!({ "name": person.name, "handle": person.handle })).into();
-    let dedupe = format!("{mail}:{cause_of_change}:{occasion}:{}:mail", user.id);
+    let payload = payload(tx, first, &wanted).await?;
     let sql = "INSERT INTO outbox (id, organisation_id, kind, dedupe, channel, recipient, user_id, language, payload, created_at, due_at, tries) \
                VALUES ($1, $2, $3, $4, 'mail', $5, $6, $7, $8, $9, $9, 0) ON CONFLICT (dedupe) DO NOTHING";
     let values = [
         fresh::<OutboxId>().as_str().into(),
         user.organisation.as_str().into(),
         mail.into(),
-        dedupe.into(),
+        dedupe(mail, cause_of_change, &wanted, &user.id).into(),
         user.email.as_str().into(),
         user.id.as_str().into(),
         user.language.as_str().into(),
@@ -212,6 +199,21 @@ async fn tell_owner(
     Ok(tx.run(sql, &values).await? == 1)
 }
 
+async fn payload(tx: &mut Tx, first: &Told, all: &[Told]) -> Result<serde_json::Value, StoreError> {
+    let person = match &first.standing.person {
+        Some(id) => grants::person(tx, id).await?,
+        None => None,
+    };
+    let profiles: Vec<_> = all
+        .iter()
+        .map(|item| json!({ "id": item.profile.as_str(), "name": item.name, "network": item.network, "kind": item.kind }))
+        .collect();
+    let mut payload = detail(&first.standing, &first.news);
+    payload["profiles"] = profiles.into();
+    payload["person"] = person.map(|person| json!({ "name": person.name, "handle": person.handle })).into();
+    Ok(payload)
+}
+
 /// The profiles that a grant reaches.
 pub async fn profiles_of(tx: &mut Tx, grant: &GrantId) -> Result<Vec<ProfileId>, StoreError> {
     tx.all("SELECT profile_id FROM accesses WHERE grant_id = $1 ORDER BY profile_id", &[grant.as_str().into()])
@@ -219,9 +221,4 @@ pub async fn profiles_of(tx: &mut Tx, grant: &GrantId) -> Result<Vec<ProfileId>,
         .iter()
         .map(|row| row.parsed("profile_id"))
         .collect()
-}
-
-/// The person behind a grant and the profiles it reaches, for those who must act.
-pub async fn person_of(tx: &mut Tx, grant: &GrantId) -> Result<Option<PersonId>, StoreError> {
-    tx.one("SELECT person_id FROM grants WHERE id = $1", &[grant.as_str().into()]).await?.map(|row| row.parsed("person_id")).transpose()
 }

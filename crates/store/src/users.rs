@@ -7,6 +7,7 @@ use lifecycle::time::{Span, Timestamp};
 
 use crate::driver::{Row, StoreError, Tx};
 use crate::ids::fresh;
+use crate::installation;
 use crate::seal::hash;
 
 /// A wrong password so many times in a row locks the sign-in for a while (NT-23).
@@ -82,12 +83,18 @@ pub fn email_key(email: &str) -> String {
     email.trim().to_lowercase()
 }
 
-/// The organisation of this installation, made when there is none.
+/// The organisation of this installation, made when there is none. Two nodes that start at the same moment on an empty
+/// database get the same one: the second waits for the first at the row of the installation.
 pub async fn first_organisation(tx: &mut Tx, name: &str, now: Timestamp) -> Result<(OrganisationId, String), StoreError> {
-    if let Some(row) = tx.one("SELECT id, name FROM organisations ORDER BY created_at, id LIMIT 1", &[]).await? {
+    let first = "SELECT id, name FROM organisations ORDER BY created_at, id LIMIT 1";
+    if let Some(row) = tx.one(first, &[]).await? {
         return Ok((row.parsed("id")?, row.text("name")?));
     }
     let id: OrganisationId = fresh();
+    if !installation::claim(tx, "first_organisation", id.as_str()).await? {
+        let row = tx.one(first, &[]).await?.ok_or_else(|| StoreError::Broken("the first organisation is gone".into()))?;
+        return Ok((row.parsed("id")?, row.text("name")?));
+    }
     tx.run("INSERT INTO organisations (id, name, created_at) VALUES ($1, $2, $3)", &[id.as_str().into(), name.into(), now.into()]).await?;
     Ok((id, name.to_owned()))
 }
@@ -167,7 +174,8 @@ pub async fn set_standing(
     disabled_at: Option<Timestamp>,
 ) -> Result<u64, StoreError> {
     if disabled_at.is_some() {
-        tx.run("DELETE FROM sessions WHERE user_id = $1", &[id.as_str().into()]).await?;
+        let sql = "DELETE FROM sessions WHERE user_id = (SELECT id FROM users WHERE id = $1 AND organisation_id = $2)";
+        tx.run(sql, &[id.as_str().into(), organisation.as_str().into()]).await?;
     }
     let sql = "UPDATE users SET role = $3, disabled_at = $4 WHERE id = $1 AND organisation_id = $2";
     tx.run(sql, &[id.as_str().into(), organisation.as_str().into(), role.as_str().into(), disabled_at.into()]).await
@@ -200,8 +208,12 @@ pub async fn invited(tx: &mut Tx, secret: &Secret, now: Timestamp) -> Result<Opt
     tx.one(sql, &[hash(secret).into(), now.into()]).await?.as_ref().map(read).transpose()
 }
 
-/// Uses the invitation; `false` when somebody else was quicker.
+/// Uses the invitation; `false` when somebody else was quicker. Whatever else was sent to the same user is used up with it:
+/// one link sets one password.
 pub async fn take_invitation(tx: &mut Tx, secret: &Secret, now: Timestamp) -> Result<bool, StoreError> {
-    let sql = "UPDATE invitations SET used_at = $2 WHERE secret_hash = $1 AND used_at IS NULL AND expires_at > $2";
-    Ok(tx.run(sql, &[hash(secret).into(), now.into()]).await? == 1)
+    let sql = "UPDATE invitations SET used_at = $2 WHERE secret_hash = $1 AND used_at IS NULL AND expires_at > $2 RETURNING user_id";
+    let Some(row) = tx.one(sql, &[hash(secret).into(), now.into()]).await? else { return Ok(false) };
+    let others = "UPDATE invitations SET used_at = $2 WHERE user_id = $1 AND used_at IS NULL";
+    tx.run(others, &[row.text("user_id")?.into(), now.into()]).await?;
+    Ok(true)
 }

@@ -5,7 +5,7 @@ use serde_json::json;
 use super::{Consent, client_id, client_secret, is_redirect_uri, refuse_page};
 use crate::consent::{Ask, Decision, decide};
 use crate::request::{Answer, Incoming, json as answer, see_other, with_query};
-use crate::tokens::{DAY, Dead, Family};
+use crate::tokens::{DAY, Dead, Family, NoCode, same_set};
 use crate::world::World;
 
 const NAME: &str = "linkedin";
@@ -34,8 +34,12 @@ pub(super) fn handle(world: &mut World, now: i64, incoming: &Incoming) -> Option
     })
 }
 
+fn is_good(incoming: &Incoming) -> bool {
+    incoming.q("client_id") == client_id(NAME) && is_redirect_uri(incoming.q("redirect_uri")) && incoming.q("response_type") == "code"
+}
+
 fn authorize(world: &mut World, now: i64, incoming: &Incoming) -> Answer {
-    if incoming.q("client_id") != client_id(NAME) || !is_redirect_uri(incoming.q("redirect_uri")) || incoming.q("response_type") != "code" {
+    if !is_good(incoming) {
         return refuse_page(
             "Bummer, something went wrong",
             COLOUR,
@@ -45,36 +49,32 @@ fn authorize(world: &mut World, now: i64, incoming: &Incoming) -> Answer {
     }
     match decide(world, now, incoming, &ask(incoming)) {
         Decision::Show(page) => page,
-        Decision::Deny => see_other(&denied(incoming)),
+        Decision::Deny { signed_in } => see_other(&denied(incoming, signed_in)),
         Decision::Allow { username, scopes } => see_other(&allowed(world, now, incoming, &username, scopes)),
     }
 }
 
-fn denied(incoming: &Incoming) -> String {
-    let parameters = [
-        ("error", "user_cancelled_authorize"),
-        ("error_description", "The user cancelled the authorization"),
-        ("state", incoming.q("state")),
-    ];
-    with_query(incoming.q("redirect_uri"), &parameters)
+fn denied(incoming: &Incoming, signed_in: bool) -> String {
+    let (error, words) = if signed_in {
+        ("user_cancelled_authorize", "The user cancelled the authorization")
+    } else {
+        ("user_cancelled_login", "The user cancelled LinkedIn login")
+    };
+    with_query(incoming.q("redirect_uri"), &[("error", error), ("error_description", words), ("state", incoming.q("state"))])
 }
 
 fn allowed(world: &mut World, now: i64, incoming: &Incoming, username: &str, scopes: Vec<String>) -> String {
     // Another scope set kills the member's earlier tokens for this app.
-    let mut sorted = scopes.clone();
-    sorted.sort();
     for family in world.vault.families.iter_mut().filter(|family| family.network == NAME && family.username == username) {
-        let mut before = family.scopes.clone();
-        before.sort();
-        family.revoked |= before != sorted;
+        family.revoked |= !same_set(&family.scopes, &scopes);
     }
     let code = world.new_code(now, NAME, username, scopes, incoming.q("redirect_uri"), 30 * 60);
     with_query(incoming.q("redirect_uri"), &[("code", &code), ("state", incoming.q("state"))])
 }
 
 pub(super) fn consent(world: &mut World, now: i64, incoming: &Incoming, consent: &Consent<'_>) -> Option<String> {
-    (incoming.path == "/oauth/v2/authorization")
-        .then(|| if consent.deny { denied(incoming) } else { allowed(world, now, incoming, consent.username, ask(incoming).scopes) })
+    (incoming.path == "/oauth/v2/authorization" && is_good(incoming))
+        .then(|| if consent.deny { denied(incoming, true) } else { allowed(world, now, incoming, consent.username, ask(incoming).scopes) })
 }
 
 fn error(status: u16, code: &str, words: &str) -> Answer {
@@ -85,28 +85,44 @@ fn is_our_client(incoming: &Incoming) -> bool {
     incoming.f("client_id") == client_id(NAME) && incoming.f("client_secret") == client_secret(NAME)
 }
 
+fn missing(parameter: &str) -> Answer {
+    error(400, "invalid_request", &format!("A required parameter \"{parameter}\" is missing"))
+}
+
+pub(super) fn refused_renewal() -> Answer {
+    error(400, "invalid_grant", "The provided authorization grant or refresh token is invalid, expired or revoked.")
+}
+
 fn token(world: &mut World, now: i64, incoming: &Incoming) -> Answer {
     if !is_our_client(incoming) {
         return error(401, "invalid_client", "Client authentication failed");
     }
     match incoming.f("grant_type") {
+        "authorization_code" if incoming.f("code").is_empty() => missing("code"),
         "authorization_code" => {
-            let Some(code) = world.take_code(now, NAME, incoming.f("code"), incoming.f("redirect_uri")) else {
-                return error(
-                    400,
-                    "invalid_redirect_uri",
-                    "Unable to retrieve access token: appid/redirect uri/code verifier does not match authorization code. Or authorization code expired.",
-                );
+            let code = match world.take_code(now, NAME, incoming.f("code"), incoming.f("redirect_uri")) {
+                Ok(code) => code,
+                Err(NoCode::Unknown) => {
+                    return error(401, "invalid_request", "Unable to retrieve access token: authorization code not found");
+                }
+                Err(NoCode::Mismatch) => {
+                    return error(
+                        400,
+                        "invalid_redirect_uri",
+                        "Unable to retrieve access token: appid/redirect uri/code verifier does not match authorization code. Or authorization code expired. Or external member binding exists",
+                    );
+                }
             };
             let family = world.new_family(now, NAME, &code.username, code.scopes);
             let refresh = world.new_refresh(now, family, "AQ", now + 365 * DAY * 1_000_000);
             issue(world, now, family, &refresh, now + 365 * DAY * 1_000_000)
         }
+        "refresh_token" if incoming.f("refresh_token").is_empty() => missing("refresh_token"),
         "refresh_token" => match world.check_refresh(now, NAME, incoming.f("refresh_token")) {
             Ok((family, data)) => issue(world, now, family, incoming.f("refresh_token"), data.began + 365 * DAY * 1_000_000),
-            Err(_) => error(400, "invalid_grant", "The provided authorization grant or refresh token is invalid, expired or revoked."),
+            Err(_) => refused_renewal(),
         },
-        _ => error(400, "invalid_request", "A required parameter \"grant_type\" is missing or wrong"),
+        _ => missing("grant_type"),
     }
 }
 
@@ -156,10 +172,15 @@ fn revoke(world: &mut World, now: i64, incoming: &Incoming) -> Answer {
     answer(200, &json!({}))
 }
 
+fn refused(status: u16, number: i64, code: &str, words: &str) -> Answer {
+    answer(status, &json!({ "status": status, "serviceErrorCode": number, "code": code, "message": words }))
+}
+
+fn not_enough(what: &str) -> Answer {
+    refused(403, 100, "ACCESS_DENIED", &format!("Not enough permissions to access: {what}"))
+}
+
 fn api(world: &World, now: i64, incoming: &Incoming) -> Answer {
-    let refused = |status: u16, number: i64, code: &str, words: &str| {
-        answer(status, &json!({ "status": status, "serviceErrorCode": number, "code": code, "message": words }))
-    };
     let family = match world.check_access(now, NAME, incoming.bearer()) {
         Ok((_, family)) => family,
         Err(Dead::Expired) => return refused(401, 65602, "EXPIRED_ACCESS_TOKEN", "The token used in the request has expired"),
@@ -169,8 +190,9 @@ fn api(world: &World, now: i64, incoming: &Incoming) -> Answer {
         Err(Dead::Blocked) => return refused(403, 0, "MEMBER_RESTRICTED", "The member is restricted"),
         Err(Dead::Unknown) => return refused(401, 65600, "INVALID_ACCESS_TOKEN", "Invalid access token"),
     };
+    let has = |scopes: &[&str]| family.scopes.iter().any(|granted| scopes.contains(&granted.as_str()));
     if incoming.path == "/v2/userinfo" {
-        return userinfo(world, &family);
+        return if has(&["openid"]) && has(&["profile"]) { userinfo(world, &family) } else { not_enough("userinfo.GET.NO_VERSION") };
     }
     if incoming.header("linkedin-version").is_none() {
         return refused(
@@ -180,8 +202,9 @@ fn api(world: &World, now: i64, incoming: &Incoming) -> Answer {
             "A version must be present. Please specify a version by adding the LinkedIn-Version header.",
         );
     }
+    let reads_pages = has(&["rw_organization_admin", "r_organization_admin"]);
     if incoming.path == "/rest/organizationAcls" {
-        return acls(world, incoming, &family);
+        return if reads_pages { acls(world, incoming, &family) } else { not_enough("organizationAcls.FINDER-roleAssignee") };
     }
     let page = incoming
         .path
@@ -189,6 +212,10 @@ fn api(world: &World, now: i64, incoming: &Incoming) -> Answer {
         .and_then(|id| id.parse::<u64>().ok())
         .and_then(|id| world.pages.iter().find(|page| page.id == id));
     match page {
+        // Somebody without any role there sees nothing of the page.
+        Some(page) if !reads_pages || !page.roles.iter().any(|(username, ..)| *username == family.username) => {
+            not_enough("organizations.GET")
+        }
         Some(page) => answer(200, &json!({ "id": page.id, "localizedName": page.name, "vanityName": page.vanity })),
         None => refused(404, 0, "RESOURCE_NOT_FOUND", "Could not find entity"),
     }
@@ -206,16 +233,22 @@ fn userinfo(world: &World, family: &Family) -> Answer {
 fn acls(world: &World, incoming: &Incoming, family: &Family) -> Answer {
     let me = world.person(NAME, &family.username).map_or("", |person| &person.id);
     let start: usize = incoming.q("start").parse().unwrap_or(0);
-    let count: usize = incoming.q("count").parse().unwrap_or(10);
+    let count: usize = incoming.q("count").parse().unwrap_or(10).clamp(1, 1000);
+    let asked = |name: &str, value: &str| incoming.q(name).is_empty() || incoming.q(name) == value;
     let mut rows = vec![];
     for page in &world.pages {
-        for (_, role, state) in page.roles.iter().filter(|(username, _, _)| *username == family.username) {
+        let mine = page.roles.iter().filter(|(username, ..)| *username == family.username);
+        for (_, role, state) in mine.filter(|(_, role, state)| asked("role", role) && asked("state", state)) {
             rows.push(json!({ "organization": format!("urn:li:organization:{}", page.id), "roleAssignee": format!("urn:li:person:{me}"), "role": role, "state": state }));
         }
     }
-    let more = rows.len() > start + count;
-    let links = if more {
-        json!([{ "rel": "next", "href": format!("/rest/organizationAcls?q=roleAssignee&start={}&count={count}", start + count) }])
+    let next = start.saturating_add(count);
+    let links = if rows.len() > next {
+        let (start, count) = (next.to_string(), count.to_string());
+        let parameters =
+            [("q", "roleAssignee"), ("role", incoming.q("role")), ("state", incoming.q("state")), ("start", &start), ("count", &count)];
+        let parameters: Vec<_> = parameters.into_iter().filter(|(_, value)| !value.is_empty()).collect();
+        json!([{ "rel": "next", "href": with_query("/rest/organizationAcls", &parameters) }])
     } else {
         json!([])
     };

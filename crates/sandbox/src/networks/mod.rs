@@ -12,8 +12,11 @@ use crate::world::World;
 struct Entry {
     name: &'static str,
     handle: fn(&mut World, i64, &Incoming) -> Option<Answer>,
-    /// Issues what a person's consent gives without a browser: the address to go back to.
+    /// Issues what a person's consent gives without a browser: the address to go back to. `None` where the consent page
+    /// would not be shown.
     consent: fn(&mut World, i64, &Incoming, &Consent<'_>) -> Option<String>,
+    /// How a dead refresh token is refused.
+    refused_renewal: fn() -> Answer,
 }
 
 /// A decision made without a browser.
@@ -24,10 +27,10 @@ pub(crate) struct Consent<'a> {
 }
 
 const ALL: &[Entry] = &[
-    Entry { name: "linkedin", handle: linkedin::handle, consent: linkedin::consent },
-    Entry { name: "tiktok", handle: tiktok::handle, consent: tiktok::consent },
-    Entry { name: "pinterest", handle: pinterest::handle, consent: pinterest::consent },
-    Entry { name: "xing", handle: xing::handle, consent: xing::consent },
+    Entry { name: "linkedin", handle: linkedin::handle, consent: linkedin::consent, refused_renewal: linkedin::refused_renewal },
+    Entry { name: "tiktok", handle: tiktok::handle, consent: tiktok::consent, refused_renewal: tiktok::refused_renewal },
+    Entry { name: "pinterest", handle: pinterest::handle, consent: pinterest::consent, refused_renewal: pinterest::refused_renewal },
+    Entry { name: "xing", handle: xing::handle, consent: xing::consent, refused_renewal: xing::dead_token },
 ];
 
 /// The names of all networks.
@@ -46,6 +49,11 @@ pub(crate) fn handle(world: &mut World, now: i64, network: &str, incoming: &Inco
 
 pub(crate) fn consent(world: &mut World, now: i64, network: &str, incoming: &Incoming, consent: &Consent<'_>) -> Option<String> {
     ALL.iter().find(|entry| entry.name == network).and_then(|entry| (entry.consent)(world, now, incoming, consent))
+}
+
+/// A refused renewal in the network's own words.
+pub(crate) fn refused_renewal(network: &str) -> Answer {
+    ALL.iter().find(|entry| entry.name == network).map_or_else(|| html(404, String::new()), |entry| (entry.refused_renewal)())
 }
 
 /// What a request is about, for moods and the ledger. Consent pages are always there.

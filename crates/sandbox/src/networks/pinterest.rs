@@ -27,13 +27,17 @@ pub(super) fn handle(world: &mut World, now: i64, incoming: &Incoming) -> Option
     })
 }
 
+fn is_good(incoming: &Incoming) -> bool {
+    incoming.q("client_id") == client_id(NAME) && is_redirect_uri(incoming.q("redirect_uri")) && incoming.q("response_type") == "code"
+}
+
 fn authorize(world: &mut World, now: i64, incoming: &Incoming) -> Answer {
-    if incoming.q("client_id") != client_id(NAME) || !is_redirect_uri(incoming.q("redirect_uri")) || incoming.q("response_type") != "code" {
+    if !is_good(incoming) {
         return refuse_page("Invalid request", COLOUR, "Pinterest", "The app is not known, or its redirect link does not match.");
     }
     match decide(world, now, incoming, &ask(incoming)) {
         Decision::Show(page) => page,
-        Decision::Deny => see_other(&denied(incoming)),
+        Decision::Deny { .. } => see_other(&denied(incoming)),
         Decision::Allow { username, scopes } => see_other(&allowed(world, now, incoming, &username, scopes)),
     }
 }
@@ -51,12 +55,16 @@ fn allowed(world: &mut World, now: i64, incoming: &Incoming, username: &str, sco
 }
 
 pub(super) fn consent(world: &mut World, now: i64, incoming: &Incoming, consent: &Consent<'_>) -> Option<String> {
-    (incoming.path == "/oauth/")
+    (incoming.path == "/oauth/" && is_good(incoming))
         .then(|| if consent.deny { denied(incoming) } else { allowed(world, now, incoming, consent.username, ask(incoming).scopes) })
 }
 
 fn error(status: u16, code: i64, words: &str) -> Answer {
     answer(status, &json!({ "code": code, "message": words, "status": "failure" }))
+}
+
+pub(super) fn refused_renewal() -> Answer {
+    error(401, 2, "Authentication failed.")
 }
 
 fn token(world: &mut World, now: i64, incoming: &Incoming) -> Answer {
@@ -67,13 +75,13 @@ fn token(world: &mut World, now: i64, incoming: &Incoming) -> Answer {
     }
     let (family, kind) = match incoming.f("grant_type") {
         "authorization_code" => match world.take_code(now, NAME, incoming.f("code"), incoming.f("redirect_uri")) {
-            Some(code) => (world.new_family(now, NAME, &code.username, code.scopes), "authorization_code"),
-            None => return error(400, 1, "The code is invalid, expired or was used before."),
+            Ok(code) => (world.new_family(now, NAME, &code.username, code.scopes), "authorization_code"),
+            Err(_) => return error(400, 1, "The code is invalid, expired or was used before."),
         },
         // What becomes of the old refresh token is not documented: the sandbox is strict.
         "refresh_token" => match world.spend_refresh(now, NAME, incoming.f("refresh_token"), true) {
             Ok((family, _)) => (family, "refresh_token"),
-            Err(_) => return error(401, 2, "Authentication failed."),
+            Err(_) => return refused_renewal(),
         },
         _ => return error(400, 1, "Invalid grant_type"),
     };
@@ -100,9 +108,14 @@ fn with_token(world: &World, now: i64, incoming: &Incoming, then: impl FnOnce(&F
 
 fn account(world: &World, family: &Family) -> Answer {
     let Some(person) = world.person(NAME, &family.username) else { return error(404, 30, "User not found.") };
+    if !family.scopes.iter().any(|scope| scope == "user_accounts:read") {
+        return error(403, 403, "Not authorized to access the user account.");
+    }
+    let business = person.business.then_some(&person.name);
+    let kind = if person.business { "BUSINESS" } else { "PINNER" };
     answer(
         200,
-        &json!({ "id": person.id, "username": person.username, "account_type": "BUSINESS", "business_name": person.name, "board_count": boards_of(world, family).len() }),
+        &json!({ "id": person.id, "username": person.username, "account_type": kind, "business_name": business, "board_count": boards_of(world, family).len() }),
     )
 }
 
@@ -122,7 +135,15 @@ fn boards(world: &World, incoming: &Incoming, family: &Family) -> Answer {
     }
     let size: usize = incoming.q("page_size").parse().unwrap_or(25).clamp(1, 250);
     let from: usize = incoming.q("bookmark").parse().unwrap_or(0);
-    let all = boards_of(world, family);
+    let privacy = incoming.q("privacy");
+    let asked = |board: &&crate::people::Board| match privacy {
+        "PUBLIC" => !board.secret,
+        "SECRET" => board.secret,
+        // No board of this world is PROTECTED.
+        "PROTECTED" => false,
+        _ => true,
+    };
+    let all: Vec<_> = boards_of(world, family).into_iter().filter(asked).collect();
     let item = |board: &&crate::people::Board| {
         json!({
             "id": board.id.to_string(), "name": board.name, "description": "", "privacy": if board.secret { "SECRET" } else { "PUBLIC" },
@@ -130,6 +151,7 @@ fn boards(world: &World, incoming: &Incoming, family: &Family) -> Answer {
         })
     };
     let items: Vec<_> = all.iter().skip(from).take(size).map(item).collect();
-    let bookmark = (all.len() > from + size).then(|| (from + size).to_string());
+    let next = from.saturating_add(size);
+    let bookmark = (all.len() > next).then(|| next.to_string());
     answer(200, &json!({ "items": items, "bookmark": bookmark }))
 }

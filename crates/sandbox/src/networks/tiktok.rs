@@ -1,5 +1,6 @@
 //! TikTok for Developers as its documentation describes it (knowledge base `tiktok`, world A).
 
+use aws_lc_rs::digest::{SHA256, digest};
 use serde_json::json;
 
 use super::{Consent, client_id, client_secret, is_redirect_uri, refuse_page};
@@ -27,13 +28,17 @@ pub(super) fn handle(world: &mut World, now: i64, incoming: &Incoming) -> Option
     })
 }
 
+fn is_good(incoming: &Incoming) -> bool {
+    incoming.q("client_key") == client_id(NAME) && is_redirect_uri(incoming.q("redirect_uri"))
+}
+
 fn authorize(world: &mut World, now: i64, incoming: &Incoming) -> Answer {
-    if incoming.q("client_key") != client_id(NAME) || !is_redirect_uri(incoming.q("redirect_uri")) {
+    if !is_good(incoming) {
         return refuse_page("Something went wrong", COLOUR, "TikTok", "client_key or redirect_uri is not correct.");
     }
     match decide(world, now, incoming, &ask(incoming)) {
         Decision::Show(page) => page,
-        Decision::Deny => see_other(&denied(incoming)),
+        Decision::Deny { .. } => see_other(&denied(incoming)),
         Decision::Allow { username, scopes } => see_other(&allowed(world, now, incoming, &username, scopes)),
     }
 }
@@ -48,12 +53,15 @@ fn denied(incoming: &Incoming) -> String {
 fn allowed(world: &mut World, now: i64, incoming: &Incoming, username: &str, scopes: Vec<String>) -> String {
     let granted = scopes.join(",");
     let code = world.new_code(now, NAME, username, scopes, incoming.q("redirect_uri"), 10 * 60);
+    if let Some(made) = world.vault.codes.get_mut(&code) {
+        incoming.q("code_challenge").clone_into(&mut made.challenge);
+    }
     with_query(incoming.q("redirect_uri"), &[("code", &code), ("scopes", &granted), ("state", incoming.q("state"))])
 }
 
 pub(super) fn consent(world: &mut World, now: i64, incoming: &Incoming, consent: &Consent<'_>) -> Option<String> {
     let scopes = ask(incoming).scopes.into_iter().filter(|scope| !consent.drop_scopes.contains(scope)).collect();
-    (incoming.path == "/v2/auth/authorize/")
+    (incoming.path == "/v2/auth/authorize/" && is_good(incoming))
         .then(|| if consent.deny { denied(incoming) } else { allowed(world, now, incoming, consent.username, scopes) })
 }
 
@@ -62,19 +70,32 @@ fn error(code: &str, words: &str) -> Answer {
     answer(400, &json!({ "error": code, "error_description": words, "log_id": "2026112300000000000000000000000000" }))
 }
 
+pub(super) fn refused_renewal() -> Answer {
+    error("invalid_grant", "Refresh token is invalid or expired.")
+}
+
+/// TikTok's challenge is the hash of the verifier in lower-case hex, unlike RFC 7636.
+fn answers_challenge(challenge: &str, verifier: &str) -> bool {
+    let hash: String = digest(&SHA256, verifier.as_bytes()).as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+    challenge.is_empty() || challenge == hash
+}
+
 fn token(world: &mut World, now: i64, incoming: &Incoming) -> Answer {
     if incoming.f("client_key") != client_id(NAME) || incoming.f("client_secret") != client_secret(NAME) {
         return error("invalid_client", "Client key or secret is incorrect.");
     }
     let family = match incoming.f("grant_type") {
         "authorization_code" => match world.take_code(now, NAME, incoming.f("code"), incoming.f("redirect_uri")) {
-            Some(code) => world.new_family(now, NAME, &code.username, code.scopes),
-            None => return error("invalid_grant", "Authorization code is expired."),
+            Ok(code) if !answers_challenge(&code.challenge, incoming.f("code_verifier")) => {
+                return error("invalid_request", "Code verifier or code challenge is invalid.");
+            }
+            Ok(code) => world.new_family(now, NAME, &code.username, code.scopes),
+            Err(_) => return error("invalid_grant", "Authorization code is expired."),
         },
         // Each renewal answers with another refresh token; the previous one stops working.
         "refresh_token" => match world.spend_refresh(now, NAME, incoming.f("refresh_token"), false) {
             Ok((family, _)) => family,
-            Err(_) => return error("invalid_grant", "Refresh token is invalid or expired."),
+            Err(_) => return refused_renewal(),
         },
         _ => return error("unsupported_grant_type", "The grant type is not supported."),
     };
@@ -111,21 +132,24 @@ fn user(world: &World, now: i64, incoming: &Incoming) -> Answer {
         Err(_) => return api_error(401, "access_token_invalid", "The access token is invalid or not found in the request."),
     };
     let has = |scope: &str| family.scopes.iter().any(|granted| granted == scope);
-    if !has("user.info.basic") || (incoming.q("fields").contains("username") && !has("user.info.profile")) {
+    let asked = |field: &str| incoming.q("fields").split(',').any(|asked| asked.trim() == field);
+    if !has("user.info.basic") || (asked("username") && !has("user.info.profile")) {
         return api_error(401, "scope_not_authorized", "The user did not authorize the scope required for completing this request.");
     }
     let Some(person) = world.person(NAME, &family.username) else {
         return api_error(401, "access_token_invalid", "The access token is invalid.");
     };
-    let mut user = json!({ "open_id": person.id, "union_id": format!("u-{}", person.id), "display_name": person.name });
-    if has("user.info.profile") {
-        user["username"] = person.username.clone().into();
-    }
+    let union_id = format!("u-{}", person.id);
+    let all = [("open_id", &person.id), ("union_id", &union_id), ("display_name", &person.name), ("username", &person.username)];
+    let user: serde_json::Map<_, _> =
+        all.into_iter().filter(|(field, _)| asked(field)).map(|(field, value)| (field.to_owned(), value.as_str().into())).collect();
     answer(200, &json!({ "data": { "user": user }, "error": { "code": "ok", "message": "", "log_id": "202611230000000000" } }))
 }
 
 fn advertisers(world: &World, now: i64, incoming: &Incoming) -> Answer {
-    match world.check_access(now, NAME, incoming.bearer()).ok().and_then(|(_, family)| world.person(NAME, &family.username)) {
+    // The ads API has a header of its own.
+    let token = incoming.header("access-token").unwrap_or(incoming.bearer());
+    match world.check_access(now, NAME, token).ok().and_then(|(_, family)| world.person(NAME, &family.username)) {
         Some(person) => {
             let list: Vec<_> = person
                 .ad_accounts

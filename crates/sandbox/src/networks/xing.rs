@@ -7,7 +7,8 @@ use serde_json::json;
 
 use super::{Consent, client_id, client_secret, is_redirect_uri, refuse_page};
 use crate::consent::{Ask, Decision, decide};
-use crate::request::{Answer, Incoming, form, json as answer, percent, see_other, with_query};
+use crate::pages::page;
+use crate::request::{Answer, Incoming, form, html, json as answer, percent, see_other, with_query};
 use crate::tokens::{DAY, Dead};
 use crate::world::World;
 
@@ -28,8 +29,21 @@ fn error(status: u16, name: &str, words: &str) -> Answer {
     answer(status, &json!({ "error_name": name, "message": words }))
 }
 
-/// The protocol parameters of the `Authorization: OAuth` header.
+/// The one answer to a token that does not work, whatever ended it.
+pub(super) fn dead_token() -> Answer {
+    error(401, "INVALID_OAUTH_TOKEN", "Invalid OAuth token")
+}
+
+/// The protocol's parameters: in the header, the form body or the query (RFC 5849 section 3.5).
 fn protocol(incoming: &Incoming) -> Vec<(String, String)> {
+    let header = header_parameters(incoming);
+    if !header.is_empty() {
+        return header;
+    }
+    incoming.form_pairs.iter().chain(&incoming.query_pairs).filter(|(name, _)| name.starts_with("oauth_")).cloned().collect()
+}
+
+fn header_parameters(incoming: &Incoming) -> Vec<(String, String)> {
     let header = incoming.header("authorization").and_then(|value| value.strip_prefix("OAuth ")).unwrap_or_default();
     let unquote = |value: &str| percent_decode(value.trim().trim_matches('"'));
     header
@@ -66,7 +80,7 @@ fn verify(world: &mut World, now: i64, incoming: &Incoming, token_secret: &str) 
     let expected = match get("oauth_signature_method") {
         "HMAC-SHA1" => {
             let key = hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, key.as_bytes());
-            STANDARD.encode(hmac::sign(&key, base_string(incoming, &protocol).as_bytes()))
+            STANDARD.encode(hmac::sign(&key, base_string(incoming).as_bytes()))
         }
         "PLAINTEXT" => key,
         _ => return Err(error(401, "INVALID_OAUTH_SIGNATURE_METHOD", "Invalid signature method")),
@@ -85,16 +99,19 @@ fn verify(world: &mut World, now: i64, incoming: &Incoming, token_secret: &str) 
     Ok(protocol)
 }
 
-fn base_string(incoming: &Incoming, protocol: &[(String, String)]) -> String {
-    let signed = protocol.iter().filter(|(name, _)| name != "oauth_signature");
-    let mut all: Vec<String> = signed
-        .chain(&incoming.query_pairs)
-        .chain(&incoming.form_pairs)
-        .map(|(name, value)| format!("{}={}", percent(name), percent(value)))
-        .collect();
+/// Section 3.4.1: every parameter but the signature, wherever it travelled, sorted by name and then by value; the host in
+/// lower case, without the port that goes without saying.
+fn base_string(incoming: &Incoming) -> String {
+    let header = header_parameters(incoming);
+    let everywhere = header.iter().chain(&incoming.query_pairs).chain(&incoming.form_pairs);
+    let signed = everywhere.filter(|(name, _)| name != "oauth_signature");
+    let mut all: Vec<(String, String)> = signed.map(|(name, value)| (percent(name), percent(value))).collect();
     all.sort();
+    let all: Vec<String> = all.into_iter().map(|(name, value)| format!("{name}={value}")).collect();
+    let origin = incoming.origin.to_lowercase();
     let path = incoming.here.split('?').next().unwrap_or_default();
-    format!("{}&{}&{}", incoming.method, percent(&format!("{}{path}", incoming.origin)), percent(&all.join("&")))
+    let base = format!("{}{path}", origin.strip_suffix(":80").unwrap_or(&origin));
+    format!("{}&{}&{}", incoming.method, percent(&base), percent(&all.join("&")))
 }
 
 fn value<'a>(protocol: &'a [(String, String)], name: &str) -> &'a str {
@@ -124,32 +141,50 @@ fn verifier_of(token: &str) -> String {
 }
 
 fn authorize(world: &mut World, now: i64, incoming: &Incoming) -> Answer {
-    let known = world.vault.codes.get(incoming.q("oauth_token")).is_some_and(|code| code.network == NAME && !code.used && code.until > now);
-    if !known {
+    let Some(callback) = callback_of(world, now, incoming) else {
         return refuse_page("Invalid request token", COLOUR, "XING", "The request token is not known or too old.");
-    }
+    };
     let ask = Ask { network: NAME, title: "XING", colour: COLOUR, scopes: vec![], scopes_optional: false, may_skip: false };
     match decide(world, now, incoming, &ask) {
         Decision::Show(page) => page,
-        Decision::Deny => see_other(&back(world, incoming, None)),
-        Decision::Allow { username, .. } => see_other(&back(world, incoming, Some(&username))),
+        Decision::Deny { .. } if callback == "oob" => said("Access refused", "The app gets no access. You can close this page."),
+        Decision::Deny { .. } => see_other(&back(world, incoming, &callback, None)),
+        Decision::Allow { username, .. } => {
+            let to = back(world, incoming, &callback, Some(&username));
+            if callback == "oob" {
+                let pin = verifier_of(incoming.q("oauth_token"));
+                said("Access allowed", &format!("Type this number into the app: <code>{pin}</code>"))
+            } else {
+                see_other(&to)
+            }
+        }
     }
 }
 
-fn back(world: &mut World, incoming: &Incoming, username: Option<&str>) -> String {
+/// Where an open request token leads back to.
+fn callback_of(world: &World, now: i64, incoming: &Incoming) -> Option<String> {
+    let code = world.vault.codes.get(incoming.q("oauth_token"));
+    code.filter(|code| code.network == NAME && !code.used && code.until > now).map(|code| code.redirect_uri.clone())
+}
+
+/// A page at the end of a handshake without an address to go back to.
+fn said(title: &str, words: &str) -> Answer {
+    html(200, page(title, COLOUR, "XING", false, &format!("<div class=\"card\"><h1>{title}</h1><p>{words}</p></div>")))
+}
+
+fn back(world: &mut World, incoming: &Incoming, callback: &str, username: Option<&str>) -> String {
     let token = incoming.q("oauth_token");
-    let Some(code) = world.vault.codes.get_mut(token) else { return "/".into() };
-    let callback = code.redirect_uri.clone();
-    if let Some(username) = username {
+    if let Some((username, code)) = username.zip(world.vault.codes.get_mut(token)) {
         username.clone_into(&mut code.username);
-        with_query(&callback, &[("oauth_token", token), ("oauth_verifier", &verifier_of(token))])
+        with_query(callback, &[("oauth_token", token), ("oauth_verifier", &verifier_of(token))])
     } else {
-        with_query(&callback, &[("oauth_token", token), ("error", "access_denied")])
+        with_query(callback, &[("oauth_token", token), ("error", "access_denied")])
     }
 }
 
-pub(super) fn consent(world: &mut World, _: i64, incoming: &Incoming, consent: &Consent<'_>) -> Option<String> {
-    (incoming.path == "/v1/authorize").then(|| back(world, incoming, (!consent.deny).then_some(consent.username)))
+pub(super) fn consent(world: &mut World, now: i64, incoming: &Incoming, consent: &Consent<'_>) -> Option<String> {
+    let callback = callback_of(world, now, incoming).filter(|_| incoming.path == "/v1/authorize")?;
+    Some(back(world, incoming, &callback, (!consent.deny).then_some(consent.username)))
 }
 
 fn access_token(world: &mut World, now: i64, incoming: &Incoming) -> Answer {
@@ -160,8 +195,8 @@ fn access_token(world: &mut World, now: i64, incoming: &Incoming) -> Answer {
     };
     let good = value(&protocol, "oauth_verifier") == verifier_of(&token);
     let redirect = world.vault.codes.get(&token).map(|code| code.redirect_uri.clone()).unwrap_or_default();
-    let code = world.take_code(now, NAME, &token, &redirect).filter(|code| good && !code.username.is_empty());
-    let Some(code) = code else { return error(401, "INVALID_OAUTH_TOKEN", "Invalid OAuth token") };
+    let code = world.take_code(now, NAME, &token, &redirect).ok().filter(|code| good && !code.username.is_empty());
+    let Some(code) = code else { return dead_token() };
     let family = world.new_family(now, NAME, &code.username, vec![]);
     let access = world.new_access(now, family, "", None);
     let secret = world.vault.access[&access].secret.clone();
@@ -174,9 +209,7 @@ fn me(world: &mut World, now: i64, incoming: &Incoming) -> Answer {
     let secret = world.vault.access.get(&token).map(|token| token.secret.clone());
     let family = match world.check_access(now, NAME, &token) {
         Ok((_, family)) => family,
-        Err(Dead::Blocked | Dead::Expired | Dead::Revoked | Dead::Unknown) => {
-            return error(401, "INVALID_OAUTH_TOKEN", "Invalid OAuth token");
-        }
+        Err(Dead::Blocked | Dead::Expired | Dead::Revoked | Dead::Unknown) => return dead_token(),
     };
     if let Err(refused) = verify(world, now, incoming, &secret.unwrap_or_default()) {
         return refused;

@@ -1,0 +1,224 @@
+//! The control page and the control API.
+
+use http::Method;
+use serde_json::{Value, json};
+
+use crate::{CALLBACK, DAY, Got, HOUR, Net, linkedin, pinterest, tiktok};
+
+fn read(net: &mut Net, call: &str) -> Value {
+    let got = net.send(Method::GET, &format!("/control/api/{call}"), &[], "");
+    assert_eq!(got.status, 200, "{}", got.text);
+    got.json
+}
+
+fn seen(net: &mut Net, query: &str) -> Vec<Value> {
+    read(net, &format!("ledger?{query}"))["seen"].as_array().unwrap().clone()
+}
+
+#[test]
+fn the_seeded_world_is_the_demo_companys() {
+    let mut net = Net::new();
+    let state = read(&mut net, "state");
+    let people: Vec<_> =
+        state["people"].as_array().unwrap().iter().map(|person| format!("{} {}", person["network"], person["username"])).collect();
+    let expected = [
+        "linkedin jana.lindner",
+        "linkedin tom.becker",
+        "linkedin lea.hoffmann",
+        "tiktok fernweh.outdoor",
+        "tiktok gipfel.guides",
+        "pinterest fernwehoutdoor",
+        "pinterest gipfelguides",
+        "xing jana.lindner",
+        "xing karl.voss",
+    ];
+    assert_eq!(people, expected.map(|line| format!("\"{}\" \"{}\"", line.split(' ').next().unwrap(), line.split(' ').nth(1).unwrap())));
+    assert!(state["people"].as_array().unwrap().iter().all(|person| person["password"] == "sandbox" && person["blocked"] == false));
+    assert_eq!((state["pages"].as_array().unwrap().len(), state["boards"].as_array().unwrap().len()), (4, 7));
+    assert_eq!((&state["now"], &state["offset_seconds"]), (&json!(net.now / 1_000_000), &json!(0)));
+}
+
+#[test]
+fn the_clock_moves_forward_only() {
+    let mut net = Net::new();
+    let before = net.now / 1_000_000;
+    assert_eq!(net.control("clock", &json!({ "advance_seconds": 30 * DAY })), json!({ "now": before + 30 * DAY }));
+    net.control("clock", &json!({ "advance_seconds": HOUR }));
+    assert_eq!(net.world.offset(), (30 * DAY + HOUR) * 1_000_000);
+    assert_eq!(read(&mut net, "state")["offset_seconds"], 30 * DAY + HOUR);
+    for wrong in [json!(-1), json!(1.5), json!("x"), json!(null), json!(i64::MAX), json!(21 * 366 * DAY)] {
+        let got = net.try_control("clock", &json!({ "advance_seconds": wrong }));
+        assert!(got.status == 400 && got.str("error").contains("advance_seconds"), "{wrong}: {}", got.text);
+    }
+    assert_eq!(net.world.offset(), (30 * DAY + HOUR) * 1_000_000);
+}
+
+#[test]
+fn what_cannot_be_done_says_why() {
+    let mut net = Net::new();
+    let authorize = linkedin::authorize(linkedin::SCOPES);
+    let before = read(&mut net, "state");
+    for (call, body, words) in [
+        ("people/linkedin/nobody/block", json!({}), "nobody"),
+        ("people/myspace/jana.lindner/block", json!({}), "myspace"),
+        ("people/linkedin/jana.lindner/tickle", json!({}), "change-password"),
+        ("roles", json!({ "network": "linkedin", "page": 4711, "username": "jana.lindner", "role": "ANALYST" }), "4711"),
+        ("roles", json!({ "network": "linkedin", "username": "jana.lindner", "role": "ANALYST" }), "page"),
+        ("roles", json!({ "network": "linkedin", "page": 1001, "username": "nobody", "role": "ANALYST" }), "nobody"),
+        ("roles", json!({ "network": "linkedin", "page": 1001, "username": "jana.lindner", "role": "EMPEROR" }), "EMPEROR"),
+        ("boards", json!({ "network": "pinterest", "board": 4711, "action": "delete" }), "4711"),
+        ("boards", json!({ "network": "pinterest", "board": 5001, "action": "burn" }), "make_secret"),
+        ("mood", json!({ "network": "myspace", "mood": "outage" }), "network"),
+        ("mood", json!({ "network": "linkedin", "mood": "grumpy" }), "lost_answer"),
+        ("mood", json!({ "network": "linkedin", "mood": "outage", "requests": "many" }), "body"),
+        ("consent", json!({ "authorize_url": authorize, "username": "nobody" }), "nobody"),
+        ("consent", json!({ "authorize_url": "", "username": "jana.lindner" }), "authorize_url"),
+        ("consent", json!({ "authorize_url": "http://127.0.0.1:8430/myspace/oauth", "username": "jana.lindner" }), "authorize_url"),
+        ("consent", json!({ "authorize_url": "http://127.0.0.1:8430/linkedin/v2/userinfo", "username": "jana.lindner" }), "authorize_url"),
+        ("nothing", json!({}), "no such call"),
+        ("clock", json!([]), "advance_seconds"),
+        ("clock", json!(5), "body"),
+    ] {
+        let got = net.try_control(call, &body);
+        assert!((400..500).contains(&got.status) && got.str("error").contains(words), "{call} {body}: {} {}", got.status, got.text);
+    }
+    assert_eq!(read(&mut net, "state"), before, "and nothing happened");
+}
+
+#[test]
+fn people_change_and_change_back() {
+    let mut net = Net::new();
+    let of = |net: &mut Net, field: &str| {
+        let state = read(net, "state");
+        state["people"].as_array().unwrap().iter().find(|person| person["username"] == "karl.voss").unwrap()[field].clone()
+    };
+    let first = net.person("xing", "karl.voss", "change-password")["password"].clone();
+    assert_eq!(of(&mut net, "password"), first);
+    assert_ne!(first, "sandbox");
+    let second = net.person("xing", "karl.voss", "change-password")["password"].clone();
+    assert_ne!(second, first);
+    net.person("xing", "karl.voss", "block");
+    assert_eq!(of(&mut net, "blocked"), true);
+    net.person("xing", "karl.voss", "unblock");
+    assert_eq!(of(&mut net, "blocked"), false);
+}
+
+#[test]
+fn the_ledger_says_what_was_seen() {
+    let mut net = Net::new();
+    let tokens = tiktok::connect(&mut net, "fernweh.outdoor");
+    tiktok::refresh(&mut net, &tokens.refresh);
+    tiktok::refresh(&mut net, &tokens.refresh);
+    net.get("/pinterest/v5/boards?bookmark=secret-bookmark", &tokens.access);
+    let lines: Vec<_> = seen(&mut net, "")
+        .iter()
+        .map(|line| format!("{} {} {} {}", line["network"], line["request"], line["status"], line["about"]).replace('"', ""))
+        .collect();
+    assert_eq!(
+        lines,
+        [
+            "tiktok POST /v2/oauth/token/ 200 exchange",
+            "tiktok POST /v2/oauth/token/ 200 renewal",
+            "tiktok POST /v2/oauth/token/ 400 renewal",
+            "pinterest GET /v5/boards 401 api",
+        ]
+    );
+    assert_eq!(seen(&mut net, "network=pinterest").len(), 1);
+    let third = seen(&mut net, "")[2]["n"].as_u64().unwrap();
+    assert_eq!(seen(&mut net, &format!("after={third}")).len(), 1);
+    assert_eq!(seen(&mut net, "")[0]["at"], net.now);
+}
+
+#[test]
+fn no_token_is_shown() {
+    let mut net = Net::new();
+    let tokens = tiktok::connect(&mut net, "fernweh.outdoor");
+    net.get(&format!("/tiktok/v2/user/info/?access_token={}", tokens.access), &tokens.access);
+    tiktok::refresh(&mut net, &tokens.refresh);
+    for path in ["/control", "/control/api/state", "/control/api/ledger"] {
+        let got = net.send(Method::GET, path, &[], "");
+        assert_eq!(got.status, 200);
+        for token in [&tokens.access, &tokens.refresh] {
+            assert!(!got.text.contains(token.as_str()), "{path}");
+        }
+    }
+}
+
+#[test]
+fn the_ledger_forgets_the_oldest() {
+    let mut net = Net::new();
+    for _ in 0..2_100 {
+        net.get("/linkedin/v2/userinfo", "");
+    }
+    let lines = seen(&mut net, "");
+    assert_eq!((lines.len(), &lines[0]["n"], &lines[1_999]["n"]), (2_000, &json!(101), &json!(2_100)));
+}
+
+/// Presses a button of the control page: the form must really be there.
+fn press(net: &mut Net, action: &str, fields: &[(&str, &str)]) -> Got {
+    let page = net.send(Method::GET, "/control", &[], "");
+    let hidden: String = fields.iter().map(|(name, value)| format!("<input type=\"hidden\" name=\"{name}\" value=\"{value}\">")).collect();
+    let form = format!("<form method=\"post\" action=\"/control/{action}\">{hidden}<button>");
+    assert!(page.text.contains(&form), "no such button: {form}");
+    let got = net.form(&format!("/control/{action}"), &[], fields);
+    assert_eq!(got.location(), "/control");
+    got
+}
+
+#[test]
+fn every_button_of_the_page_works() {
+    let mut net = Net::new();
+    press(&mut net, "clock", &[("advance_seconds", "86400")]);
+    assert_eq!(net.world.offset(), DAY * 1_000_000);
+    for (network, username) in
+        [("linkedin", "jana.lindner"), ("tiktok", "fernweh.outdoor"), ("pinterest", "fernwehoutdoor"), ("xing", "karl.voss")]
+    {
+        for action in ["change-password", "revoke", "block", "unblock"] {
+            press(&mut net, &format!("people/{network}/{username}/{action}"), &[]);
+        }
+    }
+    let role = |role: &'static str| [("network", "linkedin"), ("page", "1002"), ("username", "jana.lindner"), ("role", role)];
+    let held = |net: &mut Net| {
+        let pages = read(net, "state")["pages"].clone();
+        let page = pages.as_array().unwrap().iter().find(|page| page["id"] == 1002).unwrap().clone();
+        page["roles"].as_array().unwrap().iter().find(|row| row[0] == "jana.lindner").map(|row| row[1].as_str().unwrap().to_owned())
+    };
+    press(&mut net, "roles", &role("ANALYST"));
+    assert_eq!(held(&mut net).as_deref(), Some("ANALYST"));
+    press(&mut net, "roles", &role(""));
+    assert_eq!(held(&mut net), None);
+    press(&mut net, "roles", &role("ADMINISTRATOR"));
+    assert_eq!(held(&mut net).as_deref(), Some("ADMINISTRATOR"), "what was taken can be given back on the page");
+    for action in ["delete", "restore", "make_secret"] {
+        press(&mut net, "boards", &[("board", "5001"), ("action", action)]);
+    }
+    let got = net.form("/control/mood", &[], &[("network", "linkedin"), ("mood", "outage")]);
+    assert_eq!(got.location(), "/control");
+    assert_eq!(net.get("/linkedin/v2/userinfo", "").status, 503);
+    let page = net.send(Method::GET, "/control", &[], "");
+    assert!(page.text.contains("<option value=\"outage\" selected>"));
+    let got = net.form("/control/people/linkedin/nobody/block", &[], &[]);
+    assert!(got.status == 400 && got.text.contains("nobody") && got.header("content-type").starts_with("text/html"));
+}
+
+#[test]
+fn consent_without_a_browser_is_the_same_door() {
+    let mut net = Net::new();
+    let back = net.consent(&pinterest::authorize(pinterest::SCOPES), "fernwehoutdoor");
+    assert!(back.starts_with(&format!("{CALLBACK}?code=")), "{back}");
+    net.person("pinterest", "fernwehoutdoor", "block");
+    let body = json!({ "authorize_url": pinterest::authorize(pinterest::SCOPES), "username": "fernwehoutdoor" });
+    let got = net.try_control("consent", &body);
+    assert!(got.status == 400 && got.str("error").contains("restricted"), "{}", got.text);
+}
+
+#[test]
+fn a_role_is_held_once() {
+    let mut net = Net::new();
+    let body = json!({ "network": "linkedin", "page": 1001, "username": "lea.hoffmann", "role": "ADMINISTRATOR" });
+    net.control("roles", &body);
+    net.control("roles", &body);
+    let pages = read(&mut net, "state")["pages"].clone();
+    let rows = pages[0]["roles"].as_array().unwrap().iter().filter(|row| row[0] == "lea.hoffmann").count();
+    assert_eq!(rows, 1);
+}

@@ -1,0 +1,246 @@
+//! TikTok, as `networks/tiktok` of the knowledge base says (world A).
+
+use aws_lc_rs::digest::{SHA256, digest};
+use base64::Engine as _;
+use http::Method;
+use serde_json::{Value, json};
+
+use crate::{CALLBACK, DAY, Got, Net, Tokens, code_of, encoded, parameter};
+
+pub(crate) const SCOPES: &str = "user.info.basic,user.info.profile,video.publish,video.upload";
+const CLIENT: [(&str, &str); 2] = [("client_key", "sandbox-tiktok"), ("client_secret", "sandbox-tiktok-secret")];
+
+pub(crate) fn authorize_with(more: &[(&str, &str)]) -> String {
+    let mut query =
+        vec![("client_key", "sandbox-tiktok"), ("scope", SCOPES), ("response_type", "code"), ("redirect_uri", CALLBACK), ("state", "s1")];
+    query.extend(more);
+    format!("/tiktok/v2/auth/authorize/?{}", encoded(&query))
+}
+
+fn call(net: &mut Net, path: &str, fields: &[(&str, &str)]) -> Got {
+    let all: Vec<_> = CLIENT.iter().chain(fields).copied().collect();
+    net.form(&format!("/tiktok/v2/oauth/{path}/"), &[], &all)
+}
+
+fn exchange(net: &mut Net, code: &str, more: &[(&str, &str)]) -> Got {
+    let mut fields = vec![("grant_type", "authorization_code"), ("code", code), ("redirect_uri", CALLBACK)];
+    fields.extend(more);
+    call(net, "token", &fields)
+}
+
+pub(crate) fn refresh(net: &mut Net, token: &str) -> Got {
+    call(net, "token", &[("grant_type", "refresh_token"), ("refresh_token", token)])
+}
+
+pub(crate) fn connect(net: &mut Net, username: &str) -> Tokens {
+    let code = code_of(&net.consent(&authorize_with(&[]), username));
+    Tokens::of(&exchange(net, &code, &[]))
+}
+
+fn user(net: &mut Net, bearer: &str) -> Got {
+    net.get("/tiktok/v2/user/info/?fields=open_id,display_name,username", bearer)
+}
+
+fn api_error(got: &Got, status: u16, code: &str) {
+    assert_eq!((got.status, &got.json["error"]["code"], &got.json["data"]), (status, &json!(code), &json!({})), "{}", got.text);
+    assert!(got.json["error"]["log_id"].is_string());
+}
+
+/// The status of token errors is not documented: the body counts.
+fn token_error(got: &Got, code: &str) {
+    assert_eq!(got.str("error"), code, "{}", got.text);
+    assert!(!got.str("error_description").is_empty() && !got.str("log_id").is_empty());
+    assert!(got.json.get("access_token").is_none());
+}
+
+fn dead(net: &mut Net, tokens: &Tokens) {
+    api_error(&user(net, &tokens.access), 401, "access_token_invalid");
+    token_error(&refresh(net, &tokens.refresh), "invalid_grant");
+}
+
+#[test]
+fn from_consent_to_the_first_call() {
+    let mut net = Net::new();
+    let back = net.consent(&authorize_with(&[]), "fernweh.outdoor");
+    assert_eq!((parameter(&back, "state").as_deref(), parameter(&back, "scopes").as_deref()), (Some("s1"), Some(SCOPES)));
+    let got = exchange(&mut net, &code_of(&back), &[]);
+    let Tokens { access, refresh } = Tokens::of(&got);
+    assert!(access.starts_with("act.") && refresh.starts_with("rft."));
+    let open_id = got.str("open_id").to_owned();
+    assert!(open_id.contains('-'));
+    got.is(
+        200,
+        &json!({
+            "open_id": open_id, "scope": SCOPES, "access_token": access, "expires_in": 86_400, "refresh_token": refresh,
+            "refresh_expires_in": 31_536_000, "token_type": "Bearer"
+        }),
+    );
+    let got = user(&mut net, &access);
+    assert_eq!(got.json["error"]["code"], "ok");
+    assert_eq!(got.json["data"]["user"], json!({ "open_id": open_id, "display_name": "Fernweh Outdoor", "username": "fernweh.outdoor" }));
+}
+
+#[test]
+fn a_refresh_token_works_once_and_the_year_is_never_extended() {
+    let mut net = Net::new();
+    let first = connect(&mut net, "fernweh.outdoor");
+    net.pass(DAY - 1);
+    assert_eq!(user(&mut net, &first.access).status, 200);
+    net.pass(1);
+    api_error(&user(&mut net, &first.access), 401, "access_token_invalid");
+    let got = refresh(&mut net, &first.refresh);
+    let second = Tokens::of(&got);
+    assert_eq!((&got.json["expires_in"], &got.json["refresh_expires_in"]), (&json!(DAY), &json!(364 * DAY)));
+    assert!(second.refresh != first.refresh && second.access != first.access);
+    token_error(&refresh(&mut net, &first.refresh), "invalid_grant");
+    assert_eq!(user(&mut net, &second.access).status, 200, "the old one presented again takes nothing with it");
+    let mut last = second;
+    for _ in 0..363 {
+        net.pass(DAY);
+        last = Tokens::of(&refresh(&mut net, &last.refresh));
+    }
+    net.pass(DAY - 1);
+    let got = refresh(&mut net, &last.refresh);
+    assert_eq!(got.json["refresh_expires_in"], 1);
+    net.pass(1);
+    token_error(&refresh(&mut net, &Tokens::of(&got).refresh), "invalid_grant");
+}
+
+#[test]
+fn a_code_works_once_in_time_and_for_its_address() {
+    let mut net = Net::new();
+    let code = code_of(&net.consent(&authorize_with(&[]), "fernweh.outdoor"));
+    let elsewhere = [("grant_type", "authorization_code"), ("code", code.as_str()), ("redirect_uri", "http://127.0.0.1:8420/other")];
+    token_error(&call(&mut net, "token", &elsewhere), "invalid_grant");
+    assert_eq!(exchange(&mut net, &code, &[]).status, 200);
+    token_error(&exchange(&mut net, &code, &[]), "invalid_grant");
+    let late = code_of(&net.consent(&authorize_with(&[]), "fernweh.outdoor"));
+    net.pass(DAY);
+    token_error(&exchange(&mut net, &late, &[]), "invalid_grant");
+    let foreign = code_of(&net.consent(&crate::linkedin::authorize(crate::linkedin::SCOPES), "jana.lindner"));
+    token_error(&exchange(&mut net, &foreign, &[]), "invalid_grant");
+    token_error(&call(&mut net, "token", &[("grant_type", "password")]), "unsupported_grant_type");
+    for action in ["change-password", "revoke", "block"] {
+        let code = code_of(&net.consent(&authorize_with(&[]), "gipfel.guides"));
+        net.person("tiktok", "gipfel.guides", action);
+        token_error(&exchange(&mut net, &code, &[]), "invalid_grant");
+    }
+}
+
+#[test]
+fn the_client_is_called_client_key() {
+    let mut net = Net::new();
+    let tokens = connect(&mut net, "fernweh.outdoor");
+    let wrong: [&[(&str, &str)]; 3] = [
+        &[("client_id", "sandbox-tiktok"), ("client_secret", "sandbox-tiktok-secret")],
+        &[("client_key", "sandbox-tiktok"), ("client_secret", "wrong")],
+        &[("client_key", "sandbox-linkedin"), ("client_secret", "sandbox-linkedin-secret")],
+    ];
+    for client in wrong {
+        let renewal: Vec<_> = client.iter().copied().chain([("grant_type", "refresh_token"), ("refresh_token", &tokens.refresh)]).collect();
+        token_error(&net.form("/tiktok/v2/oauth/token/", &[], &renewal), "invalid_client");
+        let revocation: Vec<_> = client.iter().copied().chain([("token", tokens.access.as_str())]).collect();
+        token_error(&net.form("/tiktok/v2/oauth/revoke/", &[], &revocation), "invalid_client");
+    }
+    assert_eq!(user(&mut net, &tokens.access).status, 200);
+    assert_eq!(refresh(&mut net, &tokens.refresh).status, 200, "nothing was spent");
+}
+
+#[test]
+fn the_challenge_is_hex() {
+    let verifier = "a-verifier-of-forty-three-characters-and-more-~";
+    let hash = digest(&SHA256, verifier.as_bytes());
+    let hex: String = hash.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+    let base64url = base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(hash.as_ref());
+    let mut net = Net::new();
+    let begin = |net: &mut Net, challenge: &str| {
+        let authorize = authorize_with(&[("code_challenge", challenge), ("code_challenge_method", "S256")]);
+        code_of(&net.consent(&authorize, "fernweh.outdoor"))
+    };
+    let code = begin(&mut net, &hex);
+    assert_eq!(exchange(&mut net, &code, &[("code_verifier", verifier)]).status, 200);
+    for (challenge, verifier) in [(&hex, ""), (&hex, "another-verifier-of-forty-three-characters-and"), (&base64url, verifier)] {
+        let code = begin(&mut net, challenge);
+        let got = exchange(&mut net, &code, &[("code_verifier", verifier)]);
+        token_error(&got, "invalid_request");
+        assert_eq!(got.str("error_description"), "Code verifier or code challenge is invalid.");
+    }
+}
+
+#[test]
+fn scopes_can_be_left_out() {
+    let mut net = Net::new();
+    let body = json!({ "authorize_url": authorize_with(&[]), "username": "fernweh.outdoor", "drop_scopes": ["user.info.profile", "video.publish"] });
+    let back = net.control("consent", &body)["redirect_to"].as_str().unwrap().to_owned();
+    assert_eq!(parameter(&back, "scopes").as_deref(), Some("user.info.basic,video.upload"));
+    let got = exchange(&mut net, &code_of(&back), &[]);
+    assert_eq!(got.str("scope"), "user.info.basic,video.upload");
+    let tokens = Tokens::of(&got);
+    api_error(&user(&mut net, &tokens.access), 401, "scope_not_authorized");
+    let got = net.get("/tiktok/v2/user/info/?fields=open_id,union_id,display_name", &tokens.access);
+    assert_eq!(got.json["data"]["user"]["display_name"], "Fernweh Outdoor");
+    assert_eq!(got.json["data"]["user"]["username"], Value::Null);
+    let got = refresh(&mut net, &tokens.refresh);
+    assert_eq!(got.str("scope"), "user.info.basic,video.upload", "a renewal brings no scope back");
+}
+
+#[test]
+fn withdrawn_means_dead() {
+    for action in ["change-password", "revoke"] {
+        let mut net = Net::new();
+        let (ours, other) = (connect(&mut net, "fernweh.outdoor"), connect(&mut net, "gipfel.guides"));
+        net.person("tiktok", "fernweh.outdoor", action);
+        dead(&mut net, &ours);
+        assert_eq!(user(&mut net, &other.access).status, 200);
+        let again = connect(&mut net, "fernweh.outdoor");
+        assert_eq!(user(&mut net, &again.access).status, 200);
+        dead(&mut net, &ours);
+    }
+}
+
+#[test]
+fn a_banned_account_is_refused_until_the_ban_ends() {
+    let mut net = Net::new();
+    let tokens = connect(&mut net, "fernweh.outdoor");
+    net.person("tiktok", "fernweh.outdoor", "block");
+    let got = user(&mut net, &tokens.access);
+    assert!(matches!(got.status, 401 | 403) && got.json["error"]["code"] != "ok", "{}", got.text);
+    token_error(&refresh(&mut net, &tokens.refresh), "invalid_grant");
+    net.person("tiktok", "fernweh.outdoor", "unblock");
+    assert_eq!(user(&mut net, &tokens.access).status, 200);
+    assert_eq!(refresh(&mut net, &tokens.refresh).status, 200, "the refusal had not spent it");
+}
+
+#[test]
+fn our_own_revocation_ends_the_grant() {
+    let mut net = Net::new();
+    let tokens = connect(&mut net, "fernweh.outdoor");
+    call(&mut net, "revoke", &[("token", &tokens.access)]).is(200, &json!({}));
+    dead(&mut net, &tokens);
+}
+
+#[test]
+fn ad_accounts_are_listed() {
+    let mut net = Net::new();
+    let path = "/tiktok/open_api/v1.3/oauth2/advertiser/get/";
+    let (ours, guides) = (connect(&mut net, "fernweh.outdoor"), connect(&mut net, "gipfel.guides"));
+    let got = net.get(path, &ours.access);
+    assert_eq!((got.status, &got.json["code"]), (200, &json!(0)));
+    let list = got.json["data"]["list"].as_array().unwrap();
+    assert_eq!((list.len(), &list[0]["advertiser_name"]), (1, &json!("Fernweh Ads EU")));
+    assert!(list[0]["advertiser_id"].is_string());
+    let got = net.send(Method::GET, path, &[("access-token", &ours.access)], "");
+    assert_eq!(got.json["code"], 0, "the ads API names its header Access-Token");
+    assert_eq!(net.get(path, &guides.access).json["data"]["list"], json!([]));
+    net.person("tiktok", "fernweh.outdoor", "revoke");
+    let got = net.get(path, &ours.access);
+    assert_eq!((got.status, &got.json["code"]), (200, &json!(40_105)));
+}
+
+#[test]
+fn a_refusal_comes_back_as_tiktok_says_it() {
+    let mut net = Net::new();
+    let back = net.deny(&authorize_with(&[]), "fernweh.outdoor");
+    assert_eq!((parameter(&back, "error").as_deref(), parameter(&back, "state").as_deref()), (Some("access_denied"), Some("s1")));
+    assert_eq!(parameter(&back, "code"), None);
+}
