@@ -194,7 +194,7 @@ impl<L: Ledger> Worker<L> {
             };
             match read(&tokens, &answer) {
                 Answer::Done(result) => return Asked::Answered((result, newer)),
-                Answer::AskAgain { request: next, notes } => {
+                Answer::AskAgain { request: next, notes, .. } => {
                     request = *next;
                     tokens.notes.extend(notes.clone());
                     newer.extend(notes);

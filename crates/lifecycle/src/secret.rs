@@ -78,6 +78,8 @@ pub struct TokenSet {
     pub token_secret: Option<Secret>,
     /// The private DPoP key (PKCS#8, base64url), one per session, lost with the session.
     pub dpop_key: Option<Secret>,
+    /// The profiles' own tokens by network id, where the network issues such (Facebook's page tokens).
+    pub profile_tokens: BTreeMap<String, Secret>,
     /// What was granted, as the network named it.
     pub scopes: Vec<String>,
     /// What else belongs to this session and is not secret: issuer, service address, DPoP nonces by origin.
@@ -93,6 +95,7 @@ impl TokenSet {
             refresh_token: refresh_token.filter(|token| !token.is_empty()),
             token_secret: None,
             dpop_key: None,
+            profile_tokens: BTreeMap::new(),
             scopes,
             notes: BTreeMap::new(),
         }
@@ -109,6 +112,9 @@ impl TokenSet {
         }
         if self.token_secret.is_none() {
             self.token_secret.clone_from(&older.token_secret);
+        }
+        if self.profile_tokens.is_empty() {
+            self.profile_tokens.clone_from(&older.profile_tokens);
         }
         if self.scopes.is_empty() {
             self.scopes.clone_from(&older.scopes);

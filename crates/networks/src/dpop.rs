@@ -209,6 +209,7 @@ mod tests {
         let app = App {
             client_id: String::new(),
             client_secret: None,
+            instance: String::new(),
             redirect_uri: String::new(),
             scopes: vec![],
             base_url: None,

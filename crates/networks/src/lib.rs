@@ -3,6 +3,7 @@
 //!
 //! To the rest of the house a network is a value behind [`Network`]; nothing else mentions a network by name.
 
+pub mod acting;
 pub mod bluesky;
 pub mod dpop;
 mod linkedin;
@@ -10,6 +11,7 @@ pub mod network;
 pub mod oauth;
 pub mod oauth1;
 mod pinterest;
+pub mod signal;
 mod tiktok;
 pub mod wire;
 mod xing;

@@ -231,7 +231,8 @@ impl Network for LinkedIn {
             ("enable_extended_login", "true"),
         ];
         let url = oauth::with_query(&Self::url(&cx, "authorize"), &parameters);
-        let authorization = Authorization { url, memory: BTreeMap::new(), instance: String::new(), returns_with: start.state.clone() };
+        let authorization =
+            Authorization { url, memory: BTreeMap::new(), instance: String::new(), returns_with: start.state.clone(), registered: None };
         Box::pin(async move { Ok(authorization) })
     }
 

@@ -11,6 +11,8 @@ use lifecycle::secret::{Secret, TokenSet};
 use lifecycle::time::Timestamp;
 use lifecycle::words::{Cause, Evidence};
 
+use crate::acting::{self, Comment, NotDone, Post, Posted, Target};
+use crate::signal::Inbound;
 use crate::wire::{BoxFuture, Dice, Wire};
 
 /// A sentence for people, in both languages.
@@ -83,6 +85,8 @@ pub enum Registration {
     ByHand,
     /// It needs no registration: the client id is the address of our own metadata.
     Metadata,
+    /// It registers itself at each instance when it is first needed there (Mastodon).
+    AtInstance,
 }
 
 /// An endpoint of the network that configuration can override (`networks.NAME.endpoints.KEY`).
@@ -90,7 +94,7 @@ pub enum Registration {
 pub struct Endpoint {
     /// Its key in the configuration.
     pub key: &'static str,
-    /// Its address at the real network; empty when it is off unless configured.
+    /// Its address at the real network; empty when it is off unless configured. `{instance}` stands for the instance's host.
     pub url: &'static str,
 }
 
@@ -127,10 +131,13 @@ pub struct About {
 /// Our registered client at a network, with everything configured about it.
 #[derive(Debug, Clone)]
 pub struct App {
-    /// The client id (TikTok: client key; XING: consumer key; Bluesky: URL of the metadata).
+    /// The client id (TikTok: client key; XING: consumer key; Bluesky: URL of the metadata). Empty where the app is not yet
+    /// registered at this instance.
     pub client_id: String,
     /// The client secret; for a client that authenticates by key, its private key.
     pub client_secret: Option<Secret>,
+    /// The instance it is registered at, as host with optional port, where the network has many; empty otherwise.
+    pub instance: String,
     /// Where the network sends the person back to; one per network, registered there.
     pub redirect_uri: String,
     /// The scopes to ask for; empty: those of [`About`].
@@ -161,9 +168,9 @@ impl Cx<'_> {
     /// `None` when it is off.
     pub fn endpoint(&self, about: &About, key: &str) -> Option<String> {
         if let Some(url) = self.app.endpoints.get(key) {
-            return Some(url.clone()).filter(|url| !url.is_empty());
+            return Some(url.replace("{instance}", &self.app.instance)).filter(|url| !url.is_empty());
         }
-        let real = about.endpoints.iter().find(|endpoint| endpoint.key == key)?.url;
+        let real = about.endpoints.iter().find(|endpoint| endpoint.key == key)?.url.replace("{instance}", &self.app.instance);
         if real.is_empty() {
             return None;
         }
@@ -172,7 +179,7 @@ impl Cx<'_> {
                 let path = real.split_once("://").and_then(|(_, rest)| rest.split_once('/')).map_or("", |(_, path)| path);
                 Some(format!("{}/{path}", base.trim_end_matches('/')))
             }
-            None => Some(real.to_owned()),
+            None => Some(real),
         }
     }
 
@@ -204,6 +211,17 @@ pub struct Authorization {
     pub instance: String,
     /// The state by which the person is recognised when they come back: ours, or the network's request token.
     pub returns_with: Secret,
+    /// Our client, where it was registered at this instance just now: kept for everything that follows.
+    pub registered: Option<Registered>,
+}
+
+/// A client that registered itself at an instance.
+#[derive(Debug, Clone)]
+pub struct Registered {
+    /// The client id it was given.
+    pub client_id: String,
+    /// The client secret it was given.
+    pub client_secret: Secret,
 }
 
 /// What the network's redirect brought back: the query, in order.
@@ -278,6 +296,9 @@ pub enum Answer<T> {
         request: Box<Request<Bytes>>,
         /// Notes that changed (a newer nonce).
         notes: BTreeMap<String, String>,
+        /// Secrets learned on the way, added to the memory that the next reading of an exchange is handed (Meta: the
+        /// short-lived token that the long-lived one is asked with). Not kept with the token set.
+        secrets: BTreeMap<String, Secret>,
     },
 }
 
@@ -363,6 +384,14 @@ pub trait Network: Send + Sync {
     /// Lifetimes and habits, before configuration.
     fn facts(&self) -> Facts;
 
+    /// The instance that the typed hint leads to, as host with optional port; empty where the network is one.
+    ///
+    /// # Errors
+    /// What is wrong with the hint.
+    fn instance(&self, _hint: Option<&str>) -> Result<String, Words> {
+        Ok(String::new())
+    }
+
     /// Begins a connection: whatever has to be asked first, then the address to send the person to.
     fn begin<'a>(&'a self, cx: Cx<'a>, wire: &'a dyn Wire, start: &'a Start) -> BoxFuture<'a, Result<Authorization, Failure>>;
 
@@ -416,6 +445,51 @@ pub trait Network: Send + Sync {
     /// name under `/oauth/`.
     fn documents(&self, _app: &App) -> Vec<(&'static str, serde_json::Value)> {
         vec![]
+    }
+
+    /// Publishes a post as a profile.
+    fn publish<'a>(
+        &'a self,
+        _cx: Cx<'a>,
+        _wire: &'a dyn Wire,
+        _tokens: &'a TokenSet,
+        _target: Target<'a>,
+        _post: &'a Post,
+    ) -> BoxFuture<'a, Result<Posted, NotDone>> {
+        Box::pin(async { Err(acting::not_supported(self.about().can.publish)) })
+    }
+
+    /// Lists what was said under a post, oldest first.
+    fn comments<'a>(
+        &'a self,
+        _cx: Cx<'a>,
+        _wire: &'a dyn Wire,
+        _tokens: &'a TokenSet,
+        _target: Target<'a>,
+        _post: &'a str,
+    ) -> BoxFuture<'a, Result<Vec<Comment>, NotDone>> {
+        Box::pin(async { Err(acting::not_supported(self.about().can.read_comments)) })
+    }
+
+    /// Says something under a post as a profile, or in reply to what somebody else said there.
+    fn comment<'a>(
+        &'a self,
+        _cx: Cx<'a>,
+        _wire: &'a dyn Wire,
+        _tokens: &'a TokenSet,
+        _target: Target<'a>,
+        _post: &'a str,
+        in_reply_to: Option<&'a str>,
+        _text: &'a str,
+    ) -> BoxFuture<'a, Result<Posted, NotDone>> {
+        let can = self.about().can;
+        Box::pin(async move { Err(acting::not_supported(if in_reply_to.is_some() { can.reply } else { can.comment })) })
+    }
+
+    /// Reads what the network tells us by itself at `/signals/NAME` (Meta deauthorise, TikTok `authorization.removed`, X
+    /// revoke events, Google security events). `None` where it has no such signals.
+    fn receive(&self, _cx: Cx<'_>, _request: &Request<Bytes>) -> Option<Inbound> {
+        None
     }
 
     /// Whether roles can be lost while the token lives, so that a probe has to list them as well.

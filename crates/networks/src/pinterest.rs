@@ -176,7 +176,8 @@ impl Network for Pinterest {
             ("state", start.state.expose()),
         ];
         let url = oauth::with_query(&Self::url(&cx, "authorize"), &parameters);
-        let authorization = Authorization { url, memory: BTreeMap::new(), instance: String::new(), returns_with: start.state.clone() };
+        let authorization =
+            Authorization { url, memory: BTreeMap::new(), instance: String::new(), returns_with: start.state.clone(), registered: None };
         Box::pin(async move { Ok(authorization) })
     }
 

@@ -115,7 +115,7 @@ impl Xing {
         let memory =
             BTreeMap::from([("request_token".to_owned(), Secret::new(token)), ("request_token_secret".to_owned(), Secret::new(secret))]);
         let url = oauth::with_query(&Self::url(&cx, "authorize"), &[("oauth_token", token)]);
-        Ok(Authorization { url, memory, instance: String::new(), returns_with: start.state.clone() })
+        Ok(Authorization { url, memory, instance: String::new(), returns_with: start.state.clone(), registered: None })
     }
 
     async fn list(cx: Cx<'_>, wire: &dyn Wire, tokens: &TokenSet) -> Result<Discovery, Diagnosis> {

@@ -164,6 +164,7 @@ impl Test {
         let app = App {
             client_id: "http://localhost".into(),
             client_secret: None,
+            instance: String::new(),
             redirect_uri: REDIRECT.into(),
             scopes: vec![],
             base_url: None,
@@ -224,7 +225,7 @@ impl Test {
             let answer = Plain.send(request).await.expect("an answer");
             match self.network.read_probe(self.cx(), &tokens, &answer) {
                 Answer::Done(diagnosis) => return diagnosis.finding,
-                Answer::AskAgain { request: next, notes } => {
+                Answer::AskAgain { request: next, notes, .. } => {
                     request = *next;
                     tokens.notes.extend(notes);
                 }

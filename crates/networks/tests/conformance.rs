@@ -35,6 +35,7 @@ fn app() -> App {
     App {
         client_id: "canary-client".into(),
         client_secret: Some(Secret::new("canary-secret")),
+        instance: String::new(),
         redirect_uri: "https://staygreen.example/oauth/callback/x?fixed=1".into(),
         scopes: vec![],
         base_url: None,

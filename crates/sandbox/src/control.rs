@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::networks::{self, Consent};
 use crate::pages::{esc, page};
-use crate::people::ROLES;
+use crate::people::Comment;
 use crate::request::{Answer, Incoming, html, json as answer, see_other};
 use crate::tokens::DAY;
 use crate::world::{Mood, World};
@@ -49,6 +49,9 @@ struct Body {
     mood: String,
     requests: Option<u32>,
     authorize_url: String,
+    post: String,
+    author: String,
+    text: String,
     deny: bool,
     drop_scopes: Vec<String>,
 }
@@ -72,6 +75,7 @@ fn act(world: &mut World, now: i64, what: &[&str], body: &Value) -> Result<Value
         ["roles"] => role(world, &b),
         ["boards"] => board(world, &b),
         ["mood"] => mood(world, &b),
+        ["comments"] => comment(world, now, &b),
         ["consent"] => consent(world, now, &b),
         _ => Err("there is no such call".into()),
     }
@@ -98,15 +102,17 @@ fn person(world: &mut World, network: &str, username: &str, action: &str) -> Res
 
 fn role(world: &mut World, b: &Body) -> Result<Value, String> {
     let id = number(b.page.as_ref()).and_then(|id| u64::try_from(id).ok()).ok_or("page: the number of a page")?;
-    let known = world.person("linkedin", &b.username).is_some();
-    let page = world.pages.iter_mut().find(|page| page.id == id).ok_or_else(|| format!("there is no page {id}"))?;
-    if !known {
-        return Err(format!("there is no {} at linkedin", b.username));
+    let page = world.pages.iter().position(|page| page.id == id).ok_or_else(|| format!("there is no page {id}"))?;
+    let network = world.pages[page].network;
+    if world.person(network, &b.username).is_none() {
+        return Err(format!("there is no {} at {network}", b.username));
     }
     let role = b.role.as_deref().filter(|role| !role.is_empty());
-    if let Some(role) = role.filter(|role| !ROLES.contains(role)) {
-        return Err(format!("there is no role {role}; one of {}, or null for none", ROLES.join(", ")));
+    let known = networks::roles(network);
+    if let Some(role) = role.filter(|role| !known.contains(role)) {
+        return Err(format!("there is no role {role}; one of {}, or null for none", known.join(", ")));
     }
+    let page = &mut world.pages[page];
     page.roles.retain(|(username, _, _)| *username != b.username);
     if let Some(role) = role {
         page.roles.push((b.username.clone(), role.to_owned(), "APPROVED"));
@@ -144,6 +150,19 @@ fn mood(world: &mut World, b: &Body) -> Result<Value, String> {
     Ok(json!({ "network": network, "mood": b.mood }))
 }
 
+/// Somebody says something under a post.
+fn comment(world: &mut World, now: i64, b: &Body) -> Result<Value, String> {
+    let network = networks::find(&b.network).ok_or("network: the name of a network")?;
+    if world.post(network, &b.post).is_none() {
+        return Err(format!("there is no post {} at {network}", b.post));
+    }
+    let id = world.number().to_string();
+    let author = if b.author.is_empty() { "Ada Visitor".to_owned() } else { b.author.clone() };
+    let said = Comment { network, id: id.clone(), post: b.post.clone(), in_reply_to: String::new(), author, text: b.text.clone(), at: now };
+    world.comments.push(said);
+    Ok(json!({ "id": id }))
+}
+
 /// What the person would do in the browser, without one.
 fn consent(world: &mut World, now: i64, b: &Body) -> Result<Value, String> {
     let request = http::Request::get(b.authorize_url.as_str())
@@ -165,13 +184,14 @@ fn consent(world: &mut World, now: i64, b: &Body) -> Result<Value, String> {
 
 fn state(world: &World, now: i64) -> Value {
     let people: Vec<_> = world.people.iter().map(|person| json!({ "network": person.network, "username": person.username, "name": person.name, "id": person.id, "password": person.password, "blocked": person.blocked })).collect();
-    let pages: Vec<_> = world.pages.iter().map(|page| json!({ "id": page.id, "name": page.name, "roles": page.roles })).collect();
+    let pages: Vec<_> =
+        world.pages.iter().map(|page| json!({ "network": page.network, "id": page.id, "name": page.name, "roles": page.roles })).collect();
     let boards: Vec<_> = world
         .boards
         .iter()
         .map(|board| json!({ "id": board.id, "name": board.name, "owner": board.owner, "secret": board.secret, "deleted": board.deleted }))
         .collect();
-    json!({ "now": now / MICRO, "offset_seconds": world.offset / MICRO, "people": people, "pages": pages, "boards": boards, "moods": world.moods })
+    json!({ "now": now / MICRO, "offset_seconds": world.offset / MICRO, "people": people, "pages": pages, "boards": boards, "moods": world.moods, "posts": world.posts, "comments": world.comments })
 }
 
 fn ledger(world: &World, incoming: &Incoming) -> Answer {
@@ -217,9 +237,10 @@ fn network_card(world: &World, network: &str) -> String {
          <label for=\"mood-{network}\">Mood</label><div class=\"row\"><select id=\"mood-{network}\" name=\"mood\">{moods}</select><button>Set</button></div></form>\
          <div class=\"scroll\"><table><tr><th>Person</th><th>Password</th><th>Make it happen</th></tr>{people}</table></div>"
     );
-    if network == "linkedin" {
+    let pages: Vec<_> = world.pages.iter().filter(|page| page.network == network).collect();
+    if !pages.is_empty() {
         let members: Vec<_> = world.people.iter().filter(|person| person.network == network).collect();
-        let rows: String = world.pages.iter().flat_map(|page| members.iter().map(move |person| role_row(page, &person.username))).collect();
+        let rows: String = pages.iter().flat_map(|page| members.iter().map(move |person| role_row(page, &person.username))).collect();
         card.push_str(&format!(
             "<div class=\"scroll\"><table><tr><th>Page</th><th>Person</th><th>Role</th><th>Make it happen</th></tr>{rows}</table></div>"
         ));
@@ -252,16 +273,18 @@ fn role_row(page: &crate::people::Page, username: &str) -> String {
     let id = page.id.to_string();
     let held = page.roles.iter().find(|(holder, ..)| holder == username);
     let role = held.map_or_else(|| "none".to_owned(), |(_, role, state)| format!("{role} ({state})"));
-    let set =
-        |label: &str, role: &str| button("roles", label, &[("network", "linkedin"), ("page", &id), ("username", username), ("role", role)]);
+    let set = |label: &str, role: &str| {
+        button("roles", label, &[("network", page.network), ("page", &id), ("username", username), ("role", role)])
+    };
+    let known = networks::roles(page.network);
+    let ends = [known.last(), known.first()];
+    let choices: String = ends.into_iter().flatten().map(|role| set(&format!("Make {role}"), role)).collect();
     format!(
-        "<tr><td>{}</td><td><code>{}</code></td><td>{}</td><td><div class=\"row\">{}{}{}</div></td></tr>",
+        "<tr><td>{}</td><td><code>{}</code></td><td>{}</td><td><div class=\"row\">{}{choices}</div></td></tr>",
         esc(page.name),
         esc(username),
         esc(&role),
         if held.is_some() { set("Remove", "") } else { String::new() },
-        set("Make Analyst", "ANALYST"),
-        set("Make Super admin", "ADMINISTRATOR"),
     )
 }
 

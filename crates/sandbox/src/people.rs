@@ -1,4 +1,7 @@
-//! Who lives in the seeded world: the people around the company "Fernweh Outdoor". Every password is `sandbox`.
+//! What lives in the seeded world, around the company "Fernweh Outdoor". Every password is `sandbox`. Who it is at each
+//! network stands in the network's own file.
+
+use serde::Serialize;
 
 /// A login at a network.
 #[derive(Debug, Clone)]
@@ -15,9 +18,10 @@ pub(crate) struct Person {
     pub(crate) business: bool,
 }
 
-/// A company page with the roles held on it.
+/// A page with the roles held on it.
 #[derive(Debug, Clone)]
 pub(crate) struct Page {
+    pub(crate) network: &'static str,
     pub(crate) id: u64,
     pub(crate) name: &'static str,
     pub(crate) vanity: &'static str,
@@ -36,7 +40,8 @@ pub(crate) struct Board {
     pub(crate) deleted: bool,
 }
 
-fn person(network: &'static str, username: &str, name: &str, id: &str) -> Person {
+/// Somebody with nothing special about them.
+pub(crate) fn person(network: &'static str, username: &str, name: &str, id: &str) -> Person {
     Person {
         network,
         username: username.into(),
@@ -47,65 +52,6 @@ fn person(network: &'static str, username: &str, name: &str, id: &str) -> Person
         ad_accounts: vec![],
         business: false,
     }
-}
-
-pub(crate) fn people() -> Vec<Person> {
-    vec![
-        person("linkedin", "jana.lindner", "Jana Lindner", "8aB3xYj0Qk"),
-        person("linkedin", "tom.becker", "Tom Becker", "Zp4T91mLwe"),
-        person("linkedin", "lea.hoffmann", "Lea Hoffmann", "k2QmV77nRs"),
-        Person {
-            ad_accounts: vec!["Fernweh Ads EU"],
-            ..person("tiktok", "fernweh.outdoor", "Fernweh Outdoor", "723f24d7-e717-40f8-a2b6-cb8464cd23b4")
-        },
-        person("tiktok", "gipfel.guides", "Gipfel Guides", "0b5f0c0e-93a1-4f0d-8a55-3f1c6d6f7a11"),
-        Person { business: true, ..person("pinterest", "fernwehoutdoor", "Fernweh Outdoor", "824158804234123301") },
-        person("pinterest", "gipfelguides", "Gipfel Guides", "824158804234123302"),
-        person("xing", "jana.lindner", "Jana Lindner", "23874563_a91c0e"),
-        person("xing", "karl.voss", "Karl Voss", "11873201_7be24d"),
-    ]
-}
-
-/// The roles there are on a page.
-pub(crate) const ROLES: [&str; 8] = [
-    "ADMINISTRATOR",
-    "CONTENT_ADMINISTRATOR",
-    "DIRECT_SPONSORED_CONTENT_POSTER",
-    "RECRUITING_POSTER",
-    "CURATOR",
-    "ANALYST",
-    "LEAD_CAPTURE_ADMINISTRATOR",
-    "LEAD_GEN_FORMS_MANAGER",
-];
-
-pub(crate) fn pages() -> Vec<Page> {
-    let role = |username: &str, role: &str, state| (username.to_owned(), role.to_owned(), state);
-    vec![
-        Page {
-            id: 1001,
-            name: "Fernweh Outdoor",
-            vanity: "fernweh-outdoor",
-            roles: vec![role("jana.lindner", "ADMINISTRATOR", "APPROVED"), role("tom.becker", "ADMINISTRATOR", "APPROVED")],
-        },
-        Page {
-            id: 1002,
-            name: "Fernweh Travel",
-            vanity: "fernweh-travel",
-            roles: vec![role("jana.lindner", "ADMINISTRATOR", "APPROVED"), role("tom.becker", "ADMINISTRATOR", "REQUESTED")],
-        },
-        Page {
-            id: 1003,
-            name: "Alpine Rescue Foundation",
-            vanity: "alpine-rescue",
-            roles: vec![role("jana.lindner", "ANALYST", "APPROVED")],
-        },
-        Page {
-            id: 1004,
-            name: "Trail Magazine",
-            vanity: "trail-magazine",
-            roles: vec![role("jana.lindner", "CONTENT_ADMINISTRATOR", "APPROVED")],
-        },
-    ]
 }
 
 pub(crate) fn boards() -> Vec<Board> {
@@ -120,4 +66,38 @@ pub(crate) fn boards() -> Vec<Board> {
         board(5006, "Guides", "gipfelguides", false),
         Board { collaborators: vec![ours], ..board(5007, "Alps together", "gipfelguides", false) },
     ]
+}
+
+/// What was published.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Post {
+    pub(crate) network: &'static str,
+    /// Its id there, as the network's API writes it.
+    pub(crate) id: String,
+    /// The network id of the profile it stands under.
+    pub(crate) profile: String,
+    /// Who sent it.
+    pub(crate) username: String,
+    pub(crate) text: String,
+    pub(crate) link: String,
+    /// Addresses or ids of what was sent with it.
+    pub(crate) media: Vec<String>,
+    /// In µs since 1970.
+    pub(crate) at: i64,
+}
+
+/// What was said under a post.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Comment {
+    pub(crate) network: &'static str,
+    pub(crate) id: String,
+    /// The id of the post.
+    pub(crate) post: String,
+    /// The id of the comment that it answers; empty where it answers the post.
+    pub(crate) in_reply_to: String,
+    /// The name of who said it.
+    pub(crate) author: String,
+    pub(crate) text: String,
+    /// In µs since 1970.
+    pub(crate) at: i64,
 }

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use http::{Request, Response};
 use serde::Serialize;
 
-use crate::people::{Board, Page, Person, boards, pages, people};
+use crate::people::{Board, Comment, Page, Person, Post, boards};
 use crate::request::{Answer, Incoming, html, json, see_other};
 use crate::tokens::Vault;
 use crate::{control, networks};
@@ -76,6 +76,8 @@ pub struct World {
     pub(crate) people: Vec<Person>,
     pub(crate) pages: Vec<Page>,
     pub(crate) boards: Vec<Board>,
+    pub(crate) posts: Vec<Post>,
+    pub(crate) comments: Vec<Comment>,
     pub(crate) vault: Vault,
     /// Browser sessions: cookie -> (network, username).
     pub(crate) sessions: BTreeMap<String, (String, String)>,
@@ -95,8 +97,10 @@ impl World {
     /// The demo company's world.
     pub fn seeded() -> Self {
         Self {
-            people: people(),
-            pages: pages(),
+            people: networks::people(),
+            pages: networks::pages(),
+            posts: vec![],
+            comments: vec![],
             boards: boards(),
             vault: Vault::default(),
             sessions: BTreeMap::new(),
@@ -187,6 +191,29 @@ impl World {
 
     pub(crate) fn person_mut(&mut self, network: &str, username: &str) -> Option<&mut Person> {
         self.people.iter_mut().find(|person| person.network == network && person.username == username)
+    }
+
+    /// Keeps what was published; the newest come last. Gives its id.
+    pub(crate) fn publish(&mut self, post: Post) -> String {
+        let id = post.id.clone();
+        self.posts.push(post);
+        id
+    }
+
+    /// The post of that id at a network.
+    pub(crate) fn post(&self, network: &str, id: &str) -> Option<&Post> {
+        self.posts.iter().find(|post| post.network == network && post.id == id)
+    }
+
+    /// What was said under a post, oldest first.
+    pub(crate) fn comments_of<'a>(&'a self, network: &'a str, post: &'a str) -> impl Iterator<Item = &'a Comment> {
+        self.comments.iter().filter(move |comment| comment.network == network && comment.post == post)
+    }
+
+    /// A number that never repeats, for networks whose ids are numbers.
+    pub(crate) fn number(&mut self) -> u64 {
+        self.counter += 1;
+        7_100_000_000_000_000 + self.counter
     }
 
     /// Text that never repeats. Nobody has to guess it: this is a simulation.

@@ -89,7 +89,9 @@ impl NetworkApps {
     ) -> Result<Option<(String, Option<Secret>)>, StoreError> {
         let about = network.about();
         let set = self.config.networks.get(about.name);
-        if let Some(client_id) = set.and_then(|set| set.client_id.clone()) {
+        // What the configuration names is registered at one place: it cannot serve every instance.
+        let configured = set.and_then(|set| set.client_id.clone()).filter(|_| about.registration != Registration::AtInstance);
+        if let Some(client_id) = configured {
             return Ok(Some((client_id, set.and_then(|set| set.client_secret.clone()))));
         }
         let mut tx = self.store.read().await?;
@@ -102,7 +104,12 @@ impl NetworkApps {
         } else {
             "http://localhost".into()
         };
-        Ok((about.registration == Registration::Metadata).then_some((metadata, None)))
+        Ok(match about.registration {
+            Registration::Metadata => Some((metadata, None)),
+            // Not registered there yet: beginning a connection does it.
+            Registration::AtInstance => Some((String::new(), None)),
+            Registration::ByHand => None,
+        })
     }
 }
 
@@ -124,6 +131,7 @@ impl Directory for NetworkApps {
             let app = NetworkClient {
                 client_id,
                 client_secret,
+                instance: instance.to_owned(),
                 redirect_uri: self.redirect_uri(network.about().name),
                 scopes: set.scopes,
                 base_url: set.base_url,

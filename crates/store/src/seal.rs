@@ -264,6 +264,8 @@ struct PlainTokens {
     refresh_token: Option<Zeroizing<String>>,
     token_secret: Option<Zeroizing<String>>,
     dpop_key: Option<Zeroizing<String>>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    profile_tokens: BTreeMap<String, Zeroizing<String>>,
     scopes: Vec<String>,
     notes: BTreeMap<String, String>,
 }
@@ -277,6 +279,7 @@ pub fn seal_tokens(keys: &Keyring, context: &Context<'_>, tokens: &TokenSet) -> 
         refresh_token: tokens.refresh_token.as_ref().map(text),
         token_secret: tokens.token_secret.as_ref().map(text),
         dpop_key: tokens.dpop_key.as_ref().map(text),
+        profile_tokens: tokens.profile_tokens.iter().map(|(id, token)| (id.clone(), text(token))).collect(),
         scopes: tokens.scopes.clone(),
         notes: tokens.notes.clone(),
     };
@@ -313,6 +316,7 @@ pub fn open_tokens(keys: &Keyring, context: &Context<'_>, sealed: &[u8]) -> Resu
         refresh_token: plain.refresh_token.as_ref().map(secret),
         token_secret: plain.token_secret.as_ref().map(secret),
         dpop_key: plain.dpop_key.as_ref().map(secret),
+        profile_tokens: plain.profile_tokens.iter().map(|(id, token)| (id.clone(), secret(token))).collect(),
         scopes: plain.scopes,
         notes: plain.notes,
     })

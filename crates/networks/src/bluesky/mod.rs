@@ -132,7 +132,7 @@ async fn begin(cx: Cx<'_>, wire: &dyn Wire, start: &Start) -> Result<Authorizati
         memory.insert(TYPED_DID.into(), Secret::new(&account.did));
     }
     let url = oauth::with_query(&server.authorization_endpoint, &[("client_id", session.get(CLIENT_ID)), ("request_uri", &request_uri)]);
-    Ok(Authorization { url, memory, instance: String::new(), returns_with: start.state.clone() })
+    Ok(Authorization { url, memory, instance: String::new(), returns_with: start.state.clone(), registered: None })
 }
 
 fn new_session(cx: &Cx<'_>, beginning: &Beginning, authentication: &Authentication) -> Session {
@@ -344,7 +344,7 @@ impl Network for Bluesky {
         let endpoint = session.get(TOKEN_ENDPOINT).to_owned();
         let notes = session.learn(&endpoint, answer);
         if dpop::wants_nonce(answer) {
-            return Ok(Answer::AskAgain { request: Box::new(exchange(&cx, &session, memory, callback)?), notes });
+            return Ok(Answer::AskAgain { request: Box::new(exchange(&cx, &session, memory, callback)?), notes, secrets: BTreeMap::new() });
         }
         let json = oauth::json(answer).filter(|_| answer.status().is_success());
         let read = json.and_then(|json| issued(cx, &session, &json, &cx.scopes(&ABOUT)).map(|issued| (json, issued)));
@@ -377,7 +377,7 @@ impl Network for Bluesky {
         if dpop::wants_nonce(answer) {
             let known = TokenSet { notes: session.notes, ..tokens.clone() };
             return match self.renew(cx, &known) {
-                Some(request) => Answer::AskAgain { request: Box::new(request), notes },
+                Some(request) => Answer::AskAgain { request: Box::new(request), notes, secrets: BTreeMap::new() },
                 None => Answer::Done(Renewal::Failed(no_session(&cx, Source::Renewal))),
             };
         }
@@ -414,7 +414,7 @@ impl Network for Bluesky {
             }
             notes
         };
-        Answer::AskAgain { request: Box::new(question(&cx, &session, tokens)), notes }
+        Answer::AskAgain { request: Box::new(question(&cx, &session, tokens)), notes, secrets: BTreeMap::new() }
     }
 
     /// Revoking the refresh token ends the session (RFC 7009 section 2.1).
@@ -430,7 +430,7 @@ impl Network for Bluesky {
             let endpoint = session.get(REVOCATION_ENDPOINT).to_owned();
             let notes = session.learn(&endpoint, answer);
             let request = self.revoke(cx, &TokenSet { notes: session.notes, ..tokens.clone() })?;
-            Some(Answer::AskAgain { request: Box::new(request), notes })
+            Some(Answer::AskAgain { request: Box::new(request), notes, secrets: BTreeMap::new() })
         });
         known.unwrap_or_else(|| Answer::Done(self.is_revoked(answer)))
     }

@@ -4,6 +4,7 @@ use serde_json::json;
 
 use super::{Consent, client_id, client_secret, is_redirect_uri, refuse_page};
 use crate::consent::{Ask, Decision, decide};
+use crate::people::{Page, Person, person};
 use crate::request::{Answer, Incoming, json as answer, see_other, with_query};
 use crate::tokens::{DAY, Dead, Family, NoCode, same_set};
 use crate::world::World;
@@ -210,7 +211,7 @@ fn api(world: &World, now: i64, incoming: &Incoming) -> Answer {
         .path
         .strip_prefix("/rest/organizations/")
         .and_then(|id| id.parse::<u64>().ok())
-        .and_then(|id| world.pages.iter().find(|page| page.id == id));
+        .and_then(|id| world.pages.iter().find(|page| page.network == NAME && page.id == id));
     match page {
         // Somebody without any role there sees nothing of the page.
         Some(page) if !reads_pages || !page.roles.iter().any(|(username, ..)| *username == family.username) => {
@@ -236,7 +237,7 @@ fn acls(world: &World, incoming: &Incoming, family: &Family) -> Answer {
     let count: usize = incoming.q("count").parse().unwrap_or(10).clamp(1, 1000);
     let asked = |name: &str, value: &str| incoming.q(name).is_empty() || incoming.q(name) == value;
     let mut rows = vec![];
-    for page in &world.pages {
+    for page in world.pages.iter().filter(|page| page.network == NAME) {
         let mine = page.roles.iter().filter(|(username, ..)| *username == family.username);
         for (_, role, state) in mine.filter(|(_, role, state)| asked("role", role) && asked("state", state)) {
             rows.push(json!({ "organization": format!("urn:li:organization:{}", page.id), "roleAssignee": format!("urn:li:person:{me}"), "role": role, "state": state }));
@@ -254,4 +255,59 @@ fn acls(world: &World, incoming: &Incoming, family: &Family) -> Answer {
     };
     let elements: Vec<_> = rows.into_iter().skip(start).take(count).collect();
     answer(200, &json!({ "elements": elements, "paging": { "start": start, "count": count, "links": links } }))
+}
+
+pub(super) fn people() -> Vec<Person> {
+    vec![
+        person(NAME, "jana.lindner", "Jana Lindner", "8aB3xYj0Qk"),
+        person(NAME, "tom.becker", "Tom Becker", "Zp4T91mLwe"),
+        person(NAME, "lea.hoffmann", "Lea Hoffmann", "k2QmV77nRs"),
+    ]
+}
+
+/// The roles there are on a page.
+pub(super) const ROLES: &[&str] = &[
+    "ADMINISTRATOR",
+    "CONTENT_ADMINISTRATOR",
+    "DIRECT_SPONSORED_CONTENT_POSTER",
+    "RECRUITING_POSTER",
+    "CURATOR",
+    "LEAD_CAPTURE_ADMINISTRATOR",
+    "LEAD_GEN_FORMS_MANAGER",
+    "ANALYST",
+];
+
+pub(super) fn pages() -> Vec<Page> {
+    let page = |id, name, vanity, roles: &[(&str, &str, &'static str)]| Page {
+        network: NAME,
+        id,
+        name,
+        vanity,
+        roles: roles.iter().map(|(username, role, state)| ((*username).to_owned(), (*role).to_owned(), *state)).collect(),
+    };
+    vec![
+        page(
+            1001,
+            "Fernweh Outdoor",
+            "fernweh-outdoor",
+            &[("jana.lindner", "ADMINISTRATOR", "APPROVED"), ("tom.becker", "ADMINISTRATOR", "APPROVED")],
+        ),
+        page(
+            1002,
+            "Fernweh Travel",
+            "fernweh-travel",
+            &[("jana.lindner", "ADMINISTRATOR", "APPROVED"), ("tom.becker", "ADMINISTRATOR", "REQUESTED")],
+        ),
+        page(1003, "Alpine Rescue Foundation", "alpine-rescue", &[("jana.lindner", "ANALYST", "APPROVED")]),
+        page(1004, "Trail Magazine", "trail-magazine", &[("jana.lindner", "CONTENT_ADMINISTRATOR", "APPROVED")]),
+    ]
+}
+
+pub(super) fn about(incoming: &Incoming) -> &'static str {
+    match incoming.path.as_str() {
+        "/oauth/v2/authorization" => "page",
+        "/oauth/v2/accessToken" => super::grant_type(incoming),
+        "/oauth/v2/revoke" => "revocation",
+        _ => "api",
+    }
 }

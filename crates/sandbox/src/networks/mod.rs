@@ -5,6 +5,7 @@ mod pinterest;
 mod tiktok;
 mod xing;
 
+use crate::people::{Page, Person};
 use crate::request::{Answer, Incoming, html};
 use crate::world::World;
 
@@ -17,6 +18,14 @@ struct Entry {
     consent: fn(&mut World, i64, &Incoming, &Consent<'_>) -> Option<String>,
     /// How a dead refresh token is refused.
     refused_renewal: fn() -> Answer,
+    /// What a request is about.
+    about: fn(&Incoming) -> &'static str,
+    /// Who lives there.
+    people: fn() -> Vec<Person>,
+    /// The pages there are, with the roles held on them.
+    pages: fn() -> Vec<Page>,
+    /// The roles that can be held on a page, the fullest first.
+    roles: &'static [&'static str],
 }
 
 /// A decision made without a browser.
@@ -26,11 +35,49 @@ pub(crate) struct Consent<'a> {
     pub(crate) drop_scopes: &'a [String],
 }
 
+const NO_PAGES: fn() -> Vec<Page> = Vec::new;
+
 const ALL: &[Entry] = &[
-    Entry { name: "linkedin", handle: linkedin::handle, consent: linkedin::consent, refused_renewal: linkedin::refused_renewal },
-    Entry { name: "tiktok", handle: tiktok::handle, consent: tiktok::consent, refused_renewal: tiktok::refused_renewal },
-    Entry { name: "pinterest", handle: pinterest::handle, consent: pinterest::consent, refused_renewal: pinterest::refused_renewal },
-    Entry { name: "xing", handle: xing::handle, consent: xing::consent, refused_renewal: xing::dead_token },
+    Entry {
+        name: "linkedin",
+        handle: linkedin::handle,
+        consent: linkedin::consent,
+        refused_renewal: linkedin::refused_renewal,
+        about: linkedin::about,
+        people: linkedin::people,
+        pages: linkedin::pages,
+        roles: linkedin::ROLES,
+    },
+    Entry {
+        name: "tiktok",
+        handle: tiktok::handle,
+        consent: tiktok::consent,
+        refused_renewal: tiktok::refused_renewal,
+        about: tiktok::about,
+        people: tiktok::people,
+        pages: NO_PAGES,
+        roles: &[],
+    },
+    Entry {
+        name: "pinterest",
+        handle: pinterest::handle,
+        consent: pinterest::consent,
+        refused_renewal: pinterest::refused_renewal,
+        about: pinterest::about,
+        people: pinterest::people,
+        pages: NO_PAGES,
+        roles: &[],
+    },
+    Entry {
+        name: "xing",
+        handle: xing::handle,
+        consent: xing::consent,
+        refused_renewal: xing::dead_token,
+        about: xing::about,
+        people: xing::people,
+        pages: NO_PAGES,
+        roles: &[],
+    },
 ];
 
 /// The names of all networks.
@@ -56,16 +103,30 @@ pub(crate) fn refused_renewal(network: &str) -> Answer {
     ALL.iter().find(|entry| entry.name == network).map_or_else(|| html(404, String::new()), |entry| (entry.refused_renewal)())
 }
 
-/// What a request is about, for moods and the ledger. Consent pages are always there.
+/// What a request is about, for moods and the ledger: `page`, `exchange`, `renewal`, `revocation` or `api`. Consent pages are
+/// always there.
 pub(crate) fn about(network: &str, incoming: &Incoming) -> &'static str {
-    let path = incoming.path.as_str();
-    match (network, path) {
-        (_, "/oauth/v2/authorization" | "/v2/auth/authorize/" | "/oauth/" | "/v1/authorize") => "page",
-        (_, "/oauth/v2/accessToken" | "/v2/oauth/token/" | "/v5/oauth/token") if incoming.f("grant_type") == "refresh_token" => "renewal",
-        (_, "/oauth/v2/accessToken" | "/v2/oauth/token/" | "/v5/oauth/token" | "/v1/access_token" | "/v1/request_token") => "exchange",
-        (_, path) if path.contains("revoke") => "revocation",
-        _ => "api",
-    }
+    ALL.iter().find(|entry| entry.name == network).map_or("api", |entry| (entry.about)(incoming))
+}
+
+/// What a call of a token endpoint is about.
+fn grant_type(incoming: &Incoming) -> &'static str {
+    if incoming.f("grant_type") == "refresh_token" { "renewal" } else { "exchange" }
+}
+
+/// Everybody, at every network.
+pub(crate) fn people() -> Vec<Person> {
+    ALL.iter().flat_map(|entry| (entry.people)()).collect()
+}
+
+/// Every page of every network.
+pub(crate) fn pages() -> Vec<Page> {
+    ALL.iter().flat_map(|entry| (entry.pages)()).collect()
+}
+
+/// The roles that can be held on a network's pages, the fullest first; empty where it has no pages.
+pub(crate) fn roles(network: &str) -> &'static [&'static str] {
+    ALL.iter().find(|entry| entry.name == network).map_or(&[], |entry| entry.roles)
 }
 
 /// Our app at a network: public values of the sandbox.

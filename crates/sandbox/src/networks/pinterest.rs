@@ -4,6 +4,7 @@ use serde_json::json;
 
 use super::{Consent, client_id, client_secret, is_redirect_uri, refuse_page};
 use crate::consent::{Ask, Decision, decide};
+use crate::people::{Person, person};
 use crate::request::{Answer, Incoming, json as answer, see_other, with_query};
 use crate::tokens::{DAY, Family};
 use crate::world::World;
@@ -154,4 +155,19 @@ fn boards(world: &World, incoming: &Incoming, family: &Family) -> Answer {
     let next = from.saturating_add(size);
     let bookmark = (all.len() > next).then(|| next.to_string());
     answer(200, &json!({ "items": items, "bookmark": bookmark }))
+}
+
+pub(super) fn people() -> Vec<Person> {
+    vec![
+        Person { business: true, ..person(NAME, "fernwehoutdoor", "Fernweh Outdoor", "824158804234123301") },
+        person(NAME, "gipfelguides", "Gipfel Guides", "824158804234123302"),
+    ]
+}
+
+pub(super) fn about(incoming: &Incoming) -> &'static str {
+    match incoming.path.as_str() {
+        "/oauth/" => "page",
+        "/v5/oauth/token" => super::grant_type(incoming),
+        _ => "api",
+    }
 }

@@ -5,6 +5,7 @@ use serde_json::json;
 
 use super::{Consent, client_id, client_secret, is_redirect_uri, refuse_page};
 use crate::consent::{Ask, Decision, decide};
+use crate::people::{Person, person};
 use crate::request::{Answer, Incoming, json as answer, see_other, with_query};
 use crate::tokens::{DAY, Dead};
 use crate::world::World;
@@ -160,5 +161,24 @@ fn advertisers(world: &World, now: i64, incoming: &Incoming) -> Answer {
             answer(200, &json!({ "code": 0, "message": "OK", "data": { "list": list } }))
         }
         None => answer(200, &json!({ "code": 40105, "message": "Access token is incorrect or has been revoked.", "data": {} })),
+    }
+}
+
+pub(super) fn people() -> Vec<Person> {
+    vec![
+        Person {
+            ad_accounts: vec!["Fernweh Ads EU"],
+            ..person(NAME, "fernweh.outdoor", "Fernweh Outdoor", "723f24d7-e717-40f8-a2b6-cb8464cd23b4")
+        },
+        person(NAME, "gipfel.guides", "Gipfel Guides", "0b5f0c0e-93a1-4f0d-8a55-3f1c6d6f7a11"),
+    ]
+}
+
+pub(super) fn about(incoming: &Incoming) -> &'static str {
+    match incoming.path.as_str() {
+        "/v2/auth/authorize/" => "page",
+        "/v2/oauth/token/" => super::grant_type(incoming),
+        "/v2/oauth/revoke/" => "revocation",
+        _ => "api",
     }
 }

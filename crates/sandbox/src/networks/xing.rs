@@ -8,6 +8,7 @@ use serde_json::json;
 use super::{Consent, client_id, client_secret, is_redirect_uri, refuse_page};
 use crate::consent::{Ask, Decision, decide};
 use crate::pages::page;
+use crate::people::{Person, person};
 use crate::request::{Answer, Incoming, form, html, json as answer, percent, see_other, with_query};
 use crate::tokens::{DAY, Dead};
 use crate::world::World;
@@ -218,4 +219,16 @@ fn me(world: &mut World, now: i64, incoming: &Incoming) -> Answer {
     let page_name = person.username.replace('.', "_");
     let user = json!({ "id": person.id, "display_name": person.name, "page_name": page_name, "permalink": format!("https://www.xing.com/profile/{page_name}") });
     if incoming.path.ends_with("id_card") { answer(200, &json!({ "id_card": user })) } else { answer(200, &json!({ "users": [user] })) }
+}
+
+pub(super) fn people() -> Vec<Person> {
+    vec![person(NAME, "jana.lindner", "Jana Lindner", "23874563_a91c0e"), person(NAME, "karl.voss", "Karl Voss", "11873201_7be24d")]
+}
+
+pub(super) fn about(incoming: &Incoming) -> &'static str {
+    match incoming.path.as_str() {
+        "/v1/authorize" => "page",
+        "/v1/access_token" | "/v1/request_token" => "exchange",
+        _ => "api",
+    }
 }

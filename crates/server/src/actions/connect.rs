@@ -10,6 +10,7 @@ use serde_json::json;
 use store::connections::Begun;
 use store::events::{self, About, Actor};
 use store::grants::{Place, holders_of};
+use store::network_apps;
 use store::profiles::Profile;
 use store::seal;
 
@@ -54,12 +55,16 @@ pub async fn begin(
     return_to: Option<String>,
 ) -> Result<Started, Problem> {
     if network.about().asks != Asks::Nothing && hint.is_none() {
-        return Err(Problem::field(
-            if network.about().asks == Asks::Handle { "handle" } else { "instance" },
-            "is needed to connect this network",
-        ));
+        return Err(Problem::field(field_of(network), "is needed to connect this network"));
     }
-    start(app, network, String::new(), Wish { hint, expected: vec![], profile: None, return_to }, by).await
+    let instance =
+        network.instance(hint.as_deref()).map_err(|words| Problem::field(field_of(network), by.lang.pick(&words.en, &words.de)))?;
+    start(app, network, instance, Wish { hint, expected: vec![], profile: None, return_to }, by).await
+}
+
+/// The field in which a network's hint travels.
+fn field_of(network: &dyn Network) -> &'static str {
+    if network.about().asks == Asks::Instance { "instance" } else { "handle" }
 }
 
 /// Begins to refresh a profile's connection: one of the people who hold access tokens for it must log in.
@@ -93,7 +98,7 @@ async fn start(app: &App, network: &'static dyn Network, instance: String, wish:
     let state = fresh_secret(&*app.dice, "");
     let asked = Start { state, hint: wish.hint, expected_person: wish.expected.first().cloned() };
     let authorization =
-        network.begin(client.cx(now, &*app.dice), &*app.wire, &asked).await.map_err(|failure| refused(about.title, by.lang, failure))?;
+        network.begin(client.cx(now, &*app.dice), &*app.wire, &asked).await.map_err(|failure| refused(network, by.lang, failure))?;
     let id: ConnectionId = store::ids::fresh();
     let place = Place { network: about.name.into(), instance: authorization.instance.clone() };
     let begun = Begun {
@@ -105,6 +110,10 @@ async fn start(app: &App, network: &'static dyn Network, instance: String, wish:
     };
     let life = app.config.server.connection_max.span();
     let mut tx = app.store.write().await?;
+    if let Some(made) = &authorization.registered {
+        let (id, secret) = (made.client_id.as_str(), Some(&made.client_secret));
+        network_apps::set(&mut tx, app.store.keys(), &app.organisation, about.name, &place.instance, id, secret, now).await?;
+    }
     app.store
         .open_connection(&mut tx, &id, &app.organisation, &place, &begun, &authorization.returns_with, &authorization.memory, now, life)
         .await?;
@@ -114,9 +123,10 @@ async fn start(app: &App, network: &'static dyn Network, instance: String, wish:
     Ok(Started { id, authorize_url: authorization.url, expires_at: now + life })
 }
 
-fn refused(title: &str, lang: Lang, failure: Failure) -> Problem {
+fn refused(network: &dyn Network, lang: Lang, failure: Failure) -> Problem {
+    let title = network.about().title;
     let (status, code, words) = match &failure {
-        Failure::BadHint { words } => return Problem::field("handle", lang.pick(&words.en, &words.de)),
+        Failure::BadHint { words } => return Problem::field(field_of(network), lang.pick(&words.en, &words.de)),
         Failure::Unavailable { evidence } => (StatusCode::BAD_GATEWAY, "network_unavailable", &evidence.words),
         Failure::Misconfigured { evidence }
         | Failure::Suspicious { evidence }

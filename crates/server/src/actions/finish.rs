@@ -143,12 +143,15 @@ fn no_list(diagnosis: &Diagnosis) -> Failed {
     failed(code, Some(diagnosis.evidence.clone()))
 }
 
-/// Sends the exchange, once; once more only in the form the network asks for (a DPoP nonce).
+/// How many calls an exchange may take: Meta's takes three, and a DPoP nonce may be asked for on top.
+const ASK_AGAIN_MAX: usize = 6;
+
+/// Sends the exchange, once; again only in the form the network asks for (a DPoP nonce, a long-lived token).
 async fn ask(app: &App, client: &NetworkApp, memory: &BTreeMap<String, Secret>, callback: &Callback) -> Result<Issued, Failure> {
     let mut memory = memory.clone();
     let mut request: Request<Bytes> = client.network.exchange(client.cx(app.now(), &*app.dice), &memory, callback)?;
     let mut newer = BTreeMap::new();
-    for _ in 0..3 {
+    for _ in 0..ASK_AGAIN_MAX {
         let answer = app.wire.send(request).await.map_err(|error| networks::oauth::unavailable(app.now(), &error))?;
         match client.network.read_exchange(client.cx(app.now(), &*app.dice), &memory, callback, &answer)? {
             Answer::Done(mut issued) => {
@@ -157,10 +160,11 @@ async fn ask(app: &App, client: &NetworkApp, memory: &BTreeMap<String, Secret>, 
                 }
                 return Ok(issued);
             }
-            Answer::AskAgain { request: next, notes } => {
+            Answer::AskAgain { request: next, notes, secrets } => {
                 request = *next;
                 memory.extend(notes.iter().map(|(name, value)| (name.clone(), Secret::new(value))));
                 newer.extend(notes);
+                memory.extend(secrets);
             }
         }
     }

@@ -70,7 +70,7 @@ async fn revoke(app: &App, owed: &Revocation) -> Result<&'static str, String> {
             Answer::Done(true) => return Ok("revoked"),
             Answer::Done(false) if answer.status().is_client_error() && answer.status().as_u16() != 429 => return Ok("refused_by_network"),
             Answer::Done(false) => return Err(format!("status {}", answer.status().as_u16())),
-            Answer::AskAgain { request: next, notes } => {
+            Answer::AskAgain { request: next, notes, .. } => {
                 request = *next;
                 tokens.notes.extend(notes);
             }

@@ -52,6 +52,7 @@ impl House {
         let app = App {
             client_id: METADATA.into(),
             client_secret: None,
+            instance: String::new(),
             redirect_uri: CALLBACK.into(),
             scopes: vec![],
             base_url: None,

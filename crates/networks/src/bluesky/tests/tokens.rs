@@ -56,7 +56,7 @@ fn a_stale_nonce_is_asked_again_with_a_fresh_proof_of_the_same_key() {
     let memory = memory(&house, &start("alice.example"));
     let first = Bluesky.exchange(house.cx(), &memory, &callback(&RETURNED)).expect("a request");
     let again = Bluesky.read_exchange(house.cx(), &memory, &callback(&RETURNED), &wants_nonce("n-2")).expect("no failure");
-    let Answer::AskAgain { request, notes } = again else { panic!("not asked again") };
+    let Answer::AskAgain { request, notes, .. } = again else { panic!("not asked again") };
     assert_eq!(notes, BTreeMap::from([("nonce:https://as.example".into(), "n-2".into())]));
     assert_eq!(proof(&request)["nonce"], "n-2");
     assert_ne!(proof(&request)["jti"], proof(&first)["jti"]);
@@ -131,7 +131,9 @@ fn whoever_comes_to_refresh_is_named_to_the_caller_and_their_server_is_looked_up
     assert_eq!(request.uri().to_string(), format!("https://plc.directory/{BOB}"));
     assert!(!request.headers().contains_key("authorization"));
     let document = now(internet.send(request)).expect("a document");
-    let Answer::AskAgain { request, notes } = Bluesky.read_probe(house.cx(), &issued.tokens, &document) else { panic!("not asked again") };
+    let Answer::AskAgain { request, notes, .. } = Bluesky.read_probe(house.cx(), &issued.tokens, &document) else {
+        panic!("not asked again")
+    };
     assert_eq!(request.uri(), "https://other-pds.example/xrpc/com.atproto.server.getSession");
     assert_eq!(notes[PDS], "https://other-pds.example");
 }
@@ -191,7 +193,7 @@ fn a_public_session_moves_on_with_a_client_that_becomes_confidential() {
 fn a_renewal_asks_again_with_the_nonce_and_keeps_the_newest() {
     let house = House::public();
     let tokens = house.tokens();
-    let Answer::AskAgain { request, notes } = Bluesky.read_renew(house.cx(), &tokens, &wants_nonce("n-5")) else {
+    let Answer::AskAgain { request, notes, .. } = Bluesky.read_renew(house.cx(), &tokens, &wants_nonce("n-5")) else {
         panic!("not asked again")
     };
     assert_eq!((&proof(&request)["nonce"], notes["nonce:https://as.example"].as_str()), (&json!("n-5"), "n-5"));
@@ -230,7 +232,7 @@ fn a_probe_binds_its_proof_to_the_token_and_keeps_nonces_of_servers_apart() {
         &[("dpop-nonce", "p-1"), ("www-authenticate", r#"DPoP algs="ES256", error="use_dpop_nonce""#)],
         r#"{"error":"use_dpop_nonce","message":"x"}"#,
     );
-    let Answer::AskAgain { request, notes } = Bluesky.read_probe(house.cx(), &tokens, &challenge) else { panic!("not asked again") };
+    let Answer::AskAgain { request, notes, .. } = Bluesky.read_probe(house.cx(), &tokens, &challenge) else { panic!("not asked again") };
     assert_eq!(proof(&request)["nonce"], "p-1");
     assert_eq!(notes, BTreeMap::from([("nonce:https://pds.example".into(), "p-1".into())]));
 }

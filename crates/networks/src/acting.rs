@@ -1,0 +1,140 @@
+//! Acting as a profile: publishing, commenting, reading comments. No token is at stake here, so these are async over the
+//! wire that is passed in; whether an act is allowed was decided and audited before.
+
+use bytes::Bytes;
+use http::{Request, Response};
+use lifecycle::diagnosis::Diagnosis;
+use lifecycle::time::Timestamp;
+use lifecycle::words::{Evidence, Source};
+
+use crate::network::{Ability, Cx, Kind, Words};
+use crate::oauth;
+use crate::wire::{Wire, WireError};
+
+/// As whom is acted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Target<'a> {
+    /// The profile's id at the network.
+    pub network_id: &'a str,
+    /// What it is.
+    pub kind: Kind,
+    /// Its handle there, where it has one.
+    pub handle: Option<&'a str>,
+    /// The network id of the profile it belongs to (a board's account).
+    pub parent: Option<&'a str>,
+}
+
+/// A picture or film that goes with a post.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Media {
+    /// Where the network can fetch it by itself: some take nothing else (Instagram, Threads, Pinterest).
+    pub url: Option<String>,
+    /// What kind it is, as in `image/jpeg`.
+    pub content_type: String,
+    /// The bytes; empty where only the address is known.
+    pub bytes: Bytes,
+    /// What it shows, for those who do not see it.
+    pub alt: Option<String>,
+}
+
+/// What is to be published.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Post {
+    /// The words.
+    pub text: String,
+    /// An address that goes with it.
+    pub link: Option<String>,
+    /// A title, where the network has one (Pinterest, YouTube, Reddit).
+    pub title: Option<String>,
+    /// Pictures and films, in order.
+    pub media: Vec<Media>,
+    /// Names the act: networks that can, refuse to do the same twice.
+    pub key: String,
+}
+
+/// What was published or said.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Posted {
+    /// Its id at the network.
+    pub id: String,
+    /// Where people see it, where that is known.
+    pub url: Option<String>,
+}
+
+/// What was said under a post.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Comment {
+    /// Its id at the network.
+    pub id: String,
+    /// Who said it, as the network shows them. Hostile text.
+    pub author: String,
+    /// What was said. Hostile text.
+    pub text: String,
+    /// When, where the network says so.
+    pub at: Option<Timestamp>,
+    /// The comment it answers; `None` where it answers the post.
+    pub in_reply_to: Option<String>,
+}
+
+/// Why an act was not done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NotDone {
+    /// The network does not allow it to anybody.
+    NotSupported(Words),
+    /// What was given does not fit the network's rules; nothing was sent.
+    Invalid {
+        /// Which field: `text`, `link`, `title`, `media`.
+        field: &'static str,
+        /// What to change.
+        words: Words,
+    },
+    /// The network refused it; nothing was done. The diagnosis says whether that speaks against the token.
+    Refused(Diagnosis),
+    /// It may have been done: no answer came, or one that cannot be read.
+    Unclear(Evidence),
+}
+
+/// The refusal of what a network does not allow.
+pub fn not_supported(ability: Ability) -> NotDone {
+    match ability {
+        Ability::No { en, de } => NotDone::NotSupported(Words::new(en, de)),
+        Ability::Yes => NotDone::NotSupported(Words::new("This network has no such call.", "Dieses Netzwerk hat keinen solchen Aufruf.")),
+    }
+}
+
+/// Text that must be there and not longer than the network takes.
+///
+/// # Errors
+/// With the field and what to change.
+pub fn fits(field: &'static str, text: &str, count: usize, max: usize) -> Result<(), NotDone> {
+    if text.trim().is_empty() {
+        return Err(NotDone::Invalid { field, words: Words::new("Write something first.", "Schreiben Sie zuerst etwas.") });
+    }
+    if count > max {
+        let words = Words::new(
+            format!("This is {count} characters long; the network takes {max}. Shorten it by {}.", count - max),
+            format!("Das sind {count} Zeichen; das Netzwerk nimmt {max}. Kürzen Sie um {}.", count - max),
+        );
+        return Err(NotDone::Invalid { field, words });
+    }
+    Ok(())
+}
+
+/// Sends an act, once. What never left the house was not done; what left and was not answered may have been.
+///
+/// # Errors
+/// When there is no answer.
+pub async fn send(cx: Cx<'_>, wire: &dyn Wire, request: Request<Bytes>) -> Result<Response<Bytes>, NotDone> {
+    wire.send(request).await.map_err(|error| match error {
+        WireError::Lost(_) => NotDone::Unclear(Evidence::new(cx.now, Source::Use, None, None, &error.to_string())),
+        _ => NotDone::Refused(oauth::no_answer(cx.now, Source::Use, &error)),
+    })
+}
+
+/// What an answer to an act that is no success means: a 5xx may have been carried out, everything else was refused.
+pub fn refused(cx: Cx<'_>, answer: &Response<Bytes>, diagnosis: Diagnosis) -> NotDone {
+    if answer.status().is_server_error() || answer.status().is_success() {
+        return NotDone::Unclear(oauth::unreadable(cx.now, Source::Use, answer));
+    }
+    NotDone::Refused(diagnosis)
+}

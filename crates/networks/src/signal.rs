@@ -1,0 +1,39 @@
+//! What a network tells us by itself: that a person removed our app, asked for deletion, or lost an account. A signal is a
+//! suspicion, never a verdict: it is verified, taken once, and confirmed by a call (NT-24).
+
+use bytes::Bytes;
+use http::Response;
+use lifecycle::words::{Cause, Evidence};
+
+/// Whom a signal is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Subject {
+    /// A person, by network id.
+    Person(String),
+    /// A profile, by network id.
+    Profile(String),
+}
+
+/// One thing that the network says happened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Signal {
+    /// Names the happening: the same twice is one. Made from the signed content where the network gives no id.
+    pub id: String,
+    /// Whom it is about.
+    pub subject: Subject,
+    /// What it suggests.
+    pub cause: Cause,
+    /// The network's words.
+    pub evidence: Evidence,
+}
+
+/// What a request to our door for signals is.
+#[derive(Debug)]
+pub enum Inbound {
+    /// The network proves itself: these happenings, and the answer it wants.
+    Signals(Vec<Signal>, Box<Response<Bytes>>),
+    /// The network tests our door (a challenge): nothing happened, this is the answer.
+    Challenge(Box<Response<Bytes>>),
+    /// Forged, for another app, too old or not readable: nothing changes. The words are for the log.
+    Refused(&'static str),
+}
