@@ -87,8 +87,10 @@ pub(crate) fn token_context<'a>(grant: &'a str, organisation: &'a str, generatio
 /// Writes what a step decided. With new tokens the older ones are kept for a day, then shredded by the next write.
 pub(crate) async fn write(tx: &mut Tx, grant: &Grant, sealed: Option<Vec<u8>>, facts: &Facts, now: Timestamp) -> Result<(), StoreError> {
     if let Some(sealed) = sealed {
-        let sql = "UPDATE grants SET previous_sealed_tokens = sealed_tokens, previous_until = $2, sealed_tokens = $3 WHERE id = $1";
-        tx.run(sql, &[grant.id.as_str().into(), (now + PREVIOUS_KEPT).into(), sealed.into()]).await?;
+        // Within one generation (notes that changed) the one before stays the one before.
+        let sql = "UPDATE grants SET previous_sealed_tokens = CASE WHEN generation = $4 THEN previous_sealed_tokens ELSE sealed_tokens END, \
+                   previous_until = CASE WHEN generation = $4 THEN previous_until ELSE $2 END, sealed_tokens = $3 WHERE id = $1";
+        tx.run(sql, &[grant.id.as_str().into(), (now + PREVIOUS_KEPT).into(), sealed.into(), grant.generation.into()]).await?;
     } else {
         let sql = "UPDATE grants SET previous_sealed_tokens = NULL, previous_until = NULL WHERE id = $1 AND previous_until <= $2";
         tx.run(sql, &[grant.id.as_str().into(), now.into()]).await?;

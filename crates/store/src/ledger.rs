@@ -81,6 +81,10 @@ impl Store {
         if !ours || row.int("generation")? != commit.generation_before {
             return Ok(Committed::Superseded);
         }
+        if commit.tokens.is_none() && commit.grant.generation != commit.generation_before {
+            // The stored token set is sealed for its generation; counted on without a successor it would never open again.
+            return Err(StoreError::Broken("a new generation without a new token set".into()));
+        }
         let organisation: OrganisationId = row.parsed("organisation_id")?;
         let place = token_context(id.as_str(), organisation.as_str(), commit.grant.generation);
         let sealed = commit.tokens.as_ref().map(|tokens| seal_tokens(self.keys(), &place, tokens));

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use lifecycle::diagnosis::Diagnosis;
 use lifecycle::grant::{Clocks, Event};
 use lifecycle::ids::NodeId;
 use lifecycle::ledger::{Committed, Ending, Intent, Ledger, Phase};
@@ -9,8 +10,8 @@ use lifecycle::secret::{Secret, TokenSet};
 use lifecycle::time::Span;
 use store::ids;
 
-use crate::loops::{T0, claim, commit_of, connect, organisation};
-use crate::{Fixture, each};
+use crate::loops::{T0, claim, commit_of, connect, facts, organisation};
+use crate::{Fixture, count, each, run};
 
 #[tokio::test]
 async fn eight_claimers_never_share_a_grant() {
@@ -110,5 +111,118 @@ async fn an_attempt_left_sent_is_found_again_and_one_left_prepared_is_harmless()
         assert!(matches!(store.commit(&commit).await.unwrap(), Committed::Done { .. }));
         assert!(store.unfinished(&node, after + Span::hours(1), Span::seconds(180)).await.unwrap().is_empty(), "closed");
         assert!(store.next_due().await.unwrap().is_some_and(|due| due <= after), "the ladder's first rung is at once");
+    }
+}
+
+#[tokio::test]
+async fn most_urgent_comes_first() {
+    for Fixture { store, .. } in each().await {
+        let (organisation, _) = organisation(&store).await;
+        for (person, due) in [("c", 3), ("a", 1), ("d", 4), ("b", 2)] {
+            connect(&store, &organisation, person, &[person], T0).await;
+            let sql = "UPDATE grants SET due_at = $1 WHERE person_id = (SELECT id FROM people WHERE network_id = $2)";
+            run(&store, sql, &[(T0 + Span::minutes(due)).into(), person.into()]).await;
+        }
+        let claims = store.claim_due(&ids::fresh(), T0 + Span::hours(1), Span::seconds(180), 3).await.unwrap();
+        let order: Vec<_> = claims.iter().map(|claim| claim.person_network_id.as_str()).collect();
+        assert_eq!(order, ["a", "b", "c"], "{}", store.describe());
+    }
+}
+
+#[tokio::test]
+async fn rf_17_the_token_set_before_is_kept_for_a_day_and_cannot_be_put_back() {
+    for Fixture { store, .. } in each().await {
+        let (organisation, _) = organisation(&store).await;
+        connect(&store, &organisation, "jana", &["1"], T0).await;
+        let now = T0 + Span::days(1);
+        let held = claim(&store, &ids::fresh(), now).await.remove(0);
+        let mut commit = commit_of(&held, &Event::Renewed { clocks: Clocks::default() }, now);
+        commit.tokens = Some(TokenSet::bearer(Secret::new("second"), None, vec![]));
+        store.commit(&commit).await.unwrap();
+        let kept = "UPDATE grants SET failures = 0 WHERE previous_sealed_tokens IS NOT NULL";
+        assert_eq!(run(&store, kept, &[]).await, 1);
+
+        // Somebody with write access to the database puts the spent token set back: found, not used.
+        run(&store, "UPDATE grants SET sealed_tokens = previous_sealed_tokens, previous_sealed_tokens = sealed_tokens, due_at = 0", &[])
+            .await;
+        assert!(claim(&store, &ids::fresh(), now + Span::hours(1)).await.is_empty(), "{}", store.describe());
+        run(&store, "UPDATE grants SET sealed_tokens = previous_sealed_tokens, previous_sealed_tokens = sealed_tokens, due_at = 0", &[])
+            .await;
+        let held = claim(&store, &ids::fresh(), now + Span::hours(1)).await.remove(0);
+        assert_eq!(held.tokens.access_token.expose(), "second");
+        store.release(&held.lease).await.unwrap();
+
+        store.sweep(now + Span::hours(23)).await.unwrap();
+        assert_eq!(run(&store, kept, &[]).await, 1);
+        store.sweep(now + Span::hours(24)).await.unwrap();
+        assert_eq!(run(&store, kept, &[]).await, 0, "shredded after a day: {}", store.describe());
+    }
+}
+
+#[tokio::test]
+async fn what_cannot_be_read_is_looked_at_hourly_and_said_once() {
+    for Fixture { store, .. } in each().await {
+        let (organisation, _) = organisation(&store).await;
+        connect(&store, &organisation, "jana", &["1"], T0).await;
+        run(&store, "UPDATE grants SET state = 'not json', due_at = $1", &[T0.into()]).await;
+        for hour in 0..4 {
+            let now = T0 + Span::hours(hour);
+            assert!(claim(&store, &ids::fresh(), now).await.is_empty());
+            assert!(claim(&store, &ids::fresh(), now + Span::minutes(59)).await.is_empty());
+            assert_eq!(store.next_due().await.unwrap(), Some(now + Span::hours(1)), "{}", store.describe());
+        }
+        assert_eq!(count(&store, "grant.unreadable").await, 1);
+    }
+}
+
+#[tokio::test]
+async fn evidence_from_use_makes_due_at_once_unless_somebody_is_at_it() {
+    for Fixture { store, .. } in each().await {
+        let (organisation, _) = organisation(&store).await;
+        connect(&store, &organisation, "jana", &["1"], T0).await;
+        let now = T0 + Span::minutes(10);
+        let evidence = lifecycle::words::Evidence::new(now, lifecycle::words::Source::Use, Some(401), None, "no");
+        let refused = Diagnosis::refused(lifecycle::words::Cause::Unknown, lifecycle::words::Confidence::Guess, evidence);
+        assert!(claim(&store, &ids::fresh(), now).await.is_empty(), "not due by itself");
+        let id = {
+            let mut tx = store.read().await.unwrap();
+            tx.one("SELECT id FROM grants", &[]).await.unwrap().unwrap().parsed("id").unwrap()
+        };
+        store.see_evidence(&id, &refused, &facts(), now).await.unwrap();
+        let held = claim(&store, &ids::fresh(), now).await.remove(0);
+
+        // Held, even past its lease: a mere observation does not fence off whoever may bring a new token set.
+        let late = now + Span::hours(1);
+        store.see_evidence(&id, &refused, &facts(), late).await.unwrap();
+        let mut commit = commit_of(&held, &Event::Renewed { clocks: Clocks::default() }, late);
+        commit.tokens = Some(TokenSet::bearer(Secret::new("late but good"), None, vec![]));
+        assert!(matches!(store.commit(&commit).await.unwrap(), Committed::Done { .. }), "{}", store.describe());
+
+        // A network that is out of reach is in reach again: the profile shows it and the log has it.
+        run(&store, "UPDATE grants SET due_at = $1", &[late.into()]).await;
+        let held = claim(&store, &ids::fresh(), late).await.remove(0);
+        let outage = Diagnosis::transient(lifecycle::words::Evidence::by_clock(late, "time-out"), None);
+        store.commit(&commit_of(&held, &Event::Probed(outage), late)).await.unwrap();
+        let works = Diagnosis::works(lifecycle::words::Evidence::by_clock(late, "200"));
+        store.see_evidence(&id, &works, &facts(), late + Span::minutes(1)).await.unwrap();
+        assert_eq!((count(&store, "network.unreachable").await, count(&store, "network.reachable").await), (1, 1));
+    }
+}
+
+#[tokio::test]
+async fn a_generation_without_its_token_set_is_refused_and_nothing_is_written() {
+    for Fixture { store, .. } in each().await {
+        let (organisation, _) = organisation(&store).await;
+        connect(&store, &organisation, "jana", &["1"], T0).await;
+        let now = T0 + Span::days(1);
+        let held = claim(&store, &ids::fresh(), now).await.remove(0);
+        let mut commit = commit_of(&held, &Event::Renewed { clocks: Clocks::default() }, now);
+        assert!(store.commit(&commit).await.is_err(), "{}", store.describe());
+        assert_eq!(count(&store, "grant.renewed").await, 0);
+        // The lease is still held: the same renewal, told whole, goes through.
+        commit.tokens = Some(TokenSet::bearer(Secret::new("successor"), None, vec![]));
+        assert!(matches!(store.commit(&commit).await.unwrap(), Committed::Done { .. }));
+        let next = claim(&store, &ids::fresh(), now + Span::days(90)).await.remove(0);
+        assert_eq!((next.tokens.access_token.expose(), next.grant.generation), ("successor", 2));
     }
 }

@@ -43,7 +43,7 @@ pub(crate) async fn organisation(store: &Store) -> (OrganisationId, UserId) {
     (organisation, user)
 }
 
-fn found(id: &str) -> Discovered {
+pub(crate) fn found(id: &str) -> Discovered {
     Discovered {
         network_id: id.into(),
         kind: "page".into(),
@@ -71,7 +71,7 @@ mod connections_id {
     pub(crate) type Id = lifecycle::ids::ConnectionId;
 }
 
-async fn take(store: &Store, network: &str, state: &str, now: Timestamp) -> Taken {
+pub(crate) async fn take(store: &Store, network: &str, state: &str, now: Timestamp) -> Taken {
     let mut tx = store.write().await.unwrap();
     let taken = store.take_connection(&mut tx, network, &Secret::new(state), None, now).await.unwrap();
     tx.commit().await.unwrap();
@@ -124,7 +124,7 @@ pub(crate) async fn claim(store: &Store, node: &NodeId, now: Timestamp) -> Vec<C
     store.claim_due(node, now, Span::seconds(180), 100).await.unwrap()
 }
 
-fn dead(now: Timestamp) -> Event {
+pub(crate) fn dead(now: Timestamp) -> Event {
     Event::Probed(Diagnosis::over(Cause::PasswordChanged, Evidence::new(now, Source::Probe, Some(200), None, "revoked")))
 }
 
