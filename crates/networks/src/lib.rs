@@ -3,6 +3,7 @@
 //!
 //! To the rest of the house a network is a value behind [`Network`]; nothing else mentions a network by name.
 
+mod about;
 pub mod acting;
 pub mod bluesky;
 pub mod dpop;

@@ -239,10 +239,10 @@ impl World {
         }
         drop(tx);
         lines.extend(letters);
-        for person in 0..PEOPLE.len() {
+        for (person, name) in PEOPLE.iter().enumerate() {
             if let Some(id) = self.grant(person).await {
                 let held = self.store.claim(&ids::fresh(), &id, T0 + Span::days(4_000), Span::seconds(1)).await.unwrap().unwrap();
-                lines.push(format!("tokens of {}: {} {:?}", PEOPLE[person], held.tokens.access_token.expose(), held.tokens.scopes));
+                lines.push(format!("tokens of {name}: {} {:?}", held.tokens.access_token.expose(), held.tokens.scopes));
             }
         }
         lines.into_iter().map(|line| self.named(line)).collect()

@@ -1,0 +1,114 @@
+//! What is fixed about a network, as data: its names, rules in words for people, abilities, scopes, endpoints.
+
+/// A sentence for people, in both languages.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Words {
+    /// English.
+    pub en: String,
+    /// German.
+    pub de: String,
+}
+
+impl Words {
+    /// The same sentence in both languages.
+    pub fn new(en: impl Into<String>, de: impl Into<String>) -> Self {
+        Self { en: en.into(), de: de.into() }
+    }
+}
+
+/// One thing a network may allow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ability {
+    /// The network allows it.
+    Yes,
+    /// It does not, and why, in both languages.
+    No {
+        /// Why, in English.
+        en: &'static str,
+        /// Why, in German.
+        de: &'static str,
+    },
+}
+
+impl Ability {
+    /// Whether it is allowed.
+    pub const fn is_yes(self) -> bool {
+        matches!(self, Self::Yes)
+    }
+}
+
+/// What can be done through a network once it is connected (facelift.md; the network's own pages).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Can {
+    /// Connect profiles.
+    pub connect: Ability,
+    /// Publish posts.
+    pub publish: Ability,
+    /// Write comments under own posts.
+    pub comment: Ability,
+    /// Read comments.
+    pub read_comments: Ability,
+    /// Reply to incoming comments in engagement.
+    pub reply: Ability,
+}
+
+/// What the person has to type before leaving for the network.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Asks {
+    /// Nothing: there is one network.
+    Nothing,
+    /// A handle or account name (Bluesky).
+    Handle,
+    /// The host name of an instance (Mastodon).
+    Instance,
+}
+
+/// How our client is known at the network.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Registration {
+    /// An admin registers it by hand and enters client id and secret.
+    ByHand,
+    /// It needs no registration: the client id is the address of our own metadata.
+    Metadata,
+    /// It registers itself at each instance when it is first needed there (Mastodon).
+    AtInstance,
+}
+
+/// An endpoint of the network that configuration can override (`networks.NAME.endpoints.KEY`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Endpoint {
+    /// Its key in the configuration.
+    pub key: &'static str,
+    /// Its address at the real network; empty when it is off unless configured. `{instance}` stands for the instance's host.
+    pub url: &'static str,
+}
+
+/// A rule that people must know before they leave for the network.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rule {
+    /// In English.
+    pub en: &'static str,
+    /// In German.
+    pub de: &'static str,
+}
+
+/// What is fixed about a network.
+#[derive(Debug, Clone, Copy)]
+pub struct About {
+    /// Its name in code, configuration and API: lower case.
+    pub name: &'static str,
+    /// Its name as people write it.
+    pub title: &'static str,
+    /// What it allows.
+    pub can: Can,
+    /// What people must know before connecting.
+    pub rules: &'static [Rule],
+    /// What the person has to type first.
+    pub asks: Asks,
+    /// How our client is known there.
+    pub registration: Registration,
+    /// The scopes asked for, unless configured otherwise: one fixed set per app.
+    pub scopes: &'static [&'static str],
+    /// Its endpoints.
+    pub endpoints: &'static [Endpoint],
+}
