@@ -99,6 +99,15 @@ pub(crate) fn bluesky_pds() -> anyhow::Result<PathBuf> {
     Ok(cache)
 }
 
+/// npm's oidc-provider, a certified authorization server, by the script that also starts it.
+pub(crate) fn oidc_provider() -> anyhow::Result<PathBuf> {
+    let cache = target().join("peers");
+    std::fs::create_dir_all(&cache)?;
+    let script = root().join("crates/e2e/peers/oidc-provider.sh");
+    run(Command::new("bash").arg(script).arg("install").env("PEER_CACHE", &cache).stderr(Stdio::null()))?;
+    Ok(cache)
+}
+
 fn pds_script() -> PathBuf {
     root().join("crates/e2e/peers/bluesky-pds.sh")
 }

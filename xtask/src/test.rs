@@ -13,6 +13,7 @@ struct Peers {
     smtp_python: Option<PathBuf>,
     axe: Option<PathBuf>,
     pds: Option<PathBuf>,
+    oidc: Option<PathBuf>,
     faketime: Option<PathBuf>,
     missing: Vec<String>,
 }
@@ -30,6 +31,10 @@ fn install() -> Peers {
     match peers::npm("axe", "axe-core@4.14.1") {
         Ok(folder) => found.axe = Some(folder.join("node_modules/axe-core/axe.min.js")),
         Err(error) => found.missing.push(format!("axe-core ({error:#})")),
+    }
+    match peers::oidc_provider() {
+        Ok(cache) => found.oidc = Some(cache),
+        Err(error) => found.missing.push(format!("npm's oidc-provider ({error:#})")),
     }
     match peers::bluesky_pds() {
         Ok(cache) => found.pds = Some(cache),
@@ -62,6 +67,7 @@ pub(crate) fn run(filter: &[String]) -> anyhow::Result<()> {
         ("STAYGREEN_TEST_SMTP_PYTHON", &found.smtp_python),
         ("STAYGREEN_TEST_AXE", &found.axe),
         ("STAYGREEN_TEST_PDS", &found.pds),
+        ("STAYGREEN_TEST_OIDC", &found.oidc),
         ("STAYGREEN_TEST_FAKETIME", &found.faketime),
     ];
     for (variable, path) in named {

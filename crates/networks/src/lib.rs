@@ -6,23 +6,21 @@
 mod about;
 pub mod acting;
 pub mod bluesky;
+pub mod catalogue;
 pub mod dpop;
 mod linkedin;
 pub mod network;
 pub mod oauth;
 pub mod oauth1;
+pub mod oauth2;
 mod pinterest;
 pub mod signal;
 mod tiktok;
 pub mod wire;
 mod xing;
 
+pub use catalogue::{all, find};
 pub use network::Network;
 
 /// Every network we ship: one line each, in the order in which they are offered.
 pub const ALL: &[&dyn Network] = &[&linkedin::LinkedIn, &tiktok::TikTok, &pinterest::Pinterest, &xing::Xing, &bluesky::Bluesky];
-
-/// The network of that name.
-pub fn find(name: &str) -> Option<&'static dyn Network> {
-    ALL.iter().copied().find(|network| network.about().name == name)
-}

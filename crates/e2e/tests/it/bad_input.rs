@@ -113,3 +113,62 @@ async fn a_renewal_link_works_once_for_somebody_without_an_account() {
     assert!(answer.text().await.unwrap().contains("The connection is green again"));
     assert_eq!(http.get(link).send().await.unwrap().status(), 410, "used up");
 }
+
+/// The session ends while the person is at the network: what they did there is kept, and they are asked to sign in.
+#[tokio::test]
+async fn a_session_that_ends_between_start_and_callback_loses_nothing() {
+    let demo = Demo::start();
+    let http = client();
+    let url = demo.running.url().to_owned();
+    let sign_in = async || {
+        let form = [("email", demo.text("user")), ("password", demo.text("password"))];
+        let answer = http.post(format!("{url}/sign-in")).header("origin", &url).form(&form).send().await.unwrap();
+        assert_eq!(answer.status(), 303);
+        answer.headers()["set-cookie"].to_str().unwrap().split(';').next().unwrap().to_owned()
+    };
+    let cookie = sign_in().await;
+    let leave = http.post(format!("{url}/settings/profiles/add/linkedin")).header("origin", &url).header("cookie", &cookie);
+    let answer = leave.form(&[("hint", "")]).send().await.unwrap();
+    assert_eq!(answer.status(), 303);
+    let bound = answer.headers()["set-cookie"].to_str().unwrap().split(';').next().unwrap().to_owned();
+    let to = answer.headers()["location"].to_str().unwrap().to_owned();
+    let ended = http.post(format!("{url}/sign-out")).header("origin", &url).header("cookie", &cookie).send().await.unwrap();
+    assert_eq!(ended.status(), 303);
+    let back = demo.consent(&json!(to), "lea.hoffmann").await;
+    let answer = http.get(back).header("cookie", format!("{cookie}; {bound}")).send().await.unwrap();
+    assert_eq!(answer.status(), 303, "the callback itself needs no session");
+    let choose = answer.headers()["location"].to_str().unwrap().to_owned();
+    let page = http.get(format!("{url}{choose}")).header("cookie", &cookie).send().await.unwrap();
+    let asked = page.headers()["location"].to_str().unwrap().to_owned();
+    assert!(page.status() == 303 && asked.starts_with("/sign-in?") && asked.contains("connections"), "{asked}");
+    let page = http.get(format!("{url}{choose}")).header("cookie", sign_in().await).send().await.unwrap();
+    let text = page.text().await.unwrap();
+    assert!(text.contains("Choose profiles") && text.contains("Lea Hoffmann"), "{text}");
+}
+
+/// Two people connect the same profile at the same moment: one profile, two accesses, nothing lost.
+#[tokio::test]
+async fn two_people_connecting_the_same_profile_make_it_stronger() {
+    let demo = Demo::start();
+    for username in ["jana.lindner", "tom.becker"] {
+        demo.control(&format!("/people/linkedin/{username}/revoke"), json!({})).await;
+    }
+    let begun = async || demo.api("POST", "/connections", Some(json!({ "network": "linkedin" }))).await.1;
+    let (one, two) = (begun().await, begun().await);
+    let (first, second) =
+        (demo.consent(&one["authorize_url"], "jana.lindner").await, demo.consent(&two["authorize_url"], "tom.becker").await);
+    let http = client();
+    let (first, second) = tokio::join!(http.get(first).send(), http.get(second).send());
+    assert!(first.unwrap().status().is_success() && second.unwrap().status().is_success());
+    let choose = async |begun: &serde_json::Value| {
+        let path = format!("/connections/{}/profiles", begun["id"].as_str().unwrap());
+        demo.api("POST", &path, Some(json!({ "ids": ["urn:li:organization:1001"] }))).await
+    };
+    let (first, second) = tokio::join!(choose(&one), choose(&two));
+    assert!(first.0 < 300 && second.0 < 300, "{first:?} {second:?}");
+    let outdoor: Vec<_> = demo.profiles("linkedin").await.into_iter().filter(|profile| profile["name"] == "Fernweh Outdoor").collect();
+    assert_eq!(outdoor.len(), 1);
+    let (_, whole) = demo.api("GET", &format!("/profiles/{}", outdoor[0]["id"].as_str().unwrap()), None).await;
+    assert_eq!(whole["accesses"].as_array().unwrap().len(), 2, "{whole}");
+    demo.until("linkedin", "connected").await;
+}

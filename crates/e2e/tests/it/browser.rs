@@ -133,6 +133,32 @@ impl Browser {
         self.post(&format!("element/{element}/value"), json!({ "text": text })).await.unwrap();
     }
 
+    /// Keys, as a person without a mouse presses them; `\u{e004}` is Tab, `\u{e007}` Enter (W3C WebDriver 17.4.2).
+    pub(crate) async fn keys(&self, keys: &str) {
+        let actions: Vec<Value> = keys
+            .chars()
+            .flat_map(|key| [json!({ "type": "keyDown", "value": key.to_string() }), json!({ "type": "keyUp", "value": key.to_string() })])
+            .collect();
+        self.post("actions", json!({ "actions": [{ "type": "key", "id": "keyboard", "actions": actions }] })).await.unwrap();
+    }
+
+    /// The words on what has the focus.
+    pub(crate) async fn focused(&self) -> String {
+        let script = "const at = document.activeElement; return at.getAttribute('aria-label') || at.innerText || ''";
+        self.run(script).await.as_str().unwrap_or_default().trim().to_owned()
+    }
+
+    /// Presses Tab until what has the focus says this.
+    pub(crate) async fn tab_to(&self, words: &str) {
+        for _ in 0..80 {
+            self.keys("\u{e004}").await;
+            if self.focused().await == words {
+                return;
+            }
+        }
+        panic!("\"{words}\" cannot be reached by keyboard on {}:\n{}", self.url().await, self.text().await);
+    }
+
     /// Waits until a person reads these words.
     pub(crate) async fn see(&self, words: &str) {
         let began = Instant::now();

@@ -4,6 +4,7 @@
 mod bad_input;
 mod browser;
 mod kill;
+mod oidc;
 mod pds;
 mod smtp;
 mod startup;

@@ -8,7 +8,7 @@ use reqwest::Url;
 use serde_json::{Value, json};
 
 use crate::smtp::Smtp;
-use crate::world::{Running, client, eventually};
+use crate::world::{Running, client, eventually, free_port};
 
 /// A PDS and its PLC directory on loopback, with the accounts alice and bob.
 struct Pds {
@@ -22,10 +22,6 @@ impl Drop for Pds {
         let _ = Command::new("kill").arg(self.child.id().to_string()).status();
         let _ = self.child.wait();
     }
-}
-
-fn free_port() -> u16 {
-    std::net::TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).unwrap().port()
 }
 
 /// A clock that a test can move, for processes that are started with it (Debian's libfaketime).
@@ -103,6 +99,22 @@ impl Pds {
         answer.headers()["location"].to_str().unwrap().to_owned()
     }
 
+    /// The person signs in on the server's account page and ends every app's session; how many there were.
+    async fn sign_apps_out(&self, name: &str) -> usize {
+        let account = format!("{}/account", self.text("pds"));
+        let mut visit = Visit { http: client(), page: Url::parse(&account).unwrap(), cookies: BTreeMap::new() };
+        visit.open(&account, "none").await;
+        let who = json!({ "username": format!("{name}.test"), "password": format!("{name}-pass"), "locale": "en", "remember": false });
+        let signed_in = visit.call("/sign-in", None, &who).await;
+        let (did, token) = (signed_in["account"]["did"].as_str().unwrap(), signed_in["ephemeralToken"].as_str());
+        let sessions = visit.ask(&format!("/oauth-sessions?did={did}"), token).await;
+        let sessions = sessions.as_array().unwrap();
+        for session in sessions {
+            visit.call("/revoke-oauth-session", token, &json!({ "did": did, "tokenId": session["tokenId"] })).await;
+        }
+        sessions.len()
+    }
+
     /// The operator takes an account down, or puts it back: its tokens are gone.
     async fn take_down(&self, name: &str, applied: bool) {
         let account =
@@ -141,18 +153,29 @@ impl Visit {
     }
 
     async fn call(&mut self, name: &str, token: Option<&str>, body: &Value) -> Value {
+        let request = self.http.post(self.address(name)).json(body);
+        self.fetch(name, token, request).await
+    }
+
+    async fn ask(&mut self, name: &str, token: Option<&str>) -> Value {
+        let request = self.http.get(self.address(name));
+        self.fetch(name, token, request).await
+    }
+
+    fn address(&self, name: &str) -> String {
+        format!("{}/@atproto/oauth-provider/~api{name}", self.page.origin().ascii_serialization())
+    }
+
+    async fn fetch(&mut self, name: &str, token: Option<&str>, request: reqwest::RequestBuilder) -> Value {
         let origin = self.page.origin().ascii_serialization();
         let csrf = self.cookies.get("csrf-token").cloned().unwrap_or_default();
-        let mut request = self
-            .http
-            .post(format!("{origin}/@atproto/oauth-provider/~api{name}"))
+        let mut request = request
             .header("origin", &origin)
             .header("referer", self.page.as_str())
             .header("sec-fetch-mode", "same-origin")
             .header("sec-fetch-site", "same-origin")
             .header("sec-fetch-dest", "empty")
-            .header("x-csrf-token", csrf)
-            .json(body);
+            .header("x-csrf-token", csrf);
         if let Some(token) = token {
             request = request.bearer_auth(token);
         }
@@ -252,15 +275,18 @@ async fn alice_is_connected_renewed_lost_told_and_reconnected_on_a_real_pds() {
     assert!(page.contains("Expected:") && page.contains("alice.test") && page.contains("bob.test"), "{page}");
     assert!(status("connected").await);
 
-    // The access token lives an hour: two hours later it has been renewed, and the check mark is still green.
     if clock.library.is_some() {
+        // The access token lives an hour: two hours later it has been renewed, and the check mark is still green.
         clock.set("+2h");
         let renewed = async || admin.page(&format!("/settings/profiles/{profile}/access-tokens")).await.contains("Token renewed");
         eventually("renewed", renewed).await;
         assert!(status("connected").await);
+        // Alice signs the app out on her server. The access token that is out outlives that there; its renewal is refused.
+        assert_eq!(pds.sign_apps_out("alice").await, 1);
+        clock.set("+4h");
+    } else {
+        pds.take_down("alice", true).await;
     }
-
-    pds.take_down("alice", true).await;
     eventually("red", async || status("disconnected").await).await;
     eventually("a mail through the real SMTP server", async || !smtp.mails().is_empty()).await;
     let mail = &smtp.mails()[0];
@@ -270,10 +296,20 @@ async fn alice_is_connected_renewed_lost_told_and_reconnected_on_a_real_pds() {
     assert!(mail["text"].as_str().unwrap().contains(&format!("/settings/profiles/{profile}/refresh")));
     assert!(mail["html"].as_str().unwrap().contains("Refresh Connection"));
 
-    pds.take_down("alice", false).await;
+    if clock.library.is_none() {
+        pds.take_down("alice", false).await;
+    }
     let done = admin.go_through(&pds, &format!("/settings/profiles/{profile}/refresh"), &[], "alice").await;
     assert!(admin.page(&done).await.contains("Connected"));
     eventually("green again", async || status("connected").await).await;
     eventually("the all-clear", async || smtp.mails().len() >= 2).await;
     assert!(smtp.mails()[1]["subject"].as_str().unwrap().contains("All clear"));
+
+    // The operator of her server takes the account down: another episode, told once more.
+    pds.take_down("alice", true).await;
+    eventually("red again", async || status("disconnected").await).await;
+    eventually("the second episode's mail", async || smtp.mails().len() == 3).await;
+    pds.take_down("alice", false).await;
+    admin.go_through(&pds, &format!("/settings/profiles/{profile}/refresh"), &[], "alice").await;
+    eventually("green for good", async || status("connected").await).await;
 }

@@ -93,7 +93,15 @@ async fn the_whole_story_in_a_browser() {
     browser.press("Access tokens").await;
     browser.see("Only a person can repair the token").await;
     accessible(&browser, "tokens").await;
-    // 4. The mail's link. The wrong login is refused and changes nothing; the right one repairs everything.
+    // 4. The three-dot menu, without a mouse.
+    browser.goto(&format!("{url}/settings/profiles?network=linkedin&q=Travel")).await;
+    browser.tab_to("Actions: Fernweh Travel").await;
+    browser.keys("\u{e007}").await;
+    browser.tab_to("Refresh Connection").await;
+    browser.picture("three-dot-menu").await;
+    browser.keys("\u{e007}").await;
+    browser.see("Log in as the required profile").await;
+    // The mail's link. The wrong login is refused and changes nothing; the right one repairs everything.
     browser.goto(&link).await;
     browser.see("Log in as the required profile").await;
     accessible(&browser, "refresh").await;

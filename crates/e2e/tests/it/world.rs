@@ -21,6 +21,11 @@ pub(crate) fn binary() -> PathBuf {
     path
 }
 
+/// A port that is free now.
+pub(crate) fn free_port() -> u16 {
+    std::net::TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).unwrap().port()
+}
+
 /// A process that ends with the test.
 pub(crate) struct Running {
     child: Child,

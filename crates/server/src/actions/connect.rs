@@ -41,7 +41,7 @@ pub struct Started {
 
 /// The network of that name, for people who may have mistyped it.
 pub fn network_named(name: &str) -> Result<&'static dyn Network, Problem> {
-    let known: Vec<_> = networks::ALL.iter().map(|network| network.about().name).collect();
+    let known: Vec<_> = networks::all().iter().map(|network| network.about().name).collect();
     networks::find(name)
         .ok_or_else(|| Problem::field("network", &format!("there is no network \"{name}\"; the networks are {}", known.join(", "))))
 }

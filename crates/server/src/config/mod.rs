@@ -2,6 +2,7 @@
 //! `..._FILE`). A wrong key or type is refused with the line it stands on.
 
 mod environment;
+mod networks;
 mod span;
 
 use std::collections::BTreeMap;
@@ -13,6 +14,7 @@ use lifecycle::facts::Facts;
 use lifecycle::secret::Secret;
 use serde::Deserialize;
 
+pub use networks::NetworkConfig;
 pub use span::Length;
 
 /// Everything that can be configured. Each field's default is what a first start without a file uses.
@@ -132,37 +134,6 @@ impl Default for KeeperConfig {
     }
 }
 
-/// `[networks.NAME]`: our client there and everything about the network that may be set without a build.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct NetworkConfig {
-    /// `false`: the network is not offered here.
-    pub enabled: Option<bool>,
-    /// The client id.
-    pub client_id: Option<String>,
-    /// The client secret.
-    #[serde(deserialize_with = "secret")]
-    pub client_secret: Option<Secret>,
-    /// A file that holds the client secret instead.
-    pub client_secret_file: Option<PathBuf>,
-    /// Replaces scheme and host of every endpoint.
-    pub base_url: Option<String>,
-    /// Replaces single endpoints.
-    pub endpoints: BTreeMap<String, String>,
-    /// The scopes to ask for.
-    pub scopes: Vec<String>,
-    /// Further settings of this network.
-    pub options: BTreeMap<String, String>,
-    /// How often an unused token is looked at.
-    pub probe_every: Option<Length>,
-    /// How long an access token lives where the network does not say.
-    pub access_life: Option<Length>,
-    /// How long a refresh token lives where the network does not say.
-    pub refresh_life: Option<Length>,
-    /// After how long the network demands a manual renewal.
-    pub manual_renewal_every: Option<Length>,
-}
-
 fn secret<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Option<Secret>, D::Error> {
     Ok(Some(String::deserialize(from)?).filter(|text| !text.is_empty()).map(Secret::new))
 }
@@ -221,11 +192,12 @@ impl Config {
 
     fn parse(path: &str, text: &str) -> Result<Self, ConfigError> {
         let config: Self = toml::from_str(text).map_err(|error| mistake(path, text, &error))?;
-        for name in config.networks.keys() {
-            if networks::find(name).is_none() {
+        for (name, network) in &config.networks {
+            let at = |message| {
                 let line = text.lines().position(|line| line.contains(&format!("networks.{name}"))).map_or(1, |at| at + 1);
-                return Err(ConfigError::Mistake { path: path.into(), line, message: unknown_network(name) });
-            }
+                ConfigError::Mistake { path: path.into(), line, message }
+            };
+            network.check(name).map_err(at)?;
         }
         Ok(config)
     }
@@ -247,16 +219,8 @@ impl Config {
             return Err(value("server.public_url", "is not a URL; write it like https://staygreen.example.com"));
         }
         for (name, network) in &self.networks {
-            if networks::find(name).is_none() {
-                return Err(value(&format!("networks.{name}"), &unknown_network(name)));
-            }
-            for (key, url) in
-                network.endpoints.iter().map(|(key, url)| (key.as_str(), url)).chain(network.base_url.iter().map(|url| ("base_url", url)))
-            {
-                if !url.is_empty() && url::Url::parse(url).is_err() {
-                    return Err(value(&format!("networks.{name}.{key}"), "is not a URL; write it like https://api.example.com"));
-                }
-            }
+            network.check(name).map_err(|message| value(&format!("networks.{name}"), &message))?;
+            network.define(name).map_err(|message| value(&format!("networks.{name}"), &message))?;
         }
         Ok(())
     }
@@ -276,33 +240,24 @@ impl Config {
     }
 
     /// The networks that are offered here.
-    pub fn offered(&self) -> impl Iterator<Item = &'static dyn networks::Network> {
-        let off =
-            |network: &&'static dyn networks::Network| self.networks.get(network.about().name).and_then(|set| set.enabled) == Some(false);
-        networks::ALL.iter().copied().filter(move |network| !off(network))
+    pub fn offered(&self) -> impl Iterator<Item = &'static dyn ::networks::Network> {
+        let off = |name: &str| self.networks.get(name).and_then(|set| set.enabled) == Some(false);
+        ::networks::all().into_iter().filter(move |network| !off(network.about().name))
     }
 
     /// The facts of a network after configuration.
-    pub fn facts(&self, network: &dyn networks::Network) -> Facts {
+    pub fn facts(&self, network: &dyn ::networks::Network) -> Facts {
         let mut facts = network.facts();
-        let set = self.networks.get(network.about().name).cloned().unwrap_or_default();
-        if let Some(every) = set.probe_every.or(self.keeper.probe_every) {
-            facts.probe_every = every.span();
+        facts.probe_every = self.keeper.probe_every.map_or(facts.probe_every, Length::span);
+        if let Some(set) = self.networks.get(network.about().name) {
+            set.apply(&mut facts);
         }
-        facts.access_life = set.access_life.map(Length::span).or(facts.access_life);
-        facts.refresh_life = set.refresh_life.map(Length::span).or(facts.refresh_life);
-        facts.manual_renewal_every = set.manual_renewal_every.map(Length::span).or(facts.manual_renewal_every);
         facts
     }
 }
 
 fn value(key: &str, message: &str) -> ConfigError {
     ConfigError::Value { key: key.into(), message: message.into() }
-}
-
-fn unknown_network(name: &str) -> String {
-    let known: Vec<_> = networks::ALL.iter().map(|network| network.about().name).collect();
-    format!("there is no network \"{name}\"; the networks are {}", known.join(", "))
 }
 
 fn secret_from(path: &Path, key: &str) -> Result<Secret, ConfigError> {

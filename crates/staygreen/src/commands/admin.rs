@@ -237,7 +237,7 @@ impl NetworkApp {
     pub(crate) async fn run(self) -> anyhow::Result<()> {
         match self {
             Self::Set { network, client_id, client_secret_file, common } => {
-                let known: Vec<_> = networks::ALL.iter().map(|network| network.about().name).collect();
+                let known: Vec<_> = networks::all().iter().map(|network| network.about().name).collect();
                 networks::find(&network)
                     .ok_or_else(|| anyhow!("there is no network \"{network}\"; the networks are {}", known.join(", ")))?;
                 let secret = match &client_secret_file {
@@ -259,7 +259,7 @@ impl NetworkApp {
                 let (store, organisation, _) = common.open().await?;
                 let mut tx = store.read().await?;
                 let mut rows = vec![];
-                for network in networks::ALL {
+                for network in networks::all() {
                     let about = network.about();
                     let stored = network_apps::get(&mut tx, store.keys(), &organisation, about.name, "").await?;
                     rows.push((about.name, stored.map(|app| app.client_id)));

@@ -52,7 +52,7 @@ impl Doctor {
                 good &= say(true, "keys", "open what is stored");
                 let mut tx = store.write().await?;
                 let (organisation, _) = users::first_organisation(&mut tx, &config.server.organisation, SystemClock.now()).await?;
-                for network in networks::ALL {
+                for network in networks::all() {
                     let about = network.about();
                     let by_config = config.networks.get(about.name).is_some_and(|set| set.client_id.is_some());
                     let stored = network_apps::get(&mut tx, store.keys(), &organisation, about.name, "").await?.is_some();
