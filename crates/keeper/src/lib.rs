@@ -115,6 +115,11 @@ impl<L: Ledger + 'static> Keeper<L> {
         wait.clamp(Duration::from_millis(50), self.options.poll_every)
     }
 
+    /// Looks for what is due at once: something outside made it so.
+    pub fn wake(&self) {
+        self.wake.notify_one();
+    }
+
     /// Asks the network about one grant now, due or not.
     pub async fn check(&self, grant: &GrantId) -> Result<Checked, LedgerError> {
         let now = self.worker.ports.clock.now();

@@ -9,7 +9,7 @@ use lifecycle::diagnosis::{Diagnosis, Finding};
 use lifecycle::facts::Facts;
 use lifecycle::grant::{self, Event};
 use lifecycle::ids::AttemptId;
-use lifecycle::ledger::{Claim, Commit, Committed, Ending, Ledger};
+use lifecycle::ledger::{Asset, Claim, Commit, Committed, Ending, Ledger};
 use lifecycle::renewal::{Action, End, Outcome, Renewal};
 use lifecycle::schedule::{self, Task};
 use lifecycle::secret::TokenSet;
@@ -25,6 +25,13 @@ const ASK_AGAIN_MAX: usize = 2;
 
 /// An access with what a look at it says happened.
 pub(crate) type SeenAccess = (Access, Option<AccessHappening>);
+
+/// What a listing of the network showed.
+#[derive(Default)]
+pub(crate) struct Looked {
+    accesses: Vec<SeenAccess>,
+    listed: Option<Vec<Asset>>,
+}
 
 /// Does the work on claimed grants.
 pub struct Worker<L> {
@@ -45,7 +52,7 @@ impl<L: Ledger> Worker<L> {
             // A process died between the first byte and the answer: it may have happened. The ladder begins (RF-27).
             let evidence =
                 Evidence::new(self.ports.clock.now(), Source::Renewal, None, None, "the server stopped while it waited for the answer");
-            return self.commit(&claim, Event::RenewLost(evidence), None, Some((attempt, Ending::AnswerLost)), vec![]).await;
+            return self.commit(&claim, Event::RenewLost(evidence), None, Some((attempt, Ending::AnswerLost))).await;
         }
         let task = schedule::next_task(&claim.grant, self.ports.clock.now());
         self.perform(claim, task).await;
@@ -63,12 +70,12 @@ impl<L: Ledger> Worker<L> {
             );
             let diagnosis = Diagnosis::misconfigured(evidence);
             let event = if task == Task::Renew { Event::RenewFailed(diagnosis) } else { Event::Probed(diagnosis) };
-            return self.commit(&claim, event, None, None, vec![]).await;
+            return self.commit(&claim, event, None, None).await;
         };
         match task {
             Task::Renew => self.renew(claim, &app).await,
             Task::Probe => self.probe(claim, &app).await,
-            Task::LookAtClock => self.commit_with(&claim, &app.facts, Event::DeadlineReached, None, None, vec![]).await,
+            Task::LookAtClock => self.commit_with(&claim, &app.facts, Event::DeadlineReached, None, None, Looked::default()).await,
         }
     }
 
@@ -116,7 +123,7 @@ impl<L: Ledger> Worker<L> {
     ) -> Outcome {
         let mut waited = 0;
         loop {
-            let commit = self.plan(claim, &app.facts, &event, tokens.clone(), Some(closes.clone()), vec![]);
+            let commit = self.plan(claim, &app.facts, &event, tokens.clone(), Some(closes.clone()), Looked::default());
             match self.ports.ledger.commit(&commit).await {
                 Ok(Committed::Done { told }) => {
                     self.after_commit(told);
@@ -216,12 +223,12 @@ impl<L: Ledger> Worker<L> {
             Asked::Answered((diagnosis, notes)) => (diagnosis, notes),
             Asked::Failed(error) => (Diagnosis::transient(self.no_answer(Source::Probe, &error), None), BTreeMap::new()),
         };
-        let mut accesses = vec![];
+        let mut looked = Looked::default();
         if diagnosis.finding == Finding::Works && app.network.has_roles() {
             let mut tokens = claim.tokens.clone();
             tokens.notes.extend(notes);
             match app.network.discover(app.cx(self.ports.clock.now(), &*self.ports.dice), &*self.ports.wire, &tokens).await {
-                Ok(discovery) => accesses = look_at_accesses(&claim.accesses, &discovery, &app.facts, self.ports.clock.now()),
+                Ok(discovery) => looked = look_at(&claim.accesses, &discovery, &app.facts, self.ports.clock.now()),
                 // A listing that fails says nothing about roles; one that is refused speaks about the token.
                 Err(refused) if !refused.is_harmless() => diagnosis = refused,
                 Err(trouble) => {
@@ -229,21 +236,14 @@ impl<L: Ledger> Worker<L> {
                 }
             }
         }
-        self.commit_with(&claim, &app.facts, Event::Probed(diagnosis), None, None, accesses).await;
+        self.commit_with(&claim, &app.facts, Event::Probed(diagnosis), None, None, looked).await;
     }
 
     /// Commits an event for which no network app is needed.
-    pub(crate) async fn commit(
-        &self,
-        claim: &Claim,
-        event: Event,
-        tokens: Option<TokenSet>,
-        closes: Option<(AttemptId, Ending)>,
-        accesses: Vec<SeenAccess>,
-    ) {
+    pub(crate) async fn commit(&self, claim: &Claim, event: Event, tokens: Option<TokenSet>, closes: Option<(AttemptId, Ending)>) {
         let app = self.ports.directory.find(&claim.organisation, &claim.network, &claim.instance).await;
         let facts = app.map_or_else(Facts::unknown, |app| app.facts.clone());
-        self.commit_with(claim, &facts, event, tokens, closes, accesses).await;
+        self.commit_with(claim, &facts, event, tokens, closes, Looked::default()).await;
     }
 
     async fn commit_with(
@@ -253,9 +253,9 @@ impl<L: Ledger> Worker<L> {
         event: Event,
         tokens: Option<TokenSet>,
         closes: Option<(AttemptId, Ending)>,
-        accesses: Vec<SeenAccess>,
+        looked: Looked,
     ) {
-        let commit = self.plan(claim, facts, &event, tokens, closes, accesses);
+        let commit = self.plan(claim, facts, &event, tokens, closes, looked);
         match self.ports.ledger.commit(&commit).await {
             Ok(Committed::Done { told }) => self.after_commit(told),
             Ok(Committed::Superseded) => tracing::info!(grant = %claim.grant.id, "keeper: somebody else took the grant over"),
@@ -272,11 +272,11 @@ impl<L: Ledger> Worker<L> {
         event: &Event,
         tokens: Option<TokenSet>,
         closes: Option<(AttemptId, Ending)>,
-        accesses: Vec<SeenAccess>,
+        looked: Looked,
     ) -> Commit {
         let now = self.ports.clock.now();
         let mut step = grant::step(&claim.grant, event, facts, now);
-        let seen: Vec<Access> = accesses.iter().map(|(access, _)| access.clone()).collect();
+        let seen: Vec<Access> = looked.accesses.iter().map(|(access, _)| access.clone()).collect();
         if let Some(look) = access::second_look_at(&seen, facts) {
             step.grant.probe_at = Some(step.grant.probe_at.map_or(look, |at| at.min(look)));
         }
@@ -285,7 +285,8 @@ impl<L: Ledger> Worker<L> {
             generation_before: claim.grant.generation,
             grant: step.grant,
             tokens,
-            accesses,
+            accesses: looked.accesses,
+            listed: looked.listed,
             closes,
             happenings: step.happenings,
             facts: facts.clone(),
@@ -302,12 +303,19 @@ impl<L: Ledger> Worker<L> {
 }
 
 /// Compares the accesses of a grant with a fresh, complete listing.
-fn look_at_accesses(accesses: &[Access], discovery: &Discovery, facts: &Facts, now: Timestamp) -> Vec<SeenAccess> {
+fn look_at(accesses: &[Access], discovery: &Discovery, facts: &Facts, now: Timestamp) -> Looked {
     let seen = |access: &Access| {
         let found = discovery.profiles.iter().find(|found| found.network_id == access.network_id);
         access::step(access, &seen_as(found, now), facts, now)
     };
-    accesses.iter().map(seen).collect()
+    let asset = |found: &Found| Asset {
+        network_id: found.network_id.clone(),
+        kind: found.kind.as_str().to_owned(),
+        name: found.name.clone(),
+        role: found.role.clone(),
+        usable: found.unusable.is_none(),
+    };
+    Looked { accesses: accesses.iter().map(seen).collect(), listed: Some(discovery.profiles.iter().map(asset).collect()) }
 }
 
 fn seen_as(found: Option<&Found>, now: Timestamp) -> Seen {

@@ -87,6 +87,21 @@ pub struct Intent {
     pub at: Timestamp,
 }
 
+/// Something the person may act as, as a complete listing of the network shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Asset {
+    /// Its id at the network.
+    pub network_id: String,
+    /// What it is: `page`, `board` ...
+    pub kind: String,
+    /// Its name there. Hostile text.
+    pub name: String,
+    /// The role the person holds there.
+    pub role: String,
+    /// Whether it can be connected.
+    pub usable: bool,
+}
+
 /// Everything one step changes, applied in one durable transaction, or not at all.
 #[derive(Debug, Clone)]
 pub struct Commit {
@@ -100,6 +115,8 @@ pub struct Commit {
     pub tokens: Option<TokenSet>,
     /// Accesses that changed, with what happened to them.
     pub accesses: Vec<(Access, Option<AccessHappening>)>,
+    /// The complete listing of what the person may act as, where the network was asked for it: compared with the one before.
+    pub listed: Option<Vec<Asset>>,
     /// The journal row that this closes.
     pub closes: Option<(AttemptId, Ending)>,
     /// What goes into the event log.

@@ -134,6 +134,9 @@ pub const PAGES: &[Row] = &[
     ("/account/sessions/{id}/end", Needs::May(Act::ManageOwnAccount), || post(account::end_session)),
 ];
 
+/// The most bytes of a signal that are read.
+const SIGNAL_MAX: usize = 64 * 1024;
+
 /// The whole server as a router.
 pub fn router(app: &Arc<App>) -> Router {
     let mut router = Router::new();
@@ -148,6 +151,8 @@ pub fn router(app: &Arc<App>) -> Router {
         .route("/readyz", get(ready))
         .route("/api/v1/openapi.json", get(openapi::get))
         .route("/oauth/{document}", get(client_document))
+        // Networks sign what they send: there is no session here whose origin could be checked.
+        .route("/signals/{network}", get(signal).post(signal))
         .route("/static/{file}", get(crate::assets::get))
         .fallback(get(not_found))
         .layer(DefaultBodyLimit::max(256 * 1024))
@@ -182,6 +187,24 @@ async fn client_document(State(app): State<Arc<App>>, Path(name): Path<String>) 
         }
     }
     Problem::not_found().into_response()
+}
+
+/// What a network tells us by itself.
+async fn signal(State(app): State<Arc<App>>, Path(network): Path<String>, request: Request) -> Response {
+    let Some(network) = app.config.offered().find(|offered| offered.about().name == network) else {
+        return Problem::not_found().into_response();
+    };
+    let (parts, body) = request.into_parts();
+    let Ok(body) = axum::body::to_bytes(body, SIGNAL_MAX).await else {
+        return Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", "A signal may have 64 KiB at most.").into_response();
+    };
+    match crate::actions::signal::receive(&app, network, Request::from_parts(parts, body)).await {
+        Ok(answer) => {
+            let (parts, body) = answer.into_parts();
+            Response::from_parts(parts, body.into())
+        }
+        Err(problem) => problem.into_response(),
+    }
 }
 
 async fn ready(State(app): State<Arc<App>>) -> Response {

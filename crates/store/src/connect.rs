@@ -4,6 +4,7 @@ use lifecycle::access::AccessState;
 use lifecycle::facts::Facts;
 use lifecycle::grant::{Clocks, Event, Grant, State, step};
 use lifecycle::ids::{AccessId, GrantId, OrganisationId, ProfileId};
+use lifecycle::ledger::Asset;
 use lifecycle::secret::TokenSet;
 use lifecycle::status::Standing;
 use lifecycle::time::Timestamp;
@@ -16,7 +17,7 @@ use crate::grants::{self, Place, fence_off, insert_blank, of_person, token_conte
 use crate::ids::fresh;
 use crate::seal::{open_tokens, seal_tokens};
 use crate::standing::{profiles_of, settle_profiles};
-use crate::{Store, presets, profiles, revocations};
+use crate::{Store, assets, presets, profiles, revocations};
 
 /// What a person's authorisation brought.
 #[derive(Debug)]
@@ -35,6 +36,16 @@ pub struct Authorized<'a> {
     pub person_handle: Option<&'a str>,
     /// What they may act as.
     pub discovered: &'a [Discovered],
+}
+
+fn asset(found: &Discovered) -> Asset {
+    Asset {
+        network_id: found.network_id.clone(),
+        kind: found.kind.clone(),
+        name: found.name.clone(),
+        role: found.role.clone(),
+        usable: found.unusable.is_none(),
+    }
 }
 
 impl Store {
@@ -70,6 +81,8 @@ impl Store {
         let detail = json!({ "person": a.person_name, "generation": next.generation, "scopes": a.tokens.scopes });
         events::append(tx, organisation, now, "grant.authorized", &connection.begun.by, &about, &detail).await?;
         self.repair_accesses(tx, &id, a.discovered, now).await?;
+        let listed: Vec<Asset> = a.discovered.iter().map(asset).collect();
+        assets::compare(tx, organisation, &next, &listed, &connection.begun.by, now).await?;
         set_discovered(tx, &connection.id, &person, a.discovered).await?;
         let reached = profiles_of(tx, &id).await?;
         settle_profiles(tx, &reached, facts, now, &connection.begun.by, id.as_str()).await?;
@@ -199,6 +212,7 @@ impl Store {
             }
         }
         tx.run("DELETE FROM attempts WHERE grant_id = $1", &[id.as_str().into()]).await?;
+        tx.run("DELETE FROM assets WHERE grant_id = $1", &[id.as_str().into()]).await?;
         tx.run("DELETE FROM grants WHERE id = $1", &[id.as_str().into()]).await?;
         Ok(())
     }

@@ -14,7 +14,10 @@ use crate::driver::{StoreError, Tx};
 
 /// The migrations, oldest first. Forward only; a released one is never edited. `{binary}` is the only placeholder: the
 /// collation that compares bytes, so that both databases sort alike whatever the machine's language is.
-const MIGRATIONS: &[(i64, &str, &str)] = &[(1, "initial", include_str!("../migrations/0001_initial.sql"))];
+const MIGRATIONS: &[(i64, &str, &str)] = &[
+    (1, "initial", include_str!("../migrations/0001_initial.sql")),
+    (2, "assets and signals", include_str!("../migrations/0002_assets_and_signals.sql")),
+];
 
 /// The storage cannot be opened; each text says what to do.
 #[derive(Debug, thiserror::Error)]

@@ -4,6 +4,7 @@
 //! repository trait: the one storage trait of the project is [`lifecycle::ledger::Ledger`], see [`ledger`].
 
 pub mod api_keys;
+pub mod assets;
 pub mod connect;
 pub mod connections;
 mod dialect;
@@ -22,6 +23,7 @@ pub mod renewal_links;
 pub mod revocations;
 pub mod seal;
 pub mod sessions;
+pub mod signals;
 pub mod standing;
 mod sweep;
 pub mod teams;

@@ -11,9 +11,12 @@ const BATCH: u32 = 500;
 /// Used and expired links are known that long, to be able to say so.
 const LINKS_KEPT: Span = Span::days(90);
 
+/// A happening that is told again later than that is taken for a new one.
+const SIGNALS_KEPT: Span = Span::days(90);
+
 /// What goes, and from which moment on, counted back from now. Each finds its rows by an index: cost follows what is over,
 /// not how much there is.
-const RULES: [(&str, Span); 6] = [
+const RULES: [(&str, Span); 7] = [
     ("DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE expires_at <= $1 LIMIT $2)", Span::ZERO),
     ("DELETE FROM invitations WHERE secret_hash IN (SELECT secret_hash FROM invitations WHERE expires_at <= $1 LIMIT $2)", LINKS_KEPT),
     ("DELETE FROM renewal_links WHERE secret_hash IN (SELECT secret_hash FROM renewal_links WHERE expires_at <= $1 LIMIT $2)", LINKS_KEPT),
@@ -29,6 +32,7 @@ const RULES: [(&str, Span); 6] = [
         "DELETE FROM idempotency_keys WHERE (organisation_id, actor, key) IN (SELECT organisation_id, actor, key FROM idempotency_keys WHERE created_at <= $1 LIMIT $2)",
         idempotency::KEPT,
     ),
+    ("DELETE FROM signals WHERE id IN (SELECT id FROM signals WHERE received_at <= $1 LIMIT $2)", SIGNALS_KEPT),
 ];
 
 impl Store {

@@ -6,3 +6,4 @@ pub mod disconnect;
 pub mod explain;
 pub mod finish;
 pub mod invite;
+pub mod signal;

@@ -6,6 +6,7 @@ pub mod mail;
 use std::sync::Arc;
 use std::time::Duration;
 
+use lifecycle::time::Span;
 use networks::network::Answer;
 use networks::wire::WireError;
 use store::StoreError;
@@ -15,10 +16,20 @@ use tokio_util::sync::CancellationToken;
 use self::mail::Mailer;
 use crate::state::App;
 
+/// How often what is over is forgotten.
+const SWEEP_EVERY: Span = Span::hours(1);
+
 /// Sends what is due until the token is cancelled.
 pub async fn run(app: Arc<App>, mailer: Option<Mailer>, stop: CancellationToken) {
     let every = app.config.keeper.poll_every.duration().min(Duration::from_secs(5));
+    let mut swept_at = None;
     while !stop.is_cancelled() {
+        if swept_at.is_none_or(|at| app.now().since(at) >= SWEEP_EVERY) {
+            swept_at = Some(app.now());
+            if let Err(error) = app.store.sweep(app.now()).await {
+                tracing::warn!(error = %error, "outbox: what is over could not be forgotten; trying again in an hour");
+            }
+        }
         if let Some(mailer) = &mailer
             && let Err(error) = send_due(&app, mailer).await
         {

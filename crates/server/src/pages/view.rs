@@ -121,7 +121,7 @@ pub struct Line {
 pub fn line(caller: &Caller, event: &Event, name: Option<&str>, now: Timestamp) -> Line {
     let lang = caller.lang;
     let key = format!("event.{}", event.kind);
-    let words = lang.fill(&key, &[("name", name.unwrap_or(lang.t("profiles.col.profile")))]);
+    let words = lang.fill(&key, &[("name", name.or(event.detail["name"].as_str()).unwrap_or(lang.t("profiles.col.profile")))]);
     let role = event.detail["role"].as_str().map(|role| format!(" ({role})")).unwrap_or_default();
     let evidence = event.detail["evidence"]["words"].as_str().or(event.detail["state"]["evidence"]["words"].as_str());
     Line {

@@ -112,6 +112,7 @@ pub(crate) fn commit_of(claim: &Claim, event: &Event, now: Timestamp) -> Commit 
         grant: step.grant,
         tokens: None,
         accesses: vec![],
+        listed: None,
         closes: None,
         happenings: step.happenings,
         facts: facts(),

@@ -3,6 +3,7 @@
 
 mod crosswise;
 mod differential;
+mod drift;
 mod families;
 mod ledger;
 mod loops;

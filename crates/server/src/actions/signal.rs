@@ -1,0 +1,61 @@
+//! What a network tells us by itself: verified by its adapter, taken once, and only ever a reason to look (NT-24).
+
+use axum::http::StatusCode;
+use bytes::Bytes;
+use http::{Request, Response};
+use lifecycle::diagnosis::Diagnosis;
+use lifecycle::ledger::Ledger as _;
+use lifecycle::words::Confidence;
+use networks::Network;
+use networks::signal::{Inbound, Signal, Subject};
+use serde_json::json;
+use store::events::{self, About, Actor};
+use store::signals;
+
+use crate::error::Problem;
+use crate::state::App;
+
+/// Takes a request to the door for signals; the answer that the network wants.
+pub async fn receive(app: &App, network: &'static dyn Network, request: Request<Bytes>) -> Result<Response<Bytes>, Problem> {
+    let Some(client) = app.network_app(network, "").await else { return Err(Problem::not_found()) };
+    match network.receive(client.cx(app.now(), &*app.dice), &request) {
+        None => Err(Problem::not_found()),
+        Some(Inbound::Challenge(answer)) => Ok(*answer),
+        Some(Inbound::Refused(why)) => {
+            // No row: anybody can send these.
+            tracing::warn!(network = network.about().name, why, "signals: refused");
+            Err(Problem::new(StatusCode::UNAUTHORIZED, "signal_refused", why))
+        }
+        Some(Inbound::Signals(signals, answer)) => {
+            for signal in &signals {
+                take(app, network, &client.facts, signal).await?;
+            }
+            app.keeper.wake();
+            Ok(*answer)
+        }
+    }
+}
+
+/// A happening makes every grant it is about suspect, and due for a look at once. It is no verdict.
+async fn take(app: &App, network: &'static dyn Network, facts: &lifecycle::facts::Facts, signal: &Signal) -> Result<(), Problem> {
+    let (name, now) = (network.about().name, app.now());
+    let mut tx = app.store.write().await?;
+    if !signals::take(&mut tx, &app.organisation, name, &signal.id, now).await? {
+        return Ok(());
+    }
+    let grants = match &signal.subject {
+        Subject::Person(id) => signals::grants_of_person(&mut tx, &app.organisation, name, id).await?,
+        Subject::Profile(id) => signals::grants_of_profile(&mut tx, &app.organisation, name, id).await?,
+    };
+    for grant in &grants {
+        let about = About { grant: Some(grant.clone()), ..About::default() };
+        let detail = json!({ "network": name, "cause": signal.cause, "evidence": signal.evidence });
+        events::append(&mut tx, &app.organisation, now, "signal.received", &Actor::System, &about, &detail).await?;
+    }
+    tx.commit().await?;
+    for grant in &grants {
+        let diagnosis = Diagnosis::refused(signal.cause, Confidence::Likely, signal.evidence.clone());
+        app.store.see_evidence(grant, &diagnosis, facts, now).await.map_err(Problem::from)?;
+    }
+    Ok(())
+}

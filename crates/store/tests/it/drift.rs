@@ -1,0 +1,82 @@
+//! What a person can act as changes at the network: new, gone, demoted and renamed assets are told once each.
+
+use lifecycle::diagnosis::Diagnosis;
+use lifecycle::grant::Event;
+use lifecycle::ids::NodeId;
+use lifecycle::ledger::{Asset, Commit, Committed, Ledger};
+use lifecycle::time::{Span, Timestamp};
+use lifecycle::words::{Evidence, Source};
+use store::profiles::{self, Filter};
+use store::{Store, ids, signals};
+
+use crate::loops::{T0, commit_of, connect, organisation};
+use crate::{count, each};
+
+fn asset(id: &str, name: &str, role: &str) -> Asset {
+    Asset { network_id: id.into(), kind: "page".into(), name: name.into(), role: role.into(), usable: role == "ADMINISTRATOR" }
+}
+
+async fn list(store: &Store, now: Timestamp, listed: &[Asset]) {
+    let node: NodeId = ids::fresh();
+    let mut grants = store.claim_due(&node, now, Span::seconds(60), 10).await.unwrap();
+    let claim = grants.pop().unwrap();
+    let seen = Event::Probed(Diagnosis::works(Evidence::new(now, Source::Probe, Some(200), None, "fine")));
+    let commit = Commit { listed: Some(listed.to_vec()), ..commit_of(&claim, &seen, now) };
+    assert!(matches!(store.commit(&commit).await.unwrap(), Committed::Done { .. }));
+}
+
+#[tokio::test]
+async fn drift_is_told_once_each() {
+    for fixture in each().await {
+        let store = &fixture.store;
+        let (organisation, _) = organisation(store).await;
+        connect(store, &organisation, "p1", &["1", "2"], T0).await;
+        let kinds = ["asset.appeared", "asset.vanished", "asset.role_changed", "asset.renamed"];
+        let counted = async || {
+            let mut all = vec![];
+            for kind in kinds {
+                all.push(count(store, kind).await);
+            }
+            all
+        };
+        assert_eq!(counted().await, [0, 0, 0, 0], "the first listing is not news");
+        let (one, two) = (asset("1", "Page 1", "ADMINISTRATOR"), asset("2", "Page 2", "ADMINISTRATOR"));
+        let day = |days| T0 + Span::days(days);
+        list(store, day(1), &[one.clone(), two.clone()]).await;
+        assert_eq!(counted().await, [0, 0, 0, 0], "nothing changed");
+        let new = asset("3", "Page 3", "ANALYST");
+        for at in [2, 3] {
+            list(store, day(at), &[asset("1", "Renamed", "ADMINISTRATOR"), asset("2", "Page 2", "ANALYST"), new.clone()]).await;
+            assert_eq!(counted().await, [1, 0, 1, 1], "once, also when seen again");
+        }
+        let mut tx = store.read().await.unwrap();
+        let names: Vec<_> =
+            profiles::list(&mut tx, &organisation, &Filter::default(), 10).await.unwrap().into_iter().map(|profile| profile.name).collect();
+        assert_eq!(names, ["Page 2", "Renamed"], "the profile is called what the network calls it");
+        drop(tx);
+        list(store, day(4), &[new.clone()]).await;
+        assert_eq!(counted().await, [1, 2, 1, 1]);
+        list(store, day(5), &[new, two]).await;
+        assert_eq!(counted().await, [2, 2, 1, 1], "what comes back is new again");
+    }
+}
+
+#[tokio::test]
+async fn nt_24_a_signal_is_taken_once() {
+    for fixture in each().await {
+        let store = &fixture.store;
+        let (organisation, _) = organisation(store).await;
+        connect(store, &organisation, "p1", &["1"], T0).await;
+        let mut tx = store.write().await.unwrap();
+        assert!(signals::take(&mut tx, &organisation, "linkedin", "happening", T0).await.unwrap());
+        assert!(!signals::take(&mut tx, &organisation, "linkedin", "happening", T0).await.unwrap());
+        assert!(signals::take(&mut tx, &organisation, "tiktok", "happening", T0).await.unwrap(), "another network's is another one");
+        assert_eq!(signals::grants_of_person(&mut tx, &organisation, "linkedin", "p1").await.unwrap().len(), 1);
+        assert_eq!(signals::grants_of_profile(&mut tx, &organisation, "linkedin", "1").await.unwrap().len(), 1);
+        assert!(signals::grants_of_person(&mut tx, &organisation, "tiktok", "p1").await.unwrap().is_empty());
+        tx.commit().await.unwrap();
+        let kept = store.sweep(T0 + Span::days(80)).await.unwrap();
+        let swept = store.sweep(T0 + Span::days(91)).await.unwrap();
+        assert!(swept > kept, "and forgotten after three months");
+    }
+}
