@@ -1,5 +1,6 @@
 //! `cargo xtask`: work on the Staygreen source.
 
+mod new_network;
 mod peers;
 mod supply;
 mod test;
@@ -15,6 +16,8 @@ const HELP: &str = "cargo xtask <command>
   test [filter]   install what the tests need, then run them all; says plainly what could not be run
   tidy            look over the sources: banned words, machine paths, file lengths, paths named in the docs
   supply-chain    licences, bans, sources and advisories of the dependencies
+  new-network NAME  a working adapter and its simulated twin to begin with (docs/adding-a-network.md)
+  generate        write docs/networks.md anew from the code
   screenshots     pictures of every page into target/screenshots (runs the browser test)
 ";
 
@@ -26,6 +29,8 @@ fn main() -> ExitCode {
         "test" => test::run(&rest),
         "tidy" => tidy::run(),
         "supply-chain" => supply::run(),
+        "new-network" => new_network::run(&rest),
+        "generate" => generate(),
         "screenshots" => test::run(&["story".to_owned()]),
         _ => {
             eprint!("{HELP}");
@@ -39,6 +44,11 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Writes what is generated from the code; the same tests fail when it is not up to date.
+fn generate() -> anyhow::Result<()> {
+    run(Command::new("cargo").args(["test", "--package", "networks", "--test", "table"]).env("STAYGREEN_GENERATE", "1"))
 }
 
 /// The project's root.

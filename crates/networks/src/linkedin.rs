@@ -86,7 +86,7 @@ impl LinkedIn {
             oauth::evidence(cx.now, source, answer, Some(&code), words)
         };
         match (answer.status().as_u16(), number, code.as_str()) {
-            (401, 65601, _) | (401, _, "REVOKED_ACCESS_TOKEN") => Diagnosis::refused(Cause::RevokedByPerson, Confidence::Likely, seen),
+            (401, 65601, _) | (401, _, "REVOKED_ACCESS_TOKEN") => Diagnosis::refused(Cause::RevokedByPerson, Confidence::Guess, seen),
             (401, 65602, _) | (401, _, "EXPIRED_ACCESS_TOKEN") => Diagnosis::refused(Cause::Expired, Confidence::Certain, seen),
             (401, 65600, _) | (401, _, "INVALID_ACCESS_TOKEN") => Diagnosis::refused(Cause::Unknown, Confidence::Guess, seen),
             (403, _, "MEMBER_RESTRICTED") => Diagnosis::refused(Cause::PersonBlocked, Confidence::Certain, seen),
@@ -317,7 +317,7 @@ impl Network for LinkedIn {
             (200, Some(false), Some("revoked")) => Diagnosis {
                 finding: lifecycle::diagnosis::Finding::Refused {
                     cause: Cause::RevokedByPerson,
-                    confidence: Confidence::Likely,
+                    confidence: Confidence::Guess,
                     terminal: true,
                 },
                 evidence: seen,

@@ -183,7 +183,7 @@ fn consent(world: &mut World, now: i64, b: &Body) -> Result<Value, String> {
 }
 
 fn state(world: &World, now: i64) -> Value {
-    let people: Vec<_> = world.people.iter().map(|person| json!({ "network": person.network, "username": person.username, "name": person.name, "id": person.id, "password": person.password, "blocked": person.blocked })).collect();
+    let people: Vec<_> = world.people.iter().map(|person| json!({ "network": person.network, "username": person.username, "name": person.name, "id": person.id, "password": person.password, "blocked": person.blocked, "consents": world.live_consents(now, person.network, &person.username) })).collect();
     let pages: Vec<_> =
         world.pages.iter().map(|page| json!({ "network": page.network, "id": page.id, "name": page.name, "roles": page.roles })).collect();
     let boards: Vec<_> = world

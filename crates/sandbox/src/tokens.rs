@@ -190,6 +190,19 @@ impl World {
     }
 }
 
+impl World {
+    /// How many consents of a person are not withdrawn and have a token that is not over.
+    pub(crate) fn live_consents(&self, now: i64, network: &str, username: &str) -> usize {
+        let of = |family: &Family| family.network == network && family.username == username && !family.revoked;
+        let lives = |index: usize| {
+            let mut tokens = self.vault.access.values().chain(self.vault.refresh.values());
+            tokens.any(|token| token.family == index && !token.spent && token.until.is_none_or(|until| until > now))
+        };
+        let blocked = self.person(network, username).is_none_or(|person| person.blocked);
+        self.vault.families.iter().enumerate().filter(|(index, family)| !blocked && of(family) && lives(*index)).count()
+    }
+}
+
 /// Whether two lists hold the same scopes, in whatever order.
 pub(crate) fn same_set(one: &[String], other: &[String]) -> bool {
     one.iter().all(|scope| other.contains(scope)) && other.iter().all(|scope| one.contains(scope))

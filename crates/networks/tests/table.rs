@@ -1,0 +1,122 @@
+//! `docs/networks.md` is written from the code: this test fails when it is not up to date, and `cargo xtask generate`
+//! writes it anew.
+
+use std::fmt::Write as _;
+
+use lifecycle::facts::RenewalModel;
+use lifecycle::time::Span;
+use networks::network::{Ability, Asks, Registration};
+
+/// What each adapter was checked against besides its simulated twin, and what no source confirms.
+const CHECKED: &[(&str, &str, &str)] = &[
+    ("linkedin", "", "revocation endpoint; the error body for a restricted member; whether a changed password ends tokens"),
+    ("tiktok", "", "the code for a banned account; undocumented statuses of the token endpoint"),
+    ("pinterest", "", "whether an old refresh token lives on after a renewal"),
+    ("xing", "RFC 5849's own examples", "everything after the network discontinued its documentation"),
+    ("bluesky", "the real PDS 0.4 and 0.5 with a PLC directory", ""),
+];
+
+fn ability(ability: Ability) -> &'static str {
+    if ability.is_yes() { "yes" } else { "no" }
+}
+
+fn life(span: Option<Span>) -> String {
+    match span.map(Span::as_seconds) {
+        None => "-".into(),
+        Some(seconds) if seconds % 86_400 == 0 => format!("{} d", seconds / 86_400),
+        Some(seconds) if seconds % 3_600 == 0 => format!("{} h", seconds / 3_600),
+        Some(seconds) => format!("{} min", seconds / 60),
+    }
+}
+
+fn renewal(model: RenewalModel) -> String {
+    match model {
+        RenewalModel::Rotating(reuse) => match reuse {
+            lifecycle::facts::Reuse::RevokesFamily => "rotating, strict: reuse ends the family".into(),
+            lifecycle::facts::Reuse::Refused => "rotating: reuse is refused".into(),
+            lifecycle::facts::Reuse::Grace(span) => format!("rotating, {} of grace", life(Some(span))),
+            lifecycle::facts::Reuse::UntilUsed => "rotating: the old one works until the new one is used".into(),
+        },
+        RenewalModel::Stable => "stable refresh token".into(),
+        RenewalModel::Extending(after) => format!("extended from {} on", life(Some(after))),
+        RenewalModel::ByPerson => "by the person alone".into(),
+    }
+}
+
+fn document() -> String {
+    let mut text = String::from(
+        "# The networks\n\nWritten from the code by `cargo xtask generate`; a test fails when it is not up to date. Lives are what is assumed where a network's\n\
+         answer does not say; each can be set under `[networks.NAME]`. A network that is not here is defined by configuration (README, `kind =\n\"oauth2\"`), \
+         checked against npm's oidc-provider, a certified authorization server.\n\n\
+         | network | connect | publish | comment | read comments | reply | access | refresh | person again | renewal | our app |\n\
+         | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |\n",
+    );
+    for network in networks::ALL {
+        let (about, facts) = (network.about(), network.facts());
+        let app = match (about.registration, about.asks) {
+            (Registration::ByHand, _) => "registered by hand",
+            (Registration::Metadata, _) => "our metadata address",
+            (Registration::AtInstance, _) => "registers itself at each instance",
+        };
+        let asks = match about.asks {
+            Asks::Nothing => "",
+            Asks::Handle => ", by handle",
+            Asks::Instance => ", by instance",
+        };
+        let can = about.can;
+        writeln!(
+            text,
+            "| {} (`{}`) | {}{asks} | {} | {} | {} | {} | {} | {} | {} | {} | {app} |",
+            about.title,
+            about.name,
+            ability(can.connect),
+            ability(can.publish),
+            ability(can.comment),
+            ability(can.read_comments),
+            ability(can.reply),
+            life(facts.access_life),
+            life(facts.refresh_life),
+            life(facts.manual_renewal_every),
+            renewal(facts.renewal),
+        )
+        .expect("text");
+    }
+    text.push_str("\n## What was checked against what\n\nEvery adapter goes the whole way against its simulated twin (`crates/networks/tests/matrix`).\n\n| network | twin | beyond that | not confirmed by any source |\n| --- | --- | --- | --- |\n");
+    for network in networks::ALL {
+        let about = network.about();
+        let (_, against, unconfirmed) = CHECKED
+            .iter()
+            .find(|(name, ..)| *name == about.name)
+            .unwrap_or_else(|| panic!("say in table.rs what {} was checked against", about.name));
+        let twin = if sandbox::World::has(about.name) { "yes" } else { "no" };
+        let or = |text: &'static str| if text.is_empty() { "-" } else { text };
+        writeln!(text, "| {} | {twin} | {} | {} |", about.title, or(against), or(unconfirmed)).expect("text");
+    }
+    text.push_str("\n## What people are told before they connect\n");
+    for network in networks::ALL {
+        let about = network.about();
+        writeln!(text, "\n**{}**", about.title).expect("text");
+        for rule in about.rules {
+            writeln!(text, "- {}", rule.en).expect("text");
+        }
+        let cannot = [about.can.publish, about.can.comment, about.can.read_comments, about.can.reply];
+        let mut reasons: Vec<&str> =
+            cannot.iter().filter_map(|ability| if let Ability::No { en, .. } = ability { Some(*en) } else { None }).collect();
+        reasons.dedup();
+        for reason in reasons {
+            writeln!(text, "- Not possible: {reason}").expect("text");
+        }
+    }
+    text
+}
+
+#[test]
+fn the_table_of_networks_is_up_to_date() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/networks.md");
+    let now = document();
+    if std::env::var_os("STAYGREEN_GENERATE").is_some() {
+        std::fs::write(path, &now).expect("docs/networks.md can be written");
+    }
+    let kept = std::fs::read_to_string(path).unwrap_or_default();
+    assert!(kept == now, "docs/networks.md is not up to date: run cargo xtask generate");
+}

@@ -1,0 +1,185 @@
+//! {Title}: one login is one account.
+//
+// The recipe is in docs/adding-a-network.md. Everything below is plain OAuth 2.0 with PKCE: change what {Title} does otherwise,
+// and write down where each fact stands (the network's page, or "(unconfirmed)" and an option).
+
+use std::collections::BTreeMap;
+
+use aws_lc_rs::digest::{SHA256, digest};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use bytes::Bytes;
+use http::{Request, Response};
+use lifecycle::diagnosis::Diagnosis;
+use lifecycle::facts::{Facts, RenewalModel, Reuse};
+use lifecycle::secret::{Secret, TokenSet};
+use lifecycle::time::Span;
+use lifecycle::words::{Cause, Confidence, Source};
+use serde_json::Value;
+
+use crate::network::{
+    Ability, About, Answer, Asks, Authorization, Callback, Can, Cx, Discovery, Endpoint, Failure, Found, Issued, Kind, Network, PersonSeen,
+    Registration, Renewal, Rule, Start,
+};
+use crate::oauth;
+use crate::wire::{BoxFuture, Wire};
+
+/// The adapter.
+pub(crate) struct {Type};
+
+/// What is not built yet is refused honestly; replace each by `Ability::Yes` together with its call.
+const NOT_YET: Ability = Ability::No { en: "Not possible through {Title} here.", de: "Über {Title} hier nicht möglich." };
+
+static ABOUT: About = About {
+    name: "{name}",
+    title: "{Title}",
+    can: Can { connect: Ability::Yes, publish: NOT_YET, comment: NOT_YET, read_comments: NOT_YET, reply: NOT_YET },
+    rules: &[Rule {
+        en: "Log in at {Title} with the account that is to be connected; one login connects one account.",
+        de: "Melden Sie sich bei {Title} mit dem Konto an, das verbunden werden soll; eine Anmeldung verbindet ein Konto.",
+    }],
+    asks: Asks::Nothing,
+    registration: Registration::ByHand,
+    scopes: &["profile"],
+    endpoints: &[
+        Endpoint { key: "authorize", url: "https://{name}.example/oauth/authorize" },
+        Endpoint { key: "token", url: "https://{name}.example/oauth/token" },
+        Endpoint { key: "revoke", url: "https://{name}.example/oauth/revoke" },
+        Endpoint { key: "me", url: "https://{name}.example/api/me" },
+    ],
+};
+
+impl {Type} {
+    fn url(cx: &Cx<'_>, key: &str) -> String {
+        cx.endpoint(&ABOUT, key).unwrap_or_default()
+    }
+
+    fn form(cx: &Cx<'_>, endpoint: &str, parameters: &[(&str, &str)]) -> Request<Bytes> {
+        let mut request = oauth::post_form(&Self::url(cx, endpoint), parameters);
+        request.headers_mut().insert("authorization", oauth::basic(&cx.app.client_id, oauth::client_secret(cx)));
+        request
+    }
+
+    /// The API's errors: (status, code) to what they say of the token. What is not in this table is transient.
+    fn diagnose(cx: &Cx<'_>, source: Source, answer: &Response<Bytes>) -> Diagnosis {
+        let json = oauth::json(answer).unwrap_or(Value::Null);
+        let code = oauth::text(&json, "error").unwrap_or_default();
+        let seen = oauth::evidence(cx.now, source, answer, Some(code), oauth::text(&json, "error_description").unwrap_or(code));
+        match (answer.status().as_u16(), code) {
+            (401, "invalid_token") => Diagnosis::refused(Cause::Unknown, Confidence::Guess, seen),
+            (403, "insufficient_scope") => Diagnosis::refused(Cause::ScopeMissing, Confidence::Certain, seen),
+            _ => Diagnosis::transient(seen, oauth::retry_after(answer)),
+        }
+    }
+
+    async fn list(cx: Cx<'_>, wire: &dyn Wire, tokens: &TokenSet) -> Result<Discovery, Diagnosis> {
+        let request = oauth::get_bearer(&Self::url(&cx, "me"), &tokens.access_token);
+        let answer = wire.send(request).await.map_err(|error| oauth::no_answer(cx.now, Source::Discovery, &error))?;
+        let json = oauth::json(&answer).filter(|_| answer.status().is_success()).unwrap_or(Value::Null);
+        let Some(id) = oauth::id(&json, "id") else { return Err(Self::diagnose(&cx, Source::Discovery, &answer)) };
+        let name = oauth::text(&json, "name").unwrap_or(&id).to_owned();
+        let profile = Found {
+            network_id: id.clone(),
+            kind: Kind::Account,
+            name: name.clone(),
+            handle: None,
+            avatar: None,
+            role: "owner".into(),
+            parent: None,
+            unusable: None,
+        };
+        Ok(Discovery { person: PersonSeen { network_id: id, name, handle: None }, profiles: vec![profile], all_come_along: false })
+    }
+}
+
+impl Network for {Type} {
+    fn about(&self) -> &'static About {
+        &ABOUT
+    }
+
+    fn facts(&self) -> Facts {
+        Facts { renewal: RenewalModel::Rotating(Reuse::RevokesFamily), access_life: Some(Span::hours(1)), ..Facts::unknown() }
+    }
+
+    fn begin<'a>(&'a self, cx: Cx<'a>, _: &'a dyn Wire, start: &'a Start) -> BoxFuture<'a, Result<Authorization, Failure>> {
+        let mut bytes = [0u8; 32];
+        cx.dice.fill(&mut bytes);
+        let verifier = URL_SAFE_NO_PAD.encode(bytes);
+        let challenge = URL_SAFE_NO_PAD.encode(digest(&SHA256, verifier.as_bytes()));
+        let scope = cx.scopes(&ABOUT).join(" ");
+        let parameters = [
+            ("response_type", "code"),
+            ("client_id", &cx.app.client_id),
+            ("redirect_uri", &cx.app.redirect_uri),
+            ("scope", &scope),
+            ("state", start.state.expose()),
+            ("code_challenge", &challenge),
+            ("code_challenge_method", "S256"),
+        ];
+        let authorization = Authorization {
+            url: oauth::with_query(&Self::url(&cx, "authorize"), &parameters),
+            memory: BTreeMap::from([("verifier".to_owned(), Secret::new(verifier))]),
+            instance: String::new(),
+            returns_with: start.state.clone(),
+            registered: None,
+        };
+        Box::pin(async move { Ok(authorization) })
+    }
+
+    fn exchange(&self, cx: Cx<'_>, memory: &BTreeMap<String, Secret>, callback: &Callback) -> Result<Request<Bytes>, Failure> {
+        let code = oauth::callback_code(cx.now, callback, &[])?;
+        let form = [
+            ("grant_type", "authorization_code"),
+            ("code", code),
+            ("redirect_uri", cx.app.redirect_uri.as_str()),
+            ("code_verifier", memory.get("verifier").map_or("", Secret::expose)),
+        ];
+        Ok(Self::form(&cx, "token", &form))
+    }
+
+    fn read_exchange(
+        &self,
+        cx: Cx<'_>,
+        _: &BTreeMap<String, Secret>,
+        _: &Callback,
+        answer: &Response<Bytes>,
+    ) -> Result<Answer<Issued>, Failure> {
+        let json = oauth::json(answer).filter(|_| answer.status().is_success());
+        let issued = json.and_then(|json| oauth::issued(cx, &json, "refresh_token_expires_in", &cx.scopes(&ABOUT)));
+        issued.map(Answer::Done).ok_or_else(|| oauth::failed_exchange(cx.now, answer))
+    }
+
+    fn renew(&self, cx: Cx<'_>, tokens: &TokenSet) -> Option<Request<Bytes>> {
+        let refresh = tokens.refresh_token.as_ref()?;
+        Some(Self::form(&cx, "token", &[("grant_type", "refresh_token"), ("refresh_token", refresh.expose())]))
+    }
+
+    fn read_renew(&self, cx: Cx<'_>, tokens: &TokenSet, answer: &Response<Bytes>) -> Answer<Renewal> {
+        let json = oauth::json(answer).filter(|_| answer.status().is_success());
+        Answer::Done(match json.and_then(|json| oauth::issued(cx, &json, "refresh_token_expires_in", &tokens.scopes)) {
+            Some(issued) => Renewal::Renewed(Box::new(issued)),
+            None => oauth::failed_renewal(cx.now, answer, |_, _| None),
+        })
+    }
+
+    fn probe(&self, cx: Cx<'_>, tokens: &TokenSet) -> Request<Bytes> {
+        oauth::get_bearer(&Self::url(&cx, "me"), &tokens.access_token)
+    }
+
+    fn read_probe(&self, cx: Cx<'_>, _: &TokenSet, answer: &Response<Bytes>) -> Answer<Diagnosis> {
+        let known = oauth::json(answer).filter(|json| answer.status().is_success() && oauth::id(json, "id").is_some());
+        Answer::Done(match known {
+            Some(_) => Diagnosis::works(oauth::evidence(cx.now, Source::Probe, answer, None, "me answered")),
+            None => Self::diagnose(&cx, Source::Probe, answer),
+        })
+    }
+
+    fn revoke(&self, cx: Cx<'_>, tokens: &TokenSet) -> Option<Request<Bytes>> {
+        let token = tokens.refresh_token.as_ref().unwrap_or(&tokens.access_token);
+        Some(Self::form(&cx, "revoke", &[("token", token.expose())]))
+    }
+
+    fn discover<'a>(&'a self, cx: Cx<'a>, wire: &'a dyn Wire, tokens: &'a TokenSet) -> BoxFuture<'a, Result<Discovery, Diagnosis>> {
+        Box::pin(Self::list(cx, wire, tokens))
+    }
+}
