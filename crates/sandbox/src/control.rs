@@ -208,9 +208,10 @@ fn button(action: &str, label: &str, fields: &[(&str, &str)]) -> String {
 }
 
 fn control_page(world: &World, now: i64) -> String {
-    let clock: String = [("1 hour", 3600), ("1 day", DAY), ("30 days", 30 * DAY), ("335 days", 335 * DAY), ("365 days", 365 * DAY)]
-        .map(|(label, seconds)| button("clock", &format!("+ {label}"), &[("advance_seconds", &seconds.to_string())]))
-        .concat();
+    let clock: String =
+        [("1 hour", 3600), ("1 day", DAY), ("7 days", 7 * DAY), ("30 days", 30 * DAY), ("335 days", 335 * DAY), ("365 days", 365 * DAY)]
+            .map(|(label, seconds)| button("clock", &format!("+ {label}"), &[("advance_seconds", &seconds.to_string())]))
+            .concat();
     let mut body = format!(
         "<div class=\"card\"><h1>Make things happen</h1><p>These networks are simulated. Whatever you do here, Staygreen learns of it only by asking the network, as in real life.</p></div>\
          <div class=\"card small\"><h2>Clock</h2><p>It is <b>{}</b> days ahead of the real time. Moving it moves Staygreen's clock in the demo as well.</p><div class=\"row\">{clock}</div></div>",
@@ -309,15 +310,16 @@ fn ledger_card(world: &World, now: i64) -> String {
     let lines: Vec<_> = world.ledger().collect();
     let row = |seen: &&&crate::Seen| {
         format!(
-            "<tr><td>{} s ago</td><td>{}</td><td><code>{}</code></td><td>{}</td></tr>",
+            "<tr><td>{} s ago</td><td>{}</td><td><code>{}</code></td><td>{}</td><td>{}</td></tr>",
             (now - seen.at) / MICRO,
             esc(&seen.network),
             esc(&seen.request),
-            seen.status
+            seen.status,
+            esc(&seen.effects.join(", "))
         )
     };
     let rows: String = lines.iter().rev().take(30).collect::<Vec<_>>().iter().map(row).collect();
     format!(
-        "<div class=\"card\"><h2>What the networks saw last</h2><div class=\"scroll\"><table><tr><th>When</th><th>Network</th><th>Request</th><th>Answer</th></tr>{rows}</table></div></div>"
+        "<div class=\"card\"><h2>What the networks saw last</h2><div class=\"scroll\"><table><tr><th>When</th><th>Network</th><th>Request</th><th>Answer</th><th>What it did</th></tr>{rows}</table></div></div>"
     )
 }

@@ -16,6 +16,17 @@ pub(crate) enum Dead {
     Blocked,
 }
 
+impl Dead {
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Unknown => "unknown",
+            Self::Expired => "expired",
+            Self::Revoked => "revoked",
+            Self::Blocked => "blocked",
+        }
+    }
+}
+
 /// One consent of one person: every token that came from it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Family {
@@ -105,6 +116,7 @@ impl World {
     }
 
     pub(crate) fn new_family(&mut self, now: i64, network: &'static str, username: &str, scopes: Vec<String>) -> usize {
+        self.effects.push(format!("{username} consented"));
         self.vault.families.push(Family { network, username: username.into(), scopes, began: now, revoked: false });
         self.vault.families.len() - 1
     }
@@ -112,6 +124,7 @@ impl World {
     pub(crate) fn new_access(&mut self, now: i64, family: usize, prefix: &str, life_seconds: Option<i64>) -> String {
         let token = self.random(prefix);
         let secret = self.random("");
+        self.effects.push(format!("access token issued to {}", self.holder(family)));
         self.vault.access.insert(
             token.clone(),
             Token { family, until: life_seconds.map(|life| now + life * MICRO), spent: false, secret, created: now },
@@ -119,8 +132,13 @@ impl World {
         token
     }
 
+    fn holder(&self, family: usize) -> &str {
+        self.vault.families.get(family).map_or("nobody", |family| &family.username)
+    }
+
     pub(crate) fn new_refresh(&mut self, now: i64, family: usize, prefix: &str, until: i64) -> String {
         let token = self.random(prefix);
+        self.effects.push(format!("refresh token issued to {}", self.holder(family)));
         self.vault.refresh.insert(token.clone(), Token { family, until: Some(until), spent: false, secret: String::new(), created: now });
         token
     }
@@ -153,6 +171,12 @@ impl World {
         if result == Err(Dead::Revoked) && found.spent && reuse_revokes {
             self.vault.families[found.family].revoked = true;
         }
+        let holder = self.holder(found.family).to_owned();
+        self.effects.push(match result {
+            Ok(_) => format!("refresh token of {holder} spent"),
+            Err(_) if found.spent => format!("refresh token of {holder} presented again after it was spent"),
+            Err(why) => format!("refresh token of {holder} refused: {}", why.as_str()),
+        });
         if result.is_ok()
             && let Some(stored) = self.vault.refresh.get_mut(token)
         {

@@ -39,10 +39,14 @@ pub enum Mood {
     Html,
     /// Renewals are refused as those of a dead token are, although nothing is wrong with the token.
     InvalidGrantNoise,
+    /// The request is carried out; half of the answer's body arrives.
+    CutBody,
+    /// The network's clock is ten minutes ahead of everybody else's.
+    ClockSkew,
 }
 
 impl Mood {
-    pub(crate) const ALL: [(Mood, &'static str, &'static str); 7] = [
+    pub(crate) const ALL: [(Mood, &'static str, &'static str); 9] = [
         (Mood::Normal, "normal", "as documented"),
         (Mood::Outage, "outage", "503 to everything"),
         (Mood::Slow, "slow", "each answer takes three seconds"),
@@ -50,6 +54,8 @@ impl Mood {
         (Mood::ErrorAfterCommit, "error_after_commit", "carried out, answered with 500"),
         (Mood::Html, "html", "200 with HTML"),
         (Mood::InvalidGrantNoise, "invalid_grant_noise", "renewals refused without reason"),
+        (Mood::CutBody, "cut_body", "carried out, half of the body arrives"),
+        (Mood::ClockSkew, "clock_skew", "its clock is ten minutes ahead"),
     ];
 }
 
@@ -68,6 +74,8 @@ pub struct Seen {
     pub status: u16,
     /// What it was about (`renewal`, `exchange`, `api` …).
     pub about: String,
+    /// What it did to consents and tokens, in words without a secret: issued, refused and why, revoked.
+    pub effects: Vec<String>,
 }
 
 /// The state of everything.
@@ -86,8 +94,19 @@ pub struct World {
     pub(crate) ledger: VecDeque<Seen>,
     /// How far the world's clock is ahead of the wall's, in µs.
     pub(crate) offset: i64,
+    /// What the request at hand did so far, for its line of the ledger.
+    pub(crate) effects: Vec<String>,
     counter: u64,
     seen: u64,
+}
+
+/// How far a network's clock is ahead in the mood of that name, in µs.
+const SKEW: i64 = 10 * 60 * 1_000_000;
+
+fn cut(mut answer: Answer) -> Answer {
+    let half = answer.body().len() / 2;
+    *answer.body_mut() = answer.body().slice(..half);
+    answer
 }
 
 /// The most lines of the ledger that are kept.
@@ -108,6 +127,7 @@ impl World {
             nonces: BTreeMap::new(),
             ledger: VecDeque::new(),
             offset: 0,
+            effects: vec![],
             counter: 0,
             seen: 0,
         }
@@ -147,6 +167,8 @@ impl World {
                 networks::handle(self, now, network, incoming);
                 json(500, &serde_json::json!({ "message": "Internal Server Error" }))
             }
+            Mood::CutBody => cut(networks::handle(self, now, network, incoming)),
+            Mood::ClockSkew => networks::handle(self, now + SKEW, network, incoming),
             _ => networks::handle(self, now, network, incoming),
         };
         match mood {
@@ -162,6 +184,7 @@ impl World {
             request: format!("{} {}", incoming.method, incoming.path),
             status: answer.status().as_u16(),
             about: about.into(),
+            effects: std::mem::take(&mut self.effects),
         };
         self.ledger.push_back(line);
         if self.ledger.len() > LEDGER_MAX {

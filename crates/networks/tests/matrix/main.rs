@@ -261,3 +261,31 @@ async fn dies(network: &'static dyn Network, username: &str, death: Death, colum
     }
     tally.note(name, column, cell);
 }
+
+/// Promise 3, for every network in every mood: whatever a network in trouble answers, nothing of it speaks against a token.
+#[tokio::test]
+async fn promise_3_no_mood_of_a_network_is_a_false_alarm() {
+    for network in networks::ALL.iter().copied().filter(|network| sandbox::World::has(network.about().name)) {
+        let name = network.about().name;
+        for mood in ["outage", "html", "error_after_commit", "cut_body"] {
+            let house = House::new(network);
+            let username = somebody(&house, name).unwrap();
+            let held = house.connect(&username).await.unwrap();
+            house.pass(house.before_renewal());
+            house.control("/mood", &json!({ "network": name, "mood": mood }));
+            let seen = house.probe(&held.issued.tokens).await;
+            // Half of an answer may still hold all that the check needs to know.
+            assert!(
+                matches!(seen, Outcome::Harmless) || (mood == "cut_body" && matches!(seen, Outcome::Works)),
+                "{name}, {mood}: {seen:?}"
+            );
+            match house.renew(&held.issued.tokens).await {
+                None | Some(Renewal::Unclear(_)) => {}
+                Some(Renewal::Failed(diagnosis)) => assert!(diagnosis.is_harmless(), "{name}, {mood}: {diagnosis:?}"),
+                Some(Renewal::Renewed(_)) => panic!("{name}, {mood}: a token set out of nothing"),
+            }
+            let listed = network.discover(house.cx(), &house, &held.issued.tokens).await;
+            assert!(listed.as_ref().err().is_none_or(lifecycle::diagnosis::Diagnosis::is_harmless), "{name}, {mood}: {listed:?}");
+        }
+    }
+}

@@ -180,3 +180,31 @@ fn a_mood_does_not_stop_time() {
     mood(&mut net, "tiktok", "normal");
     assert_eq!(tiktok::refresh(&mut net, &tokens.refresh).str("error"), "invalid_grant");
 }
+
+/// What a client cannot read was carried out all the same, and the ledger says so.
+#[test]
+fn a_cut_body_has_spent_the_token_and_the_ledger_knows() {
+    let mut net = Net::new();
+    let tokens = tiktok::connect(&mut net, "fernweh.outdoor");
+    mood(&mut net, "tiktok", "cut_body");
+    let got = tiktok::refresh(&mut net, &tokens.refresh);
+    assert!(got.status == 200 && got.json.is_null() && !got.text.is_empty(), "{}", got.text);
+    mood(&mut net, "tiktok", "normal");
+    assert_eq!(tiktok::refresh(&mut net, &tokens.refresh).str("error"), "invalid_grant");
+    let effects: Vec<_> = net.world.ledger().map(|seen| seen.effects.join(", ")).collect();
+    let [.., cut, again] = effects.as_slice() else { panic!("{effects:?}") };
+    assert!(cut.contains("refresh token of fernweh.outdoor spent") && cut.contains("access token issued"), "{cut}");
+    assert!(again.contains("presented again after it was spent"), "{again}");
+    assert!(!effects.concat().contains(&tokens.refresh), "without a secret");
+}
+
+/// A network whose clock is ahead hands out tokens that seem to live longer, and takes ours for old.
+#[test]
+fn a_clock_that_is_ahead() {
+    let mut net = Net::new();
+    let tokens = tiktok::connect(&mut net, "fernweh.outdoor");
+    net.pass(DAY - 300);
+    assert_eq!(net.get("/tiktok/v2/user/info/?fields=open_id", &tokens.access).status, 200);
+    mood(&mut net, "tiktok", "clock_skew");
+    assert_eq!(net.get("/tiktok/v2/user/info/?fields=open_id", &tokens.access).status, 401, "over, by its clock");
+}
