@@ -11,6 +11,7 @@ use crate::{peers, target};
 #[derive(Default)]
 struct Peers {
     smtp_python: Option<PathBuf>,
+    oauth1_python: Option<PathBuf>,
     axe: Option<PathBuf>,
     pds: Option<PathBuf>,
     oidc: Option<PathBuf>,
@@ -27,6 +28,10 @@ fn install() -> Peers {
     match peers::venv("smtp", include_str!("../../crates/e2e/peers/smtp-requirements.txt")) {
         Ok(folder) => found.smtp_python = Some(folder.join("bin/python")),
         Err(error) => found.missing.push(format!("the SMTP peer ({error:#})")),
+    }
+    match peers::venv("oauth1", include_str!("../../crates/e2e/peers/oauth1-requirements.txt")) {
+        Ok(folder) => found.oauth1_python = Some(folder.join("bin/python")),
+        Err(error) => found.missing.push(format!("PyPI's oauthlib ({error:#})")),
     }
     match peers::npm("axe", "axe-core@4.14.1") {
         Ok(folder) => found.axe = Some(folder.join("node_modules/axe-core/axe.min.js")),
@@ -65,6 +70,7 @@ pub(crate) fn run(filter: &[String]) -> anyhow::Result<()> {
     tests.env("STAYGREEN_BIN", target().join("debug/staygreen")).env("STAYGREEN_TEST_SKIPS", &skips);
     let named = [
         ("STAYGREEN_TEST_SMTP_PYTHON", &found.smtp_python),
+        ("STAYGREEN_TEST_OAUTHLIB_PYTHON", &found.oauth1_python),
         ("STAYGREEN_TEST_AXE", &found.axe),
         ("STAYGREEN_TEST_PDS", &found.pds),
         ("STAYGREEN_TEST_OIDC", &found.oidc),

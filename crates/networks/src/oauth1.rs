@@ -50,9 +50,11 @@ fn base_string(method: &str, url: &str, parameters: &[(&str, &str)]) -> String {
     let Ok(url) = Url::parse(url) else { return String::new() };
     let query: Vec<(String, String)> = url.query_pairs().into_owned().collect();
     let query = query.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-    let mut all: Vec<String> =
-        parameters.iter().copied().chain(query).map(|(name, value)| format!("{}={}", percent(name), percent(value))).collect();
+    // By encoded name, then by encoded value (section 3.4.1.3.2): joined first, "a-=" would come before "a=".
+    let mut all: Vec<(String, String)> =
+        parameters.iter().copied().chain(query).map(|(name, value)| (percent(name), percent(value))).collect();
     all.sort();
+    let all: Vec<String> = all.into_iter().map(|(name, value)| format!("{name}={value}")).collect();
     let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
     let base = format!("{}://{}{port}{}", url.scheme(), url.host_str().unwrap_or_default(), url.path());
     format!("{}&{}&{}", method.to_uppercase(), percent(&base), percent(&all.join("&")))

@@ -12,7 +12,7 @@ const CHECKED: &[(&str, &str, &str)] = &[
     ("linkedin", "", "revocation endpoint; the error body for a restricted member; whether a changed password ends tokens"),
     ("tiktok", "", "the code for a banned account; undocumented statuses of the token endpoint"),
     ("pinterest", "", "whether an old refresh token lives on after a renewal"),
-    ("xing", "RFC 5849's own examples", "everything after the network discontinued its documentation"),
+    ("xing", "RFC 5849's own examples; PyPI's oauthlib as server", "everything after the network discontinued its documentation"),
     ("bluesky", "the real PDS 0.4 and 0.5 with a PLC directory", ""),
 ];
 
