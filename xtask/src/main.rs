@@ -17,6 +17,7 @@ const HELP: &str = "cargo xtask <command>
   tidy            look over the sources: banned words, machine paths, file lengths, paths named in the docs
   supply-chain    licences, bans, sources and advisories of the dependencies
   new-network NAME  a working adapter and its simulated twin to begin with (docs/adding-a-network.md)
+  bench [profiles]  speed as ratios to a bare baseline in the same run
   generate        write docs/networks.md anew from the code
   screenshots     pictures of every page into target/screenshots (runs the browser test)
 ";
@@ -30,6 +31,7 @@ fn main() -> ExitCode {
         "tidy" => tidy::run(),
         "supply-chain" => supply::run(),
         "new-network" => new_network::run(&rest),
+        "bench" => run(Command::new("cargo").args(["run", "--release", "--package", "bench", "--"]).args(&rest)),
         "generate" => generate(),
         "screenshots" => test::run(&["story".to_owned()]),
         _ => {

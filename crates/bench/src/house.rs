@@ -1,0 +1,148 @@
+//! A whole server in this process, with many profiles; and a bare one that answers as many bytes.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use axum::Router;
+use axum::routing::get;
+use keeper::ports::Clock as _;
+use lifecycle::facts::Facts;
+use lifecycle::grant::Clocks;
+use lifecycle::ids::{ConnectionId, EventId};
+use lifecycle::permission::{Act, Role};
+use lifecycle::secret::{Secret, TokenSet};
+use lifecycle::time::Span;
+use server::Server;
+use server::config::Config;
+use server::state::App;
+use server::time::{SystemClock, SystemDice, fresh_secret};
+use store::connect::Authorized;
+use store::connections::{self, Begun, Discovered, Taken};
+use store::events::Actor;
+use store::grants::Place;
+use store::users::NewUser;
+use store::{api_keys, ids, sessions, users};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+/// How many profiles hang on each person.
+const PER_PERSON: usize = 200;
+
+pub(crate) struct House {
+    pub(crate) app: Arc<App>,
+    key: String,
+    session: String,
+}
+
+impl House {
+    /// Starts a server on a free port with so many profiles.
+    pub(crate) async fn start(folder: &Path, profiles: usize) -> anyhow::Result<Self> {
+        let mut config = Config::default();
+        config.server.listen.set_port(0);
+        config.server.data_dir = folder.join("data");
+        let server = Server::build(config, Arc::new(SystemClock)).await?;
+        let app = Arc::clone(&server.app);
+        let (key, session) = sign_in(&app).await?;
+        for person in 0..profiles.div_ceil(PER_PERSON) {
+            connect(&app, person, PER_PERSON.min(profiles - person * PER_PERSON)).await?;
+        }
+        tokio::spawn(server.run(CancellationToken::new()));
+        Ok(Self { app, key, session })
+    }
+
+    pub(crate) fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.app.public_url)
+    }
+
+    /// The header by which a caller is known.
+    pub(crate) fn credential(&self, as_page: bool) -> (&'static str, String) {
+        if as_page { ("cookie", self.session.clone()) } else { ("authorization", format!("Bearer {}", self.key)) }
+    }
+
+    async fn size(&self, path: &str, as_page: bool) -> anyhow::Result<usize> {
+        let (name, value) = self.credential(as_page);
+        let http = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build()?;
+        let answer = http.get(self.url(path)).header(name, value).send().await?;
+        anyhow::ensure!(answer.status() == 200, "{path} answers {}", answer.status());
+        Ok(answer.bytes().await?.len())
+    }
+
+    /// How many bytes a call of the API answers.
+    pub(crate) async fn get(&self, path: &str) -> anyhow::Result<usize> {
+        self.size(path, false).await
+    }
+
+    /// How many bytes a page has.
+    pub(crate) async fn page(&self, path: &str) -> anyhow::Result<usize> {
+        self.size(path, true).await
+    }
+}
+
+/// A bare server of the same framework that answers a constant of that size.
+pub(crate) async fn bare(bytes: usize) -> anyhow::Result<String> {
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    let url = format!("http://{}/", listener.local_addr()?);
+    let body = "x".repeat(bytes);
+    let router = Router::new().route("/", get(move || async move { body.clone() }));
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    Ok(url)
+}
+
+async fn sign_in(app: &App) -> anyhow::Result<(String, String)> {
+    let (key, session, now) = (fresh_secret(&*app.dice, "sg_"), fresh_secret(&*app.dice, ""), app.now());
+    let mut tx = app.store.write().await?;
+    api_keys::create(&mut tx, &app.organisation, "bench", Act::ALL, &key, now).await?;
+    let new = NewUser { email: "ada@example.com", name: "Ada", role: Role::CompanyAdmin, language: "en", password_hash: None };
+    let user = users::insert(&mut tx, &app.organisation, &new, now).await?;
+    sessions::open(&mut tx, &user, &session, "bench", now, Span::days(1)).await?;
+    tx.commit().await?;
+    Ok((key.expose().to_owned(), format!("{}={}", server::auth::SESSION, session.expose())))
+}
+
+/// One person with many pages, through the same functions that a callback uses.
+async fn connect(app: &App, person: usize, pages: usize) -> anyhow::Result<()> {
+    let now = app.now();
+    let place = Place { network: "linkedin".into(), instance: String::new() };
+    let begun = Begun { by: Actor::System, browser_hash: None, expected_people: vec![], profile: None, return_to: None };
+    let (id, state): (ConnectionId, EventId) = (ids::fresh(), ids::fresh());
+    let state = Secret::new(state.as_str());
+    let mut tx = app.store.write().await?;
+    app.store.open_connection(&mut tx, &id, &app.organisation, &place, &begun, &state, &BTreeMap::new(), now, Span::minutes(5)).await?;
+    let Taken::Ours(connection, _) = app.store.take_connection(&mut tx, "linkedin", &state, None, now).await? else {
+        anyhow::bail!("the connection was not taken")
+    };
+    let discovered: Vec<Discovered> = (0..pages)
+        .map(|page| Discovered {
+            network_id: format!("{person}/{page}"),
+            kind: "page".into(),
+            name: format!("Page {person} {page}"),
+            handle: None,
+            avatar: None,
+            role: "ADMINISTRATOR".into(),
+            parent: None,
+            unusable: None,
+        })
+        .collect();
+    let secret = fresh_secret(&SystemDice::new(), "");
+    let tokens = TokenSet::bearer(secret.clone(), Some(secret), vec![]);
+    let name = format!("Person {person}");
+    let clocks = Clocks { access_until: Some(now + Span::days(60)), refresh_until: Some(now + Span::days(300)), human_until: None };
+    let authorized = Authorized {
+        tokens: &tokens,
+        clocks,
+        renewable: true,
+        person_network_id: &name,
+        person_name: &name,
+        person_handle: None,
+        discovered: &discovered,
+    };
+    let facts = Facts::unknown();
+    app.store.authorized(&mut tx, &connection, &authorized, &facts, now).await?;
+    let connection = connections::get(&mut tx, &app.organisation, &id).await?.context("the connection is gone")?;
+    let chosen: Vec<String> = discovered.iter().map(|found| found.network_id.clone()).collect();
+    app.store.add_profiles(&mut tx, &connection, &chosen, &facts, &Actor::System, SystemClock.now()).await?;
+    tx.commit().await?;
+    Ok(())
+}

@@ -1,0 +1,61 @@
+//! `cargo xtask bench`: Staygreen's speed as ratios to a bare baseline, measured in the same run on the same machine. A
+//! figure without its baseline says more about the machine than about us.
+
+mod durable;
+mod house;
+mod load;
+
+use std::time::Duration;
+
+use house::House;
+use load::Load;
+
+/// How long each call is repeated.
+const EACH: Duration = Duration::from_secs(3);
+/// How many callers at once.
+const CALLERS: usize = 4;
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    let profiles: usize = std::env::args().nth(1).and_then(|text| text.parse().ok()).unwrap_or(10_000);
+    let folder = tempfile::tempdir()?;
+    let house = House::start(folder.path(), profiles).await?;
+    print(&format!("{profiles} profiles, {CALLERS} callers, {} s each; ratios to a bare server of the same framework\n", EACH.as_secs()));
+    print("call                                        per second    p50 ms    p95 ms    p99 ms   of bare");
+    let list = house.get("/api/v1/profiles?limit=50").await?;
+    let page = house.page("/settings/profiles").await?;
+    for (name, path, bytes, as_page) in [
+        ("list 50 profiles (API)", "/api/v1/profiles?limit=50", list, false),
+        (
+            "list 50 disconnected profiles (API)",
+            "/api/v1/profiles?limit=50&status=disconnected",
+            house.get("/api/v1/profiles?limit=50&status=disconnected").await?,
+            false,
+        ),
+        ("search a name (API)", "/api/v1/profiles?limit=50&q=page%2077", house.get("/api/v1/profiles?limit=50&q=page%2077").await?, false),
+        ("page: profiles", "/settings/profiles", page, true),
+        ("page: dashboard", "/", house.page("/").await?, true),
+    ] {
+        let bare = Load::run(&house::bare(bytes).await?, None, CALLERS, EACH).await?;
+        let ours = Load::run(&house.url(path), Some(house.credential(as_page)), CALLERS, EACH).await?;
+        print(&format!(
+            "{name:<42} {:>11.0} {:>9.2} {:>9.2} {:>9.2} {:>8.0} %",
+            ours.per_second(),
+            ours.percentile(50),
+            ours.percentile(95),
+            ours.percentile(99),
+            100.0 * ours.per_second() / bare.per_second()
+        ));
+    }
+    let (bare, ours) = durable::measure(&house, folder.path()).await?;
+    print(&format!(
+        "\ndurable renewals (journal, tokens, event, standing; synchronous FULL): {ours:.0} per second, {:.0} % of bare SQLite commits ({bare:.0} per second)",
+        100.0 * ours / bare
+    ));
+    Ok(())
+}
+
+#[expect(clippy::print_stdout, reason = "the table is what this program is for")]
+fn print(text: &str) {
+    println!("{text}");
+}
