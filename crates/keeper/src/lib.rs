@@ -8,8 +8,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use lifecycle::ids::{GrantId, NodeId};
-use lifecycle::ledger::{Ledger, LedgerError};
+use lifecycle::ledger::{Claim, Ledger, LedgerError};
 use lifecycle::schedule::Task;
+use lifecycle::time::Timestamp;
 use tokio::sync::{Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -120,24 +121,36 @@ impl<L: Ledger + 'static> Keeper<L> {
         self.wake.notify_one();
     }
 
+    /// Renews one grant now, because somebody needs a token that lives; others who ask meanwhile wait for nothing and read.
+    pub async fn renew(&self, grant: &GrantId) -> Result<Checked, LedgerError> {
+        self.take_up_now(grant, |claim, _| if claim.grant.renewable { Task::Renew } else { Task::Probe }).await
+    }
+
     /// Asks the network about one grant now, due or not.
     pub async fn check(&self, grant: &GrantId) -> Result<Checked, LedgerError> {
+        self.take_up_now(grant, |claim, now| {
+            let over = claim.grant.clocks.access_until.is_some_and(|until| until <= now);
+            if over && claim.grant.renewable && claim.grant.verdict().is_none() { Task::Renew } else { Task::Probe }
+        })
+        .await
+    }
+
+    async fn take_up_now(&self, grant: &GrantId, task: fn(&Claim, Timestamp) -> Task) -> Result<Checked, LedgerError> {
         let now = self.worker.ports.clock.now();
         let Some(claim) = self.worker.ports.ledger.claim(&self.node, grant, now, self.worker.ports.lease).await? else {
             return Ok(Checked::Busy);
         };
         let worker = Arc::clone(&self.worker);
         // Detached: a caller who goes away does not tear the call in two (RF-15).
-        let task = tokio::spawn(async move {
+        let running = tokio::spawn(async move {
             if claim.open.is_some() {
                 worker.take_up(claim).await;
             } else {
-                let over = claim.grant.clocks.access_until.is_some_and(|until| until <= worker.ports.clock.now());
-                let task = if over && claim.grant.renewable && claim.grant.verdict().is_none() { Task::Renew } else { Task::Probe };
+                let task = task(&claim, worker.ports.clock.now());
                 worker.perform(claim, task).await;
             }
         });
-        let _ = task.await;
+        let _ = running.await;
         self.wake.notify_one();
         Ok(Checked::Done)
     }

@@ -30,6 +30,12 @@ word_enum! {
         ManageProfile = "profiles:manage",
         /// Disconnect: revoke at the network and shred.
         DeleteProfile = "profiles:delete",
+        /// Publish posts as a profile.
+        Publish = "posts:write",
+        /// Read what was said under a post.
+        ReadComments = "comments:read",
+        /// Comment and reply as a profile.
+        Comment = "comments:write",
         /// See the event log.
         SeeEvents = "events:read",
         /// Page presets.
@@ -116,7 +122,15 @@ fn decide_for_standard_user(id: &UserId, teams: &[TeamId], act: Act, about: Abou
             Decision::Allow
         }
         (
-            Act::SeeProfile | Act::RefreshConnection | Act::CheckProfile | Act::ManageProfile | Act::DeleteProfile | Act::SeeEvents,
+            Act::SeeProfile
+            | Act::RefreshConnection
+            | Act::CheckProfile
+            | Act::ManageProfile
+            | Act::DeleteProfile
+            | Act::Publish
+            | Act::ReadComments
+            | Act::Comment
+            | Act::SeeEvents,
             About::Profile { owner, teams: of },
         ) => {
             let owns = owner == Some(id);

@@ -9,7 +9,8 @@ use lifecycle::diagnosis::{Diagnosis, Finding};
 use lifecycle::secret::{Secret, TokenSet, TokenType};
 use lifecycle::time::Timestamp;
 use networks::Network;
-use networks::network::{Ability, Answer, App, Cx, Registration, Renewal, Start};
+use networks::acting::{Media, Post, Target};
+use networks::network::{Ability, Answer, App, Cx, Kind, Registration, Renewal, Start};
 use networks::wire::{BoxFuture, Dice, Wire, WireError};
 use proptest::prelude::*;
 
@@ -174,6 +175,141 @@ trait RenewIsOffered {
 impl RenewIsOffered for &dyn Network {
     fn renew_is_offered(&self) -> bool {
         self.facts().renewal != lifecycle::facts::RenewalModel::ByPerson
+    }
+}
+
+/// Answers everything the same way.
+struct Parrot(Response<Bytes>);
+
+impl Wire for Parrot {
+    fn send(&self, _: Request<Bytes>) -> BoxFuture<'_, Result<Response<Bytes>, WireError>> {
+        let answer = self.0.clone();
+        Box::pin(async move { Ok(answer) })
+    }
+}
+
+/// JSON as networks write it, with the fields that adapters look for and values of every kind: what a fuzzer would find
+/// after long, found at once.
+fn twisted() -> impl Strategy<Value = Vec<u8>> {
+    let leaf = prop_oneof![
+        Just(serde_json::Value::Null),
+        any::<bool>().prop_map(Into::into),
+        any::<i64>().prop_map(Into::into),
+        any::<f64>().prop_map(Into::into),
+        "[a-z_:/.0-9 ü<>\u{202e}]{0,24}".prop_map(Into::into),
+        Just("https://a.example/?x".into()),
+    ];
+    let names = prop::sample::select(vec![
+        "error",
+        "errors",
+        "code",
+        "message",
+        "status",
+        "error_subcode",
+        "data",
+        "id",
+        "name",
+        "items",
+        "elements",
+        "access_token",
+        "expires_in",
+        "refresh_token",
+        "scope",
+        "active",
+        "users",
+        "tasks",
+        "role",
+        "username",
+        "open_id",
+        "log_id",
+        "uri",
+        "cid",
+        "thread",
+        "post",
+        "replies",
+        "comments",
+        "content",
+        "created_at",
+        "account",
+        "accounts",
+        "locations",
+        "reason",
+        "details",
+        "is_valid",
+        "user_id",
+        "did",
+        "handle",
+        "url",
+        "meta",
+        "response",
+        "blogs",
+        "json",
+        "channel",
+        "webhook",
+        "snippet",
+        "etag",
+        "media_id",
+        "upload_url",
+        "value",
+        "link",
+        "text",
+    ]);
+    let value = leaf.prop_recursive(4, 40, 6, move |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..5).prop_map(Into::into),
+            prop::collection::btree_map(names.clone().prop_map(str::to_owned), inner, 0..6)
+                .prop_map(|map| serde_json::Value::Object(map.into_iter().collect())),
+        ]
+    });
+    (value, 0..100_usize).prop_map(|(value, cut)| {
+        let mut bytes = value.to_string().into_bytes();
+        if cut < 20 {
+            bytes.truncate(bytes.len() * cut / 20);
+        }
+        bytes
+    })
+}
+
+/// Everything an adapter reads, fed with one answer.
+async fn read_all(network: &dyn Network, response: &Response<Bytes>) {
+    let (app, facts, tokens) = (app(), network.facts(), tokens());
+    let cx = Cx { app: &app, facts: &facts, now: Timestamp::from_seconds(1_800_000_000), dice: &Zeros };
+    let wire = Parrot(response.clone());
+    let callback = [("code".to_owned(), "c".to_owned()), ("state".to_owned(), "s".to_owned())];
+    let _ = network.read_exchange(cx, &BTreeMap::new(), &callback, response);
+    let _ = network.read_renew(cx, &tokens, response);
+    let _ = network.read_probe(cx, &tokens, response);
+    let _ = network.read_revoke(cx, &tokens, response);
+    let _ = network.discover(cx, &wire, &tokens).await;
+    let target = Target { network_id: "1", kind: Kind::Page, handle: Some("h"), parent: None };
+    let media = Media {
+        url: Some("https://p.example/p.png".into()),
+        content_type: "image/png".into(),
+        bytes: Bytes::from_static(b"png"),
+        alt: None,
+    };
+    let post = Post { text: "words".into(), link: None, title: Some("t".into()), media: vec![media], key: "k".into() };
+    let _ = network.publish(cx, &wire, &tokens, target, &post).await;
+    let _ = network.comments(cx, &wire, &tokens, target, "1").await;
+    let _ = network.comment(cx, &wire, &tokens, target, "1", Some("2"), "words").await;
+    let mut signal = Request::post("https://staygreen.example/signals/x?challengeCode=1&crc_token=2&hub.challenge=3");
+    for (name, value) in response.headers() {
+        signal = signal.header(name, value);
+    }
+    let signal = signal.header("x-hub-signature-256", "sha256=00").header("tiktok-signature", "t=1,s=00").body(response.body().clone());
+    let _ = network.receive(cx, &signal.expect("a request"));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(96))]
+
+    /// NT-24, NT-30: no answer and no signal, however twisted, crashes an adapter.
+    #[test]
+    fn twisted_answers_are_read_without_a_panic(status in prop::sample::select(vec![200_u16, 201, 204, 302, 400, 401, 403, 404, 410, 422, 426, 429, 500, 503]), body in twisted()) {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+        for network in networks::ALL {
+            runtime.block_on(read_all(*network, &answer(status, "application/json", &body)));
+        }
     }
 }
 

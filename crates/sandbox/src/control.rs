@@ -74,6 +74,7 @@ fn act(world: &mut World, now: i64, what: &[&str], body: &Value) -> Result<Value
         ["people", network, username, action] => person(world, network, username, action),
         ["roles"] => role(world, &b),
         ["boards"] => board(world, &b),
+        ["pages"] => page_fate(world, &b),
         ["mood"] => mood(world, &b),
         ["comments"] => comment(world, now, &b),
         ["consent"] => consent(world, now, &b),
@@ -85,13 +86,14 @@ fn person(world: &mut World, network: &str, username: &str, action: &str) -> Res
     let found = world.person_mut(network, username).ok_or_else(|| format!("there is no {username} at {network}"))?;
     match action {
         "change-password" => found.password = if found.password == "sandbox" { "sandbox2".into() } else { "sandbox".into() },
-        "block" => found.blocked = true,
+        // A deleted account is a blocked one whose tokens are gone as well.
+        "block" | "delete" => found.blocked = true,
         "unblock" => found.blocked = false,
         "revoke" => {}
-        _ => return Err("an action is change-password, block, unblock or revoke".into()),
+        _ => return Err("an action is change-password, block, unblock, delete or revoke".into()),
     }
     let password = found.password.clone();
-    if matches!(action, "change-password" | "revoke") {
+    if matches!(action, "change-password" | "revoke" | "delete") {
         world.revoke_person(network, username);
     }
     if action != "revoke" && action != "unblock" {
@@ -118,6 +120,21 @@ fn role(world: &mut World, b: &Body) -> Result<Value, String> {
         page.roles.push((b.username.clone(), role.to_owned(), "APPROVED"));
     }
     Ok(json!({ "page": page.name }))
+}
+
+/// A page is deleted at the network, or was not after all.
+fn page_fate(world: &mut World, b: &Body) -> Result<Value, String> {
+    let id = number(b.page.as_ref()).and_then(|id| u64::try_from(id).ok()).ok_or("page: the number of a page")?;
+    let (from, to) = match b.action.as_str() {
+        "delete" => (&mut world.pages, &mut world.deleted_pages),
+        "restore" => (&mut world.deleted_pages, &mut world.pages),
+        _ => return Err("an action is delete or restore".into()),
+    };
+    let at = from.iter().position(|page| page.id == id).ok_or_else(|| format!("there is no page {id} to {}", b.action))?;
+    let page = from.remove(at);
+    let name = page.name;
+    to.push(page);
+    Ok(json!({ "page": name }))
 }
 
 fn board(world: &mut World, b: &Body) -> Result<Value, String> {
@@ -279,9 +296,10 @@ fn role_row(page: &crate::people::Page, username: &str) -> String {
     };
     let known = networks::roles(page.network);
     let ends = [known.last(), known.first()];
+    let delete = button("pages", "Delete the page", &[("page", &id), ("action", "delete")]);
     let choices: String = ends.into_iter().flatten().map(|role| set(&format!("Make {role}"), role)).collect();
     format!(
-        "<tr><td>{}</td><td><code>{}</code></td><td>{}</td><td><div class=\"row\">{}{choices}</div></td></tr>",
+        "<tr><td>{}</td><td><code>{}</code></td><td>{}</td><td><div class=\"row\">{}{choices}{delete}</div></td></tr>",
         esc(page.name),
         esc(username),
         esc(&role),

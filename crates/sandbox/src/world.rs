@@ -83,6 +83,7 @@ pub struct Seen {
 pub struct World {
     pub(crate) people: Vec<Person>,
     pub(crate) pages: Vec<Page>,
+    pub(crate) deleted_pages: Vec<Page>,
     pub(crate) boards: Vec<Board>,
     pub(crate) posts: Vec<Post>,
     pub(crate) comments: Vec<Comment>,
@@ -118,6 +119,7 @@ impl World {
         Self {
             people: networks::people(),
             pages: networks::pages(),
+            deleted_pages: vec![],
             posts: vec![],
             comments: vec![],
             boards: boards(),

@@ -12,7 +12,7 @@ use axum::routing::{MethodRouter, delete, get, patch, post};
 use lifecycle::permission::Act;
 use tower_http::catch_panic::CatchPanicLayer;
 
-use crate::api::{openapi, v1};
+use crate::api::{idempotency, openapi, v1};
 use crate::auth::{Caller, Needs, guard};
 use crate::error::Problem;
 use crate::pages::{account, add, dashboard, profile, profiles, renew, settings, sign_in};
@@ -76,6 +76,29 @@ pub const API: &[ApiRoute] = &[
         )
     },
     api("POST", "/api/v1/profiles/{id}/check", "checkProfile", Act::CheckProfile, 200, "Look now"),
+    ApiRoute {
+        body: &[("text", "string", true), ("link", "string", false), ("title", "string", false), ("media", "array", false)],
+        ..api("POST", "/api/v1/profiles/{id}/posts", "publishPost", Act::Publish, 201, "Publish a post as the profile")
+    },
+    api(
+        "GET",
+        "/api/v1/profiles/{id}/posts/{post}/comments",
+        "listComments",
+        Act::ReadComments,
+        200,
+        "What was said under a post, oldest first",
+    ),
+    ApiRoute {
+        body: &[("text", "string", true), ("in_reply_to", "string", false)],
+        ..api(
+            "POST",
+            "/api/v1/profiles/{id}/posts/{post}/comments",
+            "writeComment",
+            Act::Comment,
+            201,
+            "Comment under a post, or reply to a comment",
+        )
+    },
     ApiRoute { query: &["after", "profile"], ..api("GET", "/api/v1/events", "listEvents", Act::SeeEvents, 200, "The event log") },
 ];
 
@@ -91,6 +114,9 @@ fn handler(id: &str) -> MethodRouter<Arc<App>> {
         "deleteProfile" => delete(v1::profiles::delete),
         "refreshConnection" => post(v1::profiles::refresh),
         "checkProfile" => post(v1::profiles::check_now),
+        "publishPost" => post(v1::posts::publish).layer(DefaultBodyLimit::max(v1::LARGE_MAX)),
+        "listComments" => get(v1::posts::comments),
+        "writeComment" => post(v1::posts::comment),
         "listEvents" => get(v1::events::list),
         other => unreachable!("the table names an operation without a handler: {other}"),
     }
@@ -144,7 +170,8 @@ pub fn router(app: &Arc<App>) -> Router {
         router = router.merge(guarded(app, path, *needs, make()));
     }
     for route in API {
-        router = router.merge(guarded(app, route.path, route.needs, handler(route.id)));
+        let once = middleware::from_fn_with_state(Arc::clone(app), idempotency::once);
+        router = router.merge(guarded(app, route.path, route.needs, handler(route.id).layer(once)));
     }
     router
         .route("/healthz", get(|| async { "alive\n" }))

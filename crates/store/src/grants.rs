@@ -6,11 +6,12 @@ use lifecycle::grant::{Clocks, Grant};
 use lifecycle::ids::{GrantId, OrganisationId, PersonId, ProfileId};
 use lifecycle::ledger::Ending;
 use lifecycle::schedule;
+use lifecycle::secret::TokenSet;
 use lifecycle::time::{Span, Timestamp};
 
 use crate::driver::{Row, StoreError, Tx, to_json};
 use crate::ids::fresh;
-use crate::seal::Context;
+use crate::seal::{Context, open_tokens};
 
 /// How long the token set before the present one is kept, sealed (RF-17).
 const PREVIOUS_KEPT: Span = Span::hours(24);
@@ -197,6 +198,20 @@ pub async fn accesses_of(tx: &mut Tx, grant: &GrantId) -> Result<Vec<Access>, St
         "SELECT {ACCESS_COLUMNS} FROM accesses JOIN profiles ON profiles.id = accesses.profile_id WHERE grant_id = $1 ORDER BY accesses.id"
     );
     tx.all(&sql, &[grant.as_str().into()]).await?.iter().map(read_access).collect()
+}
+
+impl crate::Store {
+    /// A grant's token set, for an act; `None` once it is shredded.
+    ///
+    /// # Errors
+    /// When it cannot be unsealed.
+    pub async fn tokens_for_use(&self, tx: &mut Tx, grant: &GrantId) -> Result<Option<TokenSet>, StoreError> {
+        let sql = "SELECT organisation_id, generation, sealed_tokens FROM grants WHERE id = $1";
+        let Some(row) = tx.one(sql, &[grant.as_str().into()]).await? else { return Ok(None) };
+        let Some(sealed) = row.opt_bytes("sealed_tokens")? else { return Ok(None) };
+        let organisation = row.text("organisation_id")?;
+        Ok(Some(open_tokens(self.keys(), &token_context(grant.as_str(), &organisation, row.int("generation")?), &sealed)?))
+    }
 }
 
 /// An access with its grant and person: one line of a profile's tab *Access tokens*.

@@ -1,6 +1,7 @@
 //! End-to-end tests: the real binary, real HTTP, a real browser, real peers.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+mod acting;
 mod bad_input;
 mod browser;
 mod kill;

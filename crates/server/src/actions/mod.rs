@@ -1,5 +1,6 @@
 //! What users and tools do: once, for pages, API and command line.
 
+pub mod act;
 pub mod check;
 pub mod connect;
 pub mod disconnect;

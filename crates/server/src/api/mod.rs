@@ -1,4 +1,5 @@
 //! The REST API (contract: `/api/v1`).
 
+pub mod idempotency;
 pub mod openapi;
 pub mod v1;

@@ -189,7 +189,16 @@ pub async fn guard(State((app, needs)): State<(Arc<App>, Needs)>, mut request: R
 }
 
 const fn is_about_profiles(act: Act) -> bool {
-    matches!(act, Act::RefreshConnection | Act::CheckProfile | Act::ManageProfile | Act::DeleteProfile)
+    matches!(
+        act,
+        Act::RefreshConnection
+            | Act::CheckProfile
+            | Act::ManageProfile
+            | Act::DeleteProfile
+            | Act::Publish
+            | Act::ReadComments
+            | Act::Comment
+    )
 }
 
 fn refuse(caller: &Caller, is_api: bool, problem: Problem) -> Response {

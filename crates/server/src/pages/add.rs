@@ -125,7 +125,7 @@ pub async fn rules(State(app): State<Arc<App>>, caller: Caller, Path(name): Path
             title: about.title.into(),
             heading: lang.fill("add.heading", &named),
             name: about.name,
-            rules: about.rules.iter().map(|rule| if lang == Lang::De { rule.de } else { rule.en }).collect(),
+            rules: super::view::rules_of(about.name, lang),
             abilities: abilities(network, lang),
             configured: app.network_app(network, "").await.is_some(),
             asks: match about.asks {

@@ -51,6 +51,12 @@ pub fn title_of(network: &str) -> String {
     networks::find(network).map_or(network, |network| network.about().title).to_owned()
 }
 
+/// What people must know before they leave for a network.
+pub fn rules_of(network: &str, lang: Lang) -> Vec<&'static str> {
+    let rules = networks::find(network).map_or(&[][..], |network| network.about().rules);
+    rules.iter().map(|rule| lang.pick(rule.en, rule.de)).collect()
+}
+
 /// Two letters for a network's badge.
 pub fn badge_of(network: &str) -> String {
     match network {

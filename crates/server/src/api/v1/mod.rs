@@ -3,6 +3,7 @@
 pub mod connections;
 pub mod events;
 pub mod networks;
+pub mod posts;
 pub mod profiles;
 
 use axum::extract::{FromRequest, Request};
@@ -23,19 +24,40 @@ pub fn json(status: u16, body: &serde_json::Value) -> Answer {
 /// A JSON body; what is wrong with it is said by field. A simple content type is refused (NT-04).
 pub struct Body<T>(pub T);
 
+/// The same for bodies that may hold pictures.
+pub struct Large<T>(pub T);
+
+/// The most bytes of a body.
+const MAX: usize = 256 * 1024;
+/// The most bytes of a body that may hold pictures.
+pub(crate) const LARGE_MAX: usize = 24 * 1024 * 1024;
+
 impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
-        let kind = request.headers().get("content-type").and_then(|kind| kind.to_str().ok()).unwrap_or_default();
-        if !kind.starts_with("application/json") {
-            return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "not_json", "Send the body as application/json."));
-        }
-        let bytes = axum::body::to_bytes(request.into_body(), 256 * 1024)
-            .await
-            .map_err(|_| Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", "The body may have 256 KiB at most."))?;
-        let body = serde_json::from_slice(&bytes)
-            .map_err(|error| Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_body", error.to_string()))?;
-        Ok(Self(body))
+        Ok(Self(read(request, MAX).await?))
     }
+}
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Large<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
+        Ok(Self(read(request, LARGE_MAX).await?))
+    }
+}
+
+async fn read<T: DeserializeOwned>(request: Request, max: usize) -> Result<T, Problem> {
+    let kind = request.headers().get("content-type").and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    if !kind.starts_with("application/json") {
+        return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "not_json", "Send the body as application/json."));
+    }
+    let bytes = axum::body::to_bytes(request.into_body(), max).await.map_err(|_| too_large(max))?;
+    serde_json::from_slice(&bytes).map_err(|error| Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_body", error.to_string()))
+}
+
+/// The body is larger than it may be.
+pub(crate) fn too_large(max: usize) -> Problem {
+    Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", format!("The body may have {} KiB at most.", max / 1024))
 }

@@ -1,0 +1,81 @@
+//! Acting as a profile: only what the network and the key allow, written down before, never twice.
+
+use serde_json::{Value, json};
+
+use crate::world::{Demo, client, encoded};
+
+async fn post(demo: &Demo, path: &str, key: Option<&str>, body: &Value) -> (u16, Value, bool) {
+    let mut request = client().post(format!("{}/api/v1{path}", demo.running.url())).bearer_auth(demo.text("api_key")).json(body);
+    if let Some(key) = key {
+        request = request.header("idempotency-key", key);
+    }
+    let answer = request.send().await.unwrap();
+    let replayed = answer.headers().contains_key("idempotency-replayed");
+    (answer.status().as_u16(), answer.json().await.unwrap(), replayed)
+}
+
+async fn posts_at(demo: &Demo, network: &str) -> Vec<Value> {
+    let url = format!("{}/control/api/state", demo.text("sandbox_url"));
+    let state: Value = client().get(url).send().await.unwrap().json().await.unwrap();
+    state["posts"].as_array().unwrap().iter().filter(|post| post["network"] == network).cloned().collect()
+}
+
+#[tokio::test]
+async fn a_post_is_published_once_however_often_it_is_sent() {
+    let demo = Demo::start();
+    let page = demo.profile_named("linkedin", "Fernweh Outdoor").await["id"].as_str().unwrap().to_owned();
+    let path = format!("/profiles/{page}/posts");
+    let body = json!({ "text": "The new hut is open" });
+    let (status, first, _) = post(&demo, &path, Some("k-1"), &body).await;
+    assert_eq!(status, 201, "{first}");
+    let (status, again, replayed) = post(&demo, &path, Some("k-1"), &body).await;
+    assert!(status == 201 && replayed && again == first, "{again}");
+    let (status, problem, _) = post(&demo, &path, Some("k-1"), &json!({ "text": "Something else" })).await;
+    assert_eq!((status, problem["code"].as_str()), (422, Some("idempotency_key_reused")));
+    assert_eq!(posts_at(&demo, "linkedin").await.len(), 1);
+
+    // What is wrong is said by field, and nothing is sent; the key can be used again.
+    let (status, problem, _) = post(&demo, &path, Some("k-2"), &json!({ "text": " " })).await;
+    assert_eq!((status, problem["field"].as_str()), (422, Some("text")), "{problem}");
+    let (status, problem, _) = post(&demo, &path, Some("k-2"), &json!({ "text": "x", "colour": "red" })).await;
+    assert!(status == 422 && problem["detail"].as_str().unwrap().contains("colour"), "{problem}");
+    assert_eq!(post(&demo, &path, Some("k-2"), &json!({ "text": "A second one" })).await.0, 201);
+
+    let at = posts_at(&demo, "linkedin").await[0]["id"].as_str().unwrap().to_owned();
+    demo.control("/comments", json!({ "network": "linkedin", "post": at, "author": "Ada Visitor", "text": "Where is it?" })).await;
+    let id = encoded(first["id"].as_str().unwrap());
+    let (status, list) = demo.api("GET", &format!("/profiles/{page}/posts/{id}/comments"), None).await;
+    assert_eq!(status, 200, "{list}");
+    let asked = list["items"].as_array().unwrap().iter().find(|comment| comment["text"] == "Where is it?").unwrap().clone();
+    let reply = json!({ "text": "In the valley", "in_reply_to": asked["id"] });
+    let (status, said, _) = post(&demo, &format!("/profiles/{page}/posts/{id}/comments"), None, &reply).await;
+    assert_eq!(status, 201, "{said}");
+
+    let (_, events) = demo.api("GET", &format!("/events?profile={page}"), None).await;
+    let kinds: Vec<&str> = events["items"].as_array().unwrap().iter().map(|event| event["kind"].as_str().unwrap()).collect();
+    let of = |kind: &str| kinds.iter().filter(|known| **known == kind).count();
+    assert_eq!((of("act.post.begun"), of("act.post.done"), of("act.comment.done"), of("act.comments.done")), (3, 2, 1, 1), "{kinds:?}");
+}
+
+#[tokio::test]
+async fn what_a_network_or_a_key_does_not_allow_is_not_done() {
+    let demo = Demo::start();
+    let xing = demo.profile_named("xing", "Karl Voss").await["id"].as_str().unwrap().to_owned();
+    let (status, posted, _) = post(&demo, &format!("/profiles/{xing}/posts"), None, &json!({ "text": "Hello XING" })).await;
+    assert_eq!(status, 201, "{posted}");
+    let id = encoded(posted["id"].as_str().unwrap());
+    let comments = format!("/profiles/{xing}/posts/{id}/comments");
+    assert_eq!(post(&demo, &comments, None, &json!({ "text": "And more" })).await.0, 201, "XING: comments, yes");
+    let (status, problem, _) = post(&demo, &comments, None, &json!({ "text": "Thank you", "in_reply_to": "1" })).await;
+    assert_eq!((status, problem["code"].as_str()), (422, Some("not_supported_by_network")));
+    assert!(problem["detail"].as_str().unwrap().contains("XING discontinued"), "{problem}");
+
+    // A token that died is noticed by real use: refused, looked at, red, told.
+    demo.control("/people/xing/karl.voss/revoke", json!({})).await;
+    let (status, problem, _) = post(&demo, &format!("/profiles/{xing}/posts"), None, &json!({ "text": "Once more" })).await;
+    assert_eq!((status, problem["code"].as_str()), (502, Some("refused_by_network")), "{problem}");
+    demo.until("xing", "disconnected").await;
+    let (status, problem, _) = post(&demo, &format!("/profiles/{xing}/posts"), None, &json!({ "text": "Once more" })).await;
+    assert_eq!((status, problem["code"].as_str()), (409, Some("no_access_tokens_available")), "{problem}");
+    assert_eq!(posts_at(&demo, "xing").await.len(), 1);
+}

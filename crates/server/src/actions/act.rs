@@ -1,0 +1,188 @@
+//! Acting as a profile: only what the network allows, by a person's token that works, and written into the log before the
+//! token is used (promise 7: no row, no act).
+
+use axum::http::StatusCode;
+use keeper::ports::NetworkApp;
+use lifecycle::access::AccessState;
+use lifecycle::ids::GrantId;
+use lifecycle::ledger::Ledger as _;
+use lifecycle::secret::TokenSet;
+use lifecycle::time::Span;
+use networks::acting::{Comment, NotDone, Post, Posted, Target};
+use networks::network::Kind;
+use serde_json::{Value, json};
+use std::sync::Arc;
+use store::events::{self, About};
+use store::grants::{Holder, holders_of};
+use store::profiles::Profile;
+
+use super::finish::shown;
+use crate::auth::Caller;
+use crate::error::Problem;
+use crate::state::App;
+
+/// A token that ends sooner than this is renewed before it is used.
+const SPARE: Span = Span::seconds(60);
+
+/// A profile, ready to act through the token of one person.
+struct Ready {
+    client: Arc<NetworkApp>,
+    grant: GrantId,
+    tokens: TokenSet,
+    person: String,
+}
+
+/// What is done, for the log.
+struct Deed<'a> {
+    kind: &'static str,
+    caller: &'a Caller,
+    profile: &'a Profile,
+    detail: Value,
+}
+
+/// Publishes a post as a profile.
+pub async fn publish(app: &App, caller: &Caller, profile: &Profile, post: &Post) -> Result<Posted, Problem> {
+    let ready = ready(app, caller, profile).await?;
+    let detail = json!({ "characters": post.text.chars().count(), "link": post.link, "media": post.media.len() });
+    let deed = Deed { kind: "post", caller, profile, detail };
+    begin(app, &deed, &ready).await?;
+    let cx = ready.client.cx(app.now(), &*app.dice);
+    let done = ready.client.network.publish(cx, &*app.wire, &ready.tokens, target(profile), post).await;
+    end(app, &deed, &ready, done, |posted| json!({ "post": posted.id, "url": posted.url })).await
+}
+
+/// Lists what was said under a post.
+pub async fn comments(app: &App, caller: &Caller, profile: &Profile, post: &str) -> Result<Vec<Comment>, Problem> {
+    let ready = ready(app, caller, profile).await?;
+    let deed = Deed { kind: "comments", caller, profile, detail: json!({ "post": post }) };
+    begin(app, &deed, &ready).await?;
+    let cx = ready.client.cx(app.now(), &*app.dice);
+    let done = ready.client.network.comments(cx, &*app.wire, &ready.tokens, target(profile), post).await;
+    end(app, &deed, &ready, done, |list| json!({ "post": post, "count": list.len() })).await
+}
+
+/// Says something under a post, or in reply to a comment there.
+pub async fn comment(
+    app: &App,
+    caller: &Caller,
+    profile: &Profile,
+    post: &str,
+    in_reply_to: Option<&str>,
+    text: &str,
+) -> Result<Posted, Problem> {
+    let ready = ready(app, caller, profile).await?;
+    let deed = Deed { kind: "comment", caller, profile, detail: json!({ "post": post, "in_reply_to": in_reply_to }) };
+    begin(app, &deed, &ready).await?;
+    let cx = ready.client.cx(app.now(), &*app.dice);
+    let done = ready.client.network.comment(cx, &*app.wire, &ready.tokens, target(profile), post, in_reply_to, text).await;
+    end(app, &deed, &ready, done, |said| json!({ "post": post, "comment": said.id })).await
+}
+
+fn target(profile: &Profile) -> Target<'_> {
+    Target {
+        network_id: &profile.network_id,
+        kind: Kind::parse(&profile.kind).unwrap_or(Kind::Account),
+        handle: profile.handle.as_deref(),
+        // Adapters know a board by its own id alone.
+        parent: None,
+    }
+}
+
+/// Chooses a token: the people whose access works, the freshest proof first. One whose life is over is renewed first.
+async fn ready(app: &App, caller: &Caller, profile: &Profile) -> Result<Ready, Problem> {
+    if !profile.enabled {
+        return Err(Problem::new(StatusCode::CONFLICT, "profile_switched_off", "This profile is switched off in its settings."));
+    }
+    let network = super::connect::network_named(&profile.network)?;
+    let client = app.network_app(network, &profile.instance).await.ok_or_else(|| unavailable(profile))?;
+    let mut tx = app.store.read().await?;
+    let mut holders = holders_of(&mut tx, &profile.id).await?;
+    drop(tx);
+    holders.retain(|holder| !matches!(holder.access.state, AccessState::Lost { .. }) && holder.grant.verdict().is_none());
+    holders.sort_by_key(|holder| std::cmp::Reverse(holder.grant.verified_at));
+    for holder in &holders {
+        if let Some(ready) = from(app, &client, holder).await? {
+            return Ok(ready);
+        }
+    }
+    tracing::info!(profile = %profile.id, caller = ?caller.named, "act: no access token is available");
+    Err(unavailable(profile))
+}
+
+async fn from(app: &App, client: &Arc<NetworkApp>, holder: &Holder) -> Result<Option<Ready>, Problem> {
+    let ends = holder.grant.clocks.access_until.is_some_and(|until| until <= app.now() + SPARE);
+    if ends && holder.grant.renewable {
+        app.keeper.renew(&holder.grant.id).await?;
+    }
+    let mut tx = app.store.read().await?;
+    let Some(grant) = holders_of(&mut tx, &holder.access.profile).await?.into_iter().find(|fresh| fresh.grant.id == holder.grant.id) else {
+        return Ok(None);
+    };
+    let over = grant.grant.clocks.access_until.is_some_and(|until| until <= app.now());
+    if over || grant.grant.verdict().is_some() {
+        return Ok(None);
+    }
+    let Some(tokens) = app.store.tokens_for_use(&mut tx, &holder.grant.id).await? else { return Ok(None) };
+    let person = shown(&holder.person.name, holder.person.handle.as_deref());
+    Ok(Some(Ready { client: Arc::clone(client), grant: holder.grant.id.clone(), tokens, person }))
+}
+
+fn unavailable(profile: &Profile) -> Problem {
+    let standing = &profile.standing;
+    Problem::new(
+        StatusCode::CONFLICT,
+        "no_access_tokens_available",
+        "No access token of this profile works at this moment. Refresh the connection, or try again when the network can be reached.",
+    )
+    .with(json!({ "profile_status": standing.status, "cause": standing.cause }))
+}
+
+fn about(deed: &Deed<'_>, ready: &Ready) -> About {
+    About { profile: Some(deed.profile.id.clone()), grant: Some(ready.grant.clone()), ..About::default() }
+}
+
+/// The row that must be durable before the token leaves.
+async fn begin(app: &App, deed: &Deed<'_>, ready: &Ready) -> Result<(), Problem> {
+    let mut detail = deed.detail.clone();
+    detail["through"] = json!(ready.person);
+    let mut tx = app.store.write().await?;
+    let kind = format!("act.{}.begun", deed.kind);
+    events::append(&mut tx, &app.organisation, app.now(), &kind, &deed.caller.named, &about(deed, ready), &detail).await?;
+    Ok(tx.commit().await?)
+}
+
+/// How it ended. A refusal is evidence: it starts a look at the token at once.
+async fn end<T>(app: &App, deed: &Deed<'_>, ready: &Ready, done: Result<T, NotDone>, words: impl Fn(&T) -> Value) -> Result<T, Problem> {
+    let (ending, detail) = match &done {
+        Ok(done) => ("done", words(done)),
+        Err(NotDone::NotSupported(_)) => ("not_supported", Value::Null),
+        Err(NotDone::Invalid { field, .. }) => ("invalid", json!({ "field": field })),
+        Err(NotDone::Refused(diagnosis)) => ("refused", json!({ "evidence": diagnosis.evidence })),
+        Err(NotDone::Unclear(evidence)) => ("unclear", json!({ "evidence": evidence })),
+    };
+    let mut tx = app.store.write().await?;
+    let kind = format!("act.{}.{ending}", deed.kind);
+    events::append(&mut tx, &app.organisation, app.now(), &kind, &deed.caller.named, &about(deed, ready), &detail).await?;
+    tx.commit().await?;
+    if let Err(NotDone::Refused(diagnosis)) = &done
+        && !diagnosis.is_harmless()
+    {
+        app.store.see_evidence(&ready.grant, diagnosis, &ready.client.facts, app.now()).await?;
+        app.keeper.wake();
+    }
+    let (lang, title) = (deed.caller.lang, ready.client.network.about().title);
+    done.map_err(|not_done| match not_done {
+        NotDone::NotSupported(words) => {
+            Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "not_supported_by_network", lang.pick(&words.en, &words.de))
+        }
+        NotDone::Invalid { field, words } => Problem::field(field, lang.pick(&words.en, &words.de)),
+        NotDone::Refused(diagnosis) => {
+            let detail = format!("{title} refused it: {}", diagnosis.evidence.words);
+            Problem::new(StatusCode::BAD_GATEWAY, "refused_by_network", detail).with(json!({ "evidence": diagnosis.evidence }))
+        }
+        NotDone::Unclear(evidence) => {
+            let detail = format!("{title} gave no clear answer: it may have been done. Look there before you repeat it.");
+            Problem::new(StatusCode::BAD_GATEWAY, "unclear", detail).with(json!({ "evidence": evidence }))
+        }
+    })
+}

@@ -1,0 +1,88 @@
+//! `Idempotency-Key` on every POST of the API: the same key again answers what was answered, and does nothing twice.
+
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
+use axum::http::{HeaderValue, Method, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use store::events::Actor;
+use store::idempotency::{Key, Seen};
+
+use super::v1::{LARGE_MAX, too_large};
+use crate::auth::Caller;
+use crate::error::Problem;
+use crate::state::App;
+
+/// The most characters of a key.
+const KEY_MAX: usize = 255;
+/// The most bytes of an answer that is kept; none of ours is nearly as long.
+const ANSWER_MAX: usize = 1024 * 1024;
+
+/// Between the decision and the handler of every API route.
+pub async fn once(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+    let key = match request.headers().get("idempotency-key").map(|key| key.to_str()) {
+        Some(Ok(key)) if request.method() == Method::POST && !key.is_empty() && key.len() <= KEY_MAX => key.to_owned(),
+        None | Some(Ok("")) => return next.run(request).await,
+        Some(_) if request.method() != Method::POST => return next.run(request).await,
+        Some(_) => return Problem::field("Idempotency-Key", "may have 255 printable characters at most").into_response(),
+    };
+    let actor = match request.extensions().get::<Caller>().map(|caller| caller.named.clone()) {
+        Some(Actor::User { id, .. } | Actor::ApiKey { id, .. }) => id,
+        _ => return Problem::sign_in().into_response(),
+    };
+    match keyed(&app, &actor, &key, request, next).await {
+        Ok(response) => response,
+        Err(problem) => problem.into_response(),
+    }
+}
+
+async fn keyed(app: &App, actor: &str, key: &str, request: Request, next: Next) -> Result<Response, Problem> {
+    let (parts, body) = request.into_parts();
+    let body = axum::body::to_bytes(body, LARGE_MAX).await.map_err(|_| too_large(LARGE_MAX))?;
+    let mut same = format!("{} {}\n", parts.method, parts.uri).into_bytes();
+    same.extend_from_slice(&body);
+    let key = Key { organisation: &app.organisation, actor, key };
+    let mut tx = app.store.write().await?;
+    let seen = app.store.begin_request(&mut tx, key, &same, app.now()).await?;
+    tx.commit().await?;
+    match seen {
+        Seen::New => {}
+        Seen::Answered { status, body } => return Ok(again(status, body.to_vec())),
+        Seen::Running => {
+            let words = "The same request is being worked on at this moment. Ask again in a few seconds.";
+            return Err(Problem::new(StatusCode::CONFLICT, "still_running", words));
+        }
+        Seen::OtherRequest => {
+            let words = "This Idempotency-Key was sent with another request. Use a new one.";
+            return Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "idempotency_key_reused", words));
+        }
+    }
+    let answer = next.run(Request::from_parts(parts, body.into())).await;
+    let (parts, body) = answer.into_parts();
+    let body = axum::body::to_bytes(body, ANSWER_MAX).await.unwrap_or_default();
+    let mut tx = app.store.write().await?;
+    // What failed on our side, or was refused before anything was done, may be tried again; what may have been done is not.
+    if parts.status.is_success() || is_unclear(&body) {
+        app.store.end_request(&mut tx, key, parts.status.as_u16(), &body).await?;
+    } else {
+        app.store.forget_request(&mut tx, key).await?;
+    }
+    tx.commit().await?;
+    Ok(Response::from_parts(parts, body.into()))
+}
+
+/// An act that may have been done: repeating it blindly could do it twice.
+fn is_unclear(body: &[u8]) -> bool {
+    serde_json::from_slice::<serde_json::Value>(body).is_ok_and(|problem| problem["code"] == "unclear")
+}
+
+fn again(status: u16, body: Vec<u8>) -> Response {
+    let status = StatusCode::from_u16(status).unwrap_or(StatusCode::OK);
+    let kind = if status.is_success() { "application/json" } else { "application/problem+json" };
+    let mut response = (status, body).into_response();
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response.headers_mut().insert("idempotency-replayed", HeaderValue::from_static("true"));
+    response
+}
