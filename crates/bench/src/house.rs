@@ -28,7 +28,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 /// How many profiles hang on each person.
-const PER_PERSON: usize = 200;
+const PER_PERSON: usize = 5;
 
 pub(crate) struct House {
     pub(crate) app: Arc<App>,

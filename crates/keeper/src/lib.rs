@@ -1,6 +1,7 @@
 //! The loop that does what the rules say: takes up what is due, turns each action of `lifecycle` into I/O, and
 //! makes the outcome durable. It knows neither SQL nor HTTP servers: a [`Ledger`] and three small ports.
 
+mod health;
 pub mod perform;
 pub mod ports;
 
@@ -15,6 +16,7 @@ use tokio::sync::{Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::health::Health;
 use crate::perform::Worker;
 use crate::ports::Ports;
 
@@ -56,7 +58,7 @@ impl<L: Ledger + 'static> Keeper<L> {
     /// A keeper that is not running yet.
     pub fn new(node: NodeId, ports: Ports<L>, options: Options) -> Self {
         let wake = Arc::clone(&ports.wake);
-        Self { node, worker: Arc::new(Worker { ports }), options, wake }
+        Self { node, worker: Arc::new(Worker { ports, health: Health::default() }), options, wake }
     }
 
     /// Runs until the token is cancelled, then waits for what was sent. A ledger that cannot be asked is asked again.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use http::{Request, Response};
 use lifecycle::access::{self, Access, AccessHappening, Seen};
+use lifecycle::breaker::{SYSTEMIC_WITHIN, is_held};
 use lifecycle::diagnosis::{Diagnosis, Finding};
 use lifecycle::facts::Facts;
 use lifecycle::grant::{self, Event};
@@ -13,15 +14,19 @@ use lifecycle::ledger::{Asset, Claim, Commit, Committed, Ending, Ledger};
 use lifecycle::renewal::{Action, End, Outcome, Renewal};
 use lifecycle::schedule::{self, Task};
 use lifecycle::secret::TokenSet;
-use lifecycle::time::Timestamp;
+use lifecycle::time::{Span, Timestamp};
 use lifecycle::words::{Cause, Evidence, Source};
 use networks::network::{Answer, Discovery, Found};
 use networks::wire::WireError;
 
+use crate::health::{Health, is_trouble};
 use crate::ports::{NetworkApp, Ports};
 
 /// How often a network may ask for the same once more (a DPoP nonce of the authorization server).
 const ASK_AGAIN_MAX: usize = 2;
+
+/// How long a held verdict waits for the next look.
+const LOOK_AGAIN: Span = Span::minutes(5);
 
 /// An access with what a look at it says happened.
 pub(crate) type SeenAccess = (Access, Option<AccessHappening>);
@@ -37,6 +42,8 @@ pub(crate) struct Looked {
 pub struct Worker<L> {
     /// The ways out.
     pub ports: Ports<L>,
+    /// What this node knows of each network's health.
+    pub(crate) health: Health,
 }
 
 /// The answer of the network, read by its adapter, or why there is none.
@@ -71,6 +78,13 @@ impl<L: Ledger> Worker<L> {
             let diagnosis = Diagnosis::misconfigured(evidence);
             let event = if task == Task::Renew { Event::RenewFailed(diagnosis) } else { Event::Probed(diagnosis) };
             return self.commit(&claim, event, None, None).await;
+        };
+        let task = match self.health.may(&claim, &app, task, self.ports.clock.now()) {
+            Ok(task) => task,
+            Err(held) => {
+                let event = if task == Task::Renew { Event::RenewFailed(held) } else { Event::Probed(held) };
+                return self.commit_with(&claim, &app.facts, event, None, None, Looked::default()).await;
+            }
         };
         match task {
             Task::Renew => self.renew(claim, &app).await,
@@ -123,6 +137,7 @@ impl<L: Ledger> Worker<L> {
     ) -> Outcome {
         let mut waited = 0;
         loop {
+            let event = self.unless_held(claim, &app.facts, event.clone()).await;
             let commit = self.plan(claim, &app.facts, &event, tokens.clone(), Some(closes.clone()), Looked::default());
             match self.ports.ledger.commit(&commit).await {
                 Ok(Committed::Done { told }) => {
@@ -156,6 +171,12 @@ impl<L: Ledger> Worker<L> {
                 app.network.read_renew(app.cx(self.ports.clock.now(), &*self.ports.dice), tokens, answer)
             })
             .await;
+        let trouble = match &asked {
+            Asked::Answered((Read::Failed(diagnosis), _)) => is_trouble(diagnosis),
+            Asked::Answered((Read::Unclear(_), _)) | Asked::Failed(_) => true,
+            Asked::Answered((Read::Renewed(_), _)) => false,
+        };
+        self.health.heard(claim, trouble, self.ports.clock.now());
         match asked {
             Asked::Answered((Read::Renewed(issued), notes)) => {
                 if issued.person_network_id.as_ref().is_some_and(|came| *came != claim.person_network_id) {
@@ -223,6 +244,7 @@ impl<L: Ledger> Worker<L> {
             Asked::Answered((diagnosis, notes)) => (diagnosis, notes),
             Asked::Failed(error) => (Diagnosis::transient(self.no_answer(Source::Probe, &error), None), BTreeMap::new()),
         };
+        self.health.heard(&claim, is_trouble(&diagnosis), now);
         let mut looked = Looked::default();
         if diagnosis.finding == Finding::Works && app.network.has_roles() {
             let mut tokens = claim.tokens.clone();
@@ -255,12 +277,38 @@ impl<L: Ledger> Worker<L> {
         closes: Option<(AttemptId, Ending)>,
         looked: Looked,
     ) {
+        let event = self.unless_held(claim, facts, event).await;
         let commit = self.plan(claim, facts, &event, tokens, closes, looked);
         match self.ports.ledger.commit(&commit).await {
             Ok(Committed::Done { told }) => self.after_commit(told),
             Ok(Committed::Superseded) => tracing::info!(grant = %claim.grant.id, "keeper: somebody else took the grant over"),
             // Nothing was spent and nothing is held: the lease ends and the grant is taken up again.
             Err(error) => tracing::error!(grant = %claim.grant.id, error = %error, "keeper: the outcome could not be stored"),
+        }
+    }
+
+    /// A verdict waits while a whole network turns refused at once: that is an incident, or our mistake (RF-33).
+    async fn unless_held(&self, claim: &Claim, facts: &Facts, event: Event) -> Event {
+        let now = self.ports.clock.now();
+        let after = grant::step(&claim.grant, &event, facts, now).grant;
+        let Some(since) = after.refused_since().filter(|_| after.verdict().is_some() && claim.grant.verdict().is_none()) else {
+            return event;
+        };
+        let since = claim.grant.refused_since().unwrap_or(since);
+        let recent = now - SYSTEMIC_WITHIN;
+        let counted = self.ports.ledger.refused(&claim.organisation, &claim.network, &claim.instance, recent).await;
+        // Who cannot count does not judge either.
+        let held = counted.as_ref().map_or(true, |(refused, all)| is_held(since, *refused, *all, now));
+        if !held {
+            return event;
+        }
+        tracing::warn!(grant = %claim.grant.id, network = claim.network, "keeper: a verdict is held back: many accounts are refused at once");
+        let words = "many accounts of this network are refused at once: looked at as an incident of the network";
+        let evidence = Evidence::new(now, Source::Probe, None, Some("held"), words);
+        let held = Diagnosis::transient(evidence, Some(LOOK_AGAIN));
+        match event {
+            Event::RenewFailed(_) => Event::RenewFailed(held),
+            _ => Event::Probed(held),
         }
     }
 

@@ -9,7 +9,7 @@ use crate::diagnosis::Diagnosis;
 use crate::facts::Facts;
 use crate::ids::{GrantId, PersonId};
 use crate::time::Timestamp;
-use crate::words::{Cause, Confidence, Evidence, word_enum};
+use crate::words::{Cause, Confidence, Evidence, Source, word_enum};
 
 /// The three clocks of a grant. They are different things (networks/README).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -222,6 +222,15 @@ impl Grant {
             State::Unsure { .. } => Phase::Unsure,
             State::Suspect(_) => Phase::Suspect,
             State::NeedsPerson(_) => Phase::NeedsPerson,
+        }
+    }
+
+    /// Since when the network refuses it; `None` for what our own clock knows to be over, and for a mere suspicion.
+    pub fn refused_since(&self) -> Option<Timestamp> {
+        match &self.state {
+            State::Suspect(suspicion) if suspicion.refusals > 0 => Some(suspicion.since),
+            State::NeedsPerson(verdict) if verdict.evidence.source != Source::Clock => Some(verdict.since),
+            _ => None,
         }
     }
 

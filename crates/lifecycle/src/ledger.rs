@@ -193,6 +193,15 @@ pub trait Ledger: Send + Sync {
     /// When the next grant is due; `None` when none ever is.
     fn next_due(&self) -> impl Future<Output = Result<Option<Timestamp>, LedgerError>> + Send;
 
+    /// How many grants of a network app the network refuses since this moment, and how many there are in all (RF-33).
+    fn refused(
+        &self,
+        organisation: &OrganisationId,
+        network: &str,
+        instance: &str,
+        since: Timestamp,
+    ) -> impl Future<Output = Result<(u64, u64), LedgerError>> + Send;
+
     /// Notes evidence from real use; a refusal makes the grant due at once.
     fn see_evidence(
         &self,

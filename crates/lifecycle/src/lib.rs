@@ -11,6 +11,7 @@
 //! | [`diagnosis`] | what one answer of a network says |
 //! | [`grant`] | the life of a grant: `step(grant, event, facts, now)` |
 //! | [`access`] | the edge from a grant to a profile, with the role held there |
+//! | [`breaker`] | an incident of a network told apart from dead tokens |
 //! | [`schedule`] | when to renew and probe; jitter without dice |
 //! | [`status`] | a profile's status, derived from its accesses, and the news that follow |
 //! | [`renewal`] | the renewal protocol as a machine that gives actions and takes outcomes |
@@ -18,6 +19,7 @@
 //! | [`permission`] | who may do what; deny by default |
 
 pub mod access;
+pub mod breaker;
 pub mod diagnosis;
 pub mod facts;
 pub mod grant;

@@ -236,6 +236,11 @@ impl Store {
     }
 }
 
+fn count(row: Option<Row>) -> Result<u64, StoreError> {
+    let n = row.map(|row| row.int("n")).transpose()?.unwrap_or(0);
+    Ok(u64::try_from(n).unwrap_or(0))
+}
+
 impl Ledger for Store {
     async fn claim_due(&self, node: &NodeId, now: Timestamp, lease: Span, limit: u32) -> Result<Vec<Claim>, LedgerError> {
         Ok(again!(self.try_claim_due(node, now, lease, limit).await)?)
@@ -279,6 +284,22 @@ impl Ledger for Store {
         let mut tx = self.read().await?;
         let row = tx.one("SELECT MIN(due_at) AS due_at FROM grants WHERE due_at IS NOT NULL AND lease_until IS NULL", &[]).await?;
         Ok(row.map(|row| row.opt_time("due_at")).transpose()?.flatten())
+    }
+
+    async fn refused(
+        &self,
+        organisation: &OrganisationId,
+        network: &str,
+        instance: &str,
+        since: Timestamp,
+    ) -> Result<(u64, u64), LedgerError> {
+        let mut tx = self.read().await?;
+        let of_app = [organisation.as_str().into(), network.into(), instance.into()];
+        let all = "SELECT COUNT(*) AS n FROM grants WHERE organisation_id = $1 AND network = $2 AND instance = $3";
+        let all = count(tx.one(all, &of_app).await?)?;
+        let [organisation, network, instance] = of_app;
+        let refused = "SELECT COUNT(*) AS n FROM grants WHERE organisation_id = $1 AND network = $2 AND instance = $3 AND refused_at >= $4";
+        Ok((count(tx.one(refused, &[organisation, network, instance, since.into()]).await?)?, all))
     }
 
     async fn see_evidence(&self, grant: &GrantId, diagnosis: &Diagnosis, facts: &Facts, now: Timestamp) -> Result<(), LedgerError> {

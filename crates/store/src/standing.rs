@@ -1,7 +1,8 @@
 //! Deriving profiles' standings inside the transaction that changed something, and putting the news into the outbox.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use lifecycle::access::Access;
 use lifecycle::facts::Facts;
 use lifecycle::grant::Grant;
 use lifecycle::ids::{GrantId, OrganisationId, OutboxId, ProfileId, UserId};
@@ -9,7 +10,7 @@ use lifecycle::status::{News, Standing, settle};
 use lifecycle::time::Timestamp;
 use serde_json::json;
 
-use crate::driver::{StoreError, Tx, to_json};
+use crate::driver::{Row, StoreError, Tx, Value, placeholders, to_json};
 use crate::events::{self, About, Actor};
 use crate::grants::{self, ACCESS_COLUMNS, read_access, read_grant};
 use crate::ids::fresh;
@@ -46,28 +47,65 @@ pub async fn settle_profiles(
     ids.sort();
     ids.dedup();
     let mut told = vec![];
-    for id in ids {
-        told.extend(settle_one(tx, id, facts, now, actor).await?);
+    for some in ids.chunks(BATCH) {
+        // Locked first: what is read afterwards cannot change before this transaction ends.
+        let rows = locked(tx, some).await?;
+        let edges = edges_of(tx, some).await?;
+        for row in rows {
+            told.extend(settle_one(tx, &row, &edges, facts, now, actor).await?);
+        }
     }
     tell(tx, told, now, cause_of_change).await
 }
 
-async fn settle_one(tx: &mut Tx, id: &ProfileId, facts: &Facts, now: Timestamp, actor: &Actor) -> Result<Vec<Told>, StoreError> {
-    let lock = tx.dialect().for_update();
-    let Some(row) = tx.one(&format!("SELECT * FROM profiles WHERE id = $1{lock}"), &[id.as_str().into()]).await? else { return Ok(vec![]) };
+/// How many profiles are read at once.
+const BATCH: usize = 500;
+
+/// The profiles' rows, kept from others until the transaction ends.
+async fn locked(tx: &mut Tx, ids: &[&ProfileId]) -> Result<Vec<Row>, StoreError> {
+    let values: Vec<Value> = ids.iter().map(|id| id.as_str().into()).collect();
+    let sql = format!("SELECT * FROM profiles WHERE id IN ({}) ORDER BY id{}", placeholders(1, ids.len()), tx.dialect().for_update());
+    tx.all(&sql, &values).await
+}
+
+/// The accesses of profiles with their grants, by profile.
+async fn edges_of(tx: &mut Tx, ids: &[&ProfileId]) -> Result<BTreeMap<ProfileId, Vec<(Access, Grant)>>, StoreError> {
+    let values: Vec<Value> = ids.iter().map(|id| id.as_str().into()).collect();
+    let sql = format!(
+        "SELECT {ACCESS_COLUMNS} FROM accesses JOIN profiles ON profiles.id = accesses.profile_id WHERE accesses.profile_id IN ({}) ORDER BY accesses.id",
+        placeholders(1, ids.len())
+    );
+    let accesses = tx.all(&sql, &values).await?.iter().map(read_access).collect::<Result<Vec<_>, _>>()?;
+    let wanted: BTreeSet<&GrantId> = accesses.iter().map(|access| &access.grant).collect();
+    let wanted: Vec<&GrantId> = wanted.into_iter().collect();
+    let mut grants = BTreeMap::new();
+    for some in wanted.chunks(BATCH) {
+        let values: Vec<Value> = some.iter().map(|id| id.as_str().into()).collect();
+        for row in tx.all(&format!("SELECT * FROM grants WHERE id IN ({})", placeholders(1, some.len())), &values).await? {
+            let grant = read_grant(&row)?;
+            grants.insert(grant.id.clone(), grant);
+        }
+    }
+    let mut edges: BTreeMap<ProfileId, Vec<(Access, Grant)>> = BTreeMap::new();
+    for access in accesses {
+        let grant = grants.get(&access.grant).cloned().ok_or_else(|| StoreError::Broken("an access without a grant".into()))?;
+        edges.entry(access.profile.clone()).or_default().push((access, grant));
+    }
+    Ok(edges)
+}
+
+async fn settle_one(
+    tx: &mut Tx,
+    row: &Row,
+    edges: &BTreeMap<ProfileId, Vec<(Access, Grant)>>,
+    facts: &Facts,
+    now: Timestamp,
+    actor: &Actor,
+) -> Result<Vec<Told>, StoreError> {
+    let id: ProfileId = row.parsed("id")?;
     let before: Standing = row.json("standing")?;
     let organisation: OrganisationId = row.parsed("organisation_id")?;
-    let sql = format!(
-        "SELECT {ACCESS_COLUMNS} FROM accesses JOIN profiles ON profiles.id = accesses.profile_id WHERE accesses.profile_id = $1 ORDER BY accesses.id"
-    );
-    let mut edges = vec![];
-    for row in tx.all(&sql, &[id.as_str().into()]).await? {
-        let access = read_access(&row)?;
-        let grant = tx.one("SELECT * FROM grants WHERE id = $1", &[access.grant.as_str().into()]).await?;
-        let grant: Grant = read_grant(&grant.ok_or_else(|| StoreError::Broken("an access without a grant".into()))?)?;
-        edges.push((access, grant));
-    }
-    let pairs: Vec<_> = edges.iter().map(|(access, grant)| (access, grant)).collect();
+    let pairs: Vec<_> = edges.get(&id).into_iter().flatten().map(|(access, grant)| (access, grant)).collect();
     let (after, news) = settle(&before, &pairs, facts, now);
     if after == before {
         return Ok(vec![]);

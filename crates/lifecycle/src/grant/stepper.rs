@@ -6,7 +6,7 @@ use crate::facts::Facts;
 use crate::ids::PersonId;
 use crate::schedule;
 use crate::time::{Span, Timestamp};
-use crate::words::{Cause, Confidence, Evidence};
+use crate::words::{Cause, Confidence, Evidence, Source};
 
 /// One step under way.
 pub(super) struct Stepper<'a> {
@@ -198,10 +198,32 @@ impl Stepper<'_> {
                 self.reached();
                 self.verified();
             }
+            // The network itself says that something happened, and often why: what the look finds is explained by it.
+            (Finding::Refused { cause, confidence, .. }, State::Fresh) if diagnosis.evidence.source == Source::Signal => {
+                let (cause, confidence) = (*cause, *confidence);
+                self.signalled(cause, confidence, &diagnosis.evidence);
+            }
             // One refused call in real use is evidence: look at once, judge by the look.
             (Finding::Refused { .. }, State::Fresh | State::Unsure { .. }) => self.grant.probe_at = Some(self.now),
             _ => {}
         }
+    }
+
+    /// A suspicion without a refusal: a look confirms it or clears it (NT-24).
+    fn signalled(&mut self, cause: Cause, confidence: Confidence, evidence: &Evidence) {
+        self.grant.state = State::Suspect(Suspicion {
+            since: self.now,
+            refusals: 0,
+            last_at: self.now - self.facts.second_look_after,
+            identity_refused: false,
+            renewal_refused: false,
+            after_lost_answer: false,
+            cause,
+            confidence,
+            evidence: evidence.clone(),
+        });
+        self.say(Happening::Suspected, Some(evidence));
+        self.grant.probe_at = Some(self.now);
     }
 
     fn refused(&mut self, diagnosis: &Diagnosis, look: Look) {

@@ -5,7 +5,6 @@ use crate::diagnosis::Finding;
 use crate::facts::{RenewalModel, Reuse};
 use crate::schedule;
 use crate::time::Span;
-use crate::words::Source;
 
 const T0: Timestamp = Timestamp::from_seconds(1_700_000_000);
 
@@ -50,6 +49,27 @@ fn a_refusal_too_soon_after_the_first_does_not_count() {
     let soon = T0 + Span::seconds(29);
     let two = step(&one, &Event::RenewFailed(refusal(soon)), &facts, soon).grant;
     assert!(matches!(two.state, State::Suspect(_)));
+}
+
+/// NT-24: a signal alone changes nothing but the moment of the next look; what the look finds is explained by it.
+#[test]
+fn a_signal_is_confirmed_by_a_look_or_cleared() {
+    let facts = facts();
+    let told = Evidence::new(T0, Source::Signal, None, Some("deauthorize"), "the person removed the app");
+    let signal = Event::Used(Diagnosis::refused(Cause::RevokedByPerson, Confidence::Likely, told));
+    let told = step(&fresh(&facts, true), &signal, &facts, T0).grant;
+    assert!(told.verdict().is_none() && told.probe_at == Some(T0));
+    let again = step(&told, &signal, &facts, T0).grant;
+    assert_eq!(again, told, "the same signal twice is one");
+    let cleared = step(&told, &Event::Probed(Diagnosis::works(evidence(T0))), &facts, T0);
+    assert!(cleared.grant.state == State::Fresh && says(&cleared, Happening::Cleared), "a forged one is cleared by the look");
+
+    let vague = |at| Diagnosis::refused(Cause::Unknown, Confidence::Guess, evidence(at));
+    let one = step(&told, &Event::Probed(vague(T0)), &facts, T0).grant;
+    assert!(one.verdict().is_none(), "a signal is no refusal: one look is not enough");
+    let later = T0 + Span::seconds(30);
+    let two = step(&one, &Event::RenewFailed(vague(later)), &facts, later).grant;
+    assert_eq!(two.verdict().map(|verdict| (verdict.cause, verdict.confidence)), Some((Cause::RevokedByPerson, Confidence::Likely)));
 }
 
 #[test]

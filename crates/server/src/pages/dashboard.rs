@@ -38,6 +38,9 @@ pub async fn get(State(app): State<Arc<App>>, caller: Caller) -> Response {
     for_people(&caller, page)
 }
 
+/// How many lines of history are shown.
+const HISTORY: usize = 10;
+
 async fn build(app: &App, caller: &Caller) -> Page {
     let now = app.now();
     let visible_to = caller.narrowed_to();
@@ -64,14 +67,18 @@ async fn build(app: &App, caller: &Caller) -> Page {
     let coming = profiles::deadlines(&mut tx, &app.organisation, visible_to.as_ref(), now + Span::days(90), 8).await?;
     let coming = coming.iter().map(|profile| row(caller, profile, &users, now)).collect();
     let mut history = vec![];
-    for event in events::newest(&mut tx, &app.organisation, 60).await? {
+    let newest = events::newest(&mut tx, &app.organisation, 60).await?;
+    for event in newest.into_iter().filter(|event| event.kind.starts_with("profile.")) {
+        if history.len() == HISTORY {
+            break;
+        }
         let name = match event.profile.as_deref().and_then(|id| id.parse().ok()) {
             Some(id) => profiles::get(&mut tx, &app.organisation, &id).await?,
             None => None,
         };
         // A standard user reads of the profiles they may see; company admins of everything.
         let visible = name.as_ref().is_some_and(|profile| crate::auth::may_see(caller, profile));
-        if (visible_to.is_none() || visible) && history.len() < 10 && event.kind.starts_with("profile.") {
+        if visible_to.is_none() || visible {
             history.push(line(caller, &event, name.as_ref().map(|profile| profile.name.as_str()), now));
         }
     }

@@ -47,7 +47,7 @@ async fn a_wrong_key_a_newer_database_and_a_second_server_are_refused_in_words()
     let second = Store::open(&url, Keyring::open_or_create(&keys).unwrap()).await.err().unwrap();
     assert!(matches!(second, OpenError::InUse(_)), "{second}");
     let mut tx = store.write().await.unwrap();
-    let newer = "INSERT INTO _sqlx_migrations (version, description, installed_on, success, checksum, execution_time) SELECT 99, 'x', installed_on, success, checksum, 0 FROM _sqlx_migrations";
+    let newer = "INSERT INTO _sqlx_migrations (version, description, installed_on, success, checksum, execution_time) SELECT 99, 'x', installed_on, success, checksum, 0 FROM _sqlx_migrations WHERE version = 1";
     tx.run(newer, &[]).await.unwrap();
     tx.commit().await.unwrap();
     drop(store);

@@ -1,0 +1,210 @@
+//! An incident of a network told apart from dead tokens: a breaker that stops asking a network which is away (RF-34), and a
+//! hold on verdicts when a whole network turns refused at once (RF-33).
+
+use std::collections::VecDeque;
+
+use crate::time::{Span, Timestamp};
+
+/// So many failures in a row open the breaker.
+const IN_A_ROW: u32 = 5;
+/// Of so many recent answers ...
+const WINDOW: usize = 20;
+/// ... this share opens it, in percent ...
+const SHARE: usize = 50;
+/// ... when they came within this time.
+const WITHIN: Span = Span::seconds(60);
+/// The first rest, doubled each time the network still does not answer.
+const REST_MIN: Span = Span::seconds(30);
+/// The longest rest.
+const REST_MAX: Span = Span::minutes(15);
+
+/// Whether and how a network may be asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Passage {
+    /// As usual.
+    Open,
+    /// One call that cannot cost a token may find out whether it is back: never a renewal that rotates.
+    ProbeOnly,
+    /// Not before this moment.
+    Closed(Timestamp),
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum State {
+    Normal,
+    Resting {
+        until: Timestamp,
+        rest: Span,
+    },
+    /// A probe is under way.
+    Trying {
+        since: Timestamp,
+        rest: Span,
+    },
+}
+
+/// The breaker of one network app at one instance, on one node.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Breaker {
+    state: State,
+    in_a_row: u32,
+    recent: VecDeque<(Timestamp, bool)>,
+}
+
+impl Default for Breaker {
+    fn default() -> Self {
+        Self { state: State::Normal, in_a_row: 0, recent: VecDeque::new() }
+    }
+}
+
+impl Breaker {
+    /// Whether the network may be asked now. Asking for a passage while a rest is over begins the one try.
+    pub fn passage(&mut self, now: Timestamp) -> Passage {
+        match self.state {
+            State::Normal => Passage::Open,
+            State::Resting { until, .. } if until > now => Passage::Closed(until),
+            State::Resting { rest, .. } => {
+                self.state = State::Trying { since: now, rest };
+                Passage::ProbeOnly
+            }
+            // A try that never ended (its process was paused) does not close the way for ever.
+            State::Trying { since, rest } if now.since(since) > REST_MAX => {
+                self.state = State::Trying { since: now, rest };
+                Passage::ProbeOnly
+            }
+            State::Trying { since, .. } => Passage::Closed(since + REST_MIN),
+        }
+    }
+
+    /// The network answered: whatever it said, it is there. `true` when it had been away.
+    pub fn answered(&mut self, now: Timestamp) -> bool {
+        let was_away = self.state != State::Normal;
+        if was_away {
+            *self = Self::default();
+        }
+        self.in_a_row = 0;
+        self.note(now, true);
+        was_away
+    }
+
+    /// No answer, or one of a network in trouble. `true` when this opens the breaker.
+    pub fn failed(&mut self, now: Timestamp) -> bool {
+        self.in_a_row = self.in_a_row.saturating_add(1);
+        self.note(now, false);
+        match self.state {
+            State::Trying { rest, .. } => {
+                let rest = rest.times(2, 1).min(REST_MAX);
+                self.state = State::Resting { until: now + rest, rest };
+                false
+            }
+            State::Resting { .. } => false,
+            State::Normal if self.is_too_much(now) => {
+                self.state = State::Resting { until: now + REST_MIN, rest: REST_MIN };
+                true
+            }
+            State::Normal => false,
+        }
+    }
+
+    fn note(&mut self, now: Timestamp, good: bool) {
+        if self.recent.len() == WINDOW {
+            self.recent.pop_front();
+        }
+        self.recent.push_back((now, good));
+    }
+
+    fn is_too_much(&self, now: Timestamp) -> bool {
+        let recent: Vec<bool> = self.recent.iter().filter(|(at, _)| now.since(*at) <= WITHIN).map(|(_, good)| *good).collect();
+        let bad = recent.iter().filter(|good| !**good).count();
+        self.in_a_row >= IN_A_ROW || (recent.len() == WINDOW && bad * 100 >= WINDOW * SHARE)
+    }
+}
+
+/// Refusals within this time belong together.
+pub const SYSTEMIC_WITHIN: Span = Span::minutes(15);
+/// At most so many refused grants are never a pattern.
+const SYSTEMIC_MIN: u64 = 3;
+/// More than this share of a network's grants is one, in percent.
+const SYSTEMIC_SHARE: u64 = 5;
+
+/// Whether so many refused grants among all of a network app's look like an incident of the network, or a mistake of ours, rather
+/// than like so many people: verdicts are held then (RF-33).
+pub const fn is_systemic(refused: u64, all: u64) -> bool {
+    let share = all * SYSTEMIC_SHARE / 100;
+    let limit = if share > SYSTEMIC_MIN { share } else { SYSTEMIC_MIN };
+    refused > limit
+}
+
+/// A verdict is held back no longer than this: then owners hear of it, whatever it is. Silence would be worse (promise 4).
+pub const HELD_AT_MOST: Span = Span::hours(6);
+
+/// Whether a verdict on a grant that is refused since `since` has to wait, given so many refused grants among all of its app's.
+pub fn is_held(since: Timestamp, refused: u64, all: u64, now: Timestamp) -> bool {
+    is_systemic(refused, all) && now.since(since) < HELD_AT_MOST
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const T0: Timestamp = Timestamp::from_seconds(1_700_000_000);
+
+    #[test]
+    fn five_in_a_row_open_it_and_one_answer_closes_it() {
+        let mut breaker = Breaker::default();
+        for _ in 0..4 {
+            assert!(!breaker.failed(T0));
+        }
+        assert_eq!(breaker.passage(T0), Passage::Open);
+        assert!(breaker.failed(T0), "said once");
+        assert!(!breaker.failed(T0));
+        let until = T0 + Span::seconds(30);
+        assert_eq!(breaker.passage(T0), Passage::Closed(until));
+        assert_eq!(breaker.passage(until), Passage::ProbeOnly);
+        assert!(matches!(breaker.passage(until), Passage::Closed(_)), "one try at a time");
+        assert!(breaker.answered(until), "and it is back");
+        assert_eq!(breaker.passage(until), Passage::Open);
+    }
+
+    #[test]
+    fn half_of_the_last_twenty_open_it() {
+        let mut breaker = Breaker::default();
+        let opened =
+            (0..20).map(|n| if n % 2 == 0 { !breaker.answered(T0) && false } else { breaker.failed(T0) }).filter(|opened| *opened).count();
+        assert_eq!(opened, 1);
+        let mut slow = Breaker::default();
+        for n in 0..40 {
+            let at = T0 + Span::seconds(n * 10);
+            assert!(!(n % 2 == 0 && slow.failed(at)), "spread over minutes it is noise");
+            slow.answered(at);
+        }
+    }
+
+    #[test]
+    fn three_people_are_no_pattern_and_a_twentieth_is_the_limit() {
+        assert!(!is_systemic(3, 3) && is_systemic(4, 4) && !is_systemic(4, 80) && is_systemic(5, 80));
+        assert!(!is_systemic(50, 1000) && is_systemic(51, 1000));
+    }
+
+    proptest! {
+        /// Whatever happens, a network that stays away is asked at most once per rest, and one that is back is let through.
+        #[test]
+        fn it_never_closes_for_good(outcomes in proptest::collection::vec(any::<bool>(), 1..200), gap in 1..600_i64) {
+            let (mut breaker, mut now) = (Breaker::default(), T0);
+            for good in outcomes {
+                now = now + Span::seconds(gap);
+                match breaker.passage(now) {
+                    Passage::Closed(until) => prop_assert!(until > now && until <= now + REST_MAX),
+                    _ if good => drop(breaker.answered(now)),
+                    _ => drop(breaker.failed(now)),
+                }
+            }
+            let later = now + REST_MAX + REST_MAX;
+            prop_assert!(!matches!(breaker.passage(later), Passage::Closed(_)));
+            breaker.answered(later);
+            prop_assert_eq!(breaker.passage(later), Passage::Open);
+        }
+    }
+}
