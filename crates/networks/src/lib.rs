@@ -9,18 +9,23 @@ pub mod bluesky;
 pub mod catalogue;
 pub mod dpop;
 mod linkedin;
+mod moment;
 pub mod network;
 pub mod oauth;
 pub mod oauth1;
 pub mod oauth2;
 mod pinterest;
+mod pkce;
 pub mod signal;
+#[cfg(test)]
+mod testing;
 mod tiktok;
 pub mod wire;
+mod x;
 mod xing;
 
 pub use catalogue::{all, find};
 pub use network::Network;
 
 /// Every network we ship: one line each, in the order in which they are offered.
-pub const ALL: &[&dyn Network] = &[&linkedin::LinkedIn, &tiktok::TikTok, &pinterest::Pinterest, &xing::Xing, &bluesky::Bluesky];
+pub const ALL: &[&dyn Network] = &[&linkedin::LinkedIn, &tiktok::TikTok, &pinterest::Pinterest, &xing::Xing, &bluesky::Bluesky, &x::X];

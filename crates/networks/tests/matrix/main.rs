@@ -136,7 +136,7 @@ async fn lives(house: &House, network: &'static dyn Network, username: &str, tal
         }
         tally.note(name, "renew", "yes");
     }
-    acts(house, network, &held, &usable, tally).await;
+    acts(house, network, username, &held, &usable, tally).await;
     let revoked = house.revoke(&held.issued.tokens).await;
     tally.note(
         name,
@@ -173,7 +173,7 @@ fn film() -> networks::acting::Media {
     }
 }
 
-async fn acts(house: &House, network: &'static dyn Network, held: &house::Held, usable: &[Found], tally: &mut Tally) {
+async fn acts(house: &House, network: &'static dyn Network, username: &str, held: &house::Held, usable: &[Found], tally: &mut Tally) {
     let (name, can) = (network.about().name, network.about().can);
     let words = "Fernweh Outdoor opens a new hut";
     let post = |media| Post { text: words.into(), title: Some("A new hut".into()), link: None, media, key: "key-1".into() };
@@ -209,12 +209,14 @@ async fn acts(house: &House, network: &'static dyn Network, held: &house::Held, 
         Target { network_id: &found.network_id, kind: found.kind, handle: found.handle.as_deref(), parent: found.parent.as_deref() };
     let seen =
         house.state()["posts"].as_array().unwrap().iter().find(|post| post["network"] == name).unwrap()["id"].as_str().unwrap().to_owned();
-    house.control("/comments", &json!({ "network": name, "post": seen, "author": "Ada Visitor", "text": "Where is it?" }));
+    // Spoken to by name: there are networks where a tool may answer nobody else.
+    let asks = format!("Where is it, @{username}?");
+    house.control("/comments", &json!({ "network": name, "post": seen, "author": "Ada Visitor", "text": asks }));
     let said = network.comments(house.cx(), house, &held.issued.tokens, target, &posted.id).await;
     let asked = match &said {
         Ok(list) => {
             assert!(can.read_comments.is_yes(), "{name}");
-            Some(list.iter().find(|comment| comment.text == "Where is it?").unwrap_or_else(|| panic!("{name}: {list:?}")).id.clone())
+            Some(list.iter().find(|comment| comment.text == asks).unwrap_or_else(|| panic!("{name}: {list:?}")).id.clone())
         }
         Err(NotDone::NotSupported(_)) => None,
         Err(other) => panic!("{name}: comments are not read: {other:?}"),

@@ -1,8 +1,10 @@
 //! The networks: one file each, one line here.
 
 mod linkedin;
+mod moment;
 mod pinterest;
 mod tiktok;
+mod x;
 mod xing;
 
 use crate::people::{Page, Person};
@@ -75,6 +77,16 @@ const ALL: &[Entry] = &[
         refused_renewal: xing::dead_token,
         about: xing::about,
         people: xing::people,
+        pages: NO_PAGES,
+        roles: &[],
+    },
+    Entry {
+        name: "x",
+        handle: x::handle,
+        consent: x::consent,
+        refused_renewal: x::refused_renewal,
+        about: x::about,
+        people: x::people,
         pages: NO_PAGES,
         roles: &[],
     },

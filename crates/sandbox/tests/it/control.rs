@@ -19,8 +19,10 @@ fn seen(net: &mut Net, query: &str) -> Vec<Value> {
 fn the_seeded_world_is_the_demo_companys() {
     let mut net = Net::new();
     let state = read(&mut net, "state");
-    let people: Vec<_> =
-        state["people"].as_array().unwrap().iter().map(|person| format!("{} {}", person["network"], person["username"])).collect();
+    // Further networks bring people of their own; what is expected of them stands in their tests.
+    let is_here = |person: &&Value| ["linkedin", "tiktok", "pinterest", "xing"].iter().any(|network| person["network"] == *network);
+    let here: Vec<_> = state["people"].as_array().unwrap().iter().filter(is_here).collect();
+    let people: Vec<_> = here.iter().map(|person| format!("{} {}", person["network"], person["username"])).collect();
     let expected = [
         "linkedin jana.lindner",
         "linkedin tom.becker",
@@ -33,8 +35,10 @@ fn the_seeded_world_is_the_demo_companys() {
         "xing karl.voss",
     ];
     assert_eq!(people, expected.map(|line| format!("\"{}\" \"{}\"", line.split(' ').next().unwrap(), line.split(' ').nth(1).unwrap())));
-    assert!(state["people"].as_array().unwrap().iter().all(|person| person["password"] == "sandbox" && person["blocked"] == false));
-    assert_eq!((state["pages"].as_array().unwrap().len(), state["boards"].as_array().unwrap().len()), (4, 7));
+    assert!(state["people"].as_array().unwrap().iter().all(|person| person["password"] == "sandbox"));
+    assert!(here.iter().all(|person| person["blocked"] == false));
+    let pages = state["pages"].as_array().unwrap().iter().filter(|page| page["network"] == "linkedin");
+    assert_eq!((pages.count(), state["boards"].as_array().unwrap().len()), (4, 7));
     assert_eq!((&state["now"], &state["offset_seconds"]), (&json!(net.now / 1_000_000), &json!(0)));
 }
 

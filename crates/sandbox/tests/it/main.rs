@@ -9,6 +9,7 @@ mod moods;
 mod oauth1;
 mod pinterest;
 mod tiktok;
+mod x;
 mod xing;
 
 use bytes::Bytes;

@@ -1,0 +1,63 @@
+//! Moments as networks write them in JSON (RFC 3339).
+
+use lifecycle::time::{Span, Timestamp};
+
+/// Reads `2026-11-23T21:30:00.000Z`, also with an offset. `None` for anything else.
+pub(crate) fn rfc3339(text: &str) -> Option<Timestamp> {
+    let (date, time) = text.split_once(['T', 't'])?;
+    let mut parts = date.splitn(3, '-').map(str::parse::<i64>);
+    let (year, month, day) = (parts.next()?.ok()?, parts.next()?.ok()?, parts.next()?.ok()?);
+    if !(1970..=9999).contains(&year) || !(1..=12).contains(&month) || !(1..=31).contains(&day) {
+        return None;
+    }
+    let (clock, offset) = match time.find(['Z', 'z', '+', '-']) {
+        Some(at) => time.split_at(at),
+        None => return None,
+    };
+    let (clock, fraction) = clock.split_once('.').unwrap_or((clock, ""));
+    let mut parts = clock.splitn(3, ':').map(str::parse::<i64>);
+    let (hour, minute, second) = (parts.next()?.ok()?, parts.next()?.ok()?, parts.next()?.ok()?);
+    if !(0..24).contains(&hour) || !(0..60).contains(&minute) || !(0..=60).contains(&second) {
+        return None;
+    }
+    let micros: i64 = if fraction.is_empty() { 0 } else { format!("{fraction:0<6}").get(..6)?.parse().ok()? };
+    let seconds = days(year, month, day) * 86_400 + hour * 3600 + minute * 60 + second - offset_seconds(offset)?;
+    Some(Timestamp::from_seconds(seconds) + Span::micros(micros))
+}
+
+fn offset_seconds(offset: &str) -> Option<i64> {
+    let sign = match offset.chars().next()? {
+        '+' => 1,
+        '-' => -1,
+        _ => return (offset.len() == 1).then_some(0),
+    };
+    let (hours, minutes) = offset.get(1..)?.split_once(':')?;
+    let (hours, minutes): (i64, i64) = (hours.parse().ok()?, minutes.parse().ok()?);
+    ((0..24).contains(&hours) && (0..60).contains(&minutes)).then_some(sign * (hours * 3600 + minutes * 60))
+}
+
+/// Days since 1970-01-01 of a date of the Gregorian calendar; years begin in March, so that the leap day comes last.
+pub(crate) fn days(year: i64, month: i64, day: i64) -> i64 {
+    let (year, month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
+    let leaps = year.div_euclid(4) - year.div_euclid(100) + year.div_euclid(400);
+    year * 365 + leaps + (153 * month + 2) / 5 + day - 1 - 719_468
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn moments_are_read_and_nonsense_is_not() {
+        let seconds = |text| rfc3339(text).map(Timestamp::as_seconds);
+        assert_eq!(seconds("1970-01-01T00:00:00Z"), Some(0));
+        assert_eq!(seconds("2024-02-29T12:00:00.000Z"), Some(1_709_208_000));
+        assert_eq!(seconds("2024-02-29T14:00:00+02:00"), Some(1_709_208_000));
+        assert_eq!(rfc3339("2024-02-29T12:00:00.25Z").map(Timestamp::as_micros), Some(1_709_208_000_250_000));
+        for nonsense in
+            ["", "now", "2024-02-29", "2024-02-29T12:00:00", "2024-13-01T00:00:00Z", "2024-01-01T25:00:00Z", "2024-01-01T00:00:00é"]
+        {
+            assert_eq!(rfc3339(nonsense), None, "{nonsense}");
+        }
+    }
+}
