@@ -7,6 +7,7 @@ mod browser;
 mod kill;
 mod oidc;
 mod pds;
+mod signals;
 mod smtp;
 mod startup;
 mod story;

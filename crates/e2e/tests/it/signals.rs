@@ -1,0 +1,69 @@
+//! NT-24: what a network tells us by itself is verified, taken once, and confirmed by a call. A forged one changes nothing.
+
+use aws_lc_rs::hmac;
+use base64::Engine as _;
+use serde_json::{Value, json};
+
+use crate::world::{Demo, client, eventually};
+
+/// A removal of the app as X tells it.
+fn removal(person: &str, id: &str) -> String {
+    let payload = json!({ "user_id": person, "app_id": "1", "date_time": "2026-11-23T10:00:00Z" });
+    json!({ "data": { "event_type": "oauth.revoke", "event_uuid": id, "payload": payload } }).to_string()
+}
+
+fn signature(secret: &str, body: &str) -> String {
+    let key = hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes());
+    format!("sha256={}", base64::engine::general_purpose::STANDARD.encode(hmac::sign(&key, body.as_bytes())))
+}
+
+async fn send(demo: &Demo, body: &str, signature: Option<&str>) -> u16 {
+    let mut request = client().post(format!("{}/signals/x", demo.running.url())).body(body.to_owned());
+    if let Some(signature) = signature {
+        request = request.header("x-twitter-webhooks-signature", signature);
+    }
+    request.send().await.unwrap().status().as_u16()
+}
+
+#[tokio::test]
+async fn nt_24_signals_are_verified_taken_once_and_confirmed() {
+    let demo = Demo::start();
+    let state: Value = client().get(format!("{}/control/api/state", demo.text("sandbox_url"))).send().await.unwrap().json().await.unwrap();
+    let person = state["people"].as_array().unwrap().iter().find(|person| person["network"] == "x").unwrap().clone();
+    let username = person["username"].as_str().unwrap();
+    let connected = demo.connect("x", username).await;
+    assert_eq!(connected["status"], "complete", "{connected}");
+    let profile = demo.profiles("x").await[0]["id"].as_str().unwrap().to_owned();
+    let events = async |kind: &str| {
+        let (_, list) = demo.api("GET", "/events", None).await;
+        list["items"].as_array().unwrap().iter().filter(|event| event["kind"] == kind).count()
+    };
+    let id = person["id"].as_str().unwrap();
+    let body = removal(id, "happening-1");
+
+    // Forged, unsigned, signed for other words, at a network that has no signals: refused, nothing changes.
+    assert_eq!(send(&demo, &body, None).await, 401);
+    assert_eq!(send(&demo, &body, Some(&signature("guessed", &body))).await, 401);
+    assert_eq!(send(&demo, &body, Some(&signature("sandbox-x-secret", "other words"))).await, 401);
+    assert_eq!(client().post(format!("{}/signals/xing", demo.running.url())).body(body.clone()).send().await.unwrap().status(), 404);
+    assert_eq!(client().post(format!("{}/signals/myspace", demo.running.url())).body(body.clone()).send().await.unwrap().status(), 404);
+    assert_eq!(events("signal.received").await, 0);
+
+    // Signed, but it did not happen: looked at, and cleared.
+    let good = signature("sandbox-x-secret", &body);
+    assert_eq!(send(&demo, &body, Some(&good)).await, 200);
+    eventually("looked at and cleared", async || events("grant.cleared").await == 1).await;
+    assert_eq!(demo.profiles("x").await[0]["status"], "connected", "a signal is no verdict");
+    assert_eq!(send(&demo, &body, Some(&good)).await, 200, "told again, as networks do");
+    assert_eq!(events("signal.received").await, 1, "and taken once");
+    let stranger = removal("0000000", "happening-2");
+    assert_eq!(send(&demo, &stranger, Some(&signature("sandbox-x-secret", &stranger))).await, 200, "about somebody we do not know");
+
+    // It happened: red at once, with the cause that only the signal knew.
+    demo.control(&format!("/people/x/{username}/revoke"), json!({})).await;
+    let body = removal(id, "happening-3");
+    assert_eq!(send(&demo, &body, Some(&signature("sandbox-x-secret", &body))).await, 200);
+    demo.until("x", "disconnected").await;
+    let (_, whole) = demo.api("GET", &format!("/profiles/{profile}"), None).await;
+    assert_eq!(whole["cause"], "revoked_by_person", "{whole}");
+}
