@@ -123,21 +123,35 @@ impl<L: Ledger + 'static> Keeper<L> {
         self.wake.notify_one();
     }
 
-    /// Renews one grant now, because somebody needs a token that lives; others who ask meanwhile wait for nothing and read.
-    pub async fn renew(&self, grant: &GrantId) -> Result<Checked, LedgerError> {
-        self.take_up_now(grant, |claim, _| if claim.grant.renewable { Task::Renew } else { Task::Probe }).await
+    /// Renews one grant now, because somebody needs a token that lives, unless another renewal has brought a newer generation
+    /// meanwhile. [`Checked::Busy`] while one is under way: ask again, never send beside it (RF-10).
+    pub async fn renew_if(&self, grant: &GrantId, generation: i64) -> Result<Checked, LedgerError> {
+        self.take_up_now(grant, move |claim, _| {
+            if claim.grant.generation != generation {
+                None
+            } else if claim.grant.renewable {
+                Some(Task::Renew)
+            } else {
+                Some(Task::Probe)
+            }
+        })
+        .await
     }
 
     /// Asks the network about one grant now, due or not.
     pub async fn check(&self, grant: &GrantId) -> Result<Checked, LedgerError> {
         self.take_up_now(grant, |claim, now| {
             let over = claim.grant.clocks.access_until.is_some_and(|until| until <= now);
-            if over && claim.grant.renewable && claim.grant.verdict().is_none() { Task::Renew } else { Task::Probe }
+            Some(if over && claim.grant.renewable && claim.grant.verdict().is_none() { Task::Renew } else { Task::Probe })
         })
         .await
     }
 
-    async fn take_up_now(&self, grant: &GrantId, task: fn(&Claim, Timestamp) -> Task) -> Result<Checked, LedgerError> {
+    async fn take_up_now(
+        &self,
+        grant: &GrantId,
+        task: impl Fn(&Claim, Timestamp) -> Option<Task> + Send + 'static,
+    ) -> Result<Checked, LedgerError> {
         let now = self.worker.ports.clock.now();
         let Some(claim) = self.worker.ports.ledger.claim(&self.node, grant, now, self.worker.ports.lease).await? else {
             return Ok(Checked::Busy);
@@ -148,8 +162,10 @@ impl<L: Ledger + 'static> Keeper<L> {
             if claim.open.is_some() {
                 worker.take_up(claim).await;
             } else {
-                let task = task(&claim, worker.ports.clock.now());
-                worker.perform(claim, task).await;
+                match task(&claim, worker.ports.clock.now()) {
+                    Some(task) => worker.perform(claim, task).await,
+                    None => worker.let_go(&claim).await,
+                }
             }
         });
         let _ = running.await;

@@ -115,13 +115,17 @@ impl<L: Ledger> Worker<L> {
                 }
                 Action::Done(End::NotCovered) => {
                     tracing::warn!(grant = %claim.grant.id, "keeper: was paused too long to send safely; the grant is taken up again");
-                    if let Err(error) = self.ports.ledger.release(&claim.lease).await {
-                        tracing::warn!(error = %error, "keeper: the lease could not be given back; it ends by itself");
-                    }
-                    return;
+                    return self.let_go(&claim).await;
                 }
             };
             renewal.apply(outcome);
+        }
+    }
+
+    /// Gives a claim back without a change.
+    pub(crate) async fn let_go(&self, claim: &Claim) {
+        if let Err(error) = self.ports.ledger.release(&claim.lease).await {
+            tracing::warn!(error = %error, "keeper: the lease could not be given back; it ends by itself");
         }
     }
 

@@ -30,6 +30,8 @@ word_enum! {
         ManageProfile = "profiles:manage",
         /// Disconnect: revoke at the network and shred.
         DeleteProfile = "profiles:delete",
+        /// Be handed a profile's access token.
+        ReadToken = "tokens:read",
         /// Publish posts as a profile.
         Publish = "posts:write",
         /// Read what was said under a post.

@@ -77,6 +77,10 @@ pub const API: &[ApiRoute] = &[
     },
     api("POST", "/api/v1/profiles/{id}/check", "checkProfile", Act::CheckProfile, 200, "Look now"),
     ApiRoute {
+        query: &["min_ttl"],
+        ..api("GET", "/api/v1/profiles/{id}/access-token", "getAccessToken", Act::ReadToken, 200, "An access token that lives long enough")
+    },
+    ApiRoute {
         body: &[("text", "string", true), ("link", "string", false), ("title", "string", false), ("media", "array", false)],
         ..api("POST", "/api/v1/profiles/{id}/posts", "publishPost", Act::Publish, 201, "Publish a post as the profile")
     },
@@ -114,6 +118,7 @@ fn handler(id: &str) -> MethodRouter<Arc<App>> {
         "deleteProfile" => delete(v1::profiles::delete),
         "refreshConnection" => post(v1::profiles::refresh),
         "checkProfile" => post(v1::profiles::check_now),
+        "getAccessToken" => get(v1::tokens::lend),
         "publishPost" => post(v1::posts::publish).layer(DefaultBodyLimit::max(v1::LARGE_MAX)),
         "listComments" => get(v1::posts::comments),
         "writeComment" => post(v1::posts::comment),

@@ -79,3 +79,39 @@ async fn what_a_network_or_a_key_does_not_allow_is_not_done() {
     assert_eq!((status, problem["code"].as_str()), (409, Some("no_access_tokens_available")), "{problem}");
     assert_eq!(posts_at(&demo, "xing").await.len(), 1);
 }
+
+/// A token is handed out alive, written down first, and only to whom it was allowed; one that must be renewed is renewed once.
+#[tokio::test]
+async fn a_token_is_lent_alive_and_only_as_authorised() {
+    let demo = Demo::start();
+    let tiktok = demo.profile_named("tiktok", "Fernweh Outdoor").await["id"].as_str().unwrap().to_owned();
+    let path = format!("/profiles/{tiktok}/access-token");
+    let (status, lent) = demo.api("GET", &path, None).await;
+    assert_eq!((status, lent["token_type"].as_str()), (200, Some("Bearer")), "{lent}");
+    let token = lent["access_token"].as_str().unwrap().to_owned();
+    let works = async |token: &str| {
+        let url = format!("{}/tiktok/v2/user/info/?fields=open_id", demo.text("sandbox_url"));
+        client().get(url).bearer_auth(token).send().await.unwrap().status() == 200
+    };
+    assert!(works(&token).await);
+
+    // TikTok's tokens live a day: with an hour to go, a tool that needs two gets a new one; many at once get the same.
+    demo.control("/clock", json!({ "advance_seconds": 23 * 3600 })).await;
+    let asked = format!("{path}?min_ttl=7200");
+    let (one, two, three) = tokio::join!(demo.api("GET", &asked, None), demo.api("GET", &asked, None), demo.api("GET", &asked, None));
+    assert!(one.0 == 200 && one == two && two == three, "{one:?} {two:?} {three:?}");
+    assert!(one.1["access_token"] != token.as_str() && works(one.1["access_token"].as_str().unwrap()).await);
+    let ledger: Value =
+        client().get(format!("{}/control/api/ledger?network=tiktok", demo.text("sandbox_url"))).send().await.unwrap().json().await.unwrap();
+    assert!(!ledger.to_string().contains("presented again"), "no refresh token is spent twice");
+
+    let (status, problem) = demo.api("GET", &format!("{path}?min_ttl=soon"), None).await;
+    assert_eq!((status, problem["field"].as_str()), (422, Some("min_ttl")));
+    let (status, problem) = demo.api("GET", &format!("{path}?min_ttl=86400"), None).await;
+    assert!(status == 409 && problem["code"] == "min_ttl_not_available" || status == 200, "{problem}");
+    let xing = demo.profile_named("xing", "Karl Voss").await["id"].as_str().unwrap().to_owned();
+    let (status, problem) = demo.api("GET", &format!("/profiles/{xing}/access-token"), None).await;
+    assert_eq!((status, problem["code"].as_str()), (409, Some("token_is_bound")), "{problem}");
+    let (_, events) = demo.api("GET", &format!("/events?profile={tiktok}"), None).await;
+    assert!(events.to_string().contains("act.token.begun") && !events.to_string().contains(&token));
+}

@@ -1,17 +1,20 @@
 //! Acting as a profile: only what the network allows, by a person's token that works, and written into the log before the
 //! token is used (promise 7: no row, no act).
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use axum::http::StatusCode;
+use keeper::Checked;
 use keeper::ports::NetworkApp;
 use lifecycle::access::AccessState;
 use lifecycle::ids::GrantId;
 use lifecycle::ledger::Ledger as _;
-use lifecycle::secret::TokenSet;
-use lifecycle::time::Span;
+use lifecycle::secret::{Secret, TokenSet, TokenType};
+use lifecycle::time::{Span, Timestamp};
 use networks::acting::{Comment, NotDone, Post, Posted, Target};
 use networks::network::Kind;
 use serde_json::{Value, json};
-use std::sync::Arc;
 use store::events::{self, About};
 use store::grants::{Holder, holders_of};
 use store::profiles::Profile;
@@ -19,10 +22,15 @@ use store::profiles::Profile;
 use super::finish::shown;
 use crate::auth::Caller;
 use crate::error::Problem;
+use crate::show::rfc3339;
 use crate::state::App;
 
-/// A token that ends sooner than this is renewed before it is used.
+/// A token that ends sooner than this is renewed before it is used for an act of ours.
 const SPARE: Span = Span::seconds(60);
+
+/// How long, and how often, somebody waits for a renewal that is under way.
+const WAIT: Duration = Duration::from_millis(100);
+const WAITS: u32 = 100;
 
 /// A profile, ready to act through the token of one person.
 struct Ready {
@@ -30,6 +38,19 @@ struct Ready {
     grant: GrantId,
     tokens: TokenSet,
     person: String,
+    until: Option<Timestamp>,
+}
+
+/// An access token on its way to a tool.
+pub struct Lent {
+    /// The token: the profile's own where the network issues one.
+    pub access_token: Secret,
+    /// When it ends, where that is known.
+    pub until: Option<Timestamp>,
+    /// What it may do.
+    pub scopes: Vec<String>,
+    /// Whose it is.
+    pub person: String,
 }
 
 /// What is done, for the log.
@@ -42,7 +63,7 @@ struct Deed<'a> {
 
 /// Publishes a post as a profile.
 pub async fn publish(app: &App, caller: &Caller, profile: &Profile, post: &Post) -> Result<Posted, Problem> {
-    let ready = ready(app, caller, profile).await?;
+    let ready = ready(app, caller, profile, SPARE).await?;
     let detail = json!({ "characters": post.text.chars().count(), "link": post.link, "media": post.media.len() });
     let deed = Deed { kind: "post", caller, profile, detail };
     begin(app, &deed, &ready).await?;
@@ -53,7 +74,7 @@ pub async fn publish(app: &App, caller: &Caller, profile: &Profile, post: &Post)
 
 /// Lists what was said under a post.
 pub async fn comments(app: &App, caller: &Caller, profile: &Profile, post: &str) -> Result<Vec<Comment>, Problem> {
-    let ready = ready(app, caller, profile).await?;
+    let ready = ready(app, caller, profile, SPARE).await?;
     let deed = Deed { kind: "comments", caller, profile, detail: json!({ "post": post }) };
     begin(app, &deed, &ready).await?;
     let cx = ready.client.cx(app.now(), &*app.dice);
@@ -70,12 +91,37 @@ pub async fn comment(
     in_reply_to: Option<&str>,
     text: &str,
 ) -> Result<Posted, Problem> {
-    let ready = ready(app, caller, profile).await?;
+    let ready = ready(app, caller, profile, SPARE).await?;
     let deed = Deed { kind: "comment", caller, profile, detail: json!({ "post": post, "in_reply_to": in_reply_to }) };
     begin(app, &deed, &ready).await?;
     let cx = ready.client.cx(app.now(), &*app.dice);
     let done = ready.client.network.comment(cx, &*app.wire, &ready.tokens, target(profile), post, in_reply_to, text).await;
     end(app, &deed, &ready, done, |said| json!({ "post": post, "comment": said.id })).await
+}
+
+/// Hands out an access token that lives at least that long, renewed first where it must be. The row is committed before the
+/// token leaves.
+pub async fn lend(app: &App, caller: &Caller, profile: &Profile, min_ttl: Span) -> Result<Lent, Problem> {
+    let ready = ready(app, caller, profile, min_ttl.max(SPARE)).await?;
+    if ready.tokens.token_type != TokenType::Bearer {
+        let words = "Tokens of this network are bound to a key that never leaves this server, so they are of no use outside. Act through the API instead.";
+        return Err(
+            Problem::new(StatusCode::CONFLICT, "token_is_bound", words).with(json!({ "token_type": ready.tokens.token_type.as_str() }))
+        );
+    }
+    if let Some(until) = ready.until.filter(|until| *until < app.now() + min_ttl) {
+        let words = "The network gives no token that lives that long. Ask with a smaller min_ttl.";
+        return Err(Problem::new(StatusCode::CONFLICT, "min_ttl_not_available", words).with(json!({ "expires_at": rfc3339(until) })));
+    }
+    let deed = Deed { kind: "token", caller, profile, detail: json!({ "expires_at": ready.until.map(rfc3339) }) };
+    begin(app, &deed, &ready).await?;
+    let own = ready.tokens.profile_tokens.get(&profile.network_id).cloned();
+    Ok(Lent {
+        access_token: own.unwrap_or_else(|| ready.tokens.access_token.clone()),
+        until: ready.until,
+        scopes: ready.tokens.scopes.clone(),
+        person: ready.person,
+    })
 }
 
 fn target(profile: &Profile) -> Target<'_> {
@@ -89,7 +135,7 @@ fn target(profile: &Profile) -> Target<'_> {
 }
 
 /// Chooses a token: the people whose access works, the freshest proof first. One whose life is over is renewed first.
-async fn ready(app: &App, caller: &Caller, profile: &Profile) -> Result<Ready, Problem> {
+async fn ready(app: &App, caller: &Caller, profile: &Profile, spare: Span) -> Result<Ready, Problem> {
     if !profile.enabled {
         return Err(Problem::new(StatusCode::CONFLICT, "profile_switched_off", "This profile is switched off in its settings."));
     }
@@ -101,7 +147,7 @@ async fn ready(app: &App, caller: &Caller, profile: &Profile) -> Result<Ready, P
     holders.retain(|holder| !matches!(holder.access.state, AccessState::Lost { .. }) && holder.grant.verdict().is_none());
     holders.sort_by_key(|holder| std::cmp::Reverse(holder.grant.verified_at));
     for holder in &holders {
-        if let Some(ready) = from(app, &client, holder).await? {
+        if let Some(ready) = from(app, &client, holder, spare).await? {
             return Ok(ready);
         }
     }
@@ -109,10 +155,10 @@ async fn ready(app: &App, caller: &Caller, profile: &Profile) -> Result<Ready, P
     Err(unavailable(profile))
 }
 
-async fn from(app: &App, client: &Arc<NetworkApp>, holder: &Holder) -> Result<Option<Ready>, Problem> {
-    let ends = holder.grant.clocks.access_until.is_some_and(|until| until <= app.now() + SPARE);
+async fn from(app: &App, client: &Arc<NetworkApp>, holder: &Holder, spare: Span) -> Result<Option<Ready>, Problem> {
+    let ends = holder.grant.clocks.access_until.is_some_and(|until| until <= app.now() + spare);
     if ends && holder.grant.renewable {
-        app.keeper.renew(&holder.grant.id).await?;
+        renew(app, holder).await?;
     }
     let mut tx = app.store.read().await?;
     let Some(grant) = holders_of(&mut tx, &holder.access.profile).await?.into_iter().find(|fresh| fresh.grant.id == holder.grant.id) else {
@@ -124,7 +170,18 @@ async fn from(app: &App, client: &Arc<NetworkApp>, holder: &Holder) -> Result<Op
     }
     let Some(tokens) = app.store.tokens_for_use(&mut tx, &holder.grant.id).await? else { return Ok(None) };
     let person = shown(&holder.person.name, holder.person.handle.as_deref());
-    Ok(Some(Ready { client: Arc::clone(client), grant: holder.grant.id.clone(), tokens, person }))
+    Ok(Some(Ready { client: Arc::clone(client), grant: holder.grant.id.clone(), tokens, person, until: grant.grant.clocks.access_until }))
+}
+
+/// One renewal at a time: whoever comes while another is under way waits for its result and reads, and never sends (RF-10).
+async fn renew(app: &App, holder: &Holder) -> Result<(), Problem> {
+    for _ in 0..WAITS {
+        if app.keeper.renew_if(&holder.grant.id, holder.grant.generation).await? == Checked::Done {
+            return Ok(());
+        }
+        tokio::time::sleep(WAIT).await;
+    }
+    Ok(())
 }
 
 fn unavailable(profile: &Profile) -> Problem {

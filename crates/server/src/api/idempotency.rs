@@ -27,10 +27,8 @@ pub async fn once(State(app): State<Arc<App>>, request: Request, next: Next) -> 
         Some(_) if request.method() != Method::POST => return next.run(request).await,
         Some(_) => return Problem::field("Idempotency-Key", "may have 255 printable characters at most").into_response(),
     };
-    let actor = match request.extensions().get::<Caller>().map(|caller| caller.named.clone()) {
-        Some(Actor::User { id, .. } | Actor::ApiKey { id, .. }) => id,
-        _ => return Problem::sign_in().into_response(),
-    };
+    let caller = request.extensions().get::<Caller>().map(|caller| caller.named.clone());
+    let Some(Actor::User { id: actor, .. } | Actor::ApiKey { id: actor, .. }) = caller else { return Problem::sign_in().into_response() };
     match keyed(&app, &actor, &key, request, next).await {
         Ok(response) => response,
         Err(problem) => problem.into_response(),

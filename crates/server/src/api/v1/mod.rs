@@ -5,6 +5,7 @@ pub mod events;
 pub mod networks;
 pub mod posts;
 pub mod profiles;
+pub mod tokens;
 
 use axum::extract::{FromRequest, Request};
 use axum::http::StatusCode;
