@@ -115,3 +115,27 @@ async fn a_token_is_lent_alive_and_only_as_authorised() {
     let (_, events) = demo.api("GET", &format!("/events?profile={tiktok}"), None).await;
     assert!(events.to_string().contains("act.token.begun") && !events.to_string().contains(&token));
 }
+
+/// The same from a shell.
+#[tokio::test]
+async fn the_command_line_lists_shows_checks_and_prints_a_token() {
+    let demo = Demo::start();
+    let run = |arguments: &[&str]| {
+        let mut command = std::process::Command::new(crate::world::binary());
+        command.args(arguments).args(["--url", demo.running.url()]).env("STAYGREEN_API_KEY", demo.text("api_key"));
+        let output = command.output().unwrap();
+        (output.status.code(), String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap())
+    };
+    let (code, list, _) = run(&["profile", "list", "--network", "tiktok", "--json"]);
+    let list: Value = serde_json::from_str(&list).unwrap();
+    let id = list[0]["id"].as_str().unwrap();
+    assert_eq!((code, list[0]["status"].as_str()), (Some(0), Some("connected")));
+    let (_, words, _) = run(&["profile", "check", id]);
+    assert!(words.contains("connected") && words.contains("Fernweh Outdoor"), "{words}");
+    assert!(run(&["profile", "show", id]).1.contains("Fernweh Outdoor"));
+    let (code, token, _) = run(&["token", id, "--min-ttl", "10m"]);
+    assert!(code == Some(0) && token.starts_with("act."), "the token and nothing else");
+    let (code, nothing, why) = run(&["token", "prf_00000000000000000000000000000001"]);
+    assert!(code == Some(1) && nothing.is_empty() && why.contains("nothing here"), "{why}");
+    assert_eq!(run(&["token", id, "--min-ttl", "soon"]).0, Some(2), "wrong usage");
+}

@@ -3,6 +3,7 @@
 mod admin;
 mod demo;
 mod doctor;
+mod remote;
 mod sandbox;
 mod seed;
 mod serve;
@@ -34,6 +35,11 @@ pub(crate) enum Command {
     /// Enter and list the registered clients at networks
     #[command(subcommand)]
     NetworkApp(admin::NetworkApp),
+    /// List, show and check profiles of a running server
+    #[command(subcommand)]
+    Profile(remote::Profile),
+    /// Print an access token of a profile that lives long enough; the server writes down who asked
+    Token(remote::Token),
 }
 
 /// Where the configuration is.
@@ -60,6 +66,8 @@ impl Command {
             Self::User(user) => user.run().await,
             Self::ApiKey(key) => key.run().await,
             Self::NetworkApp(app) => app.run().await,
+            Self::Profile(profile) => profile.run().await,
+            Self::Token(token) => token.run().await,
         }
     }
 }

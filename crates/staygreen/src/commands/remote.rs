@@ -1,0 +1,174 @@
+//! `staygreen profile` and `staygreen token`: the REST calls of a running server, from a shell.
+
+use std::path::PathBuf;
+
+use anyhow::{Context as _, anyhow, bail};
+use clap::{Args, Subcommand};
+use lifecycle::secret::Secret;
+use serde_json::Value;
+use server::config::Length;
+
+/// Which server, and as whom.
+#[derive(Args)]
+pub(crate) struct Server {
+    /// The server's address
+    #[arg(long, env = "STAYGREEN_URL", default_value = "http://127.0.0.1:8420")]
+    url: String,
+    /// A file with an API key; or set STAYGREEN_API_KEY
+    #[arg(long, value_name = "FILE")]
+    api_key_file: Option<PathBuf>,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// `staygreen profile`
+#[derive(Subcommand)]
+pub(crate) enum Profile {
+    /// List profiles with their status
+    List {
+        /// Only of this network
+        #[arg(long)]
+        network: Option<String>,
+        /// Only with this status: connected, renew_soon, unverified, disconnected
+        #[arg(long)]
+        status: Option<String>,
+        /// Only with this in the name or handle
+        #[arg(long)]
+        q: Option<String>,
+        #[command(flatten)]
+        server: Server,
+    },
+    /// Show one profile: what happened, who must act, what to do
+    Show {
+        /// The profile's id
+        profile: String,
+        #[command(flatten)]
+        server: Server,
+    },
+    /// Ask the network now
+    Check {
+        /// The profile's id
+        profile: String,
+        #[command(flatten)]
+        server: Server,
+    },
+}
+
+/// `staygreen token`
+#[derive(Args)]
+pub(crate) struct Token {
+    /// The profile's id
+    profile: String,
+    /// How long it has to live at least
+    #[arg(long, default_value = "5m", value_parser = |text: &str| Length::try_from(text.to_owned()))]
+    min_ttl: Length,
+    #[command(flatten)]
+    server: Server,
+}
+
+impl Server {
+    fn key(&self) -> anyhow::Result<Secret> {
+        let text = match &self.api_key_file {
+            Some(path) => std::fs::read_to_string(path).with_context(|| format!("{} cannot be read", path.display()))?,
+            None => api_key_from_environment()
+                .ok_or_else(|| anyhow!("no API key: set STAYGREEN_API_KEY, or name a file with --api-key-file"))?,
+        };
+        Ok(Secret::new(text.trim()))
+    }
+
+    async fn call(&self, method: reqwest::Method, path: &str, query: &[(&str, String)]) -> anyhow::Result<Value> {
+        let url = format!("{}/api/v1{path}", self.url.trim_end_matches('/'));
+        let http = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build()?;
+        let request = http.request(method, &url).query(query).bearer_auth(self.key()?.expose());
+        let answer = request.send().await.with_context(|| format!("{} cannot be reached", self.url))?;
+        let good = answer.status().is_success();
+        let body: Value = answer.json().await.with_context(|| format!("{} is no Staygreen server", self.url))?;
+        if !good {
+            bail!("{}", body["detail"].as_str().unwrap_or("the server refused without a reason"));
+        }
+        Ok(body)
+    }
+
+    #[expect(clippy::print_stdout, reason = "data goes to stdout")]
+    fn print(&self, value: &Value, words: impl FnOnce(&Value) -> String) {
+        if self.json {
+            println!("{value}");
+        } else {
+            println!("{}", words(value));
+        }
+    }
+}
+
+/// One segment of a path, whatever was typed.
+fn segment(text: &str) -> String {
+    networks::oauth::percent(text)
+}
+
+fn api_key_from_environment() -> Option<String> {
+    std::env::var("STAYGREEN_API_KEY").ok().filter(|key| !key.is_empty())
+}
+
+fn text<'a>(value: &'a Value, field: &str) -> &'a str {
+    value[field].as_str().unwrap_or("-")
+}
+
+fn line(profile: &Value) -> String {
+    let cause = profile["cause"].as_str().map(|cause| format!(" ({cause})")).unwrap_or_default();
+    format!("{}  {:<12} {}{cause}  {}", text(profile, "id"), text(profile, "network"), text(profile, "status"), text(profile, "name"))
+}
+
+fn whole(profile: &Value) -> String {
+    let words = &profile["explanation"];
+    let mut lines = vec![line(profile), text(words, "happened").to_owned()];
+    if let Some(todo) = words["what_to_do"].as_str().filter(|todo| !todo.is_empty()) {
+        lines.push(todo.to_owned());
+    }
+    for access in profile["accesses"].as_array().into_iter().flatten() {
+        let name = access["person"]["name"].as_str().unwrap_or("-");
+        lines.push(format!("  {name}: {} ({})", text(access, "state"), text(access, "role")));
+    }
+    lines.join("\n")
+}
+
+impl Profile {
+    pub(crate) async fn run(self) -> anyhow::Result<()> {
+        match self {
+            Self::List { network, status, q, server } => {
+                let mut items = vec![];
+                let mut cursor: Option<String> = None;
+                loop {
+                    let mut query = vec![("limit", "200".to_owned())];
+                    let given = [("network", &network), ("status", &status), ("q", &q), ("cursor", &cursor)];
+                    query.extend(given.into_iter().filter_map(|(name, value)| value.clone().map(|value| (name, value))));
+                    let page = server.call(reqwest::Method::GET, "/profiles", &query).await?;
+                    items.extend(page["items"].as_array().cloned().unwrap_or_default());
+                    cursor = page["next_cursor"].as_str().map(str::to_owned);
+                    if cursor.is_none() {
+                        break;
+                    }
+                }
+                let lines: Vec<String> = items.iter().map(line).collect();
+                server.print(&Value::Array(items), |_| lines.join("\n"));
+            }
+            Self::Show { profile, server } => {
+                let found = server.call(reqwest::Method::GET, &format!("/profiles/{}", segment(&profile)), &[]).await?;
+                server.print(&found, whole);
+            }
+            Self::Check { profile, server } => {
+                let found = server.call(reqwest::Method::POST, &format!("/profiles/{}/check", segment(&profile)), &[]).await?;
+                server.print(&found, whole);
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Token {
+    pub(crate) async fn run(self) -> anyhow::Result<()> {
+        let query = [("min_ttl", self.min_ttl.span().as_seconds().to_string())];
+        let lent = self.server.call(reqwest::Method::GET, &format!("/profiles/{}/access-token", segment(&self.profile)), &query).await?;
+        self.server.print(&lent, |lent| text(lent, "access_token").to_owned());
+        Ok(())
+    }
+}
