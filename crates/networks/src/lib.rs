@@ -8,6 +8,7 @@ pub mod acting;
 pub mod bluesky;
 pub mod catalogue;
 pub mod dpop;
+mod google;
 mod linkedin;
 mod moment;
 pub mod network;
@@ -23,9 +24,11 @@ mod tiktok;
 pub mod wire;
 mod x;
 mod xing;
+mod youtube;
 
 pub use catalogue::{all, find};
 pub use network::Network;
 
 /// Every network we ship: one line each, in the order in which they are offered.
-pub const ALL: &[&dyn Network] = &[&linkedin::LinkedIn, &tiktok::TikTok, &pinterest::Pinterest, &xing::Xing, &bluesky::Bluesky, &x::X];
+pub const ALL: &[&dyn Network] =
+    &[&linkedin::LinkedIn, &tiktok::TikTok, &pinterest::Pinterest, &xing::Xing, &bluesky::Bluesky, &x::X, &youtube::YouTube];

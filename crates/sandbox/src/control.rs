@@ -93,7 +93,9 @@ fn person(world: &mut World, network: &str, username: &str, action: &str) -> Res
         _ => return Err("an action is change-password, block, unblock, delete or revoke".into()),
     }
     let password = found.password.clone();
-    if matches!(action, "change-password" | "revoke" | "delete") {
+    let ends_consents =
+        matches!(action, "revoke" | "delete") || action == "change-password" && !networks::survives_password_change(network);
+    if ends_consents {
         world.revoke_person(network, username);
     }
     if action != "revoke" && action != "unblock" {
@@ -193,7 +195,8 @@ fn consent(world: &mut World, now: i64, b: &Body) -> Result<Value, String> {
         return Err("this account is restricted".into());
     }
     let incoming = Incoming::read(&request, &format!("/{rest}"));
-    let decision = Consent { username: &b.username, deny: b.deny, drop_scopes: &b.drop_scopes };
+    let page = number(b.page.as_ref()).and_then(|id| u64::try_from(id).ok());
+    let decision = Consent { username: &b.username, deny: b.deny, drop_scopes: &b.drop_scopes, page };
     let to = networks::consent(world, now, network, &incoming, &decision)
         .ok_or("authorize_url: the network shows no consent page for it (client, redirect address, request token)")?;
     Ok(json!({ "redirect_to": to }))

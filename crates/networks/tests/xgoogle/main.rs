@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
 mod x;
+mod youtube;
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -40,6 +41,8 @@ pub(crate) struct Bench {
     now: Mutex<i64>,
     /// Answers that are thrown away: the request is carried out.
     pub(crate) lose: Mutex<usize>,
+    /// Answers that arrive before the first is thrown away.
+    pub(crate) spare: Mutex<usize>,
     /// What was asked: method and path.
     pub(crate) asked: Mutex<Vec<String>>,
 }
@@ -48,9 +51,12 @@ impl Wire for Bench {
     fn send(&self, request: Request<Bytes>) -> BoxFuture<'_, Result<Response<Bytes>, WireError>> {
         self.asked.lock().unwrap().push(format!("{} {}", request.method(), request.uri().path()));
         let answer = self.handle(&request);
-        let mut lose = self.lose.lock().unwrap();
-        let lost = *lose > 0;
-        *lose = lose.saturating_sub(1);
+        let (mut lose, mut spare) = (self.lose.lock().unwrap(), self.spare.lock().unwrap());
+        let lost = *lose > 0 && *spare == 0;
+        if lost {
+            *lose -= 1;
+        }
+        *spare = spare.saturating_sub(1);
         Box::pin(async move { if lost { Err(WireError::Lost("the answer was lost".into())) } else { Ok(answer) } })
     }
 }
@@ -75,6 +81,7 @@ impl Bench {
             world: Mutex::new(World::seeded()),
             now: Mutex::new(1_790_000_000),
             lose: Mutex::new(0),
+            spare: Mutex::new(0),
             asked: Mutex::new(vec![]),
         }
     }

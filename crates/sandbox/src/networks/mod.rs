@@ -1,11 +1,13 @@
 //! The networks: one file each, one line here.
 
+mod google;
 mod linkedin;
 mod moment;
 mod pinterest;
 mod tiktok;
 mod x;
 mod xing;
+mod youtube;
 
 use crate::people::{Page, Person};
 use crate::request::{Answer, Incoming, html};
@@ -35,6 +37,8 @@ pub(crate) struct Consent<'a> {
     pub(crate) username: &'a str,
     pub(crate) deny: bool,
     pub(crate) drop_scopes: &'a [String],
+    /// What is picked on the network's own page, where one login can mean several (a channel).
+    pub(crate) page: Option<u64>,
 }
 
 const NO_PAGES: fn() -> Vec<Page> = Vec::new;
@@ -89,6 +93,16 @@ const ALL: &[Entry] = &[
         people: x::people,
         pages: NO_PAGES,
         roles: &[],
+    },
+    Entry {
+        name: "youtube",
+        handle: youtube::handle,
+        consent: youtube::consent,
+        refused_renewal: google::refused_renewal,
+        about: youtube::about,
+        people: youtube::people,
+        pages: youtube::pages,
+        roles: youtube::ROLES,
     },
 ];
 
@@ -148,6 +162,11 @@ pub(crate) fn client_id(network: &str) -> String {
 
 pub(crate) fn client_secret(network: &str) -> String {
     format!("sandbox-{network}-secret")
+}
+
+/// Whether consents live on when the person changes the password. Google ends only those for mail.
+pub(crate) fn survives_password_change(network: &str) -> bool {
+    matches!(network, "youtube" | "google_business")
 }
 
 /// An address to go back to: absolute, http or https.

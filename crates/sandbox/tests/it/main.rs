@@ -11,6 +11,7 @@ mod pinterest;
 mod tiktok;
 mod x;
 mod xing;
+mod youtube;
 
 use bytes::Bytes;
 use http::{Method, Request, Response};
