@@ -1,6 +1,8 @@
 //! LinkedIn: one login is one member token, which acts for the member and for every page on which the member is Super
 //! admin. Facts: `networks/linkedin` of the knowledge base; official pages of 2026.
 
+mod acts;
+
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
@@ -12,6 +14,7 @@ use lifecycle::time::Span;
 use lifecycle::words::{Cause, Confidence, Source};
 use serde_json::Value;
 
+use crate::acting::{Comment, NotDone, Post, Posted, Target};
 use crate::network::{
     Ability, About, Answer, Asks, Authorization, Callback, Can, Cx, Discovery, Endpoint, Failure, Found, Issued, Kind, Network, PersonSeen,
     Registration, Renewal, Rule, Start, Words,
@@ -341,6 +344,41 @@ impl Network for LinkedIn {
 
     fn discover<'a>(&'a self, cx: Cx<'a>, wire: &'a dyn Wire, tokens: &'a TokenSet) -> BoxFuture<'a, Result<Discovery, Diagnosis>> {
         Box::pin(Self::list(cx, wire, tokens))
+    }
+
+    fn publish<'a>(
+        &'a self,
+        cx: Cx<'a>,
+        wire: &'a dyn Wire,
+        tokens: &'a TokenSet,
+        target: Target<'a>,
+        post: &'a Post,
+    ) -> BoxFuture<'a, Result<Posted, NotDone>> {
+        Box::pin(acts::publish(cx, wire, tokens, target, post))
+    }
+
+    fn comments<'a>(
+        &'a self,
+        cx: Cx<'a>,
+        wire: &'a dyn Wire,
+        tokens: &'a TokenSet,
+        _: Target<'a>,
+        post: &'a str,
+    ) -> BoxFuture<'a, Result<Vec<Comment>, NotDone>> {
+        Box::pin(acts::comments(cx, wire, tokens, post))
+    }
+
+    fn comment<'a>(
+        &'a self,
+        cx: Cx<'a>,
+        wire: &'a dyn Wire,
+        tokens: &'a TokenSet,
+        target: Target<'a>,
+        post: &'a str,
+        in_reply_to: Option<&'a str>,
+        text: &'a str,
+    ) -> BoxFuture<'a, Result<Posted, NotDone>> {
+        Box::pin(acts::comment(cx, wire, tokens, target, post, in_reply_to, text))
     }
 
     fn has_roles(&self) -> bool {

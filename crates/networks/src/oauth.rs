@@ -55,6 +55,15 @@ pub fn get_bearer(url: &str, token: &Secret) -> Request<Bytes> {
     request.body(Bytes::new()).unwrap_or_default()
 }
 
+/// A POST of JSON with a bearer token.
+pub fn post_json(url: &str, token: &Secret, body: &Value) -> Request<Bytes> {
+    let mut request = get_bearer(url, token);
+    *request.method_mut() = Method::POST;
+    request.headers_mut().insert("content-type", http::HeaderValue::from_static("application/json; charset=UTF-8"));
+    *request.body_mut() = Bytes::from(body.to_string());
+    request
+}
+
 /// A header value that `Debug` does not show.
 pub fn sensitive(text: &str) -> http::HeaderValue {
     let mut value = http::HeaderValue::from_str(text).unwrap_or(http::HeaderValue::from_static("invalid"));

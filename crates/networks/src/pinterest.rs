@@ -1,6 +1,8 @@
 //! Pinterest: one login is one account, and all its boards come along. Facts: `networks/pinterest` of the knowledge base;
 //! API v5 (OpenAPI 5.23).
 
+mod acts;
+
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
@@ -12,6 +14,7 @@ use lifecycle::time::Span;
 use lifecycle::words::{Cause, Confidence, Evidence, Source};
 use serde_json::Value;
 
+use crate::acting::{NotDone, Post, Posted, Target};
 use crate::network::{
     Ability, About, Answer, Asks, Authorization, Callback, Can, Cx, Discovery, Endpoint, Failure, Found, Issued, Kind, Network, PersonSeen,
     Registration, Renewal, Rule, Start, Words,
@@ -250,6 +253,17 @@ impl Network for Pinterest {
 
     fn discover<'a>(&'a self, cx: Cx<'a>, wire: &'a dyn Wire, tokens: &'a TokenSet) -> BoxFuture<'a, Result<Discovery, Diagnosis>> {
         Box::pin(Self::list(cx, wire, tokens))
+    }
+
+    fn publish<'a>(
+        &'a self,
+        cx: Cx<'a>,
+        wire: &'a dyn Wire,
+        tokens: &'a TokenSet,
+        target: Target<'a>,
+        post: &'a Post,
+    ) -> BoxFuture<'a, Result<Posted, NotDone>> {
+        Box::pin(acts::publish(cx, wire, tokens, target, post))
     }
 
     fn has_roles(&self) -> bool {

@@ -1,5 +1,7 @@
 //! TikTok for Developers (Login Kit v2): one login is one account. Facts: `networks/tiktok` of the knowledge base.
 
+mod acts;
+
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
@@ -11,6 +13,7 @@ use lifecycle::time::Span;
 use lifecycle::words::{Cause, Confidence, Evidence, Source};
 use serde_json::Value;
 
+use crate::acting::{NotDone, Post, Posted, Target};
 use crate::network::{
     Ability, About, Answer, Asks, Authorization, Callback, Can, Cx, Discovery, Endpoint, Failure, Found, Issued, Kind, Network, PersonSeen,
     Registration, Renewal, Rule, Start, Words,
@@ -51,6 +54,7 @@ static ABOUT: About = About {
         Endpoint { key: "token", url: "https://open.tiktokapis.com/v2/oauth/token/" },
         Endpoint { key: "revoke", url: "https://open.tiktokapis.com/v2/oauth/revoke/" },
         Endpoint { key: "user", url: "https://open.tiktokapis.com/v2/user/info/" },
+        Endpoint { key: "publish", url: "https://open.tiktokapis.com/v2/post/publish" },
         // Off: the token would leave the host it was issued for (RFC 9700 4.9.1). An operator may switch it on.
         Endpoint { key: "advertisers", url: "" },
     ],
@@ -245,5 +249,16 @@ impl Network for TikTok {
 
     fn discover<'a>(&'a self, cx: Cx<'a>, wire: &'a dyn Wire, tokens: &'a TokenSet) -> BoxFuture<'a, Result<Discovery, Diagnosis>> {
         Box::pin(Self::list(cx, wire, tokens))
+    }
+
+    fn publish<'a>(
+        &'a self,
+        cx: Cx<'a>,
+        wire: &'a dyn Wire,
+        tokens: &'a TokenSet,
+        _: Target<'a>,
+        post: &'a Post,
+    ) -> BoxFuture<'a, Result<Posted, NotDone>> {
+        Box::pin(acts::publish(cx, wire, tokens, post))
     }
 }

@@ -1,6 +1,8 @@
 //! XING: OAuth 1.0a without an expiry date. The network discontinued its API support: connecting, posts and comments
 //! work for existing apps, replying in engagement does not. Facts: `networks/xing` of the knowledge base.
 
+mod acts;
+
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
@@ -13,6 +15,7 @@ use lifecycle::words::{Cause, Confidence, Evidence, Source};
 use serde_json::Value;
 use url::form_urlencoded;
 
+use crate::acting::{NotDone, Post, Posted, Target};
 use crate::network::{
     Ability, About, Answer, Asks, Authorization, Callback, Can, Cx, Discovery, Endpoint, Failure, Found, Issued, Kind, Network, PersonSeen,
     Registration, Renewal, Rule, Start, value,
@@ -50,6 +53,7 @@ static ABOUT: About = About {
         Endpoint { key: "request_token", url: "https://api.xing.com/v1/request_token" },
         Endpoint { key: "authorize", url: "https://api.xing.com/v1/authorize" },
         Endpoint { key: "access_token", url: "https://api.xing.com/v1/access_token" },
+        Endpoint { key: "api", url: "https://api.xing.com/v1" },
         Endpoint { key: "me", url: "https://api.xing.com/v1/users/me" },
     ],
 };
@@ -235,5 +239,32 @@ impl Network for Xing {
 
     fn discover<'a>(&'a self, cx: Cx<'a>, wire: &'a dyn Wire, tokens: &'a TokenSet) -> BoxFuture<'a, Result<Discovery, Diagnosis>> {
         Box::pin(Self::list(cx, wire, tokens))
+    }
+
+    fn publish<'a>(
+        &'a self,
+        cx: Cx<'a>,
+        wire: &'a dyn Wire,
+        tokens: &'a TokenSet,
+        _: Target<'a>,
+        post: &'a Post,
+    ) -> BoxFuture<'a, Result<Posted, NotDone>> {
+        Box::pin(acts::publish(cx, wire, tokens, post))
+    }
+
+    fn comment<'a>(
+        &'a self,
+        cx: Cx<'a>,
+        wire: &'a dyn Wire,
+        tokens: &'a TokenSet,
+        _: Target<'a>,
+        post: &'a str,
+        in_reply_to: Option<&'a str>,
+        text: &'a str,
+    ) -> BoxFuture<'a, Result<Posted, NotDone>> {
+        if in_reply_to.is_some() {
+            return Box::pin(async { Err(crate::acting::not_supported(NO_ENGAGEMENT)) });
+        }
+        Box::pin(acts::comment(cx, wire, tokens, post, text))
     }
 }

@@ -121,6 +121,13 @@ pub(crate) fn percent(text: &str) -> String {
         .collect()
 }
 
+/// One part of a path as it was meant.
+pub(crate) fn percent_decoded(text: &str) -> String {
+    // A plus is a plus here, unlike in forms; what would end the one value of this form is quoted.
+    let quoted = text.replace('+', "%2B").replace('&', "%26").replace('=', "%3D");
+    url::form_urlencoded::parse(quoted.as_bytes()).next().map(|(name, _)| name.into_owned()).unwrap_or_default()
+}
+
 pub(crate) fn with_query(url: &str, parameters: &[(&str, &str)]) -> String {
     let query: Vec<String> = parameters.iter().map(|(name, value)| format!("{}={}", percent(name), percent(value))).collect();
     format!("{url}{}{}", if url.contains('?') { '&' } else { '?' }, query.join("&"))

@@ -1,7 +1,7 @@
 //! The world: people, pages, boards, tokens, moods and a ledger of everything it saw. `handle` is a pure function of the
 //! world's own state, the moment and the request.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use bytes::Bytes;
 use http::{Request, Response};
@@ -87,6 +87,8 @@ pub struct World {
     pub(crate) boards: Vec<Board>,
     pub(crate) posts: Vec<Post>,
     pub(crate) comments: Vec<Comment>,
+    /// Pictures that were sent, by the id the network gave them.
+    pub(crate) uploads: BTreeSet<String>,
     pub(crate) vault: Vault,
     /// Browser sessions: cookie -> (network, username).
     pub(crate) sessions: BTreeMap<String, (String, String)>,
@@ -122,6 +124,7 @@ impl World {
             deleted_pages: vec![],
             posts: vec![],
             comments: vec![],
+            uploads: BTreeSet::new(),
             boards: boards(),
             vault: Vault::default(),
             sessions: BTreeMap::new(),

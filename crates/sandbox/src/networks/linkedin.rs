@@ -1,5 +1,7 @@
 //! LinkedIn as its documentation describes it (knowledge base `linkedin`, sections 2 to 8).
 
+mod acts;
+
 use serde_json::json;
 
 use super::{Consent, client_id, client_secret, is_redirect_uri, refuse_page};
@@ -30,6 +32,14 @@ pub(super) fn handle(world: &mut World, now: i64, incoming: &Incoming) -> Option
         ("POST", "/oauth/v2/accessToken") => token(world, now, incoming),
         ("POST", "/oauth/v2/introspectToken") => introspect(world, now, incoming),
         ("POST", "/oauth/v2/revoke") => revoke(world, now, incoming),
+        (_, path)
+            if path == "/rest/posts"
+                || path.starts_with("/rest/socialActions/")
+                || path.starts_with("/rest/images")
+                || path.starts_with("/rest/upload/") =>
+        {
+            acts::handle(world, now, incoming)
+        }
         ("GET", path) if path == "/v2/userinfo" || path.starts_with("/rest/") => api(world, now, incoming),
         _ => return None,
     })
@@ -181,27 +191,33 @@ fn not_enough(what: &str) -> Answer {
     refused(403, 100, "ACCESS_DENIED", &format!("Not enough permissions to access: {what}"))
 }
 
-fn api(world: &World, now: i64, incoming: &Incoming) -> Answer {
+/// Whose token it is, and that the versioned API is asked by its version. `Err` is the answer to give.
+fn authorized(world: &World, now: i64, incoming: &Incoming) -> Result<Family, Answer> {
     let family = match world.check_access(now, NAME, incoming.bearer()) {
         Ok((_, family)) => family,
-        Err(Dead::Expired) => return refused(401, 65602, "EXPIRED_ACCESS_TOKEN", "The token used in the request has expired"),
+        Err(Dead::Expired) => return Err(refused(401, 65602, "EXPIRED_ACCESS_TOKEN", "The token used in the request has expired")),
         Err(Dead::Revoked) => {
-            return refused(401, 65601, "REVOKED_ACCESS_TOKEN", "The token used in the request has been revoked by the user");
+            return Err(refused(401, 65601, "REVOKED_ACCESS_TOKEN", "The token used in the request has been revoked by the user"));
         }
-        Err(Dead::Blocked) => return refused(403, 0, "MEMBER_RESTRICTED", "The member is restricted"),
-        Err(Dead::Unknown) => return refused(401, 65600, "INVALID_ACCESS_TOKEN", "Invalid access token"),
+        Err(Dead::Blocked) => return Err(refused(403, 0, "MEMBER_RESTRICTED", "The member is restricted")),
+        Err(Dead::Unknown) => return Err(refused(401, 65600, "INVALID_ACCESS_TOKEN", "Invalid access token")),
+    };
+    let needs_version = incoming.path.starts_with("/rest/") && !incoming.path.starts_with("/rest/upload/");
+    if needs_version && incoming.header("linkedin-version").is_none() {
+        let words = "A version must be present. Please specify a version by adding the LinkedIn-Version header.";
+        return Err(refused(400, 0, "VERSION_MISSING", words));
+    }
+    Ok(family)
+}
+
+fn api(world: &World, now: i64, incoming: &Incoming) -> Answer {
+    let family = match authorized(world, now, incoming) {
+        Ok(family) => family,
+        Err(refused) => return refused,
     };
     let has = |scopes: &[&str]| family.scopes.iter().any(|granted| scopes.contains(&granted.as_str()));
     if incoming.path == "/v2/userinfo" {
         return if has(&["openid"]) && has(&["profile"]) { userinfo(world, &family) } else { not_enough("userinfo.GET.NO_VERSION") };
-    }
-    if incoming.header("linkedin-version").is_none() {
-        return refused(
-            400,
-            0,
-            "VERSION_MISSING",
-            "A version must be present. Please specify a version by adding the LinkedIn-Version header.",
-        );
     }
     let reads_pages = has(&["rw_organization_admin", "r_organization_admin"]);
     if incoming.path == "/rest/organizationAcls" {

@@ -1,5 +1,7 @@
 //! Pinterest API v5 as its documentation describes it (knowledge base `pinterest`).
 
+mod acts;
+
 use serde_json::json;
 
 use super::{Consent, client_id, client_secret, is_redirect_uri, refuse_page};
@@ -23,6 +25,13 @@ pub(super) fn handle(world: &mut World, now: i64, incoming: &Incoming) -> Option
         ("POST", "/v5/oauth/token") => token(world, now, incoming),
         ("POST", "/v5/oauth/token/revoke") => error(403, 29, "You are not permitted to access that resource."),
         ("GET", "/v5/user_account") => with_token(world, now, incoming, |family| account(world, family)),
+        ("POST", "/v5/pins") => {
+            let family = match world.check_access(now, NAME, incoming.bearer()) {
+                Ok((_, family)) => family,
+                Err(_) => return Some(with_token(world, now, incoming, |_| error(401, 2, "Authentication failed."))),
+            };
+            acts::publish(world, now, incoming, &family)
+        }
         ("GET", "/v5/boards") => with_token(world, now, incoming, |family| boards(world, incoming, family)),
         _ => return None,
     })

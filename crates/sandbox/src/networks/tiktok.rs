@@ -1,5 +1,7 @@
 //! TikTok for Developers as its documentation describes it (knowledge base `tiktok`, world A).
 
+mod acts;
+
 use aws_lc_rs::digest::{SHA256, digest};
 use serde_json::json;
 
@@ -7,7 +9,7 @@ use super::{Consent, client_id, client_secret, is_redirect_uri, refuse_page};
 use crate::consent::{Ask, Decision, decide};
 use crate::people::{Person, person};
 use crate::request::{Answer, Incoming, json as answer, see_other, with_query};
-use crate::tokens::{DAY, Dead};
+use crate::tokens::{DAY, Dead, Family};
 use crate::world::World;
 
 const NAME: &str = "tiktok";
@@ -23,6 +25,10 @@ pub(super) fn handle(world: &mut World, now: i64, incoming: &Incoming) -> Option
         (_, "/v2/auth/authorize/") => authorize(world, now, incoming),
         ("POST", "/v2/oauth/token/") => token(world, now, incoming),
         ("POST", "/v2/oauth/revoke/") => revoke(world, now, incoming),
+        ("POST", path) if path.starts_with("/v2/post/publish/") => {
+            acts::handle(world, now, incoming, path.trim_start_matches("/v2/post/publish/"))
+        }
+        ("PUT", path) if path.starts_with("/upload/") && !incoming.body.is_empty() => answer(201, &json!({})),
         ("GET", "/v2/user/info/") => user(world, now, incoming),
         ("GET", "/open_api/v1.3/oauth2/advertiser/get/") => advertisers(world, now, incoming),
         _ => return None,
@@ -126,11 +132,19 @@ fn api_error(status: u16, code: &str, words: &str) -> Answer {
     answer(status, &json!({ "data": {}, "error": { "code": code, "message": words, "log_id": "202611230000000000" } }))
 }
 
+/// Whose token it is. `Err` is the answer to give.
+fn who(world: &World, now: i64, incoming: &Incoming) -> Result<Family, Answer> {
+    match world.check_access(now, NAME, incoming.bearer()) {
+        Ok((_, family)) => Ok(family),
+        Err(Dead::Blocked) => Err(api_error(403, "user_banned", "The account is banned.")),
+        Err(_) => Err(api_error(401, "access_token_invalid", "The access token is invalid or not found in the request.")),
+    }
+}
+
 fn user(world: &World, now: i64, incoming: &Incoming) -> Answer {
-    let family = match world.check_access(now, NAME, incoming.bearer()) {
-        Ok((_, family)) => family,
-        Err(Dead::Blocked) => return api_error(403, "user_banned", "The account is banned."),
-        Err(_) => return api_error(401, "access_token_invalid", "The access token is invalid or not found in the request."),
+    let family = match who(world, now, incoming) {
+        Ok(family) => family,
+        Err(refused) => return refused,
     };
     let has = |scope: &str| family.scopes.iter().any(|granted| granted == scope);
     let asked = |field: &str| incoming.q("fields").split(',').any(|asked| asked.trim() == field);

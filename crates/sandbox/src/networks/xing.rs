@@ -1,5 +1,7 @@
 //! XING's v1 API as its documentation describes it (knowledge base `xing`): OAuth 1.0a, checked strictly.
 
+mod acts;
+
 use aws_lc_rs::hmac;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -9,7 +11,7 @@ use super::{Consent, client_id, client_secret, is_redirect_uri, refuse_page};
 use crate::consent::{Ask, Decision, decide};
 use crate::pages::page;
 use crate::people::{Person, person};
-use crate::request::{Answer, Incoming, form, html, json as answer, percent, see_other, with_query};
+use crate::request::{Answer, Incoming, form, html, json as answer, percent, percent_decoded, see_other, with_query};
 use crate::tokens::{DAY, Dead};
 use crate::world::World;
 
@@ -21,6 +23,9 @@ pub(super) fn handle(world: &mut World, now: i64, incoming: &Incoming) -> Option
         ("POST" | "GET", "/v1/request_token") => request_token(world, now, incoming),
         (_, "/v1/authorize") => authorize(world, now, incoming),
         ("POST", "/v1/access_token") => access_token(world, now, incoming),
+        (_, path) if path == "/v1/users/me/feed" || path.starts_with("/v1/users/me/s") || path.starts_with("/v1/activities/") => {
+            acts::handle(world, now, incoming)
+        }
         ("GET", "/v1/users/me" | "/v1/users/me/id_card") => me(world, now, incoming),
         _ => return None,
     })
@@ -46,18 +51,13 @@ fn protocol(incoming: &Incoming) -> Vec<(String, String)> {
 
 fn header_parameters(incoming: &Incoming) -> Vec<(String, String)> {
     let header = incoming.header("authorization").and_then(|value| value.strip_prefix("OAuth ")).unwrap_or_default();
-    let unquote = |value: &str| percent_decode(value.trim().trim_matches('"'));
+    let unquote = |value: &str| percent_decoded(value.trim().trim_matches('"'));
     header
         .split(',')
         .filter_map(|pair| pair.trim().split_once('='))
         .filter(|(name, _)| *name != "realm")
-        .map(|(name, value)| (percent_decode(name), unquote(value)))
+        .map(|(name, value)| (percent_decoded(name), unquote(value)))
         .collect()
-}
-
-fn percent_decode(text: &str) -> String {
-    // A plus is a plus here, unlike in forms.
-    url::form_urlencoded::parse(text.replace('+', "%2B").as_bytes()).next().map(|(name, _)| name.into_owned()).unwrap_or_default()
 }
 
 /// RFC 5849 sections 3.2 and 3.4. `Err` is the answer to give.
@@ -205,17 +205,24 @@ fn access_token(world: &mut World, now: i64, incoming: &Incoming) -> Answer {
     form(201, &[("oauth_token", &access), ("oauth_token_secret", &secret), ("user_id", &user)])
 }
 
-fn me(world: &mut World, now: i64, incoming: &Incoming) -> Answer {
+/// Whose token signed the request. `Err` is the answer to give.
+fn who(world: &mut World, now: i64, incoming: &Incoming) -> Result<String, Answer> {
     let token = value(&protocol(incoming), "oauth_token").to_owned();
     let secret = world.vault.access.get(&token).map(|token| token.secret.clone());
     let family = match world.check_access(now, NAME, &token) {
         Ok((_, family)) => family,
-        Err(Dead::Blocked | Dead::Expired | Dead::Revoked | Dead::Unknown) => return dead_token(),
+        Err(Dead::Blocked | Dead::Expired | Dead::Revoked | Dead::Unknown) => return Err(dead_token()),
     };
-    if let Err(refused) = verify(world, now, incoming, &secret.unwrap_or_default()) {
-        return refused;
-    }
-    let Some(person) = world.person(NAME, &family.username) else { return error(404, "RESOURCE_NOT_FOUND", "Not found") };
+    verify(world, now, incoming, &secret.unwrap_or_default())?;
+    Ok(family.username)
+}
+
+fn me(world: &mut World, now: i64, incoming: &Incoming) -> Answer {
+    let username = match who(world, now, incoming) {
+        Ok(username) => username,
+        Err(refused) => return refused,
+    };
+    let Some(person) = world.person(NAME, &username) else { return error(404, "RESOURCE_NOT_FOUND", "Not found") };
     let page_name = person.username.replace('.', "_");
     let user = json!({ "id": person.id, "display_name": person.name, "page_name": page_name, "permalink": format!("https://www.xing.com/profile/{page_name}") });
     if incoming.path.ends_with("id_card") { answer(200, &json!({ "id_card": user })) } else { answer(200, &json!({ "users": [user] })) }

@@ -1,0 +1,140 @@
+//! Direct posts: one film, or pictures that TikTok fetches. There are none without.
+
+use bytes::Bytes;
+use http::{Method, Response};
+use lifecycle::diagnosis::Finding;
+use lifecycle::secret::TokenSet;
+use lifecycle::words::Source;
+use serde_json::{Value, json};
+
+use super::TikTok;
+use crate::acting::{self, Media, NotDone, Post, Posted};
+use crate::network::{Cx, Words};
+use crate::oauth;
+use crate::wire::Wire;
+
+/// The most UTF-16 units of a film's caption.
+const CAPTION_MAX: usize = 2_200;
+/// Of the title of pictures.
+const TITLE_MAX: usize = 90;
+/// The most pictures of a post.
+const PICTURES_MAX: usize = 35;
+/// The largest film that is sent in one part.
+const PART_MAX: usize = 64 * 1024 * 1024;
+
+fn invalid(field: &'static str, en: &str, de: &str) -> NotDone {
+    NotDone::Invalid { field, words: Words::new(en, de) }
+}
+
+fn units(text: &str) -> usize {
+    text.encode_utf16().count()
+}
+
+/// The answer's data, or why there is none: the body counts, whatever the status.
+fn data(cx: Cx<'_>, answer: &Response<Bytes>) -> Result<Value, NotDone> {
+    let diagnosis = TikTok::diagnose(&cx, Source::Use, answer);
+    if diagnosis.finding == Finding::Works {
+        let json = oauth::json(answer).unwrap_or(Value::Null);
+        return Ok(json.get("data").cloned().unwrap_or_default());
+    }
+    Err(if answer.status().is_server_error() { NotDone::Unclear(diagnosis.evidence) } else { NotDone::Refused(diagnosis) })
+}
+
+async fn call(cx: Cx<'_>, wire: &dyn Wire, tokens: &TokenSet, path: &str, body: &Value) -> Result<Value, NotDone> {
+    let url = format!("{}{path}", TikTok::url(&cx, "publish"));
+    let answer = acting::send(cx, wire, oauth::post_json(&url, &tokens.access_token, body)).await?;
+    data(cx, &answer)
+}
+
+pub(super) async fn publish(cx: Cx<'_>, wire: &dyn Wire, tokens: &TokenSet, post: &Post) -> Result<Posted, NotDone> {
+    if post.link.is_some() {
+        return Err(invalid("link", "TikTok takes no links.", "TikTok nimmt keine Links."));
+    }
+    let is = |media: &Media, kind: &str| media.content_type.starts_with(kind);
+    let (path, body) = match post.media.as_slice() {
+        [film] if is(film, "video/") => {
+            acting::fits("text", &post.text, units(&post.text), CAPTION_MAX)?;
+            ("/video/init/", film_body(film)?)
+        }
+        [_, ..] if post.media.len() <= PICTURES_MAX && post.media.iter().all(|media| is(media, "image/")) => {
+            acting::fits("text", &post.text, units(&post.text), 4_000)?;
+            ("/content/init/", pictures_body(post)?)
+        }
+        _ => {
+            let (en, de) = ("TikTok needs one film, or up to 35 pictures.", "TikTok braucht einen Film oder bis zu 35 Bilder.");
+            return Err(invalid("media", en, de));
+        }
+    };
+    let mut body = body;
+    let title = if path == "/video/init/" { post.text.clone() } else { post.title.clone().unwrap_or_default() };
+    body["post_info"] = json!({
+        "title": title, "privacy_level": privacy(cx, wire, tokens).await?, "disable_comment": false, "disable_duet": false, "disable_stitch": false
+    });
+    if path == "/content/init/" {
+        body["post_info"]["description"] = post.text.as_str().into();
+    }
+    let made = call(cx, wire, tokens, path, &body).await?;
+    let Some(id) = oauth::text(&made, "publish_id") else {
+        return Err(NotDone::Unclear(lifecycle::words::Evidence::new(
+            cx.now,
+            Source::Use,
+            Some(200),
+            None,
+            "published, but no publish_id came",
+        )));
+    };
+    if let (Some(url), [film]) = (oauth::text(&made, "upload_url"), post.media.as_slice()) {
+        upload(cx, wire, url, film).await?;
+    }
+    Ok(Posted { id: id.to_owned(), url: None })
+}
+
+fn film_body(film: &Media) -> Result<Value, NotDone> {
+    match &film.url {
+        Some(url) => Ok(json!({ "source_info": { "source": "PULL_FROM_URL", "video_url": url } })),
+        None if film.bytes.is_empty() || film.bytes.len() > PART_MAX => {
+            Err(invalid("media", "The film may have 64 MiB at most here.", "Der Film darf hier höchstens 64 MiB haben."))
+        }
+        None => {
+            let size = film.bytes.len();
+            Ok(json!({ "source_info": { "source": "FILE_UPLOAD", "video_size": size, "chunk_size": size, "total_chunk_count": 1 } }))
+        }
+    }
+}
+
+fn pictures_body(post: &Post) -> Result<Value, NotDone> {
+    let urls: Option<Vec<&String>> = post.media.iter().map(|media| media.url.as_ref()).collect();
+    let Some(urls) = urls else {
+        let (en, de) =
+            ("TikTok fetches pictures by itself: give their addresses.", "TikTok holt Bilder selbst: geben Sie ihre Adressen an.");
+        return Err(invalid("media", en, de));
+    };
+    if let Some(title) = post.title.as_ref().filter(|title| units(title) > TITLE_MAX) {
+        acting::fits("title", title, units(title), TITLE_MAX)?;
+    }
+    Ok(json!({
+        "media_type": "PHOTO", "post_mode": "DIRECT_POST",
+        "source_info": { "source": "PULL_FROM_URL", "photo_images": urls, "photo_cover_index": 0 }
+    }))
+}
+
+/// Who may see it: what the operator chose (option `privacy_level`), if this creator may choose it; else the widest there is.
+async fn privacy(cx: Cx<'_>, wire: &dyn Wire, tokens: &TokenSet) -> Result<String, NotDone> {
+    let info = call(cx, wire, tokens, "/creator_info/query/", &json!({})).await?;
+    let offered: Vec<&str> =
+        info.get("privacy_level_options").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect();
+    let wanted = cx.app.options.get("privacy_level").map_or("PUBLIC_TO_EVERYONE", String::as_str);
+    let chosen = offered.iter().find(|level| **level == wanted).or(offered.first());
+    Ok((*chosen.unwrap_or(&"SELF_ONLY")).to_owned())
+}
+
+async fn upload(cx: Cx<'_>, wire: &dyn Wire, url: &str, film: &Media) -> Result<(), NotDone> {
+    let size = film.bytes.len();
+    let request = http::Request::builder()
+        .method(Method::PUT)
+        .uri(url)
+        .header("content-type", film.content_type.as_str())
+        .header("content-range", format!("bytes 0-{}/{size}", size.saturating_sub(1)));
+    let answer = acting::send(cx, wire, request.body(film.bytes.clone()).unwrap_or_default()).await?;
+    if answer.status().is_success() { Ok(()) } else { Err(acting::refused(cx, &answer, TikTok::diagnose(&cx, Source::Use, &answer))) }
+}

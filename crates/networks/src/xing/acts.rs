@@ -1,0 +1,75 @@
+//! Status messages and comments. XING names no id of what was published: it is looked for in the own feed.
+
+use bytes::Bytes;
+use http::{Method, Response};
+use lifecycle::secret::{Secret, TokenSet};
+use lifecycle::words::Source;
+use serde_json::Value;
+
+use super::Xing;
+use crate::acting::{self, NotDone, Post, Posted};
+use crate::network::{Cx, Words};
+use crate::oauth;
+use crate::oauth1::signed;
+use crate::wire::Wire;
+
+/// The most characters of a status message.
+const TEXT_MAX: usize = 420;
+
+fn refused(cx: Cx<'_>, answer: &Response<Bytes>) -> NotDone {
+    acting::refused(cx, answer, Xing::diagnose(&cx, Source::Use, answer))
+}
+
+async fn call(
+    cx: Cx<'_>,
+    wire: &dyn Wire,
+    tokens: &TokenSet,
+    method: Method,
+    path: &str,
+    query: &[(&str, &str)],
+) -> Result<Response<Bytes>, NotDone> {
+    let secret = tokens.token_secret.as_ref().map_or("", Secret::expose);
+    let url = format!("{}{path}", Xing::url(&cx, "api"));
+    let url = if query.is_empty() { url } else { oauth::with_query(&url, query) };
+    acting::send(cx, wire, signed(&cx, method, &url, tokens.access_token.expose(), secret, &[])).await
+}
+
+pub(super) async fn publish(cx: Cx<'_>, wire: &dyn Wire, tokens: &TokenSet, post: &Post) -> Result<Posted, NotDone> {
+    if !post.media.is_empty() {
+        let words = Words::new("XING takes no pictures or films here.", "XING nimmt hier keine Bilder oder Filme.");
+        return Err(NotDone::Invalid { field: "media", words });
+    }
+    acting::fits("text", &post.text, post.text.chars().count(), TEXT_MAX)?;
+    let answer = match &post.link {
+        Some(link) => call(cx, wire, tokens, Method::POST, "/users/me/share/link", &[("uri", link), ("text", &post.text)]).await?,
+        None => call(cx, wire, tokens, Method::POST, "/users/me/status_message", &[("message", &post.text)]).await?,
+    };
+    if !answer.status().is_success() {
+        return Err(refused(cx, &answer));
+    }
+    Ok(Posted { id: newest(cx, wire, tokens, &post.text).await.unwrap_or_default(), url: None })
+}
+
+/// The id of the newest activity with these words; what fails here was published all the same.
+async fn newest(cx: Cx<'_>, wire: &dyn Wire, tokens: &TokenSet, text: &str) -> Option<String> {
+    let answer = call(cx, wire, tokens, Method::GET, "/users/me/feed", &[]).await.ok()?;
+    let json: Value = serde_json::from_slice(answer.body()).ok()?;
+    let activities = json.get("network_activities").and_then(Value::as_array)?;
+    let said = |activity: &&Value| activity.pointer("/objects/0/content").and_then(Value::as_str) == Some(text);
+    activities
+        .iter()
+        .find(said)
+        .and_then(|activity| oauth::id(activity, "id").or_else(|| activity.pointer("/ids/0").and_then(Value::as_str).map(str::to_owned)))
+}
+
+pub(super) async fn comment(cx: Cx<'_>, wire: &dyn Wire, tokens: &TokenSet, post: &str, text: &str) -> Result<Posted, NotDone> {
+    acting::fits("text", text, text.chars().count(), TEXT_MAX)?;
+    let path = format!("/activities/{}/comments", oauth::percent(post));
+    let answer = call(cx, wire, tokens, Method::POST, &path, &[("text", text)]).await?;
+    if !answer.status().is_success() {
+        return Err(refused(cx, &answer));
+    }
+    let json = oauth::json(&answer).unwrap_or(Value::Null);
+    let location = answer.headers().get("location").and_then(|to| to.to_str().ok()).and_then(|to| to.rsplit('/').next()).map(str::to_owned);
+    Ok(Posted { id: oauth::id(&json, "id").or(location).unwrap_or_default(), url: None })
+}

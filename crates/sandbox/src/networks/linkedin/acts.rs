@@ -1,0 +1,150 @@
+//! Posts, pictures and comments of LinkedIn's versioned API (knowledge base, section 8).
+
+use serde_json::{Value, json};
+
+use super::{NAME, authorized, not_enough, refused};
+use crate::people::{Comment, Post};
+use crate::request::{Answer, Incoming, json as answer, percent_decoded};
+use crate::tokens::Family;
+use crate::world::World;
+
+const TEXT_MAX: usize = 3_000;
+
+pub(super) fn handle(world: &mut World, now: i64, incoming: &Incoming) -> Answer {
+    let family = match authorized(world, now, incoming) {
+        Ok(family) => family,
+        Err(refused) => return refused,
+    };
+    let parts: Vec<String> = incoming.path.trim_start_matches("/rest/").split('/').map(percent_decoded).collect();
+    let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
+    let body: Value = serde_json::from_slice(&incoming.body).unwrap_or_default();
+    match (incoming.method.as_str(), parts.as_slice()) {
+        ("POST", ["posts"]) => publish(world, now, &family, &body),
+        ("POST", ["images"]) if incoming.q("action") == "initializeUpload" => begin_upload(world, incoming, &family, &body),
+        ("PUT", ["upload", id]) => upload(world, incoming, id),
+        ("GET", ["socialActions", post, "comments"]) => comments(world, incoming, &family, post),
+        ("POST", ["socialActions", post, "comments"]) => comment(world, now, &family, post, &body),
+        _ => refused(404, 0, "RESOURCE_NOT_FOUND", "Could not find entity"),
+    }
+}
+
+/// Whether the person may write as this author: themselves, or a page whose admin or content admin they are.
+fn may_write(world: &World, family: &Family, author: &str) -> bool {
+    let has = |scope: &str| family.scopes.iter().any(|granted| granted == scope);
+    if let Some(id) = author.strip_prefix("urn:li:person:") {
+        return has("w_member_social") && world.person(NAME, &family.username).is_some_and(|person| person.id == id);
+    }
+    let page = author.strip_prefix("urn:li:organization:").and_then(|id| id.parse::<u64>().ok());
+    let page = page.and_then(|id| world.pages.iter().find(|page| page.network == NAME && page.id == id));
+    has("w_organization_social")
+        && page.is_some_and(|page| {
+            let writes = |(username, role, state): &(String, String, &str)| {
+                *username == family.username && *state == "APPROVED" && matches!(role.as_str(), "ADMINISTRATOR" | "CONTENT_ADMINISTRATOR")
+            };
+            page.roles.iter().any(writes)
+        })
+}
+
+fn publish(world: &mut World, now: i64, family: &Family, body: &Value) -> Answer {
+    let text = body["commentary"].as_str().unwrap_or_default();
+    let author = body["author"].as_str().unwrap_or_default().to_owned();
+    if body["lifecycleState"] != "PUBLISHED" || !body["visibility"].is_string() || !body["distribution"].is_object() {
+        return refused(400, 0, "ILLEGAL_ARGUMENT", "ERROR :: /distribution :: field is required but not found and has no default value");
+    }
+    if !may_write(world, family, &author) {
+        return not_enough("posts.CREATE");
+    }
+    if text.chars().count() > TEXT_MAX {
+        return refused(422, 0, "UNPROCESSABLE_ENTITY", "Post text is longer than 3000 characters");
+    }
+    let content = &body["content"];
+    let one = content["media"]["id"].as_str().map(str::to_owned);
+    let many = content["multiImage"]["images"].as_array().into_iter().flatten().filter_map(|image| image["id"].as_str().map(str::to_owned));
+    let media: Vec<String> = one.into_iter().chain(many).collect();
+    if media.iter().any(|id| !world.uploads.contains(id)) {
+        return refused(400, 0, "MEDIA_ASSET_PROCESSING_FAILED", "The image is not available");
+    }
+    let id = format!("urn:li:share:{}", world.number());
+    let link = content["article"]["source"].as_str().unwrap_or_default().to_owned();
+    let post = Post { network: NAME, id, profile: author, username: family.username.clone(), text: plain(text), link, media, at: now };
+    let id = world.publish(post);
+    let mut created = answer(201, &json!({}));
+    *created.body_mut() = bytes::Bytes::new();
+    if let Ok(value) = http::HeaderValue::from_str(&id) {
+        created.headers_mut().insert("x-restli-id", value);
+    }
+    created
+}
+
+/// "Little text" as people read it.
+fn plain(text: &str) -> String {
+    let mut plain = String::new();
+    let mut characters = text.chars();
+    while let Some(c) = characters.next() {
+        plain.extend(if c == '\\' { characters.next() } else { Some(c) });
+    }
+    plain
+}
+
+fn begin_upload(world: &mut World, incoming: &Incoming, family: &Family, body: &Value) -> Answer {
+    if !may_write(world, family, body["initializeUploadRequest"]["owner"].as_str().unwrap_or_default()) {
+        return not_enough("images.ACTION-initializeUpload");
+    }
+    let id = world.number();
+    let url = format!("{}/linkedin/rest/upload/{id}", incoming.origin);
+    answer(200, &json!({ "value": { "uploadUrl": url, "image": format!("urn:li:image:{id}"), "uploadUrlExpiresAt": 0 } }))
+}
+
+fn upload(world: &mut World, incoming: &Incoming, id: &str) -> Answer {
+    if incoming.body.is_empty() {
+        return refused(400, 0, "ILLEGAL_ARGUMENT", "No content");
+    }
+    world.uploads.insert(format!("urn:li:image:{id}"));
+    answer(201, &json!({}))
+}
+
+fn shown(comment: &Comment) -> Value {
+    let urn = |id: &str| format!("urn:li:comment:({},{id})", comment.post);
+    let mut shown = json!({
+        "id": comment.id, "commentUrn": urn(&comment.id), "object": comment.post, "actor": comment.author,
+        "message": { "text": comment.text }, "created": { "time": comment.at / 1_000 }
+    });
+    if !comment.in_reply_to.is_empty() {
+        shown["parentComment"] = urn(&comment.in_reply_to).into();
+    }
+    shown
+}
+
+fn comments(world: &World, incoming: &Incoming, family: &Family, post: &str) -> Answer {
+    if !family.scopes.iter().any(|scope| scope == "r_organization_social" || scope == "r_member_social") {
+        return not_enough("partnerApiSocialActions.GET");
+    }
+    if world.post(NAME, post).is_none() {
+        return refused(404, 0, "RESOURCE_NOT_FOUND", "Could not find entity");
+    }
+    let start: usize = incoming.q("start").parse().unwrap_or(0);
+    let count: usize = incoming.q("count").parse().unwrap_or(10).clamp(1, 100);
+    let elements: Vec<Value> = world.comments_of(NAME, post).skip(start).take(count).map(shown).collect();
+    answer(200, &json!({ "elements": elements, "paging": { "start": start, "count": count, "links": [] } }))
+}
+
+fn comment(world: &mut World, now: i64, family: &Family, post: &str, body: &Value) -> Answer {
+    let actor = body["actor"].as_str().unwrap_or_default().to_owned();
+    if !may_write(world, family, &actor) {
+        return not_enough("partnerApiSocialActions.CREATE");
+    }
+    let text = body["message"]["text"].as_str().unwrap_or_default().to_owned();
+    if world.post(NAME, post).is_none() || text.is_empty() || body["object"].as_str() != Some(post) {
+        return refused(400, 0, "ILLEGAL_ARGUMENT", "The object is not a post that can be commented on");
+    }
+    let parent = body["parentComment"].as_str().and_then(|urn| urn.rsplit(',').next()).map(|id| id.trim_end_matches(')').to_owned());
+    let in_reply_to = parent.unwrap_or_default();
+    if !in_reply_to.is_empty() && !world.comments_of(NAME, post).any(|comment| comment.id == in_reply_to) {
+        return refused(404, 0, "RESOURCE_NOT_FOUND", "Could not find the parent comment");
+    }
+    let id = world.number().to_string();
+    let said = Comment { network: NAME, id, post: post.to_owned(), in_reply_to, author: actor, text, at: now };
+    let body = shown(&said);
+    world.comments.push(said);
+    answer(201, &body)
+}

@@ -1,0 +1,52 @@
+//! Pins (knowledge base, section 8).
+
+use serde_json::{Value, json};
+
+use super::{NAME, boards_of, error};
+use crate::people::Post;
+use crate::request::{Answer, Incoming, json as answer};
+use crate::tokens::Family;
+use crate::world::World;
+
+pub(super) fn publish(world: &mut World, now: i64, incoming: &Incoming, family: &Family) -> Answer {
+    if !family.scopes.iter().any(|scope| scope == "pins:write") {
+        return error(401, 3, "Your application consumer type is not supported, please contact support. Missing scope: pins:write");
+    }
+    let Ok(body) = serde_json::from_slice::<Value>(&incoming.body) else { return error(400, 1, "Invalid request: the body is not JSON") };
+    let text = |field: &str| body[field].as_str().unwrap_or_default().to_owned();
+    let board = boards_of(world, family).iter().find(|board| board.id.to_string() == text("board_id")).map(|board| board.id);
+    let Some(board) = board else { return error(404, 40, "Board not found.") };
+    let source = &body["media_source"];
+    let media = match source["source_type"].as_str() {
+        Some("image_url") => source["url"].as_str().filter(|url| url.starts_with("http")).map(str::to_owned),
+        Some("image_base64") => source["data"].as_str().filter(|_| source["content_type"].is_string()).map(|_| "image_base64".to_owned()),
+        _ => None,
+    };
+    let Some(media) = media else { return error(400, 1, "Invalid request: media_source is missing or not valid") };
+    for (field, max) in [("title", 100), ("description", 800), ("link", 2048), ("alt_text", 500)] {
+        if text(field).chars().count() > max {
+            return error(400, 1, &format!("Invalid request: '{field}' is too long"));
+        }
+    }
+    let id = world.number().to_string();
+    let username = family.username.clone();
+    let post = Post {
+        network: NAME,
+        id,
+        profile: board.to_string(),
+        username: username.clone(),
+        text: text("description"),
+        link: text("link"),
+        media: vec![media],
+        at: now,
+    };
+    let id = world.publish(post);
+    answer(
+        201,
+        &json!({
+            "id": id, "board_id": board.to_string(), "title": text("title"), "description": text("description"), "link": text("link"),
+            "alt_text": text("alt_text"), "board_owner": { "username": username }, "is_owner": true, "creative_type": "REGULAR",
+            "created_at": "2026-11-23T10:00:00", "is_standard": true, "has_been_promoted": false, "parent_pin_id": null
+        }),
+    )
+}
