@@ -36,6 +36,22 @@ fn offset_seconds(offset: &str) -> Option<i64> {
     ((0..24).contains(&hours) && (0..60).contains(&minutes)).then_some(sign * (hours * 3600 + minutes * 60))
 }
 
+/// Writes a moment as `2026-11-23T21:30:00.000Z`.
+pub(crate) fn written(at: Timestamp) -> String {
+    let seconds = at.as_seconds();
+    let (day, rest) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400));
+    // The inverse of `days`: eras of 400 years, years that begin in March.
+    let shifted = day + 719_468;
+    let (era, of_era) = (shifted.div_euclid(146_097), shifted.rem_euclid(146_097));
+    let year = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
+    let of_year = of_era - (365 * year + year / 4 - year / 100);
+    let month = (5 * of_year + 2) / 153;
+    let date = of_year - (153 * month + 2) / 5 + 1;
+    let (month, year) = if month < 10 { (month + 3, year + era * 400) } else { (month - 9, year + era * 400 + 1) };
+    let millis = at.as_micros().rem_euclid(1_000_000) / 1_000;
+    format!("{year:04}-{month:02}-{date:02}T{:02}:{:02}:{:02}.{millis:03}Z", rest / 3_600, rest / 60 % 60, rest % 60)
+}
+
 /// Days since 1970-01-01 of a date of the Gregorian calendar; years begin in March, so that the leap day comes last.
 pub(crate) fn days(year: i64, month: i64, day: i64) -> i64 {
     let (year, month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
@@ -46,6 +62,15 @@ pub(crate) fn days(year: i64, month: i64, day: i64) -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_written_is_read_back() {
+        for seconds in (0..4_102_444_800).step_by(7_776_123) {
+            let at = Timestamp::from_seconds(seconds) + Span::millis(250);
+            assert_eq!(rfc3339(&written(at)), Some(at), "{}", written(at));
+        }
+        assert_eq!(written(Timestamp::from_seconds(1_709_208_000)), "2024-02-29T12:00:00.000Z");
+    }
 
     #[test]
     fn moments_are_read_and_nonsense_is_not() {

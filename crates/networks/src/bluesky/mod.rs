@@ -7,6 +7,7 @@
 //! Options of the network app: `allow_http_loopback` ("true": http is followed to this machine, for servers under test),
 //! `client_name`, `logo_uri`, `policy_uri`, `tos_uri` (shown to the person with the consent).
 
+mod acts;
 mod client;
 mod diagnose;
 mod resolve;
@@ -30,6 +31,7 @@ use self::client::Authentication;
 pub use self::client::{client_metadata, jwks, loopback_client_id};
 use self::resolve::{Account, Beginning};
 use self::session::{CLIENT_ID, DID, ISSUER, PDS, REVOCATION_ENDPOINT, Session, TOKEN_ENDPOINT, TYPED_DID, VERIFIER};
+use crate::acting::{Comment, NotDone, Post, Posted, Target};
 use crate::dpop::{self, Key};
 use crate::network::{
     Ability, About, Answer, Asks, Authorization, Callback, Can, Cx, Discovery, Endpoint, Failure, Found, Issued, Kind, Network, PersonSeen,
@@ -437,6 +439,41 @@ impl Network for Bluesky {
 
     fn discover<'a>(&'a self, cx: Cx<'a>, wire: &'a dyn Wire, tokens: &'a TokenSet) -> BoxFuture<'a, Result<Discovery, Diagnosis>> {
         Box::pin(discover(cx, wire, tokens))
+    }
+
+    fn publish<'a>(
+        &'a self,
+        cx: Cx<'a>,
+        wire: &'a dyn Wire,
+        tokens: &'a TokenSet,
+        _: Target<'a>,
+        post: &'a Post,
+    ) -> BoxFuture<'a, Result<Posted, NotDone>> {
+        Box::pin(acts::publish(cx, wire, tokens, post))
+    }
+
+    fn comments<'a>(
+        &'a self,
+        cx: Cx<'a>,
+        wire: &'a dyn Wire,
+        _: &'a TokenSet,
+        _: Target<'a>,
+        post: &'a str,
+    ) -> BoxFuture<'a, Result<Vec<Comment>, NotDone>> {
+        Box::pin(acts::comments(cx, wire, post))
+    }
+
+    fn comment<'a>(
+        &'a self,
+        cx: Cx<'a>,
+        wire: &'a dyn Wire,
+        tokens: &'a TokenSet,
+        _: Target<'a>,
+        post: &'a str,
+        in_reply_to: Option<&'a str>,
+        text: &'a str,
+    ) -> BoxFuture<'a, Result<Posted, NotDone>> {
+        Box::pin(acts::comment(cx, wire, tokens, post, in_reply_to, text))
     }
 }
 

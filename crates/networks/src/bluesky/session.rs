@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use http::{HeaderValue, Request, Response};
+use http::{HeaderValue, Method, Request, Response};
 use lifecycle::secret::{Secret, TokenSet};
 
 use super::client::Authentication;
@@ -114,10 +114,16 @@ impl Session {
         Some(request)
     }
 
-    /// A call to the account's server with the access token and a proof bound to it.
+    /// A GET to the account's server with the access token and a proof bound to it.
     pub(super) fn get_as(&self, cx: &Cx<'_>, url: &str, token: &Secret) -> Request<Bytes> {
+        self.call_as(cx, Method::GET, url, token)
+    }
+
+    /// A call to the account's server with the access token and a proof bound to it.
+    pub(super) fn call_as(&self, cx: &Cx<'_>, method: Method, url: &str, token: &Secret) -> Request<Bytes> {
         let authorization = oauth::sensitive(&format!("DPoP {}", token.expose()));
-        let request = Request::builder().uri(url).header("accept", "application/json").header("authorization", authorization);
+        let request =
+            Request::builder().method(method).uri(url).header("accept", "application/json").header("authorization", authorization);
         let mut request = request.body(Bytes::new()).unwrap_or_default();
         self.prove(cx, &mut request, url, Some(token));
         request

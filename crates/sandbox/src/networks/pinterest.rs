@@ -26,9 +26,8 @@ pub(super) fn handle(world: &mut World, now: i64, incoming: &Incoming) -> Option
         ("POST", "/v5/oauth/token/revoke") => error(403, 29, "You are not permitted to access that resource."),
         ("GET", "/v5/user_account") => with_token(world, now, incoming, |family| account(world, family)),
         ("POST", "/v5/pins") => {
-            let family = match world.check_access(now, NAME, incoming.bearer()) {
-                Ok((_, family)) => family,
-                Err(_) => return Some(with_token(world, now, incoming, |_| error(401, 2, "Authentication failed."))),
+            let Ok((_, family)) = world.check_access(now, NAME, incoming.bearer()) else {
+                return Some(with_token(world, now, incoming, |_| error(401, 2, "Authentication failed.")));
             };
             acts::publish(world, now, incoming, &family)
         }
