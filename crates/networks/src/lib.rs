@@ -7,6 +7,7 @@ pub mod acting;
 pub mod bluesky;
 pub mod dpop;
 mod google;
+mod google_business;
 mod linkedin;
 mod moment;
 pub mod network;
@@ -26,8 +27,16 @@ mod youtube;
 pub use network::Network;
 
 /// Every network we ship: one line each, in the order in which they are offered.
-pub const ALL: &[&dyn Network] =
-    &[&linkedin::LinkedIn, &tiktok::TikTok, &pinterest::Pinterest, &xing::Xing, &bluesky::Bluesky, &x::X, &youtube::YouTube];
+pub const ALL: &[&dyn Network] = &[
+    &linkedin::LinkedIn,
+    &tiktok::TikTok,
+    &pinterest::Pinterest,
+    &xing::Xing,
+    &bluesky::Bluesky,
+    &x::X,
+    &youtube::YouTube,
+    &google_business::GoogleBusiness,
+];
 
 /// The network of that name.
 pub fn find(name: &str) -> Option<&'static dyn Network> {

@@ -74,7 +74,7 @@ fn reads(network: &dyn Network, response: &Response<Bytes>) -> (Renewal, Diagnos
 fn about_is_complete() {
     for network in networks::ALL {
         let about = network.about();
-        assert!(about.name.chars().all(|c| c.is_ascii_lowercase()), "{}", about.name);
+        assert!(about.name.chars().all(|c| c.is_ascii_lowercase() || c == '_'), "{}", about.name);
         assert!(!about.rules.is_empty() && about.rules.iter().all(|rule| rule.en.len() > 20 && rule.de.len() > 20), "{}", about.name);
         assert!(about.endpoints.iter().all(|endpoint| endpoint.url.is_empty() || endpoint.url.starts_with("https://")), "{}", about.name);
         for ability in [about.can.publish, about.can.comment, about.can.read_comments, about.can.reply] {
