@@ -178,3 +178,13 @@ async fn what_does_not_fit_is_not_sent_and_limits_are_no_refusals() {
     let limited = bench.network.publish(bench.cx(), &bench, &tokens, place, &post("Number 11")).await.expect_err("limited");
     assert!(matches!(&limited, NotDone::Refused(diagnosis) if diagnosis.is_harmless()), "{limited:?}");
 }
+
+#[tokio::test]
+async fn a_project_that_google_did_not_approve_speaks_about_us_and_never_about_the_token() {
+    let mut bench = Bench::new("google_business");
+    bench.app.client_id = "sandbox-google_business-unapproved".into();
+    let tokens = bench.connect("jana.lindner").await;
+    assert_eq!(bench.probe(&tokens).finding, Finding::Works);
+    let refused = bench.discover(&tokens).await.expect_err("no quota");
+    assert_eq!(refused.finding, Finding::Misconfigured);
+}
