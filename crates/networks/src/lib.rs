@@ -9,6 +9,7 @@ pub mod bluesky;
 pub mod catalogue;
 pub mod dpop;
 mod google;
+mod google_business;
 mod linkedin;
 mod moment;
 pub mod network;
@@ -30,5 +31,13 @@ pub use catalogue::{all, find};
 pub use network::Network;
 
 /// Every network we ship: one line each, in the order in which they are offered.
-pub const ALL: &[&dyn Network] =
-    &[&linkedin::LinkedIn, &tiktok::TikTok, &pinterest::Pinterest, &xing::Xing, &bluesky::Bluesky, &x::X, &youtube::YouTube];
+pub const ALL: &[&dyn Network] = &[
+    &linkedin::LinkedIn,
+    &tiktok::TikTok,
+    &pinterest::Pinterest,
+    &xing::Xing,
+    &bluesky::Bluesky,
+    &x::X,
+    &youtube::YouTube,
+    &google_business::GoogleBusiness,
+];

@@ -2,7 +2,7 @@
 
 use super::{Clocks, Grant, Happening, State, Suspicion, Verdict};
 use crate::diagnosis::{Diagnosis, Finding};
-use crate::facts::Facts;
+use crate::facts::{Facts, RenewalModel};
 use crate::ids::PersonId;
 use crate::schedule;
 use crate::time::{Span, Timestamp};
@@ -60,7 +60,12 @@ impl Stepper<'_> {
         self.grant.clocks = Clocks {
             access_until: life(clocks.access_until, self.facts.access_life),
             refresh_until: if self.grant.renewable {
-                clocks.refresh_until.or(kept.refresh_until).or_else(|| life(None, self.facts.refresh_life))
+                // A new refresh token begins a new life; one that stays goes on with its own.
+                let by_rule = life(None, self.facts.refresh_life);
+                match self.facts.renewal {
+                    RenewalModel::Rotating(_) => clocks.refresh_until.or(by_rule).or(kept.refresh_until),
+                    _ => clocks.refresh_until.or(kept.refresh_until).or(by_rule),
+                }
             } else {
                 None
             },
@@ -74,7 +79,10 @@ impl Stepper<'_> {
         self.grant.renew_at =
             schedule::renew_at(&self.grant.id, self.grant.generation, &self.grant.clocks, self.grant.renewable, self.facts, self.now);
         self.reached();
-        self.verified();
+        self.grant.verified_at = Some(self.now);
+        // A renewal proves the token, not the roles: the look that is planned stays planned.
+        let usual = schedule::probe_at(&self.grant.id, self.grant.generation, self.facts, self.now);
+        self.grant.probe_at = Some(self.grant.probe_at.filter(|at| *at > self.now).map_or(usual, |at| at.min(usual)));
     }
 
     fn verified(&mut self) {

@@ -72,6 +72,33 @@ fn a_signal_is_confirmed_by_a_look_or_cleared() {
     assert_eq!(two.verdict().map(|verdict| (verdict.cause, verdict.confidence)), Some((Cause::RevokedByPerson, Confidence::Likely)));
 }
 
+/// Roles can be lost while the token lives: renewals that come more often than looks must not put the looks off for ever.
+#[test]
+fn a_renewal_does_not_put_off_the_look_at_roles() {
+    let facts = Facts { probe_every: Span::hours(6), access_life: Some(Span::hours(1)), ..facts() };
+    let mut grant = fresh(&facts, true);
+    let planned = grant.probe_at.unwrap();
+    let mut now = T0;
+    while now < planned - Span::hours(1) {
+        now = now + Span::minutes(50);
+        grant = step(&grant, &Event::Renewed { clocks: Clocks::default() }, &facts, now).grant;
+        assert_eq!(grant.probe_at, Some(planned));
+    }
+}
+
+/// A rotating network's refresh token begins its life anew with each renewal, also where the answer does not say how long it is.
+#[test]
+fn a_new_refresh_token_has_a_new_life() {
+    let facts = Facts { refresh_life: Some(Span::days(60)), ..facts() };
+    let grant = fresh(&facts, true);
+    let later = T0 + Span::days(50);
+    let renewed = step(&grant, &Event::Renewed { clocks: Clocks::default() }, &facts, later).grant;
+    assert_eq!(renewed.clocks.refresh_until, Some(later + Span::days(60)));
+    let stable = Facts { renewal: RenewalModel::Stable, ..facts };
+    let renewed = step(&fresh(&stable, true), &Event::Renewed { clocks: Clocks::default() }, &stable, later).grant;
+    assert_eq!(renewed.clocks.refresh_until, Some(T0 + Span::days(60)), "one that stays goes on");
+}
+
 #[test]
 fn a_suspicion_is_cleared_by_a_renewal_or_a_good_look() {
     let facts = facts();

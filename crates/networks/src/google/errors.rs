@@ -114,7 +114,9 @@ pub(crate) fn api(cx: &Cx<'_>, source: Source, answer: &Response<Bytes>) -> Diag
     match (status, told.reason) {
         (401 | 403, "youtubeSignupRequired") => refused(Cause::PermissionLost, Confidence::Certain),
         // The older name of the reason comes first in the answer, the newer one among the details.
-        (403, "insufficientPermissions" | "ACCESS_TOKEN_SCOPE_INSUFFICIENT") => refused(Cause::ScopeMissing, Confidence::Certain),
+        (403, "insufficientPermissions" | "ACCESS_TOKEN_SCOPE_INSUFFICIENT" | "insufficient_scope") => {
+            refused(Cause::ScopeMissing, Confidence::Certain)
+        }
         (403, _) if Told::detail_reason(&json) == "ACCESS_TOKEN_SCOPE_INSUFFICIENT" => refused(Cause::ScopeMissing, Confidence::Certain),
         (401 | 403, "authenticatedUserAccountSuspended" | "authenticatedUserAccountClosed" | "channelSuspended" | "channelClosed") => {
             refused(Cause::PersonBlocked, Confidence::Certain)

@@ -1,6 +1,9 @@
 use lifecycle::diagnosis::Finding;
+use lifecycle::secret::Secret;
 
+use super::super::X;
 use super::*;
+use crate::network::Network as _;
 use crate::testing::{NOW, with};
 
 fn answer(status: u16, body: &str) -> Response<Bytes> {
@@ -126,4 +129,17 @@ fn a_refused_post_speaks_against_the_token_only_where_its_scope_is_missing() {
     assert_eq!(act(&["tweet.read", "tweet.write"]), Says::Nothing(None));
     assert_eq!(act(&["tweet.read"]), Says::Against(Cause::ScopeMissing));
     assert_eq!(act(&[]), Says::Nothing(None), "unknown scopes are not missing ones");
+}
+
+#[test]
+fn the_client_is_named_in_the_header_and_a_public_one_in_the_body() {
+    let tokens = lifecycle::secret::TokenSet::bearer(Secret::new("a"), Some(Secret::new("r")), vec![]);
+    let asked = |options: &[(&str, &str)]| {
+        let request = with(options, |cx| X.renew(cx, &tokens)).expect("renewable");
+        let body = String::from_utf8(request.body().to_vec()).expect("text");
+        (request.headers().get("authorization").map(|value| value.to_str().expect("text").to_owned()), body)
+    };
+    // "client:secret"
+    assert_eq!(asked(&[]), (Some("Basic Y2xpZW50OnNlY3JldA==".into()), "grant_type=refresh_token&refresh_token=r".into()));
+    assert_eq!(asked(&[("client_type", "public")]), (None, "grant_type=refresh_token&refresh_token=r&client_id=client".into()));
 }

@@ -2,6 +2,7 @@
 //! address: the adapters are given the sandbox's base URL and nothing else.
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
+mod google_business;
 mod x;
 mod youtube;
 

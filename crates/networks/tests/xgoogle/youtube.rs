@@ -226,3 +226,21 @@ async fn the_days_quota_is_over_until_midnight_in_california() {
     let Finding::Transient { retry_after: Some(wait) } = refused.expect("the quota is used up").finding else { panic!("no wait") };
     assert!(wait.as_seconds() > 0 && wait.as_seconds() <= DAY + HOUR);
 }
+
+#[tokio::test]
+async fn an_app_in_testing_has_to_be_connected_again_every_seven_days() {
+    let mut bench = Bench::new("youtube");
+    bench.app.client_id = "sandbox-youtube-testing".into();
+    bench.app.options.insert("publishing_status".into(), "testing".into());
+    let issued = bench.try_connect("tom.becker", json!({})).await.expect("connects");
+    let end = Some(1_790_000_000 + 7 * DAY - 1);
+    assert_eq!(issued.clocks.human_until.map(Timestamp::as_seconds), end, "known from the first day");
+    assert!(bench.network.facts().warn_days.contains(&2), "and said on the fifth");
+    let mut tokens = issued.tokens;
+    for _ in 0..6 {
+        bench.pass(DAY);
+        tokens = bench.renewed(&tokens);
+    }
+    bench.pass(DAY);
+    assert_eq!(cause(&bench.refused_renewal(&tokens)), Some(Cause::Expired), "however often it was used");
+}

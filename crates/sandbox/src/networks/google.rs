@@ -21,8 +21,12 @@ const CODE_LIFE: i64 = 600;
 const IDLE: i64 = 183 * DAY;
 /// Live refresh tokens of one account at one client; the oldest dies silently.
 const TOKENS_MAX: usize = 100;
-/// What was picked is kept among the scopes of a consent, and never shown with them.
+/// An app in the status Testing: its refresh tokens die after seven days.
+const TESTING_LIFE: i64 = 7 * DAY;
+/// What was picked, and what kind of app asked, is kept among the scopes of a consent and never shown with them.
 const PICKED: &str = "picked=";
+const TESTING: &str = "app=testing";
+const UNAPPROVED: &str = "app=unapproved";
 
 /// One network of Google's.
 pub(super) struct Service {
@@ -33,6 +37,17 @@ pub(super) struct Service {
     pub(super) scopes: &'static [&'static str],
     /// Whether one login means one of several pages, picked after the consent (channels).
     pub(super) picks: bool,
+}
+
+/// Which of our apps this is: the usual one, one in the status Testing (`sandbox-NAME-testing`), or one that Google has not
+/// approved for its interfaces (`sandbox-NAME-unapproved`); the secret is the same. `None`: none of them.
+fn app(service: &Service, client: &str) -> Option<&'static str> {
+    match client.strip_prefix(&client_id(service.name))? {
+        "" => Some(""),
+        "-testing" => Some(TESTING),
+        "-unapproved" => Some(UNAPPROVED),
+        _ => None,
+    }
 }
 
 /// The part of a network that is Google's own.
@@ -70,7 +85,7 @@ fn ask(incoming: &Incoming, service: &Service) -> Ask {
 /// What is wrong with the way here; shown, never redirected.
 fn wrong(incoming: &Incoming, service: &Service) -> Option<&'static str> {
     let knows = |scope: &str| matches!(scope, "openid" | "profile" | "email") || service.scopes.contains(&scope);
-    if incoming.q("client_id") != client_id(service.name) {
+    if app(service, incoming.q("client_id")).is_none() {
         Some("Error 401: invalid_client. The OAuth client was not found.")
     } else if !is_redirect_uri(incoming.q("redirect_uri")) {
         Some("Error 400: redirect_uri_mismatch")
@@ -140,6 +155,7 @@ fn allowed(
     picked: Option<u64>,
 ) -> String {
     let shown = answered(&scopes);
+    scopes.extend(app(service, incoming.q("client_id")).filter(|kind| !kind.is_empty()).map(str::to_owned));
     scopes.extend(picked.filter(|_| service.picks).map(|page| format!("{PICKED}{page}")));
     // Without the first there is no refresh token at all; without the second only the first consent gives one.
     let is_first =
@@ -185,6 +201,15 @@ pub(super) fn consent(world: &mut World, now: i64, incoming: &Incoming, consent:
     Some(allowed(world, now, incoming, service, consent.username, scopes, picked))
 }
 
+fn is_of(scopes: &[String], kind: &str) -> bool {
+    scopes.iter().any(|scope| scope == kind)
+}
+
+/// Whether Google approved the app for the interfaces behind this consent.
+pub(super) fn is_approved(family: &Family) -> bool {
+    !is_of(&family.scopes, UNAPPROVED)
+}
+
 fn error(status: u16, code: &str, words: &str) -> Answer {
     answer(status, &json!({ "error": code, "error_description": words }))
 }
@@ -194,7 +219,7 @@ pub(super) fn refused_renewal() -> Answer {
 }
 
 fn token(world: &mut World, now: i64, incoming: &Incoming, service: &Service) -> Answer {
-    if incoming.f("client_id") != client_id(service.name) {
+    if app(service, incoming.f("client_id")).is_none() {
         return error(401, "invalid_client", "The OAuth client was not found.");
     }
     if incoming.f("client_secret") != client_secret(service.name) {
@@ -207,8 +232,10 @@ fn token(world: &mut World, now: i64, incoming: &Incoming, service: &Service) ->
         }
         "refresh_token" => {
             let Ok((family, data)) = world.check_refresh(now, service.name, incoming.f("refresh_token")) else { return refused_renewal() };
-            // Use restarts the six months.
-            if let Some(token) = world.vault.refresh.get_mut(incoming.f("refresh_token")) {
+            // Use restarts the six months, and not the seven days.
+            if !is_of(&data.scopes, TESTING)
+                && let Some(token) = world.vault.refresh.get_mut(incoming.f("refresh_token"))
+            {
                 token.until = Some(now + IDLE * MICRO);
             }
             let access = world.new_access(now, family, "ya29.", Some(ACCESS_LIFE));
@@ -234,7 +261,12 @@ fn exchange(world: &mut World, now: i64, incoming: &Incoming, service: &Service)
     let access = world.new_access(now, family, "ya29.", Some(ACCESS_LIFE));
     let mut body = json!({ "access_token": access, "expires_in": ACCESS_LIFE, "scope": answered(&scopes), "token_type": "Bearer" });
     if is_offline {
-        body["refresh_token"] = world.new_refresh(now, family, "1//0", now + IDLE * MICRO).into();
+        let is_testing = is_of(&scopes, TESTING);
+        let life = if is_testing { TESTING_LIFE } else { IDLE };
+        body["refresh_token"] = world.new_refresh(now, family, "1//0", now + life * MICRO).into();
+        if is_testing {
+            body["refresh_token_expires_in"] = (TESTING_LIFE - 1).into();
+        }
         push_out_oldest(world, service, &code.username);
     }
     if scopes.iter().any(|scope| scope == "openid") {

@@ -1,6 +1,7 @@
 //! The networks: one file each, one line here.
 
 mod google;
+mod google_business;
 mod linkedin;
 mod moment;
 mod pinterest;
@@ -103,6 +104,16 @@ const ALL: &[Entry] = &[
         people: youtube::people,
         pages: youtube::pages,
         roles: youtube::ROLES,
+    },
+    Entry {
+        name: "google_business",
+        handle: google_business::handle,
+        consent: google_business::consent,
+        refused_renewal: google::refused_renewal,
+        about: google_business::about,
+        people: google_business::people,
+        pages: google_business::pages,
+        roles: google_business::ROLES,
     },
 ];
 

@@ -4,6 +4,7 @@
 
 mod browser;
 mod control;
+mod google_business;
 mod linkedin;
 mod moods;
 mod oauth1;

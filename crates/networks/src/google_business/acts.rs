@@ -1,0 +1,252 @@
+//! Posts of a location, its reviews, and the answers to them: the older API.
+
+use http::Method;
+use lifecycle::diagnosis::{Diagnosis, Finding};
+use lifecycle::secret::TokenSet;
+use lifecycle::time::Span;
+use lifecycle::words::{Cause, Confidence, Evidence, Source};
+use serde_json::{Value, json};
+
+use super::list::{locations, path};
+use super::{ABOUT, NO_COMMENTS};
+use crate::acting::{self, Comment, NotDone, Post, Posted, Target};
+use crate::network::{Cx, Words};
+use crate::wire::Wire;
+use crate::{google, moment, oauth};
+
+/// What Google takes as a post, in characters.
+const POST_MAX: usize = 1500;
+/// What Google takes as an answer to a review, in characters (unconfirmed).
+const ANSWER_MAX: usize = 4096;
+/// The most pages of reviews that are read.
+const PAGES_MAX: usize = 5;
+
+fn invalid(field: &'static str, en: &str, de: &str) -> NotDone {
+    NotDone::Invalid { field, words: Words::new(en, de) }
+}
+
+fn url(cx: &Cx<'_>, name: &str) -> String {
+    format!("{}/{}", google::url(cx, &ABOUT, "v4"), path(name))
+}
+
+/// A location that is not found was deleted or merged, or is no longer shown to this person: a list tells.
+fn unless_gone(diagnosis: Diagnosis, status: u16) -> Diagnosis {
+    match diagnosis.finding {
+        Finding::Transient { .. } if status == 404 && diagnosis.evidence.code.as_deref() == Some("NOT_FOUND") => {
+            Diagnosis::refused(Cause::PermissionLost, Confidence::Guess, diagnosis.evidence)
+        }
+        _ => diagnosis,
+    }
+}
+
+fn body_of(cx: &Cx<'_>, post: &Post) -> Result<Value, NotDone> {
+    acting::fits("text", &post.text, post.text.chars().count(), POST_MAX)?;
+    let option = |name: &str, default: &str| cx.app.options.get(name).map_or_else(|| default.to_owned(), String::clone);
+    let mut body = json!({ "languageCode": option("language", "en"), "summary": post.text, "topicType": "STANDARD" });
+    if let Some(link) = post.link.as_deref().filter(|link| !link.is_empty()) {
+        if !link.starts_with("https://") && !link.starts_with("http://") {
+            return Err(invalid("link", "This is no web address.", "Das ist keine Internetadresse."));
+        }
+        body["callToAction"] = json!({ "actionType": option("action", "LEARN_MORE"), "url": link });
+    }
+    let mut media = vec![];
+    for picture in &post.media {
+        if !picture.content_type.starts_with("image/") {
+            return Err(invalid("media", "Only pictures can go with a post here.", "Hier können nur Bilder zu einem Beitrag gehören."));
+        }
+        let Some(source) = picture.url.as_deref().filter(|url| url.starts_with("https://")) else {
+            let (en, de) = (
+                "Google fetches pictures by itself: they need a public https address.",
+                "Google holt Bilder selbst ab: sie brauchen eine öffentliche https-Adresse.",
+            );
+            return Err(invalid("media", en, de));
+        };
+        media.push(json!({ "mediaFormat": "PHOTO", "sourceUrl": source }));
+    }
+    if !media.is_empty() {
+        body["media"] = media.into();
+    }
+    Ok(body)
+}
+
+/// The location's name in the older API. The account that is known with it may be that of another person's login: see
+/// [`other_place`].
+async fn place(cx: Cx<'_>, wire: &dyn Wire, tokens: &TokenSet, target: Target<'_>) -> Result<String, NotDone> {
+    match target.parent {
+        Some(account) => Ok(format!("{account}/{}", target.network_id)),
+        None => {
+            let seen = Evidence::new(cx.now, Source::Use, None, None, "the location is not among those of this login");
+            other_place(cx, wire, tokens, target, Diagnosis::refused(Cause::PermissionLost, Confidence::Likely, seen)).await
+        }
+    }
+}
+
+/// Where the location was refused under the account that is known: its name under the account by which this login reaches it,
+/// if that is another one. Otherwise the refusal stands.
+async fn other_place(cx: Cx<'_>, wire: &dyn Wire, tokens: &TokenSet, target: Target<'_>, refused: Diagnosis) -> Result<String, NotDone> {
+    let listed = locations(cx, wire, tokens).await.map_err(NotDone::Refused)?;
+    let account = listed.into_iter().find(|found| found.network_id == target.network_id).and_then(|found| found.parent);
+    match account.filter(|account| Some(account.as_str()) != target.parent) {
+        Some(account) => Ok(format!("{account}/{}", target.network_id)),
+        None => Err(NotDone::Refused(refused)),
+    }
+}
+
+fn is_about_the_place(diagnosis: &Diagnosis) -> bool {
+    matches!(diagnosis.finding, Finding::Refused { cause: Cause::PermissionLost, .. })
+}
+
+pub(super) async fn publish(cx: Cx<'_>, wire: &dyn Wire, tokens: &TokenSet, target: Target<'_>, post: &Post) -> Result<Posted, NotDone> {
+    let body = body_of(&cx, post)?;
+    let first = place(cx, wire, tokens, target).await?;
+    match publish_at(cx, wire, tokens, &first, &body).await {
+        Err(NotDone::Refused(diagnosis)) if is_about_the_place(&diagnosis) => {
+            let other = other_place(cx, wire, tokens, target, diagnosis).await?;
+            publish_at(cx, wire, tokens, &other, &body).await
+        }
+        other => other,
+    }
+}
+
+async fn publish_at(cx: Cx<'_>, wire: &dyn Wire, tokens: &TokenSet, place: &str, body: &Value) -> Result<Posted, NotDone> {
+    let place = format!("{place}/localPosts");
+    match create(cx, wire, tokens, &place, body).await {
+        // There is no key that would make this safe to repeat, but what was posted can be looked for.
+        Err(NotDone::Unclear(evidence)) => {
+            find(cx, wire, tokens, &place, oauth::text(body, "summary").unwrap_or_default()).await.ok_or(NotDone::Unclear(evidence))
+        }
+        other => other,
+    }
+}
+
+async fn create(cx: Cx<'_>, wire: &dyn Wire, tokens: &TokenSet, place: &str, body: &Value) -> Result<Posted, NotDone> {
+    let request = google::send_json(Method::POST, &url(&cx, place), &tokens.access_token, body);
+    let answer = acting::send(cx, wire, request).await?;
+    match google::object(&answer).and_then(|json| Some((posted(&json)?, json))) {
+        Some((_, json)) if oauth::text(&json, "state") == Some("REJECTED") => {
+            let seen = oauth::evidence(cx.now, Source::Use, &answer, Some("REJECTED"), "Google rejected the post");
+            Err(NotDone::Refused(Diagnosis::transient(seen, None)))
+        }
+        Some((posted, _)) => Ok(posted),
+        None => {
+            let diagnosis = unless_gone(google::errors::act(&cx, &answer), answer.status().as_u16());
+            Err(acting::refused(cx, &answer, diagnosis))
+        }
+    }
+}
+
+fn posted(json: &Value) -> Option<Posted> {
+    let id = oauth::text(json, "name").filter(|name| name.contains("/localPosts/"))?;
+    Some(Posted { id: id.to_owned(), url: oauth::text(json, "searchUrl").map(str::to_owned) })
+}
+
+/// The post of these words that was made just now, if it is there.
+async fn find(cx: Cx<'_>, wire: &dyn Wire, tokens: &TokenSet, place: &str, text: &str) -> Option<Posted> {
+    let list = oauth::with_query(&url(&cx, place), &[("pageSize", "20")]);
+    let json = google::ask(cx, wire, oauth::get_bearer(&list, &tokens.access_token)).await.ok()?;
+    let is_ours = |post: &&Value| {
+        let at = oauth::text(post, "createTime").and_then(moment::rfc3339);
+        oauth::text(post, "summary") == Some(text) && at.is_some_and(|at| at >= cx.now - Span::minutes(10))
+    };
+    json.get("localPosts").and_then(Value::as_array)?.iter().find(is_ours).and_then(posted)
+}
+
+pub(super) async fn reviews(
+    cx: Cx<'_>,
+    wire: &dyn Wire,
+    tokens: &TokenSet,
+    target: Target<'_>,
+    post: &str,
+) -> Result<Vec<Comment>, NotDone> {
+    if post.contains("/localPosts/") {
+        return Err(acting::not_supported(NO_COMMENTS));
+    }
+    let first = place(cx, wire, tokens, target).await?;
+    match read_all(cx, wire, tokens, &format!("{first}/reviews")).await {
+        Err(NotDone::Refused(diagnosis)) if is_about_the_place(&diagnosis) => {
+            let other = other_place(cx, wire, tokens, target, diagnosis).await?;
+            read_all(cx, wire, tokens, &format!("{other}/reviews")).await
+        }
+        other => other,
+    }
+}
+
+async fn read_all(cx: Cx<'_>, wire: &dyn Wire, tokens: &TokenSet, place: &str) -> Result<Vec<Comment>, NotDone> {
+    let mut said = vec![];
+    let mut next = String::new();
+    for _ in 0..PAGES_MAX {
+        let parameters: Vec<_> = [("pageSize", "50"), ("pageToken", &next)].into_iter().filter(|(_, value)| !value.is_empty()).collect();
+        let request = oauth::get_bearer(&oauth::with_query(&url(&cx, place), &parameters), &tokens.access_token);
+        let json = google::ask(cx, wire, request).await.map_err(|refused| match refused {
+            NotDone::Refused(diagnosis) => {
+                let status = diagnosis.evidence.http_status.unwrap_or(0);
+                NotDone::Refused(unless_gone(diagnosis, status))
+            }
+            other => other,
+        })?;
+        for review in json.get("reviews").and_then(Value::as_array).into_iter().flatten() {
+            said.extend(read(review));
+        }
+        match oauth::text(&json, "nextPageToken") {
+            Some(token) => token.clone_into(&mut next),
+            None => break,
+        }
+    }
+    said.sort_by_key(|comment: &Comment| comment.at);
+    Ok(said)
+}
+
+/// A review, and the location's answer to it.
+fn read(review: &Value) -> Vec<Comment> {
+    let Some(name) = oauth::text(review, "name") else { return vec![] };
+    let moment = |json: &Value, field: &str| oauth::text(json, field).and_then(moment::rfc3339);
+    let stars = ["ONE", "TWO", "THREE", "FOUR", "FIVE"].iter().position(|stars| oauth::text(review, "starRating") == Some(stars));
+    let stars = stars.map(|n| format!("{}{}", "★".repeat(n + 1), "☆".repeat(4 - n))).unwrap_or_default();
+    let words = oauth::text(review, "comment").unwrap_or_default();
+    let mut said = vec![Comment {
+        id: name.to_owned(),
+        author: review.pointer("/reviewer/displayName").and_then(Value::as_str).unwrap_or("?").to_owned(),
+        // A review may be stars and no words.
+        text: format!("{stars} {words}").trim().to_owned(),
+        at: moment(review, "createTime"),
+        in_reply_to: None,
+    }];
+    if let Some(reply) = review.get("reviewReply").filter(|reply| oauth::text(reply, "comment").is_some()) {
+        said.push(Comment {
+            id: format!("{name}/reply"),
+            author: "owner".into(),
+            text: oauth::text(reply, "comment").unwrap_or_default().to_owned(),
+            at: moment(reply, "updateTime"),
+            in_reply_to: Some(name.to_owned()),
+        });
+    }
+    said
+}
+
+pub(super) async fn answer(
+    cx: Cx<'_>,
+    wire: &dyn Wire,
+    tokens: &TokenSet,
+    in_reply_to: Option<&str>,
+    text: &str,
+) -> Result<Posted, NotDone> {
+    // Only a review has an answer; the answer has none.
+    let parts: Vec<&str> = in_reply_to.unwrap_or_default().split('/').collect();
+    let ["accounts", _, "locations", _, "reviews", _] = parts.as_slice() else { return Err(acting::not_supported(NO_COMMENTS)) };
+    let review = parts.join("/");
+    acting::fits("text", text, text.chars().count(), ANSWER_MAX)?;
+    let request =
+        || google::send_json(Method::PUT, &url(&cx, &format!("{review}/reply")), &tokens.access_token, &json!({ "comment": text }));
+    // Repeating replaces the answer by itself: what was lost is safely sent once more.
+    let answer = match acting::send(cx, wire, request()).await {
+        Err(NotDone::Unclear(_)) => acting::send(cx, wire, request()).await?,
+        other => other?,
+    };
+    match google::object(&answer) {
+        Some(json) if oauth::text(&json, "comment").is_some() => Ok(Posted { id: format!("{review}/reply"), url: None }),
+        _ => {
+            let diagnosis = unless_gone(google::errors::act(&cx, &answer), answer.status().as_u16());
+            Err(acting::refused(cx, &answer, diagnosis))
+        }
+    }
+}
