@@ -16,7 +16,8 @@ use lifecycle::secret::{Secret, TokenSet};
 use lifecycle::time::Timestamp;
 use lifecycle::words::Cause;
 use networks::Network;
-use networks::network::{Answer, App, Cx, Failure, Issued, Renewal, Start};
+use networks::acting::{Media, NotDone, Post, Target};
+use networks::network::{Answer, App, Cx, Failure, Issued, Kind, Renewal, Start};
 use networks::wire::{BoxFuture, Dice, Wire, WireError};
 use serde_json::{Value, json};
 use url::Url;
@@ -278,6 +279,48 @@ async fn connect_probe_renew_and_be_revoked_on_a_real_pds() {
         Renewal::Failed(diagnosis) => assert!(is_refused(&diagnosis.finding, Cause::RevokedByPerson), "{diagnosis:?}"),
         other => panic!("{other:?}"),
     }
+}
+
+/// Posts, pictures and replies, checked by the server against its lexicons; the same act twice is one record.
+#[tokio::test]
+async fn publish_and_reply_on_a_real_pds() {
+    let Some(test) = Test::new() else { return };
+    let tokens = test.connect("bob").await;
+    let did = tokens.notes["did"].clone();
+    let target = Target { network_id: &did, kind: Kind::Account, handle: Some("bob.test"), parent: None };
+    let key = format!("act-{}", test.cx().now.as_micros());
+    let text = "Grüße von der Hütte https://fernweh.example/ü #wandern";
+    let picture = Media {
+        url: None,
+        content_type: "image/png".into(),
+        bytes: Bytes::from_static(&[0x89, b'P', b'N', b'G', 13, 10, 26, 10]),
+        alt: Some("a hut".into()),
+    };
+    let post = Post { text: text.into(), media: vec![picture], key: key.clone(), ..Post::default() };
+    let posted = test.network.publish(test.cx(), &Plain, &without_nonces(&tokens), target, &post).await.expect("published");
+    let again = test.network.publish(test.cx(), &Plain, &tokens, target, &post).await.expect("the same act");
+    assert_eq!(posted, again);
+    let said = test.network.comment(test.cx(), &Plain, &tokens, target, &posted.id, None, "And a reply").await.expect("a reply");
+    let deeper =
+        test.network.comment(test.cx(), &Plain, &tokens, target, &posted.id, Some(&said.id), "And one to that").await.expect("a reply");
+    let record = |uri: &str| {
+        let rkey = uri.rsplit('/').next().expect("a key").to_owned();
+        let base = test.app.endpoints["resolver"].clone();
+        let query = format!("repo={did}&collection=app.bsky.feed.post&rkey={rkey}");
+        async move {
+            let request = Request::get(format!("{base}/xrpc/com.atproto.repo.getRecord?{query}")).body(Bytes::new()).expect("a request");
+            let answer = Plain.send(request).await.expect("an answer");
+            serde_json::from_slice::<serde_json::Value>(answer.body()).expect("JSON")
+        }
+    };
+    let first = record(&posted.id).await;
+    assert_eq!(first["value"]["text"], text);
+    assert_eq!(first["value"]["facets"].as_array().map(Vec::len), Some(2), "{first}");
+    assert_eq!(first["value"]["embed"]["images"][0]["alt"], "a hut");
+    let reply = record(&deeper.id).await;
+    assert_eq!((&reply["value"]["reply"]["root"]["uri"], &reply["value"]["reply"]["parent"]["uri"]), (&posted.id.into(), &said.id.into()));
+    let long = Post { text: "x".repeat(301), key: "long".into(), ..Post::default() };
+    assert!(matches!(test.network.publish(test.cx(), &Plain, &tokens, target, &long).await, Err(NotDone::Invalid { field: "text", .. })));
 }
 
 #[tokio::test]
