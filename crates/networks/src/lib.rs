@@ -22,6 +22,7 @@ pub mod signal;
 #[cfg(test)]
 mod testing;
 mod tiktok;
+mod tumblr;
 pub mod wire;
 mod x;
 mod xing;
@@ -40,4 +41,5 @@ pub const ALL: &[&dyn Network] = &[
     &x::X,
     &youtube::YouTube,
     &google_business::GoogleBusiness,
+    &tumblr::Tumblr,
 ];

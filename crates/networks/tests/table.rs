@@ -16,7 +16,11 @@ const CHECKED: &[(&str, &str, &str)] = &[
     ("x", "the published OpenAPI description of API v2", "whether the old access token dies at a renewal; the refresh token's six months"),
     ("youtube", "", "which channel a login stands for where a person has several; day counts of unverified apps"),
     ("google_business", "", "review fields and reply lengths"),
-    ("bluesky", "the real PDS 0.4 and 0.5 with a PLC directory: login, renewal, revocation, posts and replies validated against its lexicons", ""),
+    (
+        "bluesky",
+        "the real PDS 0.4 and 0.5 with a PLC directory: login, renewal, revocation, posts and replies validated against its lexicons",
+        "",
+    ),
 ];
 
 fn ability(ability: Ability) -> &'static str {

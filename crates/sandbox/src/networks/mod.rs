@@ -6,6 +6,7 @@ mod linkedin;
 mod moment;
 mod pinterest;
 mod tiktok;
+mod tumblr;
 mod x;
 mod xing;
 mod youtube;
@@ -114,6 +115,16 @@ const ALL: &[Entry] = &[
         people: google_business::people,
         pages: google_business::pages,
         roles: google_business::ROLES,
+    },
+    Entry {
+        name: "tumblr",
+        handle: tumblr::handle,
+        consent: tumblr::consent,
+        refused_renewal: tumblr::refused_renewal,
+        about: tumblr::about,
+        people: tumblr::people,
+        pages: tumblr::pages,
+        roles: tumblr::ROLES,
     },
 ];
 

@@ -1,0 +1,321 @@
+//! Tumblr: one login is one user with a primary blog and any number of others. Refresh tokens rotate and live 42 days.
+//! Facts: `networks/tumblr` of the knowledge base.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use http::{Request, Response, StatusCode};
+use lifecycle::diagnosis::Diagnosis;
+use lifecycle::facts::{Facts, RenewalModel, Reuse};
+use lifecycle::secret::{Secret, TokenSet};
+use lifecycle::time::{Span, Timestamp};
+use lifecycle::words::{Cause, Confidence, Evidence, Source};
+use serde_json::{Value, json};
+
+use crate::acting::{self, Comment, NotDone, Post, Posted, Target};
+use crate::network::{
+    Ability, About, Answer, Asks, Authorization, Callback, Can, Cx, Discovery, Endpoint, Failure, Found, Issued, Kind, Network, PersonSeen,
+    Registration, Renewal, Rule, Start, Words,
+};
+use crate::oauth;
+use crate::wire::{BoxFuture, Wire};
+
+/// The adapter.
+pub(crate) struct Tumblr;
+
+/// What a text block takes (unconfirmed; option `text_max`).
+const TEXT_MAX: usize = 4_096;
+/// The most pages of notes that are read.
+const PAGES_MAX: usize = 10;
+
+const NO_REPLIES: Ability = Ability::No {
+    en: "Tumblr has no interface for replies: they can be read here, and answered on Tumblr itself.",
+    de: "Tumblr hat keine Schnittstelle für Antworten: sie können hier gelesen und auf Tumblr selbst beantwortet werden.",
+};
+
+static ABOUT: About = About {
+    name: "tumblr",
+    title: "Tumblr",
+    can: Can { connect: Ability::Yes, publish: Ability::Yes, comment: NO_REPLIES, read_comments: Ability::Yes, reply: NO_REPLIES },
+    rules: &[
+        Rule {
+            en: "One login connects your primary blog and every other blog whose admin you are; blogs where you are only a member can't be connected.",
+            de: "Eine Anmeldung verbindet Ihr Hauptblog und jedes weitere Blog, dessen Admin Sie sind; Blogs, in denen Sie nur Mitglied sind, können nicht verbunden werden.",
+        },
+        Rule {
+            en: "Tumblr ends a connection that is not used for 42 days. We renew it long before.",
+            de: "Tumblr beendet eine Verbindung, die 42 Tage nicht benutzt wird. Wir erneuern sie lange vorher.",
+        },
+    ],
+    asks: Asks::Nothing,
+    registration: Registration::ByHand,
+    scopes: &["basic", "write", "offline_access"],
+    endpoints: &[
+        Endpoint { key: "authorize", url: "https://www.tumblr.com/oauth2/authorize" },
+        Endpoint { key: "token", url: "https://api.tumblr.com/v2/oauth2/token" },
+        Endpoint { key: "api", url: "https://api.tumblr.com/v2" },
+    ],
+};
+
+impl Tumblr {
+    fn url(cx: &Cx<'_>, key: &str) -> String {
+        cx.endpoint(&ABOUT, key).unwrap_or_default()
+    }
+
+    fn form(cx: &Cx<'_>, parameters: &[(&str, &str)]) -> Request<Bytes> {
+        let client = [("client_id", cx.app.client_id.as_str()), ("client_secret", oauth::client_secret(cx))];
+        let all: Vec<(&str, &str)> = parameters.iter().copied().chain(client).collect();
+        oauth::post_form(&Self::url(cx, "token"), &all)
+    }
+
+    fn get(cx: &Cx<'_>, path: &str, tokens: &TokenSet) -> Request<Bytes> {
+        oauth::get_bearer(&format!("{}{path}", Self::url(cx, "api")), &tokens.access_token)
+    }
+
+    /// The envelope's status and subcode; the message is for people.
+    fn seen(cx: &Cx<'_>, source: Source, answer: &Response<Bytes>) -> (i64, Evidence) {
+        let json = oauth::json(answer).unwrap_or(Value::Null);
+        let error = json.pointer("/errors/0").cloned().unwrap_or_default();
+        let code = error.get("code").and_then(Value::as_i64).unwrap_or(0);
+        let words = oauth::text(&error, "title").or(json.pointer("/meta/msg").and_then(Value::as_str)).unwrap_or_default();
+        if words.is_empty() {
+            return (0, oauth::unreadable(cx.now, source, answer));
+        }
+        let shown = if code == 0 { answer.status().as_u16().to_string() } else { code.to_string() };
+        (code, oauth::evidence(cx.now, source, answer, Some(&shown), words))
+    }
+
+    fn diagnose(cx: &Cx<'_>, source: Source, answer: &Response<Bytes>) -> Diagnosis {
+        let (code, seen) = Self::seen(cx, source, answer);
+        match (answer.status().as_u16(), code) {
+            // Expired and revoked alike: the renewal tells whether anything is wrong.
+            (401, _) if oauth::json(answer).is_some() => Diagnosis::refused(Cause::Unknown, Confidence::Guess, seen),
+            // Limits of the day, by subcode.
+            (403, 8004 | 8010 | 8011 | 8022 | 8023) => Diagnosis::transient(seen, Some(Span::hours(6))),
+            _ => Diagnosis::transient(seen, wait(answer)),
+        }
+    }
+
+    async fn list(cx: Cx<'_>, wire: &dyn Wire, tokens: &TokenSet) -> Result<Discovery, Diagnosis> {
+        let request = Self::get(&cx, "/user/info", tokens);
+        let answer = wire.send(request).await.map_err(|error| oauth::no_answer(cx.now, Source::Discovery, &error))?;
+        let json: Value = serde_json::from_slice(answer.body()).unwrap_or_default();
+        let user = json.pointer("/response/user").filter(|_| answer.status().is_success()).cloned().unwrap_or_default();
+        let blogs: Vec<&Value> = user.get("blogs").and_then(Value::as_array).into_iter().flatten().collect();
+        // There is no id of a user: the primary blog's lasts as long as the user.
+        let primary = blogs.iter().find(|blog| blog.get("primary").and_then(Value::as_bool) == Some(true));
+        let Some(id) = primary.and_then(|blog| oauth::text(blog, "uuid")) else {
+            return Err(Self::diagnose(&cx, Source::Discovery, &answer));
+        };
+        let name = oauth::text(&user, "name").unwrap_or(id).to_owned();
+        let profiles = blogs.iter().filter_map(|blog| blog_of(blog)).collect();
+        let person = PersonSeen { network_id: id.to_owned(), name: name.clone(), handle: Some(name) };
+        Ok(Discovery { person, profiles, all_come_along: false })
+    }
+
+    async fn post(cx: Cx<'_>, wire: &dyn Wire, tokens: &TokenSet, target: Target<'_>, post: &Post) -> Result<Posted, NotDone> {
+        let max = cx.app.options.get("text_max").and_then(|max| max.parse().ok()).unwrap_or(TEXT_MAX);
+        acting::fits("text", &post.text, post.text.chars().count(), max)?;
+        let mut content = vec![];
+        if let Some(title) = &post.title {
+            content.push(json!({ "type": "text", "subtype": "heading1", "text": title }));
+        }
+        content.push(json!({ "type": "text", "text": post.text }));
+        for media in &post.media {
+            let Some(url) = media.url.as_ref().filter(|_| media.content_type.starts_with("image/")) else {
+                let words = Words::new(
+                    "Tumblr fetches pictures by itself: give their addresses.",
+                    "Tumblr holt Bilder selbst: geben Sie ihre Adressen an.",
+                );
+                return Err(NotDone::Invalid { field: "media", words });
+            };
+            content.push(json!({ "type": "image", "media": [{ "url": url, "type": media.content_type }], "alt_text": media.alt.clone().unwrap_or_default() }));
+        }
+        if let Some(link) = &post.link {
+            content.push(json!({ "type": "link", "url": link }));
+        }
+        let url = format!("{}/blog/{}/posts", Self::url(&cx, "api"), oauth::percent(target.network_id));
+        let request = oauth::post_json(&url, &tokens.access_token, &json!({ "content": content, "state": "published" }));
+        let answer = acting::send(cx, wire, request).await?;
+        let json: Value = serde_json::from_slice(answer.body()).unwrap_or_default();
+        let id = json.get("response").and_then(|response| oauth::id(response, "id")).filter(|_| answer.status() == StatusCode::CREATED);
+        let id = id.ok_or_else(|| acting::refused(cx, &answer, Self::diagnose(&cx, Source::Use, &answer)))?;
+        Ok(Posted { url: target.handle.map(|handle| format!("https://{handle}.tumblr.com/post/{id}")), id })
+    }
+
+    async fn notes(cx: Cx<'_>, wire: &dyn Wire, tokens: &TokenSet, target: Target<'_>, post: &str) -> Result<Vec<Comment>, NotDone> {
+        let path = format!("/blog/{}/notes?id={}&mode=replies", oauth::percent(target.network_id), oauth::percent(post));
+        let (mut all, mut next) = (vec![], Some(path));
+        for _ in 0..PAGES_MAX {
+            let Some(path) = next.take() else { break };
+            let answer = acting::send(cx, wire, Self::get(&cx, &path, tokens)).await?;
+            let json: Value = serde_json::from_slice(answer.body()).unwrap_or_default();
+            let Some(notes) = json.pointer("/response/notes").and_then(Value::as_array).filter(|_| answer.status().is_success()) else {
+                return Err(acting::refused(cx, &answer, Self::diagnose(&cx, Source::Use, &answer)));
+            };
+            all.extend(notes.iter().filter_map(reply_of));
+            let link = json.pointer("/response/_links/next/href").and_then(Value::as_str);
+            next = link.and_then(|link| link.strip_prefix("/v2")).map(str::to_owned);
+        }
+        all.sort_by_key(|comment: &Comment| comment.at);
+        Ok(all)
+    }
+}
+
+/// When a limit ends, where the answer says so (header names unconfirmed).
+fn wait(answer: &Response<Bytes>) -> Option<Span> {
+    let seconds = |name: &str| answer.headers().get(name)?.to_str().ok()?.trim().parse::<i64>().ok();
+    let left = |window: &str| seconds(&format!("x-ratelimit-{window}-remaining"));
+    let reset = ["perhour", "perday"]
+        .into_iter()
+        .filter(|window| left(window) == Some(0))
+        .find_map(|window| seconds(&format!("x-ratelimit-{window}-reset")));
+    oauth::retry_after(answer).or(reset.filter(|seconds| (0..=86_400).contains(seconds)).map(Span::seconds))
+}
+
+fn blog_of(blog: &Value) -> Option<Found> {
+    let name = oauth::text(blog, "name")?;
+    let is_admin = blog.get("admin").and_then(Value::as_bool) == Some(true) || blog.get("primary").and_then(Value::as_bool) == Some(true);
+    let why = || {
+        Words::new(
+            "You are a member of this blog, not its admin. Ask an admin of the blog to make you one, or to connect it.",
+            "Sie sind Mitglied dieses Blogs, nicht sein Admin. Bitten Sie einen Admin des Blogs, Sie dazu zu machen oder es zu verbinden.",
+        )
+    };
+    Some(Found {
+        network_id: oauth::text(blog, "uuid")?.to_owned(),
+        kind: Kind::Page,
+        name: oauth::text(blog, "title").unwrap_or(name).to_owned(),
+        handle: Some(name.to_owned()),
+        avatar: None,
+        role: if is_admin { "admin" } else { "member" }.into(),
+        parent: None,
+        unusable: (!is_admin).then(why),
+    })
+}
+
+/// Notes have no id of their own: who, and when.
+fn reply_of(note: &Value) -> Option<Comment> {
+    let author = oauth::text(note, "blog_name")?;
+    let seconds = note.get("timestamp").and_then(Value::as_i64)?;
+    Some(Comment {
+        id: oauth::id(note, "reply_id").unwrap_or_else(|| format!("{author}@{seconds}")),
+        author: author.to_owned(),
+        text: oauth::text(note, "reply_text")?.to_owned(),
+        at: Some(Timestamp::from_seconds(seconds)),
+        in_reply_to: None,
+    })
+}
+
+impl Network for Tumblr {
+    fn about(&self) -> &'static About {
+        &ABOUT
+    }
+
+    fn facts(&self) -> Facts {
+        // Whether an old refresh token dies at once is not confirmed: treated as the strictest.
+        Facts {
+            renewal: RenewalModel::Rotating(Reuse::RevokesFamily),
+            access_life: Some(Span::minutes(42)),
+            refresh_life: Some(Span::days(42)),
+            ..Facts::unknown()
+        }
+    }
+
+    fn begin<'a>(&'a self, cx: Cx<'a>, _: &'a dyn Wire, start: &'a Start) -> BoxFuture<'a, Result<Authorization, Failure>> {
+        let scope = cx.scopes(&ABOUT).join(" ");
+        let parameters = [
+            ("response_type", "code"),
+            ("client_id", &cx.app.client_id),
+            ("redirect_uri", &cx.app.redirect_uri),
+            ("scope", &scope),
+            ("state", start.state.expose()),
+        ];
+        let authorization = Authorization {
+            url: oauth::with_query(&Self::url(&cx, "authorize"), &parameters),
+            memory: BTreeMap::new(),
+            instance: String::new(),
+            returns_with: start.state.clone(),
+            registered: None,
+        };
+        Box::pin(async move { Ok(authorization) })
+    }
+
+    fn exchange(&self, cx: Cx<'_>, _: &BTreeMap<String, Secret>, callback: &Callback) -> Result<Request<Bytes>, Failure> {
+        let code = oauth::callback_code(cx.now, callback, &[])?;
+        let form = [("grant_type", "authorization_code"), ("code", code), ("redirect_uri", cx.app.redirect_uri.as_str())];
+        Ok(Self::form(&cx, &form))
+    }
+
+    fn read_exchange(
+        &self,
+        cx: Cx<'_>,
+        _: &BTreeMap<String, Secret>,
+        _: &Callback,
+        answer: &Response<Bytes>,
+    ) -> Result<Answer<Issued>, Failure> {
+        let json = oauth::json(answer).filter(|_| answer.status().is_success());
+        let issued = json.and_then(|json| oauth::issued(cx, &json, "refresh_token_expires_in", &cx.scopes(&ABOUT)));
+        issued.map(Answer::Done).ok_or_else(|| oauth::failed_exchange(cx.now, answer))
+    }
+
+    fn renew(&self, cx: Cx<'_>, tokens: &TokenSet) -> Option<Request<Bytes>> {
+        let refresh = tokens.refresh_token.as_ref()?;
+        Some(Self::form(&cx, &[("grant_type", "refresh_token"), ("refresh_token", refresh.expose())]))
+    }
+
+    fn read_renew(&self, cx: Cx<'_>, tokens: &TokenSet, answer: &Response<Bytes>) -> Answer<Renewal> {
+        let json = oauth::json(answer).filter(|_| answer.status().is_success());
+        Answer::Done(match json.and_then(|json| oauth::issued(cx, &json, "refresh_token_expires_in", &tokens.scopes)) {
+            Some(issued) => Renewal::Renewed(Box::new(issued)),
+            None => oauth::failed_renewal(cx.now, answer, |_, _| None),
+        })
+    }
+
+    fn probe(&self, cx: Cx<'_>, tokens: &TokenSet) -> Request<Bytes> {
+        Self::get(&cx, "/user/info", tokens)
+    }
+
+    fn read_probe(&self, cx: Cx<'_>, _: &TokenSet, answer: &Response<Bytes>) -> Answer<Diagnosis> {
+        let known = oauth::json(answer).filter(|json| answer.status().is_success() && json.pointer("/response/user/name").is_some());
+        Answer::Done(match known {
+            Some(_) => Diagnosis::works(oauth::evidence(cx.now, Source::Probe, answer, None, "user/info answered")),
+            None => Self::diagnose(&cx, Source::Probe, answer),
+        })
+    }
+
+    /// None is documented: the person removes the app.
+    fn revoke(&self, _: Cx<'_>, _: &TokenSet) -> Option<Request<Bytes>> {
+        None
+    }
+
+    fn discover<'a>(&'a self, cx: Cx<'a>, wire: &'a dyn Wire, tokens: &'a TokenSet) -> BoxFuture<'a, Result<Discovery, Diagnosis>> {
+        Box::pin(Self::list(cx, wire, tokens))
+    }
+
+    fn publish<'a>(
+        &'a self,
+        cx: Cx<'a>,
+        wire: &'a dyn Wire,
+        tokens: &'a TokenSet,
+        target: Target<'a>,
+        post: &'a Post,
+    ) -> BoxFuture<'a, Result<Posted, NotDone>> {
+        Box::pin(Self::post(cx, wire, tokens, target, post))
+    }
+
+    fn comments<'a>(
+        &'a self,
+        cx: Cx<'a>,
+        wire: &'a dyn Wire,
+        tokens: &'a TokenSet,
+        target: Target<'a>,
+        post: &'a str,
+    ) -> BoxFuture<'a, Result<Vec<Comment>, NotDone>> {
+        Box::pin(Self::notes(cx, wire, tokens, target, post))
+    }
+
+    fn has_roles(&self) -> bool {
+        true
+    }
+}
