@@ -11,6 +11,7 @@ pub mod dpop;
 mod google;
 mod google_business;
 mod linkedin;
+mod mastodon;
 mod moment;
 pub mod network;
 pub mod oauth;
@@ -42,4 +43,5 @@ pub const ALL: &[&dyn Network] = &[
     &youtube::YouTube,
     &google_business::GoogleBusiness,
     &tumblr::Tumblr,
+    &mastodon::Mastodon,
 ];

@@ -87,6 +87,10 @@ pub struct World {
     pub(crate) boards: Vec<Board>,
     pub(crate) posts: Vec<Post>,
     pub(crate) comments: Vec<Comment>,
+    /// Clients that registered themselves: id -> (secret, redirect addresses).
+    pub(crate) clients: BTreeMap<String, (String, String)>,
+    /// What was done under a key that clients may repeat: key -> id.
+    pub(crate) done: BTreeMap<String, String>,
     /// Pictures that were sent, by the id the network gave them.
     pub(crate) uploads: BTreeSet<String>,
     pub(crate) vault: Vault,
@@ -124,6 +128,8 @@ impl World {
             deleted_pages: vec![],
             posts: vec![],
             comments: vec![],
+            clients: BTreeMap::new(),
+            done: BTreeMap::new(),
             uploads: BTreeSet::new(),
             boards: boards(),
             vault: Vault::default(),

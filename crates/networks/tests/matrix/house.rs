@@ -48,7 +48,8 @@ pub(crate) struct House {
     network: &'static dyn Network,
     world: Mutex<World>,
     now: Mutex<i64>,
-    app: App,
+    /// Ours, and where it registers itself, the one that was registered last.
+    app: Mutex<&'static App>,
     facts: Facts,
     rolls: Mutex<u8>,
 }
@@ -85,6 +86,7 @@ impl House {
             endpoints: BTreeMap::new(),
             options: BTreeMap::new(),
         };
+        let app = Mutex::new(&*Box::leak(Box::new(app)));
         Self {
             network,
             world: Mutex::new(World::seeded()),
@@ -96,7 +98,7 @@ impl House {
     }
 
     pub(crate) fn cx(&self) -> Cx<'_> {
-        Cx { app: &self.app, facts: &self.facts, now: Timestamp::from_micros(*self.now.lock().unwrap()), dice: self }
+        Cx { app: *self.app.lock().unwrap(), facts: &self.facts, now: Timestamp::from_micros(*self.now.lock().unwrap()), dice: self }
     }
 
     pub(crate) fn pass(&self, span: Span) {
@@ -139,8 +141,8 @@ impl House {
             Asks::Handle => Some(username.to_owned()),
             Asks::Instance => Some("social.example".to_owned()),
         };
-        let mut app = self.app.clone();
-        if about.asks == Asks::Instance {
+        let mut app = (*self.app.lock().unwrap()).clone();
+        if about.asks == Asks::Instance && app.instance.is_empty() {
             app.instance = self.network.instance(hint.as_deref()).unwrap();
             app.client_id = String::new();
             app.client_secret = None;
@@ -151,6 +153,7 @@ impl House {
             app.client_id.clone_from(&made.client_id);
             app.client_secret = Some(made.client_secret.clone());
         }
+        *self.app.lock().unwrap() = Box::leak(Box::new(app.clone()));
         let cx = || Cx { app: &app, ..self.cx() };
         let said = self.control("/consent", &json!({ "authorize_url": began.url, "username": username }));
         let back = Url::parse(said["redirect_to"].as_str().unwrap()).unwrap();

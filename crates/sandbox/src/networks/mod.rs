@@ -3,6 +3,7 @@
 mod google;
 mod google_business;
 mod linkedin;
+mod mastodon;
 mod moment;
 mod pinterest;
 mod tiktok;
@@ -126,6 +127,16 @@ const ALL: &[Entry] = &[
         pages: tumblr::pages,
         roles: tumblr::ROLES,
     },
+    Entry {
+        name: "mastodon",
+        handle: mastodon::handle,
+        consent: mastodon::consent,
+        refused_renewal: mastodon::refused_renewal,
+        about: mastodon::about,
+        people: mastodon::people,
+        pages: NO_PAGES,
+        roles: &[],
+    },
 ];
 
 /// The names of all networks.
@@ -186,9 +197,10 @@ pub(crate) fn client_secret(network: &str) -> String {
     format!("sandbox-{network}-secret")
 }
 
-/// Whether consents live on when the person changes the password. Google ends only those for mail.
+/// Whether consents live on when the person changes the password. Google ends only those for mail; Mastodon only
+/// those of browsers.
 pub(crate) fn survives_password_change(network: &str) -> bool {
-    matches!(network, "youtube" | "google_business")
+    matches!(network, "youtube" | "google_business" | "mastodon")
 }
 
 /// An address to go back to: absolute, http or https.
