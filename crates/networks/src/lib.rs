@@ -8,10 +8,12 @@ pub mod acting;
 pub mod bluesky;
 pub mod catalogue;
 pub mod dpop;
+mod facebook;
 mod google;
 mod google_business;
 mod linkedin;
 mod mastodon;
+mod meta;
 mod moment;
 pub mod network;
 pub mod oauth;
@@ -44,4 +46,5 @@ pub const ALL: &[&dyn Network] = &[
     &google_business::GoogleBusiness,
     &tumblr::Tumblr,
     &mastodon::Mastodon,
+    &facebook::Facebook,
 ];

@@ -96,7 +96,8 @@ fn person(world: &mut World, network: &str, username: &str, action: &str) -> Res
     let ends_consents =
         matches!(action, "revoke" | "delete") || action == "change-password" && !networks::survives_password_change(network);
     if ends_consents {
-        world.revoke_person(network, username);
+        let why = ["change-password", "revoke", "delete"].into_iter().find(|known| *known == action).unwrap_or_default();
+        world.end_consents(network, username, why);
     }
     if action != "revoke" && action != "unblock" {
         world.sessions.retain(|_, (at, who)| at != network || who != username);

@@ -35,6 +35,8 @@ pub(crate) struct Family {
     pub(crate) scopes: Vec<String>,
     pub(crate) began: i64,
     pub(crate) revoked: bool,
+    /// What the person did that ended it, by the control call's word; empty where it was ended otherwise.
+    pub(crate) why: &'static str,
 }
 
 #[derive(Debug, Clone)]
@@ -117,7 +119,7 @@ impl World {
 
     pub(crate) fn new_family(&mut self, now: i64, network: &'static str, username: &str, scopes: Vec<String>) -> usize {
         self.effects.push(format!("{username} consented"));
-        self.vault.families.push(Family { network, username: username.into(), scopes, began: now, revoked: false });
+        self.vault.families.push(Family { network, username: username.into(), scopes, began: now, revoked: false, why: "" });
         self.vault.families.len() - 1
     }
 
@@ -188,6 +190,15 @@ impl World {
     /// Looks at a refresh token that stays the same.
     pub(crate) fn check_refresh(&self, now: i64, network: &str, token: &str) -> Result<(usize, Family), Dead> {
         self.check(now, network, self.vault.refresh.get(token).ok_or(Dead::Unknown)?)
+    }
+
+    /// The same, by something the person did.
+    pub(crate) fn end_consents(&mut self, network: &str, username: &str, why: &'static str) {
+        let lived = |family: &&mut Family| family.network == network && family.username == username && !family.revoked;
+        for family in self.vault.families.iter_mut().filter(lived) {
+            family.why = why;
+        }
+        self.revoke_person(network, username);
     }
 
     /// Ends every consent of a person, and the codes that are still on their way.

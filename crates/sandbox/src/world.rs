@@ -91,6 +91,8 @@ pub struct World {
     pub(crate) clients: BTreeMap<String, (String, String)>,
     /// What was done under a key that clients may repeat: key -> id.
     pub(crate) done: BTreeMap<String, String>,
+    /// Which page a token is the page's own of.
+    pub(crate) page_tokens: BTreeMap<String, u64>,
     /// Pictures that were sent, by the id the network gave them.
     pub(crate) uploads: BTreeSet<String>,
     pub(crate) vault: Vault,
@@ -130,6 +132,7 @@ impl World {
             comments: vec![],
             clients: BTreeMap::new(),
             done: BTreeMap::new(),
+            page_tokens: BTreeMap::new(),
             uploads: BTreeSet::new(),
             boards: boards(),
             vault: Vault::default(),

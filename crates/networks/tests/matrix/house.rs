@@ -242,7 +242,7 @@ impl House {
     /// whose life is over, its renewal.
     pub(crate) async fn look(&self, held: &Held) -> Outcome {
         let mut tokens = held.issued.tokens.clone();
-        if held.issued.clocks.human_until.is_some_and(|until| until <= self.cx().now) {
+        if held.issued.renewable && held.issued.clocks.human_until.is_some_and(|until| until <= self.cx().now) {
             return Outcome::Refused { cause: Cause::RenewalDue, confidence: Confidence::Certain };
         }
         let over = held.issued.clocks.access_until.is_some_and(|until| until <= self.cx().now);

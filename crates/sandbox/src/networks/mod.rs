@@ -1,5 +1,6 @@
 //! The networks: one file each, one line here.
 
+mod facebook;
 mod google;
 mod google_business;
 mod linkedin;
@@ -136,6 +137,16 @@ const ALL: &[Entry] = &[
         people: mastodon::people,
         pages: NO_PAGES,
         roles: &[],
+    },
+    Entry {
+        name: "facebook",
+        handle: facebook::handle,
+        consent: facebook::consent,
+        refused_renewal: facebook::refused_renewal,
+        about: facebook::about,
+        people: facebook::people,
+        pages: facebook::pages,
+        roles: facebook::ROLES,
     },
 ];
 

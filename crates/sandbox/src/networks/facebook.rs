@@ -1,0 +1,334 @@
+//! Facebook pages as the documentation describes them (knowledge base `facebook`): tokens of people that end, tokens of pages that
+//! do not, one error shape for everything, with the reason in a subcode.
+
+use serde_json::{Value, json};
+
+use super::{Consent, client_id, client_secret, is_redirect_uri, moment, refuse_page};
+use crate::consent::{Ask, Decision, decide};
+use crate::people::{Comment, Page, Person, Post, person};
+use crate::request::{Answer, Incoming, json as answer, see_other, with_query};
+use crate::tokens::{DAY, Dead, Family};
+use crate::world::World;
+
+const NAME: &str = "facebook";
+const COLOUR: &str = "#0866ff";
+const SHORT_LIFE: i64 = 3_600;
+const LONG_LIFE: i64 = 60 * DAY;
+
+pub(super) fn people() -> Vec<Person> {
+    vec![person(NAME, "jana.lindner", "Jana Lindner", "10158000000000001"), person(NAME, "tom.becker", "Tom Becker", "10158000000000002")]
+}
+
+/// Tasks on a page, fullest first, as one word each.
+pub(super) const ROLES: &[&str] = &["MANAGE", "CREATE_CONTENT", "MODERATE", "ANALYZE"];
+
+pub(super) fn pages() -> Vec<Page> {
+    let page = |id, name, vanity, roles: &[(&str, &str)]| Page {
+        network: NAME,
+        id,
+        name,
+        vanity,
+        roles: roles.iter().map(|(username, role)| ((*username).to_owned(), (*role).to_owned(), "APPROVED")).collect(),
+    };
+    vec![
+        page(108_001, "Fernweh Outdoor", "fernwehoutdoor", &[("jana.lindner", "MANAGE"), ("tom.becker", "CREATE_CONTENT")]),
+        page(108_002, "Fernweh Hütten", "fernwehhuetten", &[("jana.lindner", "CREATE_CONTENT")]),
+        page(108_003, "Bergwacht Freunde", "bergwachtfreunde", &[("jana.lindner", "ANALYZE")]),
+    ]
+}
+
+pub(super) fn about(incoming: &Incoming) -> &'static str {
+    match bare(incoming) {
+        "/dialog/oauth" => "page",
+        "/oauth/access_token" => "exchange",
+        "/me/permissions" => "revocation",
+        _ => "api",
+    }
+}
+
+/// The path below the version.
+fn bare(incoming: &Incoming) -> &str {
+    let path = incoming.path.strip_prefix("/v").unwrap_or(&incoming.path);
+    path.find('/').map_or("", |at| &path[at..])
+}
+
+pub(super) fn handle(world: &mut World, now: i64, incoming: &Incoming) -> Option<Answer> {
+    let parts: Vec<&str> = bare(incoming).split('/').skip(1).collect();
+    Some(match (incoming.method.as_str(), parts.as_slice()) {
+        (_, ["dialog", "oauth"]) => authorize(world, now, incoming),
+        ("POST" | "GET", ["oauth", "access_token"]) => token(world, now, incoming),
+        ("POST" | "GET", ["debug_token"]) => debug(world, now, incoming),
+        (_, [_, ..]) => api(world, now, incoming, &parts),
+        _ => return None,
+    })
+}
+
+fn error(status: u16, code: i64, subcode: i64, words: &str) -> Answer {
+    let mut error = json!({ "message": words, "type": "OAuthException", "code": code, "fbtrace_id": "AbCdEfGhIjK" });
+    if subcode != 0 {
+        error["error_subcode"] = subcode.into();
+    }
+    answer(status, &json!({ "error": error }))
+}
+
+pub(super) fn refused_renewal() -> Answer {
+    error(400, 190, 463, "Error validating access token: Session has expired.")
+}
+
+/// Code and words for a token that is over.
+fn dead(world: &World, token: &str, why: Dead) -> (i64, &'static str) {
+    let family = world.vault.access.get(token).and_then(|token| world.vault.families.get(token.family));
+    match (why, family.map_or("", |family| family.why)) {
+        (Dead::Blocked, _) => (
+            459,
+            "Error validating access token: You cannot access the app till you log in to www.facebook.com and follow the instructions given.",
+        ),
+        (Dead::Expired, _) => (463, "Error validating access token: Session has expired."),
+        (_, "change-password") => (
+            460,
+            "Error validating access token: The session has been invalidated because the user changed their password or Facebook has changed the session for security reasons.",
+        ),
+        (Dead::Revoked, _) => (458, "Error validating access token: The user has not authorized application."),
+        (Dead::Unknown, _) => (0, "Invalid OAuth access token - Cannot parse access token"),
+    }
+}
+
+fn ask(incoming: &Incoming) -> Ask {
+    let scopes = incoming.q("scope").split(',').filter(|scope| !scope.is_empty()).map(str::to_owned).collect();
+    Ask { network: NAME, title: "Facebook", colour: COLOUR, scopes, scopes_optional: true, may_skip: false }
+}
+
+fn is_good(incoming: &Incoming) -> bool {
+    incoming.q("client_id") == client_id(NAME) && is_redirect_uri(incoming.q("redirect_uri"))
+}
+
+fn authorize(world: &mut World, now: i64, incoming: &Incoming) -> Answer {
+    if !is_good(incoming) {
+        return refuse_page(
+            "Facebook Login",
+            COLOUR,
+            "Facebook",
+            "URL blocked: the redirect URI is not in the app's settings, or the app is not known.",
+        );
+    }
+    match decide(world, now, incoming, &ask(incoming)) {
+        Decision::Show(page) => page,
+        Decision::Deny { .. } => see_other(&denied(incoming)),
+        Decision::Allow { username, scopes } => see_other(&allowed(world, now, incoming, &username, scopes)),
+    }
+}
+
+fn denied(incoming: &Incoming) -> String {
+    let parameters = [
+        ("error", "access_denied"),
+        ("error_reason", "user_denied"),
+        ("error_description", "Permissions error"),
+        ("state", incoming.q("state")),
+    ];
+    with_query(incoming.q("redirect_uri"), &parameters)
+}
+
+fn allowed(world: &mut World, now: i64, incoming: &Incoming, username: &str, scopes: Vec<String>) -> String {
+    let code = world.new_code(now, NAME, username, scopes, incoming.q("redirect_uri"), 10 * 60);
+    with_query(incoming.q("redirect_uri"), &[("code", &code), ("state", incoming.q("state"))])
+}
+
+pub(super) fn consent(world: &mut World, now: i64, incoming: &Incoming, consent: &Consent<'_>) -> Option<String> {
+    let scopes = ask(incoming).scopes.into_iter().filter(|scope| !consent.drop_scopes.contains(scope)).collect();
+    (bare(incoming) == "/dialog/oauth" && is_good(incoming))
+        .then(|| if consent.deny { denied(incoming) } else { allowed(world, now, incoming, consent.username, scopes) })
+}
+
+fn given<'a>(incoming: &'a Incoming, name: &str) -> &'a str {
+    if incoming.f(name).is_empty() { incoming.q(name) } else { incoming.f(name) }
+}
+
+fn token(world: &mut World, now: i64, incoming: &Incoming) -> Answer {
+    let given = |name: &str| given(incoming, name);
+    if given("client_id") != client_id(NAME) || given("client_secret") != client_secret(NAME) {
+        return error(400, 101, 0, "Error validating client secret.");
+    }
+    if given("grant_type") == "fb_exchange_token" {
+        let old = given("fb_exchange_token").to_owned();
+        return match world.check_access(now, NAME, &old) {
+            Ok((family, _)) => {
+                let long = world.new_access(now, family, "EAA", Some(LONG_LIFE));
+                answer(200, &json!({ "access_token": long, "token_type": "bearer", "expires_in": LONG_LIFE }))
+            }
+            Err(why) => {
+                let (subcode, words) = dead(world, &old, why);
+                error(400, 190, subcode, words)
+            }
+        };
+    }
+    match world.take_code(now, NAME, given("code"), given("redirect_uri")) {
+        Ok(code) => {
+            let family = world.new_family(now, NAME, &code.username, code.scopes);
+            let short = world.new_access(now, family, "EAA", Some(SHORT_LIFE));
+            answer(200, &json!({ "access_token": short, "token_type": "bearer", "expires_in": SHORT_LIFE }))
+        }
+        Err(_) => error(400, 100, 36_009, "This authorization code has been used."),
+    }
+}
+
+/// Why a page's token does not work although the consent lives: the role is gone.
+fn has_role(world: &World, page: u64, username: &str) -> bool {
+    world.pages.iter().any(|known| known.network == NAME && known.id == page && known.roles.iter().any(|(holder, ..)| holder == username))
+}
+
+fn debug(world: &World, now: i64, incoming: &Incoming) -> Answer {
+    if incoming.bearer() != format!("{}|{}", client_id(NAME), client_secret(NAME)) {
+        return error(400, 190, 0, "Invalid OAuth access token signature.");
+    }
+    let token = given(incoming, "input_token");
+    let page = world.page_tokens.get(token).copied();
+    let checked = match (world.check_access(now, NAME, token), page) {
+        (Ok((_, family)), Some(page)) if !has_role(world, page, &family.username) => {
+            Err((492, "The user must be an administrator of the page in order to impersonate it."))
+        }
+        (Ok((_, family)), _) => Ok(family),
+        (Err(why), _) => Err(dead(world, token, why)),
+    };
+    let until = world.vault.access.get(token).and_then(|token| token.until).unwrap_or(0) / 1_000_000;
+    let kind = if page.is_some() { "PAGE" } else { "USER" };
+    let data = match checked {
+        Ok(family) => json!({
+            "app_id": "1", "type": kind, "application": "Staygreen", "is_valid": true, "expires_at": until, "scopes": family.scopes,
+            "data_access_expires_at": (family.began / 1_000_000) + 90 * DAY, "user_id": world.person(NAME, &family.username).map(|person| &person.id)
+        }),
+        Err((subcode, words)) => {
+            json!({ "app_id": "1", "type": kind, "is_valid": false, "scopes": [], "error": { "code": 190, "subcode": subcode, "message": words } })
+        }
+    };
+    answer(200, &json!({ "data": data }))
+}
+
+fn api(world: &mut World, now: i64, incoming: &Incoming, path: &[&str]) -> Answer {
+    let token = incoming.bearer().to_owned();
+    let family = match world.check_access(now, NAME, &token) {
+        Ok((family, _)) => family,
+        Err(why) => {
+            let (subcode, words) = dead(world, &token, why);
+            return error(400, 190, subcode, words);
+        }
+    };
+    let data = world.vault.families[family].clone();
+    if incoming.q("appsecret_proof").len() != 64 {
+        return error(400, 104, 0, "API calls from the server require an appsecret_proof argument");
+    }
+    let page = world.page_tokens.get(&token).copied();
+    if page.is_some_and(|page| !has_role(world, page, &data.username)) {
+        return error(400, 190, 492, "The user must be an administrator of the page in order to impersonate it.");
+    }
+    match (incoming.method.as_str(), path) {
+        ("GET", ["me"]) => {
+            let person = world.person(NAME, &data.username);
+            answer(200, &json!({ "id": person.map(|person| &person.id), "name": person.map(|person| &person.name) }))
+        }
+        ("GET", ["me", "accounts"]) => accounts(world, now, family, &data),
+        ("DELETE", ["me", "permissions"]) => {
+            world.vault.families[family].revoked = true;
+            answer(200, &json!({ "success": true }))
+        }
+        ("POST", [target, edge @ ("feed" | "photos")]) => match page.filter(|page| page.to_string() == *target) {
+            Some(page) => publish(world, now, incoming, &data, page, edge),
+            None => error(
+                403,
+                200,
+                0,
+                "(#200) If posting to a group, requires app being installed in the group; if posting to a page, requires both pages_read_engagement and pages_manage_posts as an admin with sufficient administrative permission",
+            ),
+        },
+        ("GET", [post, "comments"]) if page.is_some() => comments(world, post),
+        // With a person's token the list is silently empty.
+        ("GET", [_, "comments"]) => answer(200, &json!({ "data": [] })),
+        ("POST", [under, "comments"]) => match page {
+            Some(page) => comment(world, now, incoming, page, under),
+            None => error(403, 200, 0, "(#200) Requires pages_manage_engagement permission"),
+        },
+        _ => error(
+            400,
+            100,
+            33,
+            "Unsupported get request. Object does not exist, cannot be loaded due to missing permissions, or does not support this operation.",
+        ),
+    }
+}
+
+fn accounts(world: &mut World, now: i64, family: usize, data: &Family) -> Answer {
+    if !data.scopes.iter().any(|scope| scope == "pages_show_list") {
+        return answer(200, &json!({ "data": [] }));
+    }
+    let mine: Vec<(u64, &str, &str, String)> = world
+        .pages
+        .iter()
+        .filter(|page| page.network == NAME)
+        .filter_map(|page| {
+            let role = page.roles.iter().find(|(username, ..)| *username == data.username)?;
+            Some((page.id, page.name, page.vanity, role.1.clone()))
+        })
+        .collect();
+    let mut listed = vec![];
+    for (id, name, vanity, role) in mine {
+        let token = world.new_access(now, family, "EAAp", None);
+        world.page_tokens.insert(token.clone(), id);
+        let tasks: Vec<&str> = ROLES.iter().copied().skip_while(|known| *known != role).collect();
+        listed.push(json!({ "id": id.to_string(), "name": name, "username": vanity, "access_token": token, "tasks": tasks }));
+    }
+    answer(200, &json!({ "data": listed, "paging": { "cursors": { "before": "a", "after": "b" } } }))
+}
+
+fn publish(world: &mut World, now: i64, incoming: &Incoming, data: &Family, page: u64, edge: &str) -> Answer {
+    if !data.scopes.iter().any(|scope| scope == "pages_manage_posts") {
+        return error(403, 200, 0, "(#200) Permissions error: pages_manage_posts");
+    }
+    let (text, link, picture) = (incoming.f("message"), incoming.f("link"), incoming.f("url"));
+    if edge == "feed" && text.is_empty() && link.is_empty() || edge == "photos" && !picture.starts_with("http") {
+        return error(400, 100, 0, "(#100) Invalid parameter");
+    }
+    let id = format!("{page}_{}", world.number());
+    let text = if edge == "photos" { incoming.f("caption") } else { text };
+    let media = if picture.is_empty() { vec![] } else { vec![picture.to_owned()] };
+    let post = Post {
+        network: NAME,
+        id,
+        profile: page.to_string(),
+        username: data.username.clone(),
+        text: text.into(),
+        link: link.into(),
+        media,
+        at: now,
+    };
+    let id = world.publish(post);
+    if edge == "photos" { answer(200, &json!({ "id": "1", "post_id": id })) } else { answer(200, &json!({ "id": id })) }
+}
+
+fn comments(world: &World, post: &str) -> Answer {
+    let said = |comment: &Comment| {
+        let mut said = json!({ "id": comment.id, "from": { "name": comment.author, "id": "9" }, "message": comment.text, "created_time": moment::rfc3339(comment.at) });
+        if !comment.in_reply_to.is_empty() {
+            said["parent"] = json!({ "id": comment.in_reply_to });
+        }
+        said
+    };
+    let listed: Vec<Value> = world.comments_of(NAME, post).map(said).collect();
+    answer(200, &json!({ "data": listed }))
+}
+
+fn comment(world: &mut World, now: i64, incoming: &Incoming, page: u64, under: &str) -> Answer {
+    let parent = world.comments.iter().find(|comment| comment.network == NAME && comment.id == under).map(|comment| comment.post.clone());
+    let (post, in_reply_to) = match (parent, world.post(NAME, under)) {
+        (Some(post), _) => (post, under.to_owned()),
+        (None, Some(post)) => (post.id.clone(), String::new()),
+        (None, None) => return error(400, 100, 33, "Unsupported post request. Object does not exist."),
+    };
+    if incoming.f("message").is_empty() {
+        return error(400, 100, 0, "(#100) Missing message or attachment");
+    }
+    let author = world.pages.iter().find(|known| known.network == NAME && known.id == page).map_or("", |page| page.name);
+    let id = format!("{post}_{}", world.number());
+    let said =
+        Comment { network: NAME, id: id.clone(), post, in_reply_to, author: author.into(), text: incoming.f("message").into(), at: now };
+    world.comments.push(said);
+    answer(200, &json!({ "id": id }))
+}
