@@ -11,6 +11,7 @@ pub mod dpop;
 mod facebook;
 mod google;
 mod google_business;
+mod instagram;
 mod linkedin;
 mod mastodon;
 mod meta;
@@ -24,6 +25,7 @@ mod pkce;
 pub mod signal;
 #[cfg(test)]
 mod testing;
+mod threads;
 mod tiktok;
 mod tumblr;
 pub mod wire;
@@ -47,4 +49,6 @@ pub const ALL: &[&dyn Network] = &[
     &tumblr::Tumblr,
     &mastodon::Mastodon,
     &facebook::Facebook,
+    &instagram::Instagram,
+    &threads::Threads,
 ];

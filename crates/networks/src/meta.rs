@@ -1,6 +1,8 @@
 //! What Meta's networks share: the error table of the Graph API, app secret proofs, signed requests, and access tokens that are
 //! extended instead of renewed. Facts: `networks/facebook`, `instagram` and `threads` of the knowledge base.
 
+pub(crate) mod login;
+
 use aws_lc_rs::digest::{SHA256, digest};
 use aws_lc_rs::hmac;
 use base64::Engine as _;

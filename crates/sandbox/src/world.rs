@@ -93,6 +93,8 @@ pub struct World {
     pub(crate) done: BTreeMap<String, String>,
     /// Which page a token is the page's own of.
     pub(crate) page_tokens: BTreeMap<String, u64>,
+    /// What is prepared and not yet published: text, picture, what it answers, link.
+    pub(crate) containers: BTreeMap<String, [String; 4]>,
     /// Pictures that were sent, by the id the network gave them.
     pub(crate) uploads: BTreeSet<String>,
     pub(crate) vault: Vault,
@@ -133,6 +135,7 @@ impl World {
             clients: BTreeMap::new(),
             done: BTreeMap::new(),
             page_tokens: BTreeMap::new(),
+            containers: BTreeMap::new(),
             uploads: BTreeSet::new(),
             boards: boards(),
             vault: Vault::default(),

@@ -5,6 +5,7 @@ mod google;
 mod google_business;
 mod linkedin;
 mod mastodon;
+mod meta;
 mod moment;
 mod pinterest;
 mod tiktok;
@@ -147,6 +148,26 @@ const ALL: &[Entry] = &[
         people: facebook::people,
         pages: facebook::pages,
         roles: facebook::ROLES,
+    },
+    Entry {
+        name: "instagram",
+        handle: |world, now, incoming| meta::handle(&meta::INSTAGRAM, world, now, incoming),
+        consent: |world, now, incoming, consent| meta::consent(&meta::INSTAGRAM, world, now, incoming, consent),
+        refused_renewal: meta::refused_renewal,
+        about: meta::about,
+        people: || meta::people(&meta::INSTAGRAM),
+        pages: NO_PAGES,
+        roles: &[],
+    },
+    Entry {
+        name: "threads",
+        handle: |world, now, incoming| meta::handle(&meta::THREADS, world, now, incoming),
+        consent: |world, now, incoming, consent| meta::consent(&meta::THREADS, world, now, incoming, consent),
+        refused_renewal: meta::refused_renewal,
+        about: meta::about,
+        people: || meta::people(&meta::THREADS),
+        pages: NO_PAGES,
+        roles: &[],
     },
 ];
 

@@ -1,0 +1,141 @@
+//! Threads: one login is one profile; the token is extended every few weeks. Facts: `networks/threads` of the knowledge base.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use http::{Method, Request, Response};
+use lifecycle::diagnosis::Diagnosis;
+use lifecycle::facts::Facts;
+use lifecycle::secret::{Secret, TokenSet};
+use lifecycle::words::{Evidence, Source};
+use serde_json::Value;
+
+use crate::acting::{self, Comment, NotDone, Post, Posted, Target};
+use crate::meta::login::{self, Login};
+use crate::network::{
+    Ability, About, Answer, Asks, Authorization, Callback, Can, Cx, Discovery, Endpoint, Failure, Issued, Network, Registration, Renewal,
+    Rule, Start, Words,
+};
+use crate::wire::{BoxFuture, Wire};
+use crate::{meta, moment, oauth};
+
+/// The adapter.
+pub(crate) struct Threads;
+
+static ABOUT: About = About {
+    name: "threads",
+    title: "Threads",
+    can: Can { connect: Ability::Yes, publish: Ability::Yes, comment: Ability::Yes, read_comments: Ability::Yes, reply: Ability::Yes },
+    rules: &[
+        Rule {
+            en: "Log in at Threads with the profile that is to be connected; one login connects one profile.",
+            de: "Melden Sie sich bei Threads mit dem Profil an, das verbunden werden soll; eine Anmeldung verbindet ein Profil.",
+        },
+        Rule {
+            en: "We extend the connection by ourselves. Private profiles have to log in again every 90 days.",
+            de: "Wir verlängern die Verbindung selbst. Private Profile müssen sich alle 90 Tage neu anmelden.",
+        },
+    ],
+    asks: Asks::Nothing,
+    registration: Registration::ByHand,
+    scopes: &["threads_basic", "threads_content_publish", "threads_manage_replies", "threads_read_replies"],
+    endpoints: &[
+        Endpoint { key: "authorize", url: "https://threads.com/oauth/authorize" },
+        Endpoint { key: "token", url: "https://graph.threads.com/oauth/access_token" },
+        Endpoint { key: "long_lived", url: "https://graph.threads.com/access_token" },
+        Endpoint { key: "extend", url: "https://graph.threads.com/refresh_access_token" },
+        Endpoint { key: "graph", url: "https://graph.threads.com/v1.0" },
+    ],
+};
+
+static LOGIN: Login = Login {
+    about: &ABOUT,
+    prefix: "th",
+    fields: "id,username,name,threads_profile_picture_url",
+    id: "id",
+    picture: "threads_profile_picture_url",
+};
+
+/// What a post may hold; emoji count as their bytes.
+const TEXT_MAX: usize = 500;
+const PAGES_MAX: usize = 10;
+
+/// Letters count one, emoji and kin by their bytes.
+fn length(text: &str) -> usize {
+    text.chars().map(|c| if u32::from(c) >= 0x2190 { c.len_utf8() } else { 1 }).sum()
+}
+
+/// Two steps: a container first, then it is published. What was only contained was not said.
+async fn send(cx: Cx<'_>, wire: &dyn Wire, tokens: &TokenSet, person: &str, form: &[(&str, &str)]) -> Result<Posted, NotDone> {
+    let base = format!("{}/{}", LOGIN.url(&cx, "graph"), oauth::percent(person));
+    let made = meta::act(cx, wire, meta::call(&cx, Method::POST, &format!("{base}/threads"), &tokens.access_token, form)).await?;
+    let container = oauth::id(&made, "id").unwrap_or_default();
+    let publish = [("creation_id", container.as_str())];
+    let done =
+        meta::act(cx, wire, meta::call(&cx, Method::POST, &format!("{base}/threads_publish"), &tokens.access_token, &publish)).await?;
+    let nothing = || NotDone::Unclear(Evidence::new(cx.now, Source::Use, Some(200), None, "published, but no id came"));
+    Ok(Posted { id: oauth::id(&done, "id").ok_or_else(nothing)?, url: None })
+}
+
+async fn post(cx: Cx<'_>, wire: &dyn Wire, tokens: &TokenSet, target: Target<'_>, post: &Post) -> Result<Posted, NotDone> {
+    acting::fits("text", &post.text, length(&post.text), TEXT_MAX)?;
+    let mut form = vec![("text", post.text.as_str())];
+    match post.media.as_slice() {
+        [] => {
+            form.push(("media_type", "TEXT"));
+            form.extend(post.link.as_deref().map(|link| ("link_attachment", link)));
+        }
+        [picture] if picture.content_type.starts_with("image/") && picture.url.is_some() => {
+            form.extend([("media_type", "IMAGE"), ("image_url", picture.url.as_deref().unwrap_or_default())]);
+            form.extend(picture.alt.as_deref().map(|alt| ("alt_text", alt)));
+        }
+        _ => {
+            let words = Words::new("Threads takes one picture here, by its address.", "Threads nimmt hier ein Bild, über seine Adresse.");
+            return Err(NotDone::Invalid { field: "media", words });
+        }
+    }
+    send(cx, wire, tokens, target.network_id, &form).await
+}
+
+async fn read_comments(cx: Cx<'_>, wire: &dyn Wire, tokens: &TokenSet, post: &str) -> Result<Vec<Comment>, NotDone> {
+    let url = format!("{}/{}/conversation", LOGIN.url(&cx, "graph"), oauth::percent(post));
+    let (mut all, mut after): (Vec<Comment>, Option<String>) = (vec![], None);
+    for _ in 0..PAGES_MAX {
+        let mut query = vec![("fields", "id,text,username,timestamp,replied_to"), ("reverse", "false")];
+        query.extend(after.as_deref().map(|after| ("after", after)));
+        let listed = meta::act(cx, wire, meta::call(&cx, Method::GET, &oauth::with_query(&url, &query), &tokens.access_token, &[])).await?;
+        all.extend(listed.get("data").and_then(Value::as_array).into_iter().flatten().filter_map(|said| {
+            Some(Comment {
+                id: oauth::id(said, "id")?,
+                author: oauth::text(said, "username").unwrap_or_default().to_owned(),
+                text: oauth::text(said, "text").unwrap_or_default().to_owned(),
+                at: oauth::text(said, "timestamp").and_then(moment::rfc3339),
+                in_reply_to: said.get("replied_to").and_then(|to| oauth::id(to, "id")).filter(|to| to != post),
+            })
+        }));
+        after =
+            listed.pointer("/paging/next").and_then(|_| listed.pointer("/paging/cursors/after")).and_then(Value::as_str).map(str::to_owned);
+        if after.is_none() {
+            break;
+        }
+    }
+    Ok(all)
+}
+
+async fn say(
+    cx: Cx<'_>,
+    wire: &dyn Wire,
+    tokens: &TokenSet,
+    target: Target<'_>,
+    post: &str,
+    in_reply_to: Option<&str>,
+    text: &str,
+) -> Result<Posted, NotDone> {
+    acting::fits("text", text, length(text), TEXT_MAX)?;
+    let form = [("media_type", "TEXT"), ("text", text), ("reply_to_id", in_reply_to.unwrap_or(post))];
+    send(cx, wire, tokens, target.network_id, &form).await
+}
+
+impl Network for Threads {
+    login::delegate!(LOGIN);
+}
