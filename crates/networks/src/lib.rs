@@ -22,6 +22,7 @@ pub mod oauth1;
 pub mod oauth2;
 mod pinterest;
 mod pkce;
+mod reddit;
 pub mod signal;
 #[cfg(test)]
 mod testing;
@@ -51,4 +52,5 @@ pub const ALL: &[&dyn Network] = &[
     &facebook::Facebook,
     &instagram::Instagram,
     &threads::Threads,
+    &reddit::Reddit,
 ];

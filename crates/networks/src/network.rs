@@ -65,7 +65,8 @@ impl Cx<'_> {
         match &self.app.base_url {
             Some(base) => {
                 let path = real.split_once("://").and_then(|(_, rest)| rest.split_once('/')).map_or("", |(_, path)| path);
-                Some(format!("{}/{path}", base.trim_end_matches('/')))
+                let base = base.trim_end_matches('/');
+                Some(if path.is_empty() { base.to_owned() } else { format!("{base}/{path}") })
             }
             None => Some(real),
         }

@@ -159,6 +159,10 @@ fn trouble_is_never_a_refusal() {
 fn a_wrong_client_is_our_configuration() {
     for network in by_hand().filter(RenewIsOffered::renew_is_offered) {
         for error in ["invalid_client", "unauthorized_client", "invalid_request", "unsupported_grant_type", "invalid_scope"] {
+            // Reddit has no other word for a refresh token that is revoked or unknown.
+            if network.about().name == "reddit" && error == "invalid_request" {
+                continue;
+            }
             let body = format!("{{\"error\":\"{error}\",\"error_description\":\"x\"}}");
             let (renewal, _) = reads(network, &answer(400, "application/json", body.as_bytes()));
             let Renewal::Failed(diagnosis) = renewal else { panic!("{error}") };

@@ -8,6 +8,7 @@ mod mastodon;
 mod meta;
 mod moment;
 mod pinterest;
+mod reddit;
 mod tiktok;
 mod tumblr;
 mod x;
@@ -166,6 +167,16 @@ const ALL: &[Entry] = &[
         refused_renewal: meta::refused_renewal,
         about: meta::about,
         people: || meta::people(&meta::THREADS),
+        pages: NO_PAGES,
+        roles: &[],
+    },
+    Entry {
+        name: "reddit",
+        handle: reddit::handle,
+        consent: reddit::consent,
+        refused_renewal: reddit::refused_renewal,
+        about: reddit::about,
+        people: reddit::people,
         pages: NO_PAGES,
         roles: &[],
     },

@@ -1,0 +1,336 @@
+//! Reddit: one login is one account, which posts on its own profile page. Refresh tokens stay; errors come inside a 200. Facts:
+//! `networks/reddit` of the knowledge base.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use http::{Request, Response};
+use lifecycle::diagnosis::Diagnosis;
+use lifecycle::facts::{Facts, RenewalModel};
+use lifecycle::secret::{Secret, TokenSet};
+use lifecycle::time::{Span, Timestamp};
+use lifecycle::words::{Cause, Confidence, Evidence, Source};
+use serde_json::Value;
+
+use crate::acting::{self, Comment, NotDone, Post, Posted, Target};
+use crate::network::{
+    Ability, About, Answer, Asks, Authorization, Callback, Can, Cx, Discovery, Endpoint, Failure, Found, Issued, Kind, Network, PersonSeen,
+    Registration, Renewal, Rule, Start, Words,
+};
+use crate::oauth;
+use crate::wire::{BoxFuture, Wire};
+
+/// The adapter.
+pub(crate) struct Reddit;
+
+const TITLE_MAX: usize = 300;
+/// Of a post (unconfirmed).
+const TEXT_MAX: usize = 40_000;
+/// Of a comment (unconfirmed).
+const COMMENT_MAX: usize = 10_000;
+
+static ABOUT: About = About {
+    name: "reddit",
+    title: "Reddit",
+    can: Can { connect: Ability::Yes, publish: Ability::Yes, comment: Ability::Yes, read_comments: Ability::Yes, reply: Ability::Yes },
+    rules: &[
+        Rule {
+            en: "One login connects one account. Posts appear on the account's own profile page.",
+            de: "Eine Anmeldung verbindet ein Konto. Beiträge erscheinen auf der eigenen Profilseite des Kontos.",
+        },
+        Rule {
+            en: "Reddit approves new apps by hand since November 2025. The connection has no end date; it ends when you remove the app or Reddit suspends the account.",
+            de: "Reddit gibt neue Apps seit November 2025 einzeln frei. Die Verbindung hat kein Enddatum; sie endet, wenn Sie die App entfernen oder Reddit das Konto sperrt.",
+        },
+    ],
+    asks: Asks::Nothing,
+    registration: Registration::ByHand,
+    scopes: &["identity", "read", "submit"],
+    endpoints: &[
+        Endpoint { key: "authorize", url: "https://www.reddit.com/api/v1/authorize" },
+        Endpoint { key: "token", url: "https://www.reddit.com/api/v1/access_token" },
+        Endpoint { key: "revoke", url: "https://www.reddit.com/api/v1/revoke_token" },
+        // Tokens work here alone.
+        Endpoint { key: "api", url: "https://oauth.reddit.com" },
+    ],
+};
+
+/// A name of ours is demanded, honest and always the same; default names of libraries are throttled (option `user_agent`).
+fn named(cx: &Cx<'_>, mut request: Request<Bytes>) -> Request<Bytes> {
+    let usual = format!("server:{}:1.0 (Staygreen)", cx.app.client_id);
+    let name = cx.app.options.get("user_agent").unwrap_or(&usual);
+    if let Ok(name) = http::HeaderValue::from_str(name) {
+        request.headers_mut().insert("user-agent", name);
+    }
+    request
+}
+
+/// When the window of the rate limit ends, in seconds; the numbers may have fractions.
+fn wait(answer: &Response<Bytes>) -> Option<Span> {
+    let reset = answer.headers().get("x-ratelimit-reset")?.to_str().ok()?.split('.').next()?.trim().parse::<i64>().ok()?;
+    oauth::retry_after(answer).or_else(|| (0..=86_400).contains(&reset).then(|| Span::seconds(reset)))
+}
+
+impl Reddit {
+    fn url(cx: &Cx<'_>, key: &str) -> String {
+        cx.endpoint(&ABOUT, key).unwrap_or_default()
+    }
+
+    fn form(cx: &Cx<'_>, endpoint: &str, parameters: &[(&str, &str)]) -> Request<Bytes> {
+        let mut request = oauth::post_form(&Self::url(cx, endpoint), parameters);
+        request.headers_mut().insert("authorization", oauth::basic(&cx.app.client_id, oauth::client_secret(cx)));
+        named(cx, request)
+    }
+
+    fn get(cx: &Cx<'_>, path: &str, tokens: &TokenSet) -> Request<Bytes> {
+        named(cx, oauth::get_bearer(&format!("{}{path}", Self::url(cx, "api")), &tokens.access_token))
+    }
+
+    /// Status and the challenge's code; `error` in a body is a text or a number.
+    fn diagnose(cx: &Cx<'_>, source: Source, answer: &Response<Bytes>) -> Diagnosis {
+        let challenge = answer.headers().get("www-authenticate").and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let code = challenge.split("error=\"").nth(1).and_then(|rest| rest.split('"').next()).unwrap_or_default();
+        let json = oauth::json(answer).unwrap_or(Value::Null);
+        let words = oauth::text(&json, "message").unwrap_or(code);
+        if words.is_empty() {
+            return Diagnosis::transient(oauth::unreadable(cx.now, source, answer), wait(answer));
+        }
+        let status = answer.status().as_u16();
+        let seen = oauth::evidence(cx.now, source, answer, Some(if code.is_empty() { words } else { code }), words);
+        match (status, code) {
+            (401, _) => Diagnosis::refused(Cause::Unknown, Confidence::Guess, seen),
+            (403, "insufficient_scope") => Diagnosis::refused(Cause::ScopeMissing, Confidence::Certain, seen),
+            _ => Diagnosis::transient(seen, wait(answer)),
+        }
+    }
+
+    async fn list(cx: Cx<'_>, wire: &dyn Wire, tokens: &TokenSet) -> Result<Discovery, Diagnosis> {
+        let request = Self::get(&cx, "/api/v1/me", tokens);
+        let answer = wire.send(request).await.map_err(|error| oauth::no_answer(cx.now, Source::Discovery, &error))?;
+        let json = oauth::json(&answer).filter(|_| answer.status().is_success()).unwrap_or(Value::Null);
+        let (Some(id), Some(name)) = (oauth::text(&json, "id"), oauth::text(&json, "name")) else {
+            return Err(Self::diagnose(&cx, Source::Discovery, &answer));
+        };
+        let profile = Found {
+            network_id: format!("t2_{id}"),
+            kind: Kind::Account,
+            name: name.to_owned(),
+            handle: Some(name.to_owned()),
+            avatar: oauth::text(&json, "icon_img").map(str::to_owned),
+            role: "owner".into(),
+            parent: None,
+            unusable: None,
+        };
+        let person = PersonSeen { network_id: format!("t2_{id}"), name: name.to_owned(), handle: Some(name.to_owned()) };
+        Ok(Discovery { person, profiles: vec![profile], all_come_along: false })
+    }
+
+    /// A form with `api_type=json`; what went wrong stands in a 200.
+    async fn act(cx: Cx<'_>, wire: &dyn Wire, tokens: &TokenSet, path: &str, form: &[(&str, &str)]) -> Result<Value, NotDone> {
+        let form: Vec<(&str, &str)> = form.iter().copied().chain([("api_type", "json")]).collect();
+        let mut request = oauth::post_form(&format!("{}{path}", Self::url(&cx, "api")), &form);
+        request.headers_mut().insert("authorization", oauth::sensitive(&format!("Bearer {}", tokens.access_token.expose())));
+        let answer = acting::send(cx, wire, named(&cx, request)).await?;
+        let json: Value = serde_json::from_slice(answer.body()).unwrap_or_default();
+        if let Some(error) = json.pointer("/json/errors/0").and_then(Value::as_array) {
+            let part = |at: usize| error.get(at).and_then(Value::as_str).unwrap_or_default();
+            let seen = oauth::evidence(cx.now, Source::Use, &answer, Some(part(0)), part(1));
+            let seconds =
+                json.pointer("/json/ratelimit").and_then(Value::as_f64).map(|seconds| Span::seconds(seconds.clamp(0.0, 86_400.0) as i64));
+            return Err(NotDone::Refused(Diagnosis::transient(seen, seconds)));
+        }
+        json.pointer("/json/data")
+            .filter(|_| answer.status().is_success())
+            .cloned()
+            .ok_or_else(|| acting::refused(cx, &answer, Self::diagnose(&cx, Source::Use, &answer)))
+    }
+
+    async fn post(cx: Cx<'_>, wire: &dyn Wire, tokens: &TokenSet, target: Target<'_>, post: &Post) -> Result<Posted, NotDone> {
+        if !post.media.is_empty() {
+            let words = Words::new("Reddit takes no pictures or films here.", "Reddit nimmt hier keine Bilder oder Filme.");
+            return Err(NotDone::Invalid { field: "media", words });
+        }
+        if post.link.is_none() || !post.text.is_empty() {
+            acting::fits("text", &post.text, post.text.chars().count(), TEXT_MAX)?;
+        }
+        let first_line = || post.text.lines().next().unwrap_or_default().chars().take(TITLE_MAX).collect::<String>();
+        let title = post.title.clone().unwrap_or_else(first_line);
+        acting::fits("title", &title, title.chars().count(), TITLE_MAX)?;
+        let place = format!("u_{}", target.handle.unwrap_or_default());
+        let mut form = vec![("sr", place.as_str()), ("title", &title), ("resubmit", "true")];
+        match &post.link {
+            Some(link) => form.extend([("kind", "link"), ("url", link)]),
+            None => form.extend([("kind", "self"), ("text", &post.text)]),
+        }
+        let made = Self::act(cx, wire, tokens, "/api/submit", &form).await?;
+        let id = oauth::text(&made, "name")
+            .ok_or_else(|| NotDone::Unclear(Evidence::new(cx.now, Source::Use, Some(200), None, "no id came")))?;
+        Ok(Posted { id: id.to_owned(), url: oauth::text(&made, "url").map(str::to_owned) })
+    }
+
+    async fn read_comments(cx: Cx<'_>, wire: &dyn Wire, tokens: &TokenSet, post: &str) -> Result<Vec<Comment>, NotDone> {
+        let path = format!("/comments/{}?limit=500&raw_json=1", oauth::percent(post.trim_start_matches("t3_")));
+        let answer = acting::send(cx, wire, Self::get(&cx, &path, tokens)).await?;
+        let json: Value = serde_json::from_slice(answer.body()).unwrap_or_default();
+        let Some(top) = json.pointer("/1/data/children").and_then(Value::as_array).filter(|_| answer.status().is_success()) else {
+            return Err(acting::refused(cx, &answer, Self::diagnose(&cx, Source::Use, &answer)));
+        };
+        let (mut all, mut open): (Vec<Comment>, Vec<&Value>) = (vec![], top.iter().collect());
+        while let Some(node) = open.pop() {
+            let Some(data) = node.get("data").filter(|_| oauth::text(node, "kind") == Some("t1")) else { continue };
+            let parent = oauth::text(data, "parent_id").filter(|parent| parent.starts_with("t1_")).map(str::to_owned);
+            let seconds =
+                data.get("created_utc").and_then(Value::as_f64).map(|seconds| Timestamp::from_seconds(seconds.clamp(0.0, 4e9) as i64));
+            all.extend(oauth::text(data, "name").map(|id| Comment {
+                id: id.to_owned(),
+                author: oauth::text(data, "author").unwrap_or_default().to_owned(),
+                text: oauth::text(data, "body").unwrap_or_default().to_owned(),
+                at: seconds,
+                in_reply_to: parent,
+            }));
+            open.extend(data.pointer("/replies/data/children").and_then(Value::as_array).into_iter().flatten());
+        }
+        all.sort_by_key(|comment| comment.at);
+        Ok(all)
+    }
+
+    async fn say(cx: Cx<'_>, wire: &dyn Wire, tokens: &TokenSet, under: &str, text: &str) -> Result<Posted, NotDone> {
+        acting::fits("text", text, text.chars().count(), COMMENT_MAX)?;
+        let made = Self::act(cx, wire, tokens, "/api/comment", &[("thing_id", under), ("text", text)]).await?;
+        let id = made.pointer("/things/0/data/name").and_then(Value::as_str);
+        let id = id.ok_or_else(|| NotDone::Unclear(Evidence::new(cx.now, Source::Use, Some(200), None, "no id came")))?;
+        Ok(Posted { id: id.to_owned(), url: None })
+    }
+}
+
+impl Network for Reddit {
+    fn about(&self) -> &'static About {
+        &ABOUT
+    }
+
+    fn facts(&self) -> Facts {
+        Facts { renewal: RenewalModel::Stable, access_life: Some(Span::days(1)), ..Facts::unknown() }
+    }
+
+    fn begin<'a>(&'a self, cx: Cx<'a>, _: &'a dyn Wire, start: &'a Start) -> BoxFuture<'a, Result<Authorization, Failure>> {
+        let scope = cx.scopes(&ABOUT).join(" ");
+        let parameters = [
+            ("response_type", "code"),
+            ("client_id", &cx.app.client_id),
+            ("redirect_uri", &cx.app.redirect_uri),
+            ("scope", &scope),
+            ("state", start.state.expose()),
+            // Without it there is no refresh token.
+            ("duration", "permanent"),
+        ];
+        let authorization = Authorization {
+            url: oauth::with_query(&Self::url(&cx, "authorize"), &parameters),
+            memory: BTreeMap::new(),
+            instance: String::new(),
+            returns_with: start.state.clone(),
+            registered: None,
+        };
+        Box::pin(async move { Ok(authorization) })
+    }
+
+    fn exchange(&self, cx: Cx<'_>, _: &BTreeMap<String, Secret>, callback: &Callback) -> Result<Request<Bytes>, Failure> {
+        let code = oauth::callback_code(cx.now, callback, &[])?;
+        let form = [("grant_type", "authorization_code"), ("code", code), ("redirect_uri", cx.app.redirect_uri.as_str())];
+        Ok(Self::form(&cx, "token", &form))
+    }
+
+    fn read_exchange(
+        &self,
+        cx: Cx<'_>,
+        _: &BTreeMap<String, Secret>,
+        _: &Callback,
+        answer: &Response<Bytes>,
+    ) -> Result<Answer<Issued>, Failure> {
+        // An error may come with 200: no success without a token.
+        let json = oauth::json(answer).filter(|json| answer.status().is_success() && json.get("error").is_none());
+        let issued = json.and_then(|json| oauth::issued(cx, &json, "refresh_token_expires_in", &cx.scopes(&ABOUT)));
+        issued.map(Answer::Done).ok_or_else(|| oauth::failed_exchange(cx.now, answer))
+    }
+
+    fn renew(&self, cx: Cx<'_>, tokens: &TokenSet) -> Option<Request<Bytes>> {
+        let refresh = tokens.refresh_token.as_ref()?;
+        Some(Self::form(&cx, "token", &[("grant_type", "refresh_token"), ("refresh_token", refresh.expose())]))
+    }
+
+    fn read_renew(&self, cx: Cx<'_>, tokens: &TokenSet, answer: &Response<Bytes>) -> Answer<Renewal> {
+        let json = oauth::json(answer).filter(|_| answer.status().is_success());
+        Answer::Done(match json.and_then(|json| oauth::issued(cx, &json, "refresh_token_expires_in", &tokens.scopes)) {
+            Some(issued) => Renewal::Renewed(Box::new(issued)),
+            None => oauth::failed_renewal(cx.now, answer, |json, seen| match (answer.status().as_u16(), oauth::text(json, "error")) {
+                // Said of a refresh token that is revoked or unknown.
+                (200 | 400, Some("invalid_request" | "invalid_grant")) => {
+                    Some(Diagnosis::refused(Cause::RevokedByPerson, Confidence::Guess, seen))
+                }
+                // Our client's credentials: here `error` is a number.
+                (401, None) => Some(Diagnosis::misconfigured(seen)),
+                _ => None,
+            }),
+        })
+    }
+
+    fn probe(&self, cx: Cx<'_>, tokens: &TokenSet) -> Request<Bytes> {
+        Self::get(&cx, "/api/v1/me", tokens)
+    }
+
+    fn read_probe(&self, cx: Cx<'_>, _: &TokenSet, answer: &Response<Bytes>) -> Answer<Diagnosis> {
+        let json = oauth::json(answer).filter(|json| answer.status().is_success() && oauth::text(json, "id").is_some());
+        Answer::Done(match json.map(|json| json.get("is_suspended").and_then(Value::as_bool)) {
+            Some(Some(true)) => {
+                let seen = oauth::evidence(cx.now, Source::Probe, answer, Some("is_suspended"), "the account is suspended");
+                Diagnosis::refused(Cause::PersonBlocked, Confidence::Certain, seen)
+            }
+            Some(_) => Diagnosis::works(oauth::evidence(cx.now, Source::Probe, answer, None, "me answered")),
+            None => Self::diagnose(&cx, Source::Probe, answer),
+        })
+    }
+
+    fn revoke(&self, cx: Cx<'_>, tokens: &TokenSet) -> Option<Request<Bytes>> {
+        let token = tokens.refresh_token.as_ref().unwrap_or(&tokens.access_token);
+        let hint = if tokens.refresh_token.is_some() { "refresh_token" } else { "access_token" };
+        Some(Self::form(&cx, "revoke", &[("token", token.expose()), ("token_type_hint", hint)]))
+    }
+
+    fn discover<'a>(&'a self, cx: Cx<'a>, wire: &'a dyn Wire, tokens: &'a TokenSet) -> BoxFuture<'a, Result<Discovery, Diagnosis>> {
+        Box::pin(Self::list(cx, wire, tokens))
+    }
+
+    fn publish<'a>(
+        &'a self,
+        cx: Cx<'a>,
+        wire: &'a dyn Wire,
+        tokens: &'a TokenSet,
+        target: Target<'a>,
+        post: &'a Post,
+    ) -> BoxFuture<'a, Result<Posted, NotDone>> {
+        Box::pin(Self::post(cx, wire, tokens, target, post))
+    }
+
+    fn comments<'a>(
+        &'a self,
+        cx: Cx<'a>,
+        wire: &'a dyn Wire,
+        tokens: &'a TokenSet,
+        _: Target<'a>,
+        post: &'a str,
+    ) -> BoxFuture<'a, Result<Vec<Comment>, NotDone>> {
+        Box::pin(Self::read_comments(cx, wire, tokens, post))
+    }
+
+    fn comment<'a>(
+        &'a self,
+        cx: Cx<'a>,
+        wire: &'a dyn Wire,
+        tokens: &'a TokenSet,
+        _: Target<'a>,
+        post: &'a str,
+        in_reply_to: Option<&'a str>,
+        text: &'a str,
+    ) -> BoxFuture<'a, Result<Posted, NotDone>> {
+        Box::pin(Self::say(cx, wire, tokens, in_reply_to.unwrap_or(post), text))
+    }
+}
