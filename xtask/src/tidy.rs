@@ -18,10 +18,24 @@ const LONG: &[&str] = &[];
 const SQL_BANNED: [&str; 3] = ["CURRENT_TIMESTAMP", "AUTOINCREMENT", "RANDOM()"];
 const SQL_BANNED_IN_MIGRATIONS: [&str; 4] = ["NOW()", "SERIAL", "BOOLEAN", "TRIGGER"];
 
-const NETWORKS: [&str; 5] = ["linkedin", "tiktok", "pinterest", "xing", "bluesky"];
+const NETWORKS: [&str; 12] = [
+    "linkedin",
+    "tiktok",
+    "pinterest",
+    "xing",
+    "bluesky",
+    "facebook",
+    "instagram",
+    "youtube",
+    "google_business",
+    "mastodon",
+    "reddit",
+    "tumblr",
+];
 
 /// Where a network may be called by its name: its own files, the lists, the demo, docs and tests.
-const NETWORKS_NAMED: [&str; 8] = [
+const NETWORKS_NAMED: [&str; 9] = [
+    "crates/bench/",
     "crates/networks/",
     "crates/sandbox/",
     "crates/e2e/",

@@ -1,6 +1,7 @@
 //! The loop that does what the rules say: takes up what is due, turns each action of `lifecycle` into I/O, and
 //! makes the outcome durable. It knows neither SQL nor HTTP servers: a [`Ledger`] and three small ports.
 
+mod demand;
 mod health;
 pub mod perform;
 pub mod ports;
@@ -8,10 +9,8 @@ pub mod ports;
 use std::sync::Arc;
 use std::time::Duration;
 
-use lifecycle::ids::{GrantId, NodeId};
-use lifecycle::ledger::{Claim, Ledger, LedgerError};
-use lifecycle::schedule::Task;
-use lifecycle::time::Timestamp;
+use lifecycle::ids::NodeId;
+use lifecycle::ledger::{Ledger, LedgerError};
 use tokio::sync::{Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -116,60 +115,5 @@ impl<L: Ledger + 'static> Keeper<L> {
         let wait = next.map_or(self.options.poll_every, |at| Duration::from_micros(u64::try_from(at.since(now).as_micros()).unwrap_or(0)));
         // Never zero: a grant that is due but held by another node must not be asked for in a tight loop.
         wait.clamp(Duration::from_millis(50), self.options.poll_every)
-    }
-
-    /// Looks for what is due at once: something outside made it so.
-    pub fn wake(&self) {
-        self.wake.notify_one();
-    }
-
-    /// Renews one grant now, because somebody needs a token that lives, unless another renewal has brought a newer generation
-    /// meanwhile. [`Checked::Busy`] while one is under way: ask again, never send beside it (RF-10).
-    pub async fn renew_if(&self, grant: &GrantId, generation: i64) -> Result<Checked, LedgerError> {
-        self.take_up_now(grant, move |claim, _| {
-            if claim.grant.generation != generation {
-                None
-            } else if claim.grant.renewable {
-                Some(Task::Renew)
-            } else {
-                Some(Task::Probe)
-            }
-        })
-        .await
-    }
-
-    /// Asks the network about one grant now, due or not.
-    pub async fn check(&self, grant: &GrantId) -> Result<Checked, LedgerError> {
-        self.take_up_now(grant, |claim, now| {
-            let over = claim.grant.clocks.access_until.is_some_and(|until| until <= now);
-            Some(if over && claim.grant.renewable && claim.grant.verdict().is_none() { Task::Renew } else { Task::Probe })
-        })
-        .await
-    }
-
-    async fn take_up_now(
-        &self,
-        grant: &GrantId,
-        task: impl Fn(&Claim, Timestamp) -> Option<Task> + Send + 'static,
-    ) -> Result<Checked, LedgerError> {
-        let now = self.worker.ports.clock.now();
-        let Some(claim) = self.worker.ports.ledger.claim(&self.node, grant, now, self.worker.ports.lease).await? else {
-            return Ok(Checked::Busy);
-        };
-        let worker = Arc::clone(&self.worker);
-        // Detached: a caller who goes away does not tear the call in two (RF-15).
-        let running = tokio::spawn(async move {
-            if claim.open.is_some() {
-                worker.take_up(claim).await;
-            } else {
-                match task(&claim, worker.ports.clock.now()) {
-                    Some(task) => worker.perform(claim, task).await,
-                    None => worker.let_go(&claim).await,
-                }
-            }
-        });
-        let _ = running.await;
-        self.wake.notify_one();
-        Ok(Checked::Done)
     }
 }

@@ -171,8 +171,14 @@ mod tests {
     #[test]
     fn half_of_the_last_twenty_open_it() {
         let mut breaker = Breaker::default();
-        let opened =
-            (0..20).map(|n| if n % 2 == 0 { !breaker.answered(T0) && false } else { breaker.failed(T0) }).filter(|opened| *opened).count();
+        let mut opened = 0;
+        for n in 0..20 {
+            if n % 2 == 0 {
+                breaker.answered(T0);
+            } else {
+                opened += usize::from(breaker.failed(T0));
+            }
+        }
         assert_eq!(opened, 1);
         let mut slow = Breaker::default();
         for n in 0..40 {

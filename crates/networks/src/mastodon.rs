@@ -313,7 +313,7 @@ mod tests {
     #[test]
     fn servers_are_named_in_many_ways() {
         for typed in
-            ["mastodon.social", " https://mastodon.social/ ", "@ana@mastodon.social", "MASTODON.social", "https://mastodon.social/@ana"]
+            ["mastodon.social", " https://mastodon.social/ ", "@ana@mastodon.social", "Mastodon.Social", "https://mastodon.social/@ana"]
         {
             assert_eq!(host(typed).as_deref(), Some("mastodon.social"), "{typed}");
         }

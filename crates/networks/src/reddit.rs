@@ -65,6 +65,11 @@ fn named(cx: &Cx<'_>, mut request: Request<Bytes>) -> Request<Bytes> {
     request
 }
 
+/// A number of which only the whole part counts: Reddit writes seconds with a fraction.
+fn whole(number: &Value) -> Option<i64> {
+    number.as_i64().or_else(|| number.to_string().split('.').next()?.parse().ok()).filter(|whole| (0..=4_102_444_800).contains(whole))
+}
+
 /// When the window of the rate limit ends, in seconds; the numbers may have fractions.
 fn wait(answer: &Response<Bytes>) -> Option<Span> {
     let reset = answer.headers().get("x-ratelimit-reset")?.to_str().ok()?.split('.').next()?.trim().parse::<i64>().ok()?;
@@ -135,8 +140,7 @@ impl Reddit {
         if let Some(error) = json.pointer("/json/errors/0").and_then(Value::as_array) {
             let part = |at: usize| error.get(at).and_then(Value::as_str).unwrap_or_default();
             let seen = oauth::evidence(cx.now, Source::Use, &answer, Some(part(0)), part(1));
-            let seconds =
-                json.pointer("/json/ratelimit").and_then(Value::as_f64).map(|seconds| Span::seconds(seconds.clamp(0.0, 86_400.0) as i64));
+            let seconds = json.pointer("/json/ratelimit").and_then(whole).map(|seconds| Span::seconds(seconds.clamp(0, 86_400)));
             return Err(NotDone::Refused(Diagnosis::transient(seen, seconds)));
         }
         json.pointer("/json/data")
@@ -179,8 +183,7 @@ impl Reddit {
         while let Some(node) = open.pop() {
             let Some(data) = node.get("data").filter(|_| oauth::text(node, "kind") == Some("t1")) else { continue };
             let parent = oauth::text(data, "parent_id").filter(|parent| parent.starts_with("t1_")).map(str::to_owned);
-            let seconds =
-                data.get("created_utc").and_then(Value::as_f64).map(|seconds| Timestamp::from_seconds(seconds.clamp(0.0, 4e9) as i64));
+            let seconds = data.get("created_utc").and_then(whole).map(Timestamp::from_seconds);
             all.extend(oauth::text(data, "name").map(|id| Comment {
                 id: id.to_owned(),
                 author: oauth::text(data, "author").unwrap_or_default().to_owned(),

@@ -88,6 +88,7 @@ impl Wire for Peer {
 }
 
 #[tokio::test]
+#[expect(clippy::disallowed_methods, reason = "a real server has a real clock")]
 async fn xing_connects_and_acts_under_oauthlibs_eyes() {
     let Some(peer) = Peer::start() else { return };
     let network = networks::find("xing").expect("shipped");

@@ -21,6 +21,20 @@ const CHECKED: &[(&str, &str, &str)] = &[
         "the real PDS 0.4 and 0.5 with a PLC directory: login, renewal, revocation, posts and replies validated against its lexicons",
         "",
     ),
+    (
+        "tumblr",
+        "",
+        "whether an old refresh token dies at a renewal; errors of the token endpoint; rate-limit header names; length of a text block",
+    ),
+    ("mastodon", "", "wording of the refusals that ask for a second factor"),
+    ("facebook", "", "subcodes beyond the official table; length of a post; whether exchanging a long-lived token extends it"),
+    (
+        "instagram",
+        "",
+        "limits of hashtags and mentions; layout of signed requests; whether an earlier token lives on after it was extended",
+    ),
+    ("threads", "", "subcodes on these hosts; what a changed password does; five links a post"),
+    ("reddit", "", "length of texts; what a changed password does; the server's source is an archive of 2017"),
 ];
 
 fn ability(ability: Ability) -> &'static str {

@@ -110,7 +110,7 @@ async fn upload(cx: Cx<'_>, wire: &dyn Wire, tokens: &TokenSet, media: &Media) -
     if let Some(alt) = &media.alt {
         body.extend_from_slice(format!("--{boundary}\r\nContent-Disposition: form-data; name=\"description\"\r\n\r\n{alt}\r\n").as_bytes());
     }
-    let kind: String = media.content_type.chars().filter(|c| c.is_ascii_graphic()).collect();
+    let kind: String = media.content_type.chars().filter(char::is_ascii_graphic).collect();
     let head = format!("--{boundary}\r\nContent-Disposition: form-data; name=\"file\"; filename=\"file\"\r\nContent-Type: {kind}\r\n\r\n");
     body.extend_from_slice(head.as_bytes());
     body.extend_from_slice(&media.bytes);

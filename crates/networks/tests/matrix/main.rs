@@ -62,7 +62,9 @@ impl Tally {
 
     fn print(&self, columns: &[&'static str]) -> String {
         let mut text = format!("{:<18}", "");
-        columns.iter().for_each(|column| write!(text, "{column:<20}").unwrap());
+        for column in columns {
+            write!(text, "{column:<20}").unwrap();
+        }
         for network in networks::ALL.iter().map(|network| network.about().name) {
             write!(text, "\n{network:<18}").unwrap();
             for column in columns {

@@ -191,7 +191,8 @@ fn api(world: &mut World, now: i64, incoming: &Incoming, path: &[&str]) -> Answe
         ("POST", ["v2", "media"]) | ("GET", ["v1", "media", _]) => "write:media",
         _ => return refused(404, "Record not found"),
     };
-    if !has(needs) && !(needs == "read:accounts" && has("profile")) {
+    let may = has(needs) || (needs == "read:accounts" && has("profile"));
+    if !may {
         return refused(403, "This action is outside the authorized scopes");
     }
     match path {

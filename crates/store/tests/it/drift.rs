@@ -54,7 +54,7 @@ async fn drift_is_told_once_each() {
             profiles::list(&mut tx, &organisation, &Filter::default(), 10).await.unwrap().into_iter().map(|profile| profile.name).collect();
         assert_eq!(names, ["Page 2", "Renamed"], "the profile is called what the network calls it");
         drop(tx);
-        list(store, day(4), &[new.clone()]).await;
+        list(store, day(4), std::slice::from_ref(&new)).await;
         assert_eq!(counted().await, [1, 2, 1, 1]);
         list(store, day(5), &[new, two]).await;
         assert_eq!(counted().await, [2, 2, 1, 1], "what comes back is new again");
