@@ -215,6 +215,17 @@ fn story(access: &Access, grant: &Grant) -> Option<Story> {
     })
 }
 
+/// Networks say how many seconds are left: read anew at each renewal, the same day comes out a little different, and is
+/// no other day for that.
+const SAME_DAY: Span = Span::hours(12);
+
+fn is_another_day(told: Option<Timestamp>, deadline: Option<Timestamp>) -> bool {
+    match (told, deadline) {
+        (Some(told), Some(deadline)) => told.since(deadline).max(deadline.since(told)) > SAME_DAY,
+        (told, deadline) => told != deadline,
+    }
+}
+
 fn tell(before: &Standing, after: &mut Standing, facts: &Facts, now: Timestamp) -> Vec<News> {
     let mut news = vec![];
     let dead = after.status == Status::Disconnected;
@@ -230,7 +241,7 @@ fn tell(before: &Standing, after: &mut Standing, facts: &Facts, now: Timestamp) 
         (None, false) if before.status == Status::Disconnected => news.push(News::Connected),
         _ => {}
     }
-    if after.warned_deadline != after.deadline && !dead {
+    if is_another_day(after.warned_deadline, after.deadline) && !dead {
         after.warned_deadline = after.deadline;
         after.warned_days = None;
     }

@@ -76,6 +76,26 @@ fn each_warning_once_and_a_jump_tells_the_nearest_only() {
 }
 
 #[test]
+fn a_day_read_anew_at_each_renewal_is_not_announced_anew() {
+    let one = access(1);
+    let mut standing = Standing::unborn(T0);
+    let mut told = vec![];
+    for day in 0..365 {
+        let mut live = grant(1);
+        // "Seconds left", rounded by the network and read a moment later: never twice the same microsecond.
+        live.clocks.human_until = Some(T0 + Span::days(365) + Span::millis(day * 7919 % 1700));
+        let (next, news) = settle(&standing, &[(&one, &live)], &facts(), T0 + Span::days(day) + Span::hours(1));
+        told.extend(news.into_iter().filter_map(|item| if let News::RenewSoon { days, .. } = item { Some(days) } else { None }));
+        standing = next;
+    }
+    assert_eq!(told.len(), 4, "{told:?}");
+    let mut renewed = grant(1);
+    renewed.clocks.human_until = Some(T0 + Span::days(394));
+    let (_, news) = settle(&standing, &[(&one, &renewed)], &facts(), T0 + Span::days(365));
+    assert_eq!(news.len(), 1, "another day is announced: {news:?}");
+}
+
+#[test]
 fn a_second_admin_without_a_deadline_makes_warnings_needless() {
     let (one, two) = (access(1), access(2));
     let mut ending = grant(1);
