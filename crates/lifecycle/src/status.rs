@@ -118,14 +118,15 @@ pub fn unverified_after(facts: &Facts) -> Span {
 /// Derives a profile's standing from its accesses and says what is news. One good access is enough. Pure: the same
 /// accesses at the same moment give the same standing, and settling twice says nothing new.
 pub fn settle(before: &Standing, accesses: &[(&Access, &Grant)], facts: &Facts, now: Timestamp) -> (Standing, Vec<News>) {
-    let good = accesses.iter().filter(|(access, grant)| is_good(access, grant));
-    // The best access is the one that holds longest without a person; no deadline is longest of all.
-    let best = good.max_by_key(|(_, grant)| {
-        (grant.unreachable_since.is_none(), grant.clocks.human_until.unwrap_or(Timestamp::from_micros(i64::MAX)), grant.verified_at)
-    });
+    let good: Vec<&Grant> = accesses.iter().filter(|(access, grant)| is_good(access, grant)).map(|(_, grant)| *grant).collect();
+    // The longest is the one that holds longest without a person; no deadline is longest of all. One call that failed must
+    // not hand the deadline to somebody else and back, which would announce both days twice.
+    let holds = |grant: &Grant| (grant.clocks.human_until.unwrap_or(Timestamp::from_micros(i64::MAX)), grant.verified_at);
+    let longest = good.iter().copied().max_by_key(|grant| holds(grant));
+    let proven = good.iter().copied().max_by_key(|grant| (grant.unreachable_since.is_none(), holds(grant)));
     let mut after = before.clone();
-    match best {
-        Some((_, grant)) => show_good(&mut after, grant, facts, now),
+    match longest.zip(proven) {
+        Some((longest, proven)) => show_good(&mut after, longest, proven, facts, now),
         None => show_dead(&mut after, accesses),
     }
     if after.status != before.status {
@@ -139,11 +140,11 @@ fn is_good(access: &Access, grant: &Grant) -> bool {
     !matches!(access.state, AccessState::Lost { .. }) && !matches!(grant.state, State::NeedsPerson(_))
 }
 
-fn show_good(after: &mut Standing, grant: &Grant, facts: &Facts, now: Timestamp) {
+fn show_good(after: &mut Standing, grant: &Grant, proven: &Grant, facts: &Facts, now: Timestamp) {
     let horizon = Span::days(facts.warn_days.iter().copied().max().unwrap_or(0));
     let soon = grant.clocks.human_until.filter(|deadline| deadline.since(now) <= horizon);
-    let last_proof = grant.verified_at.unwrap_or(grant.issued_at);
-    let out_of_reach = grant.unreachable_since.is_some() && now.since(last_proof) > unverified_after(facts);
+    let last_proof = proven.verified_at.unwrap_or(proven.issued_at);
+    let out_of_reach = proven.unreachable_since.is_some() && now.since(last_proof) > unverified_after(facts);
     after.status = match (out_of_reach, soon) {
         (true, _) => Status::Unverified,
         (false, Some(_)) => Status::RenewSoon,
@@ -158,7 +159,7 @@ fn show_good(after: &mut Standing, grant: &Grant, facts: &Facts, now: Timestamp)
     after.evidence = refused.map(|s| s.evidence.clone());
     after.person = Some(grant.person.clone());
     after.deadline = grant.clocks.human_until;
-    after.verified_at = grant.verified_at;
+    after.verified_at = proven.verified_at;
     after.lost_in_rotation = false;
 }
 

@@ -105,6 +105,21 @@ fn a_second_admin_without_a_deadline_makes_warnings_needless() {
 }
 
 #[test]
+fn a_failed_call_of_one_admin_does_not_announce_the_other_ones_day() {
+    let (one, two) = (access(1), access(2));
+    let (mut sooner, mut later) = (grant(1), grant(2));
+    sooner.clocks.human_until = Some(T0 + Span::days(3));
+    later.clocks.human_until = Some(T0 + Span::days(6));
+    let (told, news) = settle(&Standing::unborn(T0), &[(&one, &sooner), (&two, &later)], &facts(), T0);
+    assert!(news.contains(&News::RenewSoon { days: 7, deadline: T0 + Span::days(6) }));
+    let away = Grant { unreachable_since: Some(T0), ..later.clone() };
+    let (still, news) = settle(&told, &[(&one, &sooner), (&two, &away)], &facts(), T0 + Span::hours(1));
+    assert_eq!((still.status, news), (Status::RenewSoon, vec![]));
+    let (_, news) = settle(&still, &[(&one, &sooner), (&two, &later)], &facts(), T0 + Span::hours(2));
+    assert!(news.is_empty());
+}
+
+#[test]
 fn out_of_reach_is_unverified_never_red() {
     let one = access(1);
     let mut away = grant(1);
