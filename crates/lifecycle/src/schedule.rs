@@ -40,7 +40,8 @@ pub fn renew_at(id: &GrantId, generation: i64, clocks: &Clocks, renewable: bool,
         let life = until.since(from);
         let wait = match facts.renewal {
             RenewalModel::Extending(earliest) => life.times(1, 2).max(earliest),
-            _ => life - margin(life, facts),
+            // Jitter must not eat the margin: even the latest renewal comes before the margin begins.
+            _ => (life - margin(life, facts)).times(10, 11),
         };
         from + jittered(wait, id, generation)
     });
@@ -133,6 +134,17 @@ mod tests {
         fn the_margin_leaves_half_the_life(seconds in 1..40_000_000_i64) {
             let life = Span::seconds(seconds);
             prop_assert!(margin(life, &Facts::unknown()) <= life.times(1, 2));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn jitter_never_eats_the_margin(id: u128, generation in 1..100_000_i64, seconds in 60..40_000_000_i64) {
+            let (facts, from) = (Facts::unknown(), Timestamp::from_seconds(1_700_000_000));
+            let life = Span::seconds(seconds);
+            let clocks = Clocks { access_until: Some(from + life), ..Clocks::default() };
+            let at = renew_at(&GrantId::from_u128(id), generation, &clocks, true, &facts, from);
+            prop_assert!(at.is_some_and(|at| at > from && at <= from + life - margin(life, &facts)));
         }
     }
 
