@@ -103,7 +103,8 @@ impl Renewal {
     pub fn next(&mut self, now: Timestamp) -> Action {
         match &mut self.at {
             At::Start => self.intend(Phase::Prepared, now),
-            At::Prepared if self.lease.until.since(now) < self.facts.answer_timeout => {
+            // Looked at before each of the two: a process can also stand still between the note and the first byte.
+            At::Prepared | At::Sent if self.lease.until.since(now) < self.facts.answer_timeout => {
                 self.at = At::Ended(End::NotCovered);
                 Action::Done(End::NotCovered)
             }
@@ -181,6 +182,16 @@ mod tests {
         let late = now + Span::seconds(100);
         assert!(matches!(renewal.next(late), Action::Done(End::NotCovered)));
         renewal.apply(Outcome::Intended);
+        assert!(matches!(renewal.next(now), Action::Done(End::NotCovered)), "and never will");
+    }
+
+    #[test]
+    fn a_process_paused_after_its_last_note_does_not_send_either() {
+        let now = Timestamp::from_seconds(0);
+        let mut renewal = machine(now);
+        renewal.apply(Outcome::Intended);
+        renewal.apply(Outcome::Intended);
+        assert!(matches!(renewal.next(now + Span::seconds(200)), Action::Done(End::NotCovered)));
         assert!(matches!(renewal.next(now), Action::Done(End::NotCovered)), "and never will");
     }
 
