@@ -95,7 +95,9 @@ pub enum Task {
 pub fn next_task(grant: &Grant, now: Timestamp) -> Task {
     let due = |at: Option<Timestamp>| at.is_some_and(|at| at <= now);
     let access_over = due(grant.clocks.access_until);
-    if grant.renewable && due(grant.renew_at) {
+    let can_return = grant.verdict().is_some() && access_over && grant.renewable && !due(grant.clocks.refresh_until);
+    // After a verdict the access token ends sooner or later; from then on only a renewal can show that all is well again.
+    if grant.renewable && due(grant.renew_at) || can_return && due(grant.probe_at) {
         Task::Renew
     } else if !due(grant.probe_at) || (access_over && grant.verdict().is_none()) {
         // An access token past its end is renewed, not probed: the refusal would say nothing.

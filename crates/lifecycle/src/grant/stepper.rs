@@ -102,14 +102,26 @@ impl Stepper<'_> {
             Finding::Works => self.say(Happening::Surprise, Some(&diagnosis.evidence)),
             Finding::Transient { retry_after } => {
                 self.unreachable(&diagnosis.evidence);
-                self.grant.renew_at = Some(self.wait(*retry_after));
+                self.renew_later(*retry_after);
             }
             Finding::Misconfigured => {
                 self.misconfigured(&diagnosis.evidence);
-                self.grant.renew_at = Some(self.wait(None));
+                self.renew_later(None);
             }
             Finding::Refused { .. } => self.refused(diagnosis, Look::Renewal),
         }
+    }
+
+    fn renew_later(&mut self, retry_after: Option<Span>) {
+        if self.is_judged() {
+            // Nothing is urgent about a grant that waits for its person.
+            return self.look_rarely();
+        }
+        self.grant.renew_at = Some(self.wait(retry_after));
+    }
+
+    fn is_judged(&self) -> bool {
+        matches!(self.grant.state, State::NeedsPerson(_))
     }
 
     fn wait(&self, retry_after: Option<Span>) -> Timestamp {
@@ -134,7 +146,8 @@ impl Stepper<'_> {
 
     pub(super) fn renew_lost(&mut self, evidence: &Evidence) {
         let (since, tries) = match &self.grant.state {
-            State::NeedsPerson(_) => return self.say(Happening::Surprise, Some(evidence)),
+            // It was only tried whether it came back: the next try tells.
+            State::NeedsPerson(_) => return self.look_rarely(),
             State::Unsure { since, tries } => (*since, tries.saturating_add(1)),
             State::Fresh | State::Suspect(_) => (self.now, 1),
         };

@@ -185,6 +185,24 @@ fn two_good_looks_lift_a_verdict() {
     assert!(says(&two, Happening::CameBack) && two.grant.state == State::Fresh);
 }
 
+#[test]
+fn an_account_unblocked_after_its_access_token_ended_comes_back() {
+    let facts = facts();
+    let over = Diagnosis::over(Cause::PersonBlocked, evidence(T0));
+    let dead = step(&fresh(&facts, true), &Event::Probed(over), &facts, T0).grant;
+    let later = dead.probe_at.expect("it is looked at now and then");
+    assert!(later > T0 + Span::hours(2), "the access token is over");
+    assert_eq!(schedule::next_task(&dead, later), schedule::Task::Renew);
+    let still = step(&dead, &Event::RenewFailed(refusal(later)), &facts, later).grant;
+    assert!(still.verdict().is_some() && still.probe_at > Some(later));
+    let lost = step(&still, &Event::RenewLost(evidence(later)), &facts, later).grant;
+    assert!(lost.verdict().is_some() && lost.renew_at.is_none());
+    let away = step(&lost, &Event::RenewFailed(Diagnosis::transient(evidence(later), None)), &facts, later).grant;
+    assert!(away.verdict().is_some() && away.renew_at.is_none() && away.probe_at > Some(later));
+    let back = step(&away, &Event::Renewed { clocks: Clocks::default() }, &facts, later + Span::days(1));
+    assert!(says(&back, Happening::CameBack) && back.grant.state == State::Fresh);
+}
+
 fn any_finding() -> impl Strategy<Value = Finding> {
     prop_oneof![
         Just(Finding::Works),
