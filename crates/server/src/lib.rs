@@ -26,14 +26,15 @@ use lifecycle::ids::NodeId;
 use lifecycle::secret::Secret;
 use lifecycle::time::Span;
 use networks::wire::Dice;
-use store::seal::Keyring;
-use store::{Store, StoreError, users};
+use store::{StoreError, users};
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 pub use error::Problem;
 pub use start_error::StartError;
+pub use state::open_store;
 
 use crate::config::Config;
 use crate::outbox::mail::Mailer;
@@ -48,20 +49,6 @@ pub struct Server {
     pub app: Arc<App>,
     listener: TcpListener,
     mailer: Option<Mailer>,
-}
-
-/// Makes the data folder, for its owner only, and opens the storage.
-pub async fn open_store(config: &Config) -> Result<Store, StartError> {
-    let folder = &config.server.data_dir;
-    let shown = folder.display().to_string();
-    std::fs::create_dir_all(folder).map_err(|error| StartError::DataFolder(shown.clone(), error))?;
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt as _;
-        std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o700)).map_err(|error| StartError::DataFolder(shown, error))?;
-    }
-    let keys = Keyring::open_or_create(&config.key_file())?;
-    Ok(Store::open(&config.database_url(), keys).await?)
 }
 
 impl Server {
@@ -103,7 +90,22 @@ impl Server {
             Options { poll_every: config.keeper.poll_every.duration(), concurrency: config.keeper.concurrency, ..Options::default() };
         let keeper = Keeper::new(store::ids::fresh::<NodeId>(), ports, options);
         let passwords = tokio::task::spawn_blocking(auth::password::Passwords::new).await.unwrap_or_default();
-        let app = App { config, store, keeper, wire, clock, dice, directory, passwords, organisation, organisation_name, public_url, told };
+        let requests = TaskTracker::new();
+        let app = App {
+            config,
+            store,
+            keeper,
+            wire,
+            clock,
+            dice,
+            directory,
+            passwords,
+            organisation,
+            organisation_name,
+            public_url,
+            told,
+            requests,
+        };
         Ok(Self { app: Arc::new(app), listener, mailer })
     }
 
@@ -129,6 +131,8 @@ impl Server {
         };
         let sending = tokio::spawn(outbox::run(Arc::clone(&self.app), self.mailer, stop.clone()));
         axum::serve(self.listener, router).with_graceful_shutdown(stop.cancelled_owned()).await?;
+        self.app.requests.close();
+        self.app.requests.wait().await;
         let _ = tokio::join!(keeping, sending);
         Ok(())
     }

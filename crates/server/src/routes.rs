@@ -190,6 +190,7 @@ pub fn router(app: &Arc<App>) -> Router {
         .layer(DefaultBodyLimit::max(256 * 1024))
         .layer(middleware::from_fn(security_headers))
         .layer(CatchPanicLayer::custom(panicked))
+        .layer(middleware::from_fn_with_state(Arc::clone(app), to_its_end))
         .with_state(Arc::clone(app))
 }
 
@@ -202,6 +203,13 @@ async fn not_found(request: Request) -> Response {
         return Problem::not_found().into_response();
     }
     crate::pages::problem(&Caller::of_nobody(request.headers()), Problem::not_found())
+}
+
+/// What has begun is worked to its end, also when nobody waits for the answer any more: the token set that a callback brought,
+/// the post that was published, must not get lost because somebody closed the tab.
+async fn to_its_end(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+    let working = app.requests.spawn(next.run(request));
+    working.await.unwrap_or_else(|_| Problem::new(StatusCode::SERVICE_UNAVAILABLE, "stopping", "The server is stopping.").into_response())
 }
 
 /// A handler that panics is our bug; the caller learns nothing of its inside.

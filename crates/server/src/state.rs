@@ -12,9 +12,12 @@ use lifecycle::time::Timestamp;
 use networks::Network;
 use networks::network::{App as NetworkClient, Registration};
 use networks::wire::{BoxFuture, Dice, Wire};
+use store::seal::Keyring;
 use store::{Store, StoreError, network_apps};
 use tokio::sync::Notify;
+use tokio_util::task::TaskTracker;
 
+use crate::StartError;
 use crate::auth::password::Passwords;
 use crate::config::Config;
 
@@ -44,6 +47,22 @@ pub struct App {
     pub public_url: String,
     /// Wakes the outbox.
     pub told: Arc<Notify>,
+    /// Requests that are being worked on, whether somebody still waits for the answer or not.
+    pub requests: TaskTracker,
+}
+
+/// Makes the data folder, for its owner only, and opens the storage.
+pub async fn open_store(config: &Config) -> Result<Store, StartError> {
+    let folder = &config.server.data_dir;
+    let shown = folder.display().to_string();
+    std::fs::create_dir_all(folder).map_err(|error| StartError::DataFolder(shown.clone(), error))?;
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o700)).map_err(|error| StartError::DataFolder(shown, error))?;
+    }
+    let keys = Keyring::open_or_create(&config.key_file())?;
+    Ok(Store::open(&config.database_url(), keys).await?)
 }
 
 impl App {

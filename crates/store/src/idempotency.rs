@@ -10,7 +10,7 @@ use crate::seal::{Context, digest};
 
 /// How long an answer is kept.
 pub(crate) const KEPT: Span = Span::hours(24);
-/// A request that did not end within this time never will: its process died.
+/// A request that did not end within this time never will: its process died, before or after the work.
 const ABANDONED_AFTER: Span = Span::minutes(5);
 
 /// A key as one actor of one organisation sent it.
@@ -38,6 +38,8 @@ pub enum Seen {
     },
     /// The same request is being worked on at this moment.
     Running,
+    /// Its process died over it: it may have been done, so it is not done again by itself.
+    Abandoned,
     /// The key was used for another request.
     OtherRequest,
 }
@@ -60,16 +62,9 @@ impl Store {
         let hash = digest(request);
         let sql = "INSERT INTO idempotency_keys (organisation_id, actor, key, request_hash, created_at) VALUES ($1, $2, $3, $4, $5) \
                    ON CONFLICT (organisation_id, actor, key) DO UPDATE SET request_hash = excluded.request_hash, status = NULL, answer = NULL, created_at = excluded.created_at \
-                   WHERE idempotency_keys.created_at <= $6 OR (idempotency_keys.status IS NULL AND idempotency_keys.created_at <= $7)";
-        let values = [
-            key.organisation.as_str().into(),
-            key.actor.into(),
-            key.key.into(),
-            hash.clone().into(),
-            now.into(),
-            (now - KEPT).into(),
-            (now - ABANDONED_AFTER).into(),
-        ];
+                   WHERE idempotency_keys.created_at <= $6";
+        let values =
+            [key.organisation.as_str().into(), key.actor.into(), key.key.into(), hash.clone().into(), now.into(), (now - KEPT).into()];
         if tx.run(sql, &values).await? == 1 {
             return Ok(Seen::New);
         }
@@ -78,7 +73,10 @@ impl Store {
         if row.text("request_hash")? != hash {
             return Ok(Seen::OtherRequest);
         }
-        let (Some(status), Some(sealed)) = (row.opt_int("status")?, row.opt_bytes("answer")?) else { return Ok(Seen::Running) };
+        let (Some(status), Some(sealed)) = (row.opt_int("status")?, row.opt_bytes("answer")?) else {
+            let is_over = row.time("created_at")? <= now - ABANDONED_AFTER;
+            return Ok(if is_over { Seen::Abandoned } else { Seen::Running });
+        };
         let body = self.keys().open(&key.context(&key.row()), &sealed)?;
         Ok(Seen::Answered { status: u16::try_from(status).map_err(|_| StoreError::Broken("status".into()))?, body })
     }

@@ -208,7 +208,7 @@ async fn begin(app: &App, deed: &Deed<'_>, ready: &Ready) -> Result<(), Problem>
     Ok(tx.commit().await?)
 }
 
-/// How it ended. A refusal is evidence: it starts a look at the token at once.
+/// How it ended, for the log and for whoever asked.
 async fn end<T>(app: &App, deed: &Deed<'_>, ready: &Ready, done: Result<T, NotDone>, words: impl Fn(&T) -> Value) -> Result<T, Problem> {
     let (ending, detail) = match &done {
         Ok(done) => ("done", words(done)),
@@ -217,15 +217,9 @@ async fn end<T>(app: &App, deed: &Deed<'_>, ready: &Ready, done: Result<T, NotDo
         Err(NotDone::Refused(diagnosis)) => ("refused", json!({ "evidence": diagnosis.evidence })),
         Err(NotDone::Unclear(evidence)) => ("unclear", json!({ "evidence": evidence })),
     };
-    let mut tx = app.store.write().await?;
-    let kind = format!("act.{}.{ending}", deed.kind);
-    events::append(&mut tx, &app.organisation, app.now(), &kind, &deed.caller.named, &about(deed, ready), &detail).await?;
-    tx.commit().await?;
-    if let Err(NotDone::Refused(diagnosis)) = &done
-        && !diagnosis.is_harmless()
-    {
-        app.store.see_evidence(&ready.grant, diagnosis, &ready.client.facts, app.now()).await?;
-        app.keeper.wake();
+    // What was done was done: a log that cannot be written now must not turn it into an error that invites a second try.
+    if note(app, deed, ready, ending, &detail, &done).await.is_err() {
+        tracing::error!(grant = %ready.grant, act = deed.kind, ending, "act: how it ended could not be written");
     }
     let (lang, title) = (deed.caller.lang, ready.client.network.about().title);
     done.map_err(|not_done| match not_done {
@@ -242,4 +236,26 @@ async fn end<T>(app: &App, deed: &Deed<'_>, ready: &Ready, done: Result<T, NotDo
             Problem::new(StatusCode::BAD_GATEWAY, "unclear", detail).with(json!({ "evidence": evidence }))
         }
     })
+}
+
+/// Writes how it ended. A refusal is evidence: it starts a look at the token at once.
+async fn note<T>(
+    app: &App,
+    deed: &Deed<'_>,
+    ready: &Ready,
+    ending: &str,
+    detail: &Value,
+    done: &Result<T, NotDone>,
+) -> Result<(), Problem> {
+    let mut tx = app.store.write().await?;
+    let kind = format!("act.{}.{ending}", deed.kind);
+    events::append(&mut tx, &app.organisation, app.now(), &kind, &deed.caller.named, &about(deed, ready), detail).await?;
+    tx.commit().await?;
+    if let Err(NotDone::Refused(diagnosis)) = done
+        && !diagnosis.is_harmless()
+    {
+        app.store.see_evidence(&ready.grant, diagnosis, &ready.client.facts, app.now()).await?;
+        app.keeper.wake();
+    }
+    Ok(())
 }

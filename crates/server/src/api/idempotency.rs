@@ -6,6 +6,7 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use store::StoreError;
 use store::events::Actor;
 use store::idempotency::{Key, Seen};
 
@@ -51,6 +52,10 @@ async fn keyed(app: &App, actor: &str, key: &str, request: Request, next: Next) 
             let words = "The same request is being worked on at this moment. Ask again in a few seconds.";
             return Err(Problem::new(StatusCode::CONFLICT, "still_running", words));
         }
+        Seen::Abandoned => {
+            let words = "The server stopped while it worked on this request: it may have been done. Look there, and repeat it with a new key only if it was not.";
+            return Err(Problem::new(StatusCode::CONFLICT, "unclear", words));
+        }
         Seen::OtherRequest => {
             let words = "This Idempotency-Key was sent with another request. Use a new one.";
             return Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "idempotency_key_reused", words));
@@ -59,15 +64,22 @@ async fn keyed(app: &App, actor: &str, key: &str, request: Request, next: Next) 
     let answer = next.run(Request::from_parts(parts, body.into())).await;
     let (parts, body) = answer.into_parts();
     let body = axum::body::to_bytes(body, ANSWER_MAX).await.unwrap_or_default();
+    // The work is done: an answer that cannot be kept is still the answer. The key then stands for "may have been done".
+    if let Err(error) = keep(app, key, parts.status, &body).await {
+        tracing::error!(error = %error, "idempotency: an answer could not be kept");
+    }
+    Ok(Response::from_parts(parts, body.into()))
+}
+
+async fn keep(app: &App, key: Key<'_>, status: StatusCode, body: &[u8]) -> Result<(), StoreError> {
     let mut tx = app.store.write().await?;
     // What failed on our side, or was refused before anything was done, may be tried again; what may have been done is not.
-    if parts.status.is_success() || is_unclear(&body) {
-        app.store.end_request(&mut tx, key, parts.status.as_u16(), &body).await?;
+    if status.is_success() || is_unclear(body) {
+        app.store.end_request(&mut tx, key, status.as_u16(), body).await?;
     } else {
         app.store.forget_request(&mut tx, key).await?;
     }
-    tx.commit().await?;
-    Ok(Response::from_parts(parts, body.into()))
+    tx.commit().await
 }
 
 /// An act that may have been done: repeating it blindly could do it twice.

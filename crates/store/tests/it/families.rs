@@ -44,7 +44,7 @@ async fn an_idempotency_key_does_the_work_once() {
         drop(tx);
         assert_eq!(seen(&store, key, b"POST /y", 24 * 60).await, Seen::New, "kept for a day");
         assert_eq!(seen(&store, key, b"POST /y", 24 * 60 + 4).await, Seen::Running);
-        assert_eq!(seen(&store, key, b"POST /y", 24 * 60 + 5).await, Seen::New, "its process died: it may be sent again");
+        assert_eq!(seen(&store, key, b"POST /y", 24 * 60 + 5).await, Seen::Abandoned, "its process died: it may have been done");
         let mut tx = store.write().await.unwrap();
         store.forget_request(&mut tx, key).await.unwrap();
         tx.commit().await.unwrap();
