@@ -4,12 +4,13 @@
 use bytes::Bytes;
 use http::{Request, Response};
 use lifecycle::diagnosis::Diagnosis;
+use lifecycle::secret::TokenSet;
 use lifecycle::time::Timestamp;
 use lifecycle::words::{Evidence, Source};
 
 use crate::network::{Ability, Cx, Kind, Words};
 use crate::oauth;
-use crate::wire::{Wire, WireError};
+use crate::wire::{BoxFuture, Wire, WireError};
 
 /// As whom is acted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,9 +21,23 @@ pub struct Target<'a> {
     pub kind: Kind,
     /// Its handle there, where it has one.
     pub handle: Option<&'a str>,
-    /// The network id of the profile it belongs to (a board's account).
-    pub parent: Option<&'a str>,
 }
+
+/// Acting as a profile: with the token of a person who may, over a wire.
+#[derive(Clone, Copy)]
+pub struct Acting<'a> {
+    /// Our client and the moment.
+    pub cx: Cx<'a>,
+    /// The way out.
+    pub wire: &'a dyn Wire,
+    /// The person's token set.
+    pub tokens: &'a TokenSet,
+    /// As whom.
+    pub target: Target<'a>,
+}
+
+/// What becomes of an act.
+pub type Done<'a, T> = BoxFuture<'a, Result<T, NotDone>>;
 
 /// A picture or film that goes with a post.
 #[derive(Debug, Clone, PartialEq, Eq)]

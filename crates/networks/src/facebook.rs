@@ -13,7 +13,7 @@ use lifecycle::time::Span;
 use lifecycle::words::{Evidence, Source};
 use serde_json::Value;
 
-use crate::acting::{self, Comment, NotDone, Post, Posted, Target};
+use crate::acting::{self, Acting, Comment, Done, NotDone, Post, Posted, Target};
 use crate::network::{
     Ability, About, Answer, Asks, Authorization, Callback, Can, Cx, Discovery, Endpoint, Failure, Found, Issued, Kind, Network, PersonSeen,
     Registration, Renewal, Rule, Start, Words,
@@ -147,7 +147,7 @@ fn page_token<'a>(cx: &Cx<'_>, tokens: &'a TokenSet, target: Target<'_>) -> Resu
     })
 }
 
-async fn post(cx: Cx<'_>, wire: &dyn Wire, tokens: &TokenSet, target: Target<'_>, post: &Post) -> Result<Posted, NotDone> {
+async fn post(Acting { cx, wire, tokens, target }: Acting<'_>, post: &Post) -> Result<Posted, NotDone> {
     let token = page_token(&cx, tokens, target)?;
     if post.media.is_empty() && post.link.is_none() || !post.text.is_empty() {
         acting::fits("text", &post.text, post.text.chars().count(), TEXT_MAX)?;
@@ -174,7 +174,7 @@ async fn post(cx: Cx<'_>, wire: &dyn Wire, tokens: &TokenSet, target: Target<'_>
     Ok(Posted { url: Some(format!("https://www.facebook.com/{id}")), id })
 }
 
-async fn read_comments(cx: Cx<'_>, wire: &dyn Wire, tokens: &TokenSet, target: Target<'_>, post: &str) -> Result<Vec<Comment>, NotDone> {
+async fn read_comments(Acting { cx, wire, tokens, target }: Acting<'_>, post: &str) -> Result<Vec<Comment>, NotDone> {
     let token = page_token(&cx, tokens, target)?;
     let url = format!("{}/{}/comments", graph(&cx), oauth::percent(post));
     let (mut all, mut after): (Vec<Comment>, Option<String>) = (vec![], None);
@@ -199,7 +199,7 @@ async fn read_comments(cx: Cx<'_>, wire: &dyn Wire, tokens: &TokenSet, target: T
     Ok(all)
 }
 
-async fn say(cx: Cx<'_>, wire: &dyn Wire, tokens: &TokenSet, target: Target<'_>, under: &str, text: &str) -> Result<Posted, NotDone> {
+async fn say(Acting { cx, wire, tokens, target }: Acting<'_>, under: &str, text: &str) -> Result<Posted, NotDone> {
     let token = page_token(&cx, tokens, target)?;
     acting::fits("text", text, text.chars().count(), 8_000)?;
     let url = format!("{}/{}/comments", graph(&cx), oauth::percent(under));
@@ -359,39 +359,16 @@ impl Network for Facebook {
         })
     }
 
-    fn publish<'a>(
-        &'a self,
-        cx: Cx<'a>,
-        wire: &'a dyn Wire,
-        tokens: &'a TokenSet,
-        target: Target<'a>,
-        wanted: &'a Post,
-    ) -> BoxFuture<'a, Result<Posted, NotDone>> {
-        Box::pin(post(cx, wire, tokens, target, wanted))
+    fn publish<'a>(&'a self, by: Acting<'a>, wanted: &'a Post) -> Done<'a, Posted> {
+        Box::pin(post(by, wanted))
     }
 
-    fn comments<'a>(
-        &'a self,
-        cx: Cx<'a>,
-        wire: &'a dyn Wire,
-        tokens: &'a TokenSet,
-        target: Target<'a>,
-        post: &'a str,
-    ) -> BoxFuture<'a, Result<Vec<Comment>, NotDone>> {
-        Box::pin(read_comments(cx, wire, tokens, target, post))
+    fn comments<'a>(&'a self, by: Acting<'a>, post: &'a str) -> Done<'a, Vec<Comment>> {
+        Box::pin(read_comments(by, post))
     }
 
-    fn comment<'a>(
-        &'a self,
-        cx: Cx<'a>,
-        wire: &'a dyn Wire,
-        tokens: &'a TokenSet,
-        target: Target<'a>,
-        post: &'a str,
-        in_reply_to: Option<&'a str>,
-        text: &'a str,
-    ) -> BoxFuture<'a, Result<Posted, NotDone>> {
-        Box::pin(say(cx, wire, tokens, target, in_reply_to.unwrap_or(post), text))
+    fn comment<'a>(&'a self, by: Acting<'a>, post: &'a str, in_reply_to: Option<&'a str>, text: &'a str) -> Done<'a, Posted> {
+        Box::pin(say(by, in_reply_to.unwrap_or(post), text))
     }
 
     fn receive(&self, cx: Cx<'_>, request: &Request<Bytes>) -> Option<crate::signal::Inbound> {

@@ -11,7 +11,7 @@ use lifecycle::secret::{Secret, TokenSet};
 use lifecycle::words::{Evidence, Source};
 use serde_json::Value;
 
-use crate::acting::{self, Comment, NotDone, Post, Posted, Target};
+use crate::acting::{self, Acting, Comment, Done, NotDone, Post, Posted};
 use crate::meta::login::{self, Login};
 use crate::network::{
     Ability, About, Answer, Asks, Authorization, Callback, Can, Cx, Discovery, Endpoint, Failure, Issued, Network, Registration, Renewal,
@@ -73,7 +73,7 @@ fn no_id(cx: Cx<'_>) -> NotDone {
 }
 
 /// Three steps: a container, until it is ready, then it is published.
-async fn post(cx: Cx<'_>, wire: &dyn Wire, tokens: &TokenSet, target: Target<'_>, post: &Post) -> Result<Posted, NotDone> {
+async fn post(Acting { cx, wire, tokens, target }: Acting<'_>, post: &Post) -> Result<Posted, NotDone> {
     let (token, own) = (&tokens.access_token, oauth::percent(target.network_id));
     let url = match post.media.as_slice() {
         [picture] if picture.content_type.starts_with("image/") => picture.url.as_deref(),
@@ -107,7 +107,7 @@ async fn post(cx: Cx<'_>, wire: &dyn Wire, tokens: &TokenSet, target: Target<'_>
     Ok(Posted { url: shown.and_then(|shown| oauth::text(&shown, "permalink").map(str::to_owned)), id })
 }
 
-async fn read_comments(cx: Cx<'_>, wire: &dyn Wire, tokens: &TokenSet, post: &str) -> Result<Vec<Comment>, NotDone> {
+async fn read_comments(Acting { cx, wire, tokens, .. }: Acting<'_>, post: &str) -> Result<Vec<Comment>, NotDone> {
     let url = graph(&cx, &format!("{}/comments", oauth::percent(post)));
     let (mut all, mut after): (Vec<Comment>, Option<String>) = (vec![], None);
     for _ in 0..PAGES_MAX {
@@ -140,15 +140,7 @@ fn comment_of(said: &Value, in_reply_to: Option<String>) -> Option<Comment> {
     })
 }
 
-async fn say(
-    cx: Cx<'_>,
-    wire: &dyn Wire,
-    tokens: &TokenSet,
-    _: Target<'_>,
-    post: &str,
-    in_reply_to: Option<&str>,
-    text: &str,
-) -> Result<Posted, NotDone> {
+async fn say(Acting { cx, wire, tokens, .. }: Acting<'_>, post: &str, in_reply_to: Option<&str>, text: &str) -> Result<Posted, NotDone> {
     acting::fits("text", text, text.chars().count(), COMMENT_MAX)?;
     let path = match in_reply_to {
         Some(comment) => format!("{}/replies", oauth::percent(comment)),

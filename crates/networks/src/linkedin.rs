@@ -14,7 +14,7 @@ use lifecycle::time::Span;
 use lifecycle::words::{Cause, Confidence, Source};
 use serde_json::Value;
 
-use crate::acting::{Comment, NotDone, Post, Posted, Target};
+use crate::acting::{Acting, Comment, Done, Post, Posted};
 use crate::network::{
     Ability, About, Answer, Asks, Authorization, Callback, Can, Cx, Discovery, Endpoint, Failure, Found, Issued, Kind, Network, PersonSeen,
     Registration, Renewal, Rule, Start, Words,
@@ -346,39 +346,16 @@ impl Network for LinkedIn {
         Box::pin(Self::list(cx, wire, tokens))
     }
 
-    fn publish<'a>(
-        &'a self,
-        cx: Cx<'a>,
-        wire: &'a dyn Wire,
-        tokens: &'a TokenSet,
-        target: Target<'a>,
-        post: &'a Post,
-    ) -> BoxFuture<'a, Result<Posted, NotDone>> {
-        Box::pin(acts::publish(cx, wire, tokens, target, post))
+    fn publish<'a>(&'a self, by: Acting<'a>, post: &'a Post) -> Done<'a, Posted> {
+        Box::pin(acts::publish(by, post))
     }
 
-    fn comments<'a>(
-        &'a self,
-        cx: Cx<'a>,
-        wire: &'a dyn Wire,
-        tokens: &'a TokenSet,
-        _: Target<'a>,
-        post: &'a str,
-    ) -> BoxFuture<'a, Result<Vec<Comment>, NotDone>> {
-        Box::pin(acts::comments(cx, wire, tokens, post))
+    fn comments<'a>(&'a self, by: Acting<'a>, post: &'a str) -> Done<'a, Vec<Comment>> {
+        Box::pin(acts::comments(by, post))
     }
 
-    fn comment<'a>(
-        &'a self,
-        cx: Cx<'a>,
-        wire: &'a dyn Wire,
-        tokens: &'a TokenSet,
-        target: Target<'a>,
-        post: &'a str,
-        in_reply_to: Option<&'a str>,
-        text: &'a str,
-    ) -> BoxFuture<'a, Result<Posted, NotDone>> {
-        Box::pin(acts::comment(cx, wire, tokens, target, post, in_reply_to, text))
+    fn comment<'a>(&'a self, by: Acting<'a>, post: &'a str, in_reply_to: Option<&'a str>, text: &'a str) -> Done<'a, Posted> {
+        Box::pin(acts::comment(by, post, in_reply_to, text))
     }
 
     fn has_roles(&self) -> bool {

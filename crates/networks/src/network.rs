@@ -12,7 +12,7 @@ use lifecycle::time::Timestamp;
 use lifecycle::words::{Cause, Evidence};
 
 pub use crate::about::{Ability, About, Asks, Can, Endpoint, Registration, Rule, Words};
-use crate::acting::{self, Comment, NotDone, Post, Posted, Target};
+use crate::acting::{self, Acting, Comment, Done, Post, Posted};
 use crate::signal::Inbound;
 use crate::wire::{BoxFuture, Dice, Wire};
 
@@ -337,40 +337,17 @@ pub trait Network: Send + Sync {
     }
 
     /// Publishes a post as a profile.
-    fn publish<'a>(
-        &'a self,
-        _cx: Cx<'a>,
-        _wire: &'a dyn Wire,
-        _tokens: &'a TokenSet,
-        _target: Target<'a>,
-        _post: &'a Post,
-    ) -> BoxFuture<'a, Result<Posted, NotDone>> {
+    fn publish<'a>(&'a self, _by: Acting<'a>, _post: &'a Post) -> Done<'a, Posted> {
         Box::pin(async { Err(acting::not_supported(self.about().can.publish)) })
     }
 
     /// Lists what was said under a post, oldest first.
-    fn comments<'a>(
-        &'a self,
-        _cx: Cx<'a>,
-        _wire: &'a dyn Wire,
-        _tokens: &'a TokenSet,
-        _target: Target<'a>,
-        _post: &'a str,
-    ) -> BoxFuture<'a, Result<Vec<Comment>, NotDone>> {
+    fn comments<'a>(&'a self, _by: Acting<'a>, _post: &'a str) -> Done<'a, Vec<Comment>> {
         Box::pin(async { Err(acting::not_supported(self.about().can.read_comments)) })
     }
 
     /// Says something under a post as a profile, or in reply to what somebody else said there.
-    fn comment<'a>(
-        &'a self,
-        _cx: Cx<'a>,
-        _wire: &'a dyn Wire,
-        _tokens: &'a TokenSet,
-        _target: Target<'a>,
-        _post: &'a str,
-        in_reply_to: Option<&'a str>,
-        _text: &'a str,
-    ) -> BoxFuture<'a, Result<Posted, NotDone>> {
+    fn comment<'a>(&'a self, _by: Acting<'a>, _post: &'a str, in_reply_to: Option<&'a str>, _text: &'a str) -> Done<'a, Posted> {
         let can = self.about().can;
         Box::pin(async move { Err(acting::not_supported(if in_reply_to.is_some() { can.reply } else { can.comment })) })
     }

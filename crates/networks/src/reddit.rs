@@ -12,7 +12,7 @@ use lifecycle::time::{Span, Timestamp};
 use lifecycle::words::{Cause, Confidence, Evidence, Source};
 use serde_json::Value;
 
-use crate::acting::{self, Comment, NotDone, Post, Posted, Target};
+use crate::acting::{self, Acting, Comment, Done, NotDone, Post, Posted};
 use crate::network::{
     Ability, About, Answer, Asks, Authorization, Callback, Can, Cx, Discovery, Endpoint, Failure, Found, Issued, Kind, Network, PersonSeen,
     Registration, Renewal, Rule, Start, Words,
@@ -149,7 +149,7 @@ impl Reddit {
             .ok_or_else(|| acting::refused(cx, &answer, Self::diagnose(&cx, Source::Use, &answer)))
     }
 
-    async fn post(cx: Cx<'_>, wire: &dyn Wire, tokens: &TokenSet, target: Target<'_>, post: &Post) -> Result<Posted, NotDone> {
+    async fn post(Acting { cx, wire, tokens, target }: Acting<'_>, post: &Post) -> Result<Posted, NotDone> {
         if !post.media.is_empty() {
             let words = Words::new("Reddit takes no pictures or films here.", "Reddit nimmt hier keine Bilder oder Filme.");
             return Err(NotDone::Invalid { field: "media", words });
@@ -172,7 +172,7 @@ impl Reddit {
         Ok(Posted { id: id.to_owned(), url: oauth::text(&made, "url").map(str::to_owned) })
     }
 
-    async fn read_comments(cx: Cx<'_>, wire: &dyn Wire, tokens: &TokenSet, post: &str) -> Result<Vec<Comment>, NotDone> {
+    async fn read_comments(Acting { cx, wire, tokens, .. }: Acting<'_>, post: &str) -> Result<Vec<Comment>, NotDone> {
         let path = format!("/comments/{}?limit=500&raw_json=1", oauth::percent(post.trim_start_matches("t3_")));
         let answer = acting::send(cx, wire, Self::get(&cx, &path, tokens)).await?;
         let json: Value = serde_json::from_slice(answer.body()).unwrap_or_default();
@@ -197,7 +197,7 @@ impl Reddit {
         Ok(all)
     }
 
-    async fn say(cx: Cx<'_>, wire: &dyn Wire, tokens: &TokenSet, under: &str, text: &str) -> Result<Posted, NotDone> {
+    async fn say(Acting { cx, wire, tokens, .. }: Acting<'_>, under: &str, text: &str) -> Result<Posted, NotDone> {
         acting::fits("text", text, text.chars().count(), COMMENT_MAX)?;
         let made = Self::act(cx, wire, tokens, "/api/comment", &[("thing_id", under), ("text", text)]).await?;
         let id = made.pointer("/things/0/data/name").and_then(Value::as_str);
@@ -302,38 +302,15 @@ impl Network for Reddit {
         Box::pin(Self::list(cx, wire, tokens))
     }
 
-    fn publish<'a>(
-        &'a self,
-        cx: Cx<'a>,
-        wire: &'a dyn Wire,
-        tokens: &'a TokenSet,
-        target: Target<'a>,
-        post: &'a Post,
-    ) -> BoxFuture<'a, Result<Posted, NotDone>> {
-        Box::pin(Self::post(cx, wire, tokens, target, post))
+    fn publish<'a>(&'a self, by: Acting<'a>, post: &'a Post) -> Done<'a, Posted> {
+        Box::pin(Self::post(by, post))
     }
 
-    fn comments<'a>(
-        &'a self,
-        cx: Cx<'a>,
-        wire: &'a dyn Wire,
-        tokens: &'a TokenSet,
-        _: Target<'a>,
-        post: &'a str,
-    ) -> BoxFuture<'a, Result<Vec<Comment>, NotDone>> {
-        Box::pin(Self::read_comments(cx, wire, tokens, post))
+    fn comments<'a>(&'a self, by: Acting<'a>, post: &'a str) -> Done<'a, Vec<Comment>> {
+        Box::pin(Self::read_comments(by, post))
     }
 
-    fn comment<'a>(
-        &'a self,
-        cx: Cx<'a>,
-        wire: &'a dyn Wire,
-        tokens: &'a TokenSet,
-        _: Target<'a>,
-        post: &'a str,
-        in_reply_to: Option<&'a str>,
-        text: &'a str,
-    ) -> BoxFuture<'a, Result<Posted, NotDone>> {
-        Box::pin(Self::say(cx, wire, tokens, in_reply_to.unwrap_or(post), text))
+    fn comment<'a>(&'a self, by: Acting<'a>, post: &'a str, in_reply_to: Option<&'a str>, text: &'a str) -> Done<'a, Posted> {
+        Box::pin(Self::say(by, in_reply_to.unwrap_or(post), text))
     }
 }

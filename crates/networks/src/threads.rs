@@ -10,7 +10,7 @@ use lifecycle::secret::{Secret, TokenSet};
 use lifecycle::words::{Evidence, Source};
 use serde_json::Value;
 
-use crate::acting::{self, Comment, NotDone, Post, Posted, Target};
+use crate::acting::{self, Acting, Comment, Done, NotDone, Post, Posted};
 use crate::meta::login::{self, Login};
 use crate::network::{
     Ability, About, Answer, Asks, Authorization, Callback, Can, Cx, Discovery, Endpoint, Failure, Issued, Network, Registration, Renewal,
@@ -77,7 +77,7 @@ async fn send(cx: Cx<'_>, wire: &dyn Wire, tokens: &TokenSet, person: &str, form
     Ok(Posted { id: oauth::id(&done, "id").ok_or_else(nothing)?, url: None })
 }
 
-async fn post(cx: Cx<'_>, wire: &dyn Wire, tokens: &TokenSet, target: Target<'_>, post: &Post) -> Result<Posted, NotDone> {
+async fn post(Acting { cx, wire, tokens, target }: Acting<'_>, post: &Post) -> Result<Posted, NotDone> {
     acting::fits("text", &post.text, length(&post.text), TEXT_MAX)?;
     let mut form = vec![("text", post.text.as_str())];
     match post.media.as_slice() {
@@ -97,7 +97,7 @@ async fn post(cx: Cx<'_>, wire: &dyn Wire, tokens: &TokenSet, target: Target<'_>
     send(cx, wire, tokens, target.network_id, &form).await
 }
 
-async fn read_comments(cx: Cx<'_>, wire: &dyn Wire, tokens: &TokenSet, post: &str) -> Result<Vec<Comment>, NotDone> {
+async fn read_comments(Acting { cx, wire, tokens, .. }: Acting<'_>, post: &str) -> Result<Vec<Comment>, NotDone> {
     let url = format!("{}/{}/conversation", LOGIN.url(&cx, "graph"), oauth::percent(post));
     let (mut all, mut after): (Vec<Comment>, Option<String>) = (vec![], None);
     for _ in 0..PAGES_MAX {
@@ -123,10 +123,7 @@ async fn read_comments(cx: Cx<'_>, wire: &dyn Wire, tokens: &TokenSet, post: &st
 }
 
 async fn say(
-    cx: Cx<'_>,
-    wire: &dyn Wire,
-    tokens: &TokenSet,
-    target: Target<'_>,
+    Acting { cx, wire, tokens, target }: Acting<'_>,
     post: &str,
     in_reply_to: Option<&str>,
     text: &str,

@@ -12,7 +12,7 @@ use lifecycle::time::{Span, Timestamp};
 use lifecycle::words::{Cause, Confidence, Evidence, Source};
 use serde_json::{Value, json};
 
-use crate::acting::{self, Comment, NotDone, Post, Posted, Target};
+use crate::acting::{self, Acting, Comment, Done, NotDone, Post, Posted};
 use crate::network::{
     Ability, About, Answer, Asks, Authorization, Callback, Can, Cx, Discovery, Endpoint, Failure, Found, Issued, Kind, Network, PersonSeen,
     Registration, Renewal, Rule, Start, Words,
@@ -113,7 +113,7 @@ impl Tumblr {
         Ok(Discovery { person, profiles, all_come_along: false })
     }
 
-    async fn post(cx: Cx<'_>, wire: &dyn Wire, tokens: &TokenSet, target: Target<'_>, post: &Post) -> Result<Posted, NotDone> {
+    async fn post(Acting { cx, wire, tokens, target }: Acting<'_>, post: &Post) -> Result<Posted, NotDone> {
         let max = cx.app.options.get("text_max").and_then(|max| max.parse().ok()).unwrap_or(TEXT_MAX);
         acting::fits("text", &post.text, post.text.chars().count(), max)?;
         let mut content = vec![];
@@ -143,7 +143,7 @@ impl Tumblr {
         Ok(Posted { url: target.handle.map(|handle| format!("https://{handle}.tumblr.com/post/{id}")), id })
     }
 
-    async fn notes(cx: Cx<'_>, wire: &dyn Wire, tokens: &TokenSet, target: Target<'_>, post: &str) -> Result<Vec<Comment>, NotDone> {
+    async fn notes(Acting { cx, wire, tokens, target }: Acting<'_>, post: &str) -> Result<Vec<Comment>, NotDone> {
         let path = format!("/blog/{}/notes?id={}&mode=replies", oauth::percent(target.network_id), oauth::percent(post));
         let (mut all, mut next) = (vec![], Some(path));
         for _ in 0..PAGES_MAX {
@@ -293,26 +293,12 @@ impl Network for Tumblr {
         Box::pin(Self::list(cx, wire, tokens))
     }
 
-    fn publish<'a>(
-        &'a self,
-        cx: Cx<'a>,
-        wire: &'a dyn Wire,
-        tokens: &'a TokenSet,
-        target: Target<'a>,
-        post: &'a Post,
-    ) -> BoxFuture<'a, Result<Posted, NotDone>> {
-        Box::pin(Self::post(cx, wire, tokens, target, post))
+    fn publish<'a>(&'a self, by: Acting<'a>, post: &'a Post) -> Done<'a, Posted> {
+        Box::pin(Self::post(by, post))
     }
 
-    fn comments<'a>(
-        &'a self,
-        cx: Cx<'a>,
-        wire: &'a dyn Wire,
-        tokens: &'a TokenSet,
-        target: Target<'a>,
-        post: &'a str,
-    ) -> BoxFuture<'a, Result<Vec<Comment>, NotDone>> {
-        Box::pin(Self::notes(cx, wire, tokens, target, post))
+    fn comments<'a>(&'a self, by: Acting<'a>, post: &'a str) -> Done<'a, Vec<Comment>> {
+        Box::pin(Self::notes(by, post))
     }
 
     fn has_roles(&self) -> bool {

@@ -15,7 +15,7 @@ use lifecycle::words::{Cause, Confidence, Evidence, Source};
 use serde_json::Value;
 use url::form_urlencoded;
 
-use crate::acting::{NotDone, Post, Posted, Target};
+use crate::acting::{Acting, Done, Post, Posted};
 use crate::network::{
     Ability, About, Answer, Asks, Authorization, Callback, Can, Cx, Discovery, Endpoint, Failure, Found, Issued, Kind, Network, PersonSeen,
     Registration, Renewal, Rule, Start, value,
@@ -241,30 +241,14 @@ impl Network for Xing {
         Box::pin(Self::list(cx, wire, tokens))
     }
 
-    fn publish<'a>(
-        &'a self,
-        cx: Cx<'a>,
-        wire: &'a dyn Wire,
-        tokens: &'a TokenSet,
-        _: Target<'a>,
-        post: &'a Post,
-    ) -> BoxFuture<'a, Result<Posted, NotDone>> {
-        Box::pin(acts::publish(cx, wire, tokens, post))
+    fn publish<'a>(&'a self, by: Acting<'a>, post: &'a Post) -> Done<'a, Posted> {
+        Box::pin(acts::publish(by, post))
     }
 
-    fn comment<'a>(
-        &'a self,
-        cx: Cx<'a>,
-        wire: &'a dyn Wire,
-        tokens: &'a TokenSet,
-        _: Target<'a>,
-        post: &'a str,
-        in_reply_to: Option<&'a str>,
-        text: &'a str,
-    ) -> BoxFuture<'a, Result<Posted, NotDone>> {
+    fn comment<'a>(&'a self, by: Acting<'a>, post: &'a str, in_reply_to: Option<&'a str>, text: &'a str) -> Done<'a, Posted> {
         if in_reply_to.is_some() {
             return Box::pin(async { Err(crate::acting::not_supported(NO_ENGAGEMENT)) });
         }
-        Box::pin(acts::comment(cx, wire, tokens, post, text))
+        Box::pin(acts::comment(by, post, text))
     }
 }

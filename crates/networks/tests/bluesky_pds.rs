@@ -16,7 +16,7 @@ use lifecycle::secret::{Secret, TokenSet};
 use lifecycle::time::Timestamp;
 use lifecycle::words::Cause;
 use networks::Network;
-use networks::acting::{Media, NotDone, Post, Target};
+use networks::acting::{Acting, Media, NotDone, Post, Target};
 use networks::network::{Answer, App, Cx, Failure, Issued, Kind, Renewal, Start};
 use networks::wire::{BoxFuture, Dice, Wire, WireError};
 use serde_json::{Value, json};
@@ -287,7 +287,7 @@ async fn publish_and_reply_on_a_real_pds() {
     let Some(test) = Test::new() else { return };
     let tokens = test.connect("bob").await;
     let did = tokens.notes["did"].clone();
-    let target = Target { network_id: &did, kind: Kind::Account, handle: Some("bob.test"), parent: None };
+    let target = Target { network_id: &did, kind: Kind::Account, handle: Some("bob.test") };
     let key = format!("act-{}", test.cx().now.as_micros());
     let text = "Grüße von der Hütte https://fernweh.example/ü #wandern";
     let picture = Media {
@@ -297,12 +297,23 @@ async fn publish_and_reply_on_a_real_pds() {
         alt: Some("a hut".into()),
     };
     let post = Post { text: text.into(), media: vec![picture], key: key.clone(), ..Post::default() };
-    let posted = test.network.publish(test.cx(), &Plain, &without_nonces(&tokens), target, &post).await.expect("published");
-    let again = test.network.publish(test.cx(), &Plain, &tokens, target, &post).await.expect("the same act");
+    let posted = test
+        .network
+        .publish(Acting { cx: test.cx(), wire: &Plain, tokens: &without_nonces(&tokens), target }, &post)
+        .await
+        .expect("published");
+    let again = test.network.publish(Acting { cx: test.cx(), wire: &Plain, tokens: &tokens, target }, &post).await.expect("the same act");
     assert_eq!(posted, again);
-    let said = test.network.comment(test.cx(), &Plain, &tokens, target, &posted.id, None, "And a reply").await.expect("a reply");
-    let deeper =
-        test.network.comment(test.cx(), &Plain, &tokens, target, &posted.id, Some(&said.id), "And one to that").await.expect("a reply");
+    let said = test
+        .network
+        .comment(Acting { cx: test.cx(), wire: &Plain, tokens: &tokens, target }, &posted.id, None, "And a reply")
+        .await
+        .expect("a reply");
+    let deeper = test
+        .network
+        .comment(Acting { cx: test.cx(), wire: &Plain, tokens: &tokens, target }, &posted.id, Some(&said.id), "And one to that")
+        .await
+        .expect("a reply");
     let record = |uri: &str| {
         let rkey = uri.rsplit('/').next().expect("a key").to_owned();
         let base = test.app.endpoints["resolver"].clone();
@@ -320,7 +331,10 @@ async fn publish_and_reply_on_a_real_pds() {
     let reply = record(&deeper.id).await;
     assert_eq!((&reply["value"]["reply"]["root"]["uri"], &reply["value"]["reply"]["parent"]["uri"]), (&posted.id.into(), &said.id.into()));
     let long = Post { text: "x".repeat(301), key: "long".into(), ..Post::default() };
-    assert!(matches!(test.network.publish(test.cx(), &Plain, &tokens, target, &long).await, Err(NotDone::Invalid { field: "text", .. })));
+    assert!(matches!(
+        test.network.publish(Acting { cx: test.cx(), wire: &Plain, tokens: &tokens, target }, &long).await,
+        Err(NotDone::Invalid { field: "text", .. })
+    ));
 }
 
 #[tokio::test]

@@ -9,7 +9,7 @@ use lifecycle::diagnosis::{Diagnosis, Finding};
 use lifecycle::secret::{Secret, TokenSet, TokenType};
 use lifecycle::time::Timestamp;
 use networks::Network;
-use networks::acting::{Media, Post, Target};
+use networks::acting::{Acting, Media, Post, Target};
 use networks::network::{Ability, Answer, App, Cx, Kind, Registration, Renewal, Start};
 use networks::wire::{BoxFuture, Dice, Wire, WireError};
 use proptest::prelude::*;
@@ -285,7 +285,8 @@ async fn read_all(network: &dyn Network, response: &Response<Bytes>) {
     let _ = network.read_probe(cx, &tokens, response);
     let _ = network.read_revoke(cx, &tokens, response);
     let _ = network.discover(cx, &wire, &tokens).await;
-    let target = Target { network_id: "1", kind: Kind::Page, handle: Some("h"), parent: None };
+    let target = Target { network_id: "1", kind: Kind::Page, handle: Some("h") };
+    let by = Acting { cx, wire: &wire, tokens: &tokens, target };
     let media = Media {
         url: Some("https://p.example/p.png".into()),
         content_type: "image/png".into(),
@@ -293,9 +294,9 @@ async fn read_all(network: &dyn Network, response: &Response<Bytes>) {
         alt: None,
     };
     let post = Post { text: "words".into(), link: None, title: Some("t".into()), media: vec![media], key: "k".into() };
-    let _ = network.publish(cx, &wire, &tokens, target, &post).await;
-    let _ = network.comments(cx, &wire, &tokens, target, "1").await;
-    let _ = network.comment(cx, &wire, &tokens, target, "1", Some("2"), "words").await;
+    let _ = network.publish(by, &post).await;
+    let _ = network.comments(by, "1").await;
+    let _ = network.comment(by, "1", Some("2"), "words").await;
     let mut signal = Request::post("https://staygreen.example/signals/x?challengeCode=1&crc_token=2&hub.challenge=3");
     for (name, value) in response.headers() {
         signal = signal.header(name, value);

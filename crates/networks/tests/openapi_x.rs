@@ -11,7 +11,7 @@ use bytes::Bytes;
 use http::{Method, Request, Response};
 use lifecycle::secret::{Secret, TokenSet};
 use lifecycle::time::Timestamp;
-use networks::acting::{Media, Post, Target};
+use networks::acting::{Acting, Media, Post, Target};
 use networks::network::{Answer, App, Cx, Kind, Start};
 use networks::wire::{BoxFuture, Dice, Wire, WireError};
 use sandbox::World;
@@ -79,17 +79,18 @@ async fn everything() -> Vec<Exchanged> {
     let tokens = issued.tokens;
     network.discover(cx, &wire, &tokens).await.expect("listed");
     wire.handle(network.probe(cx, &tokens));
-    let target = Target { network_id: "1512345678901234567", kind: Kind::Account, handle: None, parent: None };
+    let target = Target { network_id: "1512345678901234567", kind: Kind::Account, handle: None };
+    let by = Acting { cx, wire: &wire, tokens: &tokens, target };
     let picture = Media { url: None, content_type: "image/png".into(), bytes: Bytes::from_static(b"png"), alt: Some("A hut".into()) };
     let post = Post { text: "Huts".into(), media: vec![picture], ..Post::default() };
-    let posted = network.publish(cx, &wire, &tokens, target, &post).await.expect("published");
-    network.comment(cx, &wire, &tokens, target, &posted.id, None, "Open").await.expect("said");
-    network.comments(cx, &wire, &tokens, target, &posted.id).await.expect("read");
-    network.comments(cx, &wire, &tokens, target, "1").await.expect("read: nothing was said");
+    let posted = network.publish(by, &post).await.expect("published");
+    network.comment(by, &posted.id, None, "Open").await.expect("said");
+    network.comments(by, &posted.id).await.expect("read");
+    network.comments(by, "1").await.expect("read: nothing was said");
     let dead = TokenSet::bearer(Secret::new("dead"), None, vec![]);
     wire.handle(network.probe(cx, &dead));
-    network.publish(cx, &wire, &dead, target, &Post { text: "x".into(), ..Post::default() }).await.expect_err("dead");
-    network.comment(cx, &wire, &tokens, target, "404404", None, "x").await.expect_err("no such post");
+    network.publish(Acting { tokens: &dead, ..by }, &Post { text: "x".into(), ..Post::default() }).await.expect_err("dead");
+    network.comment(by, "404404", None, "x").await.expect_err("no such post");
     wire.said.into_inner().unwrap()
 }
 

@@ -11,7 +11,7 @@ use unicode_segmentation::UnicodeSegmentation as _;
 
 use super::session::{DID, PDS, Session};
 use super::{ABOUT, diagnose};
-use crate::acting::{self, Comment, Media, NotDone, Post, Posted};
+use crate::acting::{self, Acting, Comment, Media, NotDone, Post, Posted};
 use crate::dpop;
 use crate::moment;
 use crate::network::{Cx, Words};
@@ -182,7 +182,7 @@ fn record(cx: &Cx<'_>, text: &str) -> Value {
     record
 }
 
-pub(super) async fn publish(cx: Cx<'_>, wire: &dyn Wire, tokens: &TokenSet, post: &Post) -> Result<Posted, NotDone> {
+pub(super) async fn publish(Acting { cx, wire, tokens, .. }: Acting<'_>, post: &Post) -> Result<Posted, NotDone> {
     fits(&post.text)?;
     let takes = |media: &Media| media.content_type.starts_with("image/") && !media.bytes.is_empty() && media.bytes.len() <= PICTURE_MAX;
     if post.media.len() > PICTURES_MAX || !post.media.iter().all(takes) {
@@ -207,7 +207,7 @@ pub(super) async fn publish(cx: Cx<'_>, wire: &dyn Wire, tokens: &TokenSet, post
     repository.create(&post.key, &record).await
 }
 
-pub(super) async fn comments(cx: Cx<'_>, wire: &dyn Wire, post: &str) -> Result<Vec<Comment>, NotDone> {
+pub(super) async fn comments(Acting { cx, wire, .. }: Acting<'_>, post: &str) -> Result<Vec<Comment>, NotDone> {
     let Some(appview) = cx.endpoint(&ABOUT, "appview") else {
         let words = Words::new(
             "No public view of the network is configured here.",
@@ -250,9 +250,7 @@ fn comment_of(node: &Value, in_reply_to: Option<String>) -> Option<Comment> {
 
 /// A comment is a post that names the one it answers and the first of the thread.
 pub(super) async fn comment(
-    cx: Cx<'_>,
-    wire: &dyn Wire,
-    tokens: &TokenSet,
+    Acting { cx, wire, tokens, .. }: Acting<'_>,
     post: &str,
     in_reply_to: Option<&str>,
     text: &str,

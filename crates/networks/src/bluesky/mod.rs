@@ -31,7 +31,7 @@ use self::client::Authentication;
 pub use self::client::{client_metadata, jwks, loopback_client_id};
 use self::resolve::{Account, Beginning};
 use self::session::{CLIENT_ID, DID, ISSUER, PDS, REVOCATION_ENDPOINT, Session, TOKEN_ENDPOINT, TYPED_DID, VERIFIER};
-use crate::acting::{Comment, NotDone, Post, Posted, Target};
+use crate::acting::{Acting, Comment, Done, Post, Posted};
 use crate::dpop::{self, Key};
 use crate::network::{
     Ability, About, Answer, Asks, Authorization, Callback, Can, Cx, Discovery, Endpoint, Failure, Found, Issued, Kind, Network, PersonSeen,
@@ -441,39 +441,16 @@ impl Network for Bluesky {
         Box::pin(discover(cx, wire, tokens))
     }
 
-    fn publish<'a>(
-        &'a self,
-        cx: Cx<'a>,
-        wire: &'a dyn Wire,
-        tokens: &'a TokenSet,
-        _: Target<'a>,
-        post: &'a Post,
-    ) -> BoxFuture<'a, Result<Posted, NotDone>> {
-        Box::pin(acts::publish(cx, wire, tokens, post))
+    fn publish<'a>(&'a self, by: Acting<'a>, post: &'a Post) -> Done<'a, Posted> {
+        Box::pin(acts::publish(by, post))
     }
 
-    fn comments<'a>(
-        &'a self,
-        cx: Cx<'a>,
-        wire: &'a dyn Wire,
-        _: &'a TokenSet,
-        _: Target<'a>,
-        post: &'a str,
-    ) -> BoxFuture<'a, Result<Vec<Comment>, NotDone>> {
-        Box::pin(acts::comments(cx, wire, post))
+    fn comments<'a>(&'a self, by: Acting<'a>, post: &'a str) -> Done<'a, Vec<Comment>> {
+        Box::pin(acts::comments(by, post))
     }
 
-    fn comment<'a>(
-        &'a self,
-        cx: Cx<'a>,
-        wire: &'a dyn Wire,
-        tokens: &'a TokenSet,
-        _: Target<'a>,
-        post: &'a str,
-        in_reply_to: Option<&'a str>,
-        text: &'a str,
-    ) -> BoxFuture<'a, Result<Posted, NotDone>> {
-        Box::pin(acts::comment(cx, wire, tokens, post, in_reply_to, text))
+    fn comment<'a>(&'a self, by: Acting<'a>, post: &'a str, in_reply_to: Option<&'a str>, text: &'a str) -> Done<'a, Posted> {
+        Box::pin(acts::comment(by, post, in_reply_to, text))
     }
 }
 

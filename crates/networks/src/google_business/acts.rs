@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::list::{locations, path};
 use super::{ABOUT, NO_COMMENTS};
-use crate::acting::{self, Comment, NotDone, Post, Posted, Target};
+use crate::acting::{self, Acting, Comment, NotDone, Post, Posted};
 use crate::network::{Cx, Words};
 use crate::wire::Wire;
 use crate::{google, moment, oauth};
@@ -69,43 +69,21 @@ fn body_of(cx: &Cx<'_>, post: &Post) -> Result<Value, NotDone> {
     Ok(body)
 }
 
-/// The location's name in the older API. The account that is known with it may be that of another person's login: see
-/// [`other_place`].
-async fn place(cx: Cx<'_>, wire: &dyn Wire, tokens: &TokenSet, target: Target<'_>) -> Result<String, NotDone> {
-    match target.parent {
-        Some(account) => Ok(format!("{account}/{}", target.network_id)),
-        None => {
-            let seen = Evidence::new(cx.now, Source::Use, None, None, "the location is not among those of this login");
-            other_place(cx, wire, tokens, target, Diagnosis::refused(Cause::PermissionLost, Confidence::Likely, seen)).await
-        }
-    }
-}
-
-/// Where the location was refused under the account that is known: its name under the account by which this login reaches it,
-/// if that is another one. Otherwise the refusal stands.
-async fn other_place(cx: Cx<'_>, wire: &dyn Wire, tokens: &TokenSet, target: Target<'_>, refused: Diagnosis) -> Result<String, NotDone> {
+/// The location's name in the older API, under the account by which this login reaches it: another person's login reaches the
+/// same location under another account.
+async fn place(Acting { cx, wire, tokens, target }: Acting<'_>) -> Result<String, NotDone> {
     let listed = locations(cx, wire, tokens).await.map_err(NotDone::Refused)?;
     let account = listed.into_iter().find(|found| found.network_id == target.network_id).and_then(|found| found.parent);
-    match account.filter(|account| Some(account.as_str()) != target.parent) {
-        Some(account) => Ok(format!("{account}/{}", target.network_id)),
-        None => Err(NotDone::Refused(refused)),
-    }
+    account.map(|account| format!("{account}/{}", target.network_id)).ok_or_else(|| {
+        let seen = Evidence::new(cx.now, Source::Use, None, None, "the location is not among those of this login");
+        NotDone::Refused(Diagnosis::refused(Cause::PermissionLost, Confidence::Guess, seen))
+    })
 }
 
-fn is_about_the_place(diagnosis: &Diagnosis) -> bool {
-    matches!(diagnosis.finding, Finding::Refused { cause: Cause::PermissionLost, .. })
-}
-
-pub(super) async fn publish(cx: Cx<'_>, wire: &dyn Wire, tokens: &TokenSet, target: Target<'_>, post: &Post) -> Result<Posted, NotDone> {
+pub(super) async fn publish(by: Acting<'_>, post: &Post) -> Result<Posted, NotDone> {
+    let Acting { cx, wire, tokens, .. } = by;
     let body = body_of(&cx, post)?;
-    let first = place(cx, wire, tokens, target).await?;
-    match publish_at(cx, wire, tokens, &first, &body).await {
-        Err(NotDone::Refused(diagnosis)) if is_about_the_place(&diagnosis) => {
-            let other = other_place(cx, wire, tokens, target, diagnosis).await?;
-            publish_at(cx, wire, tokens, &other, &body).await
-        }
-        other => other,
-    }
+    publish_at(cx, wire, tokens, &place(by).await?, &body).await
 }
 
 async fn publish_at(cx: Cx<'_>, wire: &dyn Wire, tokens: &TokenSet, place: &str, body: &Value) -> Result<Posted, NotDone> {
@@ -151,24 +129,12 @@ async fn find(cx: Cx<'_>, wire: &dyn Wire, tokens: &TokenSet, place: &str, text:
     json.get("localPosts").and_then(Value::as_array)?.iter().find(is_ours).and_then(posted)
 }
 
-pub(super) async fn reviews(
-    cx: Cx<'_>,
-    wire: &dyn Wire,
-    tokens: &TokenSet,
-    target: Target<'_>,
-    post: &str,
-) -> Result<Vec<Comment>, NotDone> {
+pub(super) async fn reviews(by: Acting<'_>, post: &str) -> Result<Vec<Comment>, NotDone> {
     if post.contains("/localPosts/") {
         return Err(acting::not_supported(NO_COMMENTS));
     }
-    let first = place(cx, wire, tokens, target).await?;
-    match read_all(cx, wire, tokens, &format!("{first}/reviews")).await {
-        Err(NotDone::Refused(diagnosis)) if is_about_the_place(&diagnosis) => {
-            let other = other_place(cx, wire, tokens, target, diagnosis).await?;
-            read_all(cx, wire, tokens, &format!("{other}/reviews")).await
-        }
-        other => other,
-    }
+    let Acting { cx, wire, tokens, .. } = by;
+    read_all(cx, wire, tokens, &format!("{}/reviews", place(by).await?)).await
 }
 
 async fn read_all(cx: Cx<'_>, wire: &dyn Wire, tokens: &TokenSet, place: &str) -> Result<Vec<Comment>, NotDone> {
@@ -223,13 +189,7 @@ fn read(review: &Value) -> Vec<Comment> {
     said
 }
 
-pub(super) async fn answer(
-    cx: Cx<'_>,
-    wire: &dyn Wire,
-    tokens: &TokenSet,
-    in_reply_to: Option<&str>,
-    text: &str,
-) -> Result<Posted, NotDone> {
+pub(super) async fn answer(Acting { cx, wire, tokens, .. }: Acting<'_>, in_reply_to: Option<&str>, text: &str) -> Result<Posted, NotDone> {
     // Only a review has an answer; the answer has none.
     let parts: Vec<&str> = in_reply_to.unwrap_or_default().split('/').collect();
     let ["accounts", _, "locations", _, "reviews", _] = parts.as_slice() else { return Err(acting::not_supported(NO_COMMENTS)) };

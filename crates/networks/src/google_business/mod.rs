@@ -12,7 +12,7 @@ use lifecycle::diagnosis::Diagnosis;
 use lifecycle::facts::Facts;
 use lifecycle::secret::{Secret, TokenSet};
 
-use crate::acting::{Comment, NotDone, Post, Posted, Target};
+use crate::acting::{Acting, Comment, Done, Post, Posted};
 use crate::network::{
     Ability, About, Answer, Asks, Authorization, Callback, Can, Cx, Discovery, Endpoint, Failure, Issued, Network, Registration, Renewal,
     Rule, Start,
@@ -132,41 +132,18 @@ impl Network for GoogleBusiness {
         Box::pin(list::discover(cx, wire, tokens))
     }
 
-    fn publish<'a>(
-        &'a self,
-        cx: Cx<'a>,
-        wire: &'a dyn Wire,
-        tokens: &'a TokenSet,
-        target: Target<'a>,
-        post: &'a Post,
-    ) -> BoxFuture<'a, Result<Posted, NotDone>> {
-        Box::pin(acts::publish(cx, wire, tokens, target, post))
+    fn publish<'a>(&'a self, by: Acting<'a>, post: &'a Post) -> Done<'a, Posted> {
+        Box::pin(acts::publish(by, post))
     }
 
     /// The reviews of the location: `post` is the location itself. A post has no comments.
-    fn comments<'a>(
-        &'a self,
-        cx: Cx<'a>,
-        wire: &'a dyn Wire,
-        tokens: &'a TokenSet,
-        target: Target<'a>,
-        post: &'a str,
-    ) -> BoxFuture<'a, Result<Vec<Comment>, NotDone>> {
-        Box::pin(acts::reviews(cx, wire, tokens, target, post))
+    fn comments<'a>(&'a self, by: Acting<'a>, post: &'a str) -> Done<'a, Vec<Comment>> {
+        Box::pin(acts::reviews(by, post))
     }
 
     /// Answers a review. Answering it again replaces the answer.
-    fn comment<'a>(
-        &'a self,
-        cx: Cx<'a>,
-        wire: &'a dyn Wire,
-        tokens: &'a TokenSet,
-        _: Target<'a>,
-        _: &'a str,
-        in_reply_to: Option<&'a str>,
-        text: &'a str,
-    ) -> BoxFuture<'a, Result<Posted, NotDone>> {
-        Box::pin(acts::answer(cx, wire, tokens, in_reply_to, text))
+    fn comment<'a>(&'a self, by: Acting<'a>, _: &'a str, in_reply_to: Option<&'a str>, text: &'a str) -> Done<'a, Posted> {
+        Box::pin(acts::answer(by, in_reply_to, text))
     }
 
     fn receive(&self, cx: Cx<'_>, request: &Request<Bytes>) -> Option<Inbound> {

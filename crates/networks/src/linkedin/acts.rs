@@ -8,7 +8,7 @@ use lifecycle::words::Source;
 use serde_json::{Value, json};
 
 use super::LinkedIn;
-use crate::acting::{self, Comment, Media, NotDone, Post, Posted, Target};
+use crate::acting::{self, Acting, Comment, Media, NotDone, Post, Posted, Target};
 use crate::network::{Cx, Words};
 use crate::oauth;
 use crate::wire::Wire;
@@ -55,7 +55,7 @@ fn read(cx: Cx<'_>, answer: &Response<Bytes>) -> Result<Value, NotDone> {
         .ok_or_else(|| refused(cx, answer))
 }
 
-pub(super) async fn publish(cx: Cx<'_>, wire: &dyn Wire, tokens: &TokenSet, target: Target<'_>, post: &Post) -> Result<Posted, NotDone> {
+pub(super) async fn publish(Acting { cx, wire, tokens, target }: Acting<'_>, post: &Post) -> Result<Posted, NotDone> {
     acting::fits("text", &post.text, post.text.chars().count(), TEXT_MAX)?;
     if post.media.len() > PICTURES_MAX || post.media.iter().any(|media| !media.content_type.starts_with("image/") || media.bytes.is_empty())
     {
@@ -104,7 +104,7 @@ async fn upload(cx: Cx<'_>, wire: &dyn Wire, tokens: &TokenSet, target: Target<'
     if answer.status().is_success() { Ok(id.to_owned()) } else { Err(refused(cx, &answer)) }
 }
 
-pub(super) async fn comments(cx: Cx<'_>, wire: &dyn Wire, tokens: &TokenSet, post: &str) -> Result<Vec<Comment>, NotDone> {
+pub(super) async fn comments(Acting { cx, wire, tokens, .. }: Acting<'_>, post: &str) -> Result<Vec<Comment>, NotDone> {
     let mut all = vec![];
     for page in 0..PAGES_MAX {
         let path = format!("/socialActions/{}/comments?start={}&count=100", oauth::percent(post), page * 100);
@@ -130,10 +130,7 @@ fn comment_of(element: &Value) -> Option<Comment> {
 }
 
 pub(super) async fn comment(
-    cx: Cx<'_>,
-    wire: &dyn Wire,
-    tokens: &TokenSet,
-    target: Target<'_>,
+    Acting { cx, wire, tokens, target }: Acting<'_>,
     post: &str,
     in_reply_to: Option<&str>,
     text: &str,

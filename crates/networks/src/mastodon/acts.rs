@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use unicode_segmentation::UnicodeSegmentation as _;
 
 use super::Mastodon;
-use crate::acting::{self, Comment, Media, NotDone, Post, Posted};
+use crate::acting::{self, Acting, Comment, Media, NotDone, Post, Posted};
 use crate::network::{Cx, Words};
 use crate::wire::Wire;
 use crate::{moment, oauth};
@@ -55,7 +55,7 @@ async fn text_max(cx: Cx<'_>, wire: &dyn Wire, tokens: &TokenSet) -> usize {
     max.and_then(|max| usize::try_from(max).ok()).filter(|max| *max > 0).unwrap_or(TEXT_MAX)
 }
 
-pub(super) async fn publish(cx: Cx<'_>, wire: &dyn Wire, tokens: &TokenSet, post: &Post) -> Result<Posted, NotDone> {
+pub(super) async fn publish(Acting { cx, wire, tokens, .. }: Acting<'_>, post: &Post) -> Result<Posted, NotDone> {
     let text = match post.link.as_deref().filter(|link| !post.text.contains(link)) {
         Some(link) => format!("{}\n{link}", post.text),
         None => post.text.clone(),
@@ -80,7 +80,7 @@ pub(super) async fn publish(cx: Cx<'_>, wire: &dyn Wire, tokens: &TokenSet, post
     send(cx, wire, tokens, &body, &post.key).await
 }
 
-pub(super) async fn comment(cx: Cx<'_>, wire: &dyn Wire, tokens: &TokenSet, to: &str, text: &str) -> Result<Posted, NotDone> {
+pub(super) async fn comment(Acting { cx, wire, tokens, .. }: Acting<'_>, to: &str, text: &str) -> Result<Posted, NotDone> {
     acting::fits("text", text, length(text), text_max(cx, wire, tokens).await)?;
     let body = json!({ "status": text, "in_reply_to_id": to, "visibility": "public" });
     let mut random = [0; 16];
@@ -137,7 +137,7 @@ async fn upload(cx: Cx<'_>, wire: &dyn Wire, tokens: &TokenSet, media: &Media) -
     Ok(id)
 }
 
-pub(super) async fn comments(cx: Cx<'_>, wire: &dyn Wire, tokens: &TokenSet, post: &str) -> Result<Vec<Comment>, NotDone> {
+pub(super) async fn comments(Acting { cx, wire, tokens, .. }: Acting<'_>, post: &str) -> Result<Vec<Comment>, NotDone> {
     let path = format!("/v1/statuses/{}/context", oauth::percent(post));
     let answer = acting::send(cx, wire, Mastodon::get(&cx, &path, tokens)).await?;
     let json = read(cx, &answer)?;

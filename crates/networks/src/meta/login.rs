@@ -224,39 +224,16 @@ macro_rules! delegate {
             Box::pin($login.list(cx, wire, tokens))
         }
 
-        fn publish<'a>(
-            &'a self,
-            cx: Cx<'a>,
-            wire: &'a dyn Wire,
-            tokens: &'a TokenSet,
-            target: Target<'a>,
-            wanted: &'a Post,
-        ) -> BoxFuture<'a, Result<Posted, NotDone>> {
-            Box::pin(post(cx, wire, tokens, target, wanted))
+        fn publish<'a>(&'a self, by: Acting<'a>, wanted: &'a Post) -> Done<'a, Posted> {
+            Box::pin(post(by, wanted))
         }
 
-        fn comments<'a>(
-            &'a self,
-            cx: Cx<'a>,
-            wire: &'a dyn Wire,
-            tokens: &'a TokenSet,
-            _: Target<'a>,
-            post: &'a str,
-        ) -> BoxFuture<'a, Result<Vec<Comment>, NotDone>> {
-            Box::pin(read_comments(cx, wire, tokens, post))
+        fn comments<'a>(&'a self, by: Acting<'a>, post: &'a str) -> Done<'a, Vec<Comment>> {
+            Box::pin(read_comments(by, post))
         }
 
-        fn comment<'a>(
-            &'a self,
-            cx: Cx<'a>,
-            wire: &'a dyn Wire,
-            tokens: &'a TokenSet,
-            target: Target<'a>,
-            post: &'a str,
-            in_reply_to: Option<&'a str>,
-            text: &'a str,
-        ) -> BoxFuture<'a, Result<Posted, NotDone>> {
-            Box::pin(say(cx, wire, tokens, target, post, in_reply_to, text))
+        fn comment<'a>(&'a self, by: Acting<'a>, post: &'a str, in_reply_to: Option<&'a str>, text: &'a str) -> Done<'a, Posted> {
+            Box::pin(say(by, post, in_reply_to, text))
         }
 
         fn receive(&self, cx: Cx<'_>, request: &Request<Bytes>) -> Option<crate::signal::Inbound> {

@@ -3,15 +3,13 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::StatusCode;
-use lifecycle::secret::TokenSet;
 use lifecycle::words::Source;
 use serde_json::{Value, json};
 
 use super::Pinterest;
-use crate::acting::{self, NotDone, Post, Posted, Target};
-use crate::network::{Cx, Kind, Words};
+use crate::acting::{self, Acting, NotDone, Post, Posted};
+use crate::network::{Kind, Words};
 use crate::oauth;
-use crate::wire::Wire;
 
 const TITLE_MAX: usize = 100;
 const TEXT_MAX: usize = 800;
@@ -22,7 +20,7 @@ fn invalid(field: &'static str, en: &str, de: &str) -> NotDone {
     NotDone::Invalid { field, words: Words::new(en, de) }
 }
 
-pub(super) async fn publish(cx: Cx<'_>, wire: &dyn Wire, tokens: &TokenSet, target: Target<'_>, post: &Post) -> Result<Posted, NotDone> {
+pub(super) async fn publish(Acting { cx, wire, tokens, target }: Acting<'_>, post: &Post) -> Result<Posted, NotDone> {
     if target.kind != Kind::Board {
         return Err(invalid(
             "profile",

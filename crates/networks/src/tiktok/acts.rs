@@ -8,7 +8,7 @@ use lifecycle::words::Source;
 use serde_json::{Value, json};
 
 use super::TikTok;
-use crate::acting::{self, Media, NotDone, Post, Posted};
+use crate::acting::{self, Acting, Media, NotDone, Post, Posted};
 use crate::network::{Cx, Words};
 use crate::oauth;
 use crate::wire::Wire;
@@ -46,7 +46,7 @@ async fn call(cx: Cx<'_>, wire: &dyn Wire, tokens: &TokenSet, path: &str, body: 
     data(cx, &answer)
 }
 
-pub(super) async fn publish(cx: Cx<'_>, wire: &dyn Wire, tokens: &TokenSet, post: &Post) -> Result<Posted, NotDone> {
+pub(super) async fn publish(Acting { cx, wire, tokens, .. }: Acting<'_>, post: &Post) -> Result<Posted, NotDone> {
     if post.link.is_some() {
         return Err(invalid("link", "TikTok takes no links.", "TikTok nimmt keine Links."));
     }

@@ -10,7 +10,7 @@ use lifecycle::words::Source;
 use serde_json::{Value, json};
 
 use super::{X, errors, weight};
-use crate::acting::{self, Comment, Media, NotDone, Post, Posted, Target};
+use crate::acting::{self, Acting, Comment, Media, NotDone, Post, Posted, Target};
 use crate::moment;
 use crate::network::{Cx, Words};
 use crate::oauth;
@@ -47,7 +47,7 @@ fn check(cx: &Cx<'_>, text: &str) -> Result<(), NotDone> {
     Ok(())
 }
 
-pub(super) async fn publish(cx: Cx<'_>, wire: &dyn Wire, tokens: &TokenSet, target: Target<'_>, post: &Post) -> Result<Posted, NotDone> {
+pub(super) async fn publish(Acting { cx, wire, tokens, target }: Acting<'_>, post: &Post) -> Result<Posted, NotDone> {
     let text = match post.link.as_deref().filter(|link| !link.is_empty() && !post.text.contains(link)) {
         Some(link) if post.text.trim().is_empty() => link.to_owned(),
         Some(link) => format!("{}\n{link}", post.text),
@@ -69,14 +69,7 @@ pub(super) async fn publish(cx: Cx<'_>, wire: &dyn Wire, tokens: &TokenSet, targ
     send(cx, wire, tokens, target, &body).await
 }
 
-pub(super) async fn reply(
-    cx: Cx<'_>,
-    wire: &dyn Wire,
-    tokens: &TokenSet,
-    target: Target<'_>,
-    to: &str,
-    text: &str,
-) -> Result<Posted, NotDone> {
+pub(super) async fn reply(Acting { cx, wire, tokens, target }: Acting<'_>, to: &str, text: &str) -> Result<Posted, NotDone> {
     check(&cx, text)?;
     send(cx, wire, tokens, target, &json!({ "text": text, "reply": { "in_reply_to_tweet_id": to } })).await
 }
@@ -156,7 +149,7 @@ async fn ask(cx: Cx<'_>, wire: &dyn Wire, request: Request<Bytes>) -> Result<Res
 }
 
 /// The replies of the last seven days, which is as far back as X searches, oldest first.
-pub(super) async fn comments(cx: Cx<'_>, wire: &dyn Wire, tokens: &TokenSet, post: &str) -> Result<Vec<Comment>, NotDone> {
+pub(super) async fn comments(Acting { cx, wire, tokens, .. }: Acting<'_>, post: &str) -> Result<Vec<Comment>, NotDone> {
     // X's description of 2026 gives authors and answered posts as expansions of `post`; its guides and older code name them
     // among the fields of `tweet`.
     let (fields, wanted, expansions) = match cx.app.options.get("fields").map(String::as_str) {

@@ -7,7 +7,7 @@ use lifecycle::words::Source;
 use serde_json::Value;
 
 use super::Xing;
-use crate::acting::{self, NotDone, Post, Posted};
+use crate::acting::{self, Acting, NotDone, Post, Posted};
 use crate::network::{Cx, Words};
 use crate::oauth;
 use crate::oauth1::signed;
@@ -34,7 +34,7 @@ async fn call(
     acting::send(cx, wire, signed(&cx, method, &url, tokens.access_token.expose(), secret, &[])).await
 }
 
-pub(super) async fn publish(cx: Cx<'_>, wire: &dyn Wire, tokens: &TokenSet, post: &Post) -> Result<Posted, NotDone> {
+pub(super) async fn publish(Acting { cx, wire, tokens, .. }: Acting<'_>, post: &Post) -> Result<Posted, NotDone> {
     if !post.media.is_empty() {
         let words = Words::new("XING takes no pictures or films here.", "XING nimmt hier keine Bilder oder Filme.");
         return Err(NotDone::Invalid { field: "media", words });
@@ -62,7 +62,7 @@ async fn newest(cx: Cx<'_>, wire: &dyn Wire, tokens: &TokenSet, text: &str) -> O
         .and_then(|activity| oauth::id(activity, "id").or_else(|| activity.pointer("/ids/0").and_then(Value::as_str).map(str::to_owned)))
 }
 
-pub(super) async fn comment(cx: Cx<'_>, wire: &dyn Wire, tokens: &TokenSet, post: &str, text: &str) -> Result<Posted, NotDone> {
+pub(super) async fn comment(Acting { cx, wire, tokens, .. }: Acting<'_>, post: &str, text: &str) -> Result<Posted, NotDone> {
     acting::fits("text", text, text.chars().count(), TEXT_MAX)?;
     let path = format!("/activities/{}/comments", oauth::percent(post));
     let answer = call(cx, wire, tokens, Method::POST, &path, &[("text", text)]).await?;

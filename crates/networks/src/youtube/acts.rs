@@ -8,7 +8,7 @@ use lifecycle::words::{Evidence, Source};
 use serde_json::{Value, json};
 
 use super::{ABOUT, YouTube};
-use crate::acting::{self, Comment, Media, NotDone, Post, Posted};
+use crate::acting::{self, Acting, Comment, Media, NotDone, Post, Posted};
 use crate::network::{Cx, Words};
 use crate::wire::Wire;
 use crate::{google, moment, oauth};
@@ -67,7 +67,7 @@ fn checked(cx: &Cx<'_>, post: &Post) -> Result<(Media, Value), NotDone> {
 }
 
 /// The address that the upload is sent to names the upload: sending the same there again is safe.
-pub(super) async fn upload(cx: Cx<'_>, wire: &dyn Wire, tokens: &TokenSet, post: &Post) -> Result<Posted, NotDone> {
+pub(super) async fn upload(Acting { cx, wire, tokens, .. }: Acting<'_>, post: &Post) -> Result<Posted, NotDone> {
     let (film, about) = checked(&cx, post)?;
     let door = google::url(&cx, &ABOUT, "upload");
     let address = oauth::with_query(&door, &[("uploadType", "resumable"), ("part", "snippet,status")]);
@@ -164,9 +164,7 @@ fn posted(json: &Value) -> Option<Posted> {
 }
 
 pub(super) async fn comment(
-    cx: Cx<'_>,
-    wire: &dyn Wire,
-    tokens: &TokenSet,
+    Acting { cx, wire, tokens, .. }: Acting<'_>,
     video: &str,
     in_reply_to: Option<&str>,
     text: &str,
@@ -193,7 +191,7 @@ pub(super) async fn comment(
     }
 }
 
-pub(super) async fn comments(cx: Cx<'_>, wire: &dyn Wire, tokens: &TokenSet, video: &str) -> Result<Vec<Comment>, NotDone> {
+pub(super) async fn comments(Acting { cx, wire, tokens, .. }: Acting<'_>, video: &str) -> Result<Vec<Comment>, NotDone> {
     let mut said = vec![];
     let mut next = String::new();
     for _ in 0..PAGES_MAX {

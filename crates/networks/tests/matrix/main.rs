@@ -10,7 +10,7 @@ use std::fmt::Write as _;
 use house::{House, Outcome};
 use lifecycle::words::{Cause, Confidence};
 use networks::Network;
-use networks::acting::{NotDone, Post, Target};
+use networks::acting::{Acting, NotDone, Post, Target};
 use networks::network::{Found, Renewal};
 use serde_json::json;
 
@@ -175,17 +175,21 @@ fn film() -> networks::acting::Media {
     }
 }
 
+fn as_target(found: &Found) -> Target<'_> {
+    Target { network_id: &found.network_id, kind: found.kind, handle: found.handle.as_deref() }
+}
+
 async fn acts(house: &House, network: &'static dyn Network, username: &str, held: &house::Held, usable: &[Found], tally: &mut Tally) {
     let (name, can) = (network.about().name, network.about().can);
     let words = "Fernweh Outdoor opens a new hut";
     let post = |media| Post { text: words.into(), title: Some("A new hut".into()), link: None, media, key: "key-1".into() };
     let tries = [post(vec![]), post(vec![picture()]), post(vec![film()])];
+    let by = |target| Acting { cx: house.cx(), wire: house, tokens: &held.issued.tokens, target };
     let mut done = None;
     'published: for found in usable {
-        let target =
-            Target { network_id: &found.network_id, kind: found.kind, handle: found.handle.as_deref(), parent: found.parent.as_deref() };
+        let target = as_target(found);
         for post in &tries {
-            match network.publish(house.cx(), house, &held.issued.tokens, target, post).await {
+            match network.publish(by(target), post).await {
                 Ok(posted) => {
                     done = Some((found, posted));
                     break 'published;
@@ -207,19 +211,18 @@ async fn acts(house: &House, network: &'static dyn Network, username: &str, held
     let state = house.state();
     let kept = state["posts"].as_array().unwrap().iter().filter(|post| post["network"] == name).count();
     assert_eq!(kept, 1, "{name}: published once: {state}");
-    let target =
-        Target { network_id: &found.network_id, kind: found.kind, handle: found.handle.as_deref(), parent: found.parent.as_deref() };
+    let target = as_target(found);
     let seen =
         house.state()["posts"].as_array().unwrap().iter().find(|post| post["network"] == name).unwrap()["id"].as_str().unwrap().to_owned();
     // Spoken to by name: there are networks where a tool may answer nobody else.
     let asks = format!("Where is it, @{username}?");
     house.control("/comments", &json!({ "network": name, "post": seen, "author": "Ada Visitor", "text": asks }));
     let mut under = posted.id.clone();
-    let mut said = network.comments(house.cx(), house, &held.issued.tokens, target, &under).await;
+    let mut said = network.comments(by(target), &under).await;
     if can.read_comments.is_yes() && matches!(said, Err(NotDone::NotSupported(_))) {
         // Where posts have no comments, people speak about the profile itself (reviews of a location).
         under = target.network_id.to_owned();
-        said = network.comments(house.cx(), house, &held.issued.tokens, target, &under).await;
+        said = network.comments(by(target), &under).await;
     }
     let asked = match &said {
         Ok(list) if under == posted.id => {
@@ -231,11 +234,11 @@ async fn acts(house: &House, network: &'static dyn Network, username: &str, held
     };
     assert_eq!(said.is_ok(), can.read_comments.is_yes(), "{name}: reading comments is as it says");
     tally.note(name, "read", if said.is_ok() { "yes" } else { "no" });
-    let own = network.comment(house.cx(), house, &held.issued.tokens, target, &posted.id, None, "Two hours from the station.").await;
+    let own = network.comment(by(target), &posted.id, None, "Two hours from the station.").await;
     assert_eq!(own.is_ok(), can.comment.is_yes(), "{name}: commenting is as it says: {own:?}");
     tally.note(name, "comment", if own.is_ok() { "yes" } else { "no" });
     let to = asked.unwrap_or_else(|| "1".into());
-    let reply = network.comment(house.cx(), house, &held.issued.tokens, target, &under, Some(&to), "In the valley.").await;
+    let reply = network.comment(by(target), &under, Some(&to), "In the valley.").await;
     assert_eq!(reply.is_ok(), can.reply.is_yes(), "{name}: replying is as it says: {reply:?}");
     tally.note(name, "reply", if reply.is_ok() { "yes" } else { "no" });
 }

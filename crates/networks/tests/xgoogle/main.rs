@@ -17,7 +17,7 @@ use lifecycle::secret::{Secret, TokenSet};
 use lifecycle::time::Timestamp;
 use lifecycle::words::Cause;
 use networks::Network;
-use networks::acting::{Media, Target};
+use networks::acting::{Acting, Media, Target};
 use networks::network::{Answer, App, Cx, Discovery, Failure, Found, Issued, Renewal, Start};
 use networks::wire::{BoxFuture, Dice, Wire, WireError};
 use sandbox::World;
@@ -89,6 +89,10 @@ impl Bench {
 
     pub(crate) fn cx(&self) -> Cx<'_> {
         Cx { app: &self.app, facts: &self.facts, now: Timestamp::from_seconds(*self.now.lock().unwrap()), dice: &Sevens }
+    }
+
+    pub(crate) fn acting<'a>(&'a self, tokens: &'a TokenSet, target: Target<'a>) -> Acting<'a> {
+        Acting { cx: self.cx(), wire: self, tokens, target }
     }
 
     pub(crate) fn pass(&self, seconds: i64) {
@@ -198,7 +202,7 @@ pub(crate) fn cause(diagnosis: &Diagnosis) -> Option<Cause> {
 }
 
 pub(crate) fn target(found: &Found) -> Target<'_> {
-    Target { network_id: &found.network_id, kind: found.kind, handle: found.handle.as_deref(), parent: found.parent.as_deref() }
+    Target { network_id: &found.network_id, kind: found.kind, handle: found.handle.as_deref() }
 }
 
 pub(crate) fn media(content_type: &str, bytes: &'static [u8]) -> Media {

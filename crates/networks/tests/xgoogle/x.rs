@@ -3,7 +3,7 @@
 use lifecycle::diagnosis::Finding;
 use lifecycle::time::Timestamp;
 use lifecycle::words::Cause;
-use networks::acting::{NotDone, Post};
+use networks::acting::{Acting, NotDone, Post};
 use networks::network::{Failure, Renewal};
 use serde_json::json;
 
@@ -34,22 +34,22 @@ async fn from_connecting_to_revoking() {
     assert_eq!(bench.probe(&tokens).finding, Finding::Works);
 
     let said = Post { link: Some("https://fernweh.example/huts".into()), media: vec![media("image/jpeg", b"jpeg")], ..post("New huts") };
-    let posted = bench.network.publish(bench.cx(), &bench, &tokens, target(account), &said).await.expect("published");
+    let posted = bench.network.publish(bench.acting(&tokens, target(account)), &said).await.expect("published");
     assert_eq!(posted.url.as_deref(), Some(format!("https://x.com/fernwehoutdoor/status/{}", posted.id).as_str()));
-    let own = bench.network.comment(bench.cx(), &bench, &tokens, target(account), &posted.id, None, "Open from June").await.expect("said");
+    let own = bench.network.comment(bench.acting(&tokens, target(account)), &posted.id, None, "Open from June").await.expect("said");
     let visitor = bench.control("comments", &json!({ "network": "x", "post": posted.id, "text": "@fernwehoutdoor how much?" }));
     let stranger = bench.control("comments", &json!({ "network": "x", "post": posted.id, "author": "Bo", "text": "Nice" }));
     let asked = visitor["id"].as_str().unwrap();
-    let answer = bench.network.comment(bench.cx(), &bench, &tokens, target(account), &posted.id, Some(asked), "From 30 euros").await;
+    let answer = bench.network.comment(bench.acting(&tokens, target(account)), &posted.id, Some(asked), "From 30 euros").await;
     let answer = answer.expect("summoned");
     let uninvited = bench
         .network
-        .comment(bench.cx(), &bench, &tokens, target(account), &posted.id, stranger["id"].as_str(), "Thanks")
+        .comment(bench.acting(&tokens, target(account)), &posted.id, stranger["id"].as_str(), "Thanks")
         .await
         .expect_err("nobody asked");
     assert!(matches!(&uninvited, NotDone::Refused(diagnosis) if diagnosis.is_harmless()), "{uninvited:?}");
 
-    let said = bench.network.comments(bench.cx(), &bench, &tokens, target(account), &posted.id).await.expect("read");
+    let said = bench.network.comments(bench.acting(&tokens, target(account)), &posted.id).await.expect("read");
     let told: Vec<_> = said.iter().map(|said| (said.author.as_str(), said.text.as_str(), said.in_reply_to.as_deref())).collect();
     assert_eq!(
         told,
@@ -67,7 +67,8 @@ async fn from_connecting_to_revoking() {
     let mut older = bench.app.clone();
     older.options.insert("fields".into(), "tweet".into());
     let cx = networks::network::Cx { app: &older, ..bench.cx() };
-    assert_eq!(bench.network.comments(cx, &bench, &tokens, target(account), &posted.id).await.expect("read"), said);
+    let by = Acting { cx, ..bench.acting(&tokens, target(account)) };
+    assert_eq!(bench.network.comments(by, &posted.id).await.expect("read"), said);
 
     assert!(bench.revoke(&tokens));
     assert_eq!(cause(&bench.probe(&tokens)), Some(Cause::Unknown));
@@ -89,21 +90,21 @@ async fn what_does_not_fit_is_not_sent() {
         (Post { media: vec![media("image/png", b"")], ..post("x") }, "media"),
         (Post { media: (0..5).map(|_| media("image/png", b"p")).collect(), ..post("x") }, "media"),
     ] {
-        let refused = bench.network.publish(bench.cx(), &bench, &tokens, target(&found.profiles[0]), &post).await;
+        let refused = bench.network.publish(bench.acting(&tokens, target(&found.profiles[0])), &post).await;
         assert!(matches!(&refused, Err(NotDone::Invalid { field: wrong, .. }) if *wrong == field), "{post:?} {refused:?}");
     }
     assert_eq!(bench.asked.lock().unwrap().len(), 0);
     let profile = target(&found.profiles[0]);
-    bench.network.publish(bench.cx(), &bench, &tokens, profile, &post("Hello")).await.expect("published");
-    let again = bench.network.publish(bench.cx(), &bench, &tokens, profile, &post("Hello")).await.expect_err("a duplicate");
+    bench.network.publish(bench.acting(&tokens, profile), &post("Hello")).await.expect("published");
+    let again = bench.network.publish(bench.acting(&tokens, profile), &post("Hello")).await.expect_err("a duplicate");
     assert!(matches!(&again, NotDone::Refused(diagnosis) if diagnosis.is_harmless()), "{again:?}");
     *bench.lose.lock().unwrap() = 1;
-    let lost = bench.network.publish(bench.cx(), &bench, &tokens, profile, &post("Once more")).await.expect_err("lost");
+    let lost = bench.network.publish(bench.acting(&tokens, profile), &post("Once more")).await.expect_err("lost");
     assert!(matches!(lost, NotDone::Unclear(_)));
     // A picture that was perhaps put there shows nowhere.
     *bench.lose.lock().unwrap() = 1;
     let with_picture = Post { media: vec![media("image/png", b"p")], ..post("Picture") };
-    let lost = bench.network.publish(bench.cx(), &bench, &tokens, profile, &with_picture).await.expect_err("lost");
+    let lost = bench.network.publish(bench.acting(&tokens, profile), &with_picture).await.expect_err("lost");
     assert!(matches!(&lost, NotDone::Refused(diagnosis) if diagnosis.is_harmless()), "{lost:?}");
 }
 

@@ -47,18 +47,18 @@ async fn from_connecting_to_revoking() {
     assert_eq!(bench.probe(&bench.renewed(&tokens)).finding, Finding::Works, "as often as one likes");
     let tokens = renewed;
 
-    let posted = bench.network.publish(bench.cx(), &bench, &tokens, target(channel), &film("Huts")).await.expect("published");
+    let posted = bench.network.publish(bench.acting(&tokens, target(channel)), &film("Huts")).await.expect("published");
     assert!(posted.url.is_some_and(|url| url.starts_with("https://www.youtube.com/watch?v=v")));
-    let own = bench.network.comment(bench.cx(), &bench, &tokens, target(channel), &posted.id, None, "Questions?").await.expect("said");
+    let own = bench.network.comment(bench.acting(&tokens, target(channel)), &posted.id, None, "Questions?").await.expect("said");
     bench.pass(60);
     let visitor = bench.control("comments", &json!({ "network": "youtube", "post": posted.id, "text": "How far?" }));
     bench.pass(60);
     for n in 0..6 {
         let text = format!("12 km, part {n}");
-        let said = bench.network.comment(bench.cx(), &bench, &tokens, target(channel), &posted.id, visitor["id"].as_str(), &text).await;
+        let said = bench.network.comment(bench.acting(&tokens, target(channel)), &posted.id, visitor["id"].as_str(), &text).await;
         said.expect("answered");
     }
-    let said = bench.network.comments(bench.cx(), &bench, &tokens, target(channel), &posted.id).await.expect("read");
+    let said = bench.network.comments(bench.acting(&tokens, target(channel)), &posted.id).await.expect("read");
     let told: Vec<_> = said.iter().take(3).map(|said| (said.author.as_str(), said.text.as_str(), said.in_reply_to.as_deref())).collect();
     assert_eq!(
         told,
@@ -69,7 +69,7 @@ async fn from_connecting_to_revoking() {
         ]
     );
     assert_eq!((said.len(), &said[0].id), (8, &own.id), "all replies, not only the five that come along");
-    let gone = bench.network.comments(bench.cx(), &bench, &tokens, target(channel), "no-such-film").await.expect_err("not there");
+    let gone = bench.network.comments(bench.acting(&tokens, target(channel)), "no-such-film").await.expect_err("not there");
     assert!(matches!(&gone, NotDone::Refused(diagnosis) if diagnosis.is_harmless()), "{gone:?}");
 
     assert!(bench.revoke(&tokens));
@@ -116,7 +116,7 @@ async fn what_was_unticked_is_known_at_once_and_said_in_a_code_later() {
     let issued = bench.try_connect("tom.becker", json!({ "drop_scopes": [upload, force_ssl] })).await.expect("connects");
     assert_eq!(issued.missing_scopes, [upload, force_ssl]);
     let found = bench.discover(&issued.tokens).await.expect("listed");
-    let refused = bench.network.publish(bench.cx(), &bench, &issued.tokens, target(&found.profiles[0]), &film("Huts")).await;
+    let refused = bench.network.publish(bench.acting(&issued.tokens, target(&found.profiles[0])), &film("Huts")).await;
     let Err(NotDone::Refused(diagnosis)) = refused else { panic!("{refused:?}") };
     assert_eq!(cause(&diagnosis), Some(Cause::ScopeMissing));
     let denied = bench.try_connect("tom.becker", json!({ "deny": true })).await.expect_err("denied");
@@ -168,7 +168,7 @@ async fn an_upload_is_taken_up_again_and_never_done_twice() {
     let profile = target(&found.profiles[0]);
     // The answer to the beginning is lost: nothing shows.
     *bench.lose.lock().unwrap() = 1;
-    let lost = bench.network.publish(bench.cx(), &bench, &tokens, profile, &film("Lost at first")).await.expect_err("lost");
+    let lost = bench.network.publish(bench.acting(&tokens, profile), &film("Lost at first")).await.expect_err("lost");
     assert!(matches!(&lost, NotDone::Refused(diagnosis) if diagnosis.is_harmless()), "{lost:?}");
     // The answer to the bytes is lost: the question how many arrived finds the film.
     let state = |bench: &Bench| {
@@ -179,11 +179,11 @@ async fn an_upload_is_taken_up_again_and_never_done_twice() {
     assert_eq!(state(&bench), 0);
     *bench.spare.lock().unwrap() = 1;
     *bench.lose.lock().unwrap() = 1;
-    bench.network.publish(bench.cx(), &bench, &tokens, profile, &film("Lost at last")).await.expect("found again");
+    bench.network.publish(bench.acting(&tokens, profile), &film("Lost at last")).await.expect("found again");
     assert_eq!(state(&bench), 1);
     *bench.spare.lock().unwrap() = 1;
     *bench.lose.lock().unwrap() = 100;
-    let lost = bench.network.publish(bench.cx(), &bench, &tokens, profile, &film("Never heard of again")).await.expect_err("lost");
+    let lost = bench.network.publish(bench.acting(&tokens, profile), &film("Never heard of again")).await.expect_err("lost");
     assert!(matches!(lost, NotDone::Unclear(_)), "{lost:?}");
 }
 
@@ -202,7 +202,7 @@ async fn what_does_not_fit_is_not_sent() {
         (Post { text: "ä".repeat(2501), ..film("x") }, "text"),
         (Post { title: None, text: String::new(), ..film("x") }, "title"),
     ] {
-        let refused = bench.network.publish(bench.cx(), &bench, &tokens, target(&found.profiles[0]), &post).await;
+        let refused = bench.network.publish(bench.acting(&tokens, target(&found.profiles[0])), &post).await;
         assert!(matches!(&refused, Err(NotDone::Invalid { field, .. }) if *field == wrong), "{wrong} {refused:?}");
     }
     assert_eq!(bench.asked.lock().unwrap().len(), 0);
@@ -213,11 +213,11 @@ async fn the_days_quota_is_over_until_midnight_in_california() {
     let bench = Bench::new("youtube");
     let tokens = bench.connect("tom.becker").await;
     let found = bench.discover(&tokens).await.expect("listed");
-    let posted = bench.network.publish(bench.cx(), &bench, &tokens, target(&found.profiles[0]), &film("Huts")).await.expect("published");
+    let posted = bench.network.publish(bench.acting(&tokens, target(&found.profiles[0])), &film("Huts")).await.expect("published");
     let mut refused = None;
     for n in 0..200 {
         let text = format!("Number {n}");
-        let said = bench.network.comment(bench.cx(), &bench, &tokens, target(&found.profiles[0]), &posted.id, None, &text).await;
+        let said = bench.network.comment(bench.acting(&tokens, target(&found.profiles[0])), &posted.id, None, &text).await;
         if let Err(NotDone::Refused(diagnosis)) = said {
             refused = Some(diagnosis);
             break;

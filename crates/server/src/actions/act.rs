@@ -12,7 +12,7 @@ use lifecycle::ids::GrantId;
 use lifecycle::ledger::Ledger as _;
 use lifecycle::secret::{Secret, TokenSet, TokenType};
 use lifecycle::time::{Span, Timestamp};
-use networks::acting::{Comment, NotDone, Post, Posted, Target};
+use networks::acting::{Acting, Comment, NotDone, Post, Posted, Target};
 use networks::network::Kind;
 use serde_json::{Value, json};
 use store::events::{self, About};
@@ -67,8 +67,7 @@ pub async fn publish(app: &App, caller: &Caller, profile: &Profile, post: &Post)
     let detail = json!({ "characters": post.text.chars().count(), "link": post.link, "media": post.media.len() });
     let deed = Deed { kind: "post", caller, profile, detail };
     begin(app, &deed, &ready).await?;
-    let cx = ready.client.cx(app.now(), &*app.dice);
-    let done = ready.client.network.publish(cx, &*app.wire, &ready.tokens, target(profile), post).await;
+    let done = ready.client.network.publish(ready.acting(app, profile), post).await;
     end(app, &deed, &ready, done, |posted| json!({ "post": posted.id, "url": posted.url })).await
 }
 
@@ -77,8 +76,7 @@ pub async fn comments(app: &App, caller: &Caller, profile: &Profile, post: &str)
     let ready = ready(app, caller, profile, SPARE).await?;
     let deed = Deed { kind: "comments", caller, profile, detail: json!({ "post": post }) };
     begin(app, &deed, &ready).await?;
-    let cx = ready.client.cx(app.now(), &*app.dice);
-    let done = ready.client.network.comments(cx, &*app.wire, &ready.tokens, target(profile), post).await;
+    let done = ready.client.network.comments(ready.acting(app, profile), post).await;
     end(app, &deed, &ready, done, |list| json!({ "post": post, "count": list.len() })).await
 }
 
@@ -94,8 +92,7 @@ pub async fn comment(
     let ready = ready(app, caller, profile, SPARE).await?;
     let deed = Deed { kind: "comment", caller, profile, detail: json!({ "post": post, "in_reply_to": in_reply_to }) };
     begin(app, &deed, &ready).await?;
-    let cx = ready.client.cx(app.now(), &*app.dice);
-    let done = ready.client.network.comment(cx, &*app.wire, &ready.tokens, target(profile), post, in_reply_to, text).await;
+    let done = ready.client.network.comment(ready.acting(app, profile), post, in_reply_to, text).await;
     end(app, &deed, &ready, done, |said| json!({ "post": post, "comment": said.id })).await
 }
 
@@ -124,13 +121,11 @@ pub async fn lend(app: &App, caller: &Caller, profile: &Profile, min_ttl: Span) 
     })
 }
 
-fn target(profile: &Profile) -> Target<'_> {
-    Target {
-        network_id: &profile.network_id,
-        kind: Kind::parse(&profile.kind).unwrap_or(Kind::Account),
-        handle: profile.handle.as_deref(),
-        // Adapters know a board by its own id alone.
-        parent: None,
+impl Ready {
+    fn acting<'a>(&'a self, app: &'a App, profile: &'a Profile) -> Acting<'a> {
+        let kind = Kind::parse(&profile.kind).unwrap_or(Kind::Account);
+        let target = Target { network_id: &profile.network_id, kind, handle: profile.handle.as_deref() };
+        Acting { cx: self.client.cx(app.now(), &*app.dice), wire: &*app.wire, tokens: &self.tokens, target }
     }
 }
 
