@@ -5,9 +5,6 @@
 
 use std::collections::BTreeMap;
 
-use aws_lc_rs::digest::{SHA256, digest};
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
 use http::{Request, Response};
 use lifecycle::diagnosis::Diagnosis;
@@ -102,39 +99,14 @@ impl Network for {Type} {
     }
 
     fn begin<'a>(&'a self, cx: Cx<'a>, _: &'a dyn Wire, start: &'a Start) -> BoxFuture<'a, Result<Authorization, Failure>> {
-        let mut bytes = [0u8; 32];
-        cx.dice.fill(&mut bytes);
-        let verifier = URL_SAFE_NO_PAD.encode(bytes);
-        let challenge = URL_SAFE_NO_PAD.encode(digest(&SHA256, verifier.as_bytes()));
         let scope = cx.scopes(&ABOUT).join(" ");
-        let parameters = [
-            ("response_type", "code"),
-            ("client_id", &cx.app.client_id),
-            ("redirect_uri", &cx.app.redirect_uri),
-            ("scope", &scope),
-            ("state", start.state.expose()),
-            ("code_challenge", &challenge),
-            ("code_challenge_method", "S256"),
-        ];
-        let authorization = Authorization {
-            url: oauth::with_query(&Self::url(&cx, "authorize"), &parameters),
-            memory: BTreeMap::from([("verifier".to_owned(), Secret::new(verifier))]),
-            instance: String::new(),
-            returns_with: start.state.clone(),
-            registered: None,
-        };
+        let authorization = oauth::authorization_with_proof(&cx, &Self::url(&cx, "authorize"), &scope, start, &[]);
         Box::pin(async move { Ok(authorization) })
     }
 
     fn exchange(&self, cx: Cx<'_>, memory: &BTreeMap<String, Secret>, callback: &Callback) -> Result<Request<Bytes>, Failure> {
         let code = oauth::callback_code(cx.now, callback, &[])?;
-        let form = [
-            ("grant_type", "authorization_code"),
-            ("code", code),
-            ("redirect_uri", cx.app.redirect_uri.as_str()),
-            ("code_verifier", memory.get("verifier").map_or("", Secret::expose)),
-        ];
-        Ok(Self::form(&cx, "token", &form))
+        Ok(Self::form(&cx, "token", &oauth::code_form(&cx, memory, code)))
     }
 
     fn read_exchange(
@@ -144,22 +116,15 @@ impl Network for {Type} {
         _: &Callback,
         answer: &Response<Bytes>,
     ) -> Result<Answer<Issued>, Failure> {
-        let json = oauth::json(answer).filter(|_| answer.status().is_success());
-        let issued = json.and_then(|json| oauth::issued(cx, &json, "refresh_token_expires_in", &cx.scopes(&ABOUT)));
-        issued.map(Answer::Done).ok_or_else(|| oauth::failed_exchange(cx.now, answer))
+        oauth::read_exchange(cx, answer, &cx.scopes(&ABOUT))
     }
 
     fn renew(&self, cx: Cx<'_>, tokens: &TokenSet) -> Option<Request<Bytes>> {
-        let refresh = tokens.refresh_token.as_ref()?;
-        Some(Self::form(&cx, "token", &[("grant_type", "refresh_token"), ("refresh_token", refresh.expose())]))
+        Some(Self::form(&cx, "token", &oauth::refresh_form(tokens)?))
     }
 
     fn read_renew(&self, cx: Cx<'_>, tokens: &TokenSet, answer: &Response<Bytes>) -> Answer<Renewal> {
-        let json = oauth::json(answer).filter(|_| answer.status().is_success());
-        Answer::Done(match json.and_then(|json| oauth::issued(cx, &json, "refresh_token_expires_in", &tokens.scopes)) {
-            Some(issued) => Renewal::Renewed(Box::new(issued)),
-            None => oauth::failed_renewal(cx.now, answer, |_, _| None),
-        })
+        oauth::read_renewal(cx, tokens, answer, |_, _| None)
     }
 
     fn probe(&self, cx: Cx<'_>, tokens: &TokenSet) -> Request<Bytes> {

@@ -225,29 +225,14 @@ impl Network for LinkedIn {
 
     fn begin<'a>(&'a self, cx: Cx<'a>, _: &'a dyn Wire, start: &'a Start) -> BoxFuture<'a, Result<Authorization, Failure>> {
         let scope = cx.scopes(&ABOUT).join(" ");
-        let parameters = [
-            ("response_type", "code"),
-            ("client_id", &cx.app.client_id),
-            ("redirect_uri", &cx.app.redirect_uri),
-            ("scope", &scope),
-            ("state", start.state.expose()),
-            ("enable_extended_login", "true"),
-        ];
-        let url = oauth::with_query(&Self::url(&cx, "authorize"), &parameters);
-        let authorization =
-            Authorization { url, memory: BTreeMap::new(), instance: String::new(), returns_with: start.state.clone(), registered: None };
+        let more = [("enable_extended_login", "true")];
+        let authorization = oauth::authorization(&cx, &Self::url(&cx, "authorize"), &scope, start, &more);
         Box::pin(async move { Ok(authorization) })
     }
 
-    fn exchange(&self, cx: Cx<'_>, _: &BTreeMap<String, Secret>, callback: &Callback) -> Result<Request<Bytes>, Failure> {
+    fn exchange(&self, cx: Cx<'_>, memory: &BTreeMap<String, Secret>, callback: &Callback) -> Result<Request<Bytes>, Failure> {
         let code = oauth::callback_code(cx.now, callback, &["user_cancelled_login", "user_cancelled_authorize"])?;
-        let form = [
-            ("grant_type", "authorization_code"),
-            ("code", code),
-            ("redirect_uri", &cx.app.redirect_uri),
-            ("client_id", &cx.app.client_id),
-            ("client_secret", oauth::client_secret(&cx)),
-        ];
+        let form = [&oauth::code_form(&cx, memory, code)[..], &oauth::client_form(&cx)].concat();
         Ok(oauth::post_form(&Self::url(&cx, "token"), &form))
     }
 
@@ -258,9 +243,7 @@ impl Network for LinkedIn {
         _: &Callback,
         answer: &Response<Bytes>,
     ) -> Result<Answer<Issued>, Failure> {
-        let json = oauth::json(answer).filter(|_| answer.status().is_success());
-        let issued = json.and_then(|json| oauth::issued(cx, &json, "refresh_token_expires_in", &cx.scopes(&ABOUT)));
-        let Some(mut issued) = issued else {
+        let Some(mut issued) = oauth::granted(cx, answer, &cx.scopes(&ABOUT)) else {
             // LinkedIn says invalid_redirect_uri also for a code that is too old, and 401 invalid_request for a used one.
             let json = oauth::json(answer).unwrap_or(Value::Null);
             return Err(match (oauth::failed_exchange(cx.now, answer), answer.status().as_u16(), oauth::text(&json, "error")) {
@@ -274,19 +257,12 @@ impl Network for LinkedIn {
     }
 
     fn renew(&self, cx: Cx<'_>, tokens: &TokenSet) -> Option<Request<Bytes>> {
-        let refresh = tokens.refresh_token.as_ref()?;
-        let form = [
-            ("grant_type", "refresh_token"),
-            ("refresh_token", refresh.expose()),
-            ("client_id", &cx.app.client_id),
-            ("client_secret", oauth::client_secret(&cx)),
-        ];
+        let form = [&oauth::refresh_form(tokens)?[..], &oauth::client_form(&cx)].concat();
         Some(oauth::post_form(&Self::url(&cx, "token"), &form))
     }
 
     fn read_renew(&self, cx: Cx<'_>, tokens: &TokenSet, answer: &Response<Bytes>) -> Answer<Renewal> {
-        let json = oauth::json(answer).filter(|_| answer.status().is_success());
-        Answer::Done(match json.and_then(|json| oauth::issued(cx, &json, "refresh_token_expires_in", &tokens.scopes)) {
+        Answer::Done(match oauth::granted(cx, answer, &tokens.scopes) {
             Some(mut issued) => {
                 // The refresh token's end is the person's day; an answer without it leaves the known day standing.
                 issued.clocks.human_until = issued.clocks.refresh_until;

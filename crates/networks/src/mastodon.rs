@@ -17,11 +17,11 @@ use url::{Host, Url};
 
 use crate::acting::{Acting, Comment, Done, Post, Posted};
 use crate::network::{
-    Ability, About, Answer, Asks, Authorization, Callback, Can, Cx, Discovery, Endpoint, Failure, Found, Issued, Kind, Network, PersonSeen,
-    Registered, Registration, Renewal, Rule, Start, Words,
+    Ability, About, Answer, App, Asks, Authorization, Callback, Can, Cx, Discovery, Endpoint, Failure, Found, Issued, Kind, Network,
+    PersonSeen, Registered, Registration, Renewal, Rule, Start, Words,
 };
 use crate::wire::{BoxFuture, Wire};
-use crate::{moment, oauth, pkce};
+use crate::{moment, oauth};
 
 /// The adapter.
 pub(crate) struct Mastodon;
@@ -119,29 +119,13 @@ impl Mastodon {
     async fn start(cx: Cx<'_>, wire: &dyn Wire, start: &Start) -> Result<Authorization, Failure> {
         let registered =
             if cx.app.client_id.is_empty() || !Self::is_known(cx, wire).await { Some(Self::register(cx, wire).await?) } else { None };
-        let client_id = registered.as_ref().map_or(cx.app.client_id.as_str(), |made| made.client_id.as_str());
-        let (verifier, challenge) = pkce::roll(&cx);
+        let app = registered.as_ref().map(|made| App { client_id: made.client_id.clone(), ..cx.app.clone() });
+        let cx = Cx { app: app.as_ref().unwrap_or(cx.app), ..cx };
+        // The right account has to be chosen, whoever the browser is signed in as.
+        let more: &[_] = if start.expected_person.is_some() { &[("force_login", "true")] } else { &[] };
         let scope = cx.scopes(&ABOUT).join(" ");
-        let mut parameters = vec![
-            ("response_type", "code"),
-            ("client_id", client_id),
-            ("redirect_uri", &cx.app.redirect_uri),
-            ("scope", &scope),
-            ("state", start.state.expose()),
-            ("code_challenge", &challenge),
-            ("code_challenge_method", "S256"),
-        ];
-        if start.expected_person.is_some() {
-            // The right account has to be chosen, whoever the browser is signed in as.
-            parameters.push(("force_login", "true"));
-        }
-        Ok(Authorization {
-            url: oauth::with_query(&Self::url(&cx, "authorize"), &parameters),
-            memory: BTreeMap::from([(pkce::MEMORY.to_owned(), verifier)]),
-            instance: cx.app.instance.clone(),
-            returns_with: start.state.clone(),
-            registered,
-        })
+        let authorization = oauth::authorization_with_proof(&cx, &Self::url(&cx, "authorize"), &scope, start, more);
+        Ok(Authorization { registered, ..authorization })
     }
 
     async fn list(cx: Cx<'_>, wire: &dyn Wire, tokens: &TokenSet) -> Result<Discovery, Diagnosis> {
@@ -213,13 +197,7 @@ impl Network for Mastodon {
 
     fn exchange(&self, cx: Cx<'_>, memory: &BTreeMap<String, Secret>, callback: &Callback) -> Result<Request<Bytes>, Failure> {
         let code = oauth::callback_code(cx.now, callback, &[])?;
-        let form = [
-            ("grant_type", "authorization_code"),
-            ("code", code),
-            ("redirect_uri", cx.app.redirect_uri.as_str()),
-            ("code_verifier", memory.get(pkce::MEMORY).map_or("", Secret::expose)),
-        ];
-        Ok(Self::form(&cx, "token", &form))
+        Ok(Self::form(&cx, "token", &oauth::code_form(&cx, memory, code)))
     }
 
     fn read_exchange(
@@ -229,22 +207,15 @@ impl Network for Mastodon {
         _: &Callback,
         answer: &Response<Bytes>,
     ) -> Result<Answer<Issued>, Failure> {
-        let json = oauth::json(answer).filter(|_| answer.status().is_success());
-        let issued = json.and_then(|json| oauth::issued(cx, &json, "refresh_token_expires_in", &cx.scopes(&ABOUT)));
-        issued.map(Answer::Done).ok_or_else(|| oauth::failed_exchange(cx.now, answer))
+        oauth::read_exchange(cx, answer, &cx.scopes(&ABOUT))
     }
 
     fn renew(&self, cx: Cx<'_>, tokens: &TokenSet) -> Option<Request<Bytes>> {
-        let refresh = tokens.refresh_token.as_ref()?;
-        Some(Self::form(&cx, "token", &[("grant_type", "refresh_token"), ("refresh_token", refresh.expose())]))
+        Some(Self::form(&cx, "token", &oauth::refresh_form(tokens)?))
     }
 
     fn read_renew(&self, cx: Cx<'_>, tokens: &TokenSet, answer: &Response<Bytes>) -> Answer<Renewal> {
-        let json = oauth::json(answer).filter(|_| answer.status().is_success());
-        Answer::Done(match json.and_then(|json| oauth::issued(cx, &json, "refresh_token_expires_in", &tokens.scopes)) {
-            Some(issued) => Renewal::Renewed(Box::new(issued)),
-            None => oauth::failed_renewal(cx.now, answer, |_, _| None),
-        })
+        oauth::read_renewal(cx, tokens, answer, |_, _| None)
     }
 
     fn probe(&self, cx: Cx<'_>, tokens: &TokenSet) -> Request<Bytes> {

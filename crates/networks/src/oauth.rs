@@ -1,5 +1,7 @@
 //! What most networks share: RFC 6749 requests and answers, bounded reading, evidence.
 
+use std::collections::BTreeMap;
+
 use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode};
 use lifecycle::diagnosis::Diagnosis;
@@ -10,7 +12,8 @@ use lifecycle::words::{Cause, Confidence, Evidence, Source};
 use serde_json::Value;
 use url::form_urlencoded;
 
-use crate::network::{Callback, Cx, Failure, Issued, Renewal, value};
+use crate::network::{Answer, Authorization, Callback, Cx, Failure, Issued, Renewal, Start, value};
+use crate::pkce;
 
 /// The most bytes of a token or identity answer that are read (RF-16).
 pub const ANSWER_MAX: usize = 64 * 1024;
@@ -33,6 +36,54 @@ pub fn with_query(url: &str, parameters: &[(&str, &str)]) -> String {
     let query: Vec<String> = parameters.iter().map(|(name, value)| format!("{}={}", percent(name), percent(value))).collect();
     let joint = if url.contains('?') { '&' } else { '?' };
     format!("{url}{joint}{}", query.join("&"))
+}
+
+/// The authorization request of RFC 6749 4.1.1, and what a network wants beyond it.
+pub fn authorization(cx: &Cx<'_>, url: &str, scope: &str, start: &Start, more: &[(&str, &str)]) -> Authorization {
+    let mut parameters = vec![
+        ("response_type", "code"),
+        ("client_id", cx.app.client_id.as_str()),
+        ("redirect_uri", &cx.app.redirect_uri),
+        ("state", start.state.expose()),
+    ];
+    if !scope.is_empty() {
+        parameters.push(("scope", scope));
+    }
+    parameters.extend_from_slice(more);
+    Authorization {
+        url: with_query(url, &parameters),
+        memory: BTreeMap::new(),
+        instance: cx.app.instance.clone(),
+        returns_with: start.state.clone(),
+        registered: None,
+    }
+}
+
+/// The same, begun with a proof key (RFC 7636 4.3).
+pub fn authorization_with_proof(cx: &Cx<'_>, url: &str, scope: &str, start: &Start, more: &[(&str, &str)]) -> Authorization {
+    let (verifier, challenge) = pkce::roll(cx);
+    let proof = [("code_challenge", challenge.as_str()), ("code_challenge_method", "S256")];
+    let memory = BTreeMap::from([(pkce::MEMORY.to_owned(), verifier)]);
+    Authorization { memory, ..authorization(cx, url, scope, start, &[more, &proof].concat()) }
+}
+
+/// The form that exchanges a code (RFC 6749 4.1.3), with the proof key where it was begun with one (RFC 7636 4.5).
+pub fn code_form<'a>(cx: &Cx<'a>, memory: &'a BTreeMap<String, Secret>, code: &'a str) -> Vec<(&'static str, &'a str)> {
+    let redirect_uri = cx.app.redirect_uri.as_str();
+    let mut form = vec![("grant_type", "authorization_code"), ("code", code), ("redirect_uri", redirect_uri)];
+    form.extend(memory.get(pkce::MEMORY).map(|verifier| ("code_verifier", verifier.expose())));
+    form
+}
+
+/// The form that renews (RFC 6749 section 6); `None` without a refresh token.
+pub fn refresh_form(tokens: &TokenSet) -> Option<Vec<(&'static str, &str)>> {
+    let refresh = tokens.refresh_token.as_ref()?;
+    Some(vec![("grant_type", "refresh_token"), ("refresh_token", refresh.expose())])
+}
+
+/// The client's credentials, for networks that want them in the form (RFC 6749 2.3.1).
+pub fn client_form<'a>(cx: &Cx<'a>) -> [(&'static str, &'a str); 2] {
+    [("client_id", &cx.app.client_id), ("client_secret", client_secret(cx))]
 }
 
 /// A POST of a form. An address that is none gives a request to nowhere, which the wire refuses.
@@ -222,6 +273,33 @@ pub fn issued(cx: Cx<'_>, json: &Value, refresh_life_field: &str, asked: &[Strin
         tokens: TokenSet::bearer(access, refresh, if granted.is_empty() { asked.to_vec() } else { granted }),
         person_network_id: None,
         missing_scopes,
+    })
+}
+
+/// The token set of a token answer that is a success (RFC 6749 5.1).
+pub fn granted(cx: Cx<'_>, answer: &Response<Bytes>, asked: &[String]) -> Option<Issued> {
+    let json = json(answer).filter(|json| answer.status().is_success() && json.get("error").is_none_or(Value::is_null))?;
+    issued(cx, &json, "refresh_token_expires_in", asked)
+}
+
+/// An exchange's answer where nothing differs from RFC 6749.
+///
+/// # Errors
+/// See [`failed_exchange`].
+pub fn read_exchange(cx: Cx<'_>, answer: &Response<Bytes>, asked: &[String]) -> Result<Answer<Issued>, Failure> {
+    granted(cx, answer, asked).map(Answer::Done).ok_or_else(|| failed_exchange(cx.now, answer))
+}
+
+/// A renewal's answer, with a network's own table of errors first.
+pub fn read_renewal(
+    cx: Cx<'_>,
+    tokens: &TokenSet,
+    answer: &Response<Bytes>,
+    own: impl Fn(&Value, Evidence) -> Option<Diagnosis>,
+) -> Answer<Renewal> {
+    Answer::Done(match granted(cx, answer, &tokens.scopes) {
+        Some(issued) => Renewal::Renewed(Box::new(issued)),
+        None => failed_renewal(cx.now, answer, own),
     })
 }
 

@@ -7,9 +7,6 @@
 
 use std::collections::BTreeMap;
 
-use aws_lc_rs::digest::{SHA256, digest};
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
 use http::{Request, Response};
 use lifecycle::diagnosis::Diagnosis;
@@ -154,33 +151,10 @@ impl Network for OAuth2 {
     }
 
     fn begin<'a>(&'a self, cx: Cx<'a>, _: &'a dyn Wire, start: &'a Start) -> BoxFuture<'a, Result<Authorization, Failure>> {
-        let mut bytes = [0u8; 32];
-        cx.dice.fill(&mut bytes);
-        let verifier = URL_SAFE_NO_PAD.encode(bytes);
-        let challenge = URL_SAFE_NO_PAD.encode(digest(&SHA256, verifier.as_bytes()));
         let scope = cx.scopes(self.about).join(" ");
-        let mut parameters = vec![
-            ("response_type", "code"),
-            ("client_id", &cx.app.client_id),
-            ("redirect_uri", &cx.app.redirect_uri),
-            ("state", start.state.expose()),
-            ("code_challenge", &challenge),
-            ("code_challenge_method", "S256"),
-        ];
-        if !scope.is_empty() {
-            parameters.push(("scope", &scope));
-        }
         // OpenID servers give a refresh token only to an explicit consent.
-        if scope.split(' ').any(|scope| scope == "offline_access") {
-            parameters.push(("prompt", "consent"));
-        }
-        let authorization = Authorization {
-            url: oauth::with_query(&self.url(&cx, "authorize"), &parameters),
-            memory: BTreeMap::from([("verifier".to_owned(), Secret::new(verifier))]),
-            instance: String::new(),
-            returns_with: start.state.clone(),
-            registered: None,
-        };
+        let more: &[_] = if scope.split(' ').any(|scope| scope == "offline_access") { &[("prompt", "consent")] } else { &[] };
+        let authorization = oauth::authorization_with_proof(&cx, &self.url(&cx, "authorize"), &scope, start, more);
         Box::pin(async move { Ok(authorization) })
     }
 
@@ -192,14 +166,7 @@ impl Network for OAuth2 {
             return Err(Failure::Suspicious { evidence: Evidence::new(cx.now, Source::Signal, None, Some("iss"), words) });
         }
         let code = oauth::callback_code(cx.now, callback, &[])?;
-        let verifier = memory.get("verifier").map_or("", Secret::expose);
-        let form = [
-            ("grant_type", "authorization_code"),
-            ("code", code),
-            ("redirect_uri", cx.app.redirect_uri.as_str()),
-            ("code_verifier", verifier),
-        ];
-        Ok(self.form(&cx, "token", &form))
+        Ok(self.form(&cx, "token", &oauth::code_form(&cx, memory, code)))
     }
 
     fn read_exchange(
@@ -209,22 +176,15 @@ impl Network for OAuth2 {
         _: &Callback,
         answer: &Response<Bytes>,
     ) -> Result<Answer<Issued>, Failure> {
-        let json = oauth::json(answer).filter(|_| answer.status().is_success());
-        let issued = json.and_then(|json| oauth::issued(cx, &json, "refresh_token_expires_in", &cx.scopes(self.about)));
-        issued.map(Answer::Done).ok_or_else(|| oauth::failed_exchange(cx.now, answer))
+        oauth::read_exchange(cx, answer, &cx.scopes(self.about))
     }
 
     fn renew(&self, cx: Cx<'_>, tokens: &TokenSet) -> Option<Request<Bytes>> {
-        let refresh = tokens.refresh_token.as_ref()?;
-        Some(self.form(&cx, "token", &[("grant_type", "refresh_token"), ("refresh_token", refresh.expose())]))
+        Some(self.form(&cx, "token", &oauth::refresh_form(tokens)?))
     }
 
     fn read_renew(&self, cx: Cx<'_>, tokens: &TokenSet, answer: &Response<Bytes>) -> Answer<Renewal> {
-        let json = oauth::json(answer).filter(|_| answer.status().is_success());
-        Answer::Done(match json.and_then(|json| oauth::issued(cx, &json, "refresh_token_expires_in", &tokens.scopes)) {
-            Some(issued) => Renewal::Renewed(Box::new(issued)),
-            None => oauth::failed_renewal(cx.now, answer, |_, _| None),
-        })
+        oauth::read_renewal(cx, tokens, answer, |_, _| None)
     }
 
     /// Introspection where the server has it: its own word on a token. Else the document about the person.

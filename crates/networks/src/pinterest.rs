@@ -171,26 +171,15 @@ impl Network for Pinterest {
 
     fn begin<'a>(&'a self, cx: Cx<'a>, _: &'a dyn Wire, start: &'a Start) -> BoxFuture<'a, Result<Authorization, Failure>> {
         let scope = cx.scopes(&ABOUT).join(",");
-        let parameters = [
-            ("client_id", cx.app.client_id.as_str()),
-            ("redirect_uri", &cx.app.redirect_uri),
-            ("response_type", "code"),
-            ("scope", &scope),
-            ("state", start.state.expose()),
-        ];
-        let url = oauth::with_query(&Self::url(&cx, "authorize"), &parameters);
-        let authorization =
-            Authorization { url, memory: BTreeMap::new(), instance: String::new(), returns_with: start.state.clone(), registered: None };
+        let authorization = oauth::authorization(&cx, &Self::url(&cx, "authorize"), &scope, start, &[]);
         Box::pin(async move { Ok(authorization) })
     }
 
-    fn exchange(&self, cx: Cx<'_>, _: &BTreeMap<String, Secret>, callback: &Callback) -> Result<Request<Bytes>, Failure> {
+    fn exchange(&self, cx: Cx<'_>, memory: &BTreeMap<String, Secret>, callback: &Callback) -> Result<Request<Bytes>, Failure> {
         let code = oauth::callback_code(cx.now, callback, &[])?;
         // Apps made before 25 September 2025 must ask for continuous refresh; newer ones ignore it.
-        Ok(Self::token_request(
-            &cx,
-            &[("grant_type", "authorization_code"), ("code", code), ("redirect_uri", &cx.app.redirect_uri), ("continuous_refresh", "true")],
-        ))
+        let form = [&oauth::code_form(&cx, memory, code)[..], &[("continuous_refresh", "true")]].concat();
+        Ok(Self::token_request(&cx, &form))
     }
 
     fn read_exchange(
@@ -200,8 +189,7 @@ impl Network for Pinterest {
         _: &Callback,
         answer: &Response<Bytes>,
     ) -> Result<Answer<Issued>, Failure> {
-        let json = oauth::json(answer).filter(|_| answer.status().is_success());
-        if let Some(issued) = json.and_then(|json| oauth::issued(cx, &json, "refresh_token_expires_in", &cx.scopes(&ABOUT))) {
+        if let Some(issued) = oauth::granted(cx, answer, &cx.scopes(&ABOUT)) {
             return Ok(Answer::Done(issued));
         }
         let (code, evidence) = Self::seen(&cx, Source::Signal, answer);
@@ -213,24 +201,16 @@ impl Network for Pinterest {
     }
 
     fn renew(&self, cx: Cx<'_>, tokens: &TokenSet) -> Option<Request<Bytes>> {
-        let refresh = tokens.refresh_token.as_ref()?;
-        Some(Self::token_request(&cx, &[("grant_type", "refresh_token"), ("refresh_token", refresh.expose())]))
+        Some(Self::token_request(&cx, &oauth::refresh_form(tokens)?))
     }
 
     fn read_renew(&self, cx: Cx<'_>, tokens: &TokenSet, answer: &Response<Bytes>) -> Answer<Renewal> {
-        let json = oauth::json(answer).filter(|_| answer.status().is_success());
-        Answer::Done(match json.and_then(|json| oauth::issued(cx, &json, "refresh_token_expires_in", &tokens.scopes)) {
-            Some(issued) => Renewal::Renewed(Box::new(issued)),
-            None => {
-                let (_, seen) = Self::seen(&cx, Source::Renewal, answer);
-                oauth::failed_renewal(cx.now, answer, |json, _| {
-                    // 401/2 is said of a dead refresh token and of bad credentials alike: the identity call tells them
-                    // apart, because it needs no credentials of ours.
-                    let code = json.get("code").and_then(Value::as_i64)?;
-                    matches!((answer.status().as_u16(), code), (400 | 401, _))
-                        .then(|| Diagnosis::refused(Cause::Unknown, Confidence::Guess, seen.clone()))
-                })
-            }
+        let (_, seen) = Self::seen(&cx, Source::Renewal, answer);
+        oauth::read_renewal(cx, tokens, answer, |json, _| {
+            // 401/2 is said of a dead refresh token and of bad credentials alike: the identity call tells them apart, because
+            // it needs no credentials of ours.
+            json.get("code").and_then(Value::as_i64)?;
+            matches!(answer.status().as_u16(), 400 | 401).then(|| Diagnosis::refused(Cause::Unknown, Confidence::Guess, seen.clone()))
         })
     }
 

@@ -224,27 +224,13 @@ impl Network for Tumblr {
 
     fn begin<'a>(&'a self, cx: Cx<'a>, _: &'a dyn Wire, start: &'a Start) -> BoxFuture<'a, Result<Authorization, Failure>> {
         let scope = cx.scopes(&ABOUT).join(" ");
-        let parameters = [
-            ("response_type", "code"),
-            ("client_id", &cx.app.client_id),
-            ("redirect_uri", &cx.app.redirect_uri),
-            ("scope", &scope),
-            ("state", start.state.expose()),
-        ];
-        let authorization = Authorization {
-            url: oauth::with_query(&Self::url(&cx, "authorize"), &parameters),
-            memory: BTreeMap::new(),
-            instance: String::new(),
-            returns_with: start.state.clone(),
-            registered: None,
-        };
+        let authorization = oauth::authorization(&cx, &Self::url(&cx, "authorize"), &scope, start, &[]);
         Box::pin(async move { Ok(authorization) })
     }
 
-    fn exchange(&self, cx: Cx<'_>, _: &BTreeMap<String, Secret>, callback: &Callback) -> Result<Request<Bytes>, Failure> {
+    fn exchange(&self, cx: Cx<'_>, memory: &BTreeMap<String, Secret>, callback: &Callback) -> Result<Request<Bytes>, Failure> {
         let code = oauth::callback_code(cx.now, callback, &[])?;
-        let form = [("grant_type", "authorization_code"), ("code", code), ("redirect_uri", cx.app.redirect_uri.as_str())];
-        Ok(Self::form(&cx, &form))
+        Ok(Self::form(&cx, &oauth::code_form(&cx, memory, code)))
     }
 
     fn read_exchange(
@@ -254,22 +240,15 @@ impl Network for Tumblr {
         _: &Callback,
         answer: &Response<Bytes>,
     ) -> Result<Answer<Issued>, Failure> {
-        let json = oauth::json(answer).filter(|_| answer.status().is_success());
-        let issued = json.and_then(|json| oauth::issued(cx, &json, "refresh_token_expires_in", &cx.scopes(&ABOUT)));
-        issued.map(Answer::Done).ok_or_else(|| oauth::failed_exchange(cx.now, answer))
+        oauth::read_exchange(cx, answer, &cx.scopes(&ABOUT))
     }
 
     fn renew(&self, cx: Cx<'_>, tokens: &TokenSet) -> Option<Request<Bytes>> {
-        let refresh = tokens.refresh_token.as_ref()?;
-        Some(Self::form(&cx, &[("grant_type", "refresh_token"), ("refresh_token", refresh.expose())]))
+        Some(Self::form(&cx, &oauth::refresh_form(tokens)?))
     }
 
     fn read_renew(&self, cx: Cx<'_>, tokens: &TokenSet, answer: &Response<Bytes>) -> Answer<Renewal> {
-        let json = oauth::json(answer).filter(|_| answer.status().is_success());
-        Answer::Done(match json.and_then(|json| oauth::issued(cx, &json, "refresh_token_expires_in", &tokens.scopes)) {
-            Some(issued) => Renewal::Renewed(Box::new(issued)),
-            None => oauth::failed_renewal(cx.now, answer, |_, _| None),
-        })
+        oauth::read_renewal(cx, tokens, answer, |_, _| None)
     }
 
     fn probe(&self, cx: Cx<'_>, tokens: &TokenSet) -> Request<Bytes> {

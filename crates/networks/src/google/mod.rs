@@ -19,8 +19,8 @@ use serde_json::Value;
 
 use crate::acting::NotDone;
 use crate::network::{About, Answer, Authorization, Callback, Cx, Endpoint, Failure, Issued, Renewal, Start, value};
+use crate::oauth;
 use crate::wire::{Wire, WireError};
-use crate::{oauth, pkce};
 
 pub(crate) const AUTHORIZE: Endpoint = Endpoint { key: "authorize", url: "https://accounts.google.com/o/oauth2/v2/auth" };
 pub(crate) const TOKEN: Endpoint = Endpoint { key: "token", url: "https://oauth2.googleapis.com/token" };
@@ -64,36 +64,19 @@ fn is_testing(cx: &Cx<'_>) -> bool {
 }
 
 pub(crate) fn begin(cx: Cx<'_>, about: &About, start: &Start) -> Authorization {
-    let (verifier, challenge) = pkce::roll(&cx);
-    let scope = cx.scopes(about).join(" ");
-    let mut parameters = vec![
-        ("client_id", cx.app.client_id.as_str()),
-        ("redirect_uri", &cx.app.redirect_uri),
-        ("response_type", "code"),
-        ("scope", &scope),
-        ("state", start.state.expose()),
-        // Without the first there is no refresh token; without the second there is none on a repeated login (option `prompt`,
-        // as in `consent select_account`).
-        ("access_type", "offline"),
-        ("prompt", cx.app.options.get("prompt").map_or("consent", String::as_str)),
-        ("code_challenge", &challenge),
-        ("code_challenge_method", "S256"),
-    ];
+    // Without the first there is no refresh token; without the second there is none on a repeated login (option `prompt`, as
+    // in `consent select_account`).
+    let prompt = cx.app.options.get("prompt").map_or("consent", String::as_str);
+    let mut more = vec![("access_type", "offline"), ("prompt", prompt)];
     // Merges the grants of everything that shares this client, and the end of one is then the end of all: only when asked for.
     if cx.app.options.get("include_granted_scopes").is_some_and(|merged| merged == "true") {
-        parameters.push(("include_granted_scopes", "true"));
+        more.push(("include_granted_scopes", "true"));
     }
     // Our id of a person may say more than Google's; Google's comes first.
     if let Some(person) = start.expected_person.as_deref().and_then(|person| person.split('/').next()) {
-        parameters.push(("login_hint", person));
+        more.push(("login_hint", person));
     }
-    Authorization {
-        url: oauth::with_query(&url(&cx, about, "authorize"), &parameters),
-        memory: BTreeMap::from([(pkce::MEMORY.to_owned(), verifier)]),
-        instance: String::new(),
-        returns_with: start.state.clone(),
-        registered: None,
-    }
+    oauth::authorization_with_proof(&cx, &url(&cx, about, "authorize"), &cx.scopes(about).join(" "), start, &more)
 }
 
 pub(crate) fn exchange(
@@ -108,14 +91,7 @@ pub(crate) fn exchange(
         return Err(Failure::Refused { cause: Cause::PermissionLost, evidence });
     }
     let code = oauth::callback_code(cx.now, callback, &[])?;
-    let form = [
-        ("grant_type", "authorization_code"),
-        ("code", code),
-        ("client_id", cx.app.client_id.as_str()),
-        ("client_secret", oauth::client_secret(&cx)),
-        ("redirect_uri", &cx.app.redirect_uri),
-        ("code_verifier", memory.get(pkce::MEMORY).map_or("", Secret::expose)),
-    ];
+    let form = [&oauth::code_form(&cx, memory, code)[..], &oauth::client_form(&cx)].concat();
     Ok(oauth::post_form(&url(&cx, about, "token"), &form))
 }
 
@@ -162,13 +138,7 @@ fn subject(json: &Value) -> Option<String> {
 }
 
 pub(crate) fn renew(cx: Cx<'_>, about: &About, tokens: &TokenSet) -> Option<Request<Bytes>> {
-    let refresh = tokens.refresh_token.as_ref()?;
-    let form = [
-        ("grant_type", "refresh_token"),
-        ("refresh_token", refresh.expose()),
-        ("client_id", cx.app.client_id.as_str()),
-        ("client_secret", oauth::client_secret(&cx)),
-    ];
+    let form = [&oauth::refresh_form(tokens)?[..], &oauth::client_form(&cx)].concat();
     Some(oauth::post_form(&url(&cx, about, "token"), &form))
 }
 

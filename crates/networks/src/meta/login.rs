@@ -46,15 +46,7 @@ impl Login {
 
     pub(crate) fn begin(&self, cx: &Cx<'_>, start: &Start) -> Authorization {
         let scope = cx.scopes(self.about).join(",");
-        let parameters = [
-            ("client_id", cx.app.client_id.as_str()),
-            ("redirect_uri", &cx.app.redirect_uri),
-            ("response_type", "code"),
-            ("scope", &scope),
-            ("state", start.state.expose()),
-        ];
-        let url = oauth::with_query(&self.url(cx, "authorize"), &parameters);
-        Authorization { url, memory: BTreeMap::new(), instance: String::new(), returns_with: start.state.clone(), registered: None }
+        oauth::authorization(cx, &self.url(cx, "authorize"), &scope, start, &[])
     }
 
     pub(crate) fn exchange(&self, cx: &Cx<'_>, callback: &Callback) -> Result<Request<Bytes>, Failure> {

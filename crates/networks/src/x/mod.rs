@@ -22,9 +22,9 @@ use crate::network::{
     Ability, About, Answer, Asks, Authorization, Callback, Can, Cx, Discovery, Endpoint, Failure, Found, Issued, Kind, Network, PersonSeen,
     Registration, Renewal, Rule, Start,
 };
+use crate::oauth;
 use crate::signal::Inbound;
 use crate::wire::{BoxFuture, Wire};
-use crate::{oauth, pkce};
 
 /// The adapter. Options: `client_type` = `public` (no secret is sent), `spent_token_words` (see `errors`), `app_id` and
 /// `webhook_secret` (see `signals`), `fields` = `tweet` for the older names of the API's fields, `max_weight` (25000 for
@@ -93,8 +93,7 @@ impl X {
     }
 
     fn issued(cx: Cx<'_>, answer: &Response<Bytes>, asked: &[String]) -> Option<Issued> {
-        let json = oauth::json(answer).filter(|_| answer.status().is_success())?;
-        let mut issued = oauth::issued(cx, &json, "refresh_token_expires_in", asked)?;
+        let mut issued = oauth::granted(cx, answer, asked)?;
         // X names no end of a refresh token (about six months unused is reported, unconfirmed): where the operator set one,
         // each new refresh token begins its own.
         if issued.renewable && issued.clocks.refresh_until.is_none() {
@@ -150,33 +149,15 @@ impl Network for X {
     }
 
     fn begin<'a>(&'a self, cx: Cx<'a>, _: &'a dyn Wire, start: &'a Start) -> BoxFuture<'a, Result<Authorization, Failure>> {
-        let (verifier, challenge) = pkce::roll(&cx);
         let scope = cx.scopes(&ABOUT).join(" ");
-        let parameters = [
-            ("response_type", "code"),
-            ("client_id", cx.app.client_id.as_str()),
-            ("redirect_uri", &cx.app.redirect_uri),
-            ("scope", &scope),
-            ("state", start.state.expose()),
-            ("code_challenge", &challenge),
-            ("code_challenge_method", "S256"),
-        ];
-        let url = oauth::with_query(&Self::url(&cx, "authorize"), &parameters);
-        let memory = BTreeMap::from([(pkce::MEMORY.to_owned(), verifier)]);
-        let authorization = Authorization { url, memory, instance: String::new(), returns_with: start.state.clone(), registered: None };
+        let authorization = oauth::authorization_with_proof(&cx, &Self::url(&cx, "authorize"), &scope, start, &[]);
         Box::pin(async move { Ok(authorization) })
     }
 
     /// The code lives 30 seconds: the caller sends this within the callback.
     fn exchange(&self, cx: Cx<'_>, memory: &BTreeMap<String, Secret>, callback: &Callback) -> Result<Request<Bytes>, Failure> {
         let code = oauth::callback_code(cx.now, callback, &[])?;
-        let form = [
-            ("grant_type", "authorization_code"),
-            ("code", code),
-            ("redirect_uri", cx.app.redirect_uri.as_str()),
-            ("code_verifier", memory.get(pkce::MEMORY).map_or("", Secret::expose)),
-        ];
-        Ok(Self::form(&cx, "token", &form))
+        Ok(Self::form(&cx, "token", &oauth::code_form(&cx, memory, code)))
     }
 
     fn read_exchange(
@@ -190,8 +171,7 @@ impl Network for X {
     }
 
     fn renew(&self, cx: Cx<'_>, tokens: &TokenSet) -> Option<Request<Bytes>> {
-        let refresh = tokens.refresh_token.as_ref()?;
-        Some(Self::form(&cx, "token", &[("grant_type", "refresh_token"), ("refresh_token", refresh.expose())]))
+        Some(Self::form(&cx, "token", &oauth::refresh_form(tokens)?))
     }
 
     fn read_renew(&self, cx: Cx<'_>, tokens: &TokenSet, answer: &Response<Bytes>) -> Answer<Renewal> {
