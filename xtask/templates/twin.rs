@@ -5,10 +5,10 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use serde_json::json;
 
-use super::{Consent, client_id, client_secret, is_redirect_uri, refuse_page};
-use crate::consent::{Ask, Decision, decide};
+use super::door::{Door, as_allowed};
+use super::{Consent, client_id, client_secret, is_redirect_uri};
 use crate::people::{Person, person};
-use crate::request::{Answer, Incoming, json as answer, see_other, with_query};
+use crate::request::{Answer, Incoming, json as answer};
 use crate::tokens::DAY;
 use crate::world::World;
 
@@ -32,7 +32,7 @@ pub(super) fn about(incoming: &Incoming) -> &'static str {
 
 pub(super) fn handle(world: &mut World, now: i64, incoming: &Incoming) -> Option<Answer> {
     Some(match (incoming.method.as_str(), incoming.path.as_str()) {
-        (_, "/oauth/authorize") => authorize(world, now, incoming),
+        (_, "/oauth/authorize") => DOOR.authorize(world, now, incoming),
         ("POST", "/oauth/token") => token(world, now, incoming),
         ("POST", "/oauth/revoke") => revoke(world, now, incoming),
         ("GET", "/api/me") => me(world, now, incoming),
@@ -40,45 +40,27 @@ pub(super) fn handle(world: &mut World, now: i64, incoming: &Incoming) -> Option
     })
 }
 
-fn ask(incoming: &Incoming) -> Ask {
-    let scopes = incoming.q("scope").split(' ').filter(|scope| !scope.is_empty()).map(str::to_owned).collect();
-    Ask { network: NAME, title: "{Title}", colour: COLOUR, scopes, scopes_optional: false, may_skip: false }
-}
+static DOOR: Door = Door {
+    network: NAME,
+    title: "{Title}",
+    colour: COLOUR,
+    path: "/oauth/authorize",
+    code_life: 60,
+    is_good,
+    refusal: ("Invalid request", "client_id, redirect_uri or PKCE is not right."),
+    denial: "",
+    grants: as_allowed,
+};
 
-fn is_good(incoming: &Incoming) -> bool {
+fn is_good(_: &World, incoming: &Incoming) -> bool {
     incoming.q("client_id") == client_id(NAME)
         && is_redirect_uri(incoming.q("redirect_uri"))
         && incoming.q("response_type") == "code"
         && incoming.q("code_challenge_method") == "S256"
 }
 
-fn authorize(world: &mut World, now: i64, incoming: &Incoming) -> Answer {
-    if !is_good(incoming) {
-        return refuse_page("Invalid request", COLOUR, "{Title}", "client_id, redirect_uri or PKCE is not right.");
-    }
-    match decide(world, now, incoming, &ask(incoming)) {
-        Decision::Show(page) => page,
-        Decision::Deny { .. } => see_other(&denied(incoming)),
-        Decision::Allow { username, scopes } => see_other(&allowed(world, now, incoming, &username, scopes)),
-    }
-}
-
-fn denied(incoming: &Incoming) -> String {
-    with_query(incoming.q("redirect_uri"), &[("error", "access_denied"), ("state", incoming.q("state"))])
-}
-
-fn allowed(world: &mut World, now: i64, incoming: &Incoming, username: &str, scopes: Vec<String>) -> String {
-    let code = world.new_code(now, NAME, username, scopes, incoming.q("redirect_uri"), 60);
-    if let Some(made) = world.vault.codes.get_mut(&code) {
-        incoming.q("code_challenge").clone_into(&mut made.challenge);
-    }
-    with_query(incoming.q("redirect_uri"), &[("code", &code), ("state", incoming.q("state"))])
-}
-
 pub(super) fn consent(world: &mut World, now: i64, incoming: &Incoming, consent: &Consent<'_>) -> Option<String> {
-    let scopes = ask(incoming).scopes;
-    (incoming.path == "/oauth/authorize" && is_good(incoming))
-        .then(|| if consent.deny { denied(incoming) } else { allowed(world, now, incoming, consent.username, scopes) })
+    DOOR.consent(world, now, incoming, consent)
 }
 
 fn error(status: u16, code: &str, words: &str) -> Answer {

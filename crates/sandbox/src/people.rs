@@ -29,6 +29,12 @@ pub(crate) struct Page {
     pub(crate) roles: Vec<(String, String, &'static str)>,
 }
 
+/// A page on which these people hold these roles, by user name.
+pub(crate) fn page(network: &'static str, id: u64, name: &'static str, vanity: &'static str, roles: &[(&str, &str)]) -> Page {
+    let roles = roles.iter().map(|(username, role)| ((*username).to_owned(), (*role).to_owned(), "APPROVED")).collect();
+    Page { network, id, name, vanity, roles }
+}
+
 /// A board.
 #[derive(Debug, Clone)]
 pub(crate) struct Board {

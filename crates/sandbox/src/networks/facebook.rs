@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::{Consent, client_id, client_secret, is_redirect_uri, moment, refuse_page};
 use crate::consent::{Ask, Decision, decide};
-use crate::people::{Comment, Page, Person, Post, person};
+use crate::people::{Comment, Page, Person, Post, page, person};
 use crate::request::{Answer, Incoming, json as answer, see_other, with_query};
 use crate::tokens::{DAY, Dead, Family};
 use crate::world::World;
@@ -23,17 +23,10 @@ pub(super) fn people() -> Vec<Person> {
 pub(super) const ROLES: &[&str] = &["MANAGE", "CREATE_CONTENT", "MODERATE", "ANALYZE"];
 
 pub(super) fn pages() -> Vec<Page> {
-    let page = |id, name, vanity, roles: &[(&str, &str)]| Page {
-        network: NAME,
-        id,
-        name,
-        vanity,
-        roles: roles.iter().map(|(username, role)| ((*username).to_owned(), (*role).to_owned(), "APPROVED")).collect(),
-    };
     vec![
-        page(108_001, "Fernweh Outdoor", "fernwehoutdoor", &[("jana.lindner", "MANAGE"), ("tom.becker", "CREATE_CONTENT")]),
-        page(108_002, "Fernweh Hütten", "fernwehhuetten", &[("jana.lindner", "CREATE_CONTENT")]),
-        page(108_003, "Bergwacht Freunde", "bergwachtfreunde", &[("jana.lindner", "ANALYZE")]),
+        page(NAME, 108_001, "Fernweh Outdoor", "fernwehoutdoor", &[("jana.lindner", "MANAGE"), ("tom.becker", "CREATE_CONTENT")]),
+        page(NAME, 108_002, "Fernweh Hütten", "fernwehhuetten", &[("jana.lindner", "CREATE_CONTENT")]),
+        page(NAME, 108_003, "Bergwacht Freunde", "bergwachtfreunde", &[("jana.lindner", "ANALYZE")]),
     ]
 }
 

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::Consent;
 use super::google::{self, Service, caller};
 use super::moment::rfc3339;
-use crate::people::{Comment, Page, Person, Post, person};
+use crate::people::{Comment, Page, Person, Post, page, person};
 use crate::request::{Answer, Incoming, json as answer};
 use crate::tokens::Family;
 use crate::world::World;
@@ -332,17 +332,22 @@ pub(super) const ROLES: &[&str] = &["PRIMARY_OWNER", "OWNER", "MANAGER", "SITE_M
 
 /// Locations; where they are stands in the place of their short name.
 pub(super) fn pages() -> Vec<Page> {
-    let page = |id, name, address, roles: &[(&str, &str)]| Page {
-        network: NAME,
-        id,
-        name,
-        vanity: address,
-        roles: roles.iter().map(|(username, role)| ((*username).to_owned(), (*role).to_owned(), "APPROVED")).collect(),
-    };
     vec![
-        page(9201, "Fernweh Outdoor", "Sendlinger Straße 7, München", &[("jana.lindner", "PRIMARY_OWNER"), ("tom.becker", "MANAGER")]),
-        page(9202, "Fernweh Outdoor", "Maria-Theresien-Straße 3, Innsbruck", &[("jana.lindner", "OWNER"), ("tom.becker", "SITE_MANAGER")]),
+        page(
+            NAME,
+            9201,
+            "Fernweh Outdoor",
+            "Sendlinger Straße 7, München",
+            &[("jana.lindner", "PRIMARY_OWNER"), ("tom.becker", "MANAGER")],
+        ),
+        page(
+            NAME,
+            9202,
+            "Fernweh Outdoor",
+            "Maria-Theresien-Straße 3, Innsbruck",
+            &[("jana.lindner", "OWNER"), ("tom.becker", "SITE_MANAGER")],
+        ),
         // Google allows no posts for it: it cannot be connected.
-        page(CLOSED, "Fernweh Lager", "Am Gleis 1, Augsburg", &[("jana.lindner", "PRIMARY_OWNER")]),
+        page(NAME, CLOSED, "Fernweh Lager", "Am Gleis 1, Augsburg", &[("jana.lindner", "PRIMARY_OWNER")]),
     ]
 }

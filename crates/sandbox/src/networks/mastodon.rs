@@ -6,10 +6,10 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
-use super::{Consent, is_redirect_uri, moment, refuse_page};
-use crate::consent::{Ask, Decision, decide};
+use super::door::{Door, as_allowed};
+use super::{Consent, is_redirect_uri, moment};
 use crate::people::{Comment, Person, Post, person};
-use crate::request::{Answer, Incoming, json as answer, percent_decoded, see_other, with_query};
+use crate::request::{Answer, Incoming, json as answer, percent_decoded};
 use crate::tokens::{Dead, Family};
 use crate::world::World;
 
@@ -36,7 +36,7 @@ pub(super) fn handle(world: &mut World, now: i64, incoming: &Incoming) -> Option
     let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
     Some(match (incoming.method.as_str(), parts.as_slice()) {
         ("POST", ["api", "v1", "apps"]) => register(world, incoming),
-        (_, ["oauth", "authorize"]) => authorize(world, now, incoming),
+        (_, ["oauth", "authorize"]) => DOOR.authorize(world, now, incoming),
         ("POST", ["oauth", "token"]) => token(world, now, incoming),
         ("POST", ["oauth", "revoke"]) => revoke(world, now, incoming),
         ("GET", ["api", "v2", "instance"]) => instance(),
@@ -79,10 +79,17 @@ fn register(world: &mut World, incoming: &Incoming) -> Answer {
     )
 }
 
-fn ask(incoming: &Incoming) -> Ask {
-    let scopes = incoming.q("scope").split_whitespace().map(str::to_owned).collect();
-    Ask { network: NAME, title: "social.example", colour: COLOUR, scopes, scopes_optional: false, may_skip: false }
-}
+static DOOR: Door = Door {
+    network: NAME,
+    title: "social.example",
+    colour: COLOUR,
+    path: "/oauth/authorize",
+    code_life: 10 * 60,
+    is_good,
+    refusal: ("An error has occurred", "The client, its redirect URI or the requested scope is not valid."),
+    denial: "The resource owner or authorization server denied the request.",
+    grants: as_allowed,
+};
 
 fn is_good(world: &World, incoming: &Incoming) -> bool {
     let redirects = world.clients.get(incoming.q("client_id")).map(|(_, redirects)| redirects.as_str()).unwrap_or_default();
@@ -91,39 +98,8 @@ fn is_good(world: &World, incoming: &Incoming) -> bool {
         && incoming.q("scope").split_whitespace().all(|scope| SCOPES.contains(&scope))
 }
 
-fn authorize(world: &mut World, now: i64, incoming: &Incoming) -> Answer {
-    if !is_good(world, incoming) {
-        return refuse_page(
-            "An error has occurred",
-            COLOUR,
-            "social.example",
-            "The client, its redirect URI or the requested scope is not valid.",
-        );
-    }
-    match decide(world, now, incoming, &ask(incoming)) {
-        Decision::Show(page) => page,
-        Decision::Deny { .. } => see_other(&denied(incoming)),
-        Decision::Allow { username, scopes } => see_other(&allowed(world, now, incoming, &username, scopes)),
-    }
-}
-
-fn denied(incoming: &Incoming) -> String {
-    let words = "The resource owner or authorization server denied the request.";
-    with_query(incoming.q("redirect_uri"), &[("error", "access_denied"), ("error_description", words), ("state", incoming.q("state"))])
-}
-
-fn allowed(world: &mut World, now: i64, incoming: &Incoming, username: &str, scopes: Vec<String>) -> String {
-    let code = world.new_code(now, NAME, username, scopes, incoming.q("redirect_uri"), 10 * 60);
-    if let Some(made) = world.vault.codes.get_mut(&code) {
-        incoming.q("code_challenge").clone_into(&mut made.challenge);
-    }
-    with_query(incoming.q("redirect_uri"), &[("code", &code), ("state", incoming.q("state"))])
-}
-
 pub(super) fn consent(world: &mut World, now: i64, incoming: &Incoming, consent: &Consent<'_>) -> Option<String> {
-    let scopes = ask(incoming).scopes;
-    (incoming.path == "/oauth/authorize" && is_good(world, incoming))
-        .then(|| if consent.deny { denied(incoming) } else { allowed(world, now, incoming, consent.username, scopes) })
+    DOOR.consent(world, now, incoming, consent)
 }
 
 fn is_client(world: &World, incoming: &Incoming) -> bool {

@@ -1,5 +1,6 @@
 //! The networks: one file each, one line here.
 
+mod door;
 mod facebook;
 mod google;
 mod google_business;

@@ -4,10 +4,10 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
-use super::{Consent, client_id, client_secret, is_redirect_uri, refuse_page};
-use crate::consent::{Ask, Decision, decide};
+use super::door::Door;
+use super::{Consent, client_id, client_secret, is_redirect_uri};
 use crate::people::{Comment, Person, Post, person};
-use crate::request::{Answer, Incoming, json as answer, see_other, with_query};
+use crate::request::{Answer, Incoming, json as answer};
 use crate::tokens::{DAY, Dead, Family};
 use crate::world::World;
 
@@ -33,7 +33,7 @@ pub(super) fn about(incoming: &Incoming) -> &'static str {
 
 pub(super) fn handle(world: &mut World, now: i64, incoming: &Incoming) -> Option<Answer> {
     Some(match (incoming.method.as_str(), incoming.path.as_str()) {
-        (_, "/api/v1/authorize") => authorize(world, now, incoming),
+        (_, "/api/v1/authorize") => DOOR.authorize(world, now, incoming),
         ("POST", "/api/v1/access_token") => token(world, now, incoming),
         ("POST", "/api/v1/revoke_token") => revoke(world, now, incoming),
         (_, path) if path == "/api/v1/me" || path == "/api/submit" || path == "/api/comment" || path.starts_with("/comments/") => {
@@ -43,47 +43,35 @@ pub(super) fn handle(world: &mut World, now: i64, incoming: &Incoming) -> Option
     })
 }
 
-fn ask(incoming: &Incoming) -> Ask {
-    let scopes = incoming.q("scope").split(' ').filter(|scope| !scope.is_empty()).map(str::to_owned).collect();
-    Ask { network: NAME, title: "Reddit", colour: COLOUR, scopes, scopes_optional: false, may_skip: false }
-}
+static DOOR: Door = Door {
+    network: NAME,
+    title: "Reddit",
+    colour: COLOUR,
+    path: "/api/v1/authorize",
+    code_life: 10 * 60,
+    is_good,
+    refusal: ("Invalid request", "client_id, redirect_uri or state is not right."),
+    denial: "",
+    grants: permanently,
+};
 
-fn is_good(incoming: &Incoming) -> bool {
+fn is_good(_: &World, incoming: &Incoming) -> bool {
     incoming.q("client_id") == client_id(NAME)
         && is_redirect_uri(incoming.q("redirect_uri"))
         && incoming.q("response_type") == "code"
         && !incoming.q("state").is_empty()
 }
 
-fn authorize(world: &mut World, now: i64, incoming: &Incoming) -> Answer {
-    if !is_good(incoming) {
-        return refuse_page("Invalid request", COLOUR, "Reddit", "client_id, redirect_uri or state is not right.");
-    }
-    match decide(world, now, incoming, &ask(incoming)) {
-        Decision::Show(page) => page,
-        Decision::Deny { .. } => see_other(&denied(incoming)),
-        Decision::Allow { username, scopes } => see_other(&allowed(world, now, incoming, &username, scopes)),
-    }
-}
-
-fn denied(incoming: &Incoming) -> String {
-    with_query(incoming.q("redirect_uri"), &[("error", "access_denied"), ("state", incoming.q("state"))])
-}
-
-fn allowed(world: &mut World, now: i64, incoming: &Incoming, username: &str, scopes: Vec<String>) -> String {
-    // Only who asks for a permanent consent gets a refresh token: carried as a scope of our own.
-    let mut scopes = scopes;
+/// Only who asks for a permanent consent gets a refresh token: carried as a scope of our own.
+fn permanently(incoming: &Incoming, mut scopes: Vec<String>) -> Vec<String> {
     if incoming.q("duration") == "permanent" {
         scopes.push(PERMANENT.to_owned());
     }
-    let code = world.new_code(now, NAME, username, scopes, incoming.q("redirect_uri"), 10 * 60);
-    with_query(incoming.q("redirect_uri"), &[("code", &code), ("state", incoming.q("state"))])
+    scopes
 }
 
 pub(super) fn consent(world: &mut World, now: i64, incoming: &Incoming, consent: &Consent<'_>) -> Option<String> {
-    let scopes = ask(incoming).scopes;
-    (incoming.path == "/api/v1/authorize" && is_good(incoming))
-        .then(|| if consent.deny { denied(incoming) } else { allowed(world, now, incoming, consent.username, scopes) })
+    DOOR.consent(world, now, incoming, consent)
 }
 
 /// Of the API: `error` repeats the status.

@@ -2,10 +2,10 @@
 
 use serde_json::{Value, json};
 
-use super::{Consent, client_id, client_secret, is_redirect_uri, refuse_page};
-use crate::consent::{Ask, Decision, decide};
-use crate::people::{Page, Person, Post, person};
-use crate::request::{Answer, Incoming, json as answer, percent_decoded, see_other, with_query};
+use super::door::{Door, as_allowed};
+use super::{Consent, client_id, client_secret, is_redirect_uri};
+use crate::people::{Page, Person, Post, page, person};
+use crate::request::{Answer, Incoming, json as answer, percent_decoded};
 use crate::tokens::{DAY, Family};
 use crate::world::World;
 
@@ -24,13 +24,7 @@ pub(super) fn people() -> Vec<Person> {
 pub(super) const ROLES: &[&str] = &["admin", "member"];
 
 pub(super) fn pages() -> Vec<Page> {
-    let blog = |id, name, vanity, role: &str| Page {
-        network: NAME,
-        id,
-        name,
-        vanity,
-        roles: vec![("fernweh-outdoor".into(), role.into(), "APPROVED")],
-    };
+    let blog = |id, name, vanity, role| page(NAME, id, name, vanity, &[("fernweh-outdoor", role)]);
     vec![blog(7001, "Fernweh Routes", "fernweh-routes", "admin"), blog(7002, "Alpine Friends", "alpine-friends", "member")]
 }
 
@@ -44,19 +38,26 @@ pub(super) fn about(incoming: &Incoming) -> &'static str {
 
 pub(super) fn handle(world: &mut World, now: i64, incoming: &Incoming) -> Option<Answer> {
     Some(match (incoming.method.as_str(), incoming.path.as_str()) {
-        (_, "/oauth2/authorize") => authorize(world, now, incoming),
+        (_, "/oauth2/authorize") => DOOR.authorize(world, now, incoming),
         ("POST", "/v2/oauth2/token") => token(world, now, incoming),
         (_, path) if path == "/v2/user/info" || path.starts_with("/v2/blog/") => api(world, now, incoming),
         _ => return None,
     })
 }
 
-fn ask(incoming: &Incoming) -> Ask {
-    let scopes = incoming.q("scope").split(' ').filter(|scope| !scope.is_empty()).map(str::to_owned).collect();
-    Ask { network: NAME, title: "Tumblr", colour: COLOUR, scopes, scopes_optional: false, may_skip: false }
-}
+static DOOR: Door = Door {
+    network: NAME,
+    title: "Tumblr",
+    colour: COLOUR,
+    path: "/oauth2/authorize",
+    code_life: 60,
+    is_good,
+    refusal: ("Invalid request", "client_id, redirect_uri or state is not right."),
+    denial: "",
+    grants: as_allowed,
+};
 
-fn is_good(incoming: &Incoming) -> bool {
+fn is_good(_: &World, incoming: &Incoming) -> bool {
     incoming.q("client_id") == client_id(NAME)
         && is_redirect_uri(incoming.q("redirect_uri"))
         && incoming.q("response_type") == "code"
@@ -64,30 +65,8 @@ fn is_good(incoming: &Incoming) -> bool {
         && !incoming.q("state").is_empty()
 }
 
-fn authorize(world: &mut World, now: i64, incoming: &Incoming) -> Answer {
-    if !is_good(incoming) {
-        return refuse_page("Invalid request", COLOUR, "Tumblr", "client_id, redirect_uri or state is not right.");
-    }
-    match decide(world, now, incoming, &ask(incoming)) {
-        Decision::Show(page) => page,
-        Decision::Deny { .. } => see_other(&denied(incoming)),
-        Decision::Allow { username, scopes } => see_other(&allowed(world, now, incoming, &username, scopes)),
-    }
-}
-
-fn denied(incoming: &Incoming) -> String {
-    with_query(incoming.q("redirect_uri"), &[("error", "access_denied"), ("state", incoming.q("state"))])
-}
-
-fn allowed(world: &mut World, now: i64, incoming: &Incoming, username: &str, scopes: Vec<String>) -> String {
-    let code = world.new_code(now, NAME, username, scopes, incoming.q("redirect_uri"), 60);
-    with_query(incoming.q("redirect_uri"), &[("code", &code), ("state", incoming.q("state"))])
-}
-
 pub(super) fn consent(world: &mut World, now: i64, incoming: &Incoming, consent: &Consent<'_>) -> Option<String> {
-    let scopes = ask(incoming).scopes;
-    (incoming.path == "/oauth2/authorize" && is_good(incoming))
-        .then(|| if consent.deny { denied(incoming) } else { allowed(world, now, incoming, consent.username, scopes) })
+    DOOR.consent(world, now, incoming, consent)
 }
 
 fn error(status: u16, code: &str, words: &str) -> Answer {

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::Consent;
 use super::google::{self, Service, caller, refused};
 use super::moment::rfc3339;
-use crate::people::{Comment, Page, Person, Post, person};
+use crate::people::{Comment, Page, Person, Post, page, person};
 use crate::request::{Answer, Incoming, json as answer};
 use crate::tokens::{DAY, Family};
 use crate::world::World;
@@ -305,17 +305,10 @@ pub(super) const ROLES: &[&str] = &["OWNER", "MANAGER", "EDITOR"];
 
 /// Channels: of the brand, with managers, and a person's own.
 pub(super) fn pages() -> Vec<Page> {
-    let page = |id, name, vanity, roles: &[(&str, &str)]| Page {
-        network: NAME,
-        id,
-        name,
-        vanity,
-        roles: roles.iter().map(|(username, role)| ((*username).to_owned(), (*role).to_owned(), "APPROVED")).collect(),
-    };
     vec![
-        page(9101, "Fernweh Outdoor", "fernwehoutdoor", &[("jana.lindner", "OWNER"), ("tom.becker", "MANAGER")]),
-        page(9102, "Jana unterwegs", "janaunterwegs", &[("jana.lindner", "OWNER")]),
-        page(9103, "Fernweh Workshops", "fernwehworkshops", &[("tom.becker", "OWNER")]),
+        page(NAME, 9101, "Fernweh Outdoor", "fernwehoutdoor", &[("jana.lindner", "OWNER"), ("tom.becker", "MANAGER")]),
+        page(NAME, 9102, "Jana unterwegs", "janaunterwegs", &[("jana.lindner", "OWNER")]),
+        page(NAME, 9103, "Fernweh Workshops", "fernwehworkshops", &[("tom.becker", "OWNER")]),
     ]
 }
 
