@@ -291,10 +291,11 @@ async fn apps_page(app: &App, caller: &Caller, flash: Option<String>) -> Page {
     for network in app.config.offered() {
         let about = network.about();
         let client = app.network_app(network, "").await;
-        let state = match (&client, about.registration) {
-            (_, Registration::Metadata) => "apps.not_needed",
-            (Some(_), _) => "apps.configured",
-            (None, _) => "apps.missing",
+        let registers_itself = about.registration != Registration::ByHand;
+        let state = match &client {
+            _ if registers_itself => "apps.not_needed",
+            Some(_) => "apps.configured",
+            None => "apps.missing",
         };
         apps.push(AppView {
             name: about.name,
@@ -302,8 +303,7 @@ async fn apps_page(app: &App, caller: &Caller, flash: Option<String>) -> Page {
             state: caller.lang.t(state).to_owned(),
             redirect_uri: app.directory.redirect_uri(about.name),
             client_id: client.map(|client| client.app.client_id.clone()).unwrap_or_default(),
-            by_config: about.registration == Registration::Metadata
-                || app.config.networks.get(about.name).is_some_and(|set| set.client_id.is_some()),
+            by_config: registers_itself || app.config.networks.get(about.name).is_some_and(|set| set.client_id.is_some()),
         });
     }
     show(&Apps { s: Shell::new(caller, "apps").flash(flash), apps })

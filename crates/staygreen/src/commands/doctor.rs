@@ -3,6 +3,7 @@
 use clap::Args;
 use keeper::ports::Clock as _;
 use lifecycle::time::Timestamp;
+use networks::network::Registration;
 use server::outbox::mail::Mailer;
 use server::time::SystemClock;
 use store::{network_apps, users};
@@ -17,7 +18,7 @@ pub(crate) struct Doctor {
 }
 
 fn say(good: bool, what: &str, words: &str) -> bool {
-    println!("{}  {what:<14} {words}", if good { "ok  " } else { "FAIL" });
+    println!("{}  {what:<24} {words}", if good { "ok  " } else { "FAIL" });
     good
 }
 
@@ -52,21 +53,16 @@ impl Doctor {
                 good &= say(true, "keys", "open what is stored");
                 let mut tx = store.write().await?;
                 let (organisation, _) = users::first_organisation(&mut tx, &config.server.organisation, SystemClock.now()).await?;
-                for network in networks::all() {
+                for network in config.offered() {
                     let about = network.about();
                     let by_config = config.networks.get(about.name).is_some_and(|set| set.client_id.is_some());
                     let stored = network_apps::get(&mut tx, store.keys(), &organisation, about.name, "").await?.is_some();
-                    let there = by_config || stored;
-                    println!(
-                        "{}  {:<14} {}",
-                        if there { "ok  " } else { "note" },
-                        about.title,
-                        if there {
-                            "network app is configured"
-                        } else {
-                            "no network app: staygreen network-app set, or Settings, Network apps"
-                        }
-                    );
+                    let (mark, words) = match about.registration {
+                        Registration::Metadata | Registration::AtInstance => ("ok  ", "needs no network app"),
+                        Registration::ByHand if by_config || stored => ("ok  ", "network app is configured"),
+                        Registration::ByHand => ("note", "no network app: staygreen network-app set, or Settings, Network apps"),
+                    };
+                    println!("{mark}  {:<24} {words}", about.title);
                 }
             }
             Err(error) => good &= say(false, "database", &error.to_string()),
