@@ -253,7 +253,7 @@ impl<L: Ledger> Worker<L> {
         if diagnosis.finding == Finding::Works && app.network.has_roles() {
             let mut tokens = claim.tokens.clone();
             tokens.notes.extend(notes);
-            match app.network.discover(app.cx(self.ports.clock.now(), &*self.ports.dice), &*self.ports.wire, &tokens).await {
+            match app.discover(self.ports.clock.now(), &*self.ports.dice, &*self.ports.wire, &tokens).await {
                 Ok(discovery) => looked = look_at(&claim.accesses, &discovery, &app.facts, self.ports.clock.now()),
                 // A listing that fails says nothing about roles; one that is refused speaks about the token.
                 Err(refused) if !refused.is_harmless() => diagnosis = refused,

@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
+use lifecycle::diagnosis::Diagnosis;
 use lifecycle::facts::Facts;
 use lifecycle::ids::{AttemptId, OrganisationId};
+use lifecycle::secret::TokenSet;
 use lifecycle::time::{Span, Timestamp};
 use networks::Network;
-use networks::network::{App, Cx};
+use networks::network::{App, Cx, Discovery};
 use networks::wire::{BoxFuture, Dice, Wire};
 use tokio::sync::Notify;
 
@@ -31,6 +33,14 @@ impl NetworkApp {
     /// What a call of the adapter is handed.
     pub fn cx<'a>(&'a self, now: Timestamp, dice: &'a dyn Dice) -> Cx<'a> {
         Cx { app: &self.app, facts: &self.facts, now, dice }
+    }
+
+    /// Lists what a token leads to, with the texts of strangers made fit to be kept. Nobody asks the adapter past this.
+    ///
+    /// # Errors
+    /// A diagnosis when the network would not give the list.
+    pub async fn discover(&self, now: Timestamp, dice: &dyn Dice, wire: &dyn Wire, tokens: &TokenSet) -> Result<Discovery, Diagnosis> {
+        self.network.discover(self.cx(now, dice), wire, tokens).await.map(Discovery::cleaned)
     }
 }
 

@@ -124,9 +124,16 @@ impl Evidence {
     }
 }
 
-fn clean(text: &str) -> String {
-    let spaced = text.chars().map(|c| if c.is_control() { ' ' } else { c });
-    spaced.take(WORDS_MAX).collect::<String>().trim().to_owned()
+/// Text of strangers, fit to be kept and shown: control characters become spaces, what turns the direction of writing or cannot
+/// be seen is left out (NT-26), and 300 characters are the most. It still has to be escaped where it is shown.
+pub fn clean(text: &str) -> String {
+    let seen = text.chars().filter(|c| !is_trick(*c)).map(|c| if c.is_control() { ' ' } else { c });
+    seen.take(WORDS_MAX).collect::<String>().trim().to_owned()
+}
+
+/// Unicode's direction controls, and characters without width that no script and no emoji needs (joiners are needed).
+const fn is_trick(c: char) -> bool {
+    matches!(c, '\u{61c}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
 }
 
 #[cfg(test)]
@@ -146,5 +153,11 @@ mod tests {
         let evidence = Evidence::new(Timestamp::from_micros(0), Source::Probe, None, None, &"a\r\n".repeat(500));
         assert!(evidence.words.chars().count() <= 300);
         assert!(!evidence.words.contains('\n'));
+    }
+
+    #[test]
+    fn nt_26_names_cannot_turn_the_writing_or_hide() {
+        assert_eq!(clean("Fern\u{202e}weh\u{200b} \u{1b}[31mOutdoor\u{feff}\n"), "Fernweh  [31mOutdoor");
+        assert_eq!(clean("👩\u{200d}🔧 می\u{200c}خواهم"), "👩\u{200d}🔧 می\u{200c}خواهم", "joiners are part of words");
     }
 }

@@ -9,7 +9,7 @@ use lifecycle::facts::Facts;
 use lifecycle::grant::Clocks;
 use lifecycle::secret::{Secret, TokenSet};
 use lifecycle::time::Timestamp;
-use lifecycle::words::{Cause, Evidence};
+use lifecycle::words::{Cause, Evidence, clean};
 
 pub use crate::about::{Ability, About, Asks, Can, Endpoint, Registration, Rule, Words};
 use crate::acting::{self, Acting, Comment, Done, Post, Posted};
@@ -265,6 +265,26 @@ pub struct Discovery {
     pub all_come_along: bool,
 }
 
+impl Discovery {
+    /// The same with every text of strangers fit to be kept (NT-26). See the shell's `NetworkApp::discover`.
+    #[must_use]
+    pub fn cleaned(mut self) -> Self {
+        let named = |name: &str, handle: Option<&str>, id: &str| {
+            [clean(name), handle.map(clean).unwrap_or_default()].into_iter().find(|name| !name.is_empty()).unwrap_or_else(|| clean(id))
+        };
+        let handle = |handle: Option<&str>| handle.map(clean).filter(|handle| !handle.is_empty());
+        let person = &mut self.person;
+        person.name = named(&person.name, person.handle.as_deref(), &person.network_id);
+        person.handle = handle(person.handle.as_deref());
+        for found in &mut self.profiles {
+            found.name = named(&found.name, found.handle.as_deref(), &found.network_id);
+            found.handle = handle(found.handle.as_deref());
+            found.role = clean(&found.role);
+        }
+        self
+    }
+}
+
 /// A social network. Pure where a token is at stake; `async` over the wire passed in where it is not.
 pub trait Network: Send + Sync {
     /// What is fixed about it.
@@ -367,4 +387,28 @@ pub trait Network: Send + Sync {
 /// The first value of that name in a callback.
 pub fn value<'a>(callback: &'a Callback, name: &str) -> Option<&'a str> {
     callback.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nt_26_what_strangers_write_is_cleaned_and_never_empty() {
+        let found = Found {
+            network_id: "page-1".into(),
+            kind: Kind::Page,
+            name: "\u{202e}\u{200b}".into(),
+            handle: Some("fern\u{1b}[2Jweh".into()),
+            avatar: None,
+            role: "admin\n".into(),
+            parent: None,
+            unusable: None,
+        };
+        let person = PersonSeen { network_id: "7".into(), name: "\u{feff}".into(), handle: Some("\u{200b}".into()) };
+        let cleaned = Discovery { person, profiles: vec![found], all_come_along: false }.cleaned();
+        assert_eq!((cleaned.person.name.as_str(), cleaned.person.handle), ("7", None));
+        let found = &cleaned.profiles[0];
+        assert_eq!((found.name.as_str(), found.handle.as_deref(), found.role.as_str()), ("fern [2Jweh", Some("fern [2Jweh"), "admin"));
+    }
 }

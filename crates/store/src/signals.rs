@@ -6,10 +6,19 @@ use lifecycle::time::Timestamp;
 use crate::driver::{Row, StoreError, Tx};
 use crate::seal;
 
+/// Ids come from outside, of any length: what is kept is a hash.
+fn key(network: &str, id: &str) -> String {
+    format!("{network}/{}", seal::digest(id.as_bytes()))
+}
+
+/// Whether a happening was taken before.
+pub async fn is_taken(tx: &mut Tx, network: &str, id: &str) -> Result<bool, StoreError> {
+    Ok(tx.one("SELECT id FROM signals WHERE id = $1", &[key(network, id).into()]).await?.is_some())
+}
+
 /// Takes a happening; `false` when it was taken before.
 pub async fn take(tx: &mut Tx, organisation: &OrganisationId, network: &str, id: &str, now: Timestamp) -> Result<bool, StoreError> {
-    // Ids come from outside, of any length: what is kept is a hash.
-    let id = format!("{network}/{}", seal::digest(id.as_bytes()));
+    let id = key(network, id);
     let sql = "INSERT INTO signals (id, organisation_id, network, received_at) VALUES ($1, $2, $3, $4) ON CONFLICT (id) DO NOTHING";
     Ok(tx.run(sql, &[id.into(), organisation.as_str().into(), network.into(), now.into()]).await? == 1)
 }

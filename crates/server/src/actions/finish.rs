@@ -122,8 +122,7 @@ async fn exchange(
 ) -> Result<(), Failed> {
     let Some(client) = app.network_app(network, &connection.place.instance).await else { return Err(failed("network_app_missing", None)) };
     let issued = ask(app, &client, memory, callback).await.map_err(|failure| Reason::from(failure).0)?;
-    let found =
-        network.discover(client.cx(app.now(), &*app.dice), &*app.wire, &issued.tokens).await.map_err(|diagnosis| no_list(&diagnosis))?;
+    let found = client.discover(app.now(), &*app.dice, &*app.wire, &issued.tokens).await.map_err(|diagnosis| no_list(&diagnosis))?;
     if issued.person_network_id.as_ref().is_some_and(|id| *id != found.person.network_id) {
         let words = Evidence::new(app.now(), Source::Discovery, None, None, "the token and the account list name different people");
         return Err(failed("suspicious", Some(words)));

@@ -39,23 +39,28 @@ pub async fn receive(app: &App, network: &'static dyn Network, request: Request<
 /// A happening makes every grant it is about suspect, and due for a look at once. It is no verdict.
 async fn take(app: &App, network: &'static dyn Network, facts: &lifecycle::facts::Facts, signal: &Signal) -> Result<(), Problem> {
     let (name, now) = (network.about().name, app.now());
-    let mut tx = app.store.write().await?;
-    if !signals::take(&mut tx, &app.organisation, name, &signal.id, now).await? {
+    let mut tx = app.store.read().await?;
+    if signals::is_taken(&mut tx, name, &signal.id).await? {
         return Ok(());
     }
     let grants = match &signal.subject {
         Subject::Person(id) => signals::grants_of_person(&mut tx, &app.organisation, name, id).await?,
         Subject::Profile(id) => signals::grants_of_profile(&mut tx, &app.organisation, name, id).await?,
     };
+    drop(tx);
+    // Taken only after it had its effect: if that fails, the network tells it again.
+    for grant in &grants {
+        let diagnosis = Diagnosis::refused(signal.cause, Confidence::Likely, signal.evidence.clone());
+        app.store.see_evidence(grant, &diagnosis, facts, now).await.map_err(Problem::from)?;
+    }
+    let mut tx = app.store.write().await?;
+    if !signals::take(&mut tx, &app.organisation, name, &signal.id, now).await? {
+        return Ok(());
+    }
     for grant in &grants {
         let about = About { grant: Some(grant.clone()), ..About::default() };
         let detail = json!({ "network": name, "cause": signal.cause, "evidence": signal.evidence });
         events::append(&mut tx, &app.organisation, now, "signal.received", &Actor::System, &about, &detail).await?;
     }
-    tx.commit().await?;
-    for grant in &grants {
-        let diagnosis = Diagnosis::refused(signal.cause, Confidence::Likely, signal.evidence.clone());
-        app.store.see_evidence(grant, &diagnosis, facts, now).await.map_err(Problem::from)?;
-    }
-    Ok(())
+    Ok(tx.commit().await?)
 }
