@@ -1,9 +1,14 @@
 //! An incident of a network told apart from dead tokens: a breaker that stops asking a network which is away (RF-34), and a
 //! hold on verdicts when a whole network turns refused at once (RF-33).
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
+use crate::diagnosis::{Diagnosis, Finding};
+use crate::facts::{Facts, RenewalModel};
+use crate::ledger::Claim;
+use crate::schedule::Task;
 use crate::time::{Span, Timestamp};
+use crate::words::{Evidence, Source};
 
 /// So many failures in a row open the breaker.
 const IN_A_ROW: u32 = 5;
@@ -118,6 +123,57 @@ impl Breaker {
         let bad = recent.iter().filter(|good| !**good).count();
         self.in_a_row >= IN_A_ROW || (recent.len() == WINDOW && bad * 100 >= WINDOW * SHARE)
     }
+}
+
+/// What an answer, or none, changed about a network.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Turn {
+    /// It does not answer: it is left in peace and asked now and then.
+    Away,
+    /// It answers again.
+    Back,
+}
+
+/// The breakers of one node: one per network and instance, shared by all grants there.
+#[derive(Debug, Default)]
+pub struct Breakers(BTreeMap<(String, String), Breaker>);
+
+impl Breakers {
+    fn of(&mut self, claim: &Claim) -> &mut Breaker {
+        self.0.entry((claim.network.clone(), claim.instance.clone())).or_default()
+    }
+
+    /// Which task may be done now. The first call after a rest never costs a token: a renewal that rotates becomes a probe
+    /// (RF-34).
+    ///
+    /// # Errors
+    /// What is known instead of an answer, while the network is left in peace.
+    pub fn may(&mut self, claim: &Claim, facts: &Facts, task: Task, now: Timestamp) -> Result<Task, Diagnosis> {
+        if task == Task::LookAtClock {
+            return Ok(task);
+        }
+        match self.of(claim).passage(now) {
+            Passage::Open => Ok(task),
+            Passage::ProbeOnly if task == Task::Renew && matches!(facts.renewal, RenewalModel::Rotating(_)) => Ok(Task::Probe),
+            Passage::ProbeOnly => Ok(task),
+            Passage::Closed(until) => {
+                let words = "this network does not answer at this moment: it is asked again in a while";
+                let evidence = Evidence::new(now, Source::Probe, None, Some("network_away"), words);
+                Err(Diagnosis::transient(evidence, Some(until.since(now))))
+            }
+        }
+    }
+
+    /// What an answer, or none, says of the network.
+    pub fn heard(&mut self, claim: &Claim, trouble: bool, now: Timestamp) -> Option<Turn> {
+        let breaker = self.of(claim);
+        if trouble { breaker.failed(now).then_some(Turn::Away) } else { breaker.answered(now).then_some(Turn::Back) }
+    }
+}
+
+/// Whether an answer is one of a network in trouble. A rate limit is not: it answers, and says when to come again.
+pub fn is_trouble(diagnosis: &Diagnosis) -> bool {
+    matches!(diagnosis.finding, Finding::Transient { .. }) && diagnosis.evidence.http_status != Some(429)
 }
 
 /// Refusals within this time belong together.

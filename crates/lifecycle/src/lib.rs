@@ -16,6 +16,7 @@
 //! | [`status`] | a profile's status, derived from its accesses, and the news that follow |
 //! | [`renewal`] | the renewal protocol as a machine that gives actions and takes outcomes |
 //! | [`ledger`] | what is claimed, intended and committed, and the one storage trait |
+//! | [`plan`] | from what happened to what is committed |
 //! | [`permission`] | who may do what; deny by default |
 
 pub mod access;
@@ -26,6 +27,7 @@ pub mod grant;
 pub mod ids;
 pub mod ledger;
 pub mod permission;
+pub mod plan;
 pub mod renewal;
 pub mod schedule;
 pub mod secret;

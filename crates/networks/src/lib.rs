@@ -22,6 +22,7 @@ pub mod oauth1;
 pub mod oauth2;
 mod pinterest;
 mod pkce;
+pub mod reading;
 mod reddit;
 pub mod signal;
 #[cfg(test)]
