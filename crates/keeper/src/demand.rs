@@ -55,7 +55,7 @@ impl<L: Ledger + 'static> Keeper<L> {
                 worker.take_up(claim).await;
             } else {
                 match task(&claim, worker.ports.clock.now()) {
-                    Some(task) => worker.perform(claim, task).await,
+                    Some(task) => worker.perform(claim, Some(task)).await,
                     None => worker.let_go(&claim).await,
                 }
             }

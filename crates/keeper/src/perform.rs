@@ -42,13 +42,15 @@ impl<L: Ledger> Worker<L> {
             let closes = Some((attempt, Ending::AnswerLost));
             return self.commit(&claim, Happened { closes, ..Event::RenewLost(evidence).into() }).await;
         }
-        let task = schedule::next_task(&claim.grant, self.ports.clock.now());
-        self.perform(claim, task).await;
+        self.perform(claim, None).await;
     }
 
-    /// Does one task for a claimed grant and makes its outcome durable.
-    pub async fn perform(&self, claim: Claim, task: Task) {
-        let Some(app) = self.ports.directory.find(&claim.organisation, &claim.network, &claim.instance).await else {
+    /// Does one task for a claimed grant, or what is due for it, and makes the outcome durable.
+    pub async fn perform(&self, claim: Claim, task: Option<Task>) {
+        let app = self.ports.directory.find(&claim.organisation, &claim.network, &claim.instance).await;
+        let facts = app.as_ref().map_or_else(Facts::unknown, |app| app.facts.clone());
+        let task = task.unwrap_or_else(|| schedule::next_task(&claim.grant, &facts, self.ports.clock.now()));
+        let Some(app) = app else {
             let evidence = Evidence::new(
                 self.ports.clock.now(),
                 Source::Clock,
@@ -58,7 +60,7 @@ impl<L: Ledger> Worker<L> {
             );
             let diagnosis = Diagnosis::misconfigured(evidence);
             let event = if task == Task::Renew { Event::RenewFailed(diagnosis) } else { Event::Probed(diagnosis) };
-            return self.commit(&claim, event.into()).await;
+            return self.commit_with(&claim, &facts, event.into()).await;
         };
         let task = match self.health.may(&claim, &app.facts, task, self.ports.clock.now()) {
             Ok(task) => task,

@@ -127,6 +127,14 @@ pub fn step(access: &Access, seen: &Seen, facts: &Facts, now: Timestamp) -> (Acc
     (next, happening)
 }
 
+/// What the listing that a person's login just brought makes of an access. The person stands before it and has just chosen: what is
+/// not there was given up or left out, and no second look is needed to say so.
+pub fn at_login(access: &Access, seen: &Seen, facts: &Facts, now: Timestamp) -> (Access, Option<AccessHappening>) {
+    let doubtful = Access { state: AccessState::Doubtful { since: now - facts.second_look_after }, ..access.clone() };
+    let is_lost = matches!(access.state, AccessState::Lost { .. });
+    if is_lost || matches!(seen, Seen::Usable { .. }) { step(access, seen, facts, now) } else { step(&doubtful, seen, facts, now) }
+}
+
 /// When a doubtful access wants its second look; `None` when none is in doubt.
 pub fn second_look_at(accesses: &[Access], facts: &Facts) -> Option<Timestamp> {
     let doubts = accesses.iter().filter_map(|access| match access.state {
@@ -172,6 +180,19 @@ mod tests {
         assert!(matches!(lost.state, AccessState::Lost { cause: Cause::PermissionLost, .. }));
         assert_eq!(said, Some(AccessHappening::Lost));
         let (back, said) = step(&lost, &Seen::Usable { role: "ADMINISTRATOR".into() }, &facts, late);
+        assert_eq!((back.state, said), (AccessState::Working, Some(AccessHappening::Regained)));
+    }
+
+    #[test]
+    fn what_a_login_does_not_bring_is_gone_at_once() {
+        let facts = Facts::unknown();
+        let now = Timestamp::from_seconds(1000);
+        let (lost, said) = at_login(&access(), &missing(now), &facts, now);
+        assert!(matches!(lost.state, AccessState::Lost { since, .. } if since == now));
+        assert_eq!(said, Some(AccessHappening::Lost));
+        let (still, said) = at_login(&lost, &missing(now), &facts, now + Span::seconds(9));
+        assert_eq!((still, said), (lost.clone(), None), "said once");
+        let (back, said) = at_login(&lost, &Seen::Usable { role: "ADMINISTRATOR".into() }, &facts, now);
         assert_eq!((back.state, said), (AccessState::Working, Some(AccessHappening::Regained)));
     }
 }

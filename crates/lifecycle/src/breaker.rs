@@ -20,6 +20,8 @@ const SHARE: usize = 50;
 const WITHIN: Span = Span::seconds(60);
 /// The first rest, doubled each time the network still does not answer.
 const REST_MIN: Span = Span::seconds(30);
+/// How soon is looked in again while a try lasts longer than that.
+const LOOK_IN: Span = Span::seconds(5);
 /// The longest rest.
 const REST_MAX: Span = Span::minutes(15);
 
@@ -77,7 +79,8 @@ impl Breaker {
                 self.state = State::Trying { since: now, rest };
                 Passage::ProbeOnly
             }
-            State::Trying { since, .. } => Passage::Closed(since + REST_MIN),
+            // A try may last longer than the shortest rest: nobody is told to come in the past.
+            State::Trying { since, .. } => Passage::Closed((since + REST_MIN).max(now + LOOK_IN)),
         }
     }
 
@@ -222,6 +225,20 @@ mod tests {
         assert!(matches!(breaker.passage(until), Passage::Closed(_)), "one try at a time");
         assert!(breaker.answered(until), "and it is back");
         assert_eq!(breaker.passage(until), Passage::Open);
+    }
+
+    #[test]
+    fn nobody_is_sent_into_the_past_while_a_try_lasts() {
+        let mut breaker = Breaker::default();
+        for _ in 0..5 {
+            breaker.failed(T0);
+        }
+        let begun = T0 + Span::seconds(30);
+        assert_eq!(breaker.passage(begun), Passage::ProbeOnly);
+        for after in [1, 29, 30, 31, 90, 600] {
+            let now = begun + Span::seconds(after);
+            assert!(matches!(breaker.passage(now), Passage::Closed(until) if until > now), "{after} s");
+        }
     }
 
     #[test]

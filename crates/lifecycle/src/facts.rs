@@ -46,8 +46,15 @@ pub struct Facts {
     pub lease: Span,
     /// How often a token that nobody uses is looked at.
     pub probe_every: Span,
+    /// The longest that a rotating token nobody uses goes without proof: its access token has ended, and only a renewal could
+    /// prove it, which is a rotation, and each rotation can go wrong (RF-01). See [`idle_check_within_budget`].
+    pub idle_check_every: Span,
     /// Time between a refusal and the second look (RF-32: 30 s at least).
     pub second_look_after: Span,
+    /// How long a mere guess has to last where nobody can be asked about the person any more. Networks have answered trouble of their
+    /// own with refused renewals for an hour or two (RF-33, NT-38), and an idle token whose access token is over can only be asked
+    /// by renewals. A lost answer before it makes a loss likelier, and not certain: the same trouble may have eaten the answer.
+    pub doubt_for: Span,
     /// How many days ahead a manual renewal is announced, longest first.
     pub warn_days: Vec<i64>,
 }
@@ -63,8 +70,40 @@ impl Facts {
             answer_timeout: Span::seconds(90),
             lease: Span::seconds(180),
             probe_every: Span::hours(6),
+            idle_check_every: idle_check_within_budget(LOST_OF_A_MILLION),
             second_look_after: Span::seconds(30),
+            doubt_for: Span::hours(3),
             warn_days: vec![30, 14, 7, 1],
         }
+    }
+}
+
+/// What is assumed of rotations whose answer gets lost, of a million, where it was not measured.
+const LOST_OF_A_MILLION: i64 = 50;
+/// How much of an account may be lost by rotations nobody asked for, in millionths a year: half a per cent.
+const BUDGET: i64 = 5_000;
+
+/// How far apart the rotations of an idle account have to be, so that it costs no more than the budget: 365 days times the share of
+/// rotations that get lost, over what may be lost in a year; one day at least and a week at most (RF-01).
+pub const fn idle_check_within_budget(lost_of_a_million: i64) -> Span {
+    let micros = 365 * 86_400 * 1_000_000 / BUDGET * lost_of_a_million;
+    let (day, week) = (Span::days(1).as_micros(), Span::days(7).as_micros());
+    Span::micros(if micros < day {
+        day
+    } else if micros > week {
+        week
+    } else {
+        micros
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_budget_of_the_requirement() {
+        assert_eq!(idle_check_within_budget(50), Span::minutes(5_256), "3.65 days");
+        assert_eq!((idle_check_within_budget(1), idle_check_within_budget(1_000)), (Span::days(1), Span::days(7)));
     }
 }

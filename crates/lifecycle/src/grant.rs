@@ -37,6 +37,9 @@ pub struct Suspicion {
     pub renewal_refused: bool,
     /// The refusal followed a renewal whose answer was lost (RF-29).
     pub after_lost_answer: bool,
+    /// The token set was renewed since: what is refused now is not the token.
+    #[serde(default)]
+    pub was_renewed: bool,
     /// The best explanation so far.
     pub cause: Cause,
     /// How sure it is.
@@ -58,6 +61,9 @@ pub struct Verdict {
     pub evidence: Evidence,
     /// The token was lost in rotation: the network renewed it and the answer never arrived (RF-29).
     pub lost_in_rotation: bool,
+    /// The person was refused, with a token that is alive: a renewal proves nothing against it, only a look does.
+    #[serde(default)]
+    pub person_refused: bool,
     /// Good looks in a row since the verdict; two of them lift it (RF-36).
     pub good_looks: u32,
 }
@@ -258,6 +264,9 @@ pub fn step(grant: &Grant, event: &Event, facts: &Facts, now: Timestamp) -> Step
         Event::Probed(diagnosis) => stepper.probed(diagnosis),
         Event::Used(diagnosis) => stepper.used(diagnosis),
         Event::DeadlineReached => stepper.skip_probe(),
+    }
+    if matches!(event, Event::RenewFailed(_) | Event::RenewLost(_)) {
+        stepper.look_no_sooner_than_renewal();
     }
     stepper.check_deadlines();
     Step { grant: stepper.grant, happenings: stepper.happenings }

@@ -40,8 +40,11 @@ pub fn renew_at(id: &GrantId, generation: i64, clocks: &Clocks, renewable: bool,
         let life = until.since(from);
         let wait = match facts.renewal {
             RenewalModel::Extending(earliest) => life.times(1, 2).max(earliest),
-            // Jitter must not eat the margin: even the latest renewal comes before the margin begins.
-            _ => (life - margin(life, facts)).times(10, 11),
+            // Jitter must not eat the margin: even the latest renewal comes before the margin begins. What nobody uses is not
+            // renewed at every end of an access token: where that rotates, it costs a rotation (RF-01); where it does not, the next
+            // look renews as well (RF-03). Whoever needs a token before that has it renewed on the spot.
+            RenewalModel::Rotating(_) => (life - margin(life, facts)).max(facts.idle_check_every).times(10, 11),
+            RenewalModel::Stable | RenewalModel::ByPerson => (life - margin(life, facts)).max(facts.probe_every).times(10, 11),
         };
         from + jittered(wait, id, generation)
     });
@@ -92,15 +95,21 @@ pub enum Task {
 }
 
 /// Chooses the one thing to do now.
-pub fn next_task(grant: &Grant, now: Timestamp) -> Task {
+pub fn next_task(grant: &Grant, facts: &Facts, now: Timestamp) -> Task {
     let due = |at: Option<Timestamp>| at.is_some_and(|at| at <= now);
     let access_over = due(grant.clocks.access_until);
-    let can_return = grant.verdict().is_some() && access_over && grant.renewable && !due(grant.clocks.refresh_until);
-    // After a verdict the access token ends sooner or later; from then on only a renewal can show that all is well again.
-    if grant.renewable && due(grant.renew_at) || can_return && due(grant.probe_at) {
+    // An access token past its end is renewed, not probed: its refusal would say nothing. That is free where nothing rotates;
+    // elsewhere it is worth a rotation when there is a doubt to settle, or a verdict that may have passed.
+    let is_free = !matches!(facts.renewal, RenewalModel::Rotating(_));
+    let is_worth_it = match &grant.state {
+        State::Fresh | State::Unsure { .. } => is_free,
+        State::Suspect(_) => true,
+        State::NeedsPerson(_) => !due(grant.clocks.refresh_until),
+    };
+    let instead = access_over && grant.renewable && is_worth_it;
+    if grant.renewable && due(grant.renew_at) || instead && due(grant.probe_at) {
         Task::Renew
     } else if !due(grant.probe_at) || (access_over && grant.verdict().is_none()) {
-        // An access token past its end is renewed, not probed: the refusal would say nothing.
         Task::LookAtClock
     } else {
         Task::Probe
@@ -146,7 +155,17 @@ mod tests {
             let life = Span::seconds(seconds);
             let clocks = Clocks { access_until: Some(from + life), ..Clocks::default() };
             let at = renew_at(&GrantId::from_u128(id), generation, &clocks, true, &facts, from);
-            prop_assert!(at.is_some_and(|at| at > from && at <= from + life - margin(life, &facts)));
+            let latest = (life - margin(life, &facts)).max(facts.idle_check_every);
+            prop_assert!(at.is_some_and(|at| at > from && at <= from + latest));
+        }
+
+        /// G3: whatever the access token's life is, an idle rotating account is never rotated more than once a day.
+        #[test]
+        fn rf_01_what_nobody_uses_rotates_seldom(id: u128, generation in 1..100_000_i64, seconds in 60..40_000_000_i64) {
+            let (facts, from) = (Facts::unknown(), Timestamp::from_seconds(1_700_000_000));
+            let clocks = Clocks { access_until: Some(from + Span::seconds(seconds)), ..Clocks::default() };
+            let at = renew_at(&GrantId::from_u128(id), generation, &clocks, true, &facts, from);
+            prop_assert!(at.is_some_and(|at| at >= from + Span::days(1)));
         }
     }
 

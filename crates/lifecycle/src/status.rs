@@ -16,7 +16,7 @@ word_enum! {
         Connected = "connected",
         /// It works, and a person must come before a known day.
         RenewSoon = "renew_soon",
-        /// The network cannot be reached; what was true stays true.
+        /// The network cannot be reached, or refuses to renew without saying why; what was true stays true until it is known.
         Unverified = "unverified",
         /// No access tokens available.
         Disconnected = "disconnected",
@@ -99,6 +99,16 @@ pub enum News {
 }
 
 impl News {
+    /// The name of the message, and what tells one occasion of it from the next; `None` where nobody is written to.
+    pub fn occasion(&self) -> Option<(&'static str, String)> {
+        match self {
+            Self::Connected => None,
+            Self::NoAccessTokens { episode } => Some(("no_access_tokens", episode.as_micros().to_string())),
+            Self::Recovered { episode } => Some(("recovered", episode.as_micros().to_string())),
+            Self::RenewSoon { days, deadline } => Some(("renew_soon", format!("{}:{days}", deadline.as_micros()))),
+        }
+    }
+
     /// The name of the outgoing event (contract: webhook endpoints).
     pub const fn event_name(&self) -> &'static str {
         match self {
@@ -145,13 +155,20 @@ fn show_good(after: &mut Standing, grant: &Grant, proven: &Grant, facts: &Facts,
     let soon = grant.clocks.human_until.filter(|deadline| deadline.since(now) <= horizon);
     let last_proof = proven.verified_at.unwrap_or(proven.issued_at);
     let out_of_reach = proven.unreachable_since.is_some() && now.since(last_proof) > unverified_after(facts);
-    after.status = match (out_of_reach, soon) {
+    // Refused again and again while nobody can be asked about the person: no verdict yet, and no green check mark either.
+    let doubted = match &grant.state {
+        State::Suspect(suspicion) if suspicion.refusals >= 2 && grant.clocks.access_until.is_some_and(|until| until <= now) => {
+            Some(suspicion)
+        }
+        _ => None,
+    };
+    after.status = match (out_of_reach || doubted.is_some(), soon) {
         (true, _) => Status::Unverified,
         (false, Some(_)) => Status::RenewSoon,
         (false, None) => Status::Connected,
     };
     let refused = match &grant.state {
-        State::Suspect(suspicion) if suspicion.renewal_refused && soon.is_some() => Some(suspicion),
+        State::Suspect(suspicion) if suspicion.renewal_refused && (soon.is_some() || doubted.is_some()) => Some(suspicion),
         _ => None,
     };
     after.cause = refused.map(|s| s.cause).or(soon.map(|_| Cause::RenewalDue));

@@ -62,6 +62,13 @@ word_enum! {
     }
 }
 
+impl Cause {
+    /// Whether this is about the person or a role, and not about the token: a new token would be refused as well.
+    pub const fn outlives_token(self) -> bool {
+        matches!(self, Self::PermissionLost | Self::PersonBlocked)
+    }
+}
+
 word_enum! {
     /// How sure a cause is.
     Confidence {

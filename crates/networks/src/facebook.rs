@@ -322,14 +322,17 @@ impl Network for Facebook {
         request
     }
 
-    fn read_probe(&self, cx: Cx<'_>, _: &TokenSet, answer: &Response<Bytes>) -> Answer<Diagnosis> {
+    /// One page's role that is gone says nothing of the person's other pages: the listing after it tells which are left.
+    fn read_probe(&self, cx: Cx<'_>, tokens: &TokenSet, answer: &Response<Bytes>) -> Answer<Diagnosis> {
         let json = oauth::json(answer).filter(|_| answer.status().is_success()).unwrap_or(Value::Null);
         let data = json.get("data").filter(|data| data.is_object());
         Answer::Done(match data.map(|data| (data, data.get("is_valid").and_then(Value::as_bool))) {
             Some((_, Some(true))) => Diagnosis::works(oauth::evidence(cx.now, Source::Probe, answer, None, "debug_token: valid")),
             Some((data, Some(false))) => {
                 let error = data.get("error").cloned().unwrap_or_default();
-                meta::of_error(&cx, Source::Probe, answer, &error)
+                let seen = meta::of_error(&cx, Source::Probe, answer, &error);
+                let of_page = matches!(seen.finding, Finding::Refused { cause: lifecycle::words::Cause::PermissionLost, .. });
+                if of_page && tokens.profile_tokens.len() > 1 { Diagnosis::works(seen.evidence) } else { seen }
             }
             // An error beside the data is about our app's own credentials, never about the token that is asked about.
             _ => {

@@ -1,6 +1,6 @@
 //! What must become true together when a person has authorised, and when a profile is given up: each one transaction.
 
-use lifecycle::access::AccessState;
+use lifecycle::access::{self, AccessState, Seen};
 use lifecycle::facts::Facts;
 use lifecycle::grant::{Clocks, Event, Grant, State, step};
 use lifecycle::ids::{AccessId, GrantId, OrganisationId, ProfileId};
@@ -8,6 +8,7 @@ use lifecycle::ledger::Asset;
 use lifecycle::secret::TokenSet;
 use lifecycle::status::Standing;
 use lifecycle::time::Timestamp;
+use lifecycle::words::{Evidence, Source};
 use serde_json::json;
 
 use crate::connections::{Connection, Discovered, set_complete, set_discovered};
@@ -48,6 +49,45 @@ fn asset(found: &Discovered) -> Asset {
     }
 }
 
+/// Every access this grant already has is as good as the fresh listing says: what is not in it was given up, or left out at the
+/// network's consent page.
+async fn look_at_accesses(
+    tx: &mut Tx,
+    connection: &Connection,
+    grant: &Grant,
+    discovered: &[Discovered],
+    facts: &Facts,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    for access in grants::accesses_of(tx, &grant.id).await? {
+        let found = discovered.iter().find(|found| found.network_id == access.network_id);
+        let (access, happening) = access::at_login(&access, &seen_as(found, now), facts, now);
+        grants::write_access(tx, &access).await?;
+        if let Some(happening) = happening {
+            let about = About {
+                grant: Some(grant.id.clone()),
+                person: Some(grant.person.clone()),
+                profile: Some(access.profile.clone()),
+                connection: Some(connection.id.clone()),
+            };
+            let detail = json!({ "role": access.role, "state": access.state });
+            events::append(tx, &connection.organisation, now, happening.as_str(), &connection.begun.by, &about, &detail).await?;
+        }
+    }
+    Ok(())
+}
+
+fn seen_as(found: Option<&Discovered>, now: Timestamp) -> Seen {
+    let evidence = |role: Option<&str>, words: &str| Evidence::new(now, Source::Discovery, Some(200), role, words);
+    match found {
+        None => Seen::Missing { evidence: evidence(None, "not among what the person allowed at the login") },
+        Some(Discovered { unusable: None, role, .. }) => Seen::Usable { role: role.clone() },
+        Some(Discovered { unusable: Some((why, _)), role, .. }) => {
+            Seen::NotUsable { role: role.clone(), evidence: evidence(Some(role), &format!("the role is now {role}: {why}")) }
+        }
+    }
+}
+
 impl Store {
     /// Stores what a person authorised: the token set first of all, then every profile that already hangs on this
     /// person is repaired. The same login is always the same grant; a renewal that is running loses its fence.
@@ -80,27 +120,13 @@ impl Store {
             About { grant: Some(id.clone()), person: Some(person.clone()), connection: Some(connection.id.clone()), ..About::default() };
         let detail = json!({ "person": a.person_name, "generation": next.generation, "scopes": a.tokens.scopes });
         events::append(tx, organisation, now, "grant.authorized", &connection.begun.by, &about, &detail).await?;
-        self.repair_accesses(tx, &id, a.discovered, now).await?;
+        look_at_accesses(tx, connection, &next, a.discovered, facts, now).await?;
         let listed: Vec<Asset> = a.discovered.iter().map(asset).collect();
         assets::compare(tx, organisation, &next, &listed, &connection.begun.by, now).await?;
         set_discovered(tx, &connection.id, &person, a.discovered).await?;
         let reached = profiles_of(tx, &id).await?;
         settle_profiles(tx, &reached, facts, now, &connection.begun.by, id.as_str()).await?;
         Ok(reached)
-    }
-
-    /// Every access this grant already has is as good as the fresh listing says.
-    async fn repair_accesses(&self, tx: &mut Tx, grant: &GrantId, discovered: &[Discovered], now: Timestamp) -> Result<(), StoreError> {
-        for mut access in grants::accesses_of(tx, grant).await? {
-            let Some(found) = discovered.iter().find(|found| found.network_id == access.network_id && found.unusable.is_none()) else {
-                continue;
-            };
-            access.state = AccessState::Working;
-            access.role.clone_from(&found.role);
-            access.seen_at = Some(now);
-            grants::write_access(tx, &access).await?;
-        }
-        Ok(())
     }
 
     /// Adds the chosen profiles with the page presets' owner, teams and notification choices; those that exist keep

@@ -159,22 +159,12 @@ fn detail(standing: &Standing, news: &News) -> serde_json::Value {
     })
 }
 
-/// The name of the mail, and what tells one occasion of it from the next.
-fn occasion(news: &News) -> Option<(&'static str, String)> {
-    match news {
-        News::Connected => None,
-        News::NoAccessTokens { episode } => Some(("no_access_tokens", episode.as_micros().to_string())),
-        News::Recovered { episode } => Some(("recovered", episode.as_micros().to_string())),
-        News::RenewSoon { days, deadline } => Some(("renew_soon", format!("{}:{days}", deadline.as_micros()))),
-    }
-}
-
 /// One message per owner and kind of news, whatever each profile's episode is: nobody gets two all-clears for one login.
 /// Early warnings of different days are different messages, since each names its day.
 async fn tell(tx: &mut Tx, told: Vec<Told>, now: Timestamp, cause_of_change: &str) -> Result<usize, StoreError> {
     let mut letters: BTreeMap<(String, &'static str, String), Vec<Told>> = BTreeMap::new();
     for item in told {
-        let Some((mail, occasion)) = occasion(&item.news) else { continue };
+        let Some((mail, occasion)) = item.news.occasion() else { continue };
         let owner = item.owner.as_ref().map(ToString::to_string).unwrap_or_default();
         let day = if mail == "renew_soon" { occasion } else { String::new() };
         letters.entry((owner, mail, day)).or_default().push(item);
@@ -190,9 +180,9 @@ async fn tell(tx: &mut Tx, told: Vec<Told>, now: Timestamp, cause_of_change: &st
 /// profiles of one grant that recover one after the other are two messages, though their episode is the same.
 fn dedupe(mail: &str, cause_of_change: &str, items: &[Told], user: &UserId) -> String {
     let mut lines: Vec<String> =
-        items.iter().filter_map(|item| occasion(&item.news).map(|(_, occasion)| format!("{}={occasion}", item.profile))).collect();
+        items.iter().filter_map(|item| item.news.occasion().map(|(_, occasion)| format!("{}={occasion}", item.profile))).collect();
     lines.sort();
-    let occasion = items.first().and_then(|item| occasion(&item.news)).map(|(_, occasion)| occasion).unwrap_or_default();
+    let occasion = items.first().and_then(|item| item.news.occasion()).map(|(_, occasion)| occasion).unwrap_or_default();
     format!("{mail}:{cause_of_change}:{occasion}:{user}:mail:{}", digest(lines.join(",").as_bytes()))
 }
 

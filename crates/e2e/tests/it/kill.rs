@@ -24,7 +24,7 @@ impl Apart {
             )
         };
         format!(
-            "[server]\nlisten = \"127.0.0.1:{}\"\ndata_dir = \"{}\"\n[mail]\nsmtp_url = \"smtp+starttls://staygreen:smtp-pass@localhost:{}\"\nca_file = \"{}\"\nfrom = \"Staygreen <staygreen@example.com>\"\n[keeper]\npoll_every = \"500 ms\"\nprobe_every = \"2 s\"\n{}{}",
+            "[server]\nlisten = \"127.0.0.1:{}\"\ndata_dir = \"{}\"\n[mail]\nsmtp_url = \"smtp+starttls://staygreen:smtp-pass@localhost:{}\"\nca_file = \"{}\"\nfrom = \"Staygreen <staygreen@example.com>\"\n[keeper]\npoll_every = \"500 ms\"\nprobe_every = \"2 s\"\nidle_check_every = \"2 s\"\n{}{}",
             self.port,
             self.folder.path().join("data").display(),
             self.smtp.port,

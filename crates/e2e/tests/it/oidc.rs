@@ -93,7 +93,7 @@ async fn a_network_of_the_configuration_lives_on_a_strict_authorization_server()
     let op = &provider.issuer;
     let config = format!(
         "[server]\nlisten = \"127.0.0.1:{port}\"\ndata_dir = \"{}\"\nallow_private_networks = [\"127.0.0.0/8\"]\n\
-         [keeper]\npoll_every = \"500 ms\"\nprobe_every = \"2 s\"\n\
+         [keeper]\npoll_every = \"500 ms\"\nprobe_every = \"2 s\"\nidle_check_every = \"2 s\"\n\
          [networks.intranet]\nkind = \"oauth2\"\ntitle = \"Intranet\"\nclient_id = \"staygreen\"\nclient_secret = \"a secret/+:%\"\nsecond_look_after = \"1 s\"\n\
          scopes = [\"openid\", \"offline_access\", \"profile\"]\noptions = {{ issuer = \"{op}\" }}\n\
          endpoints = {{ authorize = \"{op}/auth\", token = \"{op}/token\", userinfo = \"{op}/me\", introspect = \"{op}/token/introspection\", revoke = \"{op}/token/revocation\" }}\n",

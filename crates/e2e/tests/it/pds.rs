@@ -189,7 +189,7 @@ fn config(folder: &std::path::Path, pds: &Pds, smtp: &Smtp) -> String {
     format!(
         "[server]\nlisten = \"127.0.0.1:0\"\ndata_dir = \"{}\"\nsession_idle = \"23 h\"\nallow_private_networks = [\"127.0.0.0/8\", \"::1/128\"]\n\
          [mail]\nsmtp_url = \"smtp+starttls://staygreen:smtp-pass@localhost:{}\"\nca_file = \"{}\"\nfrom = \"Staygreen <staygreen@example.com>\"\n\
-         [keeper]\npoll_every = \"500 ms\"\nprobe_every = \"3 s\"\n\
+         [keeper]\npoll_every = \"500 ms\"\nprobe_every = \"3 s\"\nidle_check_every = \"3 s\"\ndoubt_for = \"3 s\"\n\
          [networks.bluesky]\noptions = {{ allow_http_loopback = \"true\" }}\nendpoints = {{ plc = \"{}\", resolver = \"{}\", appview = \"\" }}\n",
         folder.join("data").display(),
         smtp.port,

@@ -16,6 +16,18 @@ pub(super) struct Stepper<'a> {
     pub(super) now: Timestamp,
 }
 
+impl Suspicion {
+    fn is_about_person(&self) -> bool {
+        self.cause.outlives_token() && self.confidence != Confidence::Guess
+    }
+
+    /// Whether it is too early for a verdict.
+    fn waits(&self, facts: &Facts, now: Timestamp) -> bool {
+        let is_guess = self.confidence == Confidence::Guess && !self.identity_refused;
+        is_guess && now.since(self.since) < facts.doubt_for
+    }
+}
+
 /// Which kind of call was refused.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Look {
@@ -37,23 +49,46 @@ impl Stepper<'_> {
         self.grant.authorized_at = self.now;
         self.grant.renewable = renewable;
         self.grant.clocks = Clocks::default();
+        self.grant.probe_at = None;
+        self.grant.state = State::Fresh;
         self.new_tokens(clocks);
         self.say(Happening::Authorized, None);
     }
 
     pub(super) fn renewed(&mut self, clocks: Clocks) {
-        if let State::NeedsPerson(_) = self.grant.state {
-            // A successor that arrived late is never thrown away (RF-09); it proves that the verdict was wrong.
-            self.say(Happening::CameBack, None);
-        }
+        // A successor is always kept (RF-09). What it proves depends on what was doubted: a token that renews is alive, but a person
+        // who was refused, or a role that is gone, is so with the new token as well. Only a look tells.
+        let look_now = match &mut self.grant.state {
+            State::NeedsPerson(verdict) if verdict.person_refused => true,
+            State::NeedsPerson(_) => {
+                self.say(Happening::CameBack, None);
+                self.grant.state = State::Fresh;
+                false
+            }
+            State::Suspect(suspicion) if suspicion.identity_refused || suspicion.refusals == 0 => {
+                suspicion.was_renewed = true;
+                suspicion.identity_refused = false;
+                suspicion.renewal_refused = false;
+                true
+            }
+            State::Suspect(_) | State::Unsure { .. } | State::Fresh => {
+                self.grant.state = State::Fresh;
+                false
+            }
+        };
         self.new_tokens(clocks);
         self.say(Happening::Renewed, None);
+        if look_now {
+            self.grant.probe_at = Some(self.now);
+        }
+        if self.is_judged() {
+            self.grant.renew_at = None;
+        }
     }
 
     fn new_tokens(&mut self, clocks: Clocks) {
         let kept = self.grant.clocks;
         self.grant.generation += 1;
-        self.grant.state = State::Fresh;
         self.grant.issued_at = self.now;
         let life = |known: Option<Timestamp>, default: Option<Span>| known.or_else(|| default.map(|span| self.now + span));
         let by_rule = self.facts.manual_renewal_every.map(|every| self.grant.authorized_at + every);
@@ -80,9 +115,9 @@ impl Stepper<'_> {
             schedule::renew_at(&self.grant.id, self.grant.generation, &self.grant.clocks, self.grant.renewable, self.facts, self.now);
         self.reached();
         self.grant.verified_at = Some(self.now);
-        // A renewal proves the token, not the roles: the look that is planned stays planned.
+        // A renewal proves the token, not the roles: the look that is planned, or due, stays so.
         let usual = schedule::probe_at(&self.grant.id, self.grant.generation, self.facts, self.now);
-        self.grant.probe_at = Some(self.grant.probe_at.filter(|at| *at > self.now).map_or(usual, |at| at.min(usual)));
+        self.grant.probe_at = Some(self.grant.probe_at.map_or(usual, |at| at.min(usual)));
     }
 
     fn verified(&mut self) {
@@ -118,6 +153,14 @@ impl Stepper<'_> {
             return self.look_rarely();
         }
         self.grant.renew_at = Some(self.wait(retry_after));
+    }
+
+    /// A look that found an access token past its end became a renewal: it waits as long as the next renewal does.
+    pub(super) fn look_no_sooner_than_renewal(&mut self) {
+        if self.grant.access_is_over(self.now) && !self.is_judged() {
+            let renewal = self.grant.renew_at;
+            self.grant.probe_at = self.grant.probe_at.map(|at| renewal.map_or(at, |renewal| at.max(renewal)));
+        }
     }
 
     fn is_judged(&self) -> bool {
@@ -239,6 +282,7 @@ impl Stepper<'_> {
             identity_refused: false,
             renewal_refused: false,
             after_lost_answer: false,
+            was_renewed: false,
             cause,
             confidence,
             evidence: evidence.clone(),
@@ -281,10 +325,14 @@ impl Stepper<'_> {
         self.grant.probe_at = Some(schedule::probe_at(&self.grant.id, self.grant.generation, self.facts, self.now));
     }
 
-    /// A probe that is due but has nothing to ask with waits for its next turn.
+    /// A probe that is due but has nothing to ask with waits for the renewal, and follows it at once: whether the person may still
+    /// act is known by a look alone.
     pub(super) fn skip_probe(&mut self) {
         if self.grant.probe_at.is_some_and(|at| at <= self.now) {
             self.look_as_usual();
+            if self.grant.access_is_over(self.now) && self.is_trusted() {
+                self.grant.probe_at = self.grant.renew_at.filter(|at| *at > self.now).or(self.grant.probe_at);
+            }
         }
     }
 
@@ -308,6 +356,7 @@ impl Stepper<'_> {
             identity_refused: look == Look::Identity,
             renewal_refused: look == Look::Renewal,
             after_lost_answer,
+            was_renewed: false,
             cause,
             confidence,
             evidence: evidence.clone(),
@@ -316,10 +365,12 @@ impl Stepper<'_> {
         self.plan_second_look(look);
     }
 
-    /// What is still missing for a verdict is asked next: the identity call at once, a renewal after the distance.
+    /// What is still missing for a verdict is asked next: the identity call at once, a renewal after the distance. Where the
+    /// network says that it is the person and not the token, no renewal is spent on it.
     fn plan_second_look(&mut self, refused: Look) {
         let later = self.now + self.facts.second_look_after;
-        if !self.grant.renewable {
+        let says_person = matches!(&self.grant.state, State::Suspect(suspicion) if suspicion.is_about_person() || suspicion.was_renewed);
+        if !self.grant.renewable || (says_person && refused == Look::Identity) {
             self.grant.probe_at = Some(later);
         } else if refused == Look::Renewal {
             self.grant.probe_at = Some(self.now);
@@ -344,16 +395,21 @@ impl Stepper<'_> {
             suspicion.evidence = evidence.clone();
         }
         let identity_gone = suspicion.identity_refused || self.grant.access_is_over(self.now);
-        let renewal_gone = suspicion.renewal_refused || !self.grant.renewable;
-        let dead = suspicion.refusals >= 2 && identity_gone && renewal_gone;
+        let not_the_token = suspicion.identity_refused && (suspicion.was_renewed || suspicion.is_about_person());
+        let renewal_gone = suspicion.renewal_refused || !self.grant.renewable || not_the_token;
+        let dead = suspicion.refusals >= 2 && identity_gone && renewal_gone && !suspicion.waits(self.facts, self.now);
         let lost = suspicion.after_lost_answer;
         let settled = suspicion.refusals >= 2 && suspicion.renewal_refused;
         self.grant.state = State::Suspect(suspicion.clone());
         if dead {
-            return self.needs_person(suspicion.cause, suspicion.confidence, suspicion.evidence, lost);
+            self.needs_person(suspicion.cause, suspicion.confidence, suspicion.evidence, lost);
+            if let State::NeedsPerson(verdict) = &mut self.grant.state {
+                verdict.person_refused = not_the_token;
+            }
+            return;
         }
         if settled && self.grant.renewable {
-            // Refused twice while the access token still works: ask again now and then, and look as usual.
+            // Refused twice while the access token still works, or while nobody can be asked: ask again now and then, and look as usual.
             self.grant.renew_at = Some(self.now + Span::hours(1));
             self.grant.probe_at = Some(self.now);
         } else {
@@ -363,7 +419,9 @@ impl Stepper<'_> {
 
     fn needs_person(&mut self, cause: Cause, confidence: Confidence, evidence: Evidence, lost_in_rotation: bool) {
         self.say(Happening::NeedsPerson, Some(&evidence));
-        self.grant.state = State::NeedsPerson(Verdict { since: self.now, cause, confidence, evidence, lost_in_rotation, good_looks: 0 });
+        let person_refused = cause.outlives_token() && confidence != Confidence::Guess;
+        self.grant.state =
+            State::NeedsPerson(Verdict { since: self.now, cause, confidence, evidence, lost_in_rotation, person_refused, good_looks: 0 });
         self.grant.renew_at = None;
         self.look_rarely();
     }
@@ -383,7 +441,9 @@ impl Stepper<'_> {
         let clocks = self.grant.clocks;
         let access_over = clocks.access_until.is_none() || over(clocks.access_until);
         let refused = match &self.grant.state {
-            State::Suspect(suspicion) if suspicion.renewal_refused && suspicion.refusals >= 2 => Some(suspicion.clone()),
+            State::Suspect(suspicion) if suspicion.renewal_refused && suspicion.refusals >= 2 && !suspicion.waits(self.facts, self.now) => {
+                Some(suspicion.clone())
+            }
             _ => None,
         };
         if let Some(suspicion) = refused.filter(|_| over(clocks.access_until)) {

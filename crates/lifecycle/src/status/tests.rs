@@ -29,7 +29,15 @@ fn access(n: u128) -> Access {
 
 fn dead(n: u128, cause: Cause) -> Grant {
     let evidence = Evidence::new(T0, Source::Probe, Some(401), None, "gone");
-    let verdict = Verdict { since: T0, cause, confidence: Confidence::Certain, evidence, lost_in_rotation: false, good_looks: 0 };
+    let verdict = Verdict {
+        since: T0,
+        cause,
+        confidence: Confidence::Certain,
+        evidence,
+        lost_in_rotation: false,
+        person_refused: false,
+        good_looks: 0,
+    };
     Grant { state: State::NeedsPerson(verdict), ..grant(n) }
 }
 

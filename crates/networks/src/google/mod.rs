@@ -39,13 +39,9 @@ const TESTING_LIFE: Span = Span::days(7);
 /// Access about an hour; the refresh token stays the same and has no fixed end, unless an answer names one. Each use restarts
 /// the six months after which an unused one dies, so no clock of ours ends it. In the status Testing it dies after seven
 /// days: said two days before.
-///
-/// A renewal counts as a look and comes every fifty minutes or so, but proves neither channel nor location, which can be lost
-/// while the token lives. So a look is due a little earlier than a renewal; otherwise none would ever come.
 pub(crate) fn facts() -> Facts {
     Facts {
         renewal: RenewalModel::Stable,
-        probe_every: Span::minutes(40),
         access_life: Some(Span::seconds(3_599)),
         refresh_life: None,
         manual_renewal_every: None,

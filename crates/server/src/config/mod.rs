@@ -124,13 +124,19 @@ pub struct KeeperConfig {
     pub poll_every: Length,
     /// How often an unused token is looked at, for every network that sets nothing else.
     pub probe_every: Option<Length>,
+    /// The longest that a rotating token nobody uses goes without proof, for every network that sets nothing else. Sooner costs
+    /// more rotations, each of which can go wrong.
+    pub idle_check_every: Option<Length>,
+    /// How long renewals have to be refused without a reason, where nobody can be asked about the person, before it is a verdict; for
+    /// every network that sets nothing else. Shorter takes a network's own trouble for a death.
+    pub doubt_for: Option<Length>,
     /// How many grants are worked on at once.
     pub concurrency: usize,
 }
 
 impl Default for KeeperConfig {
     fn default() -> Self {
-        Self { poll_every: Length::seconds(5), probe_every: None, concurrency: 16 }
+        Self { poll_every: Length::seconds(5), probe_every: None, idle_check_every: None, doubt_for: None, concurrency: 16 }
     }
 }
 
@@ -249,6 +255,8 @@ impl Config {
     pub fn facts(&self, network: &dyn ::networks::Network) -> Facts {
         let mut facts = network.facts();
         facts.probe_every = self.keeper.probe_every.map_or(facts.probe_every, Length::span);
+        facts.idle_check_every = self.keeper.idle_check_every.map_or(facts.idle_check_every, Length::span);
+        facts.doubt_for = self.keeper.doubt_for.map_or(facts.doubt_for, Length::span);
         if let Some(set) = self.networks.get(network.about().name) {
             set.apply(&mut facts);
         }

@@ -32,6 +32,10 @@ pub struct NetworkConfig {
     pub options: BTreeMap<String, String>,
     /// How often an unused token is looked at.
     pub probe_every: Option<Length>,
+    /// The longest that a rotating token nobody uses goes without proof.
+    pub idle_check_every: Option<Length>,
+    /// How long renewals have to be refused without a reason before it is a verdict.
+    pub doubt_for: Option<Length>,
     /// How long an access token lives where the network does not say.
     pub access_life: Option<Length>,
     /// How long a refresh token lives where the network does not say.
@@ -111,6 +115,8 @@ impl NetworkConfig {
     pub(super) fn apply(&self, facts: &mut Facts) {
         let span = |length: Option<Length>| length.map(Length::span);
         facts.probe_every = span(self.probe_every).unwrap_or(facts.probe_every);
+        facts.idle_check_every = span(self.idle_check_every).unwrap_or(facts.idle_check_every);
+        facts.doubt_for = span(self.doubt_for).unwrap_or(facts.doubt_for);
         facts.access_life = span(self.access_life).or(facts.access_life);
         facts.refresh_life = span(self.refresh_life).or(facts.refresh_life);
         facts.manual_renewal_every = span(self.manual_renewal_every).or(facts.manual_renewal_every);

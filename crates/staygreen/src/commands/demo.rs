@@ -62,6 +62,8 @@ fn config(folder: &Path, port: u16, sandbox_url: &str, smtp: &str) -> Config {
     // A minute of real time must show everything.
     config.keeper.poll_every = Length::seconds(1);
     config.keeper.probe_every = Some(Length::seconds(8));
+    config.keeper.idle_check_every = Some(Length::seconds(8));
+    config.keeper.doubt_for = Some(Length::seconds(30));
     for network in networks::ALL {
         let name = network.about().name;
         if !sandbox::World::has(name) {
