@@ -7,7 +7,7 @@ use bytes::Bytes;
 use http::{Request, Response};
 use serde::Serialize;
 
-use crate::people::{Board, Comment, Page, Person, Post, boards};
+use crate::people::{Board, Comment, Page, Person, Post, boards, page, person};
 use crate::request::{Answer, Incoming, html, json, see_other};
 use crate::tokens::Vault;
 use crate::{control, networks};
@@ -148,6 +148,40 @@ impl World {
             counter: 0,
             seen: 0,
         }
+    }
+
+    /// A world in which nobody lives yet.
+    pub fn empty() -> Self {
+        Self { people: vec![], pages: vec![], boards: vec![], ..Self::seeded() }
+    }
+
+    /// Lets a person move in; the password is `sandbox`. Nothing happens where there is no such network.
+    pub fn add_person(&mut self, network: &str, username: &str, id: &str) {
+        if let Some(network) = networks::find(network) {
+            self.people.push(person(network, username, username, id));
+        }
+    }
+
+    /// The roles that can be held on pages of that network, the fullest first; none where it has no pages.
+    pub fn roles(network: &str) -> &'static [&'static str] {
+        networks::roles(network)
+    }
+
+    /// Adds a page without anybody on it; roles are given by the control API. Nothing happens where there is no such network.
+    pub fn add_page(&mut self, network: &str, id: u64) {
+        if let Some(network) = networks::find(network) {
+            self.pages.push(page(network, id, "A page", "a-page", &[]));
+        }
+    }
+
+    /// The truth about an access token: whether the network would take it at that moment, were it not in a mood.
+    pub fn access_works(&self, now: i64, network: &str, token: &str) -> bool {
+        self.check_access(now, network, token).is_ok()
+    }
+
+    /// The truth about a refresh token.
+    pub fn refresh_works(&self, now: i64, network: &str, token: &str) -> bool {
+        self.check_refresh(now, network, token).is_ok()
     }
 
     /// Whether there is a simulated network of that name.

@@ -7,6 +7,7 @@ mod remote;
 mod sandbox;
 mod seed;
 mod serve;
+mod simulate;
 
 use std::path::PathBuf;
 
@@ -24,6 +25,8 @@ pub(crate) enum Command {
     Serve(serve::Serve),
     /// Run only the simulated networks, for testing any client
     Sandbox(sandbox::Sandbox),
+    /// Simulate years of keeping, with faults, and check every promise
+    Simulate(simulate::Simulate),
     /// Check configuration, keys, clock, database, mail and network apps
     Doctor(doctor::Doctor),
     /// Create, list and disable users
@@ -62,6 +65,7 @@ impl Command {
             Self::Demo(demo) => demo.run().await,
             Self::Serve(serve) => serve.run().await,
             Self::Sandbox(sandbox) => sandbox.run().await,
+            Self::Simulate(simulate) => simulate.run().await,
             Self::Doctor(doctor) => doctor.run().await,
             Self::User(user) => user.run().await,
             Self::ApiKey(key) => key.run().await,

@@ -1,0 +1,433 @@
+//! The ledger in memory: leases with fences, the journal of attempts, the outbox with its dedupe key. It answers as
+//! `store` does in SQL; where the two differ, one of them is wrong.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::future::{Future, ready};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use lifecycle::access::{Access, Seen, at_login};
+use lifecycle::diagnosis::Diagnosis;
+use lifecycle::facts::Facts;
+use lifecycle::grant::{Event, Grant, Happening, step};
+use lifecycle::ids::{AttemptId, GrantId, NodeId, OrganisationId, ProfileId};
+use lifecycle::ledger::{Claim, Commit, Committed, Intent, Lease, Ledger, LedgerError, Phase};
+use lifecycle::schedule;
+use lifecycle::secret::TokenSet;
+use lifecycle::status::{News, Standing, settle};
+use lifecycle::time::{Span, Timestamp};
+use lifecycle::words::{Evidence, Source};
+
+use crate::options::Break;
+use crate::town::is_of_page;
+
+/// A row of the table of grants.
+#[derive(Debug)]
+pub(crate) struct Row {
+    pub(crate) grant: Grant,
+    pub(crate) tokens: TokenSet,
+    pub(crate) network: &'static str,
+    pub(crate) person_network_id: String,
+    pub(crate) lease: Option<(NodeId, Timestamp)>,
+    pub(crate) fence: i64,
+    pub(crate) due_at: Option<Timestamp>,
+    pub(crate) accesses: Vec<Access>,
+    /// Attempts without an end, oldest first.
+    pub(crate) open: Vec<(AttemptId, Phase)>,
+    /// Where the row stands in the index of what can be claimed.
+    claimable_at: Option<Timestamp>,
+}
+
+/// A row of the table of profiles.
+#[derive(Debug)]
+pub(crate) struct ProfileRow {
+    pub(crate) standing: Standing,
+    pub(crate) grants: BTreeSet<GrantId>,
+}
+
+/// A row of the outbox: one message about one or several profiles.
+#[derive(Debug, Clone)]
+pub(crate) struct Message {
+    pub(crate) told: Vec<(ProfileId, News)>,
+}
+
+/// What a person's authorisation brought.
+pub(crate) struct Authorized<'a> {
+    pub(crate) tokens: TokenSet,
+    pub(crate) clocks: lifecycle::grant::Clocks,
+    pub(crate) renewable: bool,
+    /// Network id and role of every profile that can be acted as.
+    pub(crate) found: &'a [(String, String)],
+}
+
+/// All tables.
+#[derive(Debug, Default)]
+pub(crate) struct Books {
+    pub(crate) grants: BTreeMap<GrantId, Row>,
+    pub(crate) profiles: BTreeMap<ProfileId, ProfileRow>,
+    pub(crate) happenings: BTreeMap<&'static str, u64>,
+    /// Writes that an older fence or generation kept out.
+    pub(crate) superseded: u64,
+    claimable: BTreeSet<(Timestamp, GrantId)>,
+    outbox: Vec<Message>,
+    keys: BTreeSet<String>,
+    organisation: Option<OrganisationId>,
+    breaks: Option<Break>,
+}
+
+/// The ledger.
+#[derive(Debug, Default)]
+pub(crate) struct Memory(Mutex<Books>);
+
+impl Memory {
+    pub(crate) fn new(breaks: Option<Break>) -> Self {
+        Self(Mutex::new(Books { breaks, ..Books::default() }))
+    }
+
+    pub(crate) fn books(&self) -> MutexGuard<'_, Books> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Row {
+    /// From when on somebody may claim it.
+    fn claimable(&self) -> Option<Timestamp> {
+        let unfinished = self.open.iter().any(|(_, phase)| *phase == Phase::Sent);
+        match (&self.lease, unfinished, self.due_at) {
+            (None, true, _) => Some(Timestamp::from_micros(0)),
+            (None, false, due) => due,
+            (Some((_, until)), true, _) => Some(*until),
+            (Some((_, until)), false, due) => due.map(|due| due.max(*until)),
+        }
+    }
+
+    fn is_free(&self, now: Timestamp) -> bool {
+        self.lease.as_ref().is_none_or(|(_, until)| *until <= now)
+    }
+}
+
+impl Books {
+    fn index(&mut self, id: &GrantId) {
+        let Some(row) = self.grants.get_mut(id) else { return };
+        let after = row.claimable();
+        if row.claimable_at == after {
+            return;
+        }
+        if let Some(before) = std::mem::replace(&mut row.claimable_at, after) {
+            self.claimable.remove(&(before, id.clone()));
+        }
+        if let Some(after) = after {
+            self.claimable.insert((after, id.clone()));
+        }
+    }
+
+    /// The profiles that a grant reaches and that are this page.
+    pub(crate) fn profiles_of(&self, grant: &GrantId, page: u64) -> Vec<ProfileId> {
+        let row = self.grants.get(grant);
+        let accesses = row.into_iter().flat_map(|row| &row.accesses).filter(|access| is_of_page(&access.network_id, page));
+        accesses.map(|access| access.profile.clone()).collect()
+    }
+
+    /// When somebody can claim something next.
+    pub(crate) fn next_claimable(&self) -> Option<Timestamp> {
+        self.claimable.first().map(|(at, _)| *at)
+    }
+
+    /// The messages put into the outbox since last asked.
+    pub(crate) fn take_outbox(&mut self) -> Vec<Message> {
+        std::mem::take(&mut self.outbox)
+    }
+
+    fn take(&mut self, node: &NodeId, id: &GrantId, now: Timestamp, lease: Span) -> Option<Claim> {
+        let organisation = self.organisation.get_or_insert_with(|| OrganisationId::from_u128(1)).clone();
+        let no_lease = self.breaks == Some(Break::NoLease);
+        let row = self.grants.get_mut(id)?;
+        if !row.is_free(now) && !no_lease {
+            return None;
+        }
+        row.fence += 1;
+        row.lease = Some((node.clone(), if no_lease { now } else { now + lease }));
+        let claim = Claim {
+            lease: Lease { grant: id.clone(), node: node.clone(), fence: row.fence, until: now + lease },
+            organisation,
+            network: row.network.into(),
+            instance: String::new(),
+            person_network_id: row.person_network_id.clone(),
+            grant: row.grant.clone(),
+            tokens: row.tokens.clone(),
+            accesses: row.accesses.clone(),
+            open: row.open.iter().rev().find(|(_, phase)| *phase == Phase::Sent).map(|(attempt, _)| attempt.clone()),
+        };
+        self.index(id);
+        Some(claim)
+    }
+
+    fn due(&self, now: Timestamp, limit: usize) -> Vec<GrantId> {
+        let first = self.claimable.iter().take_while(|(at, _)| *at <= now).map(|(_, id)| id);
+        let is_due = |id: &&GrantId| self.grants.get(*id).is_some_and(|row| row.due_at.is_some_and(|due| due <= now) && row.is_free(now));
+        let mut ids: Vec<_> = first.filter(is_due).take(limit).collect();
+        ids.sort_by_key(|id| self.grants.get(*id).and_then(|row| row.due_at));
+        ids.into_iter().cloned().collect()
+    }
+
+    fn unfinished(&self, now: Timestamp) -> Vec<GrantId> {
+        let first = self.claimable.iter().take_while(|(at, _)| *at <= now).map(|(_, id)| id);
+        let is_open = |id: &&GrantId| {
+            self.grants.get(*id).is_some_and(|row| row.is_free(now) && row.open.iter().any(|(_, phase)| *phase == Phase::Sent))
+        };
+        first.filter(is_open).cloned().collect()
+    }
+
+    fn intend(&mut self, intent: &Intent) -> bool {
+        let breaks = self.breaks;
+        let Some(row) = self.grants.get_mut(&intent.lease.grant) else { return false };
+        let held = row.lease.as_ref().is_some_and(|(node, until)| *node == intent.lease.node && *until > intent.at);
+        let ours = held && row.fence == intent.lease.fence && row.grant.generation == intent.generation;
+        if breaks == Some(Break::NoJournal) {
+            return ours;
+        }
+        if !ours && !matches!(breaks, Some(Break::NoFence | Break::NoLease)) {
+            return false;
+        }
+        match row.open.iter_mut().find(|(attempt, _)| *attempt == intent.attempt) {
+            Some((_, phase)) => *phase = intent.phase,
+            None => row.open.push((intent.attempt.clone(), intent.phase)),
+        }
+        self.index(&intent.lease.grant);
+        true
+    }
+
+    fn write(row: &mut Row, grant: Grant, tokens: Option<TokenSet>, facts: &Facts, now: Timestamp) {
+        row.due_at = schedule::due_at(&grant, facts, now);
+        row.grant = grant;
+        if let Some(tokens) = tokens {
+            row.tokens = tokens;
+        }
+    }
+
+    fn commit(&mut self, commit: &Commit) -> Committed {
+        let id = &commit.grant.id;
+        let breaks = self.breaks;
+        let Some(row) = self.grants.get_mut(id) else { return Committed::Superseded };
+        let ours = row.fence == commit.lease.fence && row.lease.as_ref().is_some_and(|(node, _)| *node == commit.lease.node);
+        if (!ours || row.grant.generation != commit.generation_before) && breaks != Some(Break::NoFence) {
+            self.superseded += 1;
+            return Committed::Superseded;
+        }
+        Self::write(row, commit.grant.clone(), commit.tokens.clone(), &commit.facts, commit.now);
+        if !commit.keep_lease {
+            row.lease = None;
+        }
+        if let Some((closed, _)) = &commit.closes {
+            row.open.retain(|(attempt, phase)| attempt != closed && *phase != Phase::Prepared);
+        }
+        for (access, happening) in &commit.accesses {
+            if let Some(kept) = row.accesses.iter_mut().find(|kept| kept.id == access.id) {
+                *kept = access.clone();
+            }
+            if let Some(happening) = happening {
+                *self.happenings.entry(happening.as_str()).or_default() += 1;
+            }
+        }
+        self.record(&commit.happenings);
+        self.index(id);
+        Committed::Done { told: self.settle_profiles(id, &commit.facts, commit.now) }
+    }
+
+    fn record(&mut self, happenings: &[(Happening, Option<lifecycle::words::Evidence>)]) {
+        for (happening, _) in happenings {
+            *self.happenings.entry(happening.as_str()).or_default() += 1;
+        }
+    }
+
+    /// Derives the standing of every profile the grant reaches, and puts what is news into the outbox.
+    fn settle_profiles(&mut self, grant: &GrantId, facts: &Facts, now: Timestamp) -> usize {
+        let Some(row) = self.grants.get(grant) else { return 0 };
+        let mut ids: Vec<ProfileId> = row.accesses.iter().map(|access| access.profile.clone()).collect();
+        ids.sort();
+        let mut letters: BTreeMap<(&'static str, String), Vec<(ProfileId, News)>> = BTreeMap::new();
+        for id in ids {
+            for news in self.settle_one(&id, facts, now) {
+                let Some((mail, occasion)) = news.occasion() else { continue };
+                let day = if mail == "renew_soon" { occasion } else { String::new() };
+                letters.entry((mail, day)).or_default().push((id.clone(), news));
+            }
+        }
+        letters.into_iter().map(|((mail, _), told)| usize::from(self.put(mail, grant, told))).sum()
+    }
+
+    fn settle_one(&mut self, id: &ProfileId, facts: &Facts, now: Timestamp) -> Vec<News> {
+        let Some(profile) = self.profiles.get(id) else { return vec![] };
+        let rows = profile.grants.iter().filter_map(|grant| self.grants.get(grant));
+        let mut edges: Vec<(&Access, &Grant)> =
+            rows.flat_map(|row| row.accesses.iter().filter(|access| access.profile == *id).map(|access| (access, &row.grant))).collect();
+        edges.sort_by(|one, other| one.0.id.cmp(&other.0.id));
+        let mut before = profile.standing.clone();
+        if self.breaks == Some(Break::ForgetsEpisodes) {
+            before.episode = None;
+        }
+        let (after, news) = settle(&before, &edges, facts, now);
+        if after == profile.standing && news.is_empty() {
+            return vec![];
+        }
+        if let Some(profile) = self.profiles.get_mut(id) {
+            profile.standing = after;
+        }
+        news
+    }
+
+    /// Into the outbox, unless the same was told before.
+    fn put(&mut self, mail: &str, grant: &GrantId, told: Vec<(ProfileId, News)>) -> bool {
+        let mut lines: Vec<String> =
+            told.iter().filter_map(|(profile, news)| news.occasion().map(|(_, occasion)| format!("{profile}={occasion}"))).collect();
+        lines.sort();
+        let is_new = self.keys.insert(format!("{mail}:{grant}:{}", lines.join(",")));
+        let dropped = self.breaks == Some(Break::NoOutboxRow) && self.keys.len().is_multiple_of(2);
+        if is_new && !dropped {
+            self.outbox.push(Message { told });
+        }
+        is_new
+    }
+
+    /// A person authorised, for the first time or again: whoever works on the grant loses it.
+    pub(crate) fn authorized(&mut self, id: &GrantId, new: Authorized<'_>, facts: &Facts, now: Timestamp) {
+        let Some(row) = self.grants.get_mut(id) else { return };
+        row.fence += 1;
+        row.lease = None;
+        row.open.clear();
+        let person = row.grant.person.clone();
+        let next = step(&row.grant, &Event::Authorized { person, clocks: new.clocks, renewable: new.renewable }, facts, now);
+        Self::write(row, next.grant, Some(new.tokens), facts, now);
+        for access in &mut row.accesses {
+            let found = new.found.iter().find(|(network_id, _)| *network_id == access.network_id);
+            let missing =
+                || Seen::Missing { evidence: Evidence::new(now, Source::Discovery, Some(200), None, "not among what was allowed") };
+            let seen = found.map_or_else(missing, |(_, role)| Seen::Usable { role: role.clone() });
+            let (looked, happening) = at_login(access, &seen, facts, now);
+            *access = looked;
+            if let Some(happening) = happening {
+                *self.happenings.entry(happening.as_str()).or_default() += 1;
+            }
+        }
+        self.record(&next.happenings);
+        self.index(id);
+        self.settle_profiles(id, facts, now);
+    }
+
+    /// A grant with what hangs on it, written for the first time.
+    pub(crate) fn insert(&mut self, network: &'static str, person_network_id: &str, grant: Grant, tokens: TokenSet, accesses: Vec<Access>) {
+        for access in &accesses {
+            let unborn = || ProfileRow { standing: Standing::unborn(grant.issued_at), grants: BTreeSet::new() };
+            self.profiles.entry(access.profile.clone()).or_insert_with(unborn).grants.insert(grant.id.clone());
+        }
+        let row = Row {
+            tokens,
+            network,
+            person_network_id: person_network_id.into(),
+            lease: None,
+            fence: 0,
+            due_at: None,
+            accesses,
+            open: vec![],
+            claimable_at: None,
+            grant,
+        };
+        self.grants.insert(row.grant.id.clone(), row);
+    }
+
+    /// A node alone on its database takes back what its earlier lives held.
+    pub(crate) fn reclaim_leases(&mut self) {
+        let held: Vec<GrantId> = self.grants.iter().filter(|(_, row)| row.lease.is_some()).map(|(id, _)| id.clone()).collect();
+        for id in held {
+            if let Some(row) = self.grants.get_mut(&id) {
+                row.lease = None;
+            }
+            self.index(&id);
+        }
+    }
+}
+
+impl Ledger for Memory {
+    fn claim_due(
+        &self,
+        node: &NodeId,
+        now: Timestamp,
+        lease: Span,
+        limit: u32,
+    ) -> impl Future<Output = Result<Vec<Claim>, LedgerError>> + Send {
+        let mut books = self.books();
+        let ids = books.due(now, usize::try_from(limit).unwrap_or(usize::MAX));
+        ready(Ok(ids.iter().filter_map(|id| books.take(node, id, now, lease)).collect()))
+    }
+
+    fn claim(
+        &self,
+        node: &NodeId,
+        grant: &GrantId,
+        now: Timestamp,
+        lease: Span,
+    ) -> impl Future<Output = Result<Option<Claim>, LedgerError>> + Send {
+        ready(Ok(self.books().take(node, grant, now, lease)))
+    }
+
+    fn intend(&self, intent: &Intent) -> impl Future<Output = Result<bool, LedgerError>> + Send {
+        ready(Ok(self.books().intend(intent)))
+    }
+
+    fn commit(&self, commit: &Commit) -> impl Future<Output = Result<Committed, LedgerError>> + Send {
+        ready(Ok(self.books().commit(commit)))
+    }
+
+    fn release(&self, lease: &Lease) -> impl Future<Output = Result<(), LedgerError>> + Send {
+        let mut books = self.books();
+        if let Some(row) = books.grants.get_mut(&lease.grant)
+            && row.fence == lease.fence
+            && row.lease.as_ref().is_some_and(|(node, _)| *node == lease.node)
+        {
+            row.lease = None;
+        }
+        books.index(&lease.grant);
+        ready(Ok(()))
+    }
+
+    fn unfinished(&self, node: &NodeId, now: Timestamp, lease: Span) -> impl Future<Output = Result<Vec<Claim>, LedgerError>> + Send {
+        let mut books = self.books();
+        let ids = books.unfinished(now);
+        ready(Ok(ids.iter().filter_map(|id| books.take(node, id, now, lease)).collect()))
+    }
+
+    fn next_due(&self) -> impl Future<Output = Result<Option<Timestamp>, LedgerError>> + Send {
+        ready(Ok(self.books().grants.values().filter(|row| row.lease.is_none()).filter_map(|row| row.due_at).min()))
+    }
+
+    fn refused(
+        &self,
+        _organisation: &OrganisationId,
+        network: &str,
+        _instance: &str,
+        since: Timestamp,
+    ) -> impl Future<Output = Result<(u64, u64), LedgerError>> + Send {
+        let books = self.books();
+        let rows = books.grants.values().filter(|row| row.network == network);
+        let (refused, all) = rows
+            .fold((0, 0), |(refused, all), row| (refused + u64::from(row.grant.refused_since().is_some_and(|at| at >= since)), all + 1));
+        ready(Ok((refused, all)))
+    }
+
+    fn see_evidence(
+        &self,
+        grant: &GrantId,
+        diagnosis: &Diagnosis,
+        facts: &Facts,
+        now: Timestamp,
+    ) -> impl Future<Output = Result<(), LedgerError>> + Send {
+        let mut books = self.books();
+        if let Some(row) = books.grants.get_mut(grant).filter(|row| row.lease.is_none()) {
+            let next = step(&row.grant, &Event::Used(diagnosis.clone()), facts, now);
+            Books::write(row, next.grant, None, facts, now);
+            books.record(&next.happenings);
+            books.index(grant);
+            books.settle_profiles(grant, facts, now);
+        }
+        ready(Ok(()))
+    }
+}

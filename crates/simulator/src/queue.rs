@@ -1,0 +1,77 @@
+//! What will happen, in order of time; what happens at the same moment happens in the order in which it was planned.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BinaryHeap};
+
+use bytes::Bytes;
+use http::Response;
+use lifecycle::ids::GrantId;
+use lifecycle::time::Timestamp;
+
+use crate::town::Deed;
+
+/// Something that will happen.
+#[derive(Debug)]
+pub(crate) enum Event {
+    /// Some node looks at the ledger.
+    Wake,
+    /// A job goes on.
+    Go(u64),
+    /// A request reaches its network.
+    Arrive(u64),
+    /// What becomes of a flight comes back to its job.
+    Answer(u64, Came),
+    /// Somebody does something.
+    Deed(usize, Deed),
+    /// A node starts (again).
+    Start(usize),
+    /// The truth about a grant may have changed.
+    Look(GrantId),
+    /// A network's mood changes.
+    Mood(&'static str, &'static str),
+    /// The next outage of a network begins.
+    Outage(&'static str),
+    /// The next noise of a network begins.
+    Noise(&'static str),
+    /// A node's clock is set.
+    Clock(usize),
+}
+
+/// What comes back from a flight.
+#[derive(Debug)]
+pub(crate) enum Came {
+    /// An answer.
+    Answer(Response<Bytes>),
+    /// The connection was cut.
+    Cut,
+    /// The longest time an answer is waited for is over.
+    TimeUp,
+    /// The request never left.
+    NotSent,
+}
+
+/// The heap of (time, event).
+#[derive(Debug, Default)]
+pub(crate) struct Queue {
+    heap: BinaryHeap<Reverse<(Timestamp, u64)>>,
+    events: BTreeMap<u64, Event>,
+    count: u64,
+}
+
+impl Queue {
+    pub(crate) fn push(&mut self, at: Timestamp, event: Event) {
+        self.count += 1;
+        self.events.insert(self.count, event);
+        self.heap.push(Reverse((at, self.count)));
+    }
+
+    /// The next event, if it happens before that moment.
+    pub(crate) fn pop_until(&mut self, end: Timestamp) -> Option<(Timestamp, Event)> {
+        let Reverse((at, _)) = self.heap.peek()?;
+        if *at >= end {
+            return None;
+        }
+        let Reverse((at, number)) = self.heap.pop()?;
+        self.events.remove(&number).map(|event| (at, event))
+    }
+}

@@ -1,0 +1,402 @@
+//! Who lives in a simulated world, what they hold, and what they do.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use bytes::Bytes;
+use http::Request;
+use lifecycle::access::{Access, AccessState};
+use lifecycle::facts::{Facts, RenewalModel};
+use lifecycle::grant::{Clocks, Grant, State};
+use lifecycle::ids::{AccessId, GrantId, PersonId, ProfileId};
+use lifecycle::secret::Secret;
+use lifecycle::time::Span;
+use networks::network::{Answer, App, Cx, Discovery, Issued, Network, Start};
+use sandbox::World;
+use serde_json::{Value, json};
+
+use crate::dice::SeededDice;
+use crate::memory::Authorized;
+use crate::options::Options;
+use crate::queue::Event;
+use crate::run::Run;
+use crate::truth::Why;
+use crate::wire::at_once;
+
+/// A network with our client there.
+pub(crate) struct Client {
+    pub(crate) network: &'static dyn Network,
+    pub(crate) app: App,
+    pub(crate) facts: Facts,
+}
+
+impl Client {
+    pub(crate) fn new(network: &'static dyn Network, options: &Options) -> Self {
+        let name = network.about().name;
+        // Where there are many instances we register at one when the first person comes.
+        let instance = network.instance(Some("social.example")).unwrap_or_default();
+        let is_known = instance.is_empty();
+        let app = App {
+            client_id: if is_known { format!("sandbox-{name}") } else { String::new() },
+            client_secret: is_known.then(|| Secret::new(format!("sandbox-{name}-secret"))),
+            instance,
+            redirect_uri: format!("https://staygreen.example/oauth/callback/{name}"),
+            scopes: vec![],
+            base_url: Some(format!("http://sandbox/{name}")),
+            endpoints: BTreeMap::new(),
+            options: BTreeMap::new(),
+        };
+        let (probe_every, idle_check_every, warn_days) = (options.probe_every, options.idle_check_every, options.warn_days.clone());
+        let facts = Facts { probe_every, idle_check_every, warn_days, ..network.facts() };
+        Self { network, app, facts }
+    }
+
+    /// Whether each renewal answers with another refresh token.
+    pub(crate) fn rotates(&self) -> bool {
+        matches!(self.facts.renewal, RenewalModel::Rotating(_))
+    }
+
+    /// How long a death can go unseen by the rules.
+    pub(crate) fn look_every(&self) -> Span {
+        if self.rotates() { self.facts.probe_every.max(self.facts.idle_check_every) } else { self.facts.probe_every }
+    }
+
+    pub(crate) fn cx<'a>(&'a self, now: lifecycle::time::Timestamp, dice: &'a SeededDice) -> Cx<'a> {
+        Cx { app: &self.app, facts: &self.facts, now, dice }
+    }
+}
+
+/// A person with a login at one network.
+#[derive(Debug)]
+pub(crate) struct Citizen {
+    pub(crate) network: &'static str,
+    pub(crate) username: String,
+    pub(crate) grant: GrantId,
+    pub(crate) person: PersonId,
+    pub(crate) pages: Vec<u64>,
+    pub(crate) blocked: bool,
+    /// Pages on which the role was taken away.
+    pub(crate) without_role: BTreeSet<u64>,
+    /// On the way to come and log in.
+    pub(crate) is_coming: bool,
+}
+
+/// What a person does, or what happens to them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Deed {
+    ChangePassword,
+    Revoke,
+    Block,
+    Unblock,
+    LoseRole(u64),
+    RegainRole(u64),
+    /// Log in and allow.
+    Consent,
+}
+
+const PAGES_OF_A_TEAM: u64 = 3;
+/// Numbers of pages are longer than those of people.
+const FIRST_PAGE: u64 = 200_001;
+/// The most profiles in one world: more are more worlds.
+pub(crate) const PROFILES_OF_A_WORLD: u32 = 48;
+
+/// Settles so many profiles, in turns over the networks from the `first` on; pages come with all their admins.
+pub(crate) fn settle(world: &mut World, clients: &BTreeMap<&'static str, Client>, profiles: u32, admins: u32, first: u64) -> Vec<Citizen> {
+    let mut citizens: Vec<Citizen> = vec![];
+    let mut left = i64::from(profiles);
+    let mut pages = 0;
+    // Small worlds begin with different networks, so that each has its turn over a few seeds.
+    let mut turns: Vec<&'static str> = clients.keys().copied().filter(|name| World::has(name)).collect();
+    let begin = first.checked_rem(turns.len() as u64).unwrap_or(0);
+    turns.rotate_left(usize::try_from(begin).unwrap_or(0));
+    for network in turns.iter().cycle() {
+        if left <= 0 || turns.is_empty() {
+            break;
+        }
+        let fullest = World::roles(network).first();
+        let (team, own) = if fullest.is_some() { (admins.max(1), PAGES_OF_A_TEAM) } else { (1, 0) };
+        let ids: Vec<u64> = (0..own).map(|n| FIRST_PAGE + pages + n).collect();
+        pages += own;
+        for page in &ids {
+            world.add_page(network, *page);
+        }
+        for _ in 0..team {
+            let number = citizens.len() as u128 + 1;
+            let username = format!("person{number}");
+            world.add_person(network, &username, &format!("id{number}"));
+            for page in &ids {
+                control(world, "roles", &json!({ "page": page, "username": username, "role": fullest }));
+            }
+            citizens.push(Citizen {
+                network,
+                username,
+                grant: GrantId::from_u128(number),
+                person: PersonId::from_u128(number),
+                pages: ids.clone(),
+                blocked: false,
+                without_role: BTreeSet::new(),
+                is_coming: false,
+            });
+        }
+        left -= i64::from(team) + i64::try_from(own).unwrap_or(0);
+    }
+    citizens
+}
+
+/// Makes something happen at the networks, by their control API.
+pub(crate) fn control(world: &mut World, path: &str, body: &Value) -> Option<Value> {
+    let request = Request::post(format!("http://sandbox/control/api/{path}"))
+        .header("content-type", "application/json")
+        .body(Bytes::from(body.to_string()))
+        .ok()?;
+    let answer = world.handle(0, &request);
+    serde_json::from_slice(answer.body()).ok().filter(|_| answer.status().is_success())
+}
+
+impl Run {
+    /// Everybody comes once in the first month, and from then on things happen to them.
+    pub(crate) fn move_in(&mut self) {
+        for who in 0..self.citizens.len() {
+            let when = self.dice.people.between(Span::ZERO, Span::days(30));
+            self.queue.push(self.now + when, Event::Deed(who, Deed::Consent));
+            self.plan_deed(who, when);
+        }
+    }
+
+    fn plan_deed(&mut self, who: usize, after: Span) {
+        let dice = &mut self.dice.people;
+        let wait = dice.around(Span::days(250));
+        let pages = &self.citizens[who].pages;
+        let page = pages.get(usize::try_from(dice.below(pages.len() as u64)).unwrap_or(0)).copied();
+        let deed = match (dice.below(5), page) {
+            (0, _) => Deed::ChangePassword,
+            (1, _) => Deed::Revoke,
+            (2, _) => Deed::Block,
+            (_, Some(page)) => Deed::LoseRole(page),
+            (3, None) => Deed::ChangePassword,
+            (_, None) => Deed::Revoke,
+        };
+        self.queue.push(self.now + after + wait, Event::Deed(who, deed));
+    }
+
+    /// Whether nobody can ask the network about roles: the person's own token is over while those of the pages live on. What is lost
+    /// then is seen when somebody acts, and not before; that is the network's way and no broken promise.
+    fn is_beyond_asking(&self, grant: &GrantId) -> bool {
+        let books = self.memory.books();
+        let Some(row) = books.grants.get(grant).filter(|row| !row.tokens.profile_tokens.is_empty()) else { return false };
+        !self.wire.world().access_works(self.now.as_micros(), row.network, row.tokens.access_token.expose())
+    }
+
+    pub(crate) fn deed(&mut self, who: usize, deed: Deed) {
+        if matches!(deed, Deed::LoseRole(_)) && self.is_beyond_asking(&self.citizens[who].grant) {
+            return self.plan_deed(who, Span::ZERO);
+        }
+        let citizen = &mut self.citizens[who];
+        let account = format!("people/{}/{}", citizen.network, citizen.username);
+        let grant = citizen.grant.clone();
+        let role = |page: u64, role: Option<&str>| json!({ "page": page, "username": citizen.username, "role": role });
+        let why = match deed {
+            Deed::Consent => return self.come(who),
+            Deed::ChangePassword => (format!("{account}/change-password"), json!({}), Some(Why::PasswordChanged)),
+            Deed::Revoke => (format!("{account}/revoke"), json!({}), Some(Why::Revoked)),
+            Deed::Block => (format!("{account}/block"), json!({}), None),
+            Deed::Unblock => (format!("{account}/unblock"), json!({}), None),
+            Deed::LoseRole(page) => ("roles".into(), role(page, None), None),
+            Deed::RegainRole(page) => ("roles".into(), role(page, World::roles(citizen.network).first().copied()), None),
+        };
+        let (path, body, ends) = why;
+        if control(&mut self.wire.world(), &path, &body).is_none() {
+            // The sandbox refused: then it did not happen.
+            return;
+        }
+        match deed {
+            Deed::Block => citizen.blocked = true,
+            Deed::Unblock => citizen.blocked = false,
+            Deed::LoseRole(page) => {
+                citizen.without_role.insert(page);
+            }
+            Deed::RegainRole(page) => {
+                citizen.without_role.remove(&page);
+            }
+            _ => {}
+        }
+        self.judge.note(&grant, self.now, || format!("{deed:?}"));
+        if let Deed::LoseRole(page) | Deed::RegainRole(page) = deed {
+            for profile in self.memory.books().profiles_of(&grant, page) {
+                self.judge.role_changed(&profile, matches!(deed, Deed::RegainRole(_)), self.now);
+            }
+        }
+        if let Some(why) = ends {
+            self.judge.ended(&grant, why, self.now);
+        }
+        self.look(&grant);
+        if deed == Deed::Block {
+            let until = self.dice.people.between(Span::hours(1), Span::days(30));
+            self.queue.push(self.now + until, Event::Deed(who, Deed::Unblock));
+        }
+        if !matches!(deed, Deed::Unblock | Deed::RegainRole(_)) && !self.is_healing {
+            self.plan_deed(who, Span::ZERO);
+        }
+    }
+
+    /// Somebody who was told comes and repairs, sooner or later; one in twenty never does.
+    pub(crate) fn people_hear(&mut self, profile: &ProfileId, must: bool) {
+        let holders: Vec<usize> = (0..self.citizens.len()).filter(|who| self.holds(*who, profile)).collect();
+        for who in holders {
+            let grant = &self.citizens[who].grant;
+            let is_over = self.memory.books().grants.get(grant).is_some_and(|row| row.grant.verdict().is_some());
+            let dice = &mut self.dice.people;
+            let (wait, comes) = (dice.between(Span::minutes(5), Span::days(12)), !dice.chance(50_000));
+            if (is_over || must) && comes && !self.citizens[who].is_coming {
+                self.citizens[who].is_coming = true;
+                self.queue.push(self.now + wait, Event::Deed(who, Deed::Consent));
+            }
+            let books = self.memory.books();
+            let grant = &self.citizens[who].grant;
+            let lost = self.citizens[who].without_role.iter().copied();
+            let lost: Vec<u64> = lost.filter(|page| books.profiles_of(grant, *page).contains(profile)).collect();
+            drop(books);
+            for page in lost {
+                self.queue.push(self.now + wait, Event::Deed(who, Deed::RegainRole(page)));
+            }
+        }
+    }
+
+    fn holds(&self, who: usize, profile: &ProfileId) -> bool {
+        let books = self.memory.books();
+        books.profiles.get(profile).is_some_and(|row| row.grants.contains(&self.citizens[who].grant))
+    }
+
+    /// A person comes, logs in and allows. What goes wrong on the way is tried again an hour later.
+    fn come(&mut self, who: usize) {
+        self.citizens[who].is_coming = false;
+        if self.citizens[who].blocked {
+            self.citizens[who].is_coming = true;
+            self.queue.push(self.now + Span::days(2), Event::Deed(who, Deed::Consent));
+            return;
+        }
+        let Some((issued, discovery)) = self.consent(who) else {
+            self.citizens[who].is_coming = true;
+            self.tally.consents_failed += 1;
+            self.queue.push(self.now + Span::hours(1), Event::Deed(who, Deed::Consent));
+            return;
+        };
+        self.tally.consents += 1;
+        self.keep(who, issued, &discovery);
+    }
+
+    /// The whole way of a connection, through the real adapter.
+    fn consent(&mut self, who: usize) -> Option<(Issued, Discovery)> {
+        let citizen = &self.citizens[who];
+        let client = self.clients.get_mut(citizen.network)?;
+        let network = client.network;
+        let hint = Some(client.app.instance.clone()).filter(|instance| !instance.is_empty());
+        let start = Start { state: Secret::new(format!("state{}", self.dice.people.next())), hint, expected_person: None };
+        let begun = at_once(network.begin(client.cx(self.now, &self.adapter_dice), &self.wire, &start))?.ok()?;
+        if let Some(registered) = begun.registered {
+            client.app.client_id = registered.client_id;
+            client.app.client_secret = Some(registered.client_secret);
+        }
+        let cx = client.cx(self.now, &self.adapter_dice);
+        let body = json!({ "authorize_url": begun.url, "username": citizen.username });
+        let request = Request::post("http://sandbox/control/api/consent").body(Bytes::from(body.to_string())).ok()?;
+        let answer = self.wire.world().handle(self.now.as_micros(), &request);
+        let redirect: Value = serde_json::from_slice(answer.body()).ok()?;
+        let callback = query(redirect.get("redirect_to")?.as_str()?);
+        let mut memory = begun.memory;
+        let mut request = network.exchange(cx, &memory, &callback).ok()?;
+        let issued = loop {
+            let answer = at_once(networks::wire::Wire::send(&self.wire, request))?.ok()?;
+            match network.read_exchange(cx, &memory, &callback, &answer).ok()? {
+                Answer::Done(issued) => break issued,
+                Answer::AskAgain { request: again, secrets, .. } => {
+                    request = *again;
+                    memory.extend(secrets);
+                }
+            }
+        };
+        let discovery = at_once(network.discover(cx, &self.wire, &issued.tokens))?.ok()?;
+        Some((issued, discovery))
+    }
+
+    fn keep(&mut self, who: usize, issued: Issued, discovery: &Discovery) {
+        let citizen = &self.citizens[who];
+        let (grant, network) = (citizen.grant.clone(), citizen.network);
+        let Some(client) = self.clients.get(network) else { return };
+        let usable = discovery.profiles.iter().filter(|found| found.unusable.is_none());
+        let found: Vec<(String, String)> = usable.map(|found| (found.network_id.clone(), found.role.clone())).collect();
+        let mut books = self.memory.books();
+        if !books.grants.contains_key(&grant) {
+            let blank = Grant::born(grant.clone(), citizen.person.clone(), issued.clocks, issued.renewable, &client.facts, self.now).grant;
+            let blank = Grant { generation: 0, state: State::Fresh, clocks: Clocks::default(), verified_at: None, ..blank };
+            let accesses = found.iter().map(|(network_id, role)| access(&grant, network_id, role, self.now)).collect();
+            books.insert(network, &discovery.person.network_id, blank, issued.tokens.clone(), accesses);
+        }
+        let new = Authorized { tokens: issued.tokens, clocks: issued.clocks, renewable: issued.renewable, found: &found };
+        books.authorized(&grant, new, &client.facts, self.now);
+        drop(books);
+        self.judge.note(&grant, self.now, || "authorized".into());
+        self.judge.authorized(&grant, network, client.facts.manual_renewal_every, self.now);
+        if let Some(every) = client.facts.manual_renewal_every {
+            self.queue.push(self.now + every + Span::seconds(1), Event::Look(grant.clone()));
+        }
+        self.look(&grant);
+        self.read_outbox();
+    }
+}
+
+fn access(grant: &GrantId, network_id: &str, role: &str, now: lifecycle::time::Timestamp) -> Access {
+    let profile = profile_id(network_id);
+    Access {
+        id: AccessId::from_u128(number(&format!("{grant}/{network_id}"))),
+        grant: grant.clone(),
+        profile,
+        network_id: network_id.into(),
+        role: role.into(),
+        state: AccessState::Working,
+        seen_at: Some(now),
+    }
+}
+
+/// The same profile at the network is the same profile here, whoever connects it.
+pub(crate) fn profile_id(network_id: &str) -> ProfileId {
+    ProfileId::from_u128(number(network_id))
+}
+
+/// Whether a profile is that page: every network writes the page's number at the end of its id, in a dress of its own.
+pub(crate) fn is_of_page(network_id: &str, page: u64) -> bool {
+    network_id.ends_with(&page.to_string())
+}
+
+fn number(text: &str) -> u128 {
+    let mut hash = 0x6c62_272e_07bb_0142_62b8_2175_6295_c58d_u128;
+    for byte in text.bytes() {
+        hash = (hash ^ u128::from(byte)).wrapping_mul(0x0000_0000_0100_0000_0000_0000_0000_013b);
+    }
+    hash
+}
+
+/// The query of an address, in order. The sandbox writes it so that only the usual escapes occur.
+fn query(url: &str) -> Vec<(String, String)> {
+    let text = url.split_once('?').map_or("", |(_, query)| query);
+    let pairs = text.split('&').filter_map(|pair| pair.split_once('='));
+    pairs.map(|(name, value)| (unescape(name), unescape(value))).collect()
+}
+
+fn unescape(text: &str) -> String {
+    let mut bytes = vec![];
+    let mut rest = text.as_bytes();
+    while let Some((first, more)) = rest.split_first() {
+        let hex = more.get(..2).filter(|_| *first == b'%').and_then(|hex| std::str::from_utf8(hex).ok());
+        match hex.and_then(|hex| u8::from_str_radix(hex, 16).ok()) {
+            Some(byte) => {
+                bytes.push(byte);
+                rest = &more[2..];
+            }
+            None => {
+                bytes.push(if *first == b'+' { b' ' } else { *first });
+                rest = more;
+            }
+        }
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}

@@ -1,0 +1,98 @@
+//! The wire into the sandbox: whole calls where no token is at stake, and single requests for renewals, whose ways there
+//! and back the event queue takes apart.
+
+use std::future::ready;
+use std::pin::pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+
+use bytes::Bytes;
+use http::{Request, Response};
+use lifecycle::time::Timestamp;
+use networks::wire::{BoxFuture, Wire, WireError};
+use sandbox::World;
+
+use crate::dice::Generator;
+use crate::options::Swarm;
+
+/// The sandbox behind a wire that fails now and then.
+pub(crate) struct SandboxWire {
+    world: Arc<Mutex<World>>,
+    state: Mutex<State>,
+}
+
+struct State {
+    now: Timestamp,
+    generator: Generator,
+    swarm: Swarm,
+    calls: u64,
+}
+
+impl SandboxWire {
+    pub(crate) fn new(world: World, swarm: Swarm, generator: Generator, now: Timestamp) -> Self {
+        Self { world: Arc::new(Mutex::new(world)), state: Mutex::new(State { now, generator, swarm, calls: 0 }) }
+    }
+
+    pub(crate) fn world(&self) -> MutexGuard<'_, World> {
+        self.world.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// From now on it is this moment.
+    pub(crate) fn set_now(&self, now: Timestamp) {
+        self.state().now = now;
+    }
+
+    /// Everything is mended.
+    pub(crate) fn heal(&self) {
+        let mut state = self.state();
+        state.swarm = state.swarm.healed();
+    }
+
+    /// How many requests the networks have seen.
+    pub(crate) fn calls(&self) -> u64 {
+        self.state().calls
+    }
+
+    /// What the network does with a request that reached it; `None` when it closes without an answer.
+    pub(crate) fn arrive(&self, request: &Request<Bytes>) -> Option<Response<Bytes>> {
+        let now = {
+            let mut state = self.state();
+            state.calls += 1;
+            state.now
+        };
+        let answer = self.world().handle(now.as_micros(), request);
+        let closed = answer.extensions().get::<sandbox::Fate>() == Some(&sandbox::Fate::CloseWithoutAnswer);
+        (!closed).then_some(answer)
+    }
+
+    fn send_now(&self, request: &Request<Bytes>) -> Result<Response<Bytes>, WireError> {
+        let (not_sent, lost) = {
+            let mut state = self.state();
+            let (not_sent, lost) = (state.swarm.not_sent, state.swarm.lost_answer);
+            (state.generator.chance(not_sent), state.generator.chance(lost))
+        };
+        if not_sent {
+            return Err(WireError::NotSent("the connection was refused".into()));
+        }
+        let answer = self.arrive(request);
+        answer.filter(|_| !lost).ok_or_else(|| WireError::Lost("the connection was cut".into()))
+    }
+}
+
+impl Wire for SandboxWire {
+    fn send(&self, request: Request<Bytes>) -> BoxFuture<'_, Result<Response<Bytes>, WireError>> {
+        Box::pin(ready(self.send_now(&request)))
+    }
+}
+
+/// The value of a future that never waits: everything here answers at once.
+pub(crate) fn at_once<T>(future: impl Future<Output = T>) -> Option<T> {
+    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(value) => Some(value),
+        Poll::Pending => None,
+    }
+}

@@ -1,0 +1,94 @@
+//! A fixed set of seeds, the same history for the same seed, and proof that the simulation can fail.
+
+use lifecycle::time::Span;
+use simulator::{Break, Faults, Options, Report, simulate};
+
+fn run(options: &Options, seed: u64) -> Report {
+    simulate(options, seed, &|_, _| {})
+}
+
+/// A world small enough for a debug build, with every network in it.
+fn small(faults: Faults) -> Options {
+    Options { profiles: 34, lasting: Span::days(60), faults, probe_every: Span::hours(12), ..Options::default() }
+}
+
+fn assert_kept(options: &Options, seed: u64) -> Report {
+    let report = run(options, seed);
+    assert!(report.is_good(), "seed {seed}, {}: {:#?}\n{report}", options.faults.name(), report.broken);
+    report
+}
+
+#[test]
+fn without_faults_nothing_is_lost_and_everybody_is_told() {
+    let report = assert_kept(&Options { lasting: Span::days(380), ..small(Faults::None) }, 1);
+    assert!(report.renewals > 300, "{report}");
+    assert!(report.told_no_access_tokens > 0 && report.told_recovered > 0 && report.told_renew_soon > 0, "{report}");
+    assert!(report.losses_unavoidable.is_empty());
+    assert_eq!(report.surprises, 0);
+}
+
+#[test]
+fn every_kind_of_fault_leaves_the_promises_whole() {
+    for (seed, (faults, _)) in (1..).zip(Faults::ALL) {
+        assert_kept(&small(faults), seed);
+    }
+}
+
+#[test]
+fn mixed_faults_leave_the_promises_whole() {
+    for seed in [1, 2, 3] {
+        assert_kept(&small(Faults::Swarm), seed);
+    }
+}
+
+#[test]
+fn the_same_seed_gives_the_same_report_on_any_number_of_threads() {
+    let options = Options { profiles: 100, lasting: Span::days(9), ..small(Faults::Swarm) };
+    let one = run(&options, 7);
+    assert_eq!(one, run(&Options { threads: 3, ..options.clone() }, 7));
+    assert_ne!(one, run(&options, 8));
+}
+
+/// Whether such a promise breaks when a rule is broken on purpose, in one of a few seeds.
+fn is_noticed(breaks: Break, faults: Faults, promise: &str) -> bool {
+    let mut options = Options { breaks: Some(breaks), lasting: Span::days(250), profiles: 17, ..small(faults) };
+    if breaks == Break::NoLease {
+        // Everybody works on everything: a few days are more than enough.
+        options.lasting = Span::days(40);
+    }
+    if faults == Faults::Noise {
+        // Renewals often enough to meet a spell of noise.
+        (options.idle_check_every, options.probe_every) = (Span::days(1), Span::hours(2));
+    }
+    (1..5).any(|seed| run(&options, seed).broken.iter().any(|broken| broken.promise.starts_with(promise)))
+}
+
+#[test]
+fn without_fences_a_late_writer_is_noticed() {
+    assert!(is_noticed(Break::NoFence, Faults::Pauses, "invariant_generations_only_grow"));
+}
+
+#[test]
+fn without_leases_two_renewals_at_once_are_noticed() {
+    assert!(is_noticed(Break::NoLease, Faults::None, "promise_2_one_renewal_at_a_time"));
+}
+
+#[test]
+fn without_a_journal_a_request_without_a_note_is_noticed() {
+    assert!(is_noticed(Break::NoJournal, Faults::None, "promise_2_sent_implies_journal"));
+}
+
+#[test]
+fn without_a_second_refusal_a_false_death_is_noticed() {
+    assert!(is_noticed(Break::NoSecondRefusal, Faults::Noise, "promise_3_no_false_death"));
+}
+
+#[test]
+fn without_memory_of_episodes_a_second_alarm_is_noticed() {
+    assert!(is_noticed(Break::ForgetsEpisodes, Faults::None, "promise_4_told_once"));
+}
+
+#[test]
+fn without_its_row_in_the_outbox_a_silence_is_noticed() {
+    assert!(is_noticed(Break::NoOutboxRow, Faults::None, "promise_4"));
+}
