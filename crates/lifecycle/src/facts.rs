@@ -28,6 +28,17 @@ pub enum RenewalModel {
     ByPerson,
 }
 
+/// What happens to a token after a verdict, while the person has not come yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AfterVerdict {
+    /// It is looked at now and then, four times as rarely as before and daily at the least: an unblocked account comes
+    /// back by itself.
+    LookRarely,
+    /// It is never sent again by itself: the network takes calls with a dead secret for an attack (Discord bans the
+    /// address that repeats them), and nothing brings the secret back.
+    LeaveAlone,
+}
+
 /// Lifetimes, deadlines and habits of one network. Lives in an answer win over these; every field can be set by
 /// the operator.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,6 +57,8 @@ pub struct Facts {
     pub lease: Span,
     /// How often a token that nobody uses is looked at.
     pub probe_every: Span,
+    /// What happens to a token after a verdict.
+    pub after_verdict: AfterVerdict,
     /// Time between a refusal and the second look (RF-32: 30 s at least).
     pub second_look_after: Span,
     /// How many days ahead a manual renewal is announced, longest first.
@@ -63,6 +76,7 @@ impl Facts {
             answer_timeout: Span::seconds(90),
             lease: Span::seconds(180),
             probe_every: Span::hours(6),
+            after_verdict: AfterVerdict::LookRarely,
             second_look_after: Span::seconds(30),
             warn_days: vec![30, 14, 7, 1],
         }

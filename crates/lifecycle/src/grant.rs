@@ -260,6 +260,7 @@ pub fn step(grant: &Grant, event: &Event, facts: &Facts, now: Timestamp) -> Step
         Event::DeadlineReached => stepper.skip_probe(),
     }
     stepper.check_deadlines();
+    stepper.leave_the_dead_alone();
     Step { grant: stepper.grant, happenings: stepper.happenings }
 }
 

@@ -97,6 +97,8 @@ pub struct World {
     pub(crate) containers: BTreeMap<String, [String; 4]>,
     /// Pictures that were sent, by the id the network gave them.
     pub(crate) uploads: BTreeSet<String>,
+    /// What one network keeps and no other knows: by network and a name of its own.
+    pub(crate) kept: BTreeMap<(&'static str, String), serde_json::Value>,
     pub(crate) vault: Vault,
     /// Browser sessions: cookie -> (network, username).
     pub(crate) sessions: BTreeMap<String, (String, String)>,
@@ -137,6 +139,7 @@ impl World {
             page_tokens: BTreeMap::new(),
             containers: BTreeMap::new(),
             uploads: BTreeSet::new(),
+            kept: BTreeMap::new(),
             boards: boards(),
             vault: Vault::default(),
             sessions: BTreeMap::new(),

@@ -1,5 +1,6 @@
 //! The networks: one file each, one line here.
 
+mod discord;
 mod door;
 mod facebook;
 mod google;
@@ -181,6 +182,16 @@ const ALL: &[Entry] = &[
         pages: NO_PAGES,
         roles: &[],
     },
+    Entry {
+        name: "discord",
+        handle: discord::handle,
+        consent: discord::consent,
+        refused_renewal: discord::refused_renewal,
+        about: discord::about,
+        people: discord::people,
+        pages: discord::pages,
+        roles: discord::ROLES,
+    },
 ];
 
 /// The names of all networks.
@@ -242,9 +253,14 @@ pub(crate) fn client_secret(network: &str) -> String {
 }
 
 /// Whether consents live on when the person changes the password. Google ends only those for mail; Mastodon only
-/// those of browsers.
+/// those of browsers; a webhook of Discord does not depend on its maker.
 pub(crate) fn survives_password_change(network: &str) -> bool {
-    matches!(network, "youtube" | "google_business" | "mastodon")
+    matches!(network, "youtube" | "google_business" | "mastodon" | "discord")
+}
+
+/// Whether what a consent gave works on while the network blocks the person: a webhook of Discord does not depend on its maker.
+pub(crate) fn survives_block(network: &str) -> bool {
+    matches!(network, "discord")
 }
 
 /// An address to go back to: absolute, http or https.

@@ -4,6 +4,7 @@
 
 mod browser;
 mod control;
+mod discord;
 mod google_business;
 mod linkedin;
 mod moods;

@@ -1,7 +1,8 @@
-//! X and the two Google networks against their twins in the sandbox, from connecting to revoking. Nothing here knows an
-//! address: the adapters are given the sandbox's base URL and nothing else.
+//! Adapters against their twins in the sandbox, from connecting to revoking: what the matrix, which treats all alike, cannot
+//! ask. Nothing here knows an address: the adapters are given the sandbox's base URL and nothing else.
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
+mod discord;
 mod google_business;
 mod x;
 mod youtube;
@@ -18,7 +19,7 @@ use lifecycle::time::Timestamp;
 use lifecycle::words::Cause;
 use networks::Network;
 use networks::acting::{Acting, Media, Target};
-use networks::network::{Answer, App, Cx, Discovery, Failure, Found, Issued, Renewal, Start};
+use networks::network::{Answer, App, Authorization, Cx, Discovery, Failure, Found, Issued, Renewal, Start};
 use networks::wire::{BoxFuture, Dice, Wire, WireError};
 use sandbox::World;
 use serde_json::{Value, json};
@@ -121,21 +122,41 @@ impl Bench {
         self.control("mood", &json!({ "network": self.network.about().name, "mood": mood }));
     }
 
-    /// From the first click to the tokens; `more` goes to the sandbox's consent.
-    pub(crate) async fn try_connect(&self, username: &str, more: Value) -> Result<Issued, Failure> {
+    pub(crate) async fn begin(&self) -> Result<Authorization, Failure> {
         let start = Start { state: Secret::new("the-state"), hint: None, expected_person: None };
-        let begun = self.network.begin(self.cx(), self, &start).await?;
-        let mut body = json!({ "authorize_url": begun.url, "username": username });
+        self.network.begin(self.cx(), self, &start).await
+    }
+
+    /// What comes back from the network's pages; `more` goes to the sandbox's consent.
+    pub(crate) fn consent(&self, authorize_url: &str, username: &str, more: &Value) -> Vec<(String, String)> {
+        let mut body = json!({ "authorize_url": authorize_url, "username": username });
         body.as_object_mut().unwrap().extend(more.as_object().cloned().unwrap_or_default());
         let back = self.control("consent", &body)["redirect_to"].as_str().unwrap().to_owned();
         let callback: Vec<(String, String)> = url::Url::parse(&back).unwrap().query_pairs().into_owned().collect();
         assert_eq!(self.network.returned_state(&callback), Some("the-state"));
-        let request = self.network.exchange(self.cx(), &begun.memory, &callback)?;
-        let answer = self.handle(&request);
-        match self.network.read_exchange(self.cx(), &begun.memory, &callback, &answer)? {
-            Answer::Done(issued) => Ok(issued),
-            Answer::AskAgain { .. } => panic!("asks again without a reason"),
+        callback
+    }
+
+    pub(crate) fn exchange(&self, begun: &Authorization, callback: &[(String, String)]) -> Result<Issued, Failure> {
+        let mut memory = begun.memory.clone();
+        let mut request = self.network.exchange(self.cx(), &memory, callback)?;
+        for _ in 0..4 {
+            match self.network.read_exchange(self.cx(), &memory, callback, &self.handle(&request))? {
+                Answer::Done(issued) => return Ok(issued),
+                Answer::AskAgain { request: next, secrets, .. } => {
+                    request = *next;
+                    memory.extend(secrets);
+                }
+            }
         }
+        panic!("asks again and again")
+    }
+
+    /// From the first click to the tokens.
+    pub(crate) async fn try_connect(&self, username: &str, more: Value) -> Result<Issued, Failure> {
+        let begun = self.begin().await?;
+        let callback = self.consent(&begun.url, username, &more);
+        self.exchange(&begun, &callback)
     }
 
     pub(crate) async fn connect(&self, username: &str) -> TokenSet {
