@@ -110,7 +110,9 @@ impl Mastodon {
 
     /// Whether the instance still knows us: servers have swept registered apps away. Trouble is no answer, and changes nothing.
     async fn is_known(cx: Cx<'_>, wire: &dyn Wire) -> bool {
-        let request = Self::form(&cx, "token", &[("grant_type", "client_credentials"), ("redirect_uri", &cx.app.redirect_uri)]);
+        let scopes = cx.scopes(&ABOUT).join(" ");
+        let form = [("grant_type", "client_credentials"), ("redirect_uri", cx.app.redirect_uri.as_str()), ("scope", &scopes)];
+        let request = Self::form(&cx, "token", &form);
         let Ok(answer) = wire.send(request).await else { return true };
         let json = oauth::json(&answer).unwrap_or(Value::Null);
         !(answer.status() == StatusCode::UNAUTHORIZED && oauth::text(&json, "error") == Some("invalid_client"))

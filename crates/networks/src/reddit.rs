@@ -248,7 +248,11 @@ impl Network for Reddit {
             (200 | 400, Some("invalid_request" | "invalid_grant")) => {
                 Some(Diagnosis::refused(Cause::RevokedByPerson, Confidence::Guess, seen))
             }
-            // Our client's credentials: here `error` is a number.
+            // The same in a newer form, where `error` is a number. Whatever it is about, the access token is asked next.
+            (400, None) if json.get("error").and_then(Value::as_i64) == Some(400) => {
+                Some(Diagnosis::refused(Cause::RevokedByPerson, Confidence::Guess, seen))
+            }
+            // Our client's credentials: a number again.
             (401, None) => Some(Diagnosis::misconfigured(seen)),
             _ => None,
         })

@@ -87,10 +87,6 @@ pub struct World {
     pub(crate) boards: Vec<Board>,
     pub(crate) posts: Vec<Post>,
     pub(crate) comments: Vec<Comment>,
-    /// Clients that registered themselves: id -> (secret, redirect addresses).
-    pub(crate) clients: BTreeMap<String, (String, String)>,
-    /// What was done under a key that clients may repeat: key -> id.
-    pub(crate) done: BTreeMap<String, String>,
     /// Which page a token is the page's own of.
     pub(crate) page_tokens: BTreeMap<String, u64>,
     /// What is prepared and not yet published: text, picture, what it answers, link.
@@ -134,8 +130,6 @@ impl World {
             deleted_pages: vec![],
             posts: vec![],
             comments: vec![],
-            clients: BTreeMap::new(),
-            done: BTreeMap::new(),
             page_tokens: BTreeMap::new(),
             containers: BTreeMap::new(),
             uploads: BTreeSet::new(),

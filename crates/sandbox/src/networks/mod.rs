@@ -258,6 +258,16 @@ pub(crate) fn survives_password_change(network: &str) -> bool {
     matches!(network, "youtube" | "google_business" | "mastodon" | "discord")
 }
 
+/// Whether consents live on when the person had to have the password reset by mail: Mastodon ends them then.
+pub(crate) fn survives_password_reset(network: &str) -> bool {
+    survives_password_change(network) && network != "mastodon"
+}
+
+/// Whether consents end when the network blocks the person, and do not come back with the account: Reddit revokes them.
+pub(crate) fn ends_with_block(network: &str) -> bool {
+    matches!(network, "reddit")
+}
+
 /// Whether what a consent gave works on while the network blocks the person: a webhook of Discord does not depend on its maker.
 pub(crate) fn survives_block(network: &str) -> bool {
     matches!(network, "discord")
