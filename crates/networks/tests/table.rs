@@ -11,7 +11,7 @@ use networks::network::{Ability, Asks, Registration};
 const CHECKED: &[(&str, &str, &str)] = &[
     ("linkedin", "", "revocation endpoint; the error body for a restricted member; whether a changed password ends tokens"),
     ("tiktok", "", "the code for a banned account; undocumented statuses of the token endpoint"),
-    ("pinterest", "", "whether an old refresh token lives on after a renewal"),
+    ("pinterest", "the published OpenAPI description of API v5", "whether an old refresh token lives on after a renewal"),
     ("xing", "RFC 5849's own examples; PyPI's oauthlib as server", "everything after the network discontinued its documentation"),
     ("x", "the published OpenAPI description of API v2", "whether the old access token dies at a renewal; the refresh token's six months"),
     ("youtube", "", "which channel a login stands for where a person has several; day counts of unverified apps"),
@@ -26,7 +26,7 @@ const CHECKED: &[(&str, &str, &str)] = &[
         "",
         "whether an old refresh token dies at a renewal; errors of the token endpoint; rate-limit header names; length of a text block",
     ),
-    ("mastodon", "", "wording of the refusals that ask for a second factor"),
+    ("mastodon", "the community's OpenAPI description of its API", "wording of the refusals that ask for a second factor"),
     ("facebook", "", "subcodes beyond the official table; length of a post; whether exchanging a long-lived token extends it"),
     (
         "instagram",

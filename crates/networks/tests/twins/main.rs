@@ -4,6 +4,7 @@
 
 mod discord;
 mod google_business;
+mod openapi;
 mod x;
 mod youtube;
 
@@ -34,6 +35,9 @@ impl Dice for Sevens {
     }
 }
 
+/// A request and its answer.
+pub(crate) type Exchanged = (Request<Bytes>, Response<Bytes>);
+
 /// One network in its world, and our app there.
 pub(crate) struct Bench {
     pub(crate) network: &'static dyn Network,
@@ -47,6 +51,8 @@ pub(crate) struct Bench {
     pub(crate) spare: Mutex<usize>,
     /// What was asked: method and path.
     pub(crate) asked: Mutex<Vec<String>>,
+    /// What was asked and what was answered.
+    pub(crate) said: Mutex<Vec<Exchanged>>,
 }
 
 impl Wire for Bench {
@@ -85,6 +91,7 @@ impl Bench {
             lose: Mutex::new(0),
             spare: Mutex::new(0),
             asked: Mutex::new(vec![]),
+            said: Mutex::new(vec![]),
         }
     }
 
@@ -102,7 +109,12 @@ impl Bench {
 
     pub(crate) fn handle(&self, request: &Request<Bytes>) -> Response<Bytes> {
         let now = *self.now.lock().unwrap() * 1_000_000;
-        self.world.lock().unwrap().handle(now, request)
+        // As the shell's wire does: whoever has no name of their own is Staygreen.
+        let mut request = request.clone();
+        request.headers_mut().entry("user-agent").or_insert(http::HeaderValue::from_static("Staygreen/0"));
+        let answer = self.world.lock().unwrap().handle(now, &request);
+        self.said.lock().unwrap().push((request, answer.clone()));
+        answer
     }
 
     /// A call of the control API that must work.
