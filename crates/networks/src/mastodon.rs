@@ -79,6 +79,8 @@ impl Mastodon {
             401 => Diagnosis::refused(Cause::RevokedByPerson, Confidence::Guess, seen),
             // Frozen, not yet confirmed, or a scope that is missing: the stored scopes tell the last apart.
             403 if source != Source::Use => Diagnosis::refused(Cause::PersonBlocked, Confidence::Guess, seen),
+            // An app's token where a person's is wanted; of an act it is the act that is not valid.
+            422 if source != Source::Use => Diagnosis::misconfigured(seen),
             410 => Diagnosis::refused(Cause::PersonBlocked, Confidence::Likely, seen),
             _ => Diagnosis::transient(seen, wait(cx.now, answer)),
         }

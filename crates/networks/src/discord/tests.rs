@@ -1,18 +1,16 @@
-//! The documented error bodies, and what they are taken for; signed events.
+//! What a login gives; signed events.
 
 use std::collections::BTreeMap;
 
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
 use bytes::Bytes;
 use http::{Request, Response};
-use lifecycle::diagnosis::{Diagnosis, Finding};
-use lifecycle::secret::{Secret, TokenSet};
-use lifecycle::time::Span;
-use lifecycle::words::{Cause, Confidence};
+use lifecycle::secret::Secret;
+use lifecycle::words::Cause;
 use serde_json::{Value, json};
 
 use super::Discord;
-use crate::network::{Answer, Failure, Network};
+use crate::network::{Answer, Network};
 use crate::signal::{Inbound, Subject};
 use crate::testing;
 
@@ -24,52 +22,12 @@ fn answer(status: u16, body: &str) -> Response<Bytes> {
         .expect("an answer")
 }
 
-fn probed(answer: &Response<Bytes>) -> Diagnosis {
-    let tokens = TokenSet::bearer(Secret::new("s"), None, vec![]);
-    testing::with(&[], |cx| match Discord.read_probe(cx, &tokens, answer) {
-        Answer::Done(diagnosis) => diagnosis,
-        Answer::AskAgain { .. } => panic!("asks again"),
-    })
-}
-
-const TRANSIENT: Finding = Finding::Transient { retry_after: None };
-
-#[test]
-fn what_the_documented_errors_mean() {
-    let refused = |confidence, terminal| Finding::Refused { cause: Cause::RevokedByPerson, confidence, terminal };
-    for (status, code, expected) in [
-        (404, 10015, refused(Confidence::Likely, true)),
-        (401, 50027, refused(Confidence::Guess, false)),
-        (400, 50006, TRANSIENT),
-        (400, 50035, TRANSIENT),
-        (400, 200_000, TRANSIENT),
-        (403, 200_001, TRANSIENT),
-        (400, 240_000, TRANSIENT),
-        (404, 0, TRANSIENT),
-        (401, 0, TRANSIENT),
-        (500, 0, TRANSIENT),
-    ] {
-        let found = probed(&answer(status, &json!({ "code": code, "message": "words" }).to_string()));
-        assert_eq!(found.finding, expected, "{status} {code}");
-    }
-    // A number alone is no word of Discord: the status has to fit.
-    assert_eq!(probed(&answer(200, "{\"code\":10015,\"message\":\"x\"}")).finding, TRANSIENT);
-    assert_eq!(probed(&answer(403, "error code: 1010")).finding, TRANSIENT);
-    let limited = answer(429, "{\"message\":\"You are being rate limited.\",\"retry_after\":1.25,\"global\":false}");
-    assert_eq!(probed(&limited).finding, Finding::Transient { retry_after: Some(Span::seconds(2)) });
-}
-
 #[test]
 fn a_webhook_is_what_counts() {
     let read = |memory: &BTreeMap<String, Secret>, answer: &Response<Bytes>| {
         testing::with(&[], |cx| Discord.read_exchange(cx, memory, &[], answer))
     };
     let none = BTreeMap::new();
-    let without = answer(200, "{\"access_token\":\"A\",\"scope\":\"identify\"}");
-    assert!(matches!(read(&none, &without), Err(Failure::Misconfigured { .. })));
-    let full = answer(400, "{\"code\":30007,\"message\":\"Maximum number of webhooks reached (15)\"}");
-    assert!(matches!(read(&none, &full), Err(Failure::BadHint { .. })));
-    assert!(matches!(read(&none, &answer(400, "{\"error\":\"invalid_grant\"}")), Err(Failure::StaleCode { .. })));
     let webhook = json!({ "id": "1", "token": "secret", "channel_id": "2", "guild_id": "3", "name": "Huts" });
     let body = json!({ "access_token": "A", "refresh_token": "R", "scope": "webhook.incoming identify", "webhook": webhook });
     let Ok(Answer::AskAgain { secrets, request, .. }) = read(&none, &answer(200, &body.to_string())) else { panic!("does not ask") };
