@@ -198,14 +198,12 @@ fn consent(world: &mut World, now: i64, b: &Body) -> Result<Value, String> {
     let request = http::Request::get(b.authorize_url.as_str())
         .body(bytes::Bytes::new())
         .map_err(|_| "authorize_url: the address that was handed out")?;
-    let path = request.uri().path().trim_start_matches('/').to_owned();
-    let (network, rest) = path.split_once('/').ok_or("authorize_url leads to no network")?;
-    let network = networks::find(network).ok_or("authorize_url leads to no network of this sandbox")?;
+    let (network, rest) = networks::at(request.uri().path()).ok_or("authorize_url leads to no network of this sandbox")?;
     let known = world.person(network, &b.username).ok_or_else(|| format!("there is no {} at {network}", b.username))?;
     if known.blocked {
         return Err("this account is restricted".into());
     }
-    let incoming = Incoming::read(&request, &format!("/{rest}"));
+    let incoming = Incoming::read(&request, &rest);
     let page = number(b.page.as_ref()).and_then(|id| u64::try_from(id).ok());
     let decision = Consent { username: &b.username, deny: b.deny, drop_scopes: &b.drop_scopes, page };
     let to = networks::consent(world, now, network, &incoming, &decision)

@@ -155,18 +155,24 @@ impl World {
     /// Answers a request.
     pub fn handle(&mut self, now: i64, request: &Request<Bytes>) -> Response<Bytes> {
         let path = request.uri().path().to_owned();
-        let (first, rest) = path.trim_start_matches('/').split_once('/').unwrap_or((path.trim_start_matches('/'), ""));
-        let incoming = Incoming::read(request, &format!("/{rest}"));
-        match first {
-            "" => see_other("/control"),
-            "control" => control::handle(self, now, &incoming),
-            network => match networks::find(network) {
-                Some(name) => self.handle_network(now, name, &incoming),
-                None => html(
-                    404,
-                    crate::pages::plain("Not found", "There is no such network in this sandbox. <a href=\"/control\">Control page</a>"),
-                ),
-            },
+        match networks::at(&path) {
+            Some((network, rest)) => {
+                let incoming = Incoming::read(request, &rest);
+                self.handle_network(now, network, &incoming)
+            }
+            None => self.handle_house(now, request, &path),
+        }
+    }
+
+    /// What belongs to no network.
+    fn handle_house(&mut self, now: i64, request: &Request<Bytes>, path: &str) -> Answer {
+        match path.trim_start_matches('/').split_once('/').unwrap_or((path.trim_start_matches('/'), "")) {
+            ("", _) => see_other("/control"),
+            ("control", rest) => control::handle(self, now, &Incoming::read(request, &format!("/{rest}"))),
+            _ => html(
+                404,
+                crate::pages::plain("Not found", "There is no such network in this sandbox. <a href=\"/control\">Control page</a>"),
+            ),
         }
     }
 

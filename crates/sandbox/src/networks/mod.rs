@@ -1,5 +1,6 @@
 //! The networks: one file each, one line here.
 
+mod bluesky;
 mod discord;
 mod door;
 mod facebook;
@@ -89,6 +90,16 @@ const ALL: &[Entry] = &[
         refused_renewal: xing::dead_token,
         about: xing::about,
         people: xing::people,
+        pages: NO_PAGES,
+        roles: &[],
+    },
+    Entry {
+        name: "bluesky",
+        handle: bluesky::handle,
+        consent: bluesky::consent,
+        refused_renewal: bluesky::refused_renewal,
+        about: bluesky::about,
+        people: bluesky::people,
         pages: NO_PAGES,
         roles: &[],
     },
@@ -203,6 +214,17 @@ pub(crate) fn find(name: &str) -> Option<&'static str> {
     names().find(|known| *known == name)
 }
 
+/// Which network a path belongs to, and the path below it. The servers of the AT Protocol are known by their origin alone and
+/// lie at the root; all others lie under their names.
+pub(crate) fn at(path: &str) -> Option<(&'static str, String)> {
+    if bluesky::is_at_root(path) {
+        return Some(("bluesky", path.to_owned()));
+    }
+    let path = path.trim_start_matches('/');
+    let (first, rest) = path.split_once('/').unwrap_or((path, ""));
+    Some((find(first)?, format!("/{rest}")))
+}
+
 pub(crate) fn handle(world: &mut World, now: i64, network: &str, incoming: &Incoming) -> Answer {
     let answer = ALL.iter().find(|entry| entry.name == network).and_then(|entry| (entry.handle)(world, now, incoming));
     answer.unwrap_or_else(|| html(404, crate::pages::plain("Not found", "This network has no such address in the sandbox.")))
@@ -253,9 +275,9 @@ pub(crate) fn client_secret(network: &str) -> String {
 }
 
 /// Whether consents live on when the person changes the password. Google ends only those for mail; Mastodon only
-/// those of browsers; a webhook of Discord does not depend on its maker.
+/// those of browsers; a webhook of Discord does not depend on its maker, a session of Bluesky not on the password.
 pub(crate) fn survives_password_change(network: &str) -> bool {
-    matches!(network, "youtube" | "google_business" | "mastodon" | "discord")
+    matches!(network, "youtube" | "google_business" | "mastodon" | "discord" | "bluesky")
 }
 
 /// Whether consents live on when the person had to have the password reset by mail: Mastodon ends them then.
@@ -263,9 +285,10 @@ pub(crate) fn survives_password_reset(network: &str) -> bool {
     survives_password_change(network) && network != "mastodon"
 }
 
-/// Whether consents end when the network blocks the person, and do not come back with the account: Reddit revokes them.
+/// Whether consents end when the network blocks the person, and do not come back with the account: Reddit
+/// revokes them, a take-down at Bluesky removes them.
 pub(crate) fn ends_with_block(network: &str) -> bool {
-    matches!(network, "reddit")
+    matches!(network, "reddit" | "bluesky")
 }
 
 /// Whether what a consent gave works on while the network blocks the person: a webhook of Discord does not depend on its maker.

@@ -2,6 +2,7 @@
 //! here is what the networks' documentation says, not what the sandbox happens to answer.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+mod bluesky;
 mod browser;
 mod control;
 mod discord;
