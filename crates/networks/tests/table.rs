@@ -18,7 +18,7 @@ const CHECKED: &[(&str, &str, &str)] = &[
     ("google_business", "", "review fields and reply lengths"),
     (
         "bluesky",
-        "the real PDS 0.4 and 0.5 with a PLC directory: login, renewal, revocation, posts and replies validated against its lexicons",
+        "the real PDS 0.4 and 0.5 with a PLC directory: login, renewal, revocation, posts, replies and the twin held against its lexicons",
         "",
     ),
     (

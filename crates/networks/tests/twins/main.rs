@@ -4,12 +4,14 @@
 
 mod discord;
 mod google_business;
+mod lexicons;
 mod openapi;
 mod x;
 mod youtube;
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
 use http::{Request, Response};
@@ -27,11 +29,15 @@ use serde_json::{Value, json};
 
 pub(crate) const DAY: i64 = 86_400;
 
-struct Sevens;
+/// Dice that never show the same twice: there are networks that refuse what they saw before.
+struct Counting(AtomicU64);
 
-impl Dice for Sevens {
+impl Dice for Counting {
     fn fill(&self, buffer: &mut [u8]) {
-        buffer.fill(7);
+        for part in buffer.chunks_mut(8) {
+            let next = self.0.fetch_add(0x9e37_79b9_7f4a_7c15, Ordering::Relaxed).to_be_bytes();
+            part.copy_from_slice(&next[..part.len()]);
+        }
     }
 }
 
@@ -42,7 +48,10 @@ pub(crate) type Exchanged = (Request<Bytes>, Response<Bytes>);
 pub(crate) struct Bench {
     pub(crate) network: &'static dyn Network,
     pub(crate) app: App,
+    /// What the person types before leaving.
+    pub(crate) hint: Option<String>,
     facts: Facts,
+    dice: Counting,
     world: Mutex<World>,
     now: Mutex<i64>,
     /// Answers that are thrown away: the request is carried out.
@@ -85,7 +94,9 @@ impl Bench {
         Self {
             network,
             app,
+            hint: None,
             facts: network.facts(),
+            dice: Counting(AtomicU64::new(1)),
             world: Mutex::new(World::seeded()),
             now: Mutex::new(1_790_000_000),
             lose: Mutex::new(0),
@@ -96,7 +107,7 @@ impl Bench {
     }
 
     pub(crate) fn cx(&self) -> Cx<'_> {
-        Cx { app: &self.app, facts: &self.facts, now: Timestamp::from_seconds(*self.now.lock().unwrap()), dice: &Sevens }
+        Cx { app: &self.app, facts: &self.facts, now: Timestamp::from_seconds(*self.now.lock().unwrap()), dice: &self.dice }
     }
 
     pub(crate) fn acting<'a>(&'a self, tokens: &'a TokenSet, target: Target<'a>) -> Acting<'a> {
@@ -135,7 +146,7 @@ impl Bench {
     }
 
     pub(crate) async fn begin(&self) -> Result<Authorization, Failure> {
-        let start = Start { state: Secret::new("the-state"), hint: None, expected_person: None };
+        let start = Start { state: Secret::new("the-state"), hint: self.hint.clone(), expected_person: None };
         self.network.begin(self.cx(), self, &start).await
     }
 
@@ -155,8 +166,9 @@ impl Bench {
         for _ in 0..4 {
             match self.network.read_exchange(self.cx(), &memory, callback, &self.handle(&request))? {
                 Answer::Done(issued) => return Ok(issued),
-                Answer::AskAgain { request: next, secrets, .. } => {
+                Answer::AskAgain { request: next, secrets, notes } => {
                     request = *next;
+                    memory.extend(notes.into_iter().map(|(name, value)| (name, Secret::new(value))));
                     memory.extend(secrets);
                 }
             }

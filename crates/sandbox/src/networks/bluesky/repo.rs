@@ -115,12 +115,22 @@ fn count(world: &mut World, now: i64, family: usize) -> (Option<u64>, String) {
     (LIMIT.checked_sub(used), ((window + 1) * WINDOW).to_string())
 }
 
-/// A content id that the same content always has.
-fn cid(content: &str) -> String {
+/// How content is written, as content ids name it: raw bytes, and the form of records.
+const RAW: u8 = 0x55;
+const RECORD: u8 = 0x71;
+
+/// The content id (version 1, SHA-256, base32) of some content.
+fn cid_of(codec: u8, content: &[u8]) -> String {
     const ALPHABET: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
-    let hash = digest(&SHA256, content.as_bytes());
-    let letters = hash.as_ref().iter().cycle().take(52).map(|byte| char::from(ALPHABET[usize::from(byte & 31)]));
-    format!("bafyrei{}", letters.collect::<String>())
+    let bytes = [&[1, codec, 0x12, 32], digest(&SHA256, content).as_ref()].concat();
+    let bit = |at: usize| bytes.get(at / 8).map_or(0, |byte| usize::from(byte >> (7 - at % 8) & 1));
+    let letter = |at: usize| char::from(ALPHABET[(0..5).fold(0, |five, of| five << 1 | bit(at + of))]);
+    std::iter::once('b').chain((0..bytes.len() * 8).step_by(5).map(letter)).collect()
+}
+
+/// Of a record, by its address: here nobody changes one.
+fn cid(uri: &str) -> String {
+    cid_of(RECORD, uri.as_bytes())
 }
 
 fn upload(world: &mut World, incoming: &Incoming) -> Answer {
@@ -128,7 +138,7 @@ fn upload(world: &mut World, incoming: &Incoming) -> Answer {
     if incoming.body.is_empty() || kind.is_empty() {
         return api_error(400, "InvalidRequest", "Request encoding (Content-Type) required but not provided");
     }
-    let link = cid(&format!("{kind}{:?}", digest(&SHA256, &incoming.body)));
+    let link = cid_of(RAW, &incoming.body);
     world.uploads.insert(format!("{NAME}/{link}"));
     let blob = json!({ "$type": "blob", "ref": { "$link": link }, "mimeType": kind, "size": incoming.body.len() });
     answer(200, &json!({ "blob": blob }))
