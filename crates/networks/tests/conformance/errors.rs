@@ -115,13 +115,17 @@ fn broken(row: &Row) -> Vec<(&'static str, Vec<u8>)> {
 async fn a_refusal_that_arrives_broken_is_none() {
     let mut seen = 0;
     for (given, rows) in tables() {
-        // Large answers to acts are read, and some calls have no body to break.
-        let looks = |row: &&Row| matches!(row.call.as_str(), "probe" | "renew" | "exchange") && row.answer.body().starts_with(b"{");
-        for row in rows.iter().filter(looks) {
-            for (how, body) in broken(row) {
+        // Some answers have no body to break.
+        for row in rows.iter().filter(|row| row.call != "revoke" && row.answer.body().starts_with(b"{")) {
+            // Lists of boards and comments may be large: the wire bounds them.
+            let is_bounded = matches!(row.call.as_str(), "probe" | "renew" | "exchange");
+            for (how, body) in broken(row).into_iter().filter(|(how, _)| is_bounded || *how != "too large") {
                 let reading = given.read(&row.call, &with_body(row, body)).await;
                 let at = format!("{}.txt:{}, {how}", given.network.about().name, row.line);
-                assert!(!reading.starts_with("refused") && !["works", "renewed", "issued"].contains(&reading.as_str()), "{at}: {reading}");
+                assert!(
+                    !reading.starts_with("refused") && !["works", "renewed", "issued", "listed", "done"].contains(&reading.as_str()),
+                    "{at}: {reading}"
+                );
                 seen += 1;
             }
         }

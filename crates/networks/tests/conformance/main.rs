@@ -230,6 +230,18 @@ fn twisted() -> impl Strategy<Value = Vec<u8>> {
         "value",
         "link",
         "text",
+        "token",
+        "channel_id",
+        "retry_after",
+        "ratelimit",
+        "kind",
+        "children",
+        "alsoKnownAs",
+        "service",
+        "serviceEndpoint",
+        "authorization_servers",
+        "notes",
+        "descendants",
     ]);
     let value = leaf.prop_recursive(4, 40, 6, move |inner| {
         prop_oneof![
