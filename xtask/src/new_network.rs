@@ -8,6 +8,7 @@ use crate::root;
 
 const ADAPTER: &str = include_str!("../templates/network.rs");
 const TWIN: &str = include_str!("../templates/twin.rs");
+const ANSWERS: &str = include_str!("../templates/answers.txt");
 
 pub(crate) fn run(arguments: &[String]) -> anyhow::Result<()> {
     let [name] = arguments else { anyhow::bail!("name it: cargo xtask new-network NAME") };
@@ -32,6 +33,7 @@ fn write(root: &Path, name: &str) -> anyhow::Result<()> {
         |template: &str| template.replace("{name}", name).replace("{Title}", &title(name)).replace("{Type}", &title(name).replace(' ', ""));
     std::fs::write(&adapter, fill(ADAPTER))?;
     std::fs::write(&twin, fill(TWIN))?;
+    std::fs::write(root.join(format!("crates/networks/fixtures/{name}.txt")), fill(ANSWERS))?;
     let change = |path: &str, change: &dyn Fn(&str) -> Option<String>| -> anyhow::Result<()> {
         let path = root.join(path);
         let text = std::fs::read_to_string(&path)?;

@@ -18,7 +18,7 @@ const LONG: &[&str] = &[];
 const SQL_BANNED: [&str; 3] = ["CURRENT_TIMESTAMP", "AUTOINCREMENT", "RANDOM()"];
 const SQL_BANNED_IN_MIGRATIONS: [&str; 4] = ["NOW()", "SERIAL", "BOOLEAN", "TRIGGER"];
 
-const NETWORKS: [&str; 12] = [
+const NETWORKS: [&str; 13] = [
     "linkedin",
     "tiktok",
     "pinterest",
@@ -31,6 +31,7 @@ const NETWORKS: [&str; 12] = [
     "mastodon",
     "reddit",
     "tumblr",
+    "discord",
 ];
 
 /// Where a network may be called by its name: its own files, the lists, the demo, docs and tests.

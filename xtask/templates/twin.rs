@@ -5,7 +5,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use serde_json::json;
 
-use super::door::{Door, as_allowed};
+use super::door::Door;
 use super::{Consent, client_id, client_secret, is_redirect_uri};
 use crate::people::{Person, person};
 use crate::request::{Answer, Incoming, json as answer};
@@ -48,8 +48,7 @@ static DOOR: Door = Door {
     code_life: 60,
     is_good,
     refusal: ("Invalid request", "client_id, redirect_uri or PKCE is not right."),
-    denial: "",
-    grants: as_allowed,
+    ..Door::PLAIN
 };
 
 fn is_good(_: &World, incoming: &Incoming) -> bool {

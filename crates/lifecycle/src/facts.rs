@@ -28,6 +28,17 @@ pub enum RenewalModel {
     ByPerson,
 }
 
+/// What happens to a token after a verdict, while the person has not come yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AfterVerdict {
+    /// It is looked at now and then, four times as rarely as before and daily at the least: an unblocked account comes
+    /// back by itself.
+    LookRarely,
+    /// It is never sent again by itself: the network takes calls with a dead secret for an attack (Discord bans the
+    /// address that repeats them), and nothing brings the secret back.
+    LeaveAlone,
+}
+
 /// Lifetimes, deadlines and habits of one network. Lives in an answer win over these; every field can be set by
 /// the operator.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,6 +60,8 @@ pub struct Facts {
     /// The longest that a rotating token nobody uses goes without proof: its access token has ended, and only a renewal could
     /// prove it, which is a rotation, and each rotation can go wrong (RF-01). See [`idle_check_within_budget`].
     pub idle_check_every: Span,
+    /// What happens to a token after a verdict.
+    pub after_verdict: AfterVerdict,
     /// Time between a refusal and the second look (RF-32: 30 s at least).
     pub second_look_after: Span,
     /// How long a mere guess has to last where nobody can be asked about the person any more. Networks have answered trouble of their
@@ -71,6 +84,7 @@ impl Facts {
             lease: Span::seconds(180),
             probe_every: Span::hours(6),
             idle_check_every: idle_check_within_budget(LOST_OF_A_MILLION),
+            after_verdict: AfterVerdict::LookRarely,
             second_look_after: Span::seconds(30),
             doubt_for: Span::hours(3),
             warn_days: vec![30, 14, 7, 1],

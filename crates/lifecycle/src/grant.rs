@@ -269,6 +269,7 @@ pub fn step(grant: &Grant, event: &Event, facts: &Facts, now: Timestamp) -> Step
         stepper.look_no_sooner_than_renewal();
     }
     stepper.check_deadlines();
+    stepper.leave_the_dead_alone();
     Step { grant: stepper.grant, happenings: stepper.happenings }
 }
 

@@ -7,6 +7,7 @@ mod about;
 pub mod acting;
 pub mod bluesky;
 pub mod catalogue;
+mod discord;
 pub mod dpop;
 mod facebook;
 mod google;
@@ -54,4 +55,5 @@ pub const ALL: &[&dyn Network] = &[
     &instagram::Instagram,
     &threads::Threads,
     &reddit::Reddit,
+    &discord::Discord,
 ];

@@ -79,6 +79,8 @@ impl Mastodon {
             401 => Diagnosis::refused(Cause::RevokedByPerson, Confidence::Guess, seen),
             // Frozen, not yet confirmed, or a scope that is missing: the stored scopes tell the last apart.
             403 if source != Source::Use => Diagnosis::refused(Cause::PersonBlocked, Confidence::Guess, seen),
+            // An app's token where a person's is wanted; of an act it is the act that is not valid.
+            422 if source != Source::Use => Diagnosis::misconfigured(seen),
             410 => Diagnosis::refused(Cause::PersonBlocked, Confidence::Likely, seen),
             _ => Diagnosis::transient(seen, wait(cx.now, answer)),
         }
@@ -110,7 +112,9 @@ impl Mastodon {
 
     /// Whether the instance still knows us: servers have swept registered apps away. Trouble is no answer, and changes nothing.
     async fn is_known(cx: Cx<'_>, wire: &dyn Wire) -> bool {
-        let request = Self::form(&cx, "token", &[("grant_type", "client_credentials"), ("redirect_uri", &cx.app.redirect_uri)]);
+        let scopes = cx.scopes(&ABOUT).join(" ");
+        let form = [("grant_type", "client_credentials"), ("redirect_uri", cx.app.redirect_uri.as_str()), ("scope", &scopes)];
+        let request = Self::form(&cx, "token", &form);
         let Ok(answer) = wire.send(request).await else { return true };
         let json = oauth::json(&answer).unwrap_or(Value::Null);
         !(answer.status() == StatusCode::UNAUTHORIZED && oauth::text(&json, "error") == Some("invalid_client"))

@@ -255,6 +255,7 @@ pub fn failed_exchange(now: Timestamp, answer: &Response<Bytes>) -> Failure {
         _ if is_trouble(answer.status()) => Failure::Unavailable { evidence: seen },
         "invalid_grant" => Failure::StaleCode { evidence: seen },
         "access_denied" => Failure::Denied { evidence: seen },
+        "server_error" | "temporarily_unavailable" => Failure::Unavailable { evidence: seen },
         "" => Failure::Unavailable { evidence: seen },
         _ => Failure::Misconfigured { evidence: seen },
     }

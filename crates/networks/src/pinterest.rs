@@ -209,8 +209,11 @@ impl Network for Pinterest {
         oauth::read_renewal(cx, tokens, answer, |json, _| {
             // 401/2 is said of a dead refresh token and of bad credentials alike: the identity call tells them apart, because
             // it needs no credentials of ours.
-            json.get("code").and_then(Value::as_i64)?;
-            matches!(answer.status().as_u16(), 400 | 401).then(|| Diagnosis::refused(Cause::Unknown, Confidence::Guess, seen.clone()))
+            match (answer.status().as_u16(), json.get("code").and_then(Value::as_i64)?) {
+                (400 | 401, _) => Some(Diagnosis::refused(Cause::Unknown, Confidence::Guess, seen.clone())),
+                (403, 29) => Some(Diagnosis::misconfigured(seen.clone())),
+                _ => None,
+            }
         })
     }
 

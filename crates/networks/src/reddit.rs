@@ -140,6 +140,9 @@ impl Reddit {
         if let Some(error) = json.pointer("/json/errors/0").and_then(Value::as_array) {
             let part = |at: usize| error.get(at).and_then(Value::as_str).unwrap_or_default();
             let seen = oauth::evidence(cx.now, Source::Use, &answer, Some(part(0)), part(1));
+            if part(0) == "USER_REQUIRED" {
+                return Err(NotDone::Refused(Diagnosis::misconfigured(seen)));
+            }
             let seconds = json.pointer("/json/ratelimit").and_then(whole).map(|seconds| Span::seconds(seconds.clamp(0, 86_400)));
             return Err(NotDone::Refused(Diagnosis::transient(seen, seconds)));
         }
@@ -235,7 +238,11 @@ impl Network for Reddit {
         _: &Callback,
         answer: &Response<Bytes>,
     ) -> Result<Answer<Issued>, Failure> {
-        oauth::read_exchange(cx, answer, &cx.scopes(&ABOUT))
+        oauth::read_exchange(cx, answer, &cx.scopes(&ABOUT)).map_err(|failure| match failure {
+            // Our credentials, or our name: said with a number for a code, or in HTML.
+            Failure::Unavailable { evidence } if matches!(answer.status().as_u16(), 401 | 403) => Failure::Misconfigured { evidence },
+            other => other,
+        })
     }
 
     fn renew(&self, cx: Cx<'_>, tokens: &TokenSet) -> Option<Request<Bytes>> {
@@ -243,12 +250,21 @@ impl Network for Reddit {
     }
 
     fn read_renew(&self, cx: Cx<'_>, tokens: &TokenSet, answer: &Response<Bytes>) -> Answer<Renewal> {
+        if answer.status().as_u16() == 403 {
+            // The name we go by, or our address, is turned away, also in HTML: that speaks of no token.
+            let seen = oauth::unreadable(cx.now, Source::Renewal, answer);
+            return Answer::Done(Renewal::Failed(Diagnosis::misconfigured(seen)));
+        }
         oauth::read_renewal(cx, tokens, answer, |json, seen| match (answer.status().as_u16(), oauth::text(json, "error")) {
             // Said of a refresh token that is revoked or unknown. An error may come with 200.
             (200 | 400, Some("invalid_request" | "invalid_grant")) => {
                 Some(Diagnosis::refused(Cause::RevokedByPerson, Confidence::Guess, seen))
             }
-            // Our client's credentials: here `error` is a number.
+            // The same in a newer form, where `error` is a number. Whatever it is about, the access token is asked next.
+            (400, None) if json.get("error").and_then(Value::as_i64) == Some(400) => {
+                Some(Diagnosis::refused(Cause::RevokedByPerson, Confidence::Guess, seen))
+            }
+            // Our client's credentials: a number again.
             (401, None) => Some(Diagnosis::misconfigured(seen)),
             _ => None,
         })

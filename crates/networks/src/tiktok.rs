@@ -87,6 +87,8 @@ impl TikTok {
             "reached_active_user_cap" | "unaudited_client_can_only_post_to_private_accounts" | "url_ownership_unverified" => {
                 Diagnosis::misconfigured(seen)
             }
+            // Caps of a day, counted by creator.
+            "spam_risk_too_many_posts" | "spam_risk_too_many_pending_share" => Diagnosis::transient(seen, Some(Span::hours(24))),
             "" => Diagnosis::transient(oauth::unreadable(cx.now, source, answer), oauth::retry_after(answer)),
             _ => Diagnosis::transient(seen, oauth::retry_after(answer)),
         }

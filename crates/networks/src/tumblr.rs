@@ -87,11 +87,18 @@ impl Tumblr {
 
     fn diagnose(cx: &Cx<'_>, source: Source, answer: &Response<Bytes>) -> Diagnosis {
         let (code, seen) = Self::seen(cx, source, answer);
+        let is_envelope = envelope(answer);
         match (answer.status().as_u16(), code) {
             // Expired and revoked alike: the renewal tells whether anything is wrong.
             (401, _) if oauth::json(answer).is_some() => Diagnosis::refused(Cause::Unknown, Confidence::Guess, seen),
             // Limits of the day, by subcode.
-            (403, 8004 | 8010 | 8011 | 8022 | 8023) => Diagnosis::transient(seen, Some(Span::hours(6))),
+            (403, 8004 | 8011 | 8023) => Diagnosis::transient(seen, Some(Span::hours(6))),
+            // An earlier film is still being processed.
+            (403, 8010) => Diagnosis::transient(seen, Some(Span::minutes(5))),
+            // This blog, when something is done there; of everything else it is our name or our app that is refused.
+            (403, 0) if source == Source::Use && is_envelope => Diagnosis::refused(Cause::PermissionLost, Confidence::Likely, seen),
+            (403, 0) if is_envelope => Diagnosis::misconfigured(seen),
+            (404, 0) if source == Source::Use && is_envelope => Diagnosis::refused(Cause::PermissionLost, Confidence::Guess, seen),
             _ => Diagnosis::transient(seen, wait(answer)),
         }
     }
@@ -160,6 +167,11 @@ impl Tumblr {
         all.sort_by_key(|comment: &Comment| comment.at);
         Ok(all)
     }
+}
+
+/// Whether this is an answer of the API; its token endpoint may answer so as well (unconfirmed).
+fn envelope(answer: &Response<Bytes>) -> bool {
+    oauth::json(answer).is_some_and(|json| json.pointer("/meta/status").is_some())
 }
 
 /// When a limit ends, where the answer says so (header names unconfirmed).
@@ -240,7 +252,11 @@ impl Network for Tumblr {
         _: &Callback,
         answer: &Response<Bytes>,
     ) -> Result<Answer<Issued>, Failure> {
-        oauth::read_exchange(cx, answer, &cx.scopes(&ABOUT))
+        oauth::read_exchange(cx, answer, &cx.scopes(&ABOUT)).map_err(|failure| match (failure, answer.status().as_u16()) {
+            (Failure::Unavailable { evidence }, 400) if envelope(answer) => Failure::StaleCode { evidence },
+            (Failure::Unavailable { evidence }, 401) if envelope(answer) => Failure::Misconfigured { evidence },
+            (other, _) => other,
+        })
     }
 
     fn renew(&self, cx: Cx<'_>, tokens: &TokenSet) -> Option<Request<Bytes>> {
@@ -248,7 +264,12 @@ impl Network for Tumblr {
     }
 
     fn read_renew(&self, cx: Cx<'_>, tokens: &TokenSet, answer: &Response<Bytes>) -> Answer<Renewal> {
-        oauth::read_renewal(cx, tokens, answer, |_, _| None)
+        // Idle for 42 days, used or revoked: not told apart. Our own clock knows the first.
+        oauth::read_renewal(cx, tokens, answer, |json, seen| {
+            let is_refused = matches!(answer.status().as_u16(), 400 | 401);
+            let is_dead = oauth::text(json, "error") == Some("invalid_grant") || envelope(answer);
+            (is_refused && is_dead).then(|| Diagnosis::refused(Cause::RevokedByPerson, Confidence::Guess, seen))
+        })
     }
 
     fn probe(&self, cx: Cx<'_>, tokens: &TokenSet) -> Request<Bytes> {

@@ -11,14 +11,14 @@ use networks::network::{Ability, Asks, Registration};
 const CHECKED: &[(&str, &str, &str)] = &[
     ("linkedin", "", "revocation endpoint; the error body for a restricted member; whether a changed password ends tokens"),
     ("tiktok", "", "the code for a banned account; undocumented statuses of the token endpoint"),
-    ("pinterest", "", "whether an old refresh token lives on after a renewal"),
+    ("pinterest", "the published OpenAPI description of API v5", "whether an old refresh token lives on after a renewal"),
     ("xing", "RFC 5849's own examples; PyPI's oauthlib as server", "everything after the network discontinued its documentation"),
     ("x", "the published OpenAPI description of API v2", "whether the old access token dies at a renewal; the refresh token's six months"),
     ("youtube", "", "which channel a login stands for where a person has several; day counts of unverified apps"),
     ("google_business", "", "review fields and reply lengths"),
     (
         "bluesky",
-        "the real PDS 0.4 and 0.5 with a PLC directory: login, renewal, revocation, posts and replies validated against its lexicons",
+        "the real PDS 0.4 and 0.5 with a PLC directory: login, renewal, revocation, posts, replies and the twin held against its lexicons",
         "",
     ),
     (
@@ -26,7 +26,7 @@ const CHECKED: &[(&str, &str, &str)] = &[
         "",
         "whether an old refresh token dies at a renewal; errors of the token endpoint; rate-limit header names; length of a text block",
     ),
-    ("mastodon", "", "wording of the refusals that ask for a second factor"),
+    ("mastodon", "the community's OpenAPI description of its API", "wording of the refusals that ask for a second factor"),
     ("facebook", "", "subcodes beyond the official table; length of a post; whether exchanging a long-lived token extends it"),
     (
         "instagram",
@@ -34,6 +34,7 @@ const CHECKED: &[(&str, &str, &str)] = &[
         "limits of hashtags and mentions; layout of signed requests; whether an earlier token lives on after it was extended",
     ),
     ("threads", "", "subcodes on these hosts; what a changed password does; five links a post"),
+    ("discord", "", "whether a webhook outlives its maker's consent, password or account; how events are signed; a thread's title; PKCE"),
     ("reddit", "", "length of texts; what a changed password does; the server's source is an archive of 2017"),
 ];
 

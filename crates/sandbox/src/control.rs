@@ -85,18 +85,28 @@ fn act(world: &mut World, now: i64, what: &[&str], body: &Value) -> Result<Value
 fn person(world: &mut World, network: &str, username: &str, action: &str) -> Result<Value, String> {
     let found = world.person_mut(network, username).ok_or_else(|| format!("there is no {username} at {network}"))?;
     match action {
-        "change-password" => found.password = if found.password == "sandbox" { "sandbox2".into() } else { "sandbox".into() },
+        "change-password" | "reset-password" => {
+            found.password = if found.password == "sandbox" { "sandbox2".into() } else { "sandbox".into() }
+        }
         // A deleted account is a blocked one whose tokens are gone as well.
         "block" | "delete" => found.blocked = true,
         "unblock" => found.blocked = false,
         "revoke" => {}
-        _ => return Err("an action is change-password, block, unblock, delete or revoke".into()),
+        _ => return Err("an action is change-password, reset-password, block, unblock, delete or revoke".into()),
     }
     let password = found.password.clone();
-    let ends_consents =
-        matches!(action, "revoke" | "delete") || action == "change-password" && !networks::survives_password_change(network);
+    let ends_consents = match action {
+        "revoke" | "delete" => true,
+        "change-password" => !networks::survives_password_change(network),
+        "reset-password" => !networks::survives_password_reset(network),
+        "block" => networks::ends_with_block(network),
+        _ => false,
+    };
     if ends_consents {
-        let why = ["change-password", "revoke", "delete"].into_iter().find(|known| *known == action).unwrap_or_default();
+        let why = match action {
+            "reset-password" => "change-password",
+            _ => ["change-password", "block", "revoke", "delete"].into_iter().find(|known| *known == action).unwrap_or_default(),
+        };
         world.end_consents(network, username, why);
     }
     if action != "revoke" && action != "unblock" {
@@ -188,14 +198,12 @@ fn consent(world: &mut World, now: i64, b: &Body) -> Result<Value, String> {
     let request = http::Request::get(b.authorize_url.as_str())
         .body(bytes::Bytes::new())
         .map_err(|_| "authorize_url: the address that was handed out")?;
-    let path = request.uri().path().trim_start_matches('/').to_owned();
-    let (network, rest) = path.split_once('/').ok_or("authorize_url leads to no network")?;
-    let network = networks::find(network).ok_or("authorize_url leads to no network of this sandbox")?;
+    let (network, rest) = networks::at(request.uri().path()).ok_or("authorize_url leads to no network of this sandbox")?;
     let known = world.person(network, &b.username).ok_or_else(|| format!("there is no {} at {network}", b.username))?;
     if known.blocked {
         return Err("this account is restricted".into());
     }
-    let incoming = Incoming::read(&request, &format!("/{rest}"));
+    let incoming = Incoming::read(&request, &rest);
     let page = number(b.page.as_ref()).and_then(|id| u64::try_from(id).ok());
     let decision = Consent { username: &b.username, deny: b.deny, drop_scopes: &b.drop_scopes, page };
     let to = networks::consent(world, now, network, &incoming, &decision)

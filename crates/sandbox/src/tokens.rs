@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::networks;
 use crate::world::World;
 
 const MICRO: i64 = 1_000_000;
@@ -233,7 +234,7 @@ impl World {
             let mut tokens = self.vault.access.values().chain(self.vault.refresh.values());
             tokens.any(|token| token.family == index && !token.spent && token.until.is_none_or(|until| until > now))
         };
-        let blocked = self.person(network, username).is_none_or(|person| person.blocked);
+        let blocked = self.person(network, username).is_none_or(|person| person.blocked && !networks::survives_block(network));
         self.vault.families.iter().enumerate().filter(|(index, family)| !blocked && of(family) && lives(*index)).count()
     }
 }

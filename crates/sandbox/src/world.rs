@@ -87,16 +87,14 @@ pub struct World {
     pub(crate) boards: Vec<Board>,
     pub(crate) posts: Vec<Post>,
     pub(crate) comments: Vec<Comment>,
-    /// Clients that registered themselves: id -> (secret, redirect addresses).
-    pub(crate) clients: BTreeMap<String, (String, String)>,
-    /// What was done under a key that clients may repeat: key -> id.
-    pub(crate) done: BTreeMap<String, String>,
     /// Which page a token is the page's own of.
     pub(crate) page_tokens: BTreeMap<String, u64>,
     /// What is prepared and not yet published: text, picture, what it answers, link.
     pub(crate) containers: BTreeMap<String, [String; 4]>,
     /// Pictures that were sent, by the id the network gave them.
     pub(crate) uploads: BTreeSet<String>,
+    /// What one network keeps and no other knows: by network and a name of its own.
+    pub(crate) kept: BTreeMap<(&'static str, String), serde_json::Value>,
     pub(crate) vault: Vault,
     /// Browser sessions: cookie -> (network, username).
     pub(crate) sessions: BTreeMap<String, (String, String)>,
@@ -132,11 +130,10 @@ impl World {
             deleted_pages: vec![],
             posts: vec![],
             comments: vec![],
-            clients: BTreeMap::new(),
-            done: BTreeMap::new(),
             page_tokens: BTreeMap::new(),
             containers: BTreeMap::new(),
             uploads: BTreeSet::new(),
+            kept: BTreeMap::new(),
             boards: boards(),
             vault: Vault::default(),
             sessions: BTreeMap::new(),
@@ -192,18 +189,24 @@ impl World {
     /// Answers a request.
     pub fn handle(&mut self, now: i64, request: &Request<Bytes>) -> Response<Bytes> {
         let path = request.uri().path().to_owned();
-        let (first, rest) = path.trim_start_matches('/').split_once('/').unwrap_or((path.trim_start_matches('/'), ""));
-        let incoming = Incoming::read(request, &format!("/{rest}"));
-        match first {
-            "" => see_other("/control"),
-            "control" => control::handle(self, now, &incoming),
-            network => match networks::find(network) {
-                Some(name) => self.handle_network(now, name, &incoming),
-                None => html(
-                    404,
-                    crate::pages::plain("Not found", "There is no such network in this sandbox. <a href=\"/control\">Control page</a>"),
-                ),
-            },
+        match networks::at(&path) {
+            Some((network, rest)) => {
+                let incoming = Incoming::read(request, &rest);
+                self.handle_network(now, network, &incoming)
+            }
+            None => self.handle_house(now, request, &path),
+        }
+    }
+
+    /// What belongs to no network.
+    fn handle_house(&mut self, now: i64, request: &Request<Bytes>, path: &str) -> Answer {
+        match path.trim_start_matches('/').split_once('/').unwrap_or((path.trim_start_matches('/'), "")) {
+            ("", _) => see_other("/control"),
+            ("control", rest) => control::handle(self, now, &Incoming::read(request, &format!("/{rest}"))),
+            _ => html(
+                404,
+                crate::pages::plain("Not found", "There is no such network in this sandbox. <a href=\"/control\">Control page</a>"),
+            ),
         }
     }
 

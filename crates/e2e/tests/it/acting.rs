@@ -165,3 +165,33 @@ async fn the_command_line_lists_shows_checks_and_prints_a_token() {
     assert!(code == Some(1) && nothing.is_empty() && why.contains("nothing here"), "{why}");
     assert_eq!(run(&["token", id, "--min-ttl", "soon"]).0, Some(2), "wrong usage");
 }
+
+/// A network of proofs and single-use tokens, by its twin: connected by handle, posted to, taken down, and back.
+#[tokio::test]
+async fn bluesky_lives_in_the_demo() {
+    let demo = Demo::start();
+    demo.connect_as(json!({ "network": "bluesky", "handle": "fernweh.test" }), "fernweh.test").await;
+    demo.until("bluesky", "connected").await;
+    let id = demo.profile_named("bluesky", "Fernweh Outdoor").await["id"].as_str().unwrap().to_owned();
+    let (status, posted, _) = post(&demo, &format!("/profiles/{id}/posts"), Some("k-1"), &json!({ "text": "The new hut is open" })).await;
+    assert_eq!(status, 201, "{posted}");
+    assert_eq!(posts_at(&demo, "bluesky").await[0]["id"], posted["id"]);
+    // Past the life of the access token, so that everything after it rests on a renewal.
+    demo.control("/clock", json!({ "advance_seconds": 7200 })).await;
+    let renewed = async || {
+        let url = format!("{}/control/api/ledger?network=bluesky", demo.text("sandbox_url"));
+        let seen: Value = client().get(url).send().await.unwrap().json().await.unwrap();
+        seen["seen"].as_array().unwrap().iter().any(|seen| seen["about"] == "renewal" && seen["status"] == 200)
+    };
+    eventually("a renewal", renewed).await;
+    demo.until("bluesky", "connected").await;
+    let (status, posted, _) = post(&demo, &format!("/profiles/{id}/posts"), Some("k-2"), &json!({ "text": "And a second one" })).await;
+    assert_eq!(status, 201, "{posted}");
+    demo.control("/people/bluesky/fernweh.test/block", json!({})).await;
+    demo.until("bluesky", "disconnected").await;
+    assert_eq!(demo.profiles("bluesky").await[0]["cause"], "person_blocked");
+    demo.control("/people/bluesky/fernweh.test/unblock", json!({})).await;
+    assert_eq!(demo.refresh(&id, "jana-lindner.test").await.0, 409, "somebody else");
+    assert_eq!(demo.refresh(&id, "fernweh.test").await.0, 200);
+    demo.until("bluesky", "connected").await;
+}

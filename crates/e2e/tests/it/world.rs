@@ -112,7 +112,12 @@ impl Demo {
 
     /// Connects new profiles as a tool does: begin, the person consents, choose everything usable.
     pub(crate) async fn connect(&self, network: &str, username: &str) -> Value {
-        let (status, begun) = self.api("POST", "/connections", Some(json!({ "network": network }))).await;
+        self.connect_as(json!({ "network": network }), username).await
+    }
+
+    /// The same where the person types something first.
+    pub(crate) async fn connect_as(&self, asked: Value, username: &str) -> Value {
+        let (status, begun) = self.api("POST", "/connections", Some(asked)).await;
         assert_eq!(status, 201, "{begun}");
         let back = self.consent(&begun["authorize_url"], username).await;
         self.http.get(back).send().await.unwrap();

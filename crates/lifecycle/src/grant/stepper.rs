@@ -2,7 +2,7 @@
 
 use super::{Clocks, Grant, Happening, State, Suspicion, Verdict};
 use crate::diagnosis::{Diagnosis, Finding};
-use crate::facts::{Facts, RenewalModel};
+use crate::facts::{AfterVerdict, Facts, RenewalModel};
 use crate::ids::PersonId;
 use crate::schedule;
 use crate::time::{Span, Timestamp};
@@ -424,6 +424,16 @@ impl Stepper<'_> {
             State::NeedsPerson(Verdict { since: self.now, cause, confidence, evidence, lost_in_rotation, person_refused, good_looks: 0 });
         self.grant.renew_at = None;
         self.look_rarely();
+    }
+
+    /// Where a dead secret must not be sent again, nothing is planned after a verdict, whatever led there. A look that a
+    /// person asked for and that went well is finished: the second good one lifts the verdict.
+    pub(super) fn leave_the_dead_alone(&mut self) {
+        let State::NeedsPerson(verdict) = &self.grant.state else { return };
+        if self.facts.after_verdict == AfterVerdict::LeaveAlone && verdict.good_looks == 0 {
+            self.grant.probe_at = None;
+            self.grant.renew_at = None;
+        }
     }
 
     /// After a verdict the network is asked rarely: an unblocked account comes back by itself.

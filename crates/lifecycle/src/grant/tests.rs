@@ -2,7 +2,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::diagnosis::Finding;
-use crate::facts::{RenewalModel, Reuse};
+use crate::facts::{AfterVerdict, RenewalModel, Reuse};
 use crate::schedule;
 use crate::time::Span;
 
@@ -289,6 +289,28 @@ fn an_account_unblocked_after_its_access_token_ended_comes_back() {
     assert!(says(&back, Happening::CameBack) && back.grant.state == State::Fresh);
 }
 
+/// Discord: whoever goes on calling a webhook that is gone is banned by address.
+#[test]
+fn a_dead_secret_that_must_not_be_sent_again_is_left_alone() {
+    let facts = Facts { after_verdict: AfterVerdict::LeaveAlone, access_life: None, renewal: RenewalModel::ByPerson, ..Facts::unknown() };
+    let grant = fresh(&facts, false);
+    let (usual, verdict) = (grant.probe_at, Diagnosis::over(Cause::RevokedByPerson, evidence(T0)));
+    assert!(usual.is_some(), "while it lives it is looked at");
+    let dead = step(&grant, &Event::Probed(verdict), &facts, T0).grant;
+    assert_eq!(schedule::due_at(&dead, &facts, T0), None);
+    // A person may ask by hand; whatever is found, nothing more follows by itself unless the token is alive after all.
+    for finding in [Finding::Transient { retry_after: None }, Finding::Misconfigured, refusal(T0).finding] {
+        let asked = step(&dead, &Event::Probed(Diagnosis { finding, evidence: evidence(T0) }), &facts, T0).grant;
+        assert_eq!(schedule::due_at(&asked, &facts, T0), None);
+    }
+    let good = Event::Probed(Diagnosis::works(evidence(T0)));
+    let one = step(&dead, &good, &facts, T0).grant;
+    assert_eq!(schedule::due_at(&one, &facts, T0), Some(T0 + facts.second_look_after));
+    assert_eq!(step(&one, &good, &facts, T0 + facts.second_look_after).grant.state, State::Fresh);
+    let renewed = Event::Authorized { person: dead.person.clone(), clocks: Clocks::default(), renewable: false };
+    assert!(step(&dead, &renewed, &facts, T0).grant.probe_at.is_some(), "the person came: it is looked at again");
+}
+
 fn any_finding() -> impl Strategy<Value = Finding> {
     prop_oneof![
         Just(Finding::Works),
@@ -321,8 +343,10 @@ fn any_facts() -> impl Strategy<Value = Facts> {
         Just(RenewalModel::Extending(Span::days(1))),
         Just(RenewalModel::ByPerson),
     ];
-    (model, any::<bool>(), any::<bool>()).prop_map(|(renewal, ends, manual)| Facts {
+    let after = prop_oneof![Just(AfterVerdict::LookRarely), Just(AfterVerdict::LeaveAlone)];
+    (model, any::<bool>(), any::<bool>(), after).prop_map(|(renewal, ends, manual, after_verdict)| Facts {
         renewal,
+        after_verdict,
         access_life: ends.then_some(Span::hours(2)),
         manual_renewal_every: manual.then_some(Span::days(365)),
         ..Facts::unknown()
@@ -342,7 +366,8 @@ proptest! {
             prop_assert_eq!(&next.person, &grant.person);
             let grows = matches!(event, Event::Renewed { .. } | Event::Authorized { .. });
             prop_assert!(grows || next.generation == grant.generation);
-            prop_assert!(schedule::due_at(&next, &facts, now).is_some(), "nothing would ever look at {:?} again", next);
+            let left = next.verdict().is_some_and(|verdict| verdict.good_looks == 0) && facts.after_verdict == AfterVerdict::LeaveAlone;
+            prop_assert_eq!(schedule::due_at(&next, &facts, now).is_none(), left, "is {:?} ever looked at again?", next);
             grant = next;
         }
     }

@@ -259,24 +259,24 @@ async fn discover(cx: Cx<'_>, wire: &dyn Wire, tokens: &TokenSet) -> Result<Disc
     Ok(Discovery { person, profiles: vec![profile], all_come_along: false })
 }
 
+/// The account's own documents must lead to the server that issued the token. What they say otherwise is a refusal; that they
+/// cannot be read (a page in between, a directory in trouble) says nothing, and no token is sent either.
 async fn confirm_issuer(cx: Cx<'_>, wire: &dyn Wire, session: &Session) -> Result<Account, Diagnosis> {
-    let refused = |words: &str| {
-        let seen = Evidence::new(cx.now, Source::Discovery, None, Some("issuer_mismatch"), words);
-        Diagnosis::refused(Cause::Unknown, Confidence::Certain, seen)
-    };
+    let seen = |code: &str, words: &str| Evidence::new(cx.now, Source::Discovery, None, Some(code), words);
+    let refused = |words: &str| Diagnosis::refused(Cause::Unknown, Confidence::Certain, seen("issuer_mismatch", words));
+    let unread = |words: &str| Diagnosis::transient(seen("issuer_unknown", words), None);
     let judge = |failure: Failure| match failure {
-        Failure::Unavailable { evidence } => Diagnosis::transient(Evidence { source: Source::Discovery, ..evidence }, None),
         Failure::Suspicious { evidence } => refused(&evidence.words),
-        _ => refused("the account's own documents do not lead to a server"),
+        Failure::Unavailable { evidence } => Diagnosis::transient(Evidence { source: Source::Discovery, ..evidence }, None),
+        _ => unread("the account's own documents cannot be read"),
     };
     let did = session.get(DID);
-    let account =
-        resolve::account(cx, wire, did).await.map_err(judge)?.ok_or_else(|| refused(&format!("{did} has no server that may be asked")))?;
-    let server = resolve::server_of(cx, wire, &account.pds).await.map_err(judge)?;
-    if server.issuer == session.get(ISSUER) {
-        Ok(account)
-    } else {
-        Err(refused(&format!("the token comes from {}, but the account belongs to {}", session.get(ISSUER), server.issuer)))
+    let account = resolve::account(cx, wire, did).await.map_err(judge)?;
+    let account = account.ok_or_else(|| unread(&format!("{did} does not say which server it lives on")))?;
+    let issuer = resolve::issuer_of(cx, wire, &account.pds).await.map_err(judge)?;
+    match issuer.ok_or_else(|| unread(&format!("{} does not name its authorization server", account.pds)))? {
+        issuer if issuer == session.get(ISSUER) => Ok(account),
+        other => Err(refused(&format!("the token comes from {}, but the account belongs to {other}", session.get(ISSUER)))),
     }
 }
 

@@ -32,61 +32,6 @@ fn says(diagnosis: &Diagnosis) -> Says {
     }
 }
 
-/// An error as the YouTube API writes it.
-fn reason(code: u16, reason: &str) -> String {
-    json!({ "error": { "code": code, "message": "Wörter", "errors": [{ "domain": "youtube", "reason": reason, "message": "Wörter" }] } })
-        .to_string()
-}
-
-/// An error as the newer APIs write it.
-fn status(code: u16, status: &str, reason: &str, metadata: &Value) -> String {
-    let detail = json!({ "@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": reason, "metadata": metadata });
-    let details = if reason.is_empty() { json!([]) } else { json!([detail]) };
-    json!({ "error": { "code": code, "message": "Wörter", "status": status, "details": details } }).to_string()
-}
-
-#[test]
-fn the_table_of_the_apis() {
-    let until_midnight = errors::next_midnight_pacific(Timestamp::from_seconds(NOW)).as_seconds() - NOW;
-    let table = [
-        (200, "{}".to_owned(), Says::Works),
-        (401, reason(401, "authError"), Says::Against(Cause::Unknown)),
-        (401, reason(401, "authorizationRequired"), Says::Against(Cause::Unknown)),
-        (401, status(401, "UNAUTHENTICATED", "", &Value::Null), Says::Against(Cause::Unknown)),
-        (401, r#"{"error":"invalid_request","error_description":"Invalid Credentials"}"#.into(), Says::Against(Cause::Unknown)),
-        (401, reason(401, "youtubeSignupRequired"), Says::Against(Cause::PermissionLost)),
-        (403, reason(403, "insufficientPermissions"), Says::Against(Cause::ScopeMissing)),
-        (403, status(403, "PERMISSION_DENIED", "ACCESS_TOKEN_SCOPE_INSUFFICIENT", &Value::Null), Says::Against(Cause::ScopeMissing)),
-        (403, reason(403, "forbidden"), Says::Against(Cause::PermissionLost)),
-        (403, reason(403, "accountDelegationForbidden"), Says::Against(Cause::PermissionLost)),
-        (403, reason(403, "authenticatedUserNotChannel"), Says::Against(Cause::PermissionLost)),
-        (403, reason(403, "authenticatedUserAccountSuspended"), Says::Against(Cause::PersonBlocked)),
-        (403, reason(403, "authenticatedUserAccountClosed"), Says::Against(Cause::PersonBlocked)),
-        (403, reason(403, "channelSuspended"), Says::Against(Cause::PersonBlocked)),
-        (403, reason(403, "channelClosed"), Says::Against(Cause::PersonBlocked)),
-        (403, reason(403, "quotaExceeded"), Says::Wait(until_midnight)),
-        (403, reason(403, "dailyLimitExceeded"), Says::Wait(until_midnight)),
-        (403, reason(403, "rateLimitExceeded"), Says::Nothing),
-        (429, reason(429, "userRateLimitExceeded"), Says::Nothing),
-        (403, reason(403, "accessNotConfigured"), Says::Ours),
-        (403, status(403, "PERMISSION_DENIED", "SERVICE_DISABLED", &Value::Null), Says::Ours),
-        (403, reason(403, "commentsDisabled"), Says::Nothing),
-        (400, reason(400, "uploadLimitExceeded"), Says::Wait(86_400)),
-        (404, reason(404, "videoNotFound"), Says::Nothing),
-        (404, status(404, "NOT_FOUND", "", &Value::Null), Says::Nothing),
-        (403, status(403, "PERMISSION_DENIED", "", &Value::Null), Says::Against(Cause::PermissionLost)),
-        (400, status(400, "INVALID_ARGUMENT", "", &Value::Null), Says::Nothing),
-        (429, status(429, "RESOURCE_EXHAUSTED", "RATE_LIMIT_EXCEEDED", &json!({ "quota_limit_value": "300" })), Says::Nothing),
-        (429, status(429, "RESOURCE_EXHAUSTED", "RATE_LIMIT_EXCEEDED", &json!({ "quota_limit_value": "0" })), Says::Ours),
-        (503, reason(503, "backendError"), Says::Nothing),
-        (500, status(500, "INTERNAL", "", &Value::Null), Says::Nothing),
-        (401, "<html>".into(), Says::Nothing),
-    ];
-    for (status, body, expected) in table {
-        assert_eq!(with(&[], |cx| says(&errors::api(&cx, Source::Probe, &answer(status, &body)))), expected, "{status} {body}");
-    }
-}
-
 const REFUSED: &str = r#"{"error":"invalid_grant","error_description":"Token has been expired or revoked."}"#;
 
 fn refused(options: &[(&str, &str)], notes: &[(&str, i64)], status: u16, body: &str) -> (Says, Option<Confidence>) {
@@ -101,27 +46,6 @@ fn refused(options: &[(&str, &str)], notes: &[(&str, i64)], status: u16, body: &
             (says(&diagnosis), confidence)
         }
         other => panic!("{body}: {other:?}"),
-    }
-}
-
-#[test]
-fn the_table_of_the_token_endpoint() {
-    let table = [
-        (400, REFUSED, Says::Against(Cause::RevokedByPerson)),
-        (400, r#"{"error":"invalid_grant","error_description":"Bad Request"}"#, Says::Against(Cause::RevokedByPerson)),
-        (400, r#"{"error":"invalid_grant","error_description":"Account has been deleted"}"#, Says::Against(Cause::PersonBlocked)),
-        (400, r#"{"error":"invalid_grant","error_description":"reauth","error_subtype":"invalid_rapt"}"#, Says::Against(Cause::Expired)),
-        (400, r#"{"error":"admin_policy_enforced"}"#, Says::Against(Cause::PermissionLost)),
-        (401, r#"{"error":"invalid_client"}"#, Says::Ours),
-        (401, r#"{"error":"unauthorized_client"}"#, Says::Ours),
-        (401, r#"{"error":"deleted_client"}"#, Says::Ours),
-        (400, r#"{"error":"invalid_scope"}"#, Says::Ours),
-        (400, r#"{"error":"invalid_request"}"#, Says::Ours),
-        (429, r#"{"error":"rate_limited"}"#, Says::Nothing),
-        (404, "<html>", Says::Nothing),
-    ];
-    for (status, body, expected) in table {
-        assert_eq!(refused(&[], &[], status, body).0, expected, "{status} {body}");
     }
 }
 

@@ -119,7 +119,8 @@ pub(super) fn act(cx: &Cx<'_>, answer: &Response<Bytes>, granted: &[String], nee
     let diagnosis = api(cx, Source::Use, answer);
     let lacks = !granted.is_empty() && !granted.iter().any(|scope| scope == needed);
     let is_open = matches!(diagnosis.finding, lifecycle::diagnosis::Finding::Transient { .. });
-    if answer.status().as_u16() == 403 && is_open && lacks {
+    // A page in between says nothing, whatever scopes there are.
+    if answer.status().as_u16() == 403 && is_open && lacks && oauth::json(answer).is_some() {
         return Diagnosis::refused(Cause::ScopeMissing, Confidence::Likely, diagnosis.evidence);
     }
     diagnosis

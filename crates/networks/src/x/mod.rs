@@ -187,7 +187,12 @@ impl Network for X {
     }
 
     fn read_probe(&self, cx: Cx<'_>, _: &TokenSet, answer: &Response<Bytes>) -> Answer<Diagnosis> {
-        Answer::Done(errors::api(&cx, Source::Probe, answer))
+        let read = errors::api(&cx, Source::Probe, answer);
+        let is_somebody = oauth::json(answer).is_some_and(|json| json.pointer("/data/id").is_some_and(Value::is_string));
+        if read.finding == Finding::Works && !is_somebody {
+            return Answer::Done(Diagnosis::transient(oauth::unreadable(cx.now, Source::Probe, answer), None));
+        }
+        Answer::Done(read)
     }
 
     fn revoke(&self, cx: Cx<'_>, tokens: &TokenSet) -> Option<Request<Bytes>> {

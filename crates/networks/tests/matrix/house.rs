@@ -11,7 +11,7 @@ use lifecycle::secret::{Secret, TokenSet};
 use lifecycle::time::{Span, Timestamp};
 use lifecycle::words::{Cause, Confidence};
 use networks::Network;
-use networks::network::{Answer, App, Asks, Cx, Discovery, Failure, Issued, Renewal, Start};
+use networks::network::{Answer, App, Asks, Cx, Discovery, Failure, Issued, Registration, Renewal, Start};
 use networks::wire::{BoxFuture, Dice, Wire, WireError};
 use sandbox::{Fate, World};
 use serde_json::{Value, json};
@@ -19,7 +19,8 @@ use url::Url;
 
 use crate::Death;
 
-const BASE: &str = "http://sandbox.test";
+/// This machine, as far as the adapters can tell: there are networks that follow http nowhere else.
+const BASE: &str = "http://localhost:8430";
 /// The moment at which every world begins.
 const BEGIN: i64 = 1_790_000_000;
 
@@ -51,21 +52,25 @@ pub(crate) struct House {
     /// Ours, and where it registers itself, the one that was registered last.
     app: Mutex<&'static App>,
     facts: Facts,
-    rolls: Mutex<u8>,
+    rolls: Mutex<u64>,
 }
 
 impl Dice for House {
     fn fill(&self, buffer: &mut [u8]) {
+        // Never the same twice: there are networks that refuse what they saw before.
+        let mut rolls = self.rolls.lock().unwrap();
         for byte in buffer {
-            let mut roll = self.rolls.lock().unwrap();
-            *roll = roll.wrapping_mul(73).wrapping_add(41);
-            *byte = *roll;
+            *rolls = rolls.wrapping_add(0x9e37_79b9_7f4a_7c15);
+            let mixed = (*rolls ^ (*rolls >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+            *byte = mixed.to_be_bytes()[1];
         }
     }
 }
 
 impl Wire for House {
-    fn send(&self, request: Request<Bytes>) -> BoxFuture<'_, Result<Response<Bytes>, WireError>> {
+    fn send(&self, mut request: Request<Bytes>) -> BoxFuture<'_, Result<Response<Bytes>, WireError>> {
+        // As the shell's wire does: whoever has no name of their own is Staygreen.
+        request.headers_mut().entry("user-agent").or_insert(http::HeaderValue::from_static("Staygreen/0"));
         assert!(request.uri().to_string().starts_with(BASE), "a request leaves for {}", request.uri());
         let answer = self.world.lock().unwrap().handle(*self.now.lock().unwrap(), &request);
         let lost = answer.extensions().get::<Fate>() == Some(&Fate::CloseWithoutAnswer);
@@ -76,15 +81,17 @@ impl Wire for House {
 impl House {
     pub(crate) fn new(network: &'static dyn Network) -> Self {
         let name = network.about().name;
+        let is_document = network.about().registration == Registration::Metadata;
+        let document = "https://staygreen.example/oauth/client-metadata.json";
         let app = App {
-            client_id: format!("sandbox-{name}"),
-            client_secret: Some(Secret::new(format!("sandbox-{name}-secret"))),
+            client_id: if is_document { document.to_owned() } else { format!("sandbox-{name}") },
+            client_secret: (!is_document).then(|| Secret::new(format!("sandbox-{name}-secret"))),
             instance: String::new(),
             redirect_uri: format!("https://staygreen.example/oauth/callback/{name}"),
             scopes: vec![],
             base_url: Some(format!("{BASE}/{name}")),
             endpoints: BTreeMap::new(),
-            options: BTreeMap::new(),
+            options: BTreeMap::from([("allow_http_loopback".to_owned(), "true".to_owned())]),
         };
         let app = Mutex::new(&*Box::leak(Box::new(app)));
         Self {

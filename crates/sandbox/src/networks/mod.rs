@@ -1,5 +1,7 @@
 //! The networks: one file each, one line here.
 
+mod bluesky;
+mod discord;
 mod door;
 mod facebook;
 mod google;
@@ -88,6 +90,16 @@ const ALL: &[Entry] = &[
         refused_renewal: xing::dead_token,
         about: xing::about,
         people: xing::people,
+        pages: NO_PAGES,
+        roles: &[],
+    },
+    Entry {
+        name: "bluesky",
+        handle: bluesky::handle,
+        consent: bluesky::consent,
+        refused_renewal: bluesky::refused_renewal,
+        about: bluesky::about,
+        people: bluesky::people,
         pages: NO_PAGES,
         roles: &[],
     },
@@ -181,6 +193,16 @@ const ALL: &[Entry] = &[
         pages: NO_PAGES,
         roles: &[],
     },
+    Entry {
+        name: "discord",
+        handle: discord::handle,
+        consent: discord::consent,
+        refused_renewal: discord::refused_renewal,
+        about: discord::about,
+        people: discord::people,
+        pages: discord::pages,
+        roles: discord::ROLES,
+    },
 ];
 
 /// The names of all networks.
@@ -190,6 +212,17 @@ pub(crate) fn names() -> impl Iterator<Item = &'static str> {
 
 pub(crate) fn find(name: &str) -> Option<&'static str> {
     names().find(|known| *known == name)
+}
+
+/// Which network a path belongs to, and the path below it. The servers of the AT Protocol are known by their origin alone and
+/// lie at the root; all others lie under their names.
+pub(crate) fn at(path: &str) -> Option<(&'static str, String)> {
+    if bluesky::is_at_root(path) {
+        return Some(("bluesky", path.to_owned()));
+    }
+    let path = path.trim_start_matches('/');
+    let (first, rest) = path.split_once('/').unwrap_or((path, ""));
+    Some((find(first)?, format!("/{rest}")))
 }
 
 pub(crate) fn handle(world: &mut World, now: i64, network: &str, incoming: &Incoming) -> Answer {
@@ -242,9 +275,25 @@ pub(crate) fn client_secret(network: &str) -> String {
 }
 
 /// Whether consents live on when the person changes the password. Google ends only those for mail; Mastodon only
-/// those of browsers.
+/// those of browsers; a webhook of Discord does not depend on its maker, a session of Bluesky not on the password.
 pub(crate) fn survives_password_change(network: &str) -> bool {
-    matches!(network, "youtube" | "google_business" | "mastodon")
+    matches!(network, "youtube" | "google_business" | "mastodon" | "discord" | "bluesky")
+}
+
+/// Whether consents live on when the person had to have the password reset by mail: Mastodon ends them then.
+pub(crate) fn survives_password_reset(network: &str) -> bool {
+    survives_password_change(network) && network != "mastodon"
+}
+
+/// Whether consents end when the network blocks the person, and do not come back with the account: Reddit
+/// revokes them, a take-down at Bluesky removes them.
+pub(crate) fn ends_with_block(network: &str) -> bool {
+    matches!(network, "reddit" | "bluesky")
+}
+
+/// Whether what a consent gave works on while the network blocks the person: a webhook of Discord does not depend on its maker.
+pub(crate) fn survives_block(network: &str) -> bool {
+    matches!(network, "discord")
 }
 
 /// An address to go back to: absolute, http or https.

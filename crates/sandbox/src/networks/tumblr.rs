@@ -1,47 +1,40 @@
-//! Tumblr as its documentation describes it. Written from the documentation, never from the adapter.
+//! Tumblr as its API document describes it (knowledge base `tumblr`). Written from the documentation, never from the adapter.
 
+use http::HeaderValue;
 use serde_json::{Value, json};
 
-use super::door::{Door, as_allowed};
-use super::{Consent, client_id, client_secret, is_redirect_uri};
+use super::door::{Door, is_ours_with_state};
+use super::{Consent, client_id, client_secret};
 use crate::people::{Page, Person, Post, page, person};
-use crate::request::{Answer, Incoming, json as answer, percent_decoded};
+use crate::request::{Answer, Incoming, json as answer, with_query};
 use crate::tokens::{DAY, Family};
 use crate::world::World;
 
 const NAME: &str = "tumblr";
 const COLOUR: &str = "#001935";
-/// How long an access token lives, in seconds.
-const ACCESS_LIFE: i64 = 2_520;
-/// How long a refresh token lives.
-const REFRESH_DAYS: i64 = 42;
-
-pub(super) fn people() -> Vec<Person> {
-    vec![person(NAME, "fernweh-outdoor", "Fernweh Outdoor", "t:Fw0utd00r"), person(NAME, "gipfelguides", "Gipfel Guides", "t:G1pf3lGu1d3s")]
-}
-
-/// What somebody can be in a blog besides their primary one.
-pub(super) const ROLES: &[&str] = &["admin", "member"];
-
-pub(super) fn pages() -> Vec<Page> {
-    let blog = |id, name, vanity, role| page(NAME, id, name, vanity, &[("fernweh-outdoor", role)]);
-    vec![blog(7001, "Fernweh Routes", "fernweh-routes", "admin"), blog(7002, "Alpine Friends", "alpine-friends", "member")]
-}
-
-pub(super) fn about(incoming: &Incoming) -> &'static str {
-    match incoming.path.as_str() {
-        "/oauth2/authorize" => "page",
-        "/v2/oauth2/token" => super::grant_type(incoming),
-        _ => "api",
-    }
-}
+const MICRO: i64 = 1_000_000;
+/// An access token lives 42 minutes, a refresh token 42 days.
+const ACCESS: i64 = 2520;
+const REFRESH: i64 = 42 * DAY;
+/// Posts of a user in a day.
+const POSTS_MAX: u64 = 250;
+/// Calls of our app in an hour.
+const CALLS_MAX: u64 = 1000;
+const NOTES: usize = 20;
 
 pub(super) fn handle(world: &mut World, now: i64, incoming: &Incoming) -> Option<Answer> {
+    if incoming.path == "/oauth2/authorize" {
+        return Some(DOOR.authorize(world, now, incoming));
+    }
+    if !incoming.path.starts_with("/v2/") {
+        return None;
+    }
+    if incoming.header("user-agent").is_none_or(str::is_empty) {
+        return Some(envelope(403, "Forbidden", &json!([]), None));
+    }
     Some(match (incoming.method.as_str(), incoming.path.as_str()) {
-        (_, "/oauth2/authorize") => DOOR.authorize(world, now, incoming),
         ("POST", "/v2/oauth2/token") => token(world, now, incoming),
-        (_, path) if path == "/v2/user/info" || path.starts_with("/v2/blog/") => api(world, now, incoming),
-        _ => return None,
+        _ => api(world, now, incoming),
     })
 }
 
@@ -50,20 +43,12 @@ static DOOR: Door = Door {
     title: "Tumblr",
     colour: COLOUR,
     path: "/oauth2/authorize",
-    code_life: 60,
-    is_good,
-    refusal: ("Invalid request", "client_id, redirect_uri or state is not right."),
-    denial: "",
-    grants: as_allowed,
+    may_skip: |_| true,
+    is_good: |_, incoming| is_ours_with_state(NAME, incoming) && incoming.q("response_type") == "code",
+    refusal: ("Something went wrong", "client_id, redirect_uri, response_type or state is not correct."),
+    denial: "The user denied your request",
+    ..Door::PLAIN
 };
-
-fn is_good(_: &World, incoming: &Incoming) -> bool {
-    incoming.q("client_id") == client_id(NAME)
-        && is_redirect_uri(incoming.q("redirect_uri"))
-        && incoming.q("response_type") == "code"
-        // Required there.
-        && !incoming.q("state").is_empty()
-}
 
 pub(super) fn consent(world: &mut World, now: i64, incoming: &Incoming, consent: &Consent<'_>) -> Option<String> {
     DOOR.consent(world, now, incoming, consent)
@@ -74,15 +59,11 @@ fn error(status: u16, code: &str, words: &str) -> Answer {
 }
 
 pub(super) fn refused_renewal() -> Answer {
-    error(400, "invalid_grant", "The refresh token is invalid, expired or revoked.")
-}
-
-fn is_our_client(incoming: &Incoming) -> bool {
-    incoming.f("client_id") == client_id(NAME) && incoming.f("client_secret") == client_secret(NAME)
+    error(400, "invalid_grant", "Invalid refresh token")
 }
 
 fn token(world: &mut World, now: i64, incoming: &Incoming) -> Answer {
-    if !is_our_client(incoming) {
+    if incoming.f("client_id") != client_id(NAME) || incoming.f("client_secret") != client_secret(NAME) {
         return error(401, "invalid_client", "The client credentials are invalid");
     }
     let family = match incoming.f("grant_type") {
@@ -90,6 +71,7 @@ fn token(world: &mut World, now: i64, incoming: &Incoming) -> Answer {
             Ok(code) => world.new_family(now, NAME, &code.username, code.scopes),
             Err(_) => return error(400, "invalid_grant", "Authorization code doesn't exist or is invalid for the client"),
         },
+        // What becomes of a used one is not documented: the sandbox is strict.
         "refresh_token" => match world.spend_refresh(now, NAME, incoming.f("refresh_token"), true) {
             Ok((family, _)) => family,
             Err(_) => return refused_renewal(),
@@ -97,96 +79,219 @@ fn token(world: &mut World, now: i64, incoming: &Incoming) -> Answer {
         _ => return error(400, "unsupported_grant_type", "The grant type is not supported"),
     };
     let scopes = world.vault.families[family].scopes.clone();
-    let access = world.new_access(now, family, "", Some(ACCESS_LIFE));
+    let access = world.new_access(now, family, "", Some(ACCESS));
     let mut body =
-        json!({ "access_token": access, "token_type": "bearer", "expires_in": ACCESS_LIFE, "scope": scopes.join(" "), "id_token": false });
+        json!({ "access_token": access, "expires_in": ACCESS, "token_type": "bearer", "scope": scopes.join(" "), "id_token": false });
     if scopes.iter().any(|scope| scope == "offline_access") {
-        body["refresh_token"] = world.new_refresh(now, family, "", now + REFRESH_DAYS * DAY * 1_000_000).into();
+        body["refresh_token"] = json!(world.new_refresh(now, family, "", now + REFRESH * MICRO));
     }
     answer(200, &body)
 }
 
-/// Every answer of the API comes in this envelope.
-fn envelope(status: u16, words: &str, response: &Value) -> Answer {
-    answer(status, &json!({ "meta": { "status": status, "msg": words }, "response": response }))
+fn envelope(status: u16, msg: &str, response: &Value, code: Option<(i64, &str)>) -> Answer {
+    let mut body = json!({ "meta": { "status": status, "msg": msg }, "response": response });
+    if let Some((code, title)) = code {
+        body["errors"] = json!([{ "title": title, "code": code }]);
+    }
+    answer(status, &body)
 }
 
-fn refused(status: u16, words: &str, code: i64, title: &str) -> Answer {
-    let errors = json!([{ "title": title, "code": code }]);
-    answer(status, &json!({ "meta": { "status": status, "msg": words }, "response": [], "errors": errors }))
+fn not_found() -> Answer {
+    envelope(404, "Not Found", &json!([]), None)
+}
+
+/// Calls of our app in this hour.
+fn count(world: &mut World, now: i64, key: &str, window: i64) -> u64 {
+    let window = now.div_euclid(window * MICRO);
+    let kept = world.kept.entry((NAME, key.to_owned())).or_insert(json!([window, 0]));
+    if kept[0] != json!(window) {
+        *kept = json!([window, 0]);
+    }
+    let used = kept[1].as_u64().unwrap_or(0) + 1;
+    kept[1] = json!(used);
+    used
 }
 
 fn api(world: &mut World, now: i64, incoming: &Incoming) -> Answer {
-    let Ok((_, family)) = world.check_access(now, NAME, incoming.bearer()) else {
-        return refused(401, "Unauthorized", 1016, "Unable to authorize");
-    };
-    if incoming.path == "/v2/user/info" {
-        return user(world, &family);
-    }
-    let parts: Vec<String> = incoming.path.trim_start_matches("/v2/blog/").split('/').map(percent_decoded).collect();
-    let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
-    match (incoming.method.as_str(), parts.as_slice()) {
-        ("POST", [blog, "posts"]) => publish(world, now, incoming, &family, blog),
-        ("GET", [_, "notes"]) => notes(world, incoming),
-        _ => envelope(404, "Not Found", &json!([])),
-    }
-}
-
-/// Their primary blog, then the others with the role they hold there: (uuid, name, title, admin).
-fn blogs(world: &World, family: &Family) -> Vec<(String, String, String, bool)> {
-    let Some(person) = world.person(NAME, &family.username) else { return vec![] };
-    let mut blogs = vec![(person.id.clone(), person.username.clone(), person.name.clone(), true)];
-    for page in world.pages.iter().filter(|page| page.network == NAME) {
-        for (_, role, _) in page.roles.iter().filter(|(username, ..)| *username == family.username) {
-            blogs.push((format!("t:{}", page.id), page.vanity.to_owned(), page.name.to_owned(), role == "admin"));
+    let used = count(world, now, "calls", 3600);
+    let mut said = if used > CALLS_MAX {
+        envelope(429, "Limit Exceeded", &json!([]), None)
+    } else {
+        match world.check_access(now, NAME, incoming.bearer()) {
+            Ok((_, family)) => call(world, now, incoming, &family),
+            Err(_) => envelope(401, "Unauthorized", &json!([]), Some((1016, "Unauthorized"))),
         }
+    };
+    let left = CALLS_MAX.saturating_sub(used).to_string();
+    let reset = (3600 - now.rem_euclid(3600 * MICRO) / MICRO).to_string();
+    for (name, value) in
+        [("x-ratelimit-perhour-limit", "1000"), ("x-ratelimit-perhour-remaining", &left), ("x-ratelimit-perhour-reset", &reset)]
+    {
+        said.headers_mut().insert(name, HeaderValue::from_str(value).unwrap_or(HeaderValue::from_static("")));
     }
-    blogs
+    said
 }
 
-fn user(world: &World, family: &Family) -> Answer {
-    let blogs: Vec<Value> = blogs(world, family)
-        .into_iter()
-        .enumerate()
-        .map(|(at, (uuid, name, title, admin))| {
-            json!({ "name": name, "url": format!("https://{name}.tumblr.com/"), "title": title, "primary": at == 0, "admin": admin, "uuid": uuid, "type": "public" })
+fn call(world: &mut World, now: i64, incoming: &Incoming, family: &Family) -> Answer {
+    let has = |scope: &str| family.scopes.iter().any(|granted| granted == scope);
+    let parts: Vec<&str> = incoming.path.trim_start_matches("/v2/").split('/').collect();
+    match (incoming.method.as_str(), parts.as_slice()) {
+        ("GET", ["user", "info"]) if has("basic") => info(world, family),
+        ("GET", ["user", "limits"]) if has("basic") => {
+            let posts = world.kept.get(&(NAME, format!("posts/{}", family.username))).and_then(|kept| kept[1].as_u64()).unwrap_or(0);
+            let left = json!({ "description": "the number of posts you can create per day", "limit": POSTS_MAX, "remaining": POSTS_MAX.saturating_sub(posts) });
+            envelope(200, "OK", &json!({ "user": { "posts": left } }), None)
+        }
+        ("GET", ["blog", blog, "notes"]) if has("basic") => notes(world, incoming, blog),
+        ("POST", ["blog", blog, "posts"]) if has("write") => publish(world, now, incoming, family, blog),
+        ("POST", ["blog", blog, "post", "delete"]) if has("write") => delete(world, incoming, family, blog),
+        ("GET" | "POST", ["user" | "blog", ..]) if !has("basic") || !has("write") => envelope(403, "Forbidden", &json!([]), None),
+        _ => not_found(),
+    }
+}
+
+fn uuid(page: &Page) -> String {
+    format!("t:Fw{}xQ", page.id)
+}
+
+/// By name, host or uuid.
+fn find<'a>(world: &'a World, blog: &str) -> Option<&'a Page> {
+    let blog = blog.replace("%3A", ":");
+    let is = |page: &&Page| blog == page.vanity || blog == format!("{}.tumblr.com", page.vanity) || blog == uuid(page);
+    world.pages.iter().filter(|page| page.network == NAME).find(is)
+}
+
+fn role<'a>(page: &'a Page, username: &str) -> Option<&'a str> {
+    page.roles.iter().find(|(holder, ..)| holder == username).map(|(_, role, _)| role.as_str())
+}
+
+fn info(world: &World, family: &Family) -> Answer {
+    let mine = world.pages.iter().filter(|page| page.network == NAME).filter_map(|page| Some((page, role(page, &family.username)?)));
+    let blogs: Vec<Value> = mine
+        .map(|(page, role)| {
+            let mut blog = json!({
+                "name": page.vanity, "url": format!("https://{}.tumblr.com/", page.vanity), "title": page.name,
+                "primary": page.vanity == family.username, "uuid": uuid(page), "type": "public", "followers": 12
+            });
+            if role == "admin" {
+                blog["admin"] = json!(true);
+            }
+            blog
         })
         .collect();
-    envelope(200, "OK", &json!({ "user": { "name": family.username, "blogs": blogs } }))
+    envelope(
+        200,
+        "OK",
+        &json!({ "user": { "name": family.username, "likes": 0, "following": 3, "default_post_format": "html", "blogs": blogs } }),
+        None,
+    )
 }
 
+/// What Tumblr's post format says in words: the text of its blocks.
 fn publish(world: &mut World, now: i64, incoming: &Incoming, family: &Family, blog: &str) -> Answer {
-    let may = family.scopes.iter().any(|scope| scope == "write");
-    let Some((uuid, ..)) = blogs(world, family).into_iter().find(|(uuid, name, _, _)| may && (uuid == blog || name == blog)) else {
-        return refused(403, "Forbidden", 0, "You are not a member of this blog");
-    };
-    let body: Value = serde_json::from_slice(&incoming.body).unwrap_or_default();
-    let blocks: Vec<&Value> = body["content"].as_array().into_iter().flatten().collect();
-    let of = |kind: &str, field: &str| -> Vec<String> {
-        let wanted = blocks.iter().filter(|block| block["type"] == kind);
-        wanted.filter_map(|block| block.pointer(field).and_then(Value::as_str).map(str::to_owned)).collect()
-    };
-    let text = of("text", "/text");
-    if blocks.is_empty() || text.iter().any(|text| text.chars().count() > 4_096) {
-        return refused(400, "Bad Request", 8001, "The request was not in the expected format: bad post structure");
+    let Some(page) = find(world, blog) else { return not_found() };
+    if role(page, &family.username).is_none() {
+        return envelope(403, "Forbidden", &json!([]), None);
     }
-    let (media, link) = (of("image", "/media/0/url"), of("link", "/url").concat());
-    let id = world.number().to_string();
-    let post = Post { network: NAME, id, profile: uuid, username: family.username.clone(), text: text.join("\n"), link, media, at: now };
-    let id = world.publish(post);
-    envelope(201, "Created", &json!({ "id": id, "state": "published" }))
+    let profile = uuid(page);
+    let body: Value = serde_json::from_slice(&incoming.body).unwrap_or(Value::Null);
+    let blocks = body["content"].as_array().cloned().unwrap_or_default();
+    let is_good = |block: &Value| match block["type"].as_str() {
+        Some("text") => block["text"].as_str().is_some_and(|text| text.chars().count() <= 4096),
+        Some("image") => block.pointer("/media/0/url").and_then(Value::as_str).is_some_and(|url| url.starts_with("http")),
+        Some("link") => block["url"].as_str().is_some_and(|url| url.starts_with("http")),
+        _ => false,
+    };
+    if blocks.is_empty() || !blocks.iter().all(is_good) {
+        return envelope(400, "Bad Request", &json!([]), Some((8001, "Invalid post structure")));
+    }
+    if count(world, now, &format!("posts/{}", family.username), DAY) > POSTS_MAX {
+        return envelope(403, "Forbidden", &json!([]), Some((8023, "Daily post limit reached")));
+    }
+    let text = blocks.iter().filter_map(|block| block["text"].as_str()).collect::<Vec<_>>().join("\n\n");
+    let link = blocks.iter().find_map(|block| block["url"].as_str()).unwrap_or_default().to_owned();
+    let media = blocks.iter().filter_map(|block| block.pointer("/media/0/url")?.as_str().map(str::to_owned)).collect();
+    // Beyond what a double holds.
+    let id = (700_000_000_000_000_000 + world.number()).to_string();
+    let username = family.username.clone();
+    let id = world.publish(Post { network: NAME, id, profile, username, text, link, media, at: now });
+    envelope(201, "Created", &json!({ "id": id, "state": "published", "display_text": "Posted" }), None)
 }
 
-fn notes(world: &World, incoming: &Incoming) -> Answer {
-    let post = incoming.q("id");
-    if world.post(NAME, post).is_none() {
-        return envelope(404, "Not Found", &json!([]));
+fn delete(world: &mut World, incoming: &Incoming, family: &Family, blog: &str) -> Answer {
+    let Some(page) = find(world, blog) else { return not_found() };
+    if role(page, &family.username).is_none() {
+        return envelope(403, "Forbidden", &json!([]), None);
     }
-    let notes: Vec<Value> = world
-        .comments_of(NAME, post)
-        .map(|note| {
-            json!({ "type": "reply", "reply_id": note.id, "blog_name": note.author, "reply_text": note.text, "timestamp": note.at / 1_000_000 })
+    let id = incoming.f("id");
+    if world.post(NAME, id).is_none() {
+        return not_found();
+    }
+    world.posts.retain(|post| post.network != NAME || post.id != id);
+    envelope(200, "OK", &json!({ "id": id }), None)
+}
+
+/// The newest first, a page at a time.
+fn notes(world: &World, incoming: &Incoming, blog: &str) -> Answer {
+    let id = incoming.q("id");
+    let Some(page) = find(world, blog) else { return not_found() };
+    if world.post(NAME, id).is_none_or(|post| post.profile != uuid(page)) {
+        return not_found();
+    }
+    let before: i64 = incoming.q("before_timestamp").parse().unwrap_or(i64::MAX);
+    let mut all: Vec<Value> = world
+        .comments_of(NAME, id)
+        .map(|said| {
+            let name: String = said.author.to_lowercase().chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
+            json!({
+                "type": "reply", "timestamp": said.at / MICRO, "blog_name": name, "blog_uuid": "t:Visitor", "reply_text": said.text,
+                "reply_id": said.id, "blog_url": format!("https://{name}.tumblr.com/")
+            })
         })
         .collect();
-    envelope(200, "OK", &json!({ "notes": notes, "total_notes": notes.len() }))
+    let total = all.len();
+    if incoming.q("mode") != "replies" {
+        all.push(json!({ "type": "like", "timestamp": 1_700_000_000, "blog_name": "somebody", "blog_uuid": "t:Somebody" }));
+    }
+    all.reverse();
+    let mut shown: Vec<Value> = all.into_iter().filter(|note| note["timestamp"].as_i64().is_some_and(|at| at < before)).collect();
+    let more = shown.len() > NOTES;
+    shown.truncate(NOTES);
+    let last = shown.last().and_then(|note| note["timestamp"].as_i64()).unwrap_or(0).to_string();
+    let mut response = json!({ "notes": shown, "total_notes": total });
+    if more {
+        let href = with_query(&format!("/v2/blog/{blog}/notes"), &[("id", id), ("mode", incoming.q("mode")), ("before_timestamp", &last)]);
+        response["_links"] = json!({ "next": { "href": href, "method": "GET", "query_params": { "id": id, "before_timestamp": last } } });
+    }
+    envelope(200, "OK", &response, None)
+}
+
+/// The roles there are in a blog.
+pub(super) const ROLES: &[&str] = &["admin", "member"];
+
+pub(super) fn people() -> Vec<Person> {
+    vec![
+        person(NAME, "fernweh-outdoor", "Fernweh Outdoor", "t:Fw3001xQ"),
+        person(NAME, "jana-lindner", "Jana Lindner", "t:Fw3003xQ"),
+        person(NAME, "gipfelguides", "Gipfel Guides", "t:Fw3004xQ"),
+    ]
+}
+
+/// Blogs. Nobody of Fernweh is a member of the last one.
+pub(super) fn pages() -> Vec<Page> {
+    let page = |id, name, vanity, roles: &[(&str, &str)]| page(NAME, id, name, vanity, roles);
+    vec![
+        page(3001, "Fernweh Outdoor", "fernweh-outdoor", &[("fernweh-outdoor", "admin")]),
+        page(3002, "Huts we like", "huts-we-like", &[("fernweh-outdoor", "admin"), ("jana-lindner", "member")]),
+        page(3003, "Jana draws maps", "jana-lindner", &[("jana-lindner", "admin")]),
+        page(3004, "Gipfel Guides", "gipfelguides", &[("gipfelguides", "admin")]),
+    ]
+}
+
+pub(super) fn about(incoming: &Incoming) -> &'static str {
+    match incoming.path.as_str() {
+        "/oauth2/authorize" => "page",
+        "/v2/oauth2/token" => super::grant_type(incoming),
+        _ => "api",
+    }
 }

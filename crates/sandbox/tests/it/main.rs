@@ -2,14 +2,19 @@
 //! here is what the networks' documentation says, not what the sandbox happens to answer.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+mod bluesky;
 mod browser;
 mod control;
+mod discord;
 mod google_business;
 mod linkedin;
+mod mastodon;
 mod moods;
 mod oauth1;
 mod pinterest;
+mod reddit;
 mod tiktok;
+mod tumblr;
 mod x;
 mod xing;
 mod youtube;

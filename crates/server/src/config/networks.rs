@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use lifecycle::facts::{Facts, RenewalModel, Reuse};
+use lifecycle::facts::{AfterVerdict, Facts, RenewalModel, Reuse};
 use lifecycle::secret::Secret;
 use serde::Deserialize;
 
@@ -46,6 +46,8 @@ pub struct NetworkConfig {
     pub warn_days: Option<Vec<i64>>,
     /// How tokens are renewed: `rotating`, `stable` or `by_person`.
     pub renewal: Option<RenewalWord>,
+    /// `false`: a token with a verdict is never sent again by itself.
+    pub look_after_verdict: Option<bool>,
     /// The time between a refusal and the second look; 30 s at least at a real network.
     pub second_look_after: Option<Length>,
     /// `oauth2`: this network is not shipped but defined here.
@@ -121,6 +123,11 @@ impl NetworkConfig {
         facts.refresh_life = span(self.refresh_life).or(facts.refresh_life);
         facts.manual_renewal_every = span(self.manual_renewal_every).or(facts.manual_renewal_every);
         facts.second_look_after = span(self.second_look_after).unwrap_or(facts.second_look_after);
+        facts.after_verdict = match self.look_after_verdict {
+            Some(true) => AfterVerdict::LookRarely,
+            Some(false) => AfterVerdict::LeaveAlone,
+            None => facts.after_verdict,
+        };
         if let Some(days) = &self.warn_days {
             facts.warn_days.clone_from(days);
             facts.warn_days.sort_unstable_by(|one, other| other.cmp(one));

@@ -8,6 +8,7 @@ use clap::Args;
 use keeper::ports::Clock;
 use lifecycle::secret::Secret;
 use lifecycle::time::Timestamp;
+use networks::network::Registration;
 use sandbox::World;
 use sandbox::http::Sandbox;
 use sandbox::mailbox::Mailbox;
@@ -72,8 +73,13 @@ fn config(folder: &Path, port: u16, sandbox_url: &str, smtp: &str) -> Config {
             continue;
         }
         let mut set = NetworkConfig { base_url: Some(format!("{sandbox_url}/{name}")), ..NetworkConfig::default() };
-        set.client_id = Some(format!("sandbox-{name}"));
-        set.client_secret = Some(Secret::new(format!("sandbox-{name}-secret")));
+        if network.about().registration == Registration::Metadata {
+            // Known by its address, which is this machine's: then http has to be followed to it.
+            set.options.insert("allow_http_loopback".into(), "true".into());
+        } else {
+            set.client_id = Some(format!("sandbox-{name}"));
+            set.client_secret = Some(Secret::new(format!("sandbox-{name}-secret")));
+        }
         if name == "tiktok" {
             set.endpoints.insert("advertisers".into(), format!("{sandbox_url}/tiktok/open_api/v1.3/oauth2/advertiser/get/"));
         }

@@ -2,7 +2,6 @@
 
 mod begin;
 mod client;
-mod fixtures;
 mod tokens;
 
 use std::collections::BTreeMap;

@@ -1,0 +1,151 @@
+//! Discord.
+
+use lifecycle::diagnosis::Finding;
+use lifecycle::secret::Secret;
+use lifecycle::time::Span;
+use lifecycle::words::Cause;
+use networks::acting::{NotDone, Post};
+use networks::network::{Cx, Failure, Kind};
+use serde_json::json;
+
+use crate::{Bench, DAY, cause, media, target};
+
+fn post(text: &str) -> Post {
+    Post { text: text.into(), ..Post::default() }
+}
+
+const NEWS: u64 = 1_100_000_000_000_000_201;
+const FORUM: u64 = 1_100_000_000_000_000_202;
+
+#[tokio::test]
+async fn from_connecting_to_deleting_the_webhook() {
+    let bench = Bench::new("discord");
+    let issued = bench.try_connect("jana.lindner", json!({})).await.expect("connects");
+    assert!(!issued.renewable && issued.missing_scopes.is_empty(), "{issued:?}");
+    assert_eq!(issued.person_network_id.as_deref(), Some("1100000000000000101"));
+    assert_eq!((issued.clocks.access_until, issued.clocks.human_until), (None, None), "a webhook has no end");
+    let tokens = issued.tokens;
+    assert!(bench.network.renew(bench.cx(), &tokens).is_none());
+    let found = bench.discover(&tokens).await.expect("listed");
+    assert_eq!((found.person.network_id.as_str(), found.person.name.as_str()), ("1100000000000000101", "Jana Lindner"));
+    let channel = &found.profiles[0];
+    assert_eq!((channel.network_id.as_str(), channel.kind, found.profiles.len()), ("1100000000000000201", Kind::Channel, 1));
+    assert_eq!(bench.probe(&tokens).finding, Finding::Works);
+    bench.moods_are_harmless(&tokens);
+    bench.pass(3650 * DAY);
+    assert_eq!(bench.probe(&tokens).finding, Finding::Works, "long after the OAuth tokens");
+
+    let said = Post { link: Some("https://fernweh.example/huts".into()), ..post("New huts @everyone") };
+    let posted = bench.network.publish(bench.acting(&tokens, target(channel)), &said).await.expect("published");
+    let url = format!("https://discord.com/channels/1100000000000000001/1100000000000000201/{}", posted.id);
+    assert_eq!(posted.url.as_deref(), Some(url.as_str()));
+    let refused = [
+        bench.network.comment(bench.acting(&tokens, target(channel)), &posted.id, None, "x").await,
+        bench.network.comment(bench.acting(&tokens, target(channel)), &posted.id, Some("1"), "x").await,
+    ];
+    assert!(refused.iter().all(|refused| matches!(refused, Err(NotDone::NotSupported(words)) if !words.de.is_empty())));
+    assert!(matches!(bench.network.comments(bench.acting(&tokens, target(channel)), &posted.id).await, Err(NotDone::NotSupported(_))));
+
+    // Whoever logs in again finds the same channel under another webhook.
+    let second = bench.connect("tom.becker").await;
+    assert_eq!(bench.discover(&second).await.expect("listed").profiles[0].network_id, channel.network_id);
+    assert!(bench.revoke(&tokens));
+    assert_eq!(cause(&bench.probe(&tokens)), Some(Cause::RevokedByPerson));
+    assert!(bench.revoke(&tokens), "gone is gone");
+    assert_eq!(bench.probe(&second).finding, Finding::Works);
+}
+
+#[tokio::test]
+async fn what_ends_a_webhook_and_what_does_not() {
+    let bench = Bench::new("discord");
+    let tokens = bench.connect("tom.becker").await;
+    for action in ["change-password", "block"] {
+        bench.happen("tom.becker", action);
+        assert_eq!(bench.probe(&tokens).finding, Finding::Works, "{action}");
+    }
+    bench.control("roles", &json!({ "page": NEWS, "username": "tom.becker", "role": "SEND_MESSAGES" }));
+    assert_eq!(bench.probe(&tokens).finding, Finding::Works, "the permission is needed to make one, not to use it");
+    bench.happen("tom.becker", "unblock");
+    bench.happen("tom.becker", "revoke");
+    let gone = bench.probe(&tokens);
+    assert!(matches!(gone.finding, Finding::Refused { cause: Cause::RevokedByPerson, terminal: true, .. }), "no second call: {gone:?}");
+    assert_eq!(bench.discover(&tokens).await.map_err(|diagnosis| cause(&diagnosis)), Err(Some(Cause::RevokedByPerson)));
+
+    let mut other = bench.connect("jana.lindner").await;
+    other.access_token = Secret::new("wrong");
+    let wrong = bench.probe(&other);
+    assert!(matches!(wrong.finding, Finding::Refused { cause: Cause::RevokedByPerson, terminal: false, .. }), "{wrong:?}");
+}
+
+#[tokio::test]
+async fn a_forum_wants_a_title() {
+    let bench = Bench::new("discord");
+    let tokens = bench.try_connect("jana.lindner", json!({ "page": FORUM })).await.expect("connects").tokens;
+    let found = bench.discover(&tokens).await.expect("listed");
+    let forum = &found.profiles[0];
+    assert_eq!(forum.network_id, FORUM.to_string());
+    let refused = bench.network.publish(bench.acting(&tokens, target(forum)), &post("New huts")).await;
+    assert!(matches!(refused, Err(NotDone::Invalid { field: "title", .. })), "{refused:?}");
+    let posted = bench
+        .network
+        .publish(bench.acting(&tokens, target(forum)), &Post { title: Some("Huts".into()), ..post("New huts") })
+        .await
+        .expect("published");
+    assert!(posted.url.as_deref().is_some_and(|url| url.ends_with(&format!("/{0}/{0}", posted.id))), "in its own thread: {posted:?}");
+}
+
+#[tokio::test]
+async fn a_full_channel_and_a_missing_permission() {
+    let bench = Bench::new("discord");
+    for _ in 0..15 {
+        bench.connect("tom.becker").await;
+    }
+    let full = bench.try_connect("tom.becker", json!({})).await;
+    assert!(matches!(&full, Err(Failure::BadHint { words }) if words.en.contains("15") && words.de.contains("15")), "{full:?}");
+    let begun = bench.begin().await.expect("begins");
+    let body = json!({ "authorize_url": begun.url, "username": "lea.hoffmann" });
+    let request = http::Request::post("http://sandbox.test/control/api/consent").body(bytes::Bytes::from(body.to_string())).unwrap();
+    assert_eq!(bench.handle(&request).status(), 400, "Lea manages no webhooks");
+}
+
+#[tokio::test]
+async fn what_does_not_fit_is_not_sent_and_a_burst_waits() {
+    let bench = Bench::new("discord");
+    let tokens = bench.connect("jana.lindner").await;
+    let found = bench.discover(&tokens).await.expect("listed");
+    let channel = &found.profiles[0];
+    let picture = Post { media: vec![media("image/png", b"png")], ..post("x") };
+    for (post, field) in [(post(""), "text"), (post(&"x".repeat(2001)), "text"), (picture, "media")] {
+        let refused = bench.network.publish(bench.acting(&tokens, target(channel)), &post).await.expect_err(field);
+        assert!(matches!(&refused, NotDone::Invalid { field: wrong, .. } if *wrong == field), "{refused:?}");
+    }
+    let blocked = bench.network.publish(bench.acting(&tokens, target(channel)), &post("https://free-nitro.example")).await;
+    assert!(matches!(&blocked, Err(NotDone::Refused(diagnosis)) if diagnosis.is_harmless()), "{blocked:?}");
+    for _ in 0..4 {
+        bench.network.publish(bench.acting(&tokens, target(channel)), &post("x")).await.expect("published");
+    }
+    let refused = bench.network.publish(bench.acting(&tokens, target(channel)), &post("x")).await.expect_err("too fast");
+    let NotDone::Refused(diagnosis) = &refused else { panic!("{refused:?}") };
+    assert_eq!(diagnosis.finding, Finding::Transient { retry_after: Some(Span::seconds(2)) });
+    bench.pass(2);
+    *bench.lose.lock().unwrap() = 1;
+    let lost = bench.network.publish(bench.acting(&tokens, target(channel)), &post("x")).await;
+    assert!(matches!(lost, Err(NotDone::Unclear(_))), "{lost:?}");
+}
+
+#[tokio::test]
+async fn codes_work_once_and_our_mistakes_are_ours() {
+    let bench = Bench::new("discord");
+    let begun = bench.begin().await.expect("begins");
+    let denied = bench.consent(&begun.url, "tom.becker", &json!({ "deny": true }));
+    assert!(matches!(bench.exchange(&begun, &denied), Err(Failure::Denied { .. })));
+    let callback = bench.consent(&begun.url, "tom.becker", &json!({}));
+    let mut wrong = bench.app.clone();
+    wrong.client_secret = Some(Secret::new("wrong"));
+    let cx = Cx { app: &wrong, ..bench.cx() };
+    let answer = bench.handle(&bench.network.exchange(cx, &begun.memory, &callback).expect("a request"));
+    let read = bench.network.read_exchange(cx, &begun.memory, &callback, &answer);
+    assert!(matches!(read, Err(Failure::Misconfigured { .. })), "{read:?}");
+    bench.exchange(&begun, &callback).expect("tokens");
+    assert!(matches!(bench.exchange(&begun, &callback), Err(Failure::StaleCode { .. })));
+}

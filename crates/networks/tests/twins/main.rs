@@ -1,0 +1,255 @@
+//! Adapters against their twins in the sandbox, from connecting to revoking: what the matrix, which treats all alike, cannot
+//! ask. Nothing here knows an address: the adapters are given the sandbox's base URL and nothing else.
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
+
+mod discord;
+mod google_business;
+mod lexicons;
+mod openapi;
+mod x;
+mod youtube;
+
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use bytes::Bytes;
+use http::{Request, Response};
+use lifecycle::diagnosis::{Diagnosis, Finding};
+use lifecycle::facts::Facts;
+use lifecycle::secret::{Secret, TokenSet};
+use lifecycle::time::Timestamp;
+use lifecycle::words::Cause;
+use networks::Network;
+use networks::acting::{Acting, Media, Target};
+use networks::network::{Answer, App, Authorization, Cx, Discovery, Failure, Found, Issued, Renewal, Start};
+use networks::wire::{BoxFuture, Dice, Wire, WireError};
+use sandbox::World;
+use serde_json::{Value, json};
+
+pub(crate) const DAY: i64 = 86_400;
+
+/// Dice that never show the same twice: there are networks that refuse what they saw before.
+struct Counting(AtomicU64);
+
+impl Dice for Counting {
+    fn fill(&self, buffer: &mut [u8]) {
+        for part in buffer.chunks_mut(8) {
+            let next = self.0.fetch_add(0x9e37_79b9_7f4a_7c15, Ordering::Relaxed).to_be_bytes();
+            part.copy_from_slice(&next[..part.len()]);
+        }
+    }
+}
+
+/// A request and its answer.
+pub(crate) type Exchanged = (Request<Bytes>, Response<Bytes>);
+
+/// One network in its world, and our app there.
+pub(crate) struct Bench {
+    pub(crate) network: &'static dyn Network,
+    pub(crate) app: App,
+    /// What the person types before leaving.
+    pub(crate) hint: Option<String>,
+    facts: Facts,
+    dice: Counting,
+    world: Mutex<World>,
+    now: Mutex<i64>,
+    /// Answers that are thrown away: the request is carried out.
+    pub(crate) lose: Mutex<usize>,
+    /// Answers that arrive before the first is thrown away.
+    pub(crate) spare: Mutex<usize>,
+    /// What was asked: method and path.
+    pub(crate) asked: Mutex<Vec<String>>,
+    /// What was asked and what was answered.
+    pub(crate) said: Mutex<Vec<Exchanged>>,
+}
+
+impl Wire for Bench {
+    fn send(&self, request: Request<Bytes>) -> BoxFuture<'_, Result<Response<Bytes>, WireError>> {
+        self.asked.lock().unwrap().push(format!("{} {}", request.method(), request.uri().path()));
+        let answer = self.handle(&request);
+        let (mut lose, mut spare) = (self.lose.lock().unwrap(), self.spare.lock().unwrap());
+        let lost = *lose > 0 && *spare == 0;
+        if lost {
+            *lose -= 1;
+        }
+        *spare = spare.saturating_sub(1);
+        Box::pin(async move { if lost { Err(WireError::Lost("the answer was lost".into())) } else { Ok(answer) } })
+    }
+}
+
+impl Bench {
+    pub(crate) fn new(name: &str) -> Self {
+        let network = networks::find(name).expect("a network");
+        let app = App {
+            client_id: format!("sandbox-{name}"),
+            client_secret: Some(Secret::new(format!("sandbox-{name}-secret"))),
+            instance: String::new(),
+            redirect_uri: format!("https://staygreen.example/oauth/callback/{name}"),
+            scopes: vec![],
+            base_url: Some(format!("http://sandbox.test/{name}")),
+            endpoints: BTreeMap::new(),
+            options: BTreeMap::new(),
+        };
+        Self {
+            network,
+            app,
+            hint: None,
+            facts: network.facts(),
+            dice: Counting(AtomicU64::new(1)),
+            world: Mutex::new(World::seeded()),
+            now: Mutex::new(1_790_000_000),
+            lose: Mutex::new(0),
+            spare: Mutex::new(0),
+            asked: Mutex::new(vec![]),
+            said: Mutex::new(vec![]),
+        }
+    }
+
+    pub(crate) fn cx(&self) -> Cx<'_> {
+        Cx { app: &self.app, facts: &self.facts, now: Timestamp::from_seconds(*self.now.lock().unwrap()), dice: &self.dice }
+    }
+
+    pub(crate) fn acting<'a>(&'a self, tokens: &'a TokenSet, target: Target<'a>) -> Acting<'a> {
+        Acting { cx: self.cx(), wire: self, tokens, target }
+    }
+
+    pub(crate) fn pass(&self, seconds: i64) {
+        *self.now.lock().unwrap() += seconds;
+    }
+
+    pub(crate) fn handle(&self, request: &Request<Bytes>) -> Response<Bytes> {
+        let now = *self.now.lock().unwrap() * 1_000_000;
+        // As the shell's wire does: whoever has no name of their own is Staygreen.
+        let mut request = request.clone();
+        request.headers_mut().entry("user-agent").or_insert(http::HeaderValue::from_static("Staygreen/0"));
+        let answer = self.world.lock().unwrap().handle(now, &request);
+        self.said.lock().unwrap().push((request, answer.clone()));
+        answer
+    }
+
+    /// A call of the control API that must work.
+    pub(crate) fn control(&self, call: &str, body: &Value) -> Value {
+        let request = Request::post(format!("http://sandbox.test/control/api/{call}")).body(Bytes::from(body.to_string())).unwrap();
+        let answer = self.handle(&request);
+        let text = String::from_utf8_lossy(answer.body()).into_owned();
+        assert_eq!(answer.status(), 200, "{call}: {text}");
+        serde_json::from_str(&text).unwrap()
+    }
+
+    pub(crate) fn happen(&self, username: &str, action: &str) {
+        self.control(&format!("people/{}/{username}/{action}", self.network.about().name), &json!({}));
+    }
+
+    pub(crate) fn mood(&self, mood: &str) {
+        self.control("mood", &json!({ "network": self.network.about().name, "mood": mood }));
+    }
+
+    pub(crate) async fn begin(&self) -> Result<Authorization, Failure> {
+        let start = Start { state: Secret::new("the-state"), hint: self.hint.clone(), expected_person: None };
+        self.network.begin(self.cx(), self, &start).await
+    }
+
+    /// What comes back from the network's pages; `more` goes to the sandbox's consent.
+    pub(crate) fn consent(&self, authorize_url: &str, username: &str, more: &Value) -> Vec<(String, String)> {
+        let mut body = json!({ "authorize_url": authorize_url, "username": username });
+        body.as_object_mut().unwrap().extend(more.as_object().cloned().unwrap_or_default());
+        let back = self.control("consent", &body)["redirect_to"].as_str().unwrap().to_owned();
+        let callback: Vec<(String, String)> = url::Url::parse(&back).unwrap().query_pairs().into_owned().collect();
+        assert_eq!(self.network.returned_state(&callback), Some("the-state"));
+        callback
+    }
+
+    pub(crate) fn exchange(&self, begun: &Authorization, callback: &[(String, String)]) -> Result<Issued, Failure> {
+        let mut memory = begun.memory.clone();
+        let mut request = self.network.exchange(self.cx(), &memory, callback)?;
+        for _ in 0..4 {
+            match self.network.read_exchange(self.cx(), &memory, callback, &self.handle(&request))? {
+                Answer::Done(issued) => return Ok(issued),
+                Answer::AskAgain { request: next, secrets, notes } => {
+                    request = *next;
+                    memory.extend(notes.into_iter().map(|(name, value)| (name, Secret::new(value))));
+                    memory.extend(secrets);
+                }
+            }
+        }
+        panic!("asks again and again")
+    }
+
+    /// From the first click to the tokens.
+    pub(crate) async fn try_connect(&self, username: &str, more: Value) -> Result<Issued, Failure> {
+        let begun = self.begin().await?;
+        let callback = self.consent(&begun.url, username, &more);
+        self.exchange(&begun, &callback)
+    }
+
+    pub(crate) async fn connect(&self, username: &str) -> TokenSet {
+        self.try_connect(username, json!({})).await.expect("connects").tokens
+    }
+
+    pub(crate) async fn discover(&self, tokens: &TokenSet) -> Result<Discovery, Diagnosis> {
+        self.network.discover(self.cx(), self, tokens).await
+    }
+
+    pub(crate) fn probe(&self, tokens: &TokenSet) -> Diagnosis {
+        let answer = self.handle(&self.network.probe(self.cx(), tokens));
+        match self.network.read_probe(self.cx(), tokens, &answer) {
+            Answer::Done(diagnosis) => diagnosis,
+            Answer::AskAgain { .. } => panic!("asks again without a reason"),
+        }
+    }
+
+    pub(crate) fn renew(&self, tokens: &TokenSet) -> Renewal {
+        let answer = self.handle(&self.network.renew(self.cx(), tokens).expect("renewable"));
+        match self.network.read_renew(self.cx(), tokens, &answer) {
+            Answer::Done(renewal) => renewal,
+            Answer::AskAgain { .. } => panic!("asks again without a reason"),
+        }
+    }
+
+    /// A renewal that works, kept as the shell keeps it.
+    pub(crate) fn renewed(&self, tokens: &TokenSet) -> TokenSet {
+        match self.renew(tokens) {
+            Renewal::Renewed(issued) => issued.tokens.keeping_from(tokens),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    pub(crate) fn refused_renewal(&self, tokens: &TokenSet) -> Diagnosis {
+        match self.renew(tokens) {
+            Renewal::Failed(diagnosis) => diagnosis,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    pub(crate) fn revoke(&self, tokens: &TokenSet) -> bool {
+        let answer = self.handle(&self.network.revoke(self.cx(), tokens).expect("revocable"));
+        matches!(self.network.read_revoke(self.cx(), tokens, &answer), Answer::Done(true))
+    }
+
+    /// Trouble of the network never speaks against a token.
+    pub(crate) fn moods_are_harmless(&self, tokens: &TokenSet) {
+        for mood in ["outage", "html", "error_after_commit"] {
+            self.mood(mood);
+            let diagnosis = self.probe(tokens);
+            assert!(matches!(diagnosis.finding, Finding::Transient { .. }), "{mood}: {diagnosis:?}");
+        }
+        self.mood("normal");
+    }
+}
+
+/// What a diagnosis says against the token.
+pub(crate) fn cause(diagnosis: &Diagnosis) -> Option<Cause> {
+    match diagnosis.finding {
+        Finding::Refused { cause, .. } => Some(cause),
+        _ => None,
+    }
+}
+
+pub(crate) fn target(found: &Found) -> Target<'_> {
+    Target { network_id: &found.network_id, kind: found.kind, handle: found.handle.as_deref() }
+}
+
+pub(crate) fn media(content_type: &str, bytes: &'static [u8]) -> Media {
+    Media { url: None, content_type: content_type.into(), bytes: Bytes::from_static(bytes), alt: Some("A hut at dawn".into()) }
+}

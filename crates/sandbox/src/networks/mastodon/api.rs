@@ -1,0 +1,338 @@
+//! What the server answers to whoever brings a token.
+
+use http::HeaderValue;
+use serde_json::{Value, json};
+
+use super::super::moment;
+use super::{DOMAIN, MICRO, MOVED, NAME, app, holds, list};
+use crate::pages::esc;
+use crate::people::{Comment, Post};
+use crate::request::{Answer, Incoming, json as answer};
+use crate::tokens::{Dead, Family};
+use crate::world::World;
+
+const CHARACTERS_MAX: usize = 500;
+/// Requests of one token in five minutes.
+const LIMIT: u64 = 300;
+
+pub(super) fn instance(incoming: &Incoming) -> Answer {
+    let statuses = json!({ "max_characters": CHARACTERS_MAX, "max_media_attachments": 4, "characters_reserved_per_url": 23 });
+    let media = json!({
+        "supported_mime_types": ["image/jpeg", "image/png", "image/gif", "image/webp", "video/mp4", "audio/mpeg"],
+        "description_limit": 1500, "image_size_limit": 16_777_216, "image_matrix_limit": 33_177_600, "video_size_limit": 103_809_024,
+        "video_frame_rate_limit": 120, "video_matrix_limit": 8_294_400
+    });
+    let configuration = json!({ "statuses": statuses, "media_attachments": media });
+    if incoming.path == "/api/v1/instance" {
+        return answer(200, &json!({ "uri": DOMAIN, "title": "Fernweh Social", "version": "4.4.8", "configuration": configuration }));
+    }
+    answer(200, &json!({ "domain": DOMAIN, "title": "Fernweh Social", "version": "4.4.8", "configuration": configuration }))
+}
+
+/// The texts come in the language of the account: tom.becker's is German.
+fn refused(family: Option<&Family>, status: u16, english: &str, german: &str) -> Answer {
+    let german = (!german.is_empty() && family.is_some_and(|family| family.username == "tom.becker")).then_some(german);
+    let mut said = answer(status, &json!({ "error": german.unwrap_or(english) }));
+    if status == 401 {
+        let realm = "Bearer realm=\"Doorkeeper\", error=\"invalid_token\"";
+        said.headers_mut().insert("www-authenticate", HeaderValue::from_static(realm));
+    }
+    said
+}
+
+fn not_found() -> Answer {
+    answer(404, &json!({ "error": "Record not found" }))
+}
+
+/// Counts the requests of a token in windows of five minutes: the number left, and when the window ends.
+fn count(world: &mut World, now: i64, token: &str) -> (Option<u64>, String) {
+    let window = now.div_euclid(300 * MICRO);
+    let kept = world.kept.entry((NAME, format!("limit/{token}"))).or_insert(json!([window, 0]));
+    if kept[0] != json!(window) {
+        *kept = json!([window, 0]);
+    }
+    let used = kept[1].as_u64().unwrap_or(0) + 1;
+    kept[1] = json!(used);
+    (LIMIT.checked_sub(used), moment::rfc3339((window + 1) * 300 * MICRO))
+}
+
+pub(super) fn api(world: &mut World, now: i64, incoming: &Incoming) -> Answer {
+    let (left, reset) = count(world, now, incoming.bearer());
+    let mut said = match left {
+        Some(_) => signed_in(world, now, incoming),
+        None => answer(429, &json!({ "error": "Too many requests" })),
+    };
+    let remaining = left.unwrap_or(0).to_string();
+    for (name, value) in [("x-ratelimit-limit", "300"), ("x-ratelimit-remaining", &remaining), ("x-ratelimit-reset", &reset)] {
+        said.headers_mut().insert(name, HeaderValue::from_str(value).unwrap_or(HeaderValue::from_static("")));
+    }
+    said
+}
+
+fn signed_in(world: &mut World, now: i64, incoming: &Incoming) -> Answer {
+    let token = incoming.bearer();
+    let app_token = world.kept.get(&(NAME, format!("app_token/{token}"))).and_then(Value::as_str).map(str::to_owned);
+    let issued_to = world.kept.get(&(NAME, format!("issued/{token}"))).and_then(Value::as_str).map(str::to_owned);
+    // A lost registration takes its tokens along.
+    let client = app_token.clone().or(issued_to).filter(|client| app(world, client).is_some());
+    let kept = world.vault.access.get(token).and_then(|kept| world.vault.families.get(kept.family)).cloned();
+    if app_token.is_some() && client.is_some() {
+        return if incoming.path == "/api/v1/apps/verify_credentials" {
+            who_asks(world, client.as_deref())
+        } else {
+            answer(422, &json!({ "error": "This method requires an authenticated user" }))
+        };
+    }
+    let family = match world.check_access(now, NAME, token) {
+        _ if client.is_none() => return refused(None, 401, "The access token is invalid", ""),
+        Ok((_, family)) => family,
+        Err(Dead::Blocked) => {
+            return refused(kept.as_ref(), 403, "Your login is currently disabled", "Deine Anmeldung ist derzeit deaktiviert");
+        }
+        Err(Dead::Revoked) => return refused(kept.as_ref(), 401, "The access token was revoked", "Der Zugriffstoken wurde widerrufen"),
+        Err(Dead::Expired) => return refused(kept.as_ref(), 401, "The access token expired", "Der Zugriffstoken ist abgelaufen"),
+        Err(Dead::Unknown) => return refused(None, 401, "The access token is invalid", ""),
+    };
+    let needs: &[&str] = match (incoming.method.as_str(), incoming.path.as_str()) {
+        ("GET", "/api/v1/apps/verify_credentials") => return who_asks(world, client.as_deref()),
+        ("GET", "/api/v1/accounts/verify_credentials") => &["profile", "read:accounts"],
+        ("GET", "/oauth/userinfo") => &["profile"],
+        ("POST", "/api/v2/media") => &["write:media"],
+        ("GET", path) if path.starts_with("/api/v1/media/") => &["write:media"],
+        ("GET", path) if path.starts_with("/api/v1/statuses/") => &["read:statuses"],
+        ("POST", "/api/v1/statuses") => &["write:statuses"],
+        ("DELETE", path) if path.starts_with("/api/v1/statuses/") => &["write:statuses"],
+        _ => return not_found(),
+    };
+    if !needs.iter().any(|need| holds(&family.scopes, need)) {
+        let german = "Diese Aktion liegt außerhalb der autorisierten Bereiche";
+        return refused(Some(&family), 403, "This action is outside the authorized scopes", german);
+    }
+    act(world, now, incoming, &family)
+}
+
+fn act(world: &mut World, now: i64, incoming: &Incoming, family: &Family) -> Answer {
+    match (incoming.method.as_str(), incoming.path.as_str()) {
+        ("GET", "/api/v1/accounts/verify_credentials") => me(world, family),
+        ("GET", "/oauth/userinfo") => {
+            let account = account_of(world, &family.username);
+            let name = account["username"].as_str().unwrap_or_default().to_owned();
+            answer(
+                200,
+                &json!({ "iss": format!("https://{DOMAIN}/"), "sub": account["uri"], "name": account["display_name"], "preferred_username": name }),
+            )
+        }
+        ("POST", "/api/v2/media") => media(world, incoming),
+        ("POST", "/api/v1/statuses") => publish(world, now, incoming, family),
+        (method, path) => match path.strip_prefix("/api/v1/media/") {
+            Some(id) => look_at_media(world, id),
+            None => status_call(world, method, path.trim_start_matches("/api/v1/statuses/"), family),
+        },
+    }
+}
+
+fn who_asks(world: &World, client: Option<&str>) -> Answer {
+    let Some(app) = client.and_then(|client| app(world, client)) else { return not_found() };
+    let fields = ["id", "name", "website", "scopes", "redirect_uris", "redirect_uri", "vapid_key"];
+    let shown: serde_json::Map<_, _> = fields.into_iter().map(|field| (field.to_owned(), app[field].clone())).collect();
+    answer(200, &Value::Object(shown))
+}
+
+/// Somebody of this server, or a visitor from another one.
+fn account(id: &str, username: &str, name: &str, domain: Option<&str>) -> Value {
+    let host = domain.unwrap_or(DOMAIN);
+    json!({
+        "id": id, "username": username, "acct": domain.map_or_else(|| username.to_owned(), |domain| format!("{username}@{domain}")),
+        "display_name": name, "url": format!("https://{host}/@{username}"), "uri": format!("https://{host}/users/{username}"),
+        "avatar": format!("https://{host}/avatars/{username}.png"), "avatar_static": format!("https://{host}/avatars/{username}.png"),
+        "header": format!("https://{host}/headers/{username}.png"), "header_static": format!("https://{host}/headers/{username}.png"),
+        "note": "", "locked": false, "bot": false, "group": false, "discoverable": true, "noindex": false,
+        "created_at": "2022-11-06T00:00:00.000Z", "last_status_at": "2026-11-20", "statuses_count": 12, "followers_count": 340,
+        "following_count": 51, "emojis": [], "fields": [],
+        // Extensions of later versions.
+        "hide_collections": false, "indexable": true, "roles": []
+    })
+}
+
+/// A login name with dots stands for a user name without.
+fn account_of(world: &World, username: &str) -> Value {
+    let shown = username.replace('.', "_");
+    world.person(NAME, username).map_or(Value::Null, |person| account(&person.id, &shown, &person.name, None))
+}
+
+fn account_by_name(world: &World, name: &str) -> Value {
+    match world.people.iter().find(|person| person.network == NAME && person.name == name) {
+        Some(person) => account_of(world, &person.username),
+        None => {
+            let slug: String = name.to_lowercase().chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
+            account(&format!("9{:017}", slug.len()), &slug, name, Some("elsewhere.example"))
+        }
+    }
+}
+
+fn me(world: &World, family: &Family) -> Answer {
+    let mut account = account_of(world, &family.username);
+    account["source"] = json!({
+        "privacy": "public", "sensitive": false, "language": "de", "note": "", "fields": [], "follow_requests_count": 0,
+        "attribution_domains": [], "discoverable": true, "hide_collections": false, "indexable": true
+    });
+    account["role"] = json!({ "id": "-99", "name": "", "permissions": "65536", "color": "", "highlighted": false });
+    if family.username == MOVED {
+        account["moved"] = account_of(world, "fernweh.outdoor");
+    }
+    answer(200, &account)
+}
+
+/// Working through a picture takes two looks.
+fn media(world: &mut World, incoming: &Incoming) -> Answer {
+    let is_file = incoming.header("content-type").is_some_and(|kind| kind.starts_with("multipart/form-data; boundary="));
+    let body = String::from_utf8_lossy(&incoming.body);
+    if !is_file || !body.contains("name=\"file\"") {
+        return answer(422, &json!({ "error": "Validation failed: File can't be blank" }));
+    }
+    let is_film = body.to_lowercase().contains("content-type: video/");
+    let id = world.number().to_string();
+    world.kept.insert((NAME, format!("media/{id}")), json!(if is_film { 2 } else { 0 }));
+    let (status, url) = if is_film { (202, Value::Null) } else { (200, json!(format!("https://{DOMAIN}/media/{id}.png"))) };
+    answer(status, &attachment(&id, &url))
+}
+
+fn attachment(id: &str, url: &Value) -> Value {
+    json!({
+        "id": id, "type": "image", "url": url, "preview_url": format!("https://{DOMAIN}/media/small/{id}.png"), "remote_url": null,
+        "meta": {}, "description": null, "blurhash": null
+    })
+}
+
+fn look_at_media(world: &mut World, id: &str) -> Answer {
+    let Some(left) = world.kept.get_mut(&(NAME, format!("media/{id}"))) else { return not_found() };
+    let looks = left.as_i64().unwrap_or(0);
+    *left = json!((looks - 1).max(0));
+    if looks > 1 {
+        return answer(206, &attachment(id, &Value::Null));
+    }
+    answer(200, &attachment(id, &json!(format!("https://{DOMAIN}/media/{id}.png"))))
+}
+
+/// A status as it is shown: one that was posted, or something said under one.
+struct Status {
+    id: String,
+    account: Value,
+    text: String,
+    at: i64,
+    in_reply_to: Option<String>,
+    /// The post it stands under, itself where it is one.
+    root: String,
+}
+
+fn find(world: &World, id: &str) -> Option<Status> {
+    if let Some(post) = world.post(NAME, id) {
+        let account = account_of(world, &post.username);
+        return Some(Status { id: id.to_owned(), account, text: post.text.clone(), at: post.at, in_reply_to: None, root: id.to_owned() });
+    }
+    world.comments.iter().find(|said| said.network == NAME && said.id == id).map(|said| reply(world, said))
+}
+
+fn reply(world: &World, said: &Comment) -> Status {
+    let to = if said.in_reply_to.is_empty() { &said.post } else { &said.in_reply_to };
+    Status {
+        id: said.id.clone(),
+        account: account_by_name(world, &said.author),
+        text: said.text.clone(),
+        at: said.at,
+        in_reply_to: Some(to.clone()),
+        root: said.post.clone(),
+    }
+}
+
+fn show(world: &World, status: &Status) -> Value {
+    let Status { id, account, .. } = status;
+    let acct = account["acct"].as_str().unwrap_or_default();
+    let visibility = world.kept.get(&(NAME, format!("visibility/{id}"))).cloned().unwrap_or(json!("public"));
+    let to_account = status.in_reply_to.as_deref().and_then(|id| find(world, id)).map(|status| status.account["id"].clone());
+    json!({
+        "id": id, "uri": format!("https://{DOMAIN}/users/{acct}/statuses/{id}"), "url": format!("https://{DOMAIN}/@{acct}/{id}"),
+        "created_at": moment::rfc3339(status.at), "edited_at": null, "content": format!("<p>{}</p>", esc(&status.text).replace('\n', "<br />")),
+        "visibility": visibility, "in_reply_to_id": status.in_reply_to, "in_reply_to_account_id": to_account, "account": account,
+        "sensitive": false, "spoiler_text": "", "language": "de", "replies_count": 0, "reblogs_count": 0, "favourites_count": 0,
+        "quotes_count": 0, "media_attachments": [], "mentions": [], "tags": [], "emojis": [], "card": null, "poll": null, "reblog": null
+    })
+}
+
+fn publish(world: &mut World, now: i64, incoming: &Incoming, family: &Family) -> Answer {
+    let body: Value = serde_json::from_slice(&incoming.body).unwrap_or_else(|_| json!(incoming.form));
+    let key = incoming.header("idempotency-key").map(|key| format!("key/{}/{key}", family.username));
+    if let Some([id, at]) = key.as_ref().and_then(|key| world.kept.get(&(NAME, key.clone()))).and_then(Value::as_array).map(Vec::as_slice)
+        && at.as_i64().is_some_and(|at| now - at < 3600 * MICRO)
+        && let Some(status) = find(world, id.as_str().unwrap_or_default())
+    {
+        return answer(200, &show(world, &status));
+    }
+    if family.username == MOVED {
+        return answer(403, &json!({ "error": "This action is not allowed" }));
+    }
+    let text = body["status"].as_str().unwrap_or_default().to_owned();
+    let media = list(&body["media_ids"]);
+    let visibility = body["visibility"].as_str().unwrap_or("public").to_owned();
+    if text.trim().is_empty() && media.is_empty() {
+        return answer(422, &json!({ "error": "Validation failed: Text can't be blank" }));
+    }
+    let count: usize =
+        text.split_inclusive(char::is_whitespace).map(|word| if word.starts_with("http") { 23 } else { word.chars().count() }).sum();
+    if count > CHARACTERS_MAX {
+        return answer(422, &json!({ "error": format!("Validation failed: Text character limit of {CHARACTERS_MAX} exceeded") }));
+    }
+    if !["public", "unlisted", "private", "direct"].contains(&visibility.as_str()) {
+        return answer(422, &json!({ "error": "Validation failed: Visibility is not included in the list" }));
+    }
+    if !media.iter().all(|id| world.kept.get(&(NAME, format!("media/{id}"))) == Some(&json!(0))) {
+        return answer(422, &json!({ "error": "Cannot attach files that have not finished processing. Try again in a moment!" }));
+    }
+    let id = world.number().to_string();
+    let name = world.person(NAME, &family.username).map(|person| person.name.clone()).unwrap_or_default();
+    match body["in_reply_to_id"].as_str() {
+        Some(to) => {
+            let Some(answered) = find(world, to) else { return not_found() };
+            let in_reply_to = if answered.root == to { String::new() } else { to.to_owned() };
+            world.comments.push(Comment { network: NAME, id: id.clone(), post: answered.root, in_reply_to, author: name, text, at: now });
+        }
+        None => {
+            let profile = world.person(NAME, &family.username).map(|person| person.id.clone()).unwrap_or_default();
+            let username = family.username.clone();
+            world.publish(Post { network: NAME, id: id.clone(), profile, username, text, link: String::new(), media, at: now });
+        }
+    }
+    world.kept.insert((NAME, format!("visibility/{id}")), json!(visibility));
+    if let Some(key) = key {
+        world.kept.insert((NAME, key), json!([id, now]));
+    }
+    find(world, &id).map_or_else(not_found, |status| answer(200, &show(world, &status)))
+}
+
+fn status_call(world: &mut World, method: &str, rest: &str, family: &Family) -> Answer {
+    let (id, what) = rest.split_once('/').unwrap_or((rest, ""));
+    let Some(status) = find(world, id) else { return not_found() };
+    match (method, what) {
+        ("GET", "") => answer(200, &show(world, &status)),
+        ("GET", "context") => {
+            let said: Vec<_> = world.comments_of(NAME, &status.root).map(|said| reply(world, said)).collect();
+            // Everything below this one, however deep.
+            let mut below = vec![status.id.clone()];
+            let mut descendants = vec![];
+            for reply in &said {
+                if reply.in_reply_to.as_ref().is_some_and(|to| below.contains(to)) {
+                    below.push(reply.id.clone());
+                    descendants.push(show(world, reply));
+                }
+            }
+            answer(200, &json!({ "ancestors": [], "descendants": descendants }))
+        }
+        ("DELETE", "") if status.account == account_of(world, &family.username) => {
+            let shown = show(world, &status);
+            world.posts.retain(|post| post.network != NAME || post.id != status.id);
+            world.comments.retain(|said| said.network != NAME || said.id != status.id);
+            answer(200, &shown)
+        }
+        _ => not_found(),
+    }
+}

@@ -1,0 +1,169 @@
+//! Reddit as its archived source and today's client libraries describe it (knowledge base `reddit`). Written from these,
+//! never from the adapter.
+
+mod api;
+
+use base64::Engine as _;
+use http::HeaderValue;
+use serde_json::json;
+
+use super::door::{Door, is_ours_with_state};
+use super::{Consent, client_id, client_secret};
+use crate::people::{Person, person};
+use crate::request::{Answer, Incoming, html, json as answer};
+use crate::tokens::DAY;
+use crate::world::World;
+
+const NAME: &str = "reddit";
+const COLOUR: &str = "#ff4500";
+const MICRO: i64 = 1_000_000;
+/// Marks a consent that gives a refresh token.
+const PERMANENT: &str = "+permanent";
+const SCOPES: &[&str] = &["identity", "mysubreddits", "read", "submit", "edit", "history", "flair"];
+
+pub(super) fn handle(world: &mut World, now: i64, incoming: &Incoming) -> Option<Answer> {
+    if incoming.path == "/api/v1/authorize" {
+        return Some(DOOR.authorize(world, now, incoming));
+    }
+    if !is_honest(incoming.header("user-agent").unwrap_or_default()) {
+        return Some(html(403, "<html><body><h1>whoa there, pardner!</h1><p>Your request has been blocked.</p></body></html>".into()));
+    }
+    match (incoming.method.as_str(), incoming.path.as_str()) {
+        ("POST", "/api/v1/access_token") => Some(token(world, now, incoming)),
+        ("POST", "/api/v1/revoke_token") => Some(revoke(world, now, incoming)),
+        _ => api::handle(world, now, incoming),
+    }
+}
+
+/// `<platform>:<app id>:<version> (by /u/<username>)`; libraries and browsers are turned away.
+fn is_honest(agent: &str) -> bool {
+    let first = agent.split_whitespace().next().unwrap_or_default();
+    first.split(':').filter(|part| !part.is_empty()).count() >= 3 && !agent.contains("Mozilla") && !agent.contains("python-requests")
+}
+
+fn scopes(incoming: &Incoming) -> Vec<String> {
+    incoming.q("scope").split([' ', ',']).filter(|scope| !scope.is_empty()).map(str::to_owned).collect()
+}
+
+static DOOR: Door = Door {
+    network: NAME,
+    title: "Reddit",
+    colour: COLOUR,
+    path: "/api/v1/authorize",
+    scopes,
+    is_good: |_, incoming| is_ours_with_state(NAME, incoming),
+    refusal: ("bad request", "invalid client id, redirect_uri or state parameter."),
+    error: wrong,
+    grants: permanently,
+    ..Door::PLAIN
+};
+
+/// What is wrong with the request, told on the way back.
+fn wrong(incoming: &Incoming) -> Option<&'static str> {
+    let scopes = scopes(incoming);
+    if incoming.q("response_type") != "code" {
+        return Some("unsupported_response_type");
+    }
+    if scopes.is_empty() || !scopes.iter().all(|scope| SCOPES.contains(&scope.as_str())) {
+        return Some("invalid_scope");
+    }
+    (!matches!(incoming.q("duration"), "" | "temporary" | "permanent")).then_some("invalid_request")
+}
+
+/// Only who asks for a permanent consent gets a refresh token: carried as a scope of our own.
+fn permanently(incoming: &Incoming, mut scopes: Vec<String>) -> Vec<String> {
+    if incoming.q("duration") == "permanent" {
+        scopes.push(PERMANENT.to_owned());
+    }
+    scopes
+}
+
+pub(super) fn consent(world: &mut World, now: i64, incoming: &Incoming, consent: &Consent<'_>) -> Option<String> {
+    DOOR.consent(world, now, incoming, consent)
+}
+
+/// By HTTP Basic alone.
+fn is_our_client(incoming: &Incoming) -> bool {
+    let pair = base64::engine::general_purpose::STANDARD.encode(format!("{}:{}", client_id(NAME), client_secret(NAME)));
+    incoming.header("authorization").and_then(|value| value.strip_prefix("Basic ")) == Some(pair.as_str())
+}
+
+fn unauthorized() -> Answer {
+    let mut said = answer(401, &json!({ "message": "Unauthorized", "error": 401 }));
+    said.headers_mut().insert("www-authenticate", HeaderValue::from_static("Basic realm=\"reddit\""));
+    said
+}
+
+/// A refresh token that nobody knows, or that was revoked.
+pub(super) fn refused_renewal() -> Answer {
+    answer(400, &json!({ "message": "Bad Request", "error": 400 }))
+}
+
+fn token(world: &mut World, now: i64, incoming: &Incoming) -> Answer {
+    if !is_our_client(incoming) {
+        return unauthorized();
+    }
+    match incoming.f("grant_type") {
+        "authorization_code" if incoming.f("code").is_empty() => answer(200, &json!({ "error": "NO_TEXT" })),
+        "authorization_code" => {
+            let Ok(code) = world.take_code(now, NAME, incoming.f("code"), incoming.f("redirect_uri")) else {
+                // A refusal inside a success.
+                return answer(200, &json!({ "error": "invalid_grant" }));
+            };
+            let is_permanent = code.scopes.iter().any(|scope| scope == PERMANENT);
+            let family = world.new_family(now, NAME, &code.username, code.scopes);
+            let refresh = is_permanent.then(|| world.new_refresh(now, family, "", now + 100 * 366 * DAY * MICRO));
+            issue(world, now, family, refresh.as_deref())
+        }
+        // The refresh token stays as it is, and the answer repeats it.
+        "refresh_token" => match world.check_refresh(now, NAME, incoming.f("refresh_token")) {
+            Ok((family, _)) => issue(world, now, family, Some(incoming.f("refresh_token"))),
+            Err(_) => refused_renewal(),
+        },
+        _ => answer(200, &json!({ "error": "unsupported_grant_type" })),
+    }
+}
+
+fn issue(world: &mut World, now: i64, family: usize, refresh: Option<&str>) -> Answer {
+    let access = world.new_access(now, family, "", Some(DAY));
+    let scopes = world.vault.families[family].scopes.iter().filter(|scope| *scope != PERMANENT);
+    let scope = scopes.cloned().collect::<Vec<_>>().join(" ");
+    let mut body = json!({ "access_token": access, "token_type": "bearer", "expires_in": DAY, "scope": scope });
+    if let Some(refresh) = refresh {
+        body["refresh_token"] = json!(refresh);
+    }
+    answer(200, &body)
+}
+
+/// 204 whatever the token was. A refresh token takes what came from it along.
+fn revoke(world: &mut World, now: i64, incoming: &Incoming) -> Answer {
+    if !is_our_client(incoming) {
+        return answer(400, &json!({ "error": "unauthorized_client" }));
+    }
+    let token = incoming.f("token");
+    if let Ok((family, _)) = world.check_refresh(now, NAME, token) {
+        world.vault.families[family].revoked = true;
+    } else if let Some(access) = world.vault.access.get_mut(token) {
+        access.spent = true;
+    }
+    let mut said = answer(204, &json!(null));
+    *said.body_mut() = bytes::Bytes::new();
+    said
+}
+
+pub(super) fn people() -> Vec<Person> {
+    vec![
+        person(NAME, "fernweh_outdoor", "fernweh_outdoor", "1a2b3c"),
+        person(NAME, "jana_lindner", "jana_lindner", "4d5e6f"),
+        person(NAME, "tom_becker", "tom_becker", "7g8h9i"),
+    ]
+}
+
+pub(super) fn about(incoming: &Incoming) -> &'static str {
+    match incoming.path.as_str() {
+        "/api/v1/authorize" => "page",
+        "/api/v1/access_token" => super::grant_type(incoming),
+        "/api/v1/revoke_token" => "revocation",
+        _ => "api",
+    }
+}

@@ -1,0 +1,177 @@
+//! Mastodon, as `networks/mastodon` of the knowledge base says.
+
+use aws_lc_rs::digest::{SHA256, digest};
+use base64::Engine as _;
+use http::Method;
+use serde_json::{Value, json};
+
+use crate::{CALLBACK, DAY, Got, Net, code_of, encoded, parameter};
+
+const VERIFIER: &str = "a-verifier-of-forty-three-characters-and-more-~";
+const SCOPES: &str = "profile read:statuses write:statuses write:media";
+
+/// A registered client: id and secret.
+struct Client(String, String);
+
+fn register(net: &mut Net, scopes: &str) -> Client {
+    let got = net.form("/mastodon/api/v1/apps", &[], &[("client_name", "Staygreen"), ("redirect_uris", CALLBACK), ("scopes", scopes)]);
+    assert_eq!(got.status, 200, "{}", got.text);
+    assert_eq!((&got.json["client_secret_expires_at"], &got.json["redirect_uris"]), (&json!(0), &json!([CALLBACK])));
+    Client(got.str("client_id").into(), got.str("client_secret").into())
+}
+
+fn authorize(client: &Client, scopes: &str) -> String {
+    let hash = base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(digest(&SHA256, VERIFIER.as_bytes()));
+    let query = [
+        ("response_type", "code"),
+        ("client_id", client.0.as_str()),
+        ("redirect_uri", CALLBACK),
+        ("scope", scopes),
+        ("state", "s1"),
+        ("code_challenge", &hash),
+        ("code_challenge_method", "S256"),
+    ];
+    format!("/mastodon/oauth/authorize?{}", encoded(&query))
+}
+
+fn token(net: &mut Net, client: &Client, fields: &[(&str, &str)]) -> Got {
+    let mut all = vec![("client_id", client.0.as_str()), ("client_secret", client.1.as_str())];
+    all.extend(fields);
+    net.form("/mastodon/oauth/token", &[], &all)
+}
+
+fn exchange(net: &mut Net, client: &Client, code: &str, verifier: &str) -> Got {
+    let fields = [("grant_type", "authorization_code"), ("code", code), ("redirect_uri", CALLBACK), ("code_verifier", verifier)];
+    token(net, client, &fields)
+}
+
+fn connect(net: &mut Net, client: &Client, username: &str) -> String {
+    let code = code_of(&net.consent(&authorize(client, SCOPES), username));
+    exchange(net, client, &code, VERIFIER).str("access_token").to_owned()
+}
+
+fn me(net: &mut Net, bearer: &str) -> Got {
+    net.get("/mastodon/api/v1/accounts/verify_credentials", bearer)
+}
+
+fn post(net: &mut Net, bearer: &str, key: &str, body: &Value) -> Got {
+    let bearer = format!("Bearer {bearer}");
+    let mut headers = vec![("authorization", bearer.as_str()), ("content-type", "application/json")];
+    headers.extend(Some(("idempotency-key", key)).filter(|(_, key)| !key.is_empty()));
+    net.send(Method::POST, "/mastodon/api/v1/statuses", &headers, &body.to_string())
+}
+
+#[test]
+fn a_token_has_no_end_and_no_successor() {
+    let mut net = Net::new();
+    let client = register(&mut net, SCOPES);
+    let back = net.consent(&authorize(&client, SCOPES), "jana.lindner");
+    assert_eq!(parameter(&back, "state").as_deref(), Some("s1"));
+    let got = exchange(&mut net, &client, &code_of(&back), VERIFIER);
+    let access = got.str("access_token").to_owned();
+    got.is(200, &json!({ "access_token": access, "token_type": "Bearer", "scope": SCOPES, "created_at": net.now / 1_000_000 }));
+    net.pass(3650 * DAY);
+    let got = me(&mut net, &access);
+    assert_eq!((got.str("username"), got.str("acct")), ("jana_lindner", "jana_lindner"), "no host for accounts of this server");
+    assert!(got.header("x-ratelimit-reset").ends_with('Z'), "a moment, not seconds");
+}
+
+#[test]
+fn registered_scopes_are_the_ceiling_and_addresses_are_exact() {
+    let mut net = Net::new();
+    let client = register(&mut net, "profile");
+    let body = json!({ "authorize_url": authorize(&client, SCOPES), "username": "jana.lindner" });
+    assert_eq!(net.try_control("consent", &body).status, 400);
+    let elsewhere = authorize(&client, "profile").replace("callback", "elsewhere");
+    assert_eq!(net.try_control("consent", &json!({ "authorize_url": elsewhere, "username": "jana.lindner" })).status, 400);
+    let got = token(&mut net, &client, &[("grant_type", "client_credentials"), ("scope", "write:statuses")]);
+    assert_eq!((got.status, got.str("error")), (400, "invalid_scope"));
+    for wrong in [[("client_name", ""), ("redirect_uris", CALLBACK)], [("client_name", "x"), ("redirect_uris", "not an address")]] {
+        assert_eq!(net.form("/mastodon/api/v1/apps", &[], &wrong).status, 422);
+    }
+}
+
+#[test]
+fn a_code_works_once_in_time_for_its_client_and_verifier() {
+    let mut net = Net::new();
+    let (client, other) = (register(&mut net, SCOPES), register(&mut net, SCOPES));
+    let invalid = |got: &Got| assert_eq!((got.status, got.str("error")), (400, "invalid_grant"), "{}", got.text);
+    let code = code_of(&net.consent(&authorize(&client, SCOPES), "jana.lindner"));
+    invalid(&exchange(&mut net, &other, &code, VERIFIER));
+    assert_eq!(exchange(&mut net, &client, &code, VERIFIER).status, 200);
+    invalid(&exchange(&mut net, &client, &code, VERIFIER));
+    let code = code_of(&net.consent(&authorize(&client, SCOPES), "jana.lindner"));
+    invalid(&exchange(&mut net, &client, &code, "another-verifier"));
+    let code = code_of(&net.consent(&authorize(&client, SCOPES), "jana.lindner"));
+    net.pass(600);
+    invalid(&exchange(&mut net, &client, &code, VERIFIER));
+    let swept = Client("swept-away".into(), "x".into());
+    let got = exchange(&mut net, &swept, &code, VERIFIER);
+    assert_eq!((got.status, got.str("error")), (401, "invalid_client"));
+}
+
+#[test]
+fn what_ends_tokens() {
+    let mut net = Net::new();
+    let client = register(&mut net, SCOPES);
+    let access = connect(&mut net, &client, "jana.lindner");
+    net.person("mastodon", "jana.lindner", "change-password");
+    assert_eq!(me(&mut net, &access).status, 200, "a change in the settings ends browser sessions only");
+    net.person("mastodon", "jana.lindner", "block");
+    me(&mut net, &access).is(403, &json!({ "error": "Your login is currently disabled" }));
+    net.person("mastodon", "jana.lindner", "unblock");
+    for action in ["reset-password", "revoke"] {
+        let access = connect(&mut net, &client, "jana.lindner");
+        net.person("mastodon", "jana.lindner", action);
+        me(&mut net, &access).is(401, &json!({ "error": "The access token was revoked" }));
+    }
+    me(&mut net, "never-issued").is(401, &json!({ "error": "The access token is invalid" }));
+    let access = connect(&mut net, &client, "tom.becker");
+    net.person("mastodon", "tom.becker", "revoke");
+    me(&mut net, &access).is(401, &json!({ "error": "Der Zugriffstoken wurde widerrufen" }));
+}
+
+#[test]
+fn our_own_revocation_ends_one_token() {
+    let mut net = Net::new();
+    let (client, other) = (register(&mut net, SCOPES), register(&mut net, SCOPES));
+    let (first, second) = (connect(&mut net, &client, "jana.lindner"), connect(&mut net, &client, "jana.lindner"));
+    let form = |client: &Client| vec![("client_id", client.0.clone()), ("client_secret", client.1.clone()), ("token", first.clone())];
+    let mut revoke = |client: &Client| {
+        let form = form(client);
+        let form: Vec<_> = form.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        net.form("/mastodon/oauth/revoke", &[], &form).status
+    };
+    assert_eq!(revoke(&other), 403);
+    assert_eq!(revoke(&client), 200);
+    assert_eq!((me(&mut net, &first).status, me(&mut net, &second).status), (401, 200));
+}
+
+#[test]
+fn an_app_token_is_no_persons() {
+    let mut net = Net::new();
+    let client = register(&mut net, SCOPES);
+    let app = token(&mut net, &client, &[("grant_type", "client_credentials"), ("scope", SCOPES)]).str("access_token").to_owned();
+    let got = net.get("/mastodon/api/v1/apps/verify_credentials", &app);
+    assert_eq!((got.status, got.str("name")), (200, "Staygreen"));
+    assert_eq!(me(&mut net, &app).status, 422);
+}
+
+#[test]
+fn a_key_makes_an_act_one_for_an_hour() {
+    let mut net = Net::new();
+    let client = register(&mut net, SCOPES);
+    let access = connect(&mut net, &client, "jana.lindner");
+    let body = json!({ "status": "Huts <b>", "visibility": "unlisted" });
+    let first = post(&mut net, &access, "k1", &body);
+    assert_eq!((first.str("content"), first.str("visibility")), ("<p>Huts &lt;b&gt;</p>", "unlisted"));
+    assert_eq!(post(&mut net, &access, "k1", &body).str("id"), first.str("id"));
+    assert_ne!(post(&mut net, &access, "k2", &body).str("id"), first.str("id"));
+    net.pass(3600);
+    assert_ne!(post(&mut net, &access, "k1", &body).str("id"), first.str("id"));
+    for wrong in [json!({ "status": "" }), json!({ "status": "x".repeat(501) }), json!({ "status": "x", "visibility": "secret" })] {
+        assert_eq!(post(&mut net, &access, "", &wrong).status, 422, "{wrong}");
+    }
+    assert_eq!(post(&mut net, &access, "", &json!({ "status": "x", "in_reply_to_id": "404404" })).status, 404);
+    assert_eq!(net.get("/mastodon/api/v1/statuses/404404/context", &access).status, 404);
+}
