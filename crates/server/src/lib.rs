@@ -12,6 +12,7 @@ pub mod outbox;
 pub mod pages;
 pub mod routes;
 pub mod show;
+mod spool;
 mod start_error;
 pub mod state;
 pub mod time;
@@ -20,6 +21,7 @@ pub mod wire;
 use std::sync::Arc;
 use std::time::Duration;
 
+use keeper::alarms::Alarms;
 use keeper::ports::{Clock, Ports};
 use keeper::{Keeper, Options};
 use lifecycle::ids::NodeId;
@@ -75,6 +77,7 @@ impl Server {
         let dice: Arc<dyn Dice> = Arc::new(SystemDice::new());
         let directory = Arc::new(NetworkApps::new(config.clone(), store.clone(), public_url.clone()));
         let told = Arc::new(Notify::new());
+        let alarms = Arc::new(Alarms::default());
         let ports = Ports {
             ledger: store.clone(),
             wire: Arc::clone(&wire),
@@ -85,6 +88,8 @@ impl Server {
             lease: Span::seconds(180),
             told: Arc::clone(&told),
             wake: Arc::new(Notify::new()),
+            spool: spool::open(&config, &store).await?,
+            alarms: Arc::clone(&alarms),
         };
         let options =
             Options { poll_every: config.keeper.poll_every.duration(), concurrency: config.keeper.concurrency, ..Options::default() };
@@ -104,6 +109,7 @@ impl Server {
             organisation_name,
             public_url,
             told,
+            alarms,
             requests,
         };
         Ok(Self { app: Arc::new(app), listener, mailer })

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use keeper::Keeper;
+use keeper::alarms::Alarms;
 use keeper::ports::{Clock, Directory, NetworkApp};
 use lifecycle::facts::Facts;
 use lifecycle::ids::OrganisationId;
@@ -47,6 +48,8 @@ pub struct App {
     pub public_url: String,
     /// Wakes the outbox.
     pub told: Arc<Notify>,
+    /// What the operator has to know.
+    pub alarms: Arc<Alarms>,
     /// Requests that are being worked on, whether somebody still waits for the answer or not.
     pub requests: TaskTracker,
 }

@@ -126,11 +126,14 @@ pub struct KeeperConfig {
     pub probe_every: Option<Length>,
     /// How many grants are worked on at once.
     pub concurrency: usize,
+    /// Folder in which a network's answer is kept until the database has it; best on another disk than the database, and one
+    /// per server. Empty: `spool` in the data folder.
+    pub spool_dir: PathBuf,
 }
 
 impl Default for KeeperConfig {
     fn default() -> Self {
-        Self { poll_every: Length::seconds(5), probe_every: None, concurrency: 16 }
+        Self { poll_every: Length::seconds(5), probe_every: None, concurrency: 16, spool_dir: PathBuf::new() }
     }
 }
 
@@ -237,6 +240,12 @@ impl Config {
     /// The key file, with the default in the data folder.
     pub fn key_file(&self) -> PathBuf {
         if self.keys.file.as_os_str().is_empty() { self.server.data_dir.join("keys.toml") } else { self.keys.file.clone() }
+    }
+
+    /// The spool, with the default in the data folder.
+    pub fn spool_dir(&self) -> PathBuf {
+        let set = &self.keeper.spool_dir;
+        if set.as_os_str().is_empty() { self.server.data_dir.join("spool") } else { set.clone() }
     }
 
     /// The networks that are offered here.
