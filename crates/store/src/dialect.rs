@@ -9,8 +9,10 @@ use std::time::Duration;
 use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
+use tokio::sync::Mutex;
 
 use crate::driver::{StoreError, Tx};
+use crate::writer::{Turn, Writer};
 
 /// The migrations, oldest first. Forward only; a released one is never edited. `{binary}` is the only placeholder: the
 /// collation that compares bytes, so that both databases sort alike whatever the machine's language is.
@@ -110,7 +112,7 @@ pub(crate) fn means_try_again(error: &sqlx::Error) -> bool {
 
 #[derive(Clone)]
 pub(crate) enum Db {
-    Sqlite { writer: SqlitePool, readers: SqlitePool, about: Arc<str>, _lock: Option<Arc<File>> },
+    Sqlite { writer: Arc<Mutex<Writer>>, readers: SqlitePool, about: Arc<str>, _lock: Option<Arc<File>> },
     Postgres { pool: PgPool, about: Arc<str> },
 }
 
@@ -150,6 +152,7 @@ impl Db {
         }
         migrations(Dialect::Sqlite).run(&writer).await.map_err(migration_error)?;
         let readers = SqlitePoolOptions::new().max_connections(4).connect_with(options.read_only(true)).await.map_err(not_writable)?;
+        let writer = Writer::new(writer.acquire().await.map_err(StoreError::from)?);
         Ok(Self::Sqlite { writer, readers, about: format!("SQLite {version}").into(), _lock: lock })
     }
 
@@ -169,8 +172,7 @@ impl Db {
 
     pub(crate) async fn begin(&self, writes: bool) -> Result<Tx, StoreError> {
         Ok(match self {
-            // IMMEDIATE: a transaction that reads first and writes later must not fail half-way.
-            Self::Sqlite { writer, .. } if writes => Tx::sqlite(writer.begin_with("BEGIN IMMEDIATE").await?),
+            Self::Sqlite { writer, .. } if writes => Tx::turn(Turn::begin(writer).await?),
             Self::Sqlite { readers, .. } => Tx::sqlite(readers.begin().await?),
             Self::Postgres { pool, .. } if writes => Tx::postgres(pool.begin().await?),
             // One snapshot for all that is read together, as on SQLite; and like there, what reads cannot write.

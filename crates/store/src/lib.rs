@@ -28,6 +28,7 @@ pub mod standing;
 mod sweep;
 pub mod teams;
 pub mod users;
+mod writer;
 
 use std::sync::Arc;
 

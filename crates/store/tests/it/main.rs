@@ -5,6 +5,7 @@ mod crosswise;
 mod differential;
 mod drift;
 mod families;
+mod group;
 mod ledger;
 mod loops;
 mod news;
