@@ -74,6 +74,15 @@ impl App {
         self.clock.now()
     }
 
+    /// Wakes what waits here when a node on the same database made something happen; never returns.
+    pub(crate) async fn hear(&self) {
+        let heard = || {
+            self.keeper.wake();
+            self.told.notify_one();
+        };
+        self.store.listen(heard).await;
+    }
+
     /// The network app of a network.
     pub async fn network_app(&self, network: &'static dyn Network, instance: &str) -> Option<Arc<NetworkApp>> {
         self.directory.find(&self.organisation, network.about().name, instance).await

@@ -64,6 +64,12 @@ impl Store {
         self.db.begin(false).await
     }
 
+    /// Calls `heard` whenever a node on the same database made something happen; never returns. Alone on its file there is
+    /// nobody to hear.
+    pub async fn listen(&self, heard: impl Fn()) {
+        self.db.listen(heard).await;
+    }
+
     /// The keys.
     pub fn keys(&self) -> &Keyring {
         &self.keys

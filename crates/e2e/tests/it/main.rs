@@ -5,8 +5,11 @@ mod acting;
 mod bad_input;
 mod browser;
 mod kill;
+mod nodes;
 mod oidc;
 mod pds;
+#[path = "../../../store/tests/it/postgres.rs"]
+mod postgres;
 mod signals;
 mod smtp;
 mod startup;

@@ -67,7 +67,8 @@ impl Disk for Folder {
         for entry in std::fs::read_dir(&self.path)? {
             names.extend(entry?.file_name().into_string());
         }
-        names.retain(|name| name != "lock");
+        // The lock and the node's name lie here as well.
+        names.retain(|name| ["slot-", "unread-", "unreadable-"].iter().any(|kind| name.starts_with(kind)));
         names.sort();
         Ok(names)
     }

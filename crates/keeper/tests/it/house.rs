@@ -375,7 +375,7 @@ impl House {
     }
 
     pub(crate) async fn start_with(&self, steps: Arc<Steps>) -> Life {
-        self.store.reclaim_leases().await.unwrap();
+        self.store.reclaim_leases(&ids::fresh()).await.unwrap();
         let spool =
             Spool::open(Arc::new(Head(Arc::clone(&self.platter), Arc::clone(&steps))), Arc::new(Seals(self.store.clone())), 2).unwrap();
         let alarms = Arc::new(Alarms::default());

@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use ipnet::IpNet;
 use lifecycle::facts::Facts;
 use lifecycle::secret::Secret;
+use lifecycle::time::Span;
 use serde::Deserialize;
 
 pub use networks::NetworkConfig;
@@ -126,6 +127,9 @@ pub struct KeeperConfig {
     pub probe_every: Option<Length>,
     /// How many grants are worked on at once.
     pub concurrency: usize,
+    /// How long a node that does not move keeps a grant to itself. Shorter makes others take over sooner, and waits less long
+    /// for a slow network: an answer is waited for 30 s less than this (half of it where that is little), and at most 90 s.
+    pub lease: Length,
     /// Folder in which a network's answer is kept until the database has it; best on another disk than the database, and one
     /// per server. Empty: `spool` in the data folder.
     pub spool_dir: PathBuf,
@@ -133,7 +137,15 @@ pub struct KeeperConfig {
 
 impl Default for KeeperConfig {
     fn default() -> Self {
-        Self { poll_every: Length::seconds(5), probe_every: None, concurrency: 16, spool_dir: PathBuf::new() }
+        Self { poll_every: Length::seconds(5), probe_every: None, concurrency: 16, lease: Length::seconds(180), spool_dir: PathBuf::new() }
+    }
+}
+
+impl KeeperConfig {
+    /// How long an answer is waited for: within the lease, with room for storing it (RF-07, RF-15).
+    pub fn answer_timeout(&self) -> Length {
+        let lease = self.lease.span();
+        Length::of((lease - Span::seconds(30)).max(lease.times(1, 2)).min(Span::seconds(90)))
     }
 }
 
@@ -257,6 +269,7 @@ impl Config {
     /// The facts of a network after configuration.
     pub fn facts(&self, network: &dyn ::networks::Network) -> Facts {
         let mut facts = network.facts();
+        facts.answer_timeout = facts.answer_timeout.min(self.keeper.answer_timeout().span());
         facts.probe_every = self.keeper.probe_every.map_or(facts.probe_every, Length::span);
         if let Some(set) = self.networks.get(network.about().name) {
             set.apply(&mut facts);

@@ -9,6 +9,7 @@ mod group;
 mod ledger;
 mod loops;
 mod news;
+mod nodes;
 mod postgres;
 mod queues;
 mod sealed;
