@@ -67,12 +67,14 @@ impl<L: Ledger + 'static> Keeper<L> {
         let mut away_until = None;
         while !stop.is_cancelled() {
             // Captured answers first, then attempts that were left open, then what is due (RF-20).
+            let resting = away_until.is_some_and(|until| Instant::now() < until);
             let worked = match self.bring_in_kept().await {
-                Ok(()) if away_until.is_some_and(|until| Instant::now() < until) => Ok(()),
-                Ok(()) => self.take_up_due(&places).await,
-                Err(error) => Err(error),
+                Ok(()) if !resting => self.take_up_due(&places).await,
+                brought => brought,
             };
             match worked {
+                // Who rests has not asked, and cannot say that all is well.
+                Ok(()) if resting => {}
                 Ok(()) => self.worker.ports.alarms.clear("ledger"),
                 Err(error) => {
                     tracing::error!(error = %error, "keeper: the ledger could not be asked");

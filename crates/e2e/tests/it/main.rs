@@ -4,6 +4,7 @@
 mod acting;
 mod bad_input;
 mod browser;
+mod disk;
 mod kill;
 mod nodes;
 mod oidc;

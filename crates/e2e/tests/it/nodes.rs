@@ -2,6 +2,7 @@
 //! twice. And two servers on one SQLite file: the second is refused.
 
 use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
@@ -15,19 +16,23 @@ use crate::postgres::Cluster;
 use crate::world::{Running, binary, client, eventually, free_port};
 
 /// What outlives the servers.
-struct Site {
-    folder: tempfile::TempDir,
+pub(crate) struct Site {
+    folder: PathBuf,
     sandbox: Running,
     database: String,
-    key: String,
+    pub(crate) key: String,
 }
 
 const NETWORKS: [&str; 2] = ["tiktok", "x"];
 const PEOPLE: [(&str, &str); 3] = [("tiktok", "fernweh.outdoor"), ("tiktok", "gipfel.guides"), ("x", "fernwehoutdoor")];
 
 impl Site {
-    fn config(&self, node: u16) -> String {
-        let folder = self.folder.path();
+    pub(crate) fn new(sandbox: Running, database: String, folder: &Path) -> Self {
+        Self { folder: folder.to_owned(), sandbox, database, key: String::new() }
+    }
+
+    pub(crate) fn config(&self, node: u16) -> String {
+        let folder = &self.folder;
         let file = folder.join(format!("node-{node}.toml"));
         let networks = NETWORKS.map(|name| {
             let sandbox = self.sandbox.url();
@@ -44,11 +49,11 @@ impl Site {
         file.to_str().unwrap().to_owned()
     }
 
-    fn serve(&self, node: u16) -> Running {
+    pub(crate) fn serve(&self, node: u16) -> Running {
         Running::start(&["serve", "--config", &self.config(node)], &[])
     }
 
-    async fn api(&self, http: &reqwest::Client, method: &str, node: u16, path: &str, body: Option<Value>) -> Option<Value> {
+    pub(crate) async fn api(&self, http: &reqwest::Client, method: &str, node: u16, path: &str, body: Option<Value>) -> Option<Value> {
         let url = format!("http://127.0.0.1:{node}/api/v1{path}");
         let mut request = http.request(method.parse().unwrap(), url).bearer_auth(&self.key).timeout(Duration::from_secs(5));
         if let Some(body) = body {
@@ -57,7 +62,7 @@ impl Site {
         request.send().await.ok()?.json().await.ok()
     }
 
-    async fn connect(&self, http: &reqwest::Client, node: u16, network: &str, username: &str) {
+    pub(crate) async fn connect(&self, http: &reqwest::Client, node: u16, network: &str, username: &str) {
         let begun = self.api(http, "POST", node, "/connections", Some(json!({ "network": network }))).await.unwrap();
         let body = json!({ "authorize_url": begun["authorize_url"], "username": username });
         let consent: Value =
@@ -72,7 +77,7 @@ impl Site {
     }
 
     /// Renewals that the networks answered with new tokens.
-    async fn renewed(&self, http: &reqwest::Client) -> usize {
+    pub(crate) async fn renewed(&self, http: &reqwest::Client) -> usize {
         let ledger: Value = http.get(format!("{}/control/api/ledger", self.sandbox.url())).send().await.unwrap().json().await.unwrap();
         ledger["seen"].as_array().unwrap().iter().filter(|seen| seen["about"] == "renewal" && seen["status"] == 200).count()
     }
@@ -88,7 +93,7 @@ async fn three_servers_killed_and_paused_spend_no_token_twice_and_lose_nothing()
     let Some(cluster) = Cluster::start() else { return };
     let folder = tempfile::tempdir().unwrap();
     let sandbox = Running::start(&["sandbox", "--port", "0"], &[]);
-    let mut site = Site { folder, sandbox, database: cluster.new_database(), key: String::new() };
+    let mut site = Site::new(sandbox, cluster.new_database(), folder.path());
     let ports = [free_port(), free_port(), free_port()];
     let mut nodes: BTreeMap<u16, Running> = BTreeMap::from([(ports[0], site.serve(ports[0]))]);
     site.key = api_key(&site.config(ports[0]));
@@ -147,7 +152,7 @@ async fn three_servers_killed_and_paused_spend_no_token_twice_and_lose_nothing()
     assert!(renewed > 30, "{renewed} renewals in {} calls", lends.lock().unwrap());
     // A process that dies or sleeps between the first byte and the answer leaves a question open, and the network is asked again:
     // the one thing that cannot be had without it. A token that is refused without such a question was spent twice.
-    let store = Store::open(&site.database, Keyring::open_or_create(&site.folder.path().join("keys.toml")).unwrap()).await.unwrap();
+    let store = Store::open(&site.database, Keyring::open_or_create(&site.folder.join("keys.toml")).unwrap()).await.unwrap();
     let open = "SELECT b.id FROM attempts b WHERE b.grant_id = a.grant_id AND b.ending = 'answer_lost' AND b.sent_at <= a.sent_at";
     let twice = format!("SELECT a.id FROM attempts a WHERE a.phase = 'sent' AND a.ending = 'nothing_spent' AND NOT EXISTS ({open})");
     let unclear = "SELECT DISTINCT grant_id FROM attempts WHERE ending = 'answer_lost'";
@@ -163,7 +168,7 @@ async fn three_servers_killed_and_paused_spend_no_token_twice_and_lose_nothing()
     eventually("every profile connected whose answers were never destroyed", async || connected().await >= PEOPLE.len() - unclear).await;
 }
 
-fn api_key(config: &str) -> String {
+pub(crate) fn api_key(config: &str) -> String {
     let mut command = Command::new(binary());
     command.args(["api-key", "create", "--config", config, "--name", "test", "--json"]);
     for act in ["profiles:read", "profiles:connect", "tokens:read"] {
