@@ -88,7 +88,7 @@ async fn what_was_answered_as_stored_is_stored_when_the_disk_runs_full() {
 
 #[tokio::test]
 async fn a_transaction_that_nobody_ends_holds_up_nobody() {
-    let Fixture { store, .. } = each().await.into_iter().next().unwrap();
+    let Fixture { store, folder: _folder } = each().await.into_iter().next().unwrap();
     for n in 0..5 {
         insert(&store, format!("n{n}"), End::Drop).await.unwrap();
         assert!(names(&store).await.is_empty());
