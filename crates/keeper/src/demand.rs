@@ -49,9 +49,9 @@ impl<L: Ledger + 'static> Keeper<L> {
             return Ok(Checked::Busy);
         };
         let worker = Arc::clone(&self.worker);
-        // Detached: a caller who goes away does not tear the call in two (RF-15).
-        let running = tokio::spawn(async move {
-            if claim.open.is_some() {
+        // Detached: a caller who goes away does not tear the call in two (RF-15), and a shutdown waits for it.
+        let running = self.tasks.spawn(async move {
+            if claim.open.is_some() || worker.ports.spool.kept(&claim.grant.id).is_some() {
                 worker.take_up(claim).await;
             } else {
                 match task(&claim, worker.ports.clock.now()) {

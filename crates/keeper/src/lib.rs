@@ -1,13 +1,18 @@
 //! The loop that does what the rules say: takes up what is due, turns each action of `lifecycle` into I/O, and
 //! makes the outcome durable. It knows neither SQL nor HTTP servers: a [`Ledger`] and three small ports.
 
+pub mod alarms;
 mod demand;
 mod health;
+mod options;
 pub mod perform;
 pub mod ports;
+mod sends;
+mod settle;
+pub mod spool;
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use lifecycle::ids::NodeId;
 use lifecycle::ledger::{Ledger, LedgerError};
@@ -16,25 +21,13 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::health::Health;
+pub use crate::options::Options;
 use crate::perform::Worker;
 use crate::ports::Ports;
+use crate::sends::Sends;
 
-/// How the loop behaves.
-#[derive(Debug, Clone)]
-pub struct Options {
-    /// The longest sleep between two looks at the ledger; wake-ups come sooner.
-    pub poll_every: Duration,
-    /// How many grants are worked on at once.
-    pub concurrency: usize,
-    /// How long a shutdown waits for renewals that were sent (RF-21).
-    pub shutdown_wait: Duration,
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        Self { poll_every: Duration::from_secs(5), concurrency: 16, shutdown_wait: Duration::from_mins(2) }
-    }
-}
+const LEDGER_AWAY: &str =
+    "the database cannot be asked: nothing is renewed or checked until it answers. Check that it runs and that its disk is writable";
 
 /// What a look on demand came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,22 +44,43 @@ pub struct Keeper<L: Ledger + 'static> {
     worker: Arc<Worker<L>>,
     options: Options,
     wake: Arc<Notify>,
+    /// All that is under way, asked for or due.
+    tasks: TaskTracker,
 }
 
 impl<L: Ledger + 'static> Keeper<L> {
-    /// A keeper that is not running yet.
+    /// One that is not running yet.
     pub fn new(node: NodeId, ports: Ports<L>, options: Options) -> Self {
         let wake = Arc::clone(&ports.wake);
-        Self { node, worker: Arc::new(Worker { ports, health: Health::default() }), options, wake }
+        Self {
+            node,
+            worker: Arc::new(Worker { ports, health: Health::default(), sends: Sends::default() }),
+            options,
+            wake,
+            tasks: TaskTracker::new(),
+        }
     }
 
     /// Runs until the token is cancelled, then waits for what was sent. A ledger that cannot be asked is asked again.
     pub async fn run(&self, stop: CancellationToken) {
-        let tasks = TaskTracker::new();
         let places = Arc::new(Semaphore::new(self.options.concurrency));
+        let mut away_until = None;
         while !stop.is_cancelled() {
-            if let Err(error) = self.take_up_due(&tasks, &places).await {
-                tracing::error!(error = %error, "keeper: the ledger could not be asked; trying again");
+            // Captured answers first, then attempts that were left open, then what is due (RF-20).
+            let resting = away_until.is_some_and(|until| Instant::now() < until);
+            let worked = match self.bring_in_kept().await {
+                Ok(()) if !resting => self.take_up_due(&places).await,
+                brought => brought,
+            };
+            match worked {
+                // Who rests has not asked, and cannot say that all is well.
+                Ok(()) if resting => {}
+                Ok(()) => self.worker.ports.alarms.clear("ledger"),
+                Err(error) => {
+                    tracing::error!(error = %error, "keeper: the ledger could not be asked");
+                    away_until = Some(Instant::now() + self.options.holders_first);
+                    self.worker.ports.alarms.raise("ledger", LEDGER_AWAY);
+                }
             }
             let sleep = self.until_next_due().await;
             tokio::select! {
@@ -75,13 +89,13 @@ impl<L: Ledger + 'static> Keeper<L> {
                 () = tokio::time::sleep(sleep) => {}
             }
         }
-        tasks.close();
-        if tokio::time::timeout(self.options.shutdown_wait, tasks.wait()).await.is_err() {
+        self.tasks.close();
+        if tokio::time::timeout(self.options.shutdown_wait, self.tasks.wait()).await.is_err() {
             tracing::warn!("keeper: stopped while renewals were still waiting for an answer; they are taken up again at the next start");
         }
     }
 
-    async fn take_up_due(&self, tasks: &TaskTracker, places: &Arc<Semaphore>) -> Result<(), LedgerError> {
+    async fn take_up_due(&self, places: &Arc<Semaphore>) -> Result<(), LedgerError> {
         loop {
             let free = u32::try_from(places.available_permits()).unwrap_or(u32::MAX);
             if free == 0 {
@@ -99,7 +113,7 @@ impl<L: Ledger + 'static> Keeper<L> {
                 let Ok(place) = Arc::clone(places).acquire_owned().await else { return Ok(()) };
                 let worker = Arc::clone(&self.worker);
                 let wake = Arc::clone(&self.wake);
-                tasks.spawn(async move {
+                self.tasks.spawn(async move {
                     worker.take_up(claim).await;
                     drop(place);
                     // What was just done may have made something due at once (a second look by another call).

@@ -8,11 +8,13 @@ use lifecycle::breaker::{SYSTEMIC_WITHIN, is_trouble};
 use lifecycle::diagnosis::Diagnosis;
 use lifecycle::facts::Facts;
 use lifecycle::grant::Event;
+use lifecycle::ids::AttemptId;
 use lifecycle::ledger::{Claim, Committed, Ending, Ledger};
 use lifecycle::plan::{Happened, Looked, held_instead, plan, verdict_since};
 use lifecycle::renewal::{Action, End, Outcome, Renewal};
 use lifecycle::schedule::{self, Task};
 use lifecycle::secret::TokenSet;
+use lifecycle::time::{Span, Timestamp};
 use lifecycle::words::{Evidence, Source};
 use networks::network::Answer;
 use networks::reading;
@@ -20,6 +22,9 @@ use networks::wire::WireError;
 
 use crate::health::Health;
 use crate::ports::{NetworkApp, Ports};
+use crate::sends::Sends;
+use crate::settle::looks_like_tokens;
+use crate::spool::{Kept, Slot, Ticket};
 
 /// How often a network may ask for the same once more (a DPoP nonce of the authorization server).
 const ASK_AGAIN_MAX: usize = 2;
@@ -30,19 +35,37 @@ pub struct Worker<L> {
     pub ports: Ports<L>,
     /// What this node knows of each network's health.
     pub(crate) health: Health,
+    /// The renewals under way in this process.
+    pub(crate) sends: Sends,
+}
+
+/// Where the answer to a renewal is captured before anybody reads it.
+struct Capture {
+    ticket: Ticket,
+    slot: Slot,
+    /// The last moment at which the lease still covers the time an answer may take (RF-08).
+    covered_until: Timestamp,
 }
 
 impl<L: Ledger> Worker<L> {
     /// Does the one thing that is due for a claimed grant.
     pub(crate) async fn take_up(&self, claim: Claim) {
+        self.sends.wait(&claim.grant.id).await;
+        if let Some(kept) = self.ports.spool.kept(&claim.grant.id) {
+            return self.settle(claim, kept).await;
+        }
         if let Some(attempt) = claim.open.clone() {
-            // A process died between the first byte and the answer: it may have happened. The ladder begins (RF-27).
-            let evidence =
-                Evidence::new(self.ports.clock.now(), Source::Renewal, None, None, "the server stopped while it waited for the answer");
-            let closes = Some((attempt, Ending::AnswerLost));
-            return self.commit(&claim, Happened { closes, ..Event::RenewLost(evidence).into() }).await;
+            return self.lost_in_a_crash(&claim, attempt).await;
         }
         self.perform(claim, None).await;
+    }
+
+    /// A process died between the first byte and the answer: it may have happened. The ladder begins (RF-27).
+    pub(crate) async fn lost_in_a_crash(&self, claim: &Claim, attempt: AttemptId) {
+        let words = "the server stopped while it waited for the answer";
+        let evidence = Evidence::new(self.ports.clock.now(), Source::Renewal, None, None, words);
+        let closes = Some((attempt, Ending::AnswerLost));
+        self.commit(claim, Happened { closes, ..Event::RenewLost(evidence).into() }).await;
     }
 
     /// Does one task for a claimed grant, or what is due for it, and makes the outcome durable.
@@ -77,7 +100,15 @@ impl<L: Ledger> Worker<L> {
     }
 
     async fn renew(&self, claim: Claim, app: &NetworkApp) {
-        let mut renewal = Renewal::new((self.ports.attempt_id)(), claim.lease.clone(), claim.grant.generation, app.facts.clone());
+        // The disk is found full before anything is spent, not after (RF-13).
+        let mut slot = match self.ports.spool.reserve().await {
+            Ok(slot) => Some(slot),
+            Err(error) => return self.no_room(&claim, app, &error).await,
+        };
+        self.ports.alarms.clear("spool.room");
+        let attempt = (self.ports.attempt_id)();
+        let mut renewal = Renewal::new(attempt.clone(), claim.lease.clone(), claim.grant.generation, app.facts.clone());
+        let _sending = self.sends.enter(&claim.grant.id);
         loop {
             let outcome = match renewal.next(self.ports.clock.now()) {
                 Action::Intend(intent) => match self.ports.ledger.intend(&intent).await {
@@ -88,10 +119,18 @@ impl<L: Ledger> Worker<L> {
                         return tracing::error!(grant = %claim.grant.id, error = %error, "keeper: the intent could not be written; nothing was sent");
                     }
                 },
-                Action::Ask => self.ask_for_renewal(&claim, app).await,
+                Action::Ask => {
+                    let ticket = Ticket::of(&claim, &attempt, self.ports.clock.now());
+                    let covered_until = claim.lease.until - app.facts.answer_timeout;
+                    self.ask_for_renewal(&claim, app, slot.take().map(|slot| Capture { ticket, slot, covered_until })).await
+                }
                 Action::Commit { event, tokens, closes } => {
                     let tokens = tokens.map(|tokens| *tokens);
-                    self.commit_renewal(&claim, app, Happened { event, tokens, closes: Some(closes), looked: Looked::default() }).await
+                    let lost = matches!(event, Event::RenewLost(_));
+                    let happened = Happened { event, tokens, closes: Some(closes), looked: Looked::default() };
+                    let outcome = self.commit_renewal(&claim, app, happened).await;
+                    self.after_capture(&claim, &attempt, &outcome, lost).await;
+                    outcome
                 }
                 Action::Done(End::Committed) => return,
                 Action::Done(End::Superseded) => {
@@ -106,6 +145,31 @@ impl<L: Ledger> Worker<L> {
         }
     }
 
+    /// Nothing was sent: there is no room for the answer.
+    async fn no_room(&self, claim: &Claim, app: &NetworkApp, error: &std::io::Error) {
+        self.ports.alarms.raise(
+            "spool.room",
+            format!("no token is renewed: there is no room for the answer ({error}). Free space where keeper.spool_dir lies, or move it; nothing was spent"),
+        );
+        let words = "there is no room for the answer on the server's disk; nothing was sent";
+        let evidence = Evidence::new(self.ports.clock.now(), Source::Renewal, None, Some("no_room"), words);
+        let held = Diagnosis::transient(evidence, Some(Span::minutes(1)));
+        self.commit_with(claim, &app.facts, Event::RenewFailed(held).into()).await;
+    }
+
+    /// What becomes of a captured answer once its outcome is stored, or somebody else has the grant.
+    async fn after_capture(&self, claim: &Claim, attempt: &AttemptId, outcome: &Outcome, lost: bool) {
+        let Some(kept) = self.ports.spool.kept(&claim.grant.id).filter(|kept| kept.ticket.attempt == *attempt) else { return };
+        match outcome {
+            Outcome::Committed if lost && looks_like_tokens(&kept) => {
+                tracing::error!(grant = %claim.grant.id, network = claim.network, "keeper: an answer was not understood; it is kept and read again after the next start");
+                self.ports.spool.set_aside(attempt).await;
+            }
+            Outcome::Committed => self.ports.spool.done(attempt).await,
+            _ => self.ports.spool.let_loose(attempt),
+        }
+    }
+
     /// Gives a claim back without a change.
     pub(crate) async fn let_go(&self, claim: &Claim) {
         if let Err(error) = self.ports.ledger.release(&claim.lease).await {
@@ -115,7 +179,7 @@ impl<L: Ledger> Worker<L> {
 
     /// Commits the outcome of a renewal. While a new token set is held it is tried again without end: nothing else may
     /// happen to this grant until it is stored (RF-19).
-    async fn commit_renewal(&self, claim: &Claim, app: &NetworkApp, happened: Happened) -> Outcome {
+    pub(crate) async fn commit_renewal(&self, claim: &Claim, app: &NetworkApp, happened: Happened) -> Outcome {
         let mut waited = 0;
         loop {
             let happened = self.unless_held(claim, &app.facts, happened.clone()).await;
@@ -123,11 +187,18 @@ impl<L: Ledger> Worker<L> {
             match self.ports.ledger.commit(&commit).await {
                 Ok(Committed::Done { told }) => {
                     self.after_commit(told);
+                    self.ports.alarms.clear("commit");
                     return Outcome::Committed;
                 }
                 Ok(Committed::Superseded) => return Outcome::Superseded,
                 Err(error) => {
                     tracing::error!(grant = %claim.grant.id, error = %error, holds_new_tokens = commit.tokens.is_some(), "keeper: the outcome of a renewal could not be stored; trying again");
+                    if commit.tokens.is_some() {
+                        self.ports.alarms.raise(
+                            "commit",
+                            "the database does not take renewed tokens: they wait, sealed, in keeper.spool_dir and in memory and are stored by themselves once it does. Repair the database or free its disk; do not delete that folder",
+                        );
+                    }
                 }
             }
             waited = (waited * 2).clamp(200, 5_000);
@@ -135,18 +206,30 @@ impl<L: Ledger> Worker<L> {
         }
     }
 
-    async fn ask_for_renewal(&self, claim: &Claim, app: &NetworkApp) -> Outcome {
+    async fn ask_for_renewal(&self, claim: &Claim, app: &NetworkApp, capture: Option<Capture>) -> Outcome {
         let Some(request) = app.network.renew(app.cx(self.ports.clock.now(), &*self.ports.dice), &claim.tokens) else {
             return reading::not_renewable(self.ports.clock.now());
         };
-        let asked = self
-            .ask(request, &claim.tokens, |tokens, answer| {
-                app.network.read_renew(app.cx(self.ports.clock.now(), &*self.ports.dice), tokens, answer)
-            })
-            .await;
+        let read = |tokens: &TokenSet, answer: &Response<Bytes>| {
+            app.network.read_renew(app.cx(self.ports.clock.now(), &*self.ports.dice), tokens, answer)
+        };
+        let asked = self.ask(request, &claim.tokens, capture, read).await;
         let now = self.ports.clock.now();
         self.health.heard(claim, reading::is_trouble(&asked), now);
         reading::renewal_outcome(claim, asked, now)
+    }
+
+    /// Makes a success durable before it is read (RF-16). A disk that does not take it leaves it in memory, and the commit that
+    /// follows at once.
+    async fn capture(&self, capture: Capture, answer: &Response<Bytes>, notes: &BTreeMap<String, String>) {
+        let kept = Kept { ticket: capture.ticket, answer: answer.clone(), notes: notes.clone() };
+        match self.ports.spool.keep(capture.slot, kept).await {
+            Ok(()) => self.ports.alarms.clear("spool.write"),
+            Err(error) => self.ports.alarms.raise(
+                "spool.write",
+                format!("an answer could not be written beside the database ({error}): it is stored in the database alone. Check the disk under keeper.spool_dir"),
+            ),
+        }
     }
 
     /// Sends a request and lets the adapter read the answer; asks once more in the form the network wants. With what was read
@@ -155,13 +238,22 @@ impl<L: Ledger> Worker<L> {
         &self,
         request: Request<Bytes>,
         tokens: &TokenSet,
+        mut capture: Option<Capture>,
         read: impl Fn(&TokenSet, &Response<Bytes>) -> Answer<T>,
     ) -> Result<(T, BTreeMap<String, String>), WireError> {
         let mut request = request;
         let mut tokens = tokens.clone();
         let mut newer = BTreeMap::new();
         for _ in 0..=ASK_AGAIN_MAX {
+            if capture.as_ref().is_some_and(|capture| self.ports.clock.now() > capture.covered_until) {
+                return Err(WireError::NotSent("the network took so long to ask again that the lease is nearly over".into()));
+            }
             let answer = self.ports.wire.send(request).await?;
+            if answer.status().is_success()
+                && let Some(capture) = capture.take()
+            {
+                self.capture(capture, &answer, &newer).await;
+            }
             match read(&tokens, &answer) {
                 Answer::Done(result) => return Ok((result, newer)),
                 Answer::AskAgain { request: next, notes, .. } => {
@@ -178,7 +270,7 @@ impl<L: Ledger> Worker<L> {
         let now = self.ports.clock.now();
         let request = app.network.probe(app.cx(now, &*self.ports.dice), &claim.tokens);
         let asked = self
-            .ask(request, &claim.tokens, |tokens, answer| {
+            .ask(request, &claim.tokens, None, |tokens, answer| {
                 app.network.read_probe(app.cx(self.ports.clock.now(), &*self.ports.dice), tokens, answer)
             })
             .await;

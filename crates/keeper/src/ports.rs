@@ -11,6 +11,10 @@ use networks::Network;
 use networks::network::{App, Cx, Discovery};
 use networks::wire::{BoxFuture, Dice, Wire};
 use tokio::sync::Notify;
+use zeroize::Zeroizing;
+
+use crate::alarms::Alarms;
+use crate::spool::{Spool, Ticket};
 
 /// Tells the time. The only way to a clock: nothing else in the product asks for it.
 pub trait Clock: Send + Sync {
@@ -50,6 +54,14 @@ pub trait Directory: Send + Sync {
     fn find<'a>(&'a self, organisation: &'a OrganisationId, network: &'a str, instance: &'a str) -> BoxFuture<'a, Option<Arc<NetworkApp>>>;
 }
 
+/// Seals what the spool holds. Bound to the ticket: under another one it does not open.
+pub trait Sealer: Send + Sync {
+    /// Seals.
+    fn seal(&self, ticket: &Ticket, plain: &[u8]) -> Vec<u8>;
+    /// Opens; `None` when the bytes were changed or the key is not here.
+    fn open(&self, ticket: &Ticket, sealed: &[u8]) -> Option<Zeroizing<Vec<u8>>>;
+}
+
 /// Everything the keeper needs.
 pub struct Ports<L> {
     /// The storage.
@@ -70,4 +82,8 @@ pub struct Ports<L> {
     pub told: Arc<Notify>,
     /// Wakes the keeper: something became due.
     pub wake: Arc<Notify>,
+    /// Where answers are captured.
+    pub spool: Arc<Spool>,
+    /// What the operator has to know.
+    pub alarms: Arc<Alarms>,
 }

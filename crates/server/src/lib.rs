@@ -12,19 +12,18 @@ pub mod outbox;
 pub mod pages;
 pub mod routes;
 pub mod show;
+mod spool;
 mod start_error;
 pub mod state;
 pub mod time;
 pub mod wire;
 
 use std::sync::Arc;
-use std::time::Duration;
 
+use keeper::alarms::Alarms;
 use keeper::ports::{Clock, Ports};
 use keeper::{Keeper, Options};
-use lifecycle::ids::NodeId;
 use lifecycle::secret::Secret;
-use lifecycle::time::Span;
 use networks::wire::Dice;
 use store::{StoreError, users};
 use tokio::net::TcpListener;
@@ -58,7 +57,8 @@ impl Server {
         let listener = TcpListener::bind(listen).await.map_err(|error| StartError::Listen(listen.to_string(), error))?;
         let address = listener.local_addr().map_err(|error| StartError::Listen(listen.to_string(), error))?;
         let store = open_store(&config).await?;
-        store.reclaim_leases().await?;
+        let (spool, node) = spool::open(&config, &store).await?;
+        store.reclaim_leases(&node).await?;
         let mailer = Mailer::from_config(&config.mail).map_err(StartError::Mail)?;
         let public_url = if config.server.public_url.is_empty() {
             format!("http://{address}")
@@ -71,10 +71,12 @@ impl Server {
         let trusted: Vec<String> =
             config.networks.values().flat_map(|set| set.base_url.iter().chain(set.endpoints.values()).cloned()).collect();
         let guard = Guard::new(config.server.allow_private_networks.clone(), &trusted);
-        let wire: Arc<dyn networks::wire::Wire> = Arc::new(HttpWire::new(guard, Duration::from_secs(90)).map_err(StartError::Client)?);
+        let wire: Arc<dyn networks::wire::Wire> =
+            Arc::new(HttpWire::new(guard, config.keeper.answer_timeout().duration()).map_err(StartError::Client)?);
         let dice: Arc<dyn Dice> = Arc::new(SystemDice::new());
         let directory = Arc::new(NetworkApps::new(config.clone(), store.clone(), public_url.clone()));
         let told = Arc::new(Notify::new());
+        let alarms = Arc::new(Alarms::default());
         let ports = Ports {
             ledger: store.clone(),
             wire: Arc::clone(&wire),
@@ -82,13 +84,15 @@ impl Server {
             dice: Arc::clone(&dice),
             directory: directory.clone(),
             attempt_id: store::ids::fresh,
-            lease: Span::seconds(180),
+            lease: config.keeper.lease.span(),
             told: Arc::clone(&told),
             wake: Arc::new(Notify::new()),
+            spool,
+            alarms: Arc::clone(&alarms),
         };
         let options =
             Options { poll_every: config.keeper.poll_every.duration(), concurrency: config.keeper.concurrency, ..Options::default() };
-        let keeper = Keeper::new(store::ids::fresh::<NodeId>(), ports, options);
+        let keeper = Keeper::new(node, ports, options);
         let passwords = tokio::task::spawn_blocking(auth::password::Passwords::new).await.unwrap_or_default();
         let requests = TaskTracker::new();
         let app = App {
@@ -104,6 +108,7 @@ impl Server {
             organisation_name,
             public_url,
             told,
+            alarms,
             requests,
         };
         Ok(Self { app: Arc::new(app), listener, mailer })
@@ -130,10 +135,15 @@ impl Server {
             tokio::spawn(async move { app.keeper.run(stop).await })
         };
         let sending = tokio::spawn(outbox::run(Arc::clone(&self.app), self.mailer, stop.clone()));
+        let hearing = {
+            let app = Arc::clone(&self.app);
+            tokio::spawn(async move { app.hear().await })
+        };
         axum::serve(self.listener, router).with_graceful_shutdown(stop.cancelled_owned()).await?;
         self.app.requests.close();
         self.app.requests.wait().await;
         let _ = tokio::join!(keeping, sending);
+        hearing.abort();
         Ok(())
     }
 }

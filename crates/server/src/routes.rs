@@ -247,11 +247,17 @@ async fn signal(State(app): State<Arc<App>>, Path(network): Path<String>, reques
     }
 }
 
+/// Ready only while the storage answers and nothing waits for the operator; otherwise one line each says what to do.
 async fn ready(State(app): State<Arc<App>>) -> Response {
-    match app.store.read().await {
-        Ok(_) => (StatusCode::OK, "ready\n").into_response(),
-        Err(error) => Problem::from(error).into_response(),
+    if let Err(error) = app.store.read().await {
+        return Problem::from(error).into_response();
     }
+    let lines = app.alarms.lines();
+    if lines.is_empty() {
+        return (StatusCode::OK, "ready\n").into_response();
+    }
+    let said: String = lines.iter().map(|line| format!("{line}\n")).collect();
+    (StatusCode::SERVICE_UNAVAILABLE, said).into_response()
 }
 
 const HEADERS: [(HeaderName, HeaderValue); 5] = [

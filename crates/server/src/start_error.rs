@@ -13,6 +13,14 @@ pub enum StartError {
         "the data folder {0} cannot be made or written: {1}. Choose another server.data_dir, or give the folder to the user the server runs as"
     )]
     DataFolder(String, std::io::Error),
+    /// The spool cannot be used.
+    #[error(
+        "the folder {0} for renewed tokens cannot be made or written: {1}. Choose another keeper.spool_dir, or give the folder to the user the server runs as"
+    )]
+    Spool(String, std::io::Error),
+    /// Another process uses the spool.
+    #[error("another Staygreen already uses {0}. Give each server its own data folder, or its own keeper.spool_dir")]
+    SpoolInUse(String),
     /// The key file.
     #[error(transparent)]
     Keys(#[from] store::seal::KeyFileError),

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use keeper::Keeper;
+use keeper::alarms::Alarms;
 use keeper::ports::{Clock, Directory, NetworkApp};
 use lifecycle::facts::Facts;
 use lifecycle::ids::OrganisationId;
@@ -47,6 +48,8 @@ pub struct App {
     pub public_url: String,
     /// Wakes the outbox.
     pub told: Arc<Notify>,
+    /// What the operator has to know.
+    pub alarms: Arc<Alarms>,
     /// Requests that are being worked on, whether somebody still waits for the answer or not.
     pub requests: TaskTracker,
 }
@@ -69,6 +72,15 @@ impl App {
     /// The moment.
     pub fn now(&self) -> Timestamp {
         self.clock.now()
+    }
+
+    /// Wakes what waits here when a node on the same database made something happen; never returns.
+    pub(crate) async fn hear(&self) {
+        let heard = || {
+            self.keeper.wake();
+            self.told.notify_one();
+        };
+        self.store.listen(heard).await;
     }
 
     /// The network app of a network.

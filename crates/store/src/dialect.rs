@@ -6,11 +6,14 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use sqlx::Executor as _;
 use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
-use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
+use sqlx::postgres::{PgConnectOptions, PgListener, PgPool, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
+use tokio::sync::Mutex;
 
 use crate::driver::{StoreError, Tx};
+use crate::writer::{Turn, Writer};
 
 /// The migrations, oldest first. Forward only; a released one is never edited. `{binary}` is the only placeholder: the
 /// collation that compares bytes, so that both databases sort alike whatever the machine's language is.
@@ -19,6 +22,11 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (2, "assets and signals", include_str!("../migrations/0002_assets_and_signals.sql")),
     (3, "incidents and lists", include_str!("../migrations/0003_incidents_and_lists.sql")),
 ];
+
+/// Rings that come closer together than that are heard as few.
+const RINGS_APART: Duration = Duration::from_millis(200);
+/// Waiting until the listening connection is made again.
+const LISTEN_AGAIN: Duration = Duration::from_secs(2);
 
 /// The storage cannot be opened; each text says what to do.
 #[derive(Debug, thiserror::Error)]
@@ -39,6 +47,16 @@ pub enum OpenError {
     /// Another process has it.
     #[error("another Staygreen already uses {0}. SQLite serves one server; stop the other one, or use PostgreSQL for several")]
     InUse(String),
+    /// Locks and shared memory do not work there (RF-38).
+    #[error(
+        "the database file {path} lies on a network file system ({kind}), where SQLite can lose data. Put it on a local disk, or use PostgreSQL (database.url)"
+    )]
+    NetworkFolder {
+        /// Which file.
+        path: String,
+        /// What kind of file system.
+        kind: String,
+    },
     /// The bundled SQLite can corrupt its file (reliability-security, page one, 7).
     #[error("SQLite {0} can corrupt a database that is written by two connections; 3.51.3 or later is needed (not 3.52.0)")]
     VulnerableSqlite(String),
@@ -89,6 +107,15 @@ impl Dialect {
         }
     }
 
+    /// Said inside a transaction, it tells the other nodes when that is durable: something happened, look. Alone on its file
+    /// there is nobody to tell.
+    pub(crate) const fn ring(self) -> Option<&'static str> {
+        match self {
+            Self::Sqlite => None,
+            Self::Postgres => Some("SELECT pg_notify('staygreen', '')"),
+        }
+    }
+
     const fn binary(self) -> &'static str {
         match self {
             Self::Sqlite => "BINARY",
@@ -110,7 +137,7 @@ pub(crate) fn means_try_again(error: &sqlx::Error) -> bool {
 
 #[derive(Clone)]
 pub(crate) enum Db {
-    Sqlite { writer: SqlitePool, readers: SqlitePool, about: Arc<str>, _lock: Option<Arc<File>> },
+    Sqlite { writer: Arc<Mutex<Writer>>, readers: SqlitePool, about: Arc<str>, _lock: Option<Arc<File>> },
     Postgres { pool: PgPool, about: Arc<str> },
 }
 
@@ -126,6 +153,9 @@ impl Db {
     }
 
     async fn open_sqlite(path: &str) -> Result<Self, OpenError> {
+        if let Some(kind) = network_file_system(Path::new(path)) {
+            return Err(OpenError::NetworkFolder { path: path.to_owned(), kind });
+        }
         let lock = lock_beside(Path::new(path))?;
         let not_writable = |error: sqlx::Error| OpenError::NotWritable { path: path.to_owned(), why: error.to_string() };
         // FULL: a spent one-time token must survive a power cut (RF-17). One writer connection checkpoints (RF-41).
@@ -150,6 +180,7 @@ impl Db {
         }
         migrations(Dialect::Sqlite).run(&writer).await.map_err(migration_error)?;
         let readers = SqlitePoolOptions::new().max_connections(4).connect_with(options.read_only(true)).await.map_err(not_writable)?;
+        let writer = Writer::new(writer.acquire().await.map_err(StoreError::from)?);
         Ok(Self::Sqlite { writer, readers, about: format!("SQLite {version}").into(), _lock: lock })
     }
 
@@ -159,6 +190,14 @@ impl Db {
         let pool = PgPoolOptions::new()
             .max_connections(16)
             .acquire_timeout(Duration::from_secs(10))
+            // A node that was paused in the middle of a transaction must not hold up the others with the rows it locked. No
+            // transaction of ours ever waits for anything outside.
+            .after_connect(|connection, _| {
+                Box::pin(async move {
+                    connection.execute("SET idle_in_transaction_session_timeout = '10s'").await?;
+                    Ok(())
+                })
+            })
             .connect_with(options)
             .await
             .map_err(unreachable)?;
@@ -169,13 +208,30 @@ impl Db {
 
     pub(crate) async fn begin(&self, writes: bool) -> Result<Tx, StoreError> {
         Ok(match self {
-            // IMMEDIATE: a transaction that reads first and writes later must not fail half-way.
-            Self::Sqlite { writer, .. } if writes => Tx::sqlite(writer.begin_with("BEGIN IMMEDIATE").await?),
+            Self::Sqlite { writer, .. } if writes => Tx::turn(Turn::begin(writer).await?),
             Self::Sqlite { readers, .. } => Tx::sqlite(readers.begin().await?),
             Self::Postgres { pool, .. } if writes => Tx::postgres(pool.begin().await?),
             // One snapshot for all that is read together, as on SQLite; and like there, what reads cannot write.
             Self::Postgres { pool, .. } => Tx::postgres(pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?),
         })
+    }
+
+    /// Calls `heard` whenever a node made something durable, this one included; never returns. What was missed while the
+    /// connection was away is found by looking: a ring is a hint, not a message.
+    pub(crate) async fn listen(&self, heard: impl Fn()) {
+        let Self::Postgres { pool, .. } = self else { return std::future::pending().await };
+        loop {
+            if let Ok(mut listener) = PgListener::connect_with(pool).await
+                && listener.listen("staygreen").await.is_ok()
+            {
+                while listener.recv().await.is_ok() {
+                    heard();
+                    // Many rings in a row are one reason to look.
+                    tokio::time::sleep(RINGS_APART).await;
+                }
+            }
+            tokio::time::sleep(LISTEN_AGAIN).await;
+        }
     }
 
     pub(crate) fn describe(&self) -> &str {
@@ -208,6 +264,44 @@ fn is_safe_sqlite(version: &str) -> bool {
     numbers.as_slice() >= [3, 51, 3].as_slice() && numbers != [3, 52, 0]
 }
 
+/// The kind of file system below a path, where it is one of a network. Known on Linux only.
+fn network_file_system(path: &Path) -> Option<String> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mounts = std::fs::read_to_string("/proc/self/mountinfo").ok()?;
+    network_kind(&mounts, &folder.canonicalize().ok()?)
+}
+
+/// The kind of the innermost mount around a folder, where it is one of [`NETWORK_KINDS`]. Each line of proc_pid_mountinfo(5):
+/// numbers, root, mount point, options, a lone hyphen, the kind.
+fn network_kind(mounts: &str, folder: &Path) -> Option<String> {
+    let mount = |line: &str| {
+        let (before, after) = line.split_once(" - ")?;
+        let point = before.split(' ').nth(4)?.replace("\\040", " ");
+        Some((point, after.split(' ').next()?.to_owned()))
+    };
+    let around = mounts.lines().filter_map(mount).filter(|(point, _)| folder.starts_with(point));
+    // Of two mounts at the same place the later one is seen.
+    let (_, kind) = around.max_by_key(|(point, _)| point.len())?;
+    NETWORK_KINDS.contains(&kind.as_str()).then_some(kind)
+}
+
+const NETWORK_KINDS: [&str; 14] = [
+    "nfs",
+    "nfs4",
+    "cifs",
+    "smb3",
+    "smbfs",
+    "afs",
+    "ceph",
+    "fuse.ceph",
+    "fuse.glusterfs",
+    "fuse.sshfs",
+    "fuse.s3fs",
+    "fuse.rclone",
+    "lustre",
+    "gfs2",
+];
+
 /// A second process on the same file is refused: the lock is the operating system's and ends with the process.
 fn lock_beside(path: &Path) -> Result<Option<Arc<File>>, OpenError> {
     let shown = path.display().to_string();
@@ -230,7 +324,26 @@ fn lock_beside(path: &Path) -> Result<Option<Arc<File>>, OpenError> {
 
 #[cfg(test)]
 mod tests {
-    use super::is_safe_sqlite;
+    use std::path::Path;
+
+    use super::{is_safe_sqlite, network_kind};
+
+    #[test]
+    fn rf_38_a_network_file_system_is_seen_through_the_mounts_around_it() {
+        let mounts = "27 1 8:1 / / rw - ext4 /dev/sda1 rw\n\
+                      40 27 0:50 / /srv/share rw shared:5 - nfs4 nas:/vol rw\n\
+                      41 40 8:2 / /srv/share/local rw - xfs /dev/sdb rw\n\
+                      42 27 0:51 / /mnt/my\\040disk rw - cifs //nas/x rw\n";
+        for (folder, kind) in [
+            ("/srv/share/staygreen", Some("nfs4")),
+            ("/srv/share/local/staygreen", None),
+            ("/srv/shared", None),
+            ("/var/lib", None),
+            ("/mnt/my disk", Some("cifs")),
+        ] {
+            assert_eq!(network_kind(mounts, Path::new(folder)).as_deref(), kind, "{folder}");
+        }
+    }
 
     #[test]
     fn rf_41_vulnerable_versions() {

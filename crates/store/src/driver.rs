@@ -9,6 +9,7 @@ use sqlx::{Row as _, Transaction};
 
 use crate::dialect::{self, Dialect};
 use crate::events;
+use crate::writer::Turn;
 
 /// The storage could not do what was asked.
 #[derive(Debug, thiserror::Error)]
@@ -16,6 +17,9 @@ pub enum StoreError {
     /// The database.
     #[error("the database: {0}")]
     Database(#[from] sqlx::Error),
+    /// The disk under the database did not take it; nothing of it is stored.
+    #[error("the database could not make it durable: {0}")]
+    NotDurable(std::sync::Arc<sqlx::Error>),
     /// What is stored cannot be read.
     #[error("the stored data cannot be read: {0}")]
     Broken(String),
@@ -33,7 +37,11 @@ impl StoreError {
     /// True when the same transaction, run again from its beginning, may go through: it met another one (RF-42). Nothing
     /// of it was written.
     pub fn is_conflict(&self) -> bool {
-        matches!(self, Self::Database(error) if dialect::means_try_again(error))
+        match self {
+            Self::Database(error) => dialect::means_try_again(error),
+            Self::NotDurable(error) => dialect::means_try_again(error),
+            Self::Broken(_) | Self::Seal(_) => false,
+        }
     }
 }
 
@@ -153,7 +161,10 @@ pub fn to_json(value: &impl serde::Serialize) -> Result<String, StoreError> {
 }
 
 enum Inner {
+    /// Reads.
     Sqlite(Transaction<'static, Sqlite>),
+    /// Writes, in its turn.
+    Turn(Turn),
     Postgres(Transaction<'static, Postgres>),
 }
 
@@ -207,13 +218,17 @@ impl Tx {
         Self { inner: Inner::Sqlite(tx), events: vec![] }
     }
 
+    pub(crate) fn turn(turn: Turn) -> Self {
+        Self { inner: Inner::Turn(turn), events: vec![] }
+    }
+
     pub(crate) fn postgres(tx: Transaction<'static, Postgres>) -> Self {
         Self { inner: Inner::Postgres(tx), events: vec![] }
     }
 
     pub(crate) fn dialect(&self) -> Dialect {
         match self.inner {
-            Inner::Sqlite(_) => Dialect::Sqlite,
+            Inner::Sqlite(_) | Inner::Turn(_) => Dialect::Sqlite,
             Inner::Postgres(_) => Dialect::Postgres,
         }
     }
@@ -222,6 +237,7 @@ impl Tx {
     pub async fn run(&mut self, sql: &str, values: &[Value]) -> Result<u64, StoreError> {
         Ok(match &mut self.inner {
             Inner::Sqlite(tx) => bound!(sql, values, Sqlite).execute(&mut **tx).await?.rows_affected(),
+            Inner::Turn(turn) => bound!(sql, values, Sqlite).execute(turn.connection()?).await?.rows_affected(),
             Inner::Postgres(tx) => bound!(sql, values, Postgres).execute(&mut **tx).await?.rows_affected(),
         })
     }
@@ -230,6 +246,7 @@ impl Tx {
     pub async fn all(&mut self, sql: &str, values: &[Value]) -> Result<Vec<Row>, StoreError> {
         Ok(match &mut self.inner {
             Inner::Sqlite(tx) => bound!(sql, values, Sqlite).fetch_all(&mut **tx).await?.into_iter().map(Row::Sqlite).collect(),
+            Inner::Turn(turn) => bound!(sql, values, Sqlite).fetch_all(turn.connection()?).await?.into_iter().map(Row::Sqlite).collect(),
             Inner::Postgres(tx) => bound!(sql, values, Postgres).fetch_all(&mut **tx).await?.into_iter().map(Row::Postgres).collect(),
         })
     }
@@ -254,6 +271,7 @@ impl Tx {
         events::write_noted(&mut self).await?;
         match self.inner {
             Inner::Sqlite(tx) => tx.commit().await?,
+            Inner::Turn(turn) => turn.commit().await?,
             Inner::Postgres(tx) => tx.commit().await?,
         }
         Ok(())

@@ -129,6 +129,9 @@ pub(crate) async fn write_noted(tx: &mut Tx) -> Result<(), StoreError> {
         }
         tx.run(&sql, &values).await?;
     }
+    if let Some(ring) = tx.dialect().ring() {
+        tx.run(ring, &[]).await?;
+    }
     Ok(())
 }
 

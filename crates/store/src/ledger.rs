@@ -16,7 +16,7 @@ use crate::events::{self, About, Actor};
 use crate::grants::{accesses_of, read_grant, token_context, write, write_access};
 use crate::seal::{open_tokens, seal_tokens};
 use crate::standing::{profiles_of, settle_profiles};
-use crate::{Store, assets, grants};
+use crate::{Dialect, Store, assets, grants};
 
 impl From<StoreError> for LedgerError {
     fn from(error: StoreError) -> Self {
@@ -308,15 +308,20 @@ impl Ledger for Store {
 }
 
 impl Store {
-    /// Gives back the leases that earlier lives of this very node left behind: it is alone on its database file, so
-    /// nobody else can hold them (RF-07).
-    pub async fn reclaim_leases(&self) -> Result<(), StoreError> {
+    /// Gives back the leases that earlier lives of this very node left behind (RF-07). On SQLite nobody else can hold any; on
+    /// PostgreSQL they are known by the node's name, which the caller keeps in a folder that is locked for this process.
+    pub async fn reclaim_leases(&self, node: &NodeId) -> Result<(), StoreError> {
         let mut tx = self.write().await?;
-        if tx.dialect() == crate::Dialect::Sqlite {
-            tx.run("UPDATE grants SET lease_node = NULL, lease_until = NULL WHERE lease_node IS NOT NULL", &[]).await?;
+        let (sql, values) = match tx.dialect() {
+            Dialect::Sqlite => ("UPDATE grants SET lease_node = NULL, lease_until = NULL WHERE lease_node IS NOT NULL", vec![]),
+            Dialect::Postgres => {
+                ("UPDATE grants SET lease_node = NULL, lease_until = NULL WHERE lease_node = $1", vec![node.as_str().into()])
+            }
+        };
+        tx.run(sql, &values).await?;
+        if tx.dialect() == Dialect::Sqlite {
             tx.run("UPDATE outbox SET lease_until = NULL WHERE lease_until IS NOT NULL", &[]).await?;
-            tx.commit().await?;
         }
-        Ok(())
+        tx.commit().await
     }
 }

@@ -28,6 +28,7 @@ pub mod standing;
 mod sweep;
 pub mod teams;
 pub mod users;
+mod writer;
 
 use std::sync::Arc;
 
@@ -61,6 +62,12 @@ impl Store {
     /// Begins a transaction that only reads.
     pub async fn read(&self) -> Result<Tx, StoreError> {
         self.db.begin(false).await
+    }
+
+    /// Calls `heard` whenever a node on the same database made something happen; never returns. Alone on its file there is
+    /// nobody to hear.
+    pub async fn listen(&self, heard: impl Fn()) {
+        self.db.listen(heard).await;
     }
 
     /// The keys.

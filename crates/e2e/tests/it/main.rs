@@ -4,9 +4,13 @@
 mod acting;
 mod bad_input;
 mod browser;
+mod disk;
 mod kill;
+mod nodes;
 mod oidc;
 mod pds;
+#[path = "../../../store/tests/it/postgres.rs"]
+mod postgres;
 mod signals;
 mod smtp;
 mod startup;

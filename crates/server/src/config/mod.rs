@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use ipnet::IpNet;
 use lifecycle::facts::Facts;
 use lifecycle::secret::Secret;
+use lifecycle::time::Span;
 use serde::Deserialize;
 
 pub use networks::NetworkConfig;
@@ -132,11 +133,25 @@ pub struct KeeperConfig {
     pub doubt_for: Option<Length>,
     /// How many grants are worked on at once.
     pub concurrency: usize,
+    /// How long a node that does not move keeps a grant to itself. Shorter makes others take over sooner, and waits less long
+    /// for a slow network: an answer is waited for 30 s less than this (half of it where that is little), and at most 90 s.
+    pub lease: Length,
+    /// Folder in which a network's answer is kept until the database has it; best on another disk than the database, and one
+    /// per server. Empty: `spool` in the data folder.
+    pub spool_dir: PathBuf,
 }
 
 impl Default for KeeperConfig {
     fn default() -> Self {
-        Self { poll_every: Length::seconds(5), probe_every: None, idle_check_every: None, doubt_for: None, concurrency: 16 }
+        Self { poll_every: Length::seconds(5), probe_every: None, idle_check_every: None, doubt_for: None, concurrency: 16, lease: Length::seconds(180), spool_dir: PathBuf::new() }
+    }
+}
+
+impl KeeperConfig {
+    /// How long an answer is waited for: within the lease, with room for storing it (RF-07, RF-15).
+    pub fn answer_timeout(&self) -> Length {
+        let lease = self.lease.span();
+        Length::of((lease - Span::seconds(30)).max(lease.times(1, 2)).min(Span::seconds(90)))
     }
 }
 
@@ -245,6 +260,12 @@ impl Config {
         if self.keys.file.as_os_str().is_empty() { self.server.data_dir.join("keys.toml") } else { self.keys.file.clone() }
     }
 
+    /// The spool, with the default in the data folder.
+    pub fn spool_dir(&self) -> PathBuf {
+        let set = &self.keeper.spool_dir;
+        if set.as_os_str().is_empty() { self.server.data_dir.join("spool") } else { set.clone() }
+    }
+
     /// The networks that are offered here.
     pub fn offered(&self) -> impl Iterator<Item = &'static dyn ::networks::Network> {
         let off = |name: &str| self.networks.get(name).and_then(|set| set.enabled) == Some(false);
@@ -254,6 +275,7 @@ impl Config {
     /// The facts of a network after configuration.
     pub fn facts(&self, network: &dyn ::networks::Network) -> Facts {
         let mut facts = network.facts();
+        facts.answer_timeout = facts.answer_timeout.min(self.keeper.answer_timeout().span());
         facts.probe_every = self.keeper.probe_every.map_or(facts.probe_every, Length::span);
         facts.idle_check_every = self.keeper.idle_check_every.map_or(facts.idle_check_every, Length::span);
         facts.doubt_for = self.keeper.doubt_for.map_or(facts.doubt_for, Length::span);

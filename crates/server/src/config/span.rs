@@ -24,6 +24,11 @@ impl Length {
         Self(Span::hours(n))
     }
 
+    /// A length that was worked out.
+    pub(super) const fn of(span: Span) -> Self {
+        Self(span)
+    }
+
     /// As the rules want it.
     pub const fn span(self) -> Span {
         self.0

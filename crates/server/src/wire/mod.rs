@@ -125,6 +125,42 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn rf_14_every_request_has_a_connection_of_its_own_and_is_sent_once() {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let url = format!("http://{}/", listener.local_addr().expect("an address"));
+        let (met, seen) = std::sync::mpsc::channel();
+        std::thread::spawn(move || {
+            for stream in listener.incoming() {
+                let mut stream = stream.expect("a connection");
+                let _ = met.send(());
+                std::thread::spawn(move || {
+                    // Kept open after each answer, as a pool would like it.
+                    while stream.read(&mut [0; 4096]).is_ok_and(|n| n > 0) {
+                        let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok");
+                    }
+                });
+            }
+        });
+        let wire = open_wire();
+        for _ in 0..3 {
+            get(&wire, &url).await.expect("an answer");
+        }
+        assert_eq!(seen.try_iter().count(), 3);
+        let hung_up = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let url = format!("http://{}/", hung_up.local_addr().expect("an address"));
+        let counted = std::thread::spawn(move || {
+            hung_up.set_nonblocking(false).expect("blocking");
+            let (stream, _) = hung_up.accept().expect("a connection");
+            drop(stream);
+            hung_up.set_nonblocking(true).expect("set");
+            std::thread::sleep(Duration::from_millis(300));
+            hung_up.accept().is_ok()
+        });
+        assert!(matches!(get(&wire, &url).await, Err(WireError::Lost(_))));
+        assert!(!counted.join().expect("counted"), "a request whose answer is lost is never sent again by the client");
+    }
+
+    #[tokio::test]
     async fn nt_30_an_endless_answer_is_cut() {
         let mut answer = b"HTTP/1.1 200 OK\r\ncontent-length: 9999999\r\n\r\n".to_vec();
         answer.extend(std::iter::repeat_n(b'x', 3 * ANSWER_MAX));
