@@ -23,6 +23,7 @@ pub mod access;
 pub mod breaker;
 pub mod diagnosis;
 pub mod facts;
+pub mod forecast;
 pub mod grant;
 pub mod ids;
 pub mod ledger;

@@ -18,7 +18,6 @@ pub mod time;
 pub mod wire;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use keeper::ports::{Clock, Ports};
 use keeper::{Keeper, Options};
@@ -40,8 +39,8 @@ use crate::config::Config;
 use crate::outbox::mail::Mailer;
 use crate::state::{App, NetworkApps};
 use crate::time::{SystemDice, fresh_secret};
-use crate::wire::HttpWire;
 use crate::wire::guard::Guard;
+use crate::wire::{HttpWire, Limits};
 
 /// A server that listens and is ready to run.
 pub struct Server {
@@ -71,7 +70,10 @@ impl Server {
         let trusted: Vec<String> =
             config.networks.values().flat_map(|set| set.base_url.iter().chain(set.endpoints.values()).cloned()).collect();
         let guard = Guard::new(config.server.allow_private_networks.clone(), &trusted);
-        let wire: Arc<dyn networks::wire::Wire> = Arc::new(HttpWire::new(guard, Duration::from_secs(90)).map_err(StartError::Client)?);
+        let wire: Arc<dyn networks::wire::Wire> = Arc::new(HttpWire::new(guard, Limits::NETWORKS).map_err(StartError::Client)?);
+        // Endpoints are named by users: the hosts that the operator trusts for networks are none of theirs.
+        let users_guard = Guard::new(config.server.allow_private_networks.clone(), &[]);
+        let endpoints = HttpWire::new(users_guard, Limits::ENDPOINTS).map_err(StartError::Client)?;
         let dice: Arc<dyn Dice> = Arc::new(SystemDice::new());
         let directory = Arc::new(NetworkApps::new(config.clone(), store.clone(), public_url.clone()));
         let told = Arc::new(Notify::new());
@@ -96,6 +98,7 @@ impl Server {
             store,
             keeper,
             wire,
+            endpoints,
             clock,
             dice,
             directory,
@@ -104,6 +107,7 @@ impl Server {
             organisation_name,
             public_url,
             told,
+            deliver: Notify::new(),
             requests,
         };
         Ok(Self { app: Arc::new(app), listener, mailer })
@@ -130,10 +134,11 @@ impl Server {
             tokio::spawn(async move { app.keeper.run(stop).await })
         };
         let sending = tokio::spawn(outbox::run(Arc::clone(&self.app), self.mailer, stop.clone()));
+        let delivering = tokio::spawn(outbox::deliver::run(Arc::clone(&self.app), stop.clone()));
         axum::serve(self.listener, router).with_graceful_shutdown(stop.cancelled_owned()).await?;
         self.app.requests.close();
         self.app.requests.wait().await;
-        let _ = tokio::join!(keeping, sending);
+        let _ = tokio::join!(keeping, sending, delivering);
         Ok(())
     }
 }

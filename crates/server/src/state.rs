@@ -20,6 +20,7 @@ use tokio_util::task::TaskTracker;
 use crate::StartError;
 use crate::auth::password::Passwords;
 use crate::config::Config;
+use crate::wire::HttpWire;
 
 /// The running server.
 pub struct App {
@@ -31,6 +32,8 @@ pub struct App {
     pub keeper: Keeper<Store>,
     /// The way out to the networks.
     pub wire: Arc<dyn Wire>,
+    /// The way out to what users name: webhook endpoints and chat channels.
+    pub endpoints: HttpWire,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// The dice.
@@ -47,6 +50,8 @@ pub struct App {
     pub public_url: String,
     /// Wakes the outbox.
     pub told: Arc<Notify>,
+    /// Wakes the deliveries to endpoints.
+    pub deliver: Notify,
     /// Requests that are being worked on, whether somebody still waits for the answer or not.
     pub requests: TaskTracker,
 }

@@ -5,11 +5,15 @@
 
 pub mod api_keys;
 pub mod assets;
+pub mod calendars;
 pub mod connect;
 pub mod connections;
+pub mod deliveries;
 mod dialect;
 pub mod driver;
 pub mod events;
+mod fan_out;
+pub mod forecast;
 pub mod grants;
 pub mod idempotency;
 pub mod ids;
@@ -28,6 +32,7 @@ pub mod standing;
 mod sweep;
 pub mod teams;
 pub mod users;
+pub mod webhooks;
 
 use std::sync::Arc;
 

@@ -250,3 +250,38 @@ pub async fn deadlines(
     );
     tx.all(&sql, &values).await?.iter().map(read).collect()
 }
+
+/// The profiles that have no access token, or one of whose grants ends before that day, soonest first.
+pub(crate) async fn ending(
+    tx: &mut Tx,
+    organisation: &OrganisationId,
+    visible_to: Option<&UserId>,
+    until: Timestamp,
+    limit: u32,
+) -> Result<Vec<Profile>, StoreError> {
+    let (conditions, mut values) = conditions(organisation, &Filter { visible_to: visible_to.cloned(), ..Filter::default() });
+    values.push(until.into());
+    let day = values.len();
+    values.push(limit.into());
+    let of_grants = |end: &str| {
+        format!(
+            "SELECT accesses.profile_id FROM grants JOIN accesses ON accesses.grant_id = grants.id WHERE grants.organisation_id = $1 AND grants.{end} <= ${day}"
+        )
+    };
+    let sql = format!(
+        "SELECT * FROM profiles WHERE {conditions} AND enabled = 1 AND (status = 'disconnected' OR id IN ({} UNION {})) \
+         ORDER BY COALESCE(deadline, 0), id LIMIT ${}",
+        of_grants("human_until"),
+        of_grants("refresh_until"),
+        day + 1
+    );
+    tx.all(&sql, &values).await?.iter().map(read).collect()
+}
+
+/// How many profiles work without a day on which a person must come.
+pub async fn without_deadline(tx: &mut Tx, organisation: &OrganisationId, visible_to: Option<&UserId>) -> Result<i64, StoreError> {
+    let (conditions, values) = conditions(organisation, &Filter { visible_to: visible_to.cloned(), ..Filter::default() });
+    let sql =
+        format!("SELECT COUNT(*) AS n FROM profiles WHERE {conditions} AND enabled = 1 AND deadline IS NULL AND status <> 'disconnected'");
+    tx.one(&sql, &values).await?.map_or(Ok(0), |row| row.int("n"))
+}

@@ -69,7 +69,7 @@ async fn locked(tx: &mut Tx, ids: &[&ProfileId]) -> Result<Vec<Row>, StoreError>
 }
 
 /// The accesses of profiles with their grants, by profile.
-async fn edges_of(tx: &mut Tx, ids: &[&ProfileId]) -> Result<BTreeMap<ProfileId, Vec<(Access, Grant)>>, StoreError> {
+pub(crate) async fn edges_of(tx: &mut Tx, ids: &[&ProfileId]) -> Result<BTreeMap<ProfileId, Vec<(Access, Grant)>>, StoreError> {
     let values: Vec<Value> = ids.iter().map(|id| id.as_str().into()).collect();
     let sql = format!(
         "SELECT {ACCESS_COLUMNS} FROM accesses JOIN profiles ON profiles.id = accesses.profile_id WHERE accesses.profile_id IN ({}) ORDER BY accesses.id",

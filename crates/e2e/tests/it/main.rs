@@ -4,6 +4,7 @@
 mod acting;
 mod bad_input;
 mod browser;
+mod forecast;
 mod kill;
 mod oidc;
 mod pds;
@@ -12,6 +13,7 @@ mod smtp;
 mod startup;
 mod story;
 mod strangers;
+mod webhooks;
 mod world;
 
 /// Says loudly that something was not run; `cargo xtask test` repeats it at the end.

@@ -1,7 +1,10 @@
 //! The runner of everything that waits to leave the house: mails, and revocations owed to networks.
 
+mod chat;
+pub mod deliver;
 pub mod letter;
 pub mod mail;
+pub mod sign;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -40,7 +43,7 @@ pub async fn run(app: Arc<App>, mailer: Option<Mailer>, stop: CancellationToken)
         }
         tokio::select! {
             () = stop.cancelled() => {}
-            () = app.told.notified() => {}
+            () = app.told.notified() => app.deliver.notify_one(),
             () = tokio::time::sleep(every) => {}
         }
     }

@@ -1,6 +1,7 @@
 //! The suite runs once per database: SQLite always, PostgreSQL where its server's binaries are found.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+mod calendars;
 mod crosswise;
 mod differential;
 mod drift;
@@ -11,6 +12,7 @@ mod news;
 mod postgres;
 mod queues;
 mod sealed;
+mod webhooks;
 
 use std::sync::OnceLock;
 

@@ -14,7 +14,7 @@ use crate::loops::{T0, claim, commit_of, connect, dead, organisation};
 use crate::{Fixture, each, run};
 
 /// Loses (or regains) roles on pages, in one commit. How many messages.
-async fn roles(store: &Store, pages: &[&str], lost: bool, now: Timestamp) -> usize {
+pub(crate) async fn roles(store: &Store, pages: &[&str], lost: bool, now: Timestamp) -> usize {
     run(store, "UPDATE grants SET due_at = $1", &[now.into()]).await;
     let held = claim(store, &ids::fresh(), now).await.remove(0);
     let mut commit = commit_of(&held, &Event::DeadlineReached, now);
