@@ -30,6 +30,7 @@ pub mod ledger;
 pub mod permission;
 pub mod plan;
 pub mod renewal;
+pub mod routing;
 pub mod schedule;
 pub mod secret;
 pub mod status;

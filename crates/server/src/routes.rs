@@ -214,6 +214,7 @@ pub const PAGES: &[Row] = &[
     ("/settings/profiles/{id}/notifications", Needs::May(Act::SeeProfile), || {
         get(profile::notifications).post(profile::save_notifications)
     }),
+    ("/settings/profiles/{id}/reminders", Needs::May(Act::ManageProfile), || post(profile::put_off)),
     ("/settings/profiles/{id}/access-tokens", Needs::May(Act::SeeProfile), || get(profile::tokens)),
     ("/settings/profiles/{id}/refresh", Needs::May(Act::RefreshConnection), || get(profile::refresh_form).post(profile::refresh)),
     ("/settings/profiles/{id}/check", Needs::May(Act::CheckProfile), || post(profile::check_now)),
@@ -233,6 +234,7 @@ pub const PAGES: &[Row] = &[
     // Calendar programs cannot sign in: the address is the key. The second one is where the REST API has its paths.
     ("/calendar/{secret}", Needs::Nothing, || get(calendar::get)),
     ("/api/v1/calendar/{secret}", Needs::Nothing, || get(calendar::get)),
+    ("/settings/deliveries", Needs::May(Act::ManageWebhooks), || get(webhooks::deliveries)),
     ("/settings/webhooks", Needs::May(Act::ManageWebhooks), || get(webhooks::list).post(webhooks::create)),
     ("/settings/webhooks/{id}", Needs::May(Act::ManageWebhooks), || get(webhooks::get).post(webhooks::save)),
     ("/settings/webhooks/{id}/test", Needs::May(Act::ManageWebhooks), || post(webhooks::test)),

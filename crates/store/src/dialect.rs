@@ -19,7 +19,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (2, "assets and signals", include_str!("../migrations/0002_assets_and_signals.sql")),
     (3, "incidents and lists", include_str!("../migrations/0003_incidents_and_lists.sql")),
     (7, "webhook endpoints", include_str!("../migrations/0007_webhook_endpoints.sql")),
-    (8, "calendars", include_str!("../migrations/0008_calendars.sql")),
+    (8, "calendars and reminders", include_str!("../migrations/0008_calendars_and_reminders.sql")),
 ];
 
 /// The storage cannot be opened; each text says what to do.

@@ -23,6 +23,7 @@ pub mod network_apps;
 pub mod outbox;
 pub mod presets;
 pub mod profiles;
+pub mod reminders;
 pub mod renewal_links;
 pub mod revocations;
 pub mod seal;
@@ -31,6 +32,7 @@ pub mod signals;
 pub mod standing;
 mod sweep;
 pub mod teams;
+pub mod telling;
 pub mod users;
 pub mod webhooks;
 

@@ -2,6 +2,7 @@
 //! once with a stable identity, and given up only after ten tries over three days (NF-01 to NF-03).
 
 use lifecycle::ids::{OrganisationId, OutboxId};
+use lifecycle::permission::Role;
 use lifecycle::time::{Span, Timestamp};
 use serde_json::json;
 use zeroize::Zeroizing;
@@ -11,6 +12,7 @@ use crate::driver::{Row, StoreError, Tx, Value, placeholders, to_json};
 use crate::events::{self, About, Actor};
 use crate::ids::fresh;
 use crate::seal::Context;
+use crate::{telling, users};
 
 /// How long a claimed message is left alone; longer than any mail server takes.
 const LEASE: Span = Span::minutes(5);
@@ -201,6 +203,24 @@ async fn give_up(tx: &mut Tx, letter: &Letter, error: &str, now: Timestamp) -> R
     if tx.run(sql, &values).await? == 1 {
         let detail = json!({ "mail": letter.kind, "channel": letter.channel, "recipient": letter.recipient, "error": error });
         log(tx, letter, "notification.failed", &detail, now).await?;
+        escalate(tx, letter, now).await?;
+    }
+    Ok(())
+}
+
+/// What could not be told to its reader is told to the company admins (NF-03), each once; what cannot be told to them either
+/// stays in the delivery log.
+async fn escalate(tx: &mut Tx, letter: &Letter, now: Timestamp) -> Result<(), StoreError> {
+    let matters = ["no_access_tokens", "storm", "reminder", "renew_soon"].contains(&letter.kind.as_str());
+    if letter.channel != "mail" || !matters || !letter.payload["undelivered"].is_null() {
+        return Ok(());
+    }
+    let mut payload = letter.payload.clone();
+    payload["undelivered"] = json!({ "to": letter.recipient });
+    for admin in users::with_role(tx, &letter.organisation, Role::CompanyAdmin).await? {
+        if admin.disabled_at.is_none() && admin.email != letter.recipient {
+            telling::insert(tx, &letter.kind, &admin, &payload, &format!("undelivered:{}:{}", letter.id, admin.id), now, now).await?;
+        }
     }
     Ok(())
 }

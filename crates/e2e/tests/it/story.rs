@@ -123,7 +123,7 @@ async fn the_whole_story_in_a_browser() {
     demo.until("linkedin", "connected").await;
     demo.mail(LENA, "All clear").await;
     announced_once_each(&demo).await;
-    for page in ["page-presets", "teams", "users", "network-apps", "api-keys", "webhooks"] {
+    for page in ["page-presets", "teams", "users", "network-apps", "api-keys", "webhooks", "deliveries"] {
         browser.goto(&format!("{url}/settings/{page}")).await;
         accessible(&browser, page).await;
     }

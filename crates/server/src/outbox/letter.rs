@@ -90,6 +90,13 @@ pub(super) fn draft(letter: &Letter, lang: Lang, public_url: &str) -> Draft {
             quote = words.map(|words| lang.fill("mail.evidence", &[("network", &network), ("words", words)]));
             button = Some((fill("mail.renew_button"), renew));
         }
+        "storm" => button = Some((fill("mail.storm.button"), format!("{public_url}/settings/profiles?status=disconnected"))),
+        "reminder" => {
+            paragraphs.push(fill(&format!("{cause}.happened")));
+            paragraphs.push(fill("mail.must_act"));
+            paragraphs.push(lang.fill("mail.reminder.quiet", &[("link", &format!("{public_url}/settings/profiles/{id}/notifications"))]));
+            button = Some((fill("mail.renew_button"), renew));
+        }
         "renew_soon" => {
             paragraphs.push(fill("mail.must_act"));
             button = Some((fill("mail.renew_button"), renew));
@@ -101,10 +108,12 @@ pub(super) fn draft(letter: &Letter, lang: Lang, public_url: &str) -> Draft {
     if names.len() > 1 {
         paragraphs.push(format!("{} {}", lang.t("mail.all_profiles"), names.join(", ")));
     }
-    let footer = if letter.link.is_some() {
-        fill("mail.footer_link")
-    } else {
-        lang.fill("mail.footer", &[("link", &format!("{public_url}/account"))])
+    let settings = format!("{public_url}/settings/profiles/{id}");
+    let footer = match (letter.payload["undelivered"]["to"].as_str(), letter.payload["rerouted"]["reason"].as_str()) {
+        (Some(to), _) => lang.fill("mail.footer.undelivered", &[("to", to)]),
+        (None, Some(reason)) => lang.fill(&format!("mail.footer.{reason}"), &[("link", &settings)]),
+        (None, None) if letter.link.is_some() => fill("mail.footer_link"),
+        (None, None) => lang.fill("mail.footer", &[("link", &format!("{public_url}/account"))]),
     };
     Draft { subject: one_line(&fill(&format!("mail.{kind}.subject"))), paragraphs, quote, button, footer }
 }
@@ -201,7 +210,7 @@ mod tests {
 
     #[test]
     fn every_mail_in_both_languages_is_complete() {
-        for kind in ["no_access_tokens", "renew_soon", "recovered", "invitation", "renewal_link"] {
+        for kind in ["no_access_tokens", "reminder", "storm", "renew_soon", "recovered", "invitation", "renewal_link"] {
             for language in ["en", "de"] {
                 let mail = compose(&letter(kind, language, "Fernweh Outdoor"), "https://sg.example");
                 for part in [&mail.subject, &mail.text, &mail.html] {

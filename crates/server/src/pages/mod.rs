@@ -67,6 +67,7 @@ impl Shell {
             ("/settings/network-apps", "nav.network_apps", "apps", Act::ManageNetworkApps),
             ("/settings/api-keys", "nav.api_keys", "keys", Act::ManageApiKeys),
             ("/settings/webhooks", "nav.webhooks", "webhooks", Act::ManageWebhooks),
+            ("/settings/deliveries", "nav.deliveries", "deliveries", Act::ManageWebhooks),
         ];
         let side = pages
             .into_iter()

@@ -51,6 +51,7 @@ struct Typed {
 pub(super) struct DeliveryView {
     id: String,
     what: String,
+    to: String,
     when: When,
     state: String,
     icon: &'static str,
@@ -171,9 +172,11 @@ fn delivery(app: &App, caller: &Caller, delivery: &Delivery) -> DeliveryView {
         delivery.payload["profiles"].as_array().into_iter().flatten().filter_map(|profile| profile["name"].as_str()).collect();
     let more = if names.len() > 1 { format!(" (+{})", names.len() - 1) } else { String::new() };
     let name = names.first().copied().unwrap_or_default();
+    let words = if delivery.channel == "mail" { format!("delivery.mail.{}", delivery.kind) } else { format!("event.{}", delivery.kind) };
     DeliveryView {
         id: delivery.id.to_string(),
-        what: format!("{}{more}", lang.fill(&format!("event.{}", delivery.kind), &[("name", name)])),
+        what: format!("{}{more}", lang.fill(&words, &[("name", name)])),
+        to: delivery.recipient.clone(),
         when: when(delivery.created_at),
         state,
         icon,
@@ -210,6 +213,34 @@ async fn one(app: &App, caller: &Caller, endpoint: &Endpoint, before: Option<&st
 #[serde(default)]
 pub struct Asked {
     before: Option<String>,
+}
+
+#[derive(Template)]
+#[template(path = "deliveries.html")]
+struct Deliveries {
+    s: Shell,
+    log: Vec<DeliveryView>,
+    next: Option<String>,
+}
+
+/// GET /settings/deliveries: every message that left the house or wants to, mails and others.
+pub async fn deliveries(State(app): State<Arc<App>>, caller: Caller, Query(asked): Query<Asked>) -> Response {
+    let page = async {
+        let before = asked.before.as_deref().and_then(|id| id.parse().ok());
+        let mut tx = app.store.read().await?;
+        let endpoints = webhooks::list(&mut tx, &app.organisation).await?;
+        let limit = u32::try_from(PER_PAGE + 1).unwrap_or(31);
+        let mut found = deliveries::list(&mut tx, &app.organisation, None, before.as_ref(), limit).await?;
+        let more = found.len() > PER_PAGE;
+        found.truncate(PER_PAGE);
+        let next = found.last().filter(|_| more).map(|last| format!("/settings/deliveries?before={}", last.id));
+        let shown = |item: &Delivery| {
+            let name = endpoints.iter().find(|endpoint| endpoint.id.as_str() == item.recipient).map(|endpoint| endpoint.name.clone());
+            DeliveryView { to: name.unwrap_or_else(|| item.recipient.clone()), ..delivery(&app, &caller, item) }
+        };
+        show(&Deliveries { s: Shell::new(&caller, "deliveries"), log: found.iter().map(shown).collect(), next })
+    };
+    for_people(&caller, page.await)
 }
 
 /// GET /settings/webhooks/{id}

@@ -11,6 +11,7 @@ mod loops;
 mod news;
 mod postgres;
 mod queues;
+mod routing;
 mod sealed;
 mod webhooks;
 

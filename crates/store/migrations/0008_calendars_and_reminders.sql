@@ -24,3 +24,11 @@ CREATE INDEX calendar_entries_over ON calendar_entries(cancelled_at) WHERE cance
 -- Looking ahead finds its grants without reading the others.
 CREATE INDEX grants_by_human_end ON grants(organisation_id, human_until) WHERE human_until IS NOT NULL;
 CREATE INDEX grants_by_refresh_end ON grants(organisation_id, refresh_until) WHERE refresh_until IS NOT NULL;
+
+-- An episode without access tokens: whether it was told (the reconciler looks for those that were not), and when to remind.
+ALTER TABLE profiles ADD COLUMN told_at BIGINT;
+ALTER TABLE profiles ADD COLUMN remind_at BIGINT;
+UPDATE profiles SET told_at = status_since WHERE status = 'disconnected';
+CREATE INDEX profiles_untold ON profiles(status_since) WHERE status = 'disconnected' AND told_at IS NULL;
+CREATE INDEX profiles_to_remind ON profiles(remind_at) WHERE remind_at IS NOT NULL;
+CREATE INDEX outbox_by_user ON outbox(user_id, kind, created_at) WHERE user_id IS NOT NULL;
