@@ -207,6 +207,7 @@ pub const PAGES: &[Row] = &[
     ("/renew/{secret}", Needs::Nothing, || get(renew::get).post(renew::post)),
     ("/oauth/callback/{network}", Needs::Nothing, || get(add::callback)),
     ("/settings/profiles", Needs::May(Act::SeeProfile), || get(profiles::get)),
+    ("/settings/profiles/bulk", Needs::May(Act::ManageProfile), || post(profiles::bulk)),
     ("/settings/profiles/add", Needs::May(Act::Connect), || get(add::list)),
     ("/settings/profiles/add/{network}", Needs::May(Act::Connect), || get(add::rules).post(add::leave)),
     ("/settings/profiles/connections/{id}", Needs::May(Act::Connect), || get(add::connection).post(add::choose)),

@@ -4,6 +4,7 @@
 mod acting;
 mod bad_input;
 mod browser;
+mod bulk;
 mod forecast;
 mod kill;
 mod oidc;
