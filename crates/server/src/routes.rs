@@ -220,6 +220,7 @@ pub const PAGES: &[Row] = &[
     ("/settings/profiles/{id}/refresh", Needs::May(Act::RefreshConnection), || get(profile::refresh_form).post(profile::refresh)),
     ("/settings/profiles/{id}/check", Needs::May(Act::CheckProfile), || post(profile::check_now)),
     ("/settings/profiles/{id}/renewal-link", Needs::May(Act::RefreshConnection), || get(profile::link_form).post(profile::link)),
+    ("/settings/profiles/{id}/renewal-link/withdraw", Needs::May(Act::RefreshConnection), || post(profile::withdraw)),
     ("/settings/profiles/{id}/delete", Needs::May(Act::DeleteProfile), || get(profile::delete_form).post(profile::delete)),
     ("/settings/page-presets", Needs::May(Act::ManagePresets), || get(settings::presets).post(settings::save_preset)),
     ("/settings/teams", Needs::May(Act::ManageTeams), || get(settings::teams_list).post(settings::create_team)),

@@ -2,7 +2,7 @@
 
 use crate::browser::Browser;
 use crate::story::{accessible, sign_in};
-use crate::world::Demo;
+use crate::world::{Demo, client};
 
 #[tokio::test]
 async fn profiles_are_filtered_and_changed_together() {
@@ -26,4 +26,22 @@ async fn profiles_are_filtered_and_changed_together() {
     }
     browser.press("Change all chosen").await;
     browser.see("choose 1 to 200 profiles").await;
+}
+
+#[tokio::test]
+async fn a_renewal_link_that_was_sent_can_be_withdrawn() {
+    let Some(browser) = Browser::start().await else { return };
+    let demo = Demo::start();
+    sign_in(&browser, &demo).await;
+    let page = demo.profile_named("linkedin", "Fernweh Outdoor").await;
+    browser.goto(&format!("{}/settings/profiles/{}/renewal-link", demo.running.url(), page["id"].as_str().unwrap())).await;
+    browser.press("Create link").await;
+    browser.see("Links that can still be used: 1.").await;
+    accessible(&browser, "renewal-link").await;
+    let link = browser.run("return document.querySelector('code.copy').textContent").await.as_str().unwrap().to_owned();
+    let status = async || client().get(&link).send().await.unwrap().status().as_u16();
+    assert_eq!(status().await, 200);
+    browser.press("Withdraw them").await;
+    browser.see("The links were withdrawn").await;
+    assert_eq!(status().await, 410);
 }
