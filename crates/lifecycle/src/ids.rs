@@ -94,6 +94,10 @@ ids! {
     ConnectionId = "con_";
     /// One line of the append-only event log.
     EventId = "evt_";
+    /// Where an organisation wants to hear of what happens: a server or a chat channel.
+    EndpointId = "whe_";
+    /// A user's calendar feed.
+    FeedId = "cal_";
     /// One message on its way to one recipient.
     OutboxId = "msg_";
     /// One attempt to renew a grant, as the journal knows it.

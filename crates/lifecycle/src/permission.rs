@@ -50,6 +50,8 @@ word_enum! {
         ManageNetworkApps = "network_apps:manage",
         /// API keys.
         ManageApiKeys = "api_keys:manage",
+        /// Webhook endpoints and chat channels.
+        ManageWebhooks = "webhooks:manage",
         /// The own account: name, language, notifications, password, sessions.
         ManageOwnAccount = "account:manage",
     }

@@ -39,8 +39,8 @@ use crate::config::Config;
 use crate::outbox::mail::Mailer;
 use crate::state::{App, NetworkApps};
 use crate::time::{SystemDice, fresh_secret};
-use crate::wire::HttpWire;
 use crate::wire::guard::Guard;
+use crate::wire::{HttpWire, Limits};
 
 /// A server that listens and is ready to run.
 pub struct Server {
@@ -71,8 +71,11 @@ impl Server {
         let trusted: Vec<String> =
             config.networks.values().flat_map(|set| set.base_url.iter().chain(set.endpoints.values()).cloned()).collect();
         let guard = Guard::new(config.server.allow_private_networks.clone(), &trusted);
-        let wire: Arc<dyn networks::wire::Wire> =
-            Arc::new(HttpWire::new(guard, config.keeper.answer_timeout().duration()).map_err(StartError::Client)?);
+        let limits = Limits { answer_timeout: config.keeper.answer_timeout().duration(), ..Limits::NETWORKS };
+        let wire: Arc<dyn networks::wire::Wire> = Arc::new(HttpWire::new(guard, limits).map_err(StartError::Client)?);
+        // Endpoints are named by users: the hosts that the operator trusts for networks are none of theirs.
+        let users_guard = Guard::new(config.server.allow_private_networks.clone(), &[]);
+        let endpoints = HttpWire::new(users_guard, Limits::ENDPOINTS).map_err(StartError::Client)?;
         let dice: Arc<dyn Dice> = Arc::new(SystemDice::new());
         let directory = Arc::new(NetworkApps::new(config.clone(), store.clone(), public_url.clone()));
         let told = Arc::new(Notify::new());
@@ -100,6 +103,7 @@ impl Server {
             store,
             keeper,
             wire,
+            endpoints,
             clock,
             dice,
             directory,
@@ -109,6 +113,7 @@ impl Server {
             public_url,
             told,
             alarms,
+            deliver: Notify::new(),
             requests,
         };
         Ok(Self { app: Arc::new(app), listener, mailer })
@@ -139,10 +144,11 @@ impl Server {
             let app = Arc::clone(&self.app);
             tokio::spawn(async move { app.hear().await })
         };
+        let delivering = tokio::spawn(outbox::deliver::run(Arc::clone(&self.app), stop.clone()));
         axum::serve(self.listener, router).with_graceful_shutdown(stop.cancelled_owned()).await?;
         self.app.requests.close();
         self.app.requests.wait().await;
-        let _ = tokio::join!(keeping, sending);
+        let _ = tokio::join!(keeping, sending, delivering);
         hearing.abort();
         Ok(())
     }

@@ -15,7 +15,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use crate::api::{idempotency, openapi, v1};
 use crate::auth::{Caller, Needs, guard};
 use crate::error::Problem;
-use crate::pages::{account, add, dashboard, profile, profiles, renew, settings, sign_in};
+use crate::pages::{account, add, calendar, dashboard, forecast, profile, profiles, renew, settings, sign_in, webhooks};
 use crate::state::App;
 
 /// One operation of the REST API, for its description.
@@ -103,6 +103,64 @@ pub const API: &[ApiRoute] = &[
             "Comment under a post, or reply to a comment",
         )
     },
+    ApiRoute {
+        query: &["until"],
+        ..api("GET", "/api/v1/forecast", "getForecast", Act::SeeProfile, 200, "What will need a person, when, who")
+    },
+    api("GET", "/api/v1/webhook-endpoints", "listWebhookEndpoints", Act::ManageWebhooks, 200, "Every webhook endpoint and chat channel"),
+    ApiRoute {
+        body: &[
+            ("url", "string", true),
+            ("name", "string", false),
+            ("kind", "string", false),
+            ("events", "array", false),
+            ("language", "string", false),
+            ("signature", "string", false),
+            ("token", "string", false),
+        ],
+        ..api(
+            "POST",
+            "/api/v1/webhook-endpoints",
+            "createWebhookEndpoint",
+            Act::ManageWebhooks,
+            201,
+            "Add an endpoint; its signing secret is shown once",
+        )
+    },
+    api("GET", "/api/v1/webhook-endpoints/{id}", "getWebhookEndpoint", Act::ManageWebhooks, 200, "One endpoint"),
+    ApiRoute {
+        body: &[("name", "string", false), ("url", "string", false), ("events", "array", false), ("enabled", "boolean", false)],
+        ..api("PATCH", "/api/v1/webhook-endpoints/{id}", "changeWebhookEndpoint", Act::ManageWebhooks, 200, "Change an endpoint")
+    },
+    api("DELETE", "/api/v1/webhook-endpoints/{id}", "deleteWebhookEndpoint", Act::ManageWebhooks, 204, "Delete an endpoint"),
+    api("POST", "/api/v1/webhook-endpoints/{id}/test", "testWebhookEndpoint", Act::ManageWebhooks, 200, "Send a test and say how it went"),
+    api(
+        "POST",
+        "/api/v1/webhook-endpoints/{id}/rotate-secret",
+        "rotateWebhookSecret",
+        Act::ManageWebhooks,
+        200,
+        "A new signing secret; the one before it signs too for 24 hours",
+    ),
+    ApiRoute {
+        query: &["cursor", "limit"],
+        ..api(
+            "GET",
+            "/api/v1/webhook-endpoints/{id}/deliveries",
+            "listDeliveries",
+            Act::ManageWebhooks,
+            200,
+            "How each delivery went, newest first",
+        )
+    },
+    api(
+        "POST",
+        "/api/v1/webhook-endpoints/{id}/deliveries/{message}/replay",
+        "replayDelivery",
+        Act::ManageWebhooks,
+        202,
+        "Send a delivery once more, under the same id",
+    ),
     ApiRoute { query: &["after", "profile"], ..api("GET", "/api/v1/events", "listEvents", Act::SeeEvents, 200, "The event log") },
 ];
 
@@ -122,6 +180,16 @@ fn handler(id: &str) -> MethodRouter<Arc<App>> {
         "publishPost" => post(v1::posts::publish).layer(DefaultBodyLimit::max(v1::LARGE_MAX)),
         "listComments" => get(v1::posts::comments),
         "writeComment" => post(v1::posts::comment),
+        "getForecast" => get(v1::forecast::get),
+        "listWebhookEndpoints" => get(v1::webhooks::list),
+        "createWebhookEndpoint" => post(v1::webhooks::create),
+        "getWebhookEndpoint" => get(v1::webhooks::get),
+        "changeWebhookEndpoint" => patch(v1::webhooks::change),
+        "deleteWebhookEndpoint" => delete(v1::webhooks::delete),
+        "testWebhookEndpoint" => post(v1::webhooks::test),
+        "rotateWebhookSecret" => post(v1::webhooks::rotate),
+        "listDeliveries" => get(v1::webhooks::log),
+        "replayDelivery" => post(v1::webhooks::replay),
         "listEvents" => get(v1::events::list),
         other => unreachable!("the table names an operation without a handler: {other}"),
     }
@@ -139,6 +207,7 @@ pub const PAGES: &[Row] = &[
     ("/renew/{secret}", Needs::Nothing, || get(renew::get).post(renew::post)),
     ("/oauth/callback/{network}", Needs::Nothing, || get(add::callback)),
     ("/settings/profiles", Needs::May(Act::SeeProfile), || get(profiles::get)),
+    ("/settings/profiles/bulk", Needs::May(Act::ManageProfile), || post(profiles::bulk)),
     ("/settings/profiles/add", Needs::May(Act::Connect), || get(add::list)),
     ("/settings/profiles/add/{network}", Needs::May(Act::Connect), || get(add::rules).post(add::leave)),
     ("/settings/profiles/connections/{id}", Needs::May(Act::Connect), || get(add::connection).post(add::choose)),
@@ -146,10 +215,12 @@ pub const PAGES: &[Row] = &[
     ("/settings/profiles/{id}/notifications", Needs::May(Act::SeeProfile), || {
         get(profile::notifications).post(profile::save_notifications)
     }),
+    ("/settings/profiles/{id}/reminders", Needs::May(Act::ManageProfile), || post(profile::put_off)),
     ("/settings/profiles/{id}/access-tokens", Needs::May(Act::SeeProfile), || get(profile::tokens)),
     ("/settings/profiles/{id}/refresh", Needs::May(Act::RefreshConnection), || get(profile::refresh_form).post(profile::refresh)),
     ("/settings/profiles/{id}/check", Needs::May(Act::CheckProfile), || post(profile::check_now)),
     ("/settings/profiles/{id}/renewal-link", Needs::May(Act::RefreshConnection), || get(profile::link_form).post(profile::link)),
+    ("/settings/profiles/{id}/renewal-link/withdraw", Needs::May(Act::RefreshConnection), || post(profile::withdraw)),
     ("/settings/profiles/{id}/delete", Needs::May(Act::DeleteProfile), || get(profile::delete_form).post(profile::delete)),
     ("/settings/page-presets", Needs::May(Act::ManagePresets), || get(settings::presets).post(settings::save_preset)),
     ("/settings/teams", Needs::May(Act::ManageTeams), || get(settings::teams_list).post(settings::create_team)),
@@ -159,6 +230,19 @@ pub const PAGES: &[Row] = &[
     ("/settings/network-apps", Needs::May(Act::ManageNetworkApps), || get(settings::apps).post(settings::save_app)),
     ("/settings/api-keys", Needs::May(Act::ManageApiKeys), || get(settings::keys).post(settings::create_key)),
     ("/settings/api-keys/{id}/revoke", Needs::May(Act::ManageApiKeys), || post(settings::revoke_key)),
+    ("/forecast", Needs::May(Act::SeeProfile), || get(forecast::get)),
+    ("/forecast/calendar", Needs::May(Act::ManageOwnAccount), || post(forecast::calendar)),
+    ("/forecast/calendar/revoke", Needs::May(Act::ManageOwnAccount), || post(forecast::revoke)),
+    // Calendar programs cannot sign in: the address is the key. The second one is where the REST API has its paths.
+    ("/calendar/{secret}", Needs::Nothing, || get(calendar::get)),
+    ("/api/v1/calendar/{secret}", Needs::Nothing, || get(calendar::get)),
+    ("/settings/deliveries", Needs::May(Act::ManageWebhooks), || get(webhooks::deliveries)),
+    ("/settings/webhooks", Needs::May(Act::ManageWebhooks), || get(webhooks::list).post(webhooks::create)),
+    ("/settings/webhooks/{id}", Needs::May(Act::ManageWebhooks), || get(webhooks::get).post(webhooks::save)),
+    ("/settings/webhooks/{id}/test", Needs::May(Act::ManageWebhooks), || post(webhooks::test)),
+    ("/settings/webhooks/{id}/rotate", Needs::May(Act::ManageWebhooks), || post(webhooks::rotate)),
+    ("/settings/webhooks/{id}/replay", Needs::May(Act::ManageWebhooks), || post(webhooks::replay)),
+    ("/settings/webhooks/{id}/delete", Needs::May(Act::ManageWebhooks), || post(webhooks::delete)),
     ("/account", Needs::May(Act::ManageOwnAccount), || get(account::get).post(account::save)),
     ("/account/notifications", Needs::May(Act::ManageOwnAccount), || post(account::save_notifications)),
     ("/account/password", Needs::May(Act::ManageOwnAccount), || post(account::save_password)),

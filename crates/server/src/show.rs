@@ -21,6 +21,11 @@ pub fn date(at: Timestamp, zone: &str, lang: Lang) -> String {
     local(at, zone).strftime(lang.pick("%-d %b %Y", "%d.%m.%Y")).to_string()
 }
 
+/// The day on which a moment falls in a zone.
+pub fn day(at: Timestamp, zone: &str) -> jiff::civil::Date {
+    local(at, zone).date()
+}
+
 /// A day and a time.
 pub fn moment(at: Timestamp, zone: &str, lang: Lang) -> String {
     local(at, zone).strftime(lang.pick("%-d %b %Y, %H:%M", "%d.%m.%Y, %H:%M")).to_string()

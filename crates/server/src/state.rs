@@ -21,6 +21,7 @@ use tokio_util::task::TaskTracker;
 use crate::StartError;
 use crate::auth::password::Passwords;
 use crate::config::Config;
+use crate::wire::HttpWire;
 
 /// The running server.
 pub struct App {
@@ -32,6 +33,8 @@ pub struct App {
     pub keeper: Keeper<Store>,
     /// The way out to the networks.
     pub wire: Arc<dyn Wire>,
+    /// The way out to what users name: webhook endpoints and chat channels.
+    pub endpoints: HttpWire,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// The dice.
@@ -50,6 +53,8 @@ pub struct App {
     pub told: Arc<Notify>,
     /// What the operator has to know.
     pub alarms: Arc<Alarms>,
+    /// Wakes the deliveries to endpoints.
+    pub deliver: Notify,
     /// Requests that are being worked on, whether somebody still waits for the answer or not.
     pub requests: TaskTracker,
 }

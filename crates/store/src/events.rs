@@ -8,6 +8,7 @@ use lifecycle::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::driver::{Row, StoreError, Tx, Value, placeholders, to_json};
+use crate::fan_out::{Happened, fan_out, is_told};
 use crate::ids::fresh;
 
 /// Who made it happen.
@@ -71,6 +72,7 @@ pub struct Event {
 /// An event that has no position yet.
 pub(crate) struct Pending {
     values: [Value; COLUMNS],
+    told: Option<Happened>,
 }
 
 const COLUMNS: usize = 10;
@@ -86,8 +88,18 @@ pub fn append(
     detail: &serde_json::Value,
 ) -> Ready<Result<(), StoreError>> {
     let noted = to_json(actor).and_then(|actor| {
+        let id: EventId = fresh();
+        let told = is_told(kind).then(|| Happened {
+            event: id.to_string(),
+            organisation: organisation.clone(),
+            at,
+            kind: kind.to_owned(),
+            profile: about.profile.clone(),
+            person: about.person.clone(),
+            detail: detail.clone(),
+        });
         let values = [
-            fresh::<EventId>().as_str().into(),
+            id.as_str().into(),
             organisation.as_str().into(),
             at.into(),
             kind.into(),
@@ -98,18 +110,22 @@ pub fn append(
             about.connection.as_ref().map(ConnectionId::as_str).into(),
             to_json(detail)?.into(),
         ];
-        tx.note(Pending { values });
+        tx.note(Pending { values, told });
         Ok(())
     });
     ready(noted)
 }
 
-/// Writes what was noted. The counter's row is locked from here to the end of the transaction: positions have no gaps and
+/// Writes what was noted, and the messages for whoever subscribed to it. The counter's row is locked from here to the end of the transaction: positions have no gaps and
 /// grow in the order of commits, so that a reader who has seen one has seen all before it.
 pub(crate) async fn write_noted(tx: &mut Tx) -> Result<(), StoreError> {
     let noted = tx.take_noted();
     if noted.is_empty() {
         return Ok(());
+    }
+    let told: Vec<Happened> = noted.iter().filter_map(|event| event.told.clone()).collect();
+    if !told.is_empty() {
+        fan_out(tx, &told).await?;
     }
     let count = i64::try_from(noted.len()).unwrap_or(i64::MAX);
     let next = "INSERT INTO counters (name, value) VALUES ('events', $1) ON CONFLICT (name) DO UPDATE SET value = counters.value + excluded.value RETURNING value";

@@ -29,6 +29,8 @@ fresh!(
     AccessId,
     ConnectionId,
     EventId,
+    EndpointId,
+    FeedId,
     OutboxId,
     AttemptId,
     SessionId,

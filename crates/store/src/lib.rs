@@ -5,11 +5,15 @@
 
 pub mod api_keys;
 pub mod assets;
+pub mod calendars;
 pub mod connect;
 pub mod connections;
+pub mod deliveries;
 mod dialect;
 pub mod driver;
 pub mod events;
+mod fan_out;
+pub mod forecast;
 pub mod grants;
 pub mod idempotency;
 pub mod ids;
@@ -19,6 +23,7 @@ pub mod network_apps;
 pub mod outbox;
 pub mod presets;
 pub mod profiles;
+pub mod reminders;
 pub mod renewal_links;
 pub mod revocations;
 pub mod seal;
@@ -27,7 +32,9 @@ pub mod signals;
 pub mod standing;
 mod sweep;
 pub mod teams;
+pub mod telling;
 pub mod users;
+pub mod webhooks;
 mod writer;
 
 use std::sync::Arc;

@@ -2,15 +2,17 @@
 //! once with a stable identity, and given up only after ten tries over three days (NF-01 to NF-03).
 
 use lifecycle::ids::{OrganisationId, OutboxId};
+use lifecycle::permission::Role;
 use lifecycle::time::{Span, Timestamp};
 use serde_json::json;
 use zeroize::Zeroizing;
 
 use crate::Store;
-use crate::driver::{Row, StoreError, Tx, to_json};
+use crate::driver::{Row, StoreError, Tx, Value, placeholders, to_json};
 use crate::events::{self, About, Actor};
 use crate::ids::fresh;
 use crate::seal::Context;
+use crate::{telling, users};
 
 /// How long a claimed message is left alone; longer than any mail server takes.
 const LEASE: Span = Span::minutes(5);
@@ -37,7 +39,9 @@ pub struct Letter {
     pub organisation: OrganisationId,
     /// Which mail.
     pub kind: String,
-    /// To whom.
+    /// By which way: `mail`, or the kind of an endpoint.
+    pub channel: String,
+    /// To whom: an address, or an endpoint.
     pub recipient: String,
     /// In which language.
     pub language: String,
@@ -89,22 +93,36 @@ impl Store {
         Ok(())
     }
 
-    /// Claims messages that are due. The try is counted before it is made (NF-02). A message that cannot be read is given
+    /// Claims mails that are due. The try is counted before it is made (NF-02). A message that cannot be read is given
     /// up, with an event, and does not stop the others.
     pub async fn claim_letters(&self, now: Timestamp, limit: u32) -> Result<Vec<Letter>, StoreError> {
+        self.claim(now, limit, "=", &[]).await
+    }
+
+    /// Claims messages to endpoints that are due, apart from the mails: neither waits for the other. Nothing is claimed for
+    /// the endpoints named.
+    pub async fn claim_deliveries(&self, now: Timestamp, limit: u32, except: &[&str]) -> Result<Vec<Letter>, StoreError> {
+        self.claim(now, limit, "<>", except).await
+    }
+
+    async fn claim(&self, now: Timestamp, limit: u32, channel: &str, except: &[&str]) -> Result<Vec<Letter>, StoreError> {
         let mut look = self.read().await?;
-        let due = "SELECT id FROM outbox WHERE due_at <= $1 AND (lease_until IS NULL OR lease_until <= $1)";
+        let due =
+            format!("SELECT id FROM outbox WHERE due_at <= $1 AND (lease_until IS NULL OR lease_until <= $1) AND channel {channel} 'mail'");
         if look.one(&format!("{due} LIMIT 1"), &[now.into()]).await?.is_none() {
             return Ok(vec![]);
         }
         drop(look);
+        let mut values: Vec<Value> = vec![now.into(), (now + LEASE).into(), limit.into()];
+        values.extend(except.iter().map(|name| Value::from(*name)));
+        let others = if except.is_empty() { String::new() } else { format!(" AND recipient NOT IN ({})", placeholders(4, except.len())) };
         let mut tx = self.write().await?;
         let sql = format!(
-            "UPDATE outbox SET lease_until = $2, tries = tries + 1 WHERE id IN ({due} ORDER BY due_at LIMIT $3{}) RETURNING *",
+            "UPDATE outbox SET lease_until = $2, tries = tries + 1 WHERE id IN ({due}{others} ORDER BY due_at LIMIT $3{}) RETURNING *",
             tx.dialect().skip_locked()
         );
         let mut letters = vec![];
-        for row in tx.all(&sql, &[now.into(), (now + LEASE).into(), limit.into()]).await? {
+        for row in tx.all(&sql, &values).await? {
             match self.read_letter(&row) {
                 Ok(letter) => letters.push(letter),
                 Err(error @ (StoreError::Seal(_) | StoreError::Broken(_))) => set_aside(&mut tx, &row, &error, now).await?,
@@ -128,6 +146,7 @@ impl Store {
         };
         Ok(Letter {
             kind: row.text("kind")?,
+            channel: row.text("channel")?,
             recipient: row.text("recipient")?,
             language: row.text("language")?,
             payload: row.json("payload")?,
@@ -147,8 +166,11 @@ impl Store {
         if tx.run(sql, &[letter.id.as_str().into(), letter.tries.into(), now.into()]).await? == 0 {
             return Ok(());
         }
-        let detail = json!({ "mail": letter.kind, "recipient": letter.recipient, "tries": letter.tries });
-        log(&mut tx, letter, "notification.sent", &detail, now).await?;
+        // What reached an endpoint stands in the delivery log only: the event that it speaks of is in the history already.
+        if letter.channel == "mail" {
+            let detail = json!({ "mail": letter.kind, "recipient": letter.recipient, "tries": letter.tries });
+            log(&mut tx, letter, "notification.sent", &detail, now).await?;
+        }
         tx.commit().await
     }
 
@@ -156,21 +178,51 @@ impl Store {
     pub async fn letter_failed(&self, letter: &Letter, error: &str, now: Timestamp) -> Result<(), StoreError> {
         let mut tx = self.write().await?;
         let rung = usize::try_from(letter.tries.max(1) - 1).unwrap_or(usize::MAX);
-        let mut values = vec![letter.id.as_str().into(), letter.tries.into(), error.into(), now.into()];
         let Some(wait) = LADDER.get(rung) else {
-            let sql = "UPDATE outbox SET gave_up_at = $4, due_at = NULL, lease_until = NULL, sealed_payload = NULL, last_error = $3 \
-                       WHERE id = $1 AND tries = $2 AND due_at IS NOT NULL";
-            if tx.run(sql, &values).await? == 1 {
-                let detail = json!({ "mail": letter.kind, "recipient": letter.recipient, "error": error });
-                log(&mut tx, letter, "notification.failed", &detail, now).await?;
-            }
+            give_up(&mut tx, letter, error, now).await?;
             return tx.commit().await;
         };
-        values[3] = (now + *wait).into();
+        let values = [letter.id.as_str().into(), letter.tries.into(), error.into(), (now + *wait).into()];
         let sql = "UPDATE outbox SET due_at = $4, lease_until = NULL, last_error = $3 WHERE id = $1 AND tries = $2 AND due_at IS NOT NULL";
         tx.run(sql, &values).await?;
         tx.commit().await
     }
+
+    /// There is no sense in trying again: the receiver is gone, switched off or deleted.
+    pub async fn letter_given_up(&self, letter: &Letter, why: &str, now: Timestamp) -> Result<(), StoreError> {
+        let mut tx = self.write().await?;
+        give_up(&mut tx, letter, why, now).await?;
+        tx.commit().await
+    }
+}
+
+async fn give_up(tx: &mut Tx, letter: &Letter, error: &str, now: Timestamp) -> Result<(), StoreError> {
+    let sql = "UPDATE outbox SET gave_up_at = $4, due_at = NULL, lease_until = NULL, sealed_payload = NULL, last_error = $3 \
+               WHERE id = $1 AND tries = $2 AND due_at IS NOT NULL";
+    let values = [letter.id.as_str().into(), letter.tries.into(), error.into(), now.into()];
+    if tx.run(sql, &values).await? == 1 {
+        let detail = json!({ "mail": letter.kind, "channel": letter.channel, "recipient": letter.recipient, "error": error });
+        log(tx, letter, "notification.failed", &detail, now).await?;
+        escalate(tx, letter, now).await?;
+    }
+    Ok(())
+}
+
+/// What could not be told to its reader is told to the company admins (NF-03), each once; what cannot be told to them either
+/// stays in the delivery log.
+async fn escalate(tx: &mut Tx, letter: &Letter, now: Timestamp) -> Result<(), StoreError> {
+    let matters = ["no_access_tokens", "storm", "reminder", "renew_soon"].contains(&letter.kind.as_str());
+    if letter.channel != "mail" || !matters || !letter.payload["undelivered"].is_null() {
+        return Ok(());
+    }
+    let mut payload = letter.payload.clone();
+    payload["undelivered"] = json!({ "to": letter.recipient });
+    for admin in users::with_role(tx, &letter.organisation, Role::CompanyAdmin).await? {
+        if admin.disabled_at.is_none() && admin.email != letter.recipient {
+            telling::insert(tx, &letter.kind, &admin, &payload, &format!("undelivered:{}:{}", letter.id, admin.id), now, now).await?;
+        }
+    }
+    Ok(())
 }
 
 /// A message that cannot be read will never be sent: it is given up at once, loudly.

@@ -4,6 +4,7 @@
 use lifecycle::ids::{OrganisationId, ProfileId, TeamId, UserId};
 use lifecycle::status::{Standing, Status};
 use lifecycle::time::Timestamp;
+use lifecycle::words::Cause;
 
 use crate::driver::{Row, StoreError, Tx, Value};
 
@@ -51,6 +52,8 @@ pub struct Filter {
     pub network: Option<String>,
     /// Only with this status.
     pub status: Option<Status>,
+    /// Only with this cause.
+    pub cause: Option<Cause>,
     /// Only of this owner.
     pub owner: Option<UserId>,
     /// Only in this team.
@@ -128,6 +131,9 @@ fn conditions(organisation: &OrganisationId, filter: &Filter) -> (String, Vec<Va
     if let Some(status) = filter.status {
         add("status = ?", status.as_str().into());
     }
+    if let Some(cause) = filter.cause {
+        add("cause = ?", cause.as_str().into());
+    }
     if let Some(owner) = &filter.owner {
         add("owner_id = ?", owner.as_str().into());
     }
@@ -148,6 +154,13 @@ fn conditions(organisation: &OrganisationId, filter: &Filter) -> (String, Vec<Va
         text.push_str(&format!(" AND (sort_key > ${0} OR (sort_key = ${0} AND id > ${1}))", values.len() - 1, values.len()));
     }
     (text, values)
+}
+
+/// How many profiles a filter lets through, on whatever page of the list.
+pub async fn matching(tx: &mut Tx, organisation: &OrganisationId, filter: &Filter) -> Result<i64, StoreError> {
+    let (conditions, values) = conditions(organisation, &Filter { after: None, ..filter.clone() });
+    let sql = format!("SELECT COUNT(*) AS n FROM profiles WHERE {conditions}");
+    tx.one(&sql, &values).await?.map_or(Ok(0), |row| row.int("n"))
 }
 
 /// How many profiles there are of each status.
@@ -249,4 +262,39 @@ pub async fn deadlines(
         values.len()
     );
     tx.all(&sql, &values).await?.iter().map(read).collect()
+}
+
+/// The profiles that have no access token, or one of whose grants ends before that day, soonest first.
+pub(crate) async fn ending(
+    tx: &mut Tx,
+    organisation: &OrganisationId,
+    visible_to: Option<&UserId>,
+    until: Timestamp,
+    limit: u32,
+) -> Result<Vec<Profile>, StoreError> {
+    let (conditions, mut values) = conditions(organisation, &Filter { visible_to: visible_to.cloned(), ..Filter::default() });
+    values.push(until.into());
+    let day = values.len();
+    values.push(limit.into());
+    let of_grants = |end: &str| {
+        format!(
+            "SELECT accesses.profile_id FROM grants JOIN accesses ON accesses.grant_id = grants.id WHERE grants.organisation_id = $1 AND grants.{end} <= ${day}"
+        )
+    };
+    let sql = format!(
+        "SELECT * FROM profiles WHERE {conditions} AND enabled = 1 AND (status = 'disconnected' OR id IN ({} UNION {})) \
+         ORDER BY COALESCE(deadline, 0), id LIMIT ${}",
+        of_grants("human_until"),
+        of_grants("refresh_until"),
+        day + 1
+    );
+    tx.all(&sql, &values).await?.iter().map(read).collect()
+}
+
+/// How many profiles work without a day on which a person must come.
+pub async fn without_deadline(tx: &mut Tx, organisation: &OrganisationId, visible_to: Option<&UserId>) -> Result<i64, StoreError> {
+    let (conditions, values) = conditions(organisation, &Filter { visible_to: visible_to.cloned(), ..Filter::default() });
+    let sql =
+        format!("SELECT COUNT(*) AS n FROM profiles WHERE {conditions} AND enabled = 1 AND deadline IS NULL AND status <> 'disconnected'");
+    tx.one(&sql, &values).await?.map_or(Ok(0), |row| row.int("n"))
 }

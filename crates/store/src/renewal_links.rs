@@ -91,6 +91,13 @@ pub async fn used(tx: &mut Tx, secret_hash: &str, now: Timestamp) -> Result<bool
     Ok(tx.run(sql, &[secret_hash.into(), now.into()]).await? == 1)
 }
 
+/// How many links of a profile can be used.
+pub async fn open(tx: &mut Tx, organisation: &OrganisationId, profile: &ProfileId, now: Timestamp) -> Result<i64, StoreError> {
+    let sql = "SELECT COUNT(*) AS n FROM renewal_links WHERE profile_id = $1 AND organisation_id = $2 AND used_at IS NULL AND withdrawn_at IS NULL AND expires_at > $3";
+    let row = tx.one(sql, &[profile.as_str().into(), organisation.as_str().into(), now.into()]).await?;
+    row.map_or(Ok(0), |row| row.int("n"))
+}
+
 /// Takes back every link of a profile that was not used; how many.
 pub async fn withdraw(tx: &mut Tx, organisation: &OrganisationId, profile: &ProfileId, now: Timestamp) -> Result<u64, StoreError> {
     let sql = "UPDATE renewal_links SET withdrawn_at = $3 WHERE profile_id = $1 AND organisation_id = $2 AND used_at IS NULL AND withdrawn_at IS NULL";

@@ -5,31 +5,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use lifecycle::access::Access;
 use lifecycle::facts::Facts;
 use lifecycle::grant::Grant;
-use lifecycle::ids::{GrantId, OrganisationId, OutboxId, ProfileId, UserId};
+use lifecycle::ids::{GrantId, OrganisationId, ProfileId};
+use lifecycle::routing;
 use lifecycle::status::{News, Standing, settle};
 use lifecycle::time::Timestamp;
 use serde_json::json;
 
 use crate::driver::{Row, StoreError, Tx, Value, placeholders, to_json};
 use crate::events::{self, About, Actor};
-use crate::grants::{self, ACCESS_COLUMNS, read_access, read_grant};
-use crate::ids::fresh;
-use crate::seal::digest;
-use crate::users;
-
-/// One piece of news about one profile, before it is known who hears it.
-struct Told {
-    profile: ProfileId,
-    organisation: OrganisationId,
-    name: String,
-    network: String,
-    kind: String,
-    owner: Option<UserId>,
-    notify_no_access: bool,
-    notify_renew_soon: bool,
-    standing: Standing,
-    news: News,
-}
+use crate::grants::{ACCESS_COLUMNS, read_access, read_grant};
+use crate::telling::{Told, tell};
 
 /// Derives the standing of these profiles anew, stores it, records what is news and puts messages into the outbox.
 /// Returns how many messages. `cause_of_change` names the grant whose step made it necessary; news of one grant to one
@@ -69,7 +54,7 @@ async fn locked(tx: &mut Tx, ids: &[&ProfileId]) -> Result<Vec<Row>, StoreError>
 }
 
 /// The accesses of profiles with their grants, by profile.
-async fn edges_of(tx: &mut Tx, ids: &[&ProfileId]) -> Result<BTreeMap<ProfileId, Vec<(Access, Grant)>>, StoreError> {
+pub(crate) async fn edges_of(tx: &mut Tx, ids: &[&ProfileId]) -> Result<BTreeMap<ProfileId, Vec<(Access, Grant)>>, StoreError> {
     let values: Vec<Value> = ids.iter().map(|id| id.as_str().into()).collect();
     let sql = format!(
         "SELECT {ACCESS_COLUMNS} FROM accesses JOIN profiles ON profiles.id = accesses.profile_id WHERE accesses.profile_id IN ({}) ORDER BY accesses.id",
@@ -120,28 +105,22 @@ async fn settle_one(
         after.deadline.into(),
     ];
     tx.run(sql, &values).await?;
+    if after.episode != before.episode {
+        let remind_at = after.episode.and_then(|episode| routing::next_reminder(episode, now));
+        let sql = "UPDATE profiles SET told_at = NULL, remind_at = $2 WHERE id = $1";
+        tx.run(sql, &[id.as_str().into(), remind_at.into()]).await?;
+    }
     let enabled = row.flag("enabled")?;
     let mut told = vec![];
     for item in news.into_iter().filter(|_| enabled) {
         let about = About { profile: Some(id.clone()), person: after.person.clone(), ..About::default() };
         events::append(tx, &organisation, now, item.event_name(), actor, &about, &detail(&after, &item)).await?;
-        told.push(Told {
-            profile: id.clone(),
-            organisation: organisation.clone(),
-            name: row.text("name")?,
-            network: row.text("network")?,
-            kind: row.text("kind")?,
-            owner: row.opt_parsed("owner_id")?,
-            notify_no_access: row.flag("notify_no_access")?,
-            notify_renew_soon: row.flag("notify_renew_soon")?,
-            standing: after.clone(),
-            news: item,
-        });
+        told.extend(Told::of_news(row, &after, &item)?);
     }
     Ok(told)
 }
 
-fn detail(standing: &Standing, news: &News) -> serde_json::Value {
+pub(crate) fn detail(standing: &Standing, news: &News) -> serde_json::Value {
     let (days, episode) = match news {
         News::RenewSoon { days, .. } => (Some(*days), None),
         News::NoAccessTokens { episode } | News::Recovered { episode } => (None, Some(*episode)),
@@ -157,89 +136,6 @@ fn detail(standing: &Standing, news: &News) -> serde_json::Value {
         "episode": episode,
         "lost_in_rotation": standing.lost_in_rotation,
     })
-}
-
-/// One message per owner and kind of news, whatever each profile's episode is: nobody gets two all-clears for one login.
-/// Early warnings of different days are different messages, since each names its day.
-async fn tell(tx: &mut Tx, told: Vec<Told>, now: Timestamp, cause_of_change: &str) -> Result<usize, StoreError> {
-    let mut letters: BTreeMap<(String, &'static str, String), Vec<Told>> = BTreeMap::new();
-    for item in told {
-        let Some((mail, occasion)) = item.news.occasion() else { continue };
-        let owner = item.owner.as_ref().map(ToString::to_string).unwrap_or_default();
-        let day = if mail == "renew_soon" { occasion } else { String::new() };
-        letters.entry((owner, mail, day)).or_default().push(item);
-    }
-    let mut count = 0;
-    for ((_, mail, _), items) in letters {
-        count += usize::from(tell_owner(tx, mail, items, now, cause_of_change).await?);
-    }
-    Ok(count)
-}
-
-/// Never told twice: kind, grant, recipient, channel, and a digest of which profile is told of which occasion. Two
-/// profiles of one grant that recover one after the other are two messages, though their episode is the same.
-fn dedupe(mail: &str, cause_of_change: &str, items: &[Told], user: &UserId) -> String {
-    let mut lines: Vec<String> =
-        items.iter().filter_map(|item| item.news.occasion().map(|(_, occasion)| format!("{}={occasion}", item.profile))).collect();
-    lines.sort();
-    let occasion = items.first().and_then(|item| item.news.occasion()).map(|(_, occasion)| occasion).unwrap_or_default();
-    format!("{mail}:{cause_of_change}:{occasion}:{user}:mail:{}", digest(lines.join(",").as_bytes()))
-}
-
-async fn tell_owner(tx: &mut Tx, mail: &'static str, items: Vec<Told>, now: Timestamp, cause_of_change: &str) -> Result<bool, StoreError> {
-    let owner = match items.first().and_then(|item| item.owner.clone()) {
-        Some(id) => users::by_id(tx, &id).await?,
-        None => None,
-    };
-    let early = mail == "renew_soon";
-    let wants = |item: &Told| if early { item.notify_renew_soon } else { item.notify_no_access };
-    let why_not = match &owner {
-        None => Some("no_owner"),
-        Some(user) if user.disabled_at.is_some() => Some("owner_disabled"),
-        Some(user) if !(if early { user.notify_renew_soon } else { user.notify_no_access }) => Some("owner_not_opted_in"),
-        Some(_) => None,
-    };
-    let mut wanted = vec![];
-    for item in items {
-        let Some(reason) = why_not.or_else(|| (!wants(&item)).then_some("profile_not_opted_in")) else {
-            wanted.push(item);
-            continue;
-        };
-        let about = About { profile: Some(item.profile.clone()), ..About::default() };
-        let detail = json!({ "mail": mail, "reason": reason });
-        events::append(tx, &item.organisation, now, "notification.nobody", &Actor::Keeper, &about, &detail).await?;
-    }
-    let (Some(user), Some(first)) = (owner, wanted.first()) else { return Ok(false) };
-    let payload = payload(tx, first, &wanted).await?;
-    let sql = "INSERT INTO outbox (id, organisation_id, kind, dedupe, channel, recipient, user_id, language, payload, created_at, due_at, tries) \
-               VALUES ($1, $2, $3, $4, 'mail', $5, $6, $7, $8, $9, $9, 0) ON CONFLICT (dedupe) DO NOTHING";
-    let values = [
-        fresh::<OutboxId>().as_str().into(),
-        user.organisation.as_str().into(),
-        mail.into(),
-        dedupe(mail, cause_of_change, &wanted, &user.id).into(),
-        user.email.as_str().into(),
-        user.id.as_str().into(),
-        user.language.as_str().into(),
-        to_json(&payload)?.into(),
-        now.into(),
-    ];
-    Ok(tx.run(sql, &values).await? == 1)
-}
-
-async fn payload(tx: &mut Tx, first: &Told, all: &[Told]) -> Result<serde_json::Value, StoreError> {
-    let person = match &first.standing.person {
-        Some(id) => grants::person(tx, id).await?,
-        None => None,
-    };
-    let profiles: Vec<_> = all
-        .iter()
-        .map(|item| json!({ "id": item.profile.as_str(), "name": item.name, "network": item.network, "kind": item.kind }))
-        .collect();
-    let mut payload = detail(&first.standing, &first.news);
-    payload["profiles"] = profiles.into();
-    payload["person"] = person.map(|person| json!({ "name": person.name, "handle": person.handle })).into();
-    Ok(payload)
 }
 
 /// The profiles that a grant reaches.

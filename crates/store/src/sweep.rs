@@ -11,12 +11,15 @@ const BATCH: u32 = 500;
 /// Used and expired links are known that long, to be able to say so.
 const LINKS_KEPT: Span = Span::days(90);
 
+/// The delivery log goes back that far; longer than any occasion could come up a second time (NF-02).
+const MESSAGES_KEPT: Span = Span::days(400);
+
 /// A happening that is told again later than that is taken for a new one.
 const SIGNALS_KEPT: Span = Span::days(90);
 
 /// What goes, and from which moment on, counted back from now. Each finds its rows by an index: cost follows what is over,
 /// not how much there is.
-const RULES: [(&str, Span); 7] = [
+const RULES: [(&str, Span); 9] = [
     ("DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE expires_at <= $1 LIMIT $2)", Span::ZERO),
     ("DELETE FROM invitations WHERE secret_hash IN (SELECT secret_hash FROM invitations WHERE expires_at <= $1 LIMIT $2)", LINKS_KEPT),
     ("DELETE FROM renewal_links WHERE secret_hash IN (SELECT secret_hash FROM renewal_links WHERE expires_at <= $1 LIMIT $2)", LINKS_KEPT),
@@ -31,6 +34,11 @@ const RULES: [(&str, Span); 7] = [
     (
         "DELETE FROM idempotency_keys WHERE (organisation_id, actor, key) IN (SELECT organisation_id, actor, key FROM idempotency_keys WHERE created_at <= $1 LIMIT $2)",
         idempotency::KEPT,
+    ),
+    ("DELETE FROM outbox WHERE id IN (SELECT id FROM outbox WHERE due_at IS NULL AND created_at <= $1 LIMIT $2)", MESSAGES_KEPT),
+    (
+        "DELETE FROM calendar_entries WHERE (feed_id, uid) IN (SELECT feed_id, uid FROM calendar_entries WHERE cancelled_at <= $1 LIMIT $2)",
+        crate::calendars::CANCELLED_KEPT,
     ),
     ("DELETE FROM signals WHERE id IN (SELECT id FROM signals WHERE received_at <= $1 LIMIT $2)", SIGNALS_KEPT),
 ];

@@ -1,6 +1,6 @@
 //! Organisations, users, and the one-time links by which a password is set.
 
-use lifecycle::ids::{OrganisationId, UserId};
+use lifecycle::ids::{OrganisationId, ProfileId, UserId};
 use lifecycle::permission::Role;
 use lifecycle::secret::Secret;
 use lifecycle::time::{Span, Timestamp};
@@ -139,6 +139,19 @@ pub async fn list(tx: &mut Tx, organisation: &OrganisationId) -> Result<Vec<User
         .iter()
         .map(read)
         .collect()
+}
+
+/// Everybody of that role, by id.
+pub(crate) async fn with_role(tx: &mut Tx, organisation: &OrganisationId, role: Role) -> Result<Vec<User>, StoreError> {
+    let sql = "SELECT * FROM users WHERE organisation_id = $1 AND role = $2 ORDER BY id";
+    tx.all(sql, &[organisation.as_str().into(), role.as_str().into()]).await?.iter().map(read).collect()
+}
+
+/// The members of a profile's teams, by id.
+pub(crate) async fn of_profiles_teams(tx: &mut Tx, organisation: &OrganisationId, profile: &ProfileId) -> Result<Vec<User>, StoreError> {
+    let sql = "SELECT * FROM users WHERE organisation_id = $1 AND id IN (SELECT team_members.user_id FROM team_members \
+               JOIN profile_teams ON profile_teams.team_id = team_members.team_id WHERE profile_teams.profile_id = $2) ORDER BY id";
+    tx.all(sql, &[organisation.as_str().into(), profile.as_str().into()]).await?.iter().map(read).collect()
 }
 
 /// Stores a new password and lifts a lock.

@@ -4,7 +4,9 @@
 mod acting;
 mod bad_input;
 mod browser;
+mod bulk;
 mod disk;
+mod forecast;
 mod kill;
 mod nodes;
 mod oidc;
@@ -16,6 +18,7 @@ mod smtp;
 mod startup;
 mod story;
 mod strangers;
+mod webhooks;
 mod world;
 
 /// Says loudly that something was not run; `cargo xtask test` repeats it at the end.

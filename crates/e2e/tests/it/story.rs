@@ -9,7 +9,7 @@ const LENA: &str = "lena.arndt@fernweh.example";
 const TOBIAS: &str = "tobias.kern@fernweh.example";
 const MIRA: &str = "mira.sato@fernweh.example";
 
-async fn sign_in(browser: &Browser, demo: &Demo) {
+pub(crate) async fn sign_in(browser: &Browser, demo: &Demo) {
     browser.goto(demo.running.url()).await;
     browser.see("Sign in to Staygreen").await;
     accessible(browser, "sign-in").await;
@@ -24,7 +24,7 @@ async fn sign_in(browser: &Browser, demo: &Demo) {
 }
 
 /// A picture, and no serious finding of axe, wide and narrow.
-async fn accessible(browser: &Browser, name: &str) {
+pub(crate) async fn accessible(browser: &Browser, name: &str) {
     browser.picture(name).await;
     match browser.axe().await {
         Some(findings) => assert!(findings.is_empty(), "{name}: {findings:#?}"),
@@ -123,7 +123,7 @@ async fn the_whole_story_in_a_browser() {
     demo.until("linkedin", "connected").await;
     demo.mail(LENA, "All clear").await;
     announced_once_each(&demo).await;
-    for page in ["page-presets", "teams", "users", "network-apps", "api-keys"] {
+    for page in ["page-presets", "teams", "users", "network-apps", "api-keys", "webhooks", "deliveries"] {
         browser.goto(&format!("{url}/settings/{page}")).await;
         accessible(&browser, page).await;
     }

@@ -6,5 +6,7 @@ pub mod connect;
 pub mod disconnect;
 pub mod explain;
 pub mod finish;
+pub mod forecast;
 pub mod invite;
 pub mod signal;
+pub mod webhooks;

@@ -18,17 +18,35 @@ pub struct Composed {
     pub html: String,
 }
 
-struct Draft {
-    subject: String,
-    paragraphs: Vec<String>,
-    quote: Option<String>,
-    button: Option<(String, String)>,
+/// What is said, before it takes the shape of a mail or of a chat's message.
+pub(super) struct Draft {
+    /// One line.
+    pub(super) subject: String,
+    /// The rest.
+    pub(super) paragraphs: Vec<String>,
+    /// In the network's own words.
+    pub(super) quote: Option<String>,
+    /// The one thing to do: words and address.
+    pub(super) button: Option<(String, String)>,
     footer: String,
 }
 
 /// Writes a mail.
 pub fn compose(letter: &Letter, public_url: &str) -> Composed {
     let lang = Lang::from_code(&letter.language);
+    render(lang, &draft(letter, lang, public_url))
+}
+
+/// The words of an event are those of the mail about it.
+fn words_of(kind: &str) -> &str {
+    match kind {
+        "profile.disconnected" => "no_access_tokens",
+        other => other.strip_prefix("profile.").or(other.strip_prefix("endpoint.")).unwrap_or(other),
+    }
+}
+
+/// Finds the words for a message.
+pub(super) fn draft(letter: &Letter, lang: Lang, public_url: &str) -> Draft {
     let profiles: Vec<&Value> = letter.payload["profiles"].as_array().into_iter().flatten().collect();
     let names: Vec<String> =
         profiles.iter().map(|profile| format!("{} ({})", text(&profile["name"]), title_of(&text(&profile["network"])))).collect();
@@ -60,7 +78,7 @@ pub fn compose(letter: &Letter, public_url: &str) -> Composed {
     let id = profiles.first().map(|profile| text(&profile["id"])).unwrap_or_default();
     let renew = format!("{public_url}/settings/profiles/{id}/refresh");
     let link = letter.link.as_ref().map(|link| link.to_string());
-    let kind = letter.kind.as_str();
+    let kind = words_of(&letter.kind);
     let mut paragraphs = vec![fill(&format!("mail.{kind}.body"))];
     let mut button = None;
     let mut quote = None;
@@ -72,22 +90,37 @@ pub fn compose(letter: &Letter, public_url: &str) -> Composed {
             quote = words.map(|words| lang.fill("mail.evidence", &[("network", &network), ("words", words)]));
             button = Some((fill("mail.renew_button"), renew));
         }
+        "storm" => button = Some((fill("mail.storm.button"), format!("{public_url}/settings/profiles?status=disconnected"))),
+        "reminder" => {
+            paragraphs.push(fill(&format!("{cause}.happened")));
+            paragraphs.push(fill("mail.must_act"));
+            paragraphs.push(lang.fill("mail.reminder.quiet", &[("link", &format!("{public_url}/settings/profiles/{id}/notifications"))]));
+            button = Some((fill("mail.renew_button"), renew));
+        }
         "renew_soon" => {
             paragraphs.push(fill("mail.must_act"));
             button = Some((fill("mail.renew_button"), renew));
         }
-        "recovered" => button = Some((fill("mail.recovered.button"), format!("{public_url}/settings/profiles/{id}"))),
+        "recovered" | "connected" => button = Some((fill("mail.recovered.button"), format!("{public_url}/settings/profiles/{id}"))),
+        "test" => button = Some((fill("mail.test.button"), format!("{public_url}/settings/webhooks"))),
         _ => button = button.or(link.map(|link| (fill(&format!("mail.{kind}.button")), link))),
     }
     if names.len() > 1 {
         paragraphs.push(format!("{} {}", lang.t("mail.all_profiles"), names.join(", ")));
     }
-    let footer = if letter.link.is_some() {
-        fill("mail.footer_link")
-    } else {
-        lang.fill("mail.footer", &[("link", &format!("{public_url}/account"))])
+    let settings = format!("{public_url}/settings/profiles/{id}");
+    let footer = match (letter.payload["undelivered"]["to"].as_str(), letter.payload["rerouted"]["reason"].as_str()) {
+        (Some(to), _) => lang.fill("mail.footer.undelivered", &[("to", to)]),
+        (None, Some(reason)) => lang.fill(&format!("mail.footer.{reason}"), &[("link", &settings)]),
+        (None, None) if letter.link.is_some() => fill("mail.footer_link"),
+        (None, None) => lang.fill("mail.footer", &[("link", &format!("{public_url}/account"))]),
     };
-    render(lang, &Draft { subject: fill(&format!("mail.{kind}.subject")), paragraphs, quote, button, footer })
+    Draft { subject: one_line(&fill(&format!("mail.{kind}.subject"))), paragraphs, quote, button, footer }
+}
+
+/// Names come from networks: no line break leaves a subject (NT-28).
+fn one_line(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(180).collect()
 }
 
 fn text(value: &Value) -> String {
@@ -99,8 +132,7 @@ fn title_of(network: &str) -> String {
 }
 
 fn render(lang: Lang, draft: &Draft) -> Composed {
-    // Names come from networks: hostile text. No line break leaves the subject, no markup leaves the body (NT-28).
-    let subject: String = draft.subject.chars().map(|c| if c.is_control() { ' ' } else { c }).take(180).collect();
+    let subject = draft.subject.clone();
     let quote = draft.quote.iter().map(|quote| format!("> {quote}"));
     let button = draft.button.iter().map(|(label, url)| format!("{label}:\n{url}"));
     let text: Vec<String> = draft.paragraphs.iter().cloned().chain(quote).chain(button).chain([format!("-- \n{}", draft.footer)]).collect();
@@ -141,6 +173,15 @@ fn render(lang: Lang, draft: &Draft) -> Composed {
 }
 
 #[cfg(test)]
+impl Draft {
+    /// A draft of one paragraph.
+    pub(super) fn for_tests(subject: &str, paragraph: &str, button: (&str, &str)) -> Self {
+        let button = Some((button.0.to_owned(), button.1.to_owned()));
+        Self { subject: subject.into(), paragraphs: vec![paragraph.into()], quote: None, button, footer: String::new() }
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use serde_json::json;
     use store::ids::fresh;
@@ -152,6 +193,7 @@ mod tests {
             id: fresh(),
             organisation: fresh(),
             kind: kind.into(),
+            channel: "mail".into(),
             recipient: "tom@example.com".into(),
             language: language.into(),
             payload: json!({
@@ -168,7 +210,7 @@ mod tests {
 
     #[test]
     fn every_mail_in_both_languages_is_complete() {
-        for kind in ["no_access_tokens", "renew_soon", "recovered", "invitation", "renewal_link"] {
+        for kind in ["no_access_tokens", "reminder", "storm", "renew_soon", "recovered", "invitation", "renewal_link"] {
             for language in ["en", "de"] {
                 let mail = compose(&letter(kind, language, "Fernweh Outdoor"), "https://sg.example");
                 for part in [&mail.subject, &mail.text, &mail.html] {

@@ -1,7 +1,10 @@
 //! The runner of everything that waits to leave the house: mails, and revocations owed to networks.
 
+mod chat;
+pub mod deliver;
 pub mod letter;
 pub mod mail;
+pub mod sign;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,16 +22,26 @@ use crate::state::App;
 /// How often what is over is forgotten.
 const SWEEP_EVERY: Span = Span::hours(1);
 
+/// How often it is made sure that everybody was told (NF-07).
+const RECONCILE_EVERY: Span = Span::minutes(15);
+
 /// Sends what is due until the token is cancelled.
 pub async fn run(app: Arc<App>, mailer: Option<Mailer>, stop: CancellationToken) {
     let every = app.config.keeper.poll_every.duration().min(Duration::from_secs(5));
-    let mut swept_at = None;
+    let (mut swept_at, mut reconciled_at) = (None, None);
     while !stop.is_cancelled() {
         if swept_at.is_none_or(|at| app.now().since(at) >= SWEEP_EVERY) {
             swept_at = Some(app.now());
             if let Err(error) = app.store.sweep(app.now()).await {
                 tracing::warn!(error = %error, "outbox: what is over could not be forgotten; trying again in an hour");
             }
+        }
+        let reconcile = reconciled_at.is_none_or(|at| app.now().since(at) >= RECONCILE_EVERY);
+        if reconcile {
+            reconciled_at = Some(app.now());
+        }
+        if let Err(error) = call_to_mind(&app, reconcile).await {
+            tracing::error!(error = %error, "outbox: the storage could not be asked; trying again");
         }
         if let Some(mailer) = &mailer
             && let Err(error) = send_due(&app, mailer).await
@@ -40,10 +53,18 @@ pub async fn run(app: Arc<App>, mailer: Option<Mailer>, stop: CancellationToken)
         }
         tokio::select! {
             () = stop.cancelled() => {}
-            () = app.told.notified() => {}
+            () = app.told.notified() => app.deliver.notify_one(),
             () = tokio::time::sleep(every) => {}
         }
     }
+}
+
+async fn call_to_mind(app: &App, reconcile: bool) -> Result<(), StoreError> {
+    app.store.remind(app.now()).await?;
+    if reconcile {
+        app.store.tell_untold(app.now()).await?;
+    }
+    Ok(())
 }
 
 async fn send_due(app: &App, mailer: &Mailer) -> Result<(), StoreError> {

@@ -2,13 +2,16 @@
 
 pub mod account;
 pub mod add;
+pub mod calendar;
 pub mod dashboard;
+pub mod forecast;
 pub mod profile;
 pub mod profiles;
 pub mod renew;
 pub mod settings;
 pub mod sign_in;
 pub mod view;
+pub mod webhooks;
 
 use askama::Template;
 use axum::extract::{FromRequest, RawForm, Request};
@@ -63,6 +66,8 @@ impl Shell {
             ("/settings/users", "nav.users", "users", Act::ManageUsers),
             ("/settings/network-apps", "nav.network_apps", "apps", Act::ManageNetworkApps),
             ("/settings/api-keys", "nav.api_keys", "keys", Act::ManageApiKeys),
+            ("/settings/webhooks", "nav.webhooks", "webhooks", Act::ManageWebhooks),
+            ("/settings/deliveries", "nav.deliveries", "deliveries", Act::ManageWebhooks),
         ];
         let side = pages
             .into_iter()

@@ -9,11 +9,14 @@ use axum::response::{IntoResponse, Redirect, Response};
 use lifecycle::access::AccessState;
 use lifecycle::grant::Phase;
 use lifecycle::permission::Act;
+use lifecycle::routing::Route;
+use lifecycle::time::{Span, Timestamp};
 use serde_json::json;
 use store::events::{self, About};
 use store::grants::{Holder, holders_of};
 use store::profiles::{self, Profile};
-use store::{teams, users};
+use store::users::{self, User};
+use store::{reminders, renewal_links, teams, telling};
 
 use super::view::{Line, Options, Row, line, owners, row, title_of, zone};
 use super::{Fields, Page, Shell, for_people, go, show};
@@ -42,6 +45,12 @@ struct HolderView {
     clocks: Vec<Clock>,
 }
 
+/// Who hears it when no access tokens are available.
+struct Hears {
+    words: String,
+    warn: bool,
+}
+
 #[derive(Template)]
 #[template(path = "profile.html")]
 struct ProfilePage {
@@ -53,7 +62,9 @@ struct ProfilePage {
     owners: Options,
     teams: Options,
     is_board: bool,
-    nobody: Option<String>,
+    hears: Hears,
+    /// When the next reminder comes, in words; `None` while the profile works.
+    reminders: Option<String>,
     notify_no_access: bool,
     notify_renew_soon: bool,
     holders: Vec<HolderView>,
@@ -84,6 +95,8 @@ struct Confirm {
     button: String,
     back: String,
     link: Option<String>,
+    /// What can be taken back: words, where to, and the words on the button.
+    withdraw: Option<(String, String, String)>,
     danger: bool,
 }
 
@@ -114,18 +127,13 @@ async fn tab(app: &App, caller: &Caller, id: &str, tab: &'static str, flash: Opt
     let all_teams = teams::list(&mut tx, &app.organisation).await?;
     let holders = holders_of(&mut tx, &profile.id).await?;
     let events = if tab == "tokens" { events::of_profile(&mut tx, &app.organisation, &profile.id, None, 50).await? } else { vec![] };
+    let route = telling::route_of(&mut tx, &app.organisation, &profile.id, profile.owner.as_ref(), false).await?;
+    let remind_at = reminders::next(&mut tx, &profile.id).await?;
     drop(tx);
     let person = profile.standing.person.as_ref().and_then(|id| holders.iter().find(|holder| holder.person.id == *id));
     let person = person.map(|holder| shown(&holder.person.name, holder.person.handle.as_deref()));
     let evidence = profile.standing.evidence.as_ref().filter(|evidence| !evidence.words.is_empty());
-    let owner = profile.owner.as_ref().and_then(|id| users.iter().find(|user| user.id == *id));
-    let nobody = match owner {
-        None => Some(lang.t("nobody.no_owner").to_owned()),
-        Some(user) if !user.notify_no_access || user.disabled_at.is_some() => {
-            Some(lang.fill("nobody.not_opted_in", &[("owner", &user.name)]))
-        }
-        Some(_) => None,
-    };
+    let hears = hears(caller, &profile, &route, &users);
     show(&ProfilePage {
         s: Shell::new(caller, "profiles").flash(flash),
         row: row(caller, &profile, &users, now),
@@ -139,13 +147,51 @@ async fn tab(app: &App, caller: &Caller, id: &str, tab: &'static str, flash: Opt
         owners: owners(&users, profile.owner.as_ref()),
         teams: all_teams.into_iter().map(|team| (team.id.to_string(), team.name, profile.teams.contains(&team.id))).collect(),
         is_board: profile.kind == "board",
-        nobody,
+        hears,
+        reminders: reminders_words(caller, &profile, remind_at, now),
         notify_no_access: profile.notify_no_access,
         notify_renew_soon: profile.notify_renew_soon,
         holders: holders.iter().map(|holder| holder_view(app, caller, holder)).collect(),
         history: events.iter().map(|event| line(caller, event, Some(&profile.name), now)).collect(),
     })
 }
+
+/// Says beforehand who would hear it: a profile whose owner cannot be told is not noticed only when it dies.
+fn hears(caller: &Caller, profile: &Profile, route: &Route, users: &[User]) -> Hears {
+    let lang = caller.lang;
+    if !profile.notify_no_access {
+        return Hears { words: lang.t("route.silent").to_owned(), warn: true };
+    }
+    let names: Vec<&str> =
+        route.users.iter().filter_map(|id| users.iter().find(|user| user.id == *id)).map(|user| user.name.as_str()).collect();
+    let who = lang.fill(&format!("route.{}", route.rung), &[("names", &names.join(", "))]);
+    let why = route.why_not_owner.map(|why| lang.t(&format!("route.why.{why}"))).unwrap_or_default();
+    Hears { words: format!("{why} {who}").trim().to_owned(), warn: route.why_not_owner.is_some() }
+}
+
+fn reminders_words(caller: &Caller, profile: &Profile, next: Option<Timestamp>, now: Timestamp) -> Option<String> {
+    profile.standing.episode?;
+    Some(match next {
+        Some(at) => caller.lang.fill("reminders.next", &[("when", &When::new(at, now, zone(caller), caller.lang).relative)]),
+        None => caller.lang.t("reminders.none").to_owned(),
+    })
+}
+
+/// POST /settings/profiles/{id}/reminders: somebody takes care, or wants to hear of it later.
+pub async fn put_off(State(app): State<Arc<App>>, caller: Caller, Path(id): Path<String>, fields: Fields) -> Response {
+    let page = async {
+        let profile = auth::profile(&app, &caller, &id, Act::ManageProfile).await?;
+        let until = (fields.get("do") == "snooze").then(|| app.now() + SNOOZE);
+        let mut tx = app.store.write().await?;
+        reminders::put_off(&mut tx, &app.organisation, &profile.id, until, &caller.named, app.now()).await?;
+        tx.commit().await?;
+        tab(&app, &caller, &id, "notifications", Some(caller.lang.t("account.saved").to_owned())).await
+    };
+    for_people(&caller, page.await)
+}
+
+/// How long reminders are put off.
+const SNOOZE: Span = Span::days(3);
 
 fn holder_view(app: &App, caller: &Caller, holder: &Holder) -> HolderView {
     let lang = caller.lang;
@@ -277,6 +323,7 @@ pub async fn delete_form(State(app): State<Arc<App>>, caller: Caller, Path(id): 
             button: lang.t("action.delete").to_owned(),
             back: format!("/settings/profiles/{id}"),
             link: None,
+            withdraw: None,
             danger: true,
         })
     };
@@ -298,12 +345,19 @@ pub async fn delete(State(app): State<Arc<App>>, caller: Caller, Path(id): Path<
     for_people(&caller, page.await)
 }
 
-async fn link_page(app: &App, caller: &Caller, id: &str, email: Option<&str>, create: bool) -> Page {
+async fn link_page(app: &App, caller: &Caller, id: &str, email: Option<&str>, create: bool, flash: Option<String>) -> Page {
     let profile = auth::profile(app, caller, id, Act::RefreshConnection).await?;
     let lang = caller.lang;
     let link = if create { Some(invite::renewal_link(app, &profile, email, lang, &caller.named).await?.0) } else { None };
+    let open = renewal_links::open(&mut app.store.read().await?, &app.organisation, &profile.id, app.now()).await?;
+    let withdraw = (
+        lang.fill("link.open", &[("n", &open.to_string())]),
+        format!("/settings/profiles/{id}/renewal-link/withdraw"),
+        lang.t("link.withdraw").to_owned(),
+    );
     show(&Confirm {
-        s: Shell::new(caller, "profiles"),
+        s: Shell::new(caller, "profiles").flash(flash),
+        withdraw: Some(withdraw).filter(|_| open > 0),
         title: lang.fill("link.title", &[("name", &profile.name)]),
         lines: vec![lang.fill("link.intro", &[("network", &title_of(&profile.network))])],
         action: format!("/settings/profiles/{id}/renewal-link"),
@@ -317,13 +371,29 @@ async fn link_page(app: &App, caller: &Caller, id: &str, email: Option<&str>, cr
 
 /// GET /settings/profiles/{id}/renewal-link
 pub async fn link_form(State(app): State<Arc<App>>, caller: Caller, Path(id): Path<String>) -> Response {
-    let page = link_page(&app, &caller, &id, None, false).await;
+    let page = link_page(&app, &caller, &id, None, false, None).await;
     for_people(&caller, page)
 }
 
 /// POST /settings/profiles/{id}/renewal-link
 pub async fn link(State(app): State<Arc<App>>, caller: Caller, Path(id): Path<String>, fields: Fields) -> Response {
     let email = Some(fields.get("email")).filter(|email| !email.is_empty());
-    let page = link_page(&app, &caller, &id, email, true).await;
+    let page = link_page(&app, &caller, &id, email, true, None).await;
     for_people(&caller, page)
+}
+
+/// POST /settings/profiles/{id}/renewal-link/withdraw: every link of the profile that was not used ends.
+pub async fn withdraw(State(app): State<Arc<App>>, caller: Caller, Path(id): Path<String>) -> Response {
+    let page = async {
+        let profile = auth::profile(&app, &caller, &id, Act::RefreshConnection).await?;
+        let mut tx = app.store.write().await?;
+        let count = renewal_links::withdraw(&mut tx, &app.organisation, &profile.id, app.now()).await?;
+        let about = About { profile: Some(profile.id.clone()), ..About::default() };
+        let detail = json!({ "count": count });
+        events::append(&mut tx, &app.organisation, app.now(), "renewal_link.withdrawn", &caller.named, &about, &detail).await?;
+        tx.commit().await?;
+        let flash = Some(caller.lang.t("link.withdrawn").to_owned());
+        link_page(&app, &caller, &id, None, false, flash).await
+    };
+    for_people(&caller, page.await)
 }

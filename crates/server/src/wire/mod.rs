@@ -15,18 +15,34 @@ use url::Url;
 
 use self::guard::{ForbiddenAddress, Guard};
 
-/// The most bytes of an answer that are read.
-const ANSWER_MAX: usize = 1024 * 1024;
+/// How long an answer is waited for, and how much of it is read.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// How long an answer is waited for (RF-15).
+    pub answer_timeout: Duration,
+    /// The most bytes of an answer that are read.
+    pub answer_max: usize,
+    /// What is longer is cut off and the rest never read; otherwise a longer answer counts as lost.
+    pub cut: bool,
+}
+
+impl Limits {
+    /// For networks: their answers matter to the last byte.
+    pub const NETWORKS: Self = Self { answer_timeout: Duration::from_secs(90), answer_max: 1024 * 1024, cut: false };
+    /// For webhook endpoints: only the status matters (Standard Webhooks, NT-25).
+    pub const ENDPOINTS: Self = Self { answer_timeout: Duration::from_secs(15), answer_max: 64 * 1024, cut: true };
+}
 
 /// Sends requests over HTTP.
 pub struct HttpWire {
     client: reqwest::Client,
     guard: Arc<Guard>,
+    limits: Limits,
 }
 
 impl HttpWire {
-    /// A wire that lets through what the guard allows and waits that long for an answer (RF-15).
-    pub fn new(guard: Guard, answer_timeout: Duration) -> Result<Self, reqwest::Error> {
+    /// A wire that lets through what the guard allows, within limits.
+    pub fn new(guard: Guard, limits: Limits) -> Result<Self, reqwest::Error> {
         let guard = Arc::new(guard);
         let client = reqwest::Client::builder()
             .redirect(reqwest::redirect::Policy::none())
@@ -35,11 +51,16 @@ impl HttpWire {
             // An idle connection may be closed by the peer in the moment of writing: ambiguous. So none is kept (RF-14).
             .pool_max_idle_per_host(0)
             .connect_timeout(Duration::from_secs(10))
-            .timeout(answer_timeout)
+            .timeout(limits.answer_timeout)
             .user_agent(concat!("Staygreen/", env!("CARGO_PKG_VERSION")))
             .dns_resolver(Arc::clone(&guard))
             .build()?;
-        Ok(Self { client, guard })
+        Ok(Self { client, guard, limits })
+    }
+
+    /// Whether an address may be asked at all, before any name is resolved.
+    pub fn check(&self, url: &Url) -> Result<(), ForbiddenAddress> {
+        self.guard.check_url(url)
     }
 
     async fn exchange(&self, request: Request<Bytes>) -> Result<Response<Bytes>, WireError> {
@@ -51,8 +72,13 @@ impl HttpWire {
         let mut answer = sent.map_err(|error| classify(&host, &error))?;
         let mut read = BytesMut::new();
         while let Some(chunk) = answer.chunk().await.map_err(|error| classify(&host, &error))? {
-            if read.len() + chunk.len() > ANSWER_MAX {
-                return Err(WireError::Lost(format!("{host} sent more than {ANSWER_MAX} bytes")));
+            let room = self.limits.answer_max - read.len();
+            if chunk.len() > room {
+                if self.limits.cut {
+                    read.extend_from_slice(&chunk[..room]);
+                    break;
+                }
+                return Err(WireError::Lost(format!("{host} sent more than {} bytes", self.limits.answer_max)));
             }
             read.extend_from_slice(&chunk);
         }
@@ -111,7 +137,7 @@ mod tests {
 
     fn open_wire() -> HttpWire {
         let guard = Guard::new(vec!["127.0.0.0/8".parse().expect("a range")], &[]);
-        HttpWire::new(guard, Duration::from_secs(2)).expect("a client")
+        HttpWire::new(guard, Limits { answer_timeout: Duration::from_secs(2), ..Limits::NETWORKS }).expect("a client")
     }
 
     async fn get(wire: &HttpWire, url: &str) -> Result<Response<Bytes>, WireError> {
@@ -163,9 +189,19 @@ mod tests {
     #[tokio::test]
     async fn nt_30_an_endless_answer_is_cut() {
         let mut answer = b"HTTP/1.1 200 OK\r\ncontent-length: 9999999\r\n\r\n".to_vec();
-        answer.extend(std::iter::repeat_n(b'x', 3 * ANSWER_MAX));
+        answer.extend(std::iter::repeat_n(b'x', 3 * Limits::NETWORKS.answer_max));
         let got = get(&open_wire(), &serve_once(answer)).await;
         assert!(matches!(got, Err(WireError::Lost(_))), "{got:?}");
+    }
+
+    #[tokio::test]
+    async fn nt_25_of_an_endpoint_s_answer_64_kib_are_read_and_its_status_stands() {
+        let mut answer = b"HTTP/1.1 200 OK\r\ncontent-length: 1073741824\r\n\r\n".to_vec();
+        answer.extend(std::iter::repeat_n(b'x', 256 * 1024));
+        let guard = Guard::new(vec!["127.0.0.0/8".parse().expect("a range")], &[]);
+        let wire = HttpWire::new(guard, Limits::ENDPOINTS).expect("a client");
+        let got = get(&wire, &serve_once(answer)).await.expect("an answer");
+        assert_eq!((got.status().as_u16(), got.body().len()), (200, 64 * 1024));
     }
 
     #[tokio::test]
@@ -179,7 +215,7 @@ mod tests {
 
     #[tokio::test]
     async fn nt_08_a_private_address_is_refused_before_a_byte_leaves() {
-        let wire = HttpWire::new(Guard::new(vec![], &[]), Duration::from_secs(2)).expect("a client");
+        let wire = HttpWire::new(Guard::new(vec![], &[]), Limits::NETWORKS).expect("a client");
         for url in [
             "https://127.0.0.1/",
             "https://[::1]/",

@@ -222,7 +222,8 @@ async fn nobody_to_tell_is_recorded_not_silent() {
         let (organisation, user) = organisation(&store).await;
         connect(&store, &organisation, "jana", &["1"], T0).await;
         let mut tx = store.write().await.unwrap();
-        users::set_notifications(&mut tx, &user, false, false).await.unwrap();
+        // The only one there is, gone: whoever merely did not ask for mails is told all the same (see routing.rs).
+        users::set_standing(&mut tx, &organisation, &user, Role::CompanyAdmin, Some(T0)).await.unwrap();
         tx.commit().await.unwrap();
         let later = T0 + Span::days(1);
         let claims = claim(&store, &ids::fresh(), later).await;
@@ -230,7 +231,7 @@ async fn nobody_to_tell_is_recorded_not_silent() {
         let mut tx = store.read().await.unwrap();
         let log = events::after(&mut tx, &organisation, 0, 200).await.unwrap();
         let nobody = log.iter().find(|event| event.kind == "notification.nobody").expect("recorded");
-        assert_eq!(nobody.detail["reason"], "owner_not_opted_in");
+        assert_eq!(nobody.detail["reason"], "owner_disabled");
         assert!(log.windows(2).all(|pair| pair[1].position == pair[0].position + 1), "positions have no gaps");
     }
 }

@@ -1,6 +1,7 @@
 //! The suite runs once per database: SQLite always, PostgreSQL where its server's binaries are found.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+mod calendars;
 mod crosswise;
 mod differential;
 mod drift;
@@ -12,7 +13,9 @@ mod news;
 mod nodes;
 mod postgres;
 mod queues;
+mod routing;
 mod sealed;
+mod webhooks;
 
 use std::sync::OnceLock;
 

@@ -14,7 +14,7 @@ use crate::loops::{T0, claim, commit_of, connect, dead, organisation};
 use crate::{Fixture, each, run};
 
 /// Loses (or regains) roles on pages, in one commit. How many messages.
-async fn roles(store: &Store, pages: &[&str], lost: bool, now: Timestamp) -> usize {
+pub(crate) async fn roles(store: &Store, pages: &[&str], lost: bool, now: Timestamp) -> usize {
     run(store, "UPDATE grants SET due_at = $1", &[now.into()]).await;
     let held = claim(store, &ids::fresh(), now).await.remove(0);
     let mut commit = commit_of(&held, &Event::DeadlineReached, now);
@@ -146,17 +146,16 @@ async fn nobody_reached_is_recorded_with_its_reason_and_a_switched_off_board_is_
         tx.commit().await.unwrap();
         assert_eq!(roles(&store, &["1", "2", "3", "4"], true, hour(1)).await, 1);
         let sent = letters(&store, hour(1)).await;
-        assert_eq!(told(&sent), [("no_access_tokens".to_owned(), 1)], "only the fourth has somebody who wants to hear");
-        assert_eq!(sent[0].payload["profiles"][0]["name"], "Page 4");
-        let mut seen = reasons(&store, &organisation).await;
-        seen.sort();
-        assert_eq!(seen, ["no_owner", "profile_not_opted_in"], "{}", store.describe());
+        assert_eq!(told(&sent), [("no_access_tokens".to_owned(), 2)], "the owner's, and as company admin the one without an owner");
+        assert_eq!(sent[0].payload["profiles"][0]["name"], "Page 1");
+        assert_eq!(sent[0].payload["profiles"][1]["name"], "Page 4");
+        assert_eq!(reasons(&store, &organisation).await, ["profile_not_opted_in"], "{}", store.describe());
 
         let mut tx = store.write().await.unwrap();
         let role = users::by_id(&mut tx, &user).await.unwrap().unwrap().role;
         users::set_standing(&mut tx, &organisation, &user, role, Some(hour(2))).await.unwrap();
         tx.commit().await.unwrap();
-        assert_eq!(roles(&store, &["4"], false, hour(3)).await, 0);
+        assert_eq!(roles(&store, &["4"], false, hour(3)).await, 0, "there is no other admin");
         assert!(reasons(&store, &organisation).await.contains(&"owner_disabled".to_owned()));
     }
 }

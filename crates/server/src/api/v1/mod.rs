@@ -2,10 +2,12 @@
 
 pub mod connections;
 pub mod events;
+pub mod forecast;
 pub mod networks;
 pub mod posts;
 pub mod profiles;
 pub mod tokens;
+pub mod webhooks;
 
 use axum::extract::{FromRequest, Request};
 use axum::http::StatusCode;

@@ -69,6 +69,7 @@ pub async fn list(State(app): State<Arc<App>>, caller: Caller, Query(asked): Que
     let filter = Filter {
         network: asked.network,
         status,
+        cause: None,
         owner: optional::<UserId>("owner", asked.owner.as_deref())?,
         team: optional::<TeamId>("team", asked.team.as_deref())?,
         q: asked.q,

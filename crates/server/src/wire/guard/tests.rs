@@ -129,7 +129,7 @@ async fn nt_08_no_connection_is_made() {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     listener.set_nonblocking(true).expect("not blocking");
     let port = listener.local_addr().expect("an address").port();
-    let wire = HttpWire::new(Guard::new(vec![], &[]), std::time::Duration::from_secs(2)).expect("a client");
+    let wire = HttpWire::new(Guard::new(vec![], &[]), crate::wire::Limits::NETWORKS).expect("a client");
     let to_here = spellings([127, 0, 0, 1]).into_iter().chain(["localhost", "a.localhost", "[::1]", "[::]", "0.0.0.0"].map(str::to_owned));
     for host in to_here {
         for scheme in ["http", "https"] {

@@ -1,0 +1,210 @@
+//! What is coming, by week and by person, and the calendar feed of it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use askama::Template;
+use axum::extract::{Query, State};
+use axum::response::Response;
+use jiff::civil::{Date, Weekday};
+use lifecycle::forecast::Basis;
+use lifecycle::time::{Span, Timestamp};
+use serde::Deserialize;
+use store::calendars;
+
+use super::view::{badge_of, title_of, zone};
+use super::{Page, Shell, for_people, show};
+use crate::actions::forecast::{Appointment, look};
+use crate::auth::Caller;
+use crate::error::Problem;
+use crate::show::{self, When};
+use crate::state::App;
+use crate::time::fresh_secret;
+
+struct Item {
+    person: String,
+    network: String,
+    network_title: String,
+    badge: String,
+    why: String,
+    basis: String,
+    when: When,
+    /// Id and name.
+    profiles: Vec<(String, String)>,
+    more: usize,
+    /// The profile through which this person is asked: one login renews everything they hold.
+    ask: String,
+}
+
+struct Week {
+    label: String,
+    count: usize,
+    items: Vec<Item>,
+    /// Of the bar in the chart, in units of its view box.
+    x: usize,
+    y: usize,
+    height: usize,
+}
+
+struct Person {
+    name: String,
+    items: Vec<Item>,
+}
+
+#[derive(Template)]
+#[template(path = "forecast.html")]
+struct Forecast {
+    s: Shell,
+    weeks_ahead: usize,
+    choices: [usize; 3],
+    by_person: bool,
+    over: Vec<Item>,
+    weeks: Vec<Week>,
+    people: Vec<Person>,
+    width: usize,
+    summary: String,
+    unpredictable: String,
+    cut: bool,
+    feed: Option<When>,
+    link: Option<String>,
+}
+
+/// What the address asks for.
+#[derive(Deserialize, Default)]
+#[serde(default)]
+pub struct Asked {
+    weeks: Option<usize>,
+    by: String,
+}
+
+const CHOICES: [usize; 3] = [13, 26, 53];
+const NAMES: usize = 5;
+const BAR: usize = 22;
+const TALL: usize = 100;
+
+fn item(caller: &Caller, appointment: &Appointment, now: Timestamp) -> Item {
+    let lang = caller.lang;
+    let title = title_of(&appointment.network);
+    let named = appointment.profiles.iter().take(NAMES).map(|profile| (profile.id.to_string(), profile.name.clone()));
+    let cause = appointment.cause.map(|cause| lang.t(&format!("cause.{cause}.title")).to_owned());
+    Item {
+        person: appointment.person_name.clone(),
+        network: appointment.network.clone(),
+        badge: badge_of(&appointment.network),
+        network_title: title,
+        why: cause.unwrap_or_default(),
+        basis: lang.t(&format!("forecast.basis.{}", appointment.basis)).to_owned(),
+        when: When::new(appointment.at, now, zone(caller), lang),
+        profiles: named.collect(),
+        more: appointment.profiles.len().saturating_sub(NAMES),
+        ask: appointment.profiles.first().map(|profile| profile.id.to_string()).unwrap_or_default(),
+    }
+}
+
+fn monday(at: Timestamp, zone: &str) -> Date {
+    let day = show::day(at, zone);
+    day.saturating_sub(jiff::Span::new().days(i64::from(day.weekday().since(Weekday::Monday))))
+}
+
+fn weeks(caller: &Caller, coming: &[&Appointment], now: Timestamp, ahead: usize) -> Vec<Week> {
+    let first = monday(now, zone(caller));
+    let mut found: BTreeMap<Date, Vec<&Appointment>> = BTreeMap::new();
+    for appointment in coming {
+        found.entry(monday(appointment.at, zone(caller))).or_default().push(appointment);
+    }
+    let most = found.values().map(|week| logins(week)).max().unwrap_or(0).max(1);
+    (0..=ahead)
+        .map(|n| {
+            let begins = first.saturating_add(jiff::Span::new().weeks(i64::try_from(n).unwrap_or(0)));
+            let week = found.remove(&begins).unwrap_or_default();
+            let count = logins(&week);
+            let height = if count == 0 { 0 } else { (count * TALL / most).max(4) };
+            Week {
+                label: begins.strftime(caller.lang.pick("%-d %b %Y", "%d.%m.%Y")).to_string(),
+                count,
+                items: week.iter().map(|appointment| item(caller, appointment, now)).collect(),
+                x: n * BAR + 4,
+                y: TALL + 16 - height,
+                height,
+            }
+        })
+        .collect()
+}
+
+fn logins(week: &[&Appointment]) -> usize {
+    week.len()
+}
+
+fn people(caller: &Caller, all: &[Appointment], now: Timestamp) -> Vec<Person> {
+    let mut found: BTreeMap<&str, Vec<&Appointment>> = BTreeMap::new();
+    for appointment in all {
+        found.entry(&appointment.person_name).or_default().push(appointment);
+    }
+    let person = |(name, items): (&str, Vec<&Appointment>)| Person {
+        name: name.to_owned(),
+        items: items.into_iter().map(|appointment| item(caller, appointment, now)).collect(),
+    };
+    found.into_iter().map(person).collect()
+}
+
+async fn page(app: &App, caller: &Caller, asked: &Asked, link: Option<String>) -> Page {
+    let now = app.now();
+    let ahead = asked.weeks.filter(|weeks| CHOICES.contains(weeks)).unwrap_or(CHOICES[0]);
+    let until = now + Span::days(7 * i64::try_from(ahead).unwrap_or(13));
+    let outlook = look(app, caller.narrowed_to().as_ref(), until).await?;
+    let (over, coming): (Vec<&Appointment>, Vec<&Appointment>) = outlook.appointments.iter().partition(|item| item.at <= now);
+    let feed = match &caller.user {
+        Some(user) => calendars::of_user(&mut app.store.read().await?, &user.id).await?,
+        None => None,
+    };
+    let by_rule = coming.iter().filter(|item| item.basis == Basis::NetworkRule).count();
+    let counts = [("n", coming.len().to_string()), ("weeks", ahead.to_string()), ("rule", by_rule.to_string())];
+    let counts: Vec<(&str, &str)> = counts.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    show(&Forecast {
+        s: Shell::new(caller, "forecast"),
+        weeks_ahead: ahead,
+        choices: CHOICES,
+        by_person: asked.by == "person",
+        over: over.iter().map(|appointment| item(caller, appointment, now)).collect(),
+        weeks: weeks(caller, &coming, now, ahead),
+        people: people(caller, &outlook.appointments, now),
+        width: (ahead + 1) * BAR + 8,
+        summary: caller.lang.fill("forecast.summary", &counts),
+        unpredictable: caller.lang.fill("forecast.unpredictable", &[("n", &outlook.unpredictable.to_string())]),
+        cut: outlook.cut,
+        feed: feed.map(|at| When::new(at, now, zone(caller), caller.lang)),
+        link,
+    })
+}
+
+/// GET /forecast
+pub async fn get(State(app): State<Arc<App>>, caller: Caller, Query(asked): Query<Asked>) -> Response {
+    let page = page(&app, &caller, &asked, None).await;
+    for_people(&caller, page)
+}
+
+/// POST /forecast/calendar: a new address for the feed; the one before it ends.
+pub async fn calendar(State(app): State<Arc<App>>, caller: Caller) -> Response {
+    let made = async {
+        let user = caller.user.as_ref().ok_or_else(|| Problem::forbidden("A calendar belongs to a user."))?;
+        let secret = fresh_secret(&*app.dice, "");
+        let mut tx = app.store.write().await?;
+        calendars::create(&mut tx, &user.id, &secret, app.now()).await?;
+        tx.commit().await?;
+        let link = format!("{}/calendar/{}.ics", app.public_url, secret.expose());
+        page(&app, &caller, &Asked::default(), Some(link)).await
+    };
+    for_people(&caller, made.await)
+}
+
+/// POST /forecast/calendar/revoke
+pub async fn revoke(State(app): State<Arc<App>>, caller: Caller) -> Response {
+    let revoked = async {
+        let user = caller.user.as_ref().ok_or_else(|| Problem::forbidden("A calendar belongs to a user."))?;
+        let mut tx = app.store.write().await?;
+        calendars::revoke(&mut tx, &user.id).await?;
+        tx.commit().await?;
+        page(&app, &caller, &Asked::default(), None).await
+    };
+    for_people(&caller, revoked.await)
+}
