@@ -15,7 +15,6 @@ mod instagram;
 mod linkedin;
 mod mastodon;
 mod meta;
-mod moment;
 pub mod network;
 pub mod oauth;
 pub mod oauth1;
@@ -36,6 +35,7 @@ mod xing;
 mod youtube;
 
 pub use catalogue::{all, find};
+use lifecycle::moment;
 pub use network::Network;
 
 /// Every network we ship: one line each, in the order in which they are offered.

@@ -15,7 +15,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use crate::api::{idempotency, openapi, v1};
 use crate::auth::{Caller, Needs, guard};
 use crate::error::Problem;
-use crate::pages::{account, add, dashboard, profile, profiles, renew, settings, sign_in};
+use crate::pages::{account, add, dashboard, freezes, keys, profile, profiles, renew, settings, sign_in};
 use crate::state::App;
 
 /// One operation of the REST API, for its description.
@@ -104,6 +104,30 @@ pub const API: &[ApiRoute] = &[
         )
     },
     ApiRoute { query: &["after", "profile"], ..api("GET", "/api/v1/events", "listEvents", Act::SeeEvents, 200, "The event log") },
+    api("GET", "/api/v1/api-keys", "listApiKeys", Act::ManageApiKeys, 200, "API keys with what they may"),
+    ApiRoute {
+        body: &[("name", "string", true), ("permissions", "array", true), ("expires_at", "string", false)],
+        ..api("POST", "/api/v1/api-keys", "createApiKey", Act::ManageApiKeys, 201, "Make an API key; it is told this once")
+    },
+    api("GET", "/api/v1/api-keys/{id}", "getApiKey", Act::ManageApiKeys, 200, "One API key"),
+    api("DELETE", "/api/v1/api-keys/{id}", "revokeApiKey", Act::ManageApiKeys, 204, "Revoke an API key, effective at the next request"),
+    ApiRoute {
+        needs: Needs::SomebodyKnown,
+        body: &[
+            ("permission", "string", true),
+            ("api_key", "string", false),
+            ("profile", "string", false),
+            ("method", "string", false),
+            ("path", "string", false),
+        ],
+        ..api("POST", "/api/v1/permissions/check", "checkPermission", Act::SeeProfile, 200, "May it be done, and why not; nothing is done")
+    },
+    api("GET", "/api/v1/freezes", "listFreezes", Act::Freeze, 200, "What is frozen and was"),
+    ApiRoute {
+        body: &[("target", "string", true), ("reason", "string", false)],
+        ..api("POST", "/api/v1/freezes", "freeze", Act::Freeze, 201, "Freeze somebody or something, effective at the next request")
+    },
+    api("DELETE", "/api/v1/freezes/{id}", "thaw", Act::Freeze, 204, "Thaw"),
 ];
 
 fn handler(id: &str) -> MethodRouter<Arc<App>> {
@@ -123,6 +147,14 @@ fn handler(id: &str) -> MethodRouter<Arc<App>> {
         "listComments" => get(v1::posts::comments),
         "writeComment" => post(v1::posts::comment),
         "listEvents" => get(v1::events::list),
+        "listApiKeys" => get(v1::api_keys::list),
+        "createApiKey" => post(v1::api_keys::create),
+        "getApiKey" => get(v1::api_keys::get),
+        "revokeApiKey" => delete(v1::api_keys::revoke),
+        "checkPermission" => post(v1::api_keys::check),
+        "listFreezes" => get(v1::freezes::list),
+        "freeze" => post(v1::freezes::set),
+        "thaw" => delete(v1::freezes::thaw),
         other => unreachable!("the table names an operation without a handler: {other}"),
     }
 }
@@ -157,8 +189,11 @@ pub const PAGES: &[Row] = &[
     ("/settings/users", Needs::May(Act::ManageUsers), || get(settings::users_list).post(settings::invite_user)),
     ("/settings/users/{id}", Needs::May(Act::ManageUsers), || post(settings::save_user)),
     ("/settings/network-apps", Needs::May(Act::ManageNetworkApps), || get(settings::apps).post(settings::save_app)),
-    ("/settings/api-keys", Needs::May(Act::ManageApiKeys), || get(settings::keys).post(settings::create_key)),
-    ("/settings/api-keys/{id}/revoke", Needs::May(Act::ManageApiKeys), || post(settings::revoke_key)),
+    ("/settings/api-keys", Needs::May(Act::ManageApiKeys), || get(keys::list).post(keys::create)),
+    ("/settings/api-keys/{id}", Needs::May(Act::ManageApiKeys), || get(keys::one)),
+    ("/settings/api-keys/{id}/revoke", Needs::May(Act::ManageApiKeys), || post(keys::revoke)),
+    ("/settings/freezes", Needs::May(Act::Freeze), || get(freezes::list).post(freezes::set)),
+    ("/settings/freezes/{id}/thaw", Needs::May(Act::Freeze), || post(freezes::thaw)),
     ("/account", Needs::May(Act::ManageOwnAccount), || get(account::get).post(account::save)),
     ("/account/notifications", Needs::May(Act::ManageOwnAccount), || post(account::save_notifications)),
     ("/account/password", Needs::May(Act::ManageOwnAccount), || post(account::save_password)),

@@ -10,6 +10,7 @@ pub mod connections;
 mod dialect;
 pub mod driver;
 pub mod events;
+pub mod freezes;
 pub mod grants;
 pub mod idempotency;
 pub mod ids;

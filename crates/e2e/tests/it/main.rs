@@ -2,11 +2,14 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod acting;
+mod authorised;
 mod bad_input;
 mod browser;
 mod kill;
 mod oidc;
 mod pds;
+#[path = "../../../store/tests/it/postgres.rs"]
+mod postgres;
 mod signals;
 mod smtp;
 mod startup;

@@ -8,8 +8,9 @@ use axum::http::StatusCode;
 use keeper::Checked;
 use keeper::ports::NetworkApp;
 use lifecycle::access::AccessState;
-use lifecycle::ids::GrantId;
+use lifecycle::ids::{ApiKeyId, GrantId, PersonId};
 use lifecycle::ledger::Ledger as _;
+use lifecycle::permission::{Act, Actor, Frozen, Permission, Why};
 use lifecycle::secret::{Secret, TokenSet, TokenType};
 use lifecycle::time::{Span, Timestamp};
 use networks::acting::{Acting, Comment, NotDone, Post, Posted, Target};
@@ -18,9 +19,10 @@ use serde_json::{Value, json};
 use store::events::{self, About};
 use store::grants::{Holder, holders_of};
 use store::profiles::Profile;
+use store::{Tx, api_keys};
 
 use super::finish::shown;
-use crate::auth::Caller;
+use crate::auth::{self, Caller};
 use crate::error::Problem;
 use crate::show::rfc3339;
 use crate::state::App;
@@ -37,6 +39,7 @@ struct Ready {
     client: Arc<NetworkApp>,
     grant: GrantId,
     tokens: TokenSet,
+    holder: PersonId,
     person: String,
     until: Option<Timestamp>,
 }
@@ -55,6 +58,7 @@ pub struct Lent {
 
 /// What is done, for the log.
 struct Deed<'a> {
+    act: Act,
     kind: &'static str,
     caller: &'a Caller,
     profile: &'a Profile,
@@ -65,7 +69,7 @@ struct Deed<'a> {
 pub async fn publish(app: &App, caller: &Caller, profile: &Profile, post: &Post) -> Result<Posted, Problem> {
     let ready = ready(app, caller, profile, SPARE).await?;
     let detail = json!({ "characters": post.text.chars().count(), "link": post.link, "media": post.media.len() });
-    let deed = Deed { kind: "post", caller, profile, detail };
+    let deed = Deed { act: Act::Publish, kind: "post", caller, profile, detail };
     begin(app, &deed, &ready).await?;
     let done = ready.client.network.publish(ready.acting(app, profile), post).await;
     end(app, &deed, &ready, done, |posted| json!({ "post": posted.id, "url": posted.url })).await
@@ -74,7 +78,7 @@ pub async fn publish(app: &App, caller: &Caller, profile: &Profile, post: &Post)
 /// Lists what was said under a post.
 pub async fn comments(app: &App, caller: &Caller, profile: &Profile, post: &str) -> Result<Vec<Comment>, Problem> {
     let ready = ready(app, caller, profile, SPARE).await?;
-    let deed = Deed { kind: "comments", caller, profile, detail: json!({ "post": post }) };
+    let deed = Deed { act: Act::ReadComments, kind: "comments", caller, profile, detail: json!({ "post": post }) };
     begin(app, &deed, &ready).await?;
     let done = ready.client.network.comments(ready.acting(app, profile), post).await;
     end(app, &deed, &ready, done, |list| json!({ "post": post, "count": list.len() })).await
@@ -90,7 +94,7 @@ pub async fn comment(
     text: &str,
 ) -> Result<Posted, Problem> {
     let ready = ready(app, caller, profile, SPARE).await?;
-    let deed = Deed { kind: "comment", caller, profile, detail: json!({ "post": post, "in_reply_to": in_reply_to }) };
+    let deed = Deed { act: Act::Comment, kind: "comment", caller, profile, detail: json!({ "post": post, "in_reply_to": in_reply_to }) };
     begin(app, &deed, &ready).await?;
     let done = ready.client.network.comment(ready.acting(app, profile), post, in_reply_to, text).await;
     end(app, &deed, &ready, done, |said| json!({ "post": post, "comment": said.id })).await
@@ -110,7 +114,7 @@ pub async fn lend(app: &App, caller: &Caller, profile: &Profile, min_ttl: Span) 
         let words = "The network gives no token that lives that long. Ask with a smaller min_ttl.";
         return Err(Problem::new(StatusCode::CONFLICT, "min_ttl_not_available", words).with(json!({ "expires_at": rfc3339(until) })));
     }
-    let deed = Deed { kind: "token", caller, profile, detail: json!({ "expires_at": ready.until.map(rfc3339) }) };
+    let deed = Deed { act: Act::ReadToken, kind: "token", caller, profile, detail: json!({ "expires_at": ready.until.map(rfc3339) }) };
     begin(app, &deed, &ready).await?;
     let own = ready.tokens.profile_tokens.get(&profile.network_id).cloned();
     Ok(Lent {
@@ -139,6 +143,7 @@ async fn ready(app: &App, caller: &Caller, profile: &Profile, spare: Span) -> Re
     let mut tx = app.store.read().await?;
     let mut holders = holders_of(&mut tx, &profile.id).await?;
     drop(tx);
+    holders.retain(|holder| !Frozen::stops_person(&caller.frozen, &holder.person.id));
     holders.retain(|holder| !matches!(holder.access.state, AccessState::Lost { .. }) && holder.grant.verdict().is_none());
     holders.sort_by_key(|holder| std::cmp::Reverse(holder.grant.verified_at));
     for holder in &holders {
@@ -165,7 +170,14 @@ async fn from(app: &App, client: &Arc<NetworkApp>, holder: &Holder, spare: Span)
     }
     let Some(tokens) = app.store.tokens_for_use(&mut tx, &holder.grant.id).await? else { return Ok(None) };
     let person = shown(&holder.person.name, holder.person.handle.as_deref());
-    Ok(Some(Ready { client: Arc::clone(client), grant: holder.grant.id.clone(), tokens, person, until: grant.grant.clocks.access_until }))
+    Ok(Some(Ready {
+        client: Arc::clone(client),
+        grant: holder.grant.id.clone(),
+        tokens,
+        holder: holder.person.id.clone(),
+        person,
+        until: grant.grant.clocks.access_until,
+    }))
 }
 
 /// One renewal at a time: whoever comes while another is under way waits for its result and reads, and never sends (RF-10).
@@ -198,9 +210,32 @@ async fn begin(app: &App, deed: &Deed<'_>, ready: &Ready) -> Result<(), Problem>
     let mut detail = deed.detail.clone();
     detail["through"] = json!(ready.person);
     let mut tx = app.store.write().await?;
+    let standing = auth::anew(&mut tx, app, deed.caller, deed.profile, deed.act, None).await?;
+    if Frozen::stops_person(&standing.frozen, &ready.holder) {
+        return Err(Problem::forbidden(Why::Frozen.words()).with(json!({ "reason": Why::Frozen })));
+    }
+    if let (Actor::ApiKey { id, .. }, Some(under)) = (&deed.caller.actor, &standing.under) {
+        count(&mut tx, app, id, under).await?;
+        detail["under"] = json!(under.to_string());
+    }
     let kind = format!("act.{}.begun", deed.kind);
     events::append(&mut tx, &app.organisation, app.now(), &kind, &deed.caller.named, &about(deed, ready), &detail).await?;
     Ok(tx.commit().await?)
+}
+
+/// How often was said with the permission.
+async fn count(tx: &mut Tx, app: &App, key: &ApiKeyId, under: &Permission) -> Result<(), Problem> {
+    let (Some(rate), now) = (under.rate, app.now()) else { return Ok(()) };
+    if api_keys::count_use(tx, key, under, rate, now).await? {
+        return Ok(());
+    }
+    let seconds = rate.window(now).1.since(now).as_seconds().max(1);
+    let words = format!(
+        "This API key may do that {} times in {} seconds, and has. Try again in {seconds} seconds.",
+        rate.count,
+        rate.per.as_seconds()
+    );
+    Err(Problem::new(StatusCode::TOO_MANY_REQUESTS, "permission_used_up", words).with(json!({ "retry_after": seconds })))
 }
 
 /// How it ended, for the log and for whoever asked.

@@ -6,5 +6,8 @@ pub mod connect;
 pub mod disconnect;
 pub mod explain;
 pub mod finish;
+pub mod freeze;
 pub mod invite;
+pub mod keys;
+pub mod may;
 pub mod signal;

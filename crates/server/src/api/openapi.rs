@@ -51,8 +51,10 @@ fn operation(route: &ApiRoute) -> Value {
         let schema = json!({ "type": "object", "additionalProperties": false, "properties": properties, "required": required });
         operation["requestBody"] = json!({ "required": true, "content": { "application/json": { "schema": schema } } });
     }
-    if let Needs::May(act) = route.needs {
+    if route.needs != Needs::Nothing {
         operation["security"] = json!([{ "apiKey": [] }]);
+    }
+    if let Needs::May(act) = route.needs {
         operation["x-permission"] = act.as_str().into();
     }
     operation

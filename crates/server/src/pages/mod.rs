@@ -3,6 +3,8 @@
 pub mod account;
 pub mod add;
 pub mod dashboard;
+pub mod freezes;
+pub mod keys;
 pub mod profile;
 pub mod profiles;
 pub mod renew;
@@ -63,6 +65,7 @@ impl Shell {
             ("/settings/users", "nav.users", "users", Act::ManageUsers),
             ("/settings/network-apps", "nav.network_apps", "apps", Act::ManageNetworkApps),
             ("/settings/api-keys", "nav.api_keys", "keys", Act::ManageApiKeys),
+            ("/settings/freezes", "nav.freezes", "freezes", Act::Freeze),
         ];
         let side = pages
             .into_iter()

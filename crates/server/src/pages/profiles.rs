@@ -5,6 +5,7 @@ use std::sync::Arc;
 use askama::Template;
 use axum::extract::{Query, State};
 use axum::response::Response;
+use lifecycle::permission::Act;
 use lifecycle::status::Status;
 use serde::Deserialize;
 use store::profiles::{self, Filter, Profile, sort_key};
@@ -56,7 +57,7 @@ async fn build(app: &App, caller: &Caller, asked: &Asked) -> Page {
         status,
         owner: caller.user.as_ref().filter(|_| mine).map(|user| user.id.clone()),
         q: Some(asked.q.clone()),
-        visible_to: caller.narrowed_to(),
+        visible_to: caller.narrowed_to(Act::SeeProfile),
         after: asked.after.as_deref().and_then(|after| after.split_once('~')).map(|(id, key)| (key.to_owned(), id.to_owned())),
         ..Filter::default()
     };

@@ -38,6 +38,9 @@ pub(crate) enum Command {
     /// List, show and check profiles of a running server
     #[command(subcommand)]
     Profile(remote::Profile),
+    /// Freeze somebody or something at once, list what is frozen, thaw
+    #[command(subcommand)]
+    Freeze(remote::Freeze),
     /// Print an access token of a profile that lives long enough; the server writes down who asked
     Token(remote::Token),
 }
@@ -67,6 +70,7 @@ impl Command {
             Self::ApiKey(key) => key.run().await,
             Self::NetworkApp(app) => app.run().await,
             Self::Profile(profile) => profile.run().await,
+            Self::Freeze(freeze) => freeze.run().await,
             Self::Token(token) => token.run().await,
         }
     }

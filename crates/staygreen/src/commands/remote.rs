@@ -55,6 +55,33 @@ pub(crate) enum Profile {
     },
 }
 
+/// `staygreen freeze`
+#[derive(Subcommand)]
+pub(crate) enum Freeze {
+    /// Freeze; prints the receipt
+    Set {
+        /// everything, "user ID", "api_key ID", "person ID", "profile ID" or "network NAME"
+        target: String,
+        /// Why
+        #[arg(long, default_value = "")]
+        reason: String,
+        #[command(flatten)]
+        server: Server,
+    },
+    /// List what is frozen and was
+    List {
+        #[command(flatten)]
+        server: Server,
+    },
+    /// Thaw
+    Thaw {
+        /// The freeze's id
+        id: String,
+        #[command(flatten)]
+        server: Server,
+    },
+}
+
 /// `staygreen token`
 #[derive(Args)]
 pub(crate) struct Token {
@@ -78,11 +105,21 @@ impl Server {
     }
 
     async fn call(&self, method: reqwest::Method, path: &str, query: &[(&str, String)]) -> anyhow::Result<Value> {
+        self.send(method, path, query, None).await
+    }
+
+    async fn send(&self, method: reqwest::Method, path: &str, query: &[(&str, String)], body: Option<Value>) -> anyhow::Result<Value> {
         let url = format!("{}/api/v1{path}", self.url.trim_end_matches('/'));
         let http = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build()?;
-        let request = http.request(method, &url).query(query).bearer_auth(self.key()?.expose());
+        let mut request = http.request(method, &url).query(query).bearer_auth(self.key()?.expose());
+        if let Some(body) = body {
+            request = request.json(&body);
+        }
         let answer = request.send().await.with_context(|| format!("{} cannot be reached", self.url))?;
         let good = answer.status().is_success();
+        if answer.status() == reqwest::StatusCode::NO_CONTENT {
+            return Ok(Value::Null);
+        }
         let body: Value = answer.json().await.with_context(|| format!("{} is no Staygreen server", self.url))?;
         if !good {
             bail!("{}", body["detail"].as_str().unwrap_or("the server refused without a reason"));
@@ -158,6 +195,37 @@ impl Profile {
             Self::Check { profile, server } => {
                 let found = server.call(reqwest::Method::POST, &format!("/profiles/{}/check", segment(&profile)), &[]).await?;
                 server.print(&found, whole);
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Freeze {
+    pub(crate) async fn run(self) -> anyhow::Result<()> {
+        match self {
+            Self::Set { target, reason, server } => {
+                let body = serde_json::json!({ "target": target, "reason": reason });
+                let receipt = server.send(reqwest::Method::POST, "/freezes", &[], Some(body)).await?;
+                server.print(&receipt, |receipt| {
+                    let keys: Vec<&str> = receipt["cut"]["api_keys"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+                    let (id, at, profiles) = (text(receipt, "id"), text(receipt, "at"), &receipt["cut"]["profiles"]);
+                    format!("{id}  frozen at {at}: {profiles} profiles, API keys: {}", keys.join(", "))
+                });
+            }
+            Self::List { server } => {
+                let all = server.call(reqwest::Method::GET, "/freezes", &[]).await?;
+                server.print(&all["items"], |items| {
+                    let line = |one: &Value| {
+                        let thawed = one["thawed_at"].as_str().map(|at| format!(" (thawed {at})")).unwrap_or_default();
+                        format!("{}  {}  {}{thawed}  {}", text(one, "id"), text(one, "at"), text(one, "target"), text(one, "reason"))
+                    };
+                    items.as_array().into_iter().flatten().map(line).collect::<Vec<_>>().join("\n")
+                });
+            }
+            Self::Thaw { id, server } => {
+                server.call(reqwest::Method::DELETE, &format!("/freezes/{}", segment(&id)), &[]).await?;
+                server.print(&serde_json::json!({ "id": id, "thawed": true }), |_| format!("{id} is thawed"));
             }
         }
         Ok(())

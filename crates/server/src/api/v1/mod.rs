@@ -1,7 +1,9 @@
 //! Version 1: one file per resource.
 
+pub mod api_keys;
 pub mod connections;
 pub mod events;
+pub mod freezes;
 pub mod networks;
 pub mod posts;
 pub mod profiles;
