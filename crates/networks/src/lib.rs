@@ -21,6 +21,7 @@ pub mod oauth1;
 pub mod oauth2;
 mod pinterest;
 mod pkce;
+pub mod proxied;
 pub mod reading;
 mod reddit;
 pub mod signal;

@@ -10,6 +10,7 @@ mod error;
 pub mod i18n;
 pub mod outbox;
 pub mod pages;
+mod proxy;
 pub mod routes;
 pub mod show;
 mod start_error;
@@ -42,6 +43,7 @@ use crate::state::{App, NetworkApps};
 use crate::time::{SystemDice, fresh_secret};
 use crate::wire::HttpWire;
 use crate::wire::guard::Guard;
+use crate::wire::stream::StreamWire;
 
 /// A server that listens and is ready to run.
 pub struct Server {
@@ -71,6 +73,7 @@ impl Server {
         let trusted: Vec<String> =
             config.networks.values().flat_map(|set| set.base_url.iter().chain(set.endpoints.values()).cloned()).collect();
         let guard = Guard::new(config.server.allow_private_networks.clone(), &trusted);
+        let streams = StreamWire::new(guard.clone(), proxy::IDLE, proxy::WHOLE).map_err(StartError::Client)?;
         let wire: Arc<dyn networks::wire::Wire> = Arc::new(HttpWire::new(guard, Duration::from_secs(90)).map_err(StartError::Client)?);
         let dice: Arc<dyn Dice> = Arc::new(SystemDice::new());
         let directory = Arc::new(NetworkApps::new(config.clone(), store.clone(), public_url.clone()));
@@ -96,6 +99,7 @@ impl Server {
             store,
             keeper,
             wire,
+            streams,
             clock,
             dice,
             directory,

@@ -8,14 +8,15 @@ use axum::extract::{DefaultBodyLimit, Path, Request, State};
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Json, Response};
-use axum::routing::{MethodRouter, delete, get, patch, post};
+use axum::routing::{MethodRouter, delete, get, patch, post, put};
 use lifecycle::permission::Act;
 use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::api::{idempotency, openapi, v1};
 use crate::auth::{Caller, Needs, guard};
 use crate::error::Problem;
-use crate::pages::{account, add, dashboard, freezes, keys, profile, profiles, renew, settings, sign_in};
+use crate::pages::{account, add, audit, dashboard, freezes, keys, profile, profiles, renew, settings, sign_in};
+use crate::proxy;
 use crate::state::App;
 
 /// One operation of the REST API, for its description.
@@ -41,6 +42,9 @@ pub struct ApiRoute {
 const fn api(method: &'static str, path: &'static str, id: &'static str, act: Act, status: u16, summary: &'static str) -> ApiRoute {
     ApiRoute { method, path, id, summary, needs: Needs::May(act), query: &[], body: &[], status }
 }
+
+/// What is passed through; the path is the network's.
+const PROXY: &str = "/api/v1/profiles/{id}/proxy/{*path}";
 
 /// The REST API.
 pub const API: &[ApiRoute] = &[
@@ -103,6 +107,11 @@ pub const API: &[ApiRoute] = &[
             "Comment under a post, or reply to a comment",
         )
     },
+    api("GET", PROXY, "proxyGet", Act::CallApi, 200, "Call the network's API with a token the caller never sees"),
+    api("POST", PROXY, "proxyPost", Act::CallApi, 200, "The same with POST"),
+    api("PUT", PROXY, "proxyPut", Act::CallApi, 200, "The same with PUT"),
+    api("PATCH", PROXY, "proxyPatch", Act::CallApi, 200, "The same with PATCH"),
+    api("DELETE", PROXY, "proxyDelete", Act::CallApi, 200, "The same with DELETE"),
     ApiRoute { query: &["after", "profile"], ..api("GET", "/api/v1/events", "listEvents", Act::SeeEvents, 200, "The event log") },
     api("GET", "/api/v1/api-keys", "listApiKeys", Act::ManageApiKeys, 200, "API keys with what they may"),
     ApiRoute {
@@ -128,6 +137,16 @@ pub const API: &[ApiRoute] = &[
         ..api("POST", "/api/v1/freezes", "freeze", Act::Freeze, 201, "Freeze somebody or something, effective at the next request")
     },
     api("DELETE", "/api/v1/freezes/{id}", "thaw", Act::Freeze, 204, "Thaw"),
+    ApiRoute {
+        query: &["before", "profile", "act", "q", "limit"],
+        ..api("GET", "/api/v1/audit", "listAudit", Act::SeeAudit, 200, "The audit, newest first")
+    },
+    ApiRoute {
+        query: &["anchor"],
+        ..api("GET", "/api/v1/audit/verify", "verifyAudit", Act::SeeAudit, 200, "Whether every row is as it was written")
+    },
+    api("GET", "/api/v1/audit/anchor", "getAuditAnchor", Act::SeeAudit, 200, "The present end of the chain, to be kept elsewhere"),
+    api("GET", "/api/v1/audit/export", "exportAudit", Act::SeeAudit, 200, "The whole audit as JSON lines"),
 ];
 
 fn handler(id: &str) -> MethodRouter<Arc<App>> {
@@ -146,6 +165,11 @@ fn handler(id: &str) -> MethodRouter<Arc<App>> {
         "publishPost" => post(v1::posts::publish).layer(DefaultBodyLimit::max(v1::LARGE_MAX)),
         "listComments" => get(v1::posts::comments),
         "writeComment" => post(v1::posts::comment),
+        "proxyGet" => get(proxy::call),
+        "proxyPost" => post(proxy::call),
+        "proxyPut" => put(proxy::call),
+        "proxyPatch" => patch(proxy::call),
+        "proxyDelete" => delete(proxy::call),
         "listEvents" => get(v1::events::list),
         "listApiKeys" => get(v1::api_keys::list),
         "createApiKey" => post(v1::api_keys::create),
@@ -155,6 +179,10 @@ fn handler(id: &str) -> MethodRouter<Arc<App>> {
         "listFreezes" => get(v1::freezes::list),
         "freeze" => post(v1::freezes::set),
         "thaw" => delete(v1::freezes::thaw),
+        "listAudit" => get(v1::audit::list),
+        "verifyAudit" => get(v1::audit::verify),
+        "getAuditAnchor" => get(v1::audit::anchor),
+        "exportAudit" => get(v1::audit::export),
         other => unreachable!("the table names an operation without a handler: {other}"),
     }
 }
@@ -194,6 +222,8 @@ pub const PAGES: &[Row] = &[
     ("/settings/api-keys/{id}/revoke", Needs::May(Act::ManageApiKeys), || post(keys::revoke)),
     ("/settings/freezes", Needs::May(Act::Freeze), || get(freezes::list).post(freezes::set)),
     ("/settings/freezes/{id}/thaw", Needs::May(Act::Freeze), || post(freezes::thaw)),
+    ("/audit", Needs::May(Act::SeeAudit), || get(audit::get)),
+    ("/audit/export", Needs::May(Act::SeeAudit), || get(v1::audit::export)),
     ("/account", Needs::May(Act::ManageOwnAccount), || get(account::get).post(account::save)),
     ("/account/notifications", Needs::May(Act::ManageOwnAccount), || post(account::save_notifications)),
     ("/account/password", Needs::May(Act::ManageOwnAccount), || post(account::save_password)),
@@ -211,7 +241,9 @@ pub fn router(app: &Arc<App>) -> Router {
     }
     for route in API {
         let once = middleware::from_fn_with_state(Arc::clone(app), idempotency::once);
-        router = router.merge(guarded(app, route.path, route.needs, handler(route.id).layer(once)));
+        // What is passed through flows: the network has its own ways to do a thing once, and the key goes on to it.
+        let handler = if route.path == PROXY { handler(route.id) } else { handler(route.id).layer(once) };
+        router = router.merge(guarded(app, route.path, route.needs, handler));
     }
     router
         .route("/healthz", get(|| async { "alive\n" }))

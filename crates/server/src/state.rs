@@ -20,6 +20,7 @@ use tokio_util::task::TaskTracker;
 use crate::StartError;
 use crate::auth::password::Passwords;
 use crate::config::Config;
+use crate::wire::stream::StreamWire;
 
 /// The running server.
 pub struct App {
@@ -31,6 +32,8 @@ pub struct App {
     pub keeper: Keeper<Store>,
     /// The way out to the networks.
     pub wire: Arc<dyn Wire>,
+    /// The way out for calls that are passed through.
+    pub streams: StreamWire,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// The dice.

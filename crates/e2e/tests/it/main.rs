@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod acting;
+mod audit;
 mod authorised;
 mod bad_input;
 mod browser;
@@ -10,6 +11,7 @@ mod oidc;
 mod pds;
 #[path = "../../../store/tests/it/postgres.rs"]
 mod postgres;
+mod proxy;
 mod signals;
 mod smtp;
 mod startup;

@@ -66,7 +66,7 @@ pub struct Calls {
 }
 
 /// The methods that can be called through the proxy.
-pub const METHODS: [&str; 7] = ["GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"];
+pub const METHODS: [&str; 6] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"];
 
 impl Calls {
     /// Whether a call is one of these. The path is compared as it was sent, segment by segment, never decoded.

@@ -8,14 +8,18 @@ use axum::http::StatusCode;
 use keeper::Checked;
 use keeper::ports::NetworkApp;
 use lifecycle::access::AccessState;
+use lifecycle::diagnosis::Diagnosis;
+use lifecycle::grant::State;
 use lifecycle::ids::{ApiKeyId, GrantId, PersonId};
 use lifecycle::ledger::Ledger as _;
 use lifecycle::permission::{Act, Actor, Frozen, Permission, Why};
 use lifecycle::secret::{Secret, TokenSet, TokenType};
 use lifecycle::time::{Span, Timestamp};
+use lifecycle::words::{Cause, Confidence, Evidence, Source};
 use networks::acting::{Acting, Comment, NotDone, Post, Posted, Target};
 use networks::network::Kind;
 use serde_json::{Value, json};
+use store::audit::Entry;
 use store::events::{self, About};
 use store::grants::{Holder, holders_of};
 use store::profiles::Profile;
@@ -28,18 +32,21 @@ use crate::show::rfc3339;
 use crate::state::App;
 
 /// A token that ends sooner than this is renewed before it is used for an act of ours.
-const SPARE: Span = Span::seconds(60);
+pub(crate) const SPARE: Span = Span::seconds(60);
 
 /// How long, and how often, somebody waits for a renewal that is under way.
 const WAIT: Duration = Duration::from_millis(100);
 const WAITS: u32 = 100;
 
 /// A profile, ready to act through the token of one person.
-struct Ready {
-    client: Arc<NetworkApp>,
+pub(crate) struct Ready {
+    /// Our client.
+    pub(crate) client: Arc<NetworkApp>,
     grant: GrantId,
-    tokens: TokenSet,
+    /// The token set.
+    pub(crate) tokens: TokenSet,
     holder: PersonId,
+    generation: i64,
     person: String,
     until: Option<Timestamp>,
 }
@@ -57,19 +64,28 @@ pub struct Lent {
 }
 
 /// What is done, for the log.
-struct Deed<'a> {
-    act: Act,
-    kind: &'static str,
-    caller: &'a Caller,
-    profile: &'a Profile,
-    detail: Value,
+pub(crate) struct Deed<'a> {
+    /// What.
+    pub(crate) act: Act,
+    /// Its name in the history.
+    pub(crate) kind: &'static str,
+    /// The call of the network's API.
+    pub(crate) call: Option<(String, String)>,
+    /// Whether it stands in the profile's history, and not in the audit alone.
+    pub(crate) in_history: bool,
+    /// Who asks.
+    pub(crate) caller: &'a Caller,
+    /// As whom.
+    pub(crate) profile: &'a Profile,
+    /// What exactly.
+    pub(crate) detail: Value,
 }
 
 /// Publishes a post as a profile.
 pub async fn publish(app: &App, caller: &Caller, profile: &Profile, post: &Post) -> Result<Posted, Problem> {
     let ready = ready(app, caller, profile, SPARE).await?;
     let detail = json!({ "characters": post.text.chars().count(), "link": post.link, "media": post.media.len() });
-    let deed = Deed { act: Act::Publish, kind: "post", caller, profile, detail };
+    let deed = Deed { act: Act::Publish, kind: "post", call: None, in_history: true, caller, profile, detail };
     begin(app, &deed, &ready).await?;
     let done = ready.client.network.publish(ready.acting(app, profile), post).await;
     end(app, &deed, &ready, done, |posted| json!({ "post": posted.id, "url": posted.url })).await
@@ -78,7 +94,8 @@ pub async fn publish(app: &App, caller: &Caller, profile: &Profile, post: &Post)
 /// Lists what was said under a post.
 pub async fn comments(app: &App, caller: &Caller, profile: &Profile, post: &str) -> Result<Vec<Comment>, Problem> {
     let ready = ready(app, caller, profile, SPARE).await?;
-    let deed = Deed { act: Act::ReadComments, kind: "comments", caller, profile, detail: json!({ "post": post }) };
+    let deed =
+        Deed { act: Act::ReadComments, kind: "comments", call: None, in_history: true, caller, profile, detail: json!({ "post": post }) };
     begin(app, &deed, &ready).await?;
     let done = ready.client.network.comments(ready.acting(app, profile), post).await;
     end(app, &deed, &ready, done, |list| json!({ "post": post, "count": list.len() })).await
@@ -94,7 +111,15 @@ pub async fn comment(
     text: &str,
 ) -> Result<Posted, Problem> {
     let ready = ready(app, caller, profile, SPARE).await?;
-    let deed = Deed { act: Act::Comment, kind: "comment", caller, profile, detail: json!({ "post": post, "in_reply_to": in_reply_to }) };
+    let deed = Deed {
+        act: Act::Comment,
+        kind: "comment",
+        call: None,
+        in_history: true,
+        caller,
+        profile,
+        detail: json!({ "post": post, "in_reply_to": in_reply_to }),
+    };
     begin(app, &deed, &ready).await?;
     let done = ready.client.network.comment(ready.acting(app, profile), post, in_reply_to, text).await;
     end(app, &deed, &ready, done, |said| json!({ "post": post, "comment": said.id })).await
@@ -114,15 +139,13 @@ pub async fn lend(app: &App, caller: &Caller, profile: &Profile, min_ttl: Span) 
         let words = "The network gives no token that lives that long. Ask with a smaller min_ttl.";
         return Err(Problem::new(StatusCode::CONFLICT, "min_ttl_not_available", words).with(json!({ "expires_at": rfc3339(until) })));
     }
-    let deed = Deed { act: Act::ReadToken, kind: "token", caller, profile, detail: json!({ "expires_at": ready.until.map(rfc3339) }) };
-    begin(app, &deed, &ready).await?;
     let own = ready.tokens.profile_tokens.get(&profile.network_id).cloned();
-    Ok(Lent {
-        access_token: own.unwrap_or_else(|| ready.tokens.access_token.clone()),
-        until: ready.until,
-        scopes: ready.tokens.scopes.clone(),
-        person: ready.person,
-    })
+    let access_token = own.unwrap_or_else(|| ready.tokens.access_token.clone());
+    // A token that turns up where it should not be can be traced to its hand-outs; the name tells nobody else anything.
+    let detail = json!({ "expires_at": ready.until.map(rfc3339), "token": app.store.fingerprint(&access_token) });
+    let deed = Deed { act: Act::ReadToken, kind: "token", call: None, in_history: true, caller, profile, detail };
+    begin(app, &deed, &ready).await?;
+    Ok(Lent { access_token, until: ready.until, scopes: ready.tokens.scopes.clone(), person: ready.person })
 }
 
 impl Ready {
@@ -134,7 +157,7 @@ impl Ready {
 }
 
 /// Chooses a token: the people whose access works, the freshest proof first. One whose life is over is renewed first.
-async fn ready(app: &App, caller: &Caller, profile: &Profile, spare: Span) -> Result<Ready, Problem> {
+pub(crate) async fn ready(app: &App, caller: &Caller, profile: &Profile, spare: Span) -> Result<Ready, Problem> {
     if !profile.enabled {
         return Err(Problem::new(StatusCode::CONFLICT, "profile_switched_off", "This profile is switched off in its settings."));
     }
@@ -145,7 +168,9 @@ async fn ready(app: &App, caller: &Caller, profile: &Profile, spare: Span) -> Re
     drop(tx);
     holders.retain(|holder| !Frozen::stops_person(&caller.frozen, &holder.person.id));
     holders.retain(|holder| !matches!(holder.access.state, AccessState::Lost { .. }) && holder.grant.verdict().is_none());
-    holders.sort_by_key(|holder| std::cmp::Reverse(holder.grant.verified_at));
+    // Somebody whose token is under suspicion comes last: another person's is taken meanwhile.
+    let suspect = |holder: &Holder| matches!(holder.grant.state, State::Suspect(_));
+    holders.sort_by_key(|holder| (suspect(holder), std::cmp::Reverse(holder.grant.verified_at)));
     for holder in &holders {
         if let Some(ready) = from(app, &client, holder, spare).await? {
             return Ok(ready);
@@ -175,6 +200,7 @@ async fn from(app: &App, client: &Arc<NetworkApp>, holder: &Holder, spare: Span)
         grant: holder.grant.id.clone(),
         tokens,
         holder: holder.person.id.clone(),
+        generation: grant.grant.generation,
         person,
         until: grant.grant.clocks.access_until,
     }))
@@ -191,7 +217,7 @@ async fn renew(app: &App, holder: &Holder) -> Result<(), Problem> {
     Ok(())
 }
 
-fn unavailable(profile: &Profile) -> Problem {
+pub(crate) fn unavailable(profile: &Profile) -> Problem {
     let standing = &profile.standing;
     Problem::new(
         StatusCode::CONFLICT,
@@ -206,11 +232,12 @@ fn about(deed: &Deed<'_>, ready: &Ready) -> About {
 }
 
 /// The row that must be durable before the token leaves.
-async fn begin(app: &App, deed: &Deed<'_>, ready: &Ready) -> Result<(), Problem> {
+pub(crate) async fn begin(app: &App, deed: &Deed<'_>, ready: &Ready) -> Result<(), Problem> {
     let mut detail = deed.detail.clone();
     detail["through"] = json!(ready.person);
     let mut tx = app.store.write().await?;
-    let standing = auth::anew(&mut tx, app, deed.caller, deed.profile, deed.act, None).await?;
+    let call = deed.call.as_ref().map(|(method, path)| (method.as_str(), path.as_str()));
+    let standing = auth::anew(&mut tx, app, deed.caller, deed.profile, deed.act, call).await?;
     if Frozen::stops_person(&standing.frozen, &ready.holder) {
         return Err(Problem::forbidden(Why::Frozen.words()).with(json!({ "reason": Why::Frozen })));
     }
@@ -218,8 +245,24 @@ async fn begin(app: &App, deed: &Deed<'_>, ready: &Ready) -> Result<(), Problem>
         count(&mut tx, app, id, under).await?;
         detail["under"] = json!(under.to_string());
     }
-    let kind = format!("act.{}.begun", deed.kind);
-    events::append(&mut tx, &app.organisation, app.now(), &kind, &deed.caller.named, &about(deed, ready), &detail).await?;
+    if deed.in_history {
+        let kind = format!("act.{}.begun", deed.kind);
+        events::append(&mut tx, &app.organisation, app.now(), &kind, &deed.caller.named, &about(deed, ready), &detail).await?;
+    }
+    // Which consent it rests on: whose, for what, in which generation of the token set; and who gave the permission.
+    detail["consent"] = json!({ "person": ready.holder.as_str(), "scopes": ready.tokens.scopes, "generation": ready.generation });
+    detail["given_by"] = json!(standing.given_by);
+    let entry = Entry {
+        at: app.now(),
+        organisation: &app.organisation,
+        actor: &deed.caller.named,
+        act: deed.act.as_str(),
+        profile: Some(&deed.profile.id),
+        grant: Some(&ready.grant),
+        under: standing.under.as_ref().map(Permission::to_string),
+        detail,
+    };
+    app.store.audit(&mut tx, entry).await?;
     Ok(tx.commit().await?)
 }
 
@@ -288,4 +331,23 @@ async fn note<T>(
         app.keeper.wake();
     }
     Ok(())
+}
+
+/// A network refused a token in use: evidence, which starts a look at once. What it says of the token, the look will tell; what it
+/// wrote may echo the token, and is not kept.
+pub(crate) async fn suspect(app: &App, ready: &Ready) -> Result<(), Problem> {
+    let status = Some(StatusCode::UNAUTHORIZED.as_u16());
+    let evidence = Evidence::new(app.now(), Source::Use, status, None, "a call that was passed through was refused");
+    let diagnosis = Diagnosis::refused(Cause::Unknown, Confidence::Guess, evidence);
+    app.store.see_evidence(&ready.grant, &diagnosis, &ready.client.facts, app.now()).await?;
+    app.keeper.wake();
+    Ok(())
+}
+
+/// What to try once more with after a refusal: a newer token set, or another person's. The network is asked about the token first: a
+/// refusal alone is no reason to spend a refresh token. `None` when there is nothing newer.
+pub(crate) async fn after_refusal(app: &App, caller: &Caller, profile: &Profile, before: &Ready) -> Result<Option<Ready>, Problem> {
+    app.keeper.check(&before.grant).await?;
+    let next = ready(app, caller, profile, SPARE).await.ok();
+    Ok(next.filter(|next| next.grant != before.grant || next.generation != before.generation))
 }

@@ -8,6 +8,7 @@ use serde_json::json;
 use store::events::{self, About};
 use store::{Tx, api_keys, freezes, profiles, users};
 
+use super::audited;
 use crate::auth::Caller;
 use crate::error::Problem;
 use crate::state::App;
@@ -50,6 +51,8 @@ pub async fn freeze(app: &App, caller: &Caller, target: Frozen, reason: &str) ->
     let detail =
         json!({ "freeze": id.as_str(), "target": target.to_string(), "reason": reason, "profiles": profiles, "api_keys": api_keys });
     events::append(&mut tx, &app.organisation, now, "freeze.set", &caller.named, &about, &detail).await?;
+    audited::note(&mut tx, app, &caller.named, Act::Freeze, json!({ "what": "set", "freeze": id.as_str(), "target": target.to_string() }))
+        .await?;
     tx.commit().await?;
     Ok(Receipt { id, target, at: now, profiles, api_keys })
 }
@@ -61,6 +64,14 @@ pub async fn thaw(app: &App, caller: &Caller, id: &str) -> Result<(), Problem> {
     let target = freezes::thaw(&mut tx, &app.organisation, &id, &caller.named, app.now()).await?.ok_or_else(Problem::not_found)?;
     let detail = json!({ "freeze": id.as_str(), "target": target.to_string() });
     events::append(&mut tx, &app.organisation, app.now(), "freeze.thawed", &caller.named, &about(&target), &detail).await?;
+    audited::note(
+        &mut tx,
+        app,
+        &caller.named,
+        Act::Freeze,
+        json!({ "what": "thawed", "freeze": id.as_str(), "target": target.to_string() }),
+    )
+    .await?;
     Ok(tx.commit().await?)
 }
 

@@ -1,13 +1,14 @@
 //! API keys: made and revoked, from the pages and over REST alike. Nobody gives what they do not have.
 
 use lifecycle::ids::ApiKeyId;
-use lifecycle::permission::{Actor, Permission};
+use lifecycle::permission::{Act, Actor, Permission};
 use lifecycle::secret::Secret;
 use lifecycle::time::Timestamp;
 use serde_json::json;
 use store::api_keys::{self, NewApiKey};
 use store::events::{self, About};
 
+use super::audited;
 use crate::auth::Caller;
 use crate::error::Problem;
 use crate::state::App;
@@ -58,6 +59,8 @@ pub async fn create(
     let words: Vec<String> = permissions.iter().map(Permission::to_string).collect();
     let detail = json!({ "key": id.as_str(), "name": name, "permissions": words });
     events::append(&mut tx, &app.organisation, now, "api_key.created", &caller.named, &About::default(), &detail).await?;
+    audited::note(&mut tx, app, &caller.named, Act::ManageApiKeys, json!({ "what": "created", "key": id.as_str(), "permissions": words }))
+        .await?;
     tx.commit().await?;
     Ok((id, secret))
 }
@@ -71,5 +74,6 @@ pub async fn revoke(app: &App, caller: &Caller, id: &str) -> Result<(), Problem>
     }
     let detail = json!({ "key": id.as_str() });
     events::append(&mut tx, &app.organisation, app.now(), "api_key.revoked", &caller.named, &About::default(), &detail).await?;
+    audited::note(&mut tx, app, &caller.named, Act::ManageApiKeys, json!({ "what": "revoked", "key": id.as_str() })).await?;
     Ok(tx.commit().await?)
 }

@@ -20,6 +20,7 @@ use store::sessions::{self, Session};
 use store::users::{self, User};
 use store::{StoreError, Tx, api_keys, events, freezes, teams};
 
+use crate::actions::audited;
 use crate::error::Problem;
 use crate::i18n::Lang;
 use crate::state::App;
@@ -111,6 +112,8 @@ pub fn refused(decision: &Decision) -> Problem {
 pub struct Standing {
     /// The permission of an API key under which it is done; `None`: by somebody's role.
     pub under: Option<Permission>,
+    /// The user or key that gave it; `None`: the operator, or it is somebody's role.
+    pub given_by: Option<String>,
     /// What is frozen.
     pub frozen: Vec<Frozen>,
 }
@@ -125,10 +128,12 @@ pub async fn anew(
     act: Act,
     call: Option<(&str, &str)>,
 ) -> Result<Standing, Problem> {
+    let mut given_by = None;
     let actor = match &caller.actor {
         Actor::ApiKey { id, .. } => {
             let key = api_keys::by_id(tx, &app.organisation, id).await?.filter(|key| key.revoked_at.is_none());
             let key = key.ok_or_else(Problem::sign_in)?;
+            given_by = key.created_by;
             Actor::ApiKey { id: key.id, permissions: key.permissions, until: key.expires_at }
         }
         Actor::User { id, .. } => {
@@ -139,7 +144,7 @@ pub async fn anew(
     };
     let frozen = freezes::in_force(tx, &app.organisation).await?;
     match decide(&actor, &Question { act, about: about(profile), call, now: app.now(), frozen: &frozen }) {
-        Decision::Allow(under) => Ok(Standing { under: under.map(|under| *under), frozen }),
+        Decision::Allow(under) => Ok(Standing { under: under.map(|under| *under), given_by, frozen }),
         no => Err(refused(&no)),
     }
 }
@@ -152,6 +157,32 @@ pub async fn profile(app: &App, caller: &Caller, id: &str, act: Act) -> Result<P
     match caller.decide(act, about(&found)) {
         Decision::Allow(_) => Ok(found),
         no => Err(refused(&no)),
+    }
+}
+
+/// A profile whose network's API is to be called, if the caller may call exactly that. A refused call is written down.
+pub async fn profile_for_call(app: &App, caller: &Caller, id: &str, call: (&str, &str)) -> Result<Profile, Problem> {
+    let id: ProfileId = id.parse().map_err(|_| Problem::not_found())?;
+    let mut tx = app.store.read().await?;
+    let found = profiles::get(&mut tx, &app.organisation, &id).await?.ok_or_else(Problem::not_found)?;
+    drop(tx);
+    let question = Question { act: Act::CallApi, about: about(&found), call: Some(call), now: caller.at, frozen: &caller.frozen };
+    let no = match decide(&caller.actor, &question) {
+        Decision::Allow(_) => return Ok(found),
+        no => no,
+    };
+    let cut = |text: &str| text.chars().take(200).collect::<String>();
+    let detail = json!({ "refused": no_word(&no), "method": cut(call.0), "path": cut(call.1), "profile": found.id.as_str() });
+    let mut tx = app.store.write().await?;
+    audited::note(&mut tx, app, &caller.named, Act::CallApi, detail).await?;
+    tx.commit().await?;
+    Err(refused(&no))
+}
+
+fn no_word(decision: &Decision) -> &'static str {
+    match decision {
+        Decision::Deny(why) => why.as_str(),
+        _ => "hidden",
     }
 }
 

@@ -2,6 +2,7 @@
 
 pub mod account;
 pub mod add;
+pub mod audit;
 pub mod dashboard;
 pub mod freezes;
 pub mod keys;
@@ -66,6 +67,7 @@ impl Shell {
             ("/settings/network-apps", "nav.network_apps", "apps", Act::ManageNetworkApps),
             ("/settings/api-keys", "nav.api_keys", "keys", Act::ManageApiKeys),
             ("/settings/freezes", "nav.freezes", "freezes", Act::Freeze),
+            ("/audit", "nav.audit", "audit", Act::SeeAudit),
         ];
         let side = pages
             .into_iter()

@@ -7,13 +7,15 @@ use anyhow::{Context as _, anyhow};
 use clap::{Args, Subcommand, ValueEnum};
 use keeper::ports::Clock as _;
 use lifecycle::ids::OrganisationId;
-use lifecycle::permission::{Permission, Role};
+use lifecycle::permission::{Act, Permission, Role};
 use lifecycle::secret::Secret;
 use lifecycle::time::Span;
 use serde_json::{Value, json};
 use server::config::Length;
 use server::time::{SystemClock, SystemDice, fresh_secret};
 use store::api_keys::NewApiKey;
+use store::audit::Entry;
+use store::events::Actor;
 use store::users::NewUser;
 use store::{Store, api_keys, network_apps, users};
 
@@ -195,6 +197,12 @@ impl User {
     }
 }
 
+/// What the operator does to keys goes into the audit too.
+fn by_operator(organisation: &OrganisationId, detail: Value) -> Entry<'_> {
+    let act = Act::ManageApiKeys.as_str();
+    Entry { at: SystemClock.now(), organisation, actor: &Actor::System, act, profile: None, grant: None, under: None, detail }
+}
+
 impl ApiKey {
     pub(crate) async fn run(self) -> anyhow::Result<()> {
         match self {
@@ -206,6 +214,9 @@ impl ApiKey {
                 let expires_at = expires_in.map(|length| now + length.span());
                 let new = NewApiKey { name: &name, permissions: &permissions, created_by: None, expires_at };
                 let id = api_keys::create(&mut tx, &organisation, &new, &secret, now).await?;
+                let words: Vec<String> = permissions.iter().map(Permission::to_string).collect();
+                let detail = json!({ "what": "created", "key": id.as_str(), "permissions": words });
+                store.audit(&mut tx, by_operator(&organisation, detail)).await?;
                 tx.commit().await?;
                 common.print(&json!({ "id": id.as_str(), "api_key": secret.expose() }), || secret.expose().to_owned());
             }
@@ -228,6 +239,7 @@ impl ApiKey {
                 if !api_keys::revoke(&mut tx, &organisation, &id, SystemClock.now()).await? {
                     return Err(anyhow!("there is no such key, or it is revoked already"));
                 }
+                store.audit(&mut tx, by_operator(&organisation, json!({ "what": "revoked", "key": id }))).await?;
                 tx.commit().await?;
                 common.print(&json!({ "id": id.as_str(), "revoked": true }), || format!("{id} is revoked"));
             }

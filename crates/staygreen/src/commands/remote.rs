@@ -82,6 +82,29 @@ pub(crate) enum Freeze {
     },
 }
 
+/// `staygreen audit`
+#[derive(Subcommand)]
+pub(crate) enum Audit {
+    /// Read every row; exit code 1 when one is not as it was written
+    Verify {
+        /// A file with an anchor that was printed before: finds a tail that was cut off
+        #[arg(long, value_name = "FILE")]
+        anchor: Option<PathBuf>,
+        #[command(flatten)]
+        server: Server,
+    },
+    /// Print every row as a line of JSON, oldest first
+    Export {
+        #[command(flatten)]
+        server: Server,
+    },
+    /// Print the present end of the chain, to be kept elsewhere
+    Anchor {
+        #[command(flatten)]
+        server: Server,
+    },
+}
+
 /// `staygreen token`
 #[derive(Args)]
 pub(crate) struct Token {
@@ -125,6 +148,23 @@ impl Server {
             bail!("{}", body["detail"].as_str().unwrap_or("the server refused without a reason"));
         }
         Ok(body)
+    }
+
+    /// Copies an answer to stdout as it comes.
+    async fn copy(&self, path: &str) -> anyhow::Result<()> {
+        use std::io::Write as _;
+        let url = format!("{}/api/v1{path}", self.url.trim_end_matches('/'));
+        let http = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build()?;
+        let mut answer =
+            http.get(&url).bearer_auth(self.key()?.expose()).send().await.with_context(|| format!("{} cannot be reached", self.url))?;
+        if !answer.status().is_success() {
+            let body: Value = answer.json().await.with_context(|| format!("{} is no Staygreen server", self.url))?;
+            bail!("{}", body["detail"].as_str().unwrap_or("the server refused without a reason"));
+        }
+        while let Some(part) = answer.chunk().await? {
+            std::io::stdout().write_all(&part)?;
+        }
+        Ok(())
     }
 
     #[expect(clippy::print_stdout, reason = "data goes to stdout")]
@@ -226,6 +266,33 @@ impl Freeze {
             Self::Thaw { id, server } => {
                 server.call(reqwest::Method::DELETE, &format!("/freezes/{}", segment(&id)), &[]).await?;
                 server.print(&serde_json::json!({ "id": id, "thawed": true }), |_| format!("{id} is thawed"));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Audit {
+    pub(crate) async fn run(self) -> anyhow::Result<()> {
+        match self {
+            Self::Verify { anchor, server } => {
+                let mut query = vec![];
+                if let Some(path) = anchor {
+                    let kept = std::fs::read_to_string(&path).with_context(|| format!("{} cannot be read", path.display()))?;
+                    let kept: Value = serde_json::from_str(&kept).with_context(|| format!("{} is no anchor", path.display()))?;
+                    query.push(("anchor", format!("{}:{}", kept["position"], text(&kept, "hash"))));
+                }
+                let found = server.call(reqwest::Method::GET, "/audit/verify", &query).await?;
+                server.print(&found, |found| format!("{} rows read", found["rows"]));
+                if found["whole"] != true {
+                    let first = &found["findings"][0];
+                    bail!("row {}: {}", first["position"], text(first, "what"));
+                }
+            }
+            Self::Export { server } => server.copy("/audit/export").await?,
+            Self::Anchor { server } => {
+                let anchor = server.call(reqwest::Method::GET, "/audit/anchor", &[]).await?;
+                server.print(&anchor, Value::to_string);
             }
         }
         Ok(())

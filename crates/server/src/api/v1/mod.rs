@@ -1,6 +1,7 @@
 //! Version 1: one file per resource.
 
 pub mod api_keys;
+pub mod audit;
 pub mod connections;
 pub mod events;
 pub mod freezes;
