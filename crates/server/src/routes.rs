@@ -12,7 +12,7 @@ use axum::routing::{MethodRouter, delete, get, patch, post, put};
 use lifecycle::permission::Act;
 use tower_http::catch_panic::CatchPanicLayer;
 
-use crate::api::{idempotency, openapi, v1};
+use crate::api::{idempotency, openapi, token_exchange, v1};
 use crate::auth::{Caller, Needs, guard};
 use crate::error::Problem;
 use crate::pages::{account, add, audit, dashboard, freezes, keys, profile, profiles, renew, settings, sign_in};
@@ -107,6 +107,17 @@ pub const API: &[ApiRoute] = &[
             "Comment under a post, or reply to a comment",
         )
     },
+    ApiRoute {
+        body: &[("access_token", "string", true), ("status", "integer", false)],
+        ..api(
+            "POST",
+            "/api/v1/profiles/{id}/access-token/report",
+            "reportAccessToken",
+            Act::ReadToken,
+            202,
+            "Say that a token does not work",
+        )
+    },
     api("GET", PROXY, "proxyGet", Act::CallApi, 200, "Call the network's API with a token the caller never sees"),
     api("POST", PROXY, "proxyPost", Act::CallApi, 200, "The same with POST"),
     api("PUT", PROXY, "proxyPut", Act::CallApi, 200, "The same with PUT"),
@@ -165,6 +176,7 @@ fn handler(id: &str) -> MethodRouter<Arc<App>> {
         "publishPost" => post(v1::posts::publish).layer(DefaultBodyLimit::max(v1::LARGE_MAX)),
         "listComments" => get(v1::posts::comments),
         "writeComment" => post(v1::posts::comment),
+        "reportAccessToken" => post(v1::tokens::report),
         "proxyGet" => get(proxy::call),
         "proxyPost" => post(proxy::call),
         "proxyPut" => put(proxy::call),
@@ -249,6 +261,7 @@ pub fn router(app: &Arc<App>) -> Router {
         .route("/healthz", get(|| async { "alive\n" }))
         .route("/readyz", get(ready))
         .route("/api/v1/openapi.json", get(openapi::get))
+        .route("/oauth/token", post(token_exchange::exchange))
         .route("/oauth/{document}", get(client_document))
         // Networks sign what they send: there is no session here whose origin could be checked.
         .route("/signals/{network}", get(signal).post(signal))

@@ -5,8 +5,10 @@ mod acting;
 mod audit;
 mod authorised;
 mod bad_input;
+mod broker;
 mod browser;
 mod kill;
+mod matrix;
 mod oidc;
 mod pds;
 #[path = "../../../store/tests/it/postgres.rs"]

@@ -8,14 +8,12 @@ use axum::http::StatusCode;
 use keeper::Checked;
 use keeper::ports::NetworkApp;
 use lifecycle::access::AccessState;
-use lifecycle::diagnosis::Diagnosis;
 use lifecycle::grant::State;
 use lifecycle::ids::{ApiKeyId, GrantId, PersonId};
 use lifecycle::ledger::Ledger as _;
 use lifecycle::permission::{Act, Actor, Frozen, Permission, Why};
 use lifecycle::secret::{Secret, TokenSet, TokenType};
 use lifecycle::time::{Span, Timestamp};
-use lifecycle::words::{Cause, Confidence, Evidence, Source};
 use networks::acting::{Acting, Comment, NotDone, Post, Posted, Target};
 use networks::network::Kind;
 use serde_json::{Value, json};
@@ -42,13 +40,25 @@ const WAITS: u32 = 100;
 pub(crate) struct Ready {
     /// Our client.
     pub(crate) client: Arc<NetworkApp>,
-    grant: GrantId,
+    /// Whose grant.
+    pub(crate) grant: GrantId,
     /// The token set.
     pub(crate) tokens: TokenSet,
     holder: PersonId,
-    generation: i64,
+    /// Which token set of it.
+    pub(crate) generation: i64,
     person: String,
     until: Option<Timestamp>,
+}
+
+/// What is asked of a token.
+pub struct Wanted {
+    /// How long it lives at least.
+    pub min_ttl: Span,
+    /// Which scopes it must have; more than the person granted is refused.
+    pub scopes: Vec<String>,
+    /// The way it was asked for, for the audit.
+    pub door: &'static str,
 }
 
 /// An access token on its way to a tool.
@@ -127,7 +137,8 @@ pub async fn comment(
 
 /// Hands out an access token that lives at least that long, renewed first where it must be. The row is committed before the
 /// token leaves.
-pub async fn lend(app: &App, caller: &Caller, profile: &Profile, min_ttl: Span) -> Result<Lent, Problem> {
+pub async fn lend(app: &App, caller: &Caller, profile: &Profile, wanted: &Wanted) -> Result<Lent, Problem> {
+    let min_ttl = wanted.min_ttl;
     let ready = ready(app, caller, profile, min_ttl.max(SPARE)).await?;
     if ready.tokens.token_type != TokenType::Bearer {
         let words = "Tokens of this network are bound to a key that never leaves this server, so they are of no use outside. Act through the API instead.";
@@ -139,10 +150,14 @@ pub async fn lend(app: &App, caller: &Caller, profile: &Profile, min_ttl: Span) 
         let words = "The network gives no token that lives that long. Ask with a smaller min_ttl.";
         return Err(Problem::new(StatusCode::CONFLICT, "min_ttl_not_available", words).with(json!({ "expires_at": rfc3339(until) })));
     }
+    if let Some(missing) = wanted.scopes.iter().find(|scope| !ready.tokens.scopes.contains(scope)) {
+        let words = format!("The person did not grant the scope \"{missing}\"; nothing wider than their consent is handed out.");
+        return Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_scope", words).with(json!({ "scopes": ready.tokens.scopes })));
+    }
     let own = ready.tokens.profile_tokens.get(&profile.network_id).cloned();
     let access_token = own.unwrap_or_else(|| ready.tokens.access_token.clone());
     // A token that turns up where it should not be can be traced to its hand-outs; the name tells nobody else anything.
-    let detail = json!({ "expires_at": ready.until.map(rfc3339), "token": app.store.fingerprint(&access_token) });
+    let detail = json!({ "expires_at": ready.until.map(rfc3339), "token": app.store.fingerprint(&access_token), "door": wanted.door });
     let deed = Deed { act: Act::ReadToken, kind: "token", call: None, in_history: true, caller, profile, detail };
     begin(app, &deed, &ready).await?;
     Ok(Lent { access_token, until: ready.until, scopes: ready.tokens.scopes.clone(), person: ready.person })
@@ -331,23 +346,4 @@ async fn note<T>(
         app.keeper.wake();
     }
     Ok(())
-}
-
-/// A network refused a token in use: evidence, which starts a look at once. What it says of the token, the look will tell; what it
-/// wrote may echo the token, and is not kept.
-pub(crate) async fn suspect(app: &App, ready: &Ready) -> Result<(), Problem> {
-    let status = Some(StatusCode::UNAUTHORIZED.as_u16());
-    let evidence = Evidence::new(app.now(), Source::Use, status, None, "a call that was passed through was refused");
-    let diagnosis = Diagnosis::refused(Cause::Unknown, Confidence::Guess, evidence);
-    app.store.see_evidence(&ready.grant, &diagnosis, &ready.client.facts, app.now()).await?;
-    app.keeper.wake();
-    Ok(())
-}
-
-/// What to try once more with after a refusal: a newer token set, or another person's. The network is asked about the token first: a
-/// refusal alone is no reason to spend a refresh token. `None` when there is nothing newer.
-pub(crate) async fn after_refusal(app: &App, caller: &Caller, profile: &Profile, before: &Ready) -> Result<Option<Ready>, Problem> {
-    app.keeper.check(&before.grant).await?;
-    let next = ready(app, caller, profile, SPARE).await.ok();
-    Ok(next.filter(|next| next.grant != before.grant || next.generation != before.generation))
 }

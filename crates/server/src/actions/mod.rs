@@ -5,6 +5,7 @@ pub mod audited;
 pub mod check;
 pub mod connect;
 pub mod disconnect;
+pub mod evidence;
 pub mod explain;
 pub mod finish;
 pub mod freeze;

@@ -24,6 +24,7 @@ use store::profiles::Profile;
 
 use self::redact::Redactor;
 use crate::actions::act::{self, Deed, Ready};
+use crate::actions::evidence;
 use crate::auth::{self, Caller};
 use crate::error::Problem;
 use crate::state::App;
@@ -180,8 +181,9 @@ async fn through(app: &App, caller: &Caller, profile: &Profile, mut ready: Ready
             continue;
         }
         if status == StatusCode::UNAUTHORIZED {
-            act::suspect(app, &ready).await?;
-            let next = if renewed || !passed.method.is_safe() { None } else { act::after_refusal(app, caller, profile, &ready).await? };
+            evidence::refused_in_use(app, profile, &ready).await?;
+            let next =
+                if renewed || !passed.method.is_safe() { None } else { evidence::after_refusal(app, caller, profile, &ready).await? };
             if let Some(next) = next {
                 (ready, renewed, nonce) = (next, true, None);
                 continue;

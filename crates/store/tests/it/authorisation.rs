@@ -92,3 +92,40 @@ async fn lists_are_narrowed_to_what_a_reach_covers() {
         }
     }
 }
+
+fn sources(folder: &std::path::Path, found: &mut Vec<(String, String)>) {
+    for entry in std::fs::read_dir(folder).unwrap().flatten() {
+        let path = entry.path();
+        if path.is_dir() {
+            sources(&path, found);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            found.push((path.display().to_string(), std::fs::read_to_string(&path).unwrap()));
+        }
+    }
+}
+
+/// NT-19, by structure: a secret is never compared as it is, and is looked up by its hash only. What no line does, no clock can tell.
+#[test]
+fn nt_19_secrets_are_looked_up_by_hash_and_never_compared_as_they_are() {
+    let crates = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let mut found = vec![];
+    for name in ["lifecycle", "networks", "store", "keeper", "server", "staygreen"] {
+        sources(&crates.join(name).join("src"), &mut found);
+    }
+    assert!(found.len() > 100);
+    let mut lookups = 0;
+    for (path, text) in found {
+        let code = text.split("#[cfg(test)]").next().unwrap_or_default();
+        for line in code.lines() {
+            for wrong in [".expose() ==", ".expose() !=", "== secret.expose()", "!= secret.expose()", "== token.expose()"] {
+                assert!(!line.contains(wrong), "{path}: {line}");
+            }
+        }
+        // Each file that looks something up by `secret_hash` hashes what it was given.
+        if code.contains("secret_hash = $") {
+            lookups += 1;
+            assert!(code.contains("hash("), "{path} looks up a secret that it does not hash");
+        }
+    }
+    assert!(lookups >= 3, "the look-ups were found: {lookups}");
+}
