@@ -256,6 +256,11 @@ pub(crate) async fn begin(app: &App, deed: &Deed<'_>, ready: &Ready) -> Result<(
     if Frozen::stops_person(&standing.frozen, &ready.holder) {
         return Err(Problem::forbidden(Why::Frozen.words()).with(json!({ "reason": Why::Frozen })));
     }
+    // There is no place yet where somebody could release it: what needs an approval is not done.
+    if let Some(user) = standing.under.as_ref().and_then(|under| under.approval.as_ref()) {
+        let words = "This needs an approval by a named user, and approvals cannot be given yet. Nothing was sent.";
+        return Err(Problem::new(StatusCode::FORBIDDEN, "approval_needed", words).with(json!({ "approval_by": user.as_str() })));
+    }
     if let (Actor::ApiKey { id, .. }, Some(under)) = (&deed.caller.actor, &standing.under) {
         count(&mut tx, app, id, under).await?;
         detail["under"] = json!(under.to_string());
