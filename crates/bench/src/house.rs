@@ -11,19 +11,20 @@ use keeper::ports::Clock as _;
 use lifecycle::facts::Facts;
 use lifecycle::grant::Clocks;
 use lifecycle::ids::{ConnectionId, EventId};
-use lifecycle::permission::{Act, Role};
+use lifecycle::permission::{Act, Permission, Role};
 use lifecycle::secret::{Secret, TokenSet};
 use lifecycle::time::Span;
 use server::Server;
 use server::config::Config;
 use server::state::App;
 use server::time::{SystemClock, SystemDice, fresh_secret};
+use store::api_keys::{self, NewApiKey};
 use store::connect::Authorized;
 use store::connections::{self, Begun, Discovered, Taken};
 use store::events::Actor;
 use store::grants::Place;
 use store::users::NewUser;
-use store::{api_keys, ids, sessions, users};
+use store::{ids, sessions, users};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -93,7 +94,9 @@ pub(crate) async fn bare(bytes: usize) -> anyhow::Result<String> {
 async fn sign_in(app: &App) -> anyhow::Result<(String, String)> {
     let (key, session, now) = (fresh_secret(&*app.dice, "sg_"), fresh_secret(&*app.dice, ""), app.now());
     let mut tx = app.store.write().await?;
-    api_keys::create(&mut tx, &app.organisation, "bench", Act::ALL, &key, now).await?;
+    let permissions: Vec<Permission> = Act::ALL.iter().copied().map(Permission::from).collect();
+    let new = NewApiKey { name: "bench", permissions: &permissions, created_by: None, expires_at: None };
+    api_keys::create(&mut tx, &app.organisation, &new, &key, now).await?;
     let new = NewUser { email: "ada@example.com", name: "Ada", role: Role::CompanyAdmin, language: "en", password_hash: None };
     let user = users::insert(&mut tx, &app.organisation, &new, now).await?;
     sessions::open(&mut tx, &user, &session, "bench", now, Span::days(1)).await?;

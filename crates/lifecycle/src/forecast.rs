@@ -117,7 +117,7 @@ mod tests {
                 return None;
             }
             let over = grant.clocks.refresh_until.is_some_and(|until| until <= now);
-            let event = match next_task(&grant, now) {
+            let event = match next_task(&grant, facts, now) {
                 Task::Renew if over => {
                     Event::RenewFailed(crate::diagnosis::Diagnosis::over(Cause::Expired, Evidence::by_clock(now, "over")))
                 }

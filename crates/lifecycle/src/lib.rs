@@ -5,7 +5,7 @@
 //!
 //! | module | holds |
 //! | --- | --- |
-//! | [`ids`], [`time`], [`secret`] | the small vocabulary: typed ids, microseconds, secrets that cannot be printed |
+//! | [`ids`], [`time`], [`moment`], [`secret`] | the small vocabulary: typed ids, microseconds, moments as text, secrets that cannot be printed |
 //! | [`words`] | cause, evidence, confidence: why something does not work |
 //! | [`facts`] | what is known of a network's tokens, as a value |
 //! | [`diagnosis`] | what one answer of a network says |
@@ -27,6 +27,7 @@ pub mod forecast;
 pub mod grant;
 pub mod ids;
 pub mod ledger;
+pub mod moment;
 pub mod permission;
 pub mod plan;
 pub mod renewal;

@@ -1,7 +1,14 @@
 //! Who may do what. One place, deny by default: whatever is not said here is refused.
 
-use crate::ids::{ApiKeyId, TeamId, UserId};
+mod carried;
+mod freeze;
+
+use crate::ids::{ApiKeyId, ProfileId, TeamId, UserId};
+use crate::time::Timestamp;
 use crate::words::word_enum;
+
+pub use carried::{Calls, METHODS, NotAPermission, Permission, Rate, Reach};
+pub use freeze::{Frozen, NotFreezable};
 
 word_enum! {
     /// What a user is in the organisation; independent of any role at a network.
@@ -32,6 +39,8 @@ word_enum! {
         DeleteProfile = "profiles:delete",
         /// Be handed a profile's access token.
         ReadToken = "tokens:read",
+        /// Call the network's API with a profile's token, which the caller never sees.
+        CallApi = "api:call",
         /// Publish posts as a profile.
         Publish = "posts:write",
         /// Read what was said under a post.
@@ -48,12 +57,36 @@ word_enum! {
         ManageUsers = "users:manage",
         /// The registered clients at networks.
         ManageNetworkApps = "network_apps:manage",
+        /// Freeze and thaw: users, API keys, people, profiles, networks, everything.
+        Freeze = "freezes:manage",
+        /// Search, verify and export the audit.
+        SeeAudit = "audit:read",
         /// API keys.
         ManageApiKeys = "api_keys:manage",
         /// Webhook endpoints and chat channels.
         ManageWebhooks = "webhooks:manage",
         /// The own account: name, language, notifications, password, sessions.
         ManageOwnAccount = "account:manage",
+    }
+}
+
+impl Act {
+    /// Whether it is done with single profiles, so that a permission can be narrowed to some of them.
+    pub const fn is_about_profiles(self) -> bool {
+        matches!(
+            self,
+            Self::SeeProfile | Self::RefreshConnection | Self::CheckProfile | Self::ManageProfile | Self::DeleteProfile | Self::SeeEvents
+        ) || self.is_deed()
+    }
+
+    /// Whether it is done through a person's token: these are counted, written into the audit before, and stopped by a freeze.
+    pub const fn is_deed(self) -> bool {
+        matches!(self, Self::ReadToken | Self::CallApi | Self::Publish | Self::ReadComments | Self::Comment)
+    }
+
+    /// Whether it can wait until somebody approves it.
+    pub const fn can_wait(self) -> bool {
+        matches!(self, Self::Publish | Self::Comment)
     }
 }
 
@@ -76,7 +109,14 @@ pub enum Actor {
         /// Which key.
         id: ApiKeyId,
         /// What it may do.
-        may: Vec<Act>,
+        permissions: Vec<Permission>,
+        /// When it ends.
+        until: Option<Timestamp>,
+    },
+    /// Somebody with a renewal link: may refresh that one connection, and nothing else.
+    RenewalLink {
+        /// The link's profile.
+        profile: ProfileId,
     },
 }
 
@@ -85,8 +125,14 @@ pub enum Actor {
 pub enum About<'a> {
     /// The organisation as a whole.
     Organisation,
+    /// Some profiles: which ones is decided, or narrowed, one by one later. Asks whether there can be any.
+    Profiles,
     /// One profile.
     Profile {
+        /// Which.
+        id: &'a ProfileId,
+        /// Its network.
+        network: &'a str,
         /// Its owner.
         owner: Option<&'a UserId>,
         /// The teams it is in.
@@ -94,39 +140,158 @@ pub enum About<'a> {
     },
 }
 
-/// The decision, with the reason in words when it is no.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// A question: may this be done, now, as things stand?
+#[derive(Debug, Clone, Copy)]
+pub struct Question<'a> {
+    /// What is to be done.
+    pub act: Act,
+    /// With what.
+    pub about: About<'a>,
+    /// The call of the network's API: method and path. `None` for everything but [`Act::CallApi`].
+    pub call: Option<(&'a str, &'a str)>,
+    /// The moment.
+    pub now: Timestamp,
+    /// What is frozen at this moment.
+    pub frozen: &'a [Frozen],
+}
+
+word_enum! {
+    /// Why not.
+    Why {
+        /// The key has no such permission.
+        NoPermission = "no_permission",
+        /// The key has it for other profiles.
+        OtherProfiles = "other_profiles",
+        /// The key has it for other calls.
+        OtherCalls = "other_calls",
+        /// The permission is over.
+        PermissionEnded = "permission_ended",
+        /// The key is over.
+        KeyEnded = "key_ended",
+        /// It is frozen.
+        Frozen = "frozen",
+        /// Only company admins may.
+        NotCompanyAdmin = "not_company_admin",
+        /// Only the owner or a company admin may.
+        NotOwner = "not_owner",
+        /// Only tools call the network's API.
+        OnlyByApiKey = "only_by_api_key",
+        /// A renewal link is for one renewal.
+        OnlyRenewal = "only_renewal",
+    }
+}
+
+impl Why {
+    /// In words, with what to do where there is something.
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::NoPermission => "this API key does not have the permission",
+            Self::OtherProfiles => "this API key has the permission for other profiles only",
+            Self::OtherCalls => "this API key has the permission for other methods or paths only",
+            Self::PermissionEnded => "this permission of the API key has ended; an admin can create a new key",
+            Self::KeyEnded => "this API key has ended; an admin can create a new one",
+            Self::Frozen => "this is frozen; a company admin can thaw it",
+            Self::NotCompanyAdmin => "only a company admin can do this",
+            Self::NotOwner => "only the profile owner or a company admin can delete a profile",
+            Self::OnlyByApiKey => "the network's API is called with an API key that carries api:call",
+            Self::OnlyRenewal => "a renewal link is for renewing its own connection",
+        }
+    }
+}
+
+/// The decision.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Decision {
-    /// Go on.
-    Allow,
+    /// Go on: as somebody's role or link has it, or under this permission of a key, with its rate and approval.
+    Allow(Option<Box<Permission>>),
     /// Nobody signed in: ask for it.
     SignIn,
     /// It exists, but not for this actor; to be answered as if it did not exist.
     Hidden,
     /// Not allowed, and why.
-    Deny(&'static str),
+    Deny(Why),
 }
 
-/// Decides whether `actor` may do `act` about `about`. Everything belongs to the actor's own organisation: the shell
-/// loads nothing of another one.
-pub fn decide(actor: &Actor, act: Act, about: About<'_>) -> Decision {
-    match actor {
-        Actor::Stranger => Decision::SignIn,
-        Actor::ApiKey { may, .. } if may.contains(&act) => Decision::Allow,
-        Actor::ApiKey { .. } => Decision::Deny("this API key does not have the permission"),
-        Actor::User { role: Role::CompanyAdmin, .. } => Decision::Allow,
-        Actor::User { id, role: Role::StandardUser, teams } => decide_for_standard_user(id, teams, act, about),
+impl Decision {
+    /// Whether it is yes.
+    pub const fn is_yes(&self) -> bool {
+        matches!(self, Self::Allow(_))
     }
 }
 
-fn decide_for_standard_user(id: &UserId, teams: &[TeamId], act: Act, about: About<'_>) -> Decision {
-    match (act, about) {
-        // Which profiles and events a list shows is narrowed by the store to the same teams and ownership as below.
-        (Act::SeeNetworks | Act::ManageOwnAccount | Act::Connect | Act::SeeEvents | Act::SeeProfile, About::Organisation) => {
-            Decision::Allow
-        }
-        (
-            Act::SeeProfile
+/// Decides. Everything belongs to the actor's own organisation: the shell loads nothing of another one.
+pub fn decide(actor: &Actor, question: &Question<'_>) -> Decision {
+    if is_frozen(actor, question) {
+        return Decision::Deny(Why::Frozen);
+    }
+    match actor {
+        Actor::Stranger => Decision::SignIn,
+        Actor::ApiKey { until, .. } if until.is_some_and(|until| until <= question.now) => Decision::Deny(Why::KeyEnded),
+        Actor::ApiKey { permissions, .. } => decide_for_key(permissions, question),
+        Actor::User { .. } if question.act == Act::CallApi => Decision::Deny(Why::OnlyByApiKey),
+        Actor::User { role: Role::CompanyAdmin, .. } => Decision::Allow(None),
+        Actor::User { id, role: Role::StandardUser, teams } => decide_for_standard_user(id, teams, question),
+        Actor::RenewalLink { profile } => match question.about {
+            About::Profile { id, .. } if id != profile => Decision::Hidden,
+            About::Profile { .. } if question.act == Act::RefreshConnection => Decision::Allow(None),
+            _ => Decision::Deny(Why::OnlyRenewal),
+        },
+    }
+}
+
+fn is_frozen(actor: &Actor, question: &Question<'_>) -> bool {
+    let deed = question.act.is_deed();
+    question.frozen.iter().any(|frozen| match frozen {
+        Frozen::User(stopped) => matches!(actor, Actor::User { id, .. } if id == stopped),
+        Frozen::ApiKey(stopped) => matches!(actor, Actor::ApiKey { id, .. } if id == stopped),
+        Frozen::Everything => deed && *actor != Actor::Stranger,
+        Frozen::Profile(stopped) => deed && matches!(question.about, About::Profile { id, .. } if id == stopped),
+        Frozen::Network(stopped) => deed && matches!(question.about, About::Profile { network, .. } if network == stopped),
+        // Which person's token is used is chosen later, among those that are not stopped.
+        Frozen::Person(_) => false,
+    })
+}
+
+fn decide_for_key(permissions: &[Permission], question: &Question<'_>) -> Decision {
+    let within = |permission: &Permission| match question.about {
+        About::Organisation => permission.reach.is_everything(),
+        About::Profiles => true,
+        About::Profile { id, network, teams, .. } => permission.reach.covers(id, network, teams),
+    };
+    if matches!(question.about, About::Profile { .. }) && !permissions.iter().any(|any| any.act.is_about_profiles() && within(any)) {
+        return Decision::Hidden;
+    }
+    let alive = |permission: &&Permission| permission.until.is_none_or(|until| until > question.now);
+    let called = |permission: &&Permission| match (&permission.calls, question.call) {
+        (Some(calls), Some((method, path))) => calls.covers(method, path),
+        // Whether there can be such a call at all is asked before the call is known.
+        (Some(_), None) => question.about == About::Profiles,
+        (None, call) => call.is_none(),
+    };
+    // The reason told is that of the first sieve which lets nothing through.
+    let mut left: Vec<&Permission> = permissions.iter().collect();
+    let mut sift = |why, sieve: &dyn Fn(&&Permission) -> bool| {
+        left.retain(|permission| sieve(permission));
+        if left.is_empty() { Err(why) } else { Ok(()) }
+    };
+    let sifted = sift(Why::NoPermission, &|permission| permission.act == question.act)
+        .and_then(|()| sift(Why::OtherProfiles, &|permission| within(permission)))
+        .and_then(|()| sift(Why::OtherCalls, &called))
+        .and_then(|()| sift(Why::PermissionEnded, &alive));
+    if let Err(why) = sifted {
+        return Decision::Deny(why);
+    }
+    // Permissions add up: where several allow it, the one that asks for least is used.
+    let often = |permission: &Permission| permission.rate.map(|rate| i64::from(rate.count) * 1_000_000 / rate.per.as_seconds().max(1));
+    let least = |permission: &&Permission| (permission.approval.is_some(), often(permission).map_or(i64::MIN, |often| -often));
+    left.into_iter().min_by_key(least).map_or(Decision::Deny(Why::NoPermission), |under| Decision::Allow(Some(Box::new(under.clone()))))
+}
+
+fn decide_for_standard_user(id: &UserId, teams: &[TeamId], question: &Question<'_>) -> Decision {
+    let act = question.act;
+    let with_profiles = matches!(
+        act,
+        Act::SeeProfile
             | Act::RefreshConnection
             | Act::CheckProfile
             | Act::ManageProfile
@@ -134,65 +299,27 @@ fn decide_for_standard_user(id: &UserId, teams: &[TeamId], act: Act, about: Abou
             | Act::Publish
             | Act::ReadComments
             | Act::Comment
-            | Act::SeeEvents,
-            About::Profile { owner, teams: of },
-        ) => {
+            | Act::SeeEvents
+    );
+    match question.about {
+        About::Organisation if matches!(act, Act::SeeNetworks | Act::ManageOwnAccount | Act::Connect) => Decision::Allow(None),
+        // Which profiles and events a list shows is narrowed by the store to the same teams and ownership as below.
+        About::Profiles if with_profiles => Decision::Allow(None),
+        About::Profile { owner, teams: of, .. } => {
             let owns = owner == Some(id);
             if !owns && !of.iter().any(|team| teams.contains(team)) {
                 Decision::Hidden
+            } else if !with_profiles {
+                Decision::Deny(Why::NotCompanyAdmin)
             } else if act == Act::DeleteProfile && !owns {
-                Decision::Deny("only the profile owner or a company admin can delete a profile")
+                Decision::Deny(Why::NotOwner)
             } else {
-                Decision::Allow
+                Decision::Allow(None)
             }
         }
-        _ => Decision::Deny("only a company admin can do this"),
+        _ => Decision::Deny(Why::NotCompanyAdmin),
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn user(role: Role, teams: Vec<TeamId>) -> Actor {
-        Actor::User { id: UserId::from_u128(1), role, teams }
-    }
-
-    #[test]
-    fn strangers_may_nothing() {
-        for act in Act::ALL {
-            assert_eq!(decide(&Actor::Stranger, *act, About::Organisation), Decision::SignIn, "{act}");
-        }
-    }
-
-    #[test]
-    fn a_key_may_what_it_carries_and_no_more() {
-        let key = Actor::ApiKey { id: ApiKeyId::from_u128(1), may: vec![Act::SeeProfile] };
-        for act in Act::ALL {
-            let allowed = decide(&key, *act, About::Organisation) == Decision::Allow;
-            assert_eq!(allowed, *act == Act::SeeProfile, "{act}");
-        }
-    }
-
-    #[test]
-    fn a_standard_user_sees_own_and_team_profiles_only() {
-        let team = TeamId::from_u128(7);
-        let other = TeamId::from_u128(8);
-        let me = UserId::from_u128(1);
-        let actor = user(Role::StandardUser, vec![team.clone()]);
-        let of = |owner, teams| About::Profile { owner, teams };
-        assert_eq!(decide(&actor, Act::SeeProfile, of(None, std::slice::from_ref(&team))), Decision::Allow);
-        assert_eq!(decide(&actor, Act::SeeProfile, of(Some(&me), &[])), Decision::Allow);
-        assert_eq!(decide(&actor, Act::SeeProfile, of(None, std::slice::from_ref(&other))), Decision::Hidden);
-        assert_eq!(decide(&actor, Act::RefreshConnection, of(None, &[])), Decision::Hidden);
-        assert!(matches!(decide(&actor, Act::ManageUsers, About::Organisation), Decision::Deny(_)));
-        assert!(matches!(decide(&actor, Act::DeleteProfile, of(None, std::slice::from_ref(&team))), Decision::Deny(_)));
-    }
-
-    #[test]
-    fn a_company_admin_may_everything() {
-        for act in Act::ALL {
-            assert_eq!(decide(&user(Role::CompanyAdmin, vec![]), *act, About::Profile { owner: None, teams: &[] }), Decision::Allow);
-        }
-    }
-}
+mod tests;

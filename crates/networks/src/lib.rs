@@ -16,13 +16,13 @@ mod instagram;
 mod linkedin;
 mod mastodon;
 mod meta;
-mod moment;
 pub mod network;
 pub mod oauth;
 pub mod oauth1;
 pub mod oauth2;
 mod pinterest;
 mod pkce;
+pub mod proxied;
 pub mod reading;
 mod reddit;
 pub mod signal;
@@ -37,6 +37,7 @@ mod xing;
 mod youtube;
 
 pub use catalogue::{all, find};
+use lifecycle::moment;
 pub use network::Network;
 
 /// Every network we ship: one line each, in the order in which they are offered.

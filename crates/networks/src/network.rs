@@ -372,6 +372,11 @@ pub trait Network: Send + Sync {
         Box::pin(async move { Err(acting::not_supported(if in_reply_to.is_some() { can.reply } else { can.comment })) })
     }
 
+    /// Where the network's API begins, for calls that are passed through: the one host they can reach. `None` where there is none.
+    fn api(&self, cx: Cx<'_>, _tokens: &TokenSet) -> Option<String> {
+        ["api", "rest", "graph", "v4"].into_iter().find_map(|key| cx.endpoint(self.about(), key))
+    }
+
     /// Reads what the network tells us by itself at `/signals/NAME` (Meta deauthorise, TikTok `authorization.removed`, X
     /// revoke events, Google security events). `None` where it has no such signals.
     fn receive(&self, _cx: Cx<'_>, _request: &Request<Bytes>) -> Option<Inbound> {

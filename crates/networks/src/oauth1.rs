@@ -4,14 +4,29 @@ use aws_lc_rs::hmac;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use http::{Method, Request};
+use http::{HeaderValue, Method, Request};
 use url::Url;
 
 use crate::network::Cx;
 use crate::oauth::{client_secret, percent, sensitive};
 
-/// A request with an `Authorization: OAuth` header. `token` is empty for the request token.
+/// A request with an `Authorization: OAuth` header. `token` is empty for the request token; `extra` stands in the header.
 pub fn signed(cx: &Cx<'_>, method: Method, url: &str, token: &str, token_secret: &str, extra: &[(&str, &str)]) -> Request<Bytes> {
+    let header = authorization(cx, method.as_str(), url, token, token_secret, extra, &[]);
+    let request = Request::builder().method(method).uri(url).header("accept", "application/json").header("authorization", header);
+    request.body(Bytes::new()).unwrap_or_default()
+}
+
+/// The value of an `Authorization: OAuth` header. `form` are the fields of a form in the body: signed, but not in the header.
+pub fn authorization(
+    cx: &Cx<'_>,
+    method: &str,
+    url: &str,
+    token: &str,
+    token_secret: &str,
+    extra: &[(&str, &str)],
+    form: &[(&str, &str)],
+) -> HeaderValue {
     let mut nonce = [0; 16];
     cx.dice.fill(&mut nonce);
     let nonce: String = nonce.iter().map(|byte| format!("{byte:02x}")).collect();
@@ -27,15 +42,11 @@ pub fn signed(cx: &Cx<'_>, method: Method, url: &str, token: &str, token_secret:
         parameters.push(("oauth_token", token));
     }
     parameters.extend(extra);
-    let signature = signature(method.as_str(), url, &parameters, client_secret(cx), token_secret);
+    let all: Vec<(&str, &str)> = parameters.iter().chain(form).copied().collect();
+    let signature = signature(method, url, &all, client_secret(cx), token_secret);
     parameters.push(("oauth_signature", &signature));
     let header: Vec<String> = parameters.iter().map(|(name, value)| format!("{}=\"{}\"", percent(name), percent(value))).collect();
-    let request = Request::builder()
-        .method(method)
-        .uri(url)
-        .header("accept", "application/json")
-        .header("authorization", sensitive(&format!("OAuth {}", header.join(", "))));
-    request.body(Bytes::new()).unwrap_or_default()
+    sensitive(&format!("OAuth {}", header.join(", ")))
 }
 
 /// The signature over method, address and all parameters (sections 3.4.1 and 3.4.2). `parameters` are the protocol's and

@@ -232,6 +232,10 @@ impl Network for TikTok {
         })
     }
 
+    fn api(&self, cx: Cx<'_>, _tokens: &TokenSet) -> Option<String> {
+        cx.endpoint(&ABOUT, "publish")?.strip_suffix("/post/publish").map(str::to_owned)
+    }
+
     fn probe(&self, cx: Cx<'_>, tokens: &TokenSet) -> Request<Bytes> {
         Self::identity(&cx, tokens)
     }

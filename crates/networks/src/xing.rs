@@ -5,6 +5,7 @@ mod acts;
 
 use std::collections::BTreeMap;
 
+use aws_lc_rs::constant_time::verify_slices_are_equal;
 use bytes::Bytes;
 use http::{Method, Request, Response};
 use lifecycle::diagnosis::Diagnosis;
@@ -167,7 +168,7 @@ impl Network for Xing {
         };
         let verifier = value(callback, "oauth_verifier").filter(|verifier| !verifier.is_empty());
         match (value(callback, "oauth_token"), verifier) {
-            (Some(came), Some(verifier)) if came == token.expose() => Ok(signed(
+            (Some(came), Some(verifier)) if verify_slices_are_equal(came.as_bytes(), token.expose().as_bytes()).is_ok() => Ok(signed(
                 &cx,
                 Method::POST,
                 &Self::url(&cx, "access_token"),

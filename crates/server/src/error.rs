@@ -81,7 +81,13 @@ impl IntoResponse for Problem {
         if let (Value::Object(body), Value::Object(more)) = (&mut body, self.more) {
             body.extend(more);
         }
-        (self.status, [(header::CONTENT_TYPE, "application/problem+json"), (header::CACHE_CONTROL, "no-store")], body.to_string())
-            .into_response()
+        let retry_after = body["retry_after"].as_i64();
+        let mut answer =
+            (self.status, [(header::CONTENT_TYPE, "application/problem+json"), (header::CACHE_CONTROL, "no-store")], body.to_string())
+                .into_response();
+        if let Some(seconds) = retry_after {
+            answer.headers_mut().insert(header::RETRY_AFTER, seconds.into());
+        }
+        answer
     }
 }

@@ -10,6 +10,7 @@ mod error;
 pub mod i18n;
 pub mod outbox;
 pub mod pages;
+mod proxy;
 pub mod routes;
 pub mod show;
 mod spool;
@@ -40,6 +41,7 @@ use crate::outbox::mail::Mailer;
 use crate::state::{App, NetworkApps};
 use crate::time::{SystemDice, fresh_secret};
 use crate::wire::guard::Guard;
+use crate::wire::stream::StreamWire;
 use crate::wire::{HttpWire, Limits};
 
 /// A server that listens and is ready to run.
@@ -71,6 +73,7 @@ impl Server {
         let trusted: Vec<String> =
             config.networks.values().flat_map(|set| set.base_url.iter().chain(set.endpoints.values()).cloned()).collect();
         let guard = Guard::new(config.server.allow_private_networks.clone(), &trusted);
+        let streams = StreamWire::new(guard.clone(), proxy::IDLE, proxy::WHOLE).map_err(StartError::Client)?;
         let limits = Limits { answer_timeout: config.keeper.answer_timeout().duration(), ..Limits::NETWORKS };
         let wire: Arc<dyn networks::wire::Wire> = Arc::new(HttpWire::new(guard, limits).map_err(StartError::Client)?);
         // Endpoints are named by users: the hosts that the operator trusts for networks are none of theirs.
@@ -104,6 +107,7 @@ impl Server {
             keeper,
             wire,
             endpoints,
+            streams,
             clock,
             dice,
             directory,

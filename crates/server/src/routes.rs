@@ -8,14 +8,17 @@ use axum::extract::{DefaultBodyLimit, Path, Request, State};
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Json, Response};
-use axum::routing::{MethodRouter, delete, get, patch, post};
+use axum::routing::{MethodRouter, delete, get, patch, post, put};
 use lifecycle::permission::Act;
 use tower_http::catch_panic::CatchPanicLayer;
 
-use crate::api::{idempotency, openapi, v1};
+use crate::api::{idempotency, openapi, token_exchange, v1};
 use crate::auth::{Caller, Needs, guard};
 use crate::error::Problem;
-use crate::pages::{account, add, calendar, dashboard, forecast, profile, profiles, renew, settings, sign_in, webhooks};
+use crate::pages::{
+    account, add, audit, calendar, dashboard, forecast, freezes, keys, profile, profiles, renew, settings, sign_in, webhooks,
+};
+use crate::proxy;
 use crate::state::App;
 
 /// One operation of the REST API, for its description.
@@ -41,6 +44,9 @@ pub struct ApiRoute {
 const fn api(method: &'static str, path: &'static str, id: &'static str, act: Act, status: u16, summary: &'static str) -> ApiRoute {
     ApiRoute { method, path, id, summary, needs: Needs::May(act), query: &[], body: &[], status }
 }
+
+/// What is passed through; the path is the network's.
+const PROXY: &str = "/api/v1/profiles/{id}/proxy/{*path}";
 
 /// The REST API.
 pub const API: &[ApiRoute] = &[
@@ -161,7 +167,57 @@ pub const API: &[ApiRoute] = &[
         202,
         "Send a delivery once more, under the same id",
     ),
+    ApiRoute {
+        body: &[("access_token", "string", true), ("status", "integer", false)],
+        ..api(
+            "POST",
+            "/api/v1/profiles/{id}/access-token/report",
+            "reportAccessToken",
+            Act::ReadToken,
+            202,
+            "Say that a token does not work",
+        )
+    },
+    api("GET", PROXY, "proxyGet", Act::CallApi, 200, "Call the network's API with a token the caller never sees"),
+    api("POST", PROXY, "proxyPost", Act::CallApi, 200, "The same with POST"),
+    api("PUT", PROXY, "proxyPut", Act::CallApi, 200, "The same with PUT"),
+    api("PATCH", PROXY, "proxyPatch", Act::CallApi, 200, "The same with PATCH"),
+    api("DELETE", PROXY, "proxyDelete", Act::CallApi, 200, "The same with DELETE"),
     ApiRoute { query: &["after", "profile"], ..api("GET", "/api/v1/events", "listEvents", Act::SeeEvents, 200, "The event log") },
+    api("GET", "/api/v1/api-keys", "listApiKeys", Act::ManageApiKeys, 200, "API keys with what they may"),
+    ApiRoute {
+        body: &[("name", "string", true), ("permissions", "array", true), ("expires_at", "string", false)],
+        ..api("POST", "/api/v1/api-keys", "createApiKey", Act::ManageApiKeys, 201, "Make an API key; it is told this once")
+    },
+    api("GET", "/api/v1/api-keys/{id}", "getApiKey", Act::ManageApiKeys, 200, "One API key"),
+    api("DELETE", "/api/v1/api-keys/{id}", "revokeApiKey", Act::ManageApiKeys, 204, "Revoke an API key, effective at the next request"),
+    ApiRoute {
+        needs: Needs::SomebodyKnown,
+        body: &[
+            ("permission", "string", true),
+            ("api_key", "string", false),
+            ("profile", "string", false),
+            ("method", "string", false),
+            ("path", "string", false),
+        ],
+        ..api("POST", "/api/v1/permissions/check", "checkPermission", Act::SeeProfile, 200, "May it be done, and why not; nothing is done")
+    },
+    api("GET", "/api/v1/freezes", "listFreezes", Act::Freeze, 200, "What is frozen and was"),
+    ApiRoute {
+        body: &[("target", "string", true), ("reason", "string", false)],
+        ..api("POST", "/api/v1/freezes", "freeze", Act::Freeze, 201, "Freeze somebody or something, effective at the next request")
+    },
+    api("DELETE", "/api/v1/freezes/{id}", "thaw", Act::Freeze, 204, "Thaw"),
+    ApiRoute {
+        query: &["before", "profile", "act", "q", "limit"],
+        ..api("GET", "/api/v1/audit", "listAudit", Act::SeeAudit, 200, "The audit, newest first")
+    },
+    ApiRoute {
+        query: &["anchor"],
+        ..api("GET", "/api/v1/audit/verify", "verifyAudit", Act::SeeAudit, 200, "Whether every row is as it was written")
+    },
+    api("GET", "/api/v1/audit/anchor", "getAuditAnchor", Act::SeeAudit, 200, "The present end of the chain, to be kept elsewhere"),
+    api("GET", "/api/v1/audit/export", "exportAudit", Act::SeeAudit, 200, "The whole audit as JSON lines"),
 ];
 
 fn handler(id: &str) -> MethodRouter<Arc<App>> {
@@ -190,7 +246,25 @@ fn handler(id: &str) -> MethodRouter<Arc<App>> {
         "rotateWebhookSecret" => post(v1::webhooks::rotate),
         "listDeliveries" => get(v1::webhooks::log),
         "replayDelivery" => post(v1::webhooks::replay),
+        "reportAccessToken" => post(v1::tokens::report),
+        "proxyGet" => get(proxy::call),
+        "proxyPost" => post(proxy::call),
+        "proxyPut" => put(proxy::call),
+        "proxyPatch" => patch(proxy::call),
+        "proxyDelete" => delete(proxy::call),
         "listEvents" => get(v1::events::list),
+        "listApiKeys" => get(v1::api_keys::list),
+        "createApiKey" => post(v1::api_keys::create),
+        "getApiKey" => get(v1::api_keys::get),
+        "revokeApiKey" => delete(v1::api_keys::revoke),
+        "checkPermission" => post(v1::api_keys::check),
+        "listFreezes" => get(v1::freezes::list),
+        "freeze" => post(v1::freezes::set),
+        "thaw" => delete(v1::freezes::thaw),
+        "listAudit" => get(v1::audit::list),
+        "verifyAudit" => get(v1::audit::verify),
+        "getAuditAnchor" => get(v1::audit::anchor),
+        "exportAudit" => get(v1::audit::export),
         other => unreachable!("the table names an operation without a handler: {other}"),
     }
 }
@@ -228,8 +302,13 @@ pub const PAGES: &[Row] = &[
     ("/settings/users", Needs::May(Act::ManageUsers), || get(settings::users_list).post(settings::invite_user)),
     ("/settings/users/{id}", Needs::May(Act::ManageUsers), || post(settings::save_user)),
     ("/settings/network-apps", Needs::May(Act::ManageNetworkApps), || get(settings::apps).post(settings::save_app)),
-    ("/settings/api-keys", Needs::May(Act::ManageApiKeys), || get(settings::keys).post(settings::create_key)),
-    ("/settings/api-keys/{id}/revoke", Needs::May(Act::ManageApiKeys), || post(settings::revoke_key)),
+    ("/settings/api-keys", Needs::May(Act::ManageApiKeys), || get(keys::list).post(keys::create)),
+    ("/settings/api-keys/{id}", Needs::May(Act::ManageApiKeys), || get(keys::one)),
+    ("/settings/api-keys/{id}/revoke", Needs::May(Act::ManageApiKeys), || post(keys::revoke)),
+    ("/settings/freezes", Needs::May(Act::Freeze), || get(freezes::list).post(freezes::set)),
+    ("/settings/freezes/{id}/thaw", Needs::May(Act::Freeze), || post(freezes::thaw)),
+    ("/audit", Needs::May(Act::SeeAudit), || get(audit::get)),
+    ("/audit/export", Needs::May(Act::SeeAudit), || get(v1::audit::export)),
     ("/forecast", Needs::May(Act::SeeProfile), || get(forecast::get)),
     ("/forecast/calendar", Needs::May(Act::ManageOwnAccount), || post(forecast::calendar)),
     ("/forecast/calendar/revoke", Needs::May(Act::ManageOwnAccount), || post(forecast::revoke)),
@@ -260,12 +339,15 @@ pub fn router(app: &Arc<App>) -> Router {
     }
     for route in API {
         let once = middleware::from_fn_with_state(Arc::clone(app), idempotency::once);
-        router = router.merge(guarded(app, route.path, route.needs, handler(route.id).layer(once)));
+        // What is passed through flows: the network has its own ways to do a thing once, and the key goes on to it.
+        let handler = if route.path == PROXY { handler(route.id) } else { handler(route.id).layer(once) };
+        router = router.merge(guarded(app, route.path, route.needs, handler));
     }
     router
         .route("/healthz", get(|| async { "alive\n" }))
         .route("/readyz", get(ready))
         .route("/api/v1/openapi.json", get(openapi::get))
+        .route("/oauth/token", post(token_exchange::exchange))
         .route("/oauth/{document}", get(client_document))
         // Networks sign what they send: there is no session here whose origin could be checked.
         .route("/signals/{network}", get(signal).post(signal))

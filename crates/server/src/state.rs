@@ -22,6 +22,7 @@ use crate::StartError;
 use crate::auth::password::Passwords;
 use crate::config::Config;
 use crate::wire::HttpWire;
+use crate::wire::stream::StreamWire;
 
 /// The running server.
 pub struct App {
@@ -35,6 +36,8 @@ pub struct App {
     pub wire: Arc<dyn Wire>,
     /// The way out to what users name: webhook endpoints and chat channels.
     pub endpoints: HttpWire,
+    /// The way out for calls that are passed through.
+    pub streams: StreamWire,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// The dice.

@@ -1,13 +1,13 @@
 //! Keys with which tools speak to the REST API. Only the hash is stored.
 
 use lifecycle::ids::{ApiKeyId, OrganisationId};
-use lifecycle::permission::Act;
+use lifecycle::permission::{Permission, Rate};
 use lifecycle::secret::Secret;
 use lifecycle::time::Timestamp;
 
 use crate::driver::{Row, StoreError, Tx, to_json};
 use crate::ids::fresh;
-use crate::seal::hash;
+use crate::seal::{hash, is_same};
 
 /// A key, without its secret.
 #[derive(Debug, Clone)]
@@ -19,13 +19,30 @@ pub struct ApiKey {
     /// What people call it.
     pub name: String,
     /// What it may do.
-    pub may: Vec<Act>,
+    pub permissions: Vec<Permission>,
+    /// The user or key that gave these permissions; `None`: the operator, on the command line.
+    pub created_by: Option<String>,
     /// Since when.
     pub created_at: Timestamp,
+    /// When it ends.
+    pub expires_at: Option<Timestamp>,
     /// When it was last used, to the minute.
     pub used_at: Option<Timestamp>,
     /// Since when it is revoked.
     pub revoked_at: Option<Timestamp>,
+}
+
+/// A key to be stored.
+#[derive(Debug, Clone)]
+pub struct NewApiKey<'a> {
+    /// What people call it.
+    pub name: &'a str,
+    /// What it may do.
+    pub permissions: &'a [Permission],
+    /// The user or key that gives these permissions; `None`: the operator, on the command line.
+    pub created_by: Option<&'a str>,
+    /// When it ends.
+    pub expires_at: Option<Timestamp>,
 }
 
 fn read(row: &Row) -> Result<ApiKey, StoreError> {
@@ -34,8 +51,11 @@ fn read(row: &Row) -> Result<ApiKey, StoreError> {
         id: row.parsed("id")?,
         organisation: row.parsed("organisation_id")?,
         name: row.text("name")?,
-        may: words.iter().filter_map(|word| Act::parse(word)).collect(),
+        // What this version cannot read is not given.
+        permissions: words.iter().filter_map(|word| word.parse().ok()).collect(),
+        created_by: row.opt_text("created_by")?,
         created_at: row.time("created_at")?,
+        expires_at: row.opt_time("expires_at")?,
         used_at: row.opt_time("used_at")?,
         revoked_at: row.opt_time("revoked_at")?,
     })
@@ -45,25 +65,44 @@ fn read(row: &Row) -> Result<ApiKey, StoreError> {
 pub async fn create(
     tx: &mut Tx,
     organisation: &OrganisationId,
-    name: &str,
-    may: &[Act],
+    key: &NewApiKey<'_>,
     secret: &Secret,
     now: Timestamp,
 ) -> Result<ApiKeyId, StoreError> {
     let id: ApiKeyId = fresh();
-    let sql = "INSERT INTO api_keys (id, organisation_id, name, secret_hash, permissions, created_at) VALUES ($1, $2, $3, $4, $5, $6)";
-    let values = [id.as_str().into(), organisation.as_str().into(), name.into(), hash(secret).into(), to_json(&may)?.into(), now.into()];
+    let words: Vec<String> = key.permissions.iter().map(Permission::to_string).collect();
+    let sql = "INSERT INTO api_keys (id, organisation_id, name, secret_hash, permissions, created_by, created_at, expires_at) \
+               VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
+    let values = [
+        id.as_str().into(),
+        organisation.as_str().into(),
+        key.name.into(),
+        hash(secret).into(),
+        to_json(&words)?.into(),
+        key.created_by.into(),
+        now.into(),
+        key.expires_at.into(),
+    ];
     tx.run(sql, &values).await?;
     Ok(id)
 }
 
-/// The key with that secret, unless it is revoked.
-pub async fn find(tx: &mut Tx, secret: &Secret) -> Result<Option<ApiKey>, StoreError> {
-    tx.one("SELECT * FROM api_keys WHERE secret_hash = $1 AND revoked_at IS NULL", &[hash(secret).into()])
-        .await?
-        .as_ref()
-        .map(read)
-        .transpose()
+/// The key with that secret, unless it is revoked. Whether it has ended is for the decision to say.
+pub async fn find(tx: &mut Tx, organisation: &OrganisationId, secret: &Secret) -> Result<Option<ApiKey>, StoreError> {
+    let hash = hash(secret);
+    let sql = "SELECT * FROM api_keys WHERE secret_hash = $1 AND organisation_id = $2 AND revoked_at IS NULL";
+    let Some(row) = tx.one(sql, &[hash.as_str().into(), organisation.as_str().into()]).await? else { return Ok(None) };
+    // Looked up by hash, compared in constant time (NT-19).
+    if !is_same(&row.text("secret_hash")?, &hash) {
+        return Ok(None);
+    }
+    read(&row).map(Some)
+}
+
+/// A key by its id, revoked or not.
+pub async fn by_id(tx: &mut Tx, organisation: &OrganisationId, id: &ApiKeyId) -> Result<Option<ApiKey>, StoreError> {
+    let sql = "SELECT * FROM api_keys WHERE id = $1 AND organisation_id = $2";
+    tx.one(sql, &[id.as_str().into(), organisation.as_str().into()]).await?.as_ref().map(read).transpose()
 }
 
 /// Notes that it was used.
@@ -85,4 +124,16 @@ pub async fn list(tx: &mut Tx, organisation: &OrganisationId) -> Result<Vec<ApiK
 pub async fn revoke(tx: &mut Tx, organisation: &OrganisationId, id: &ApiKeyId, now: Timestamp) -> Result<bool, StoreError> {
     let sql = "UPDATE api_keys SET revoked_at = $3 WHERE id = $1 AND organisation_id = $2 AND revoked_at IS NULL";
     Ok(tx.run(sql, &[id.as_str().into(), organisation.as_str().into(), now.into()]).await? == 1)
+}
+
+/// Counts one use of a permission in its present window. `false` when it is used up: take the transaction back then.
+pub async fn count_use(tx: &mut Tx, key: &ApiKeyId, permission: &Permission, rate: Rate, now: Timestamp) -> Result<bool, StoreError> {
+    let (window, _) = rate.window(now);
+    let sql = "INSERT INTO permission_uses (api_key_id, permission, window_at, count) VALUES ($1, $2, $3, 1) \
+               ON CONFLICT (api_key_id, permission) DO UPDATE SET \
+               count = CASE WHEN permission_uses.window_at = excluded.window_at THEN permission_uses.count + 1 ELSE 1 END, \
+               window_at = excluded.window_at RETURNING count";
+    let row = tx.one(sql, &[key.as_str().into(), permission.to_string().into(), window.into()]).await?;
+    let count = row.ok_or_else(|| StoreError::Broken("no count".into()))?.int("count")?;
+    Ok(count <= i64::from(rate.count))
 }

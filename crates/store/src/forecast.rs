@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 
 use lifecycle::access::Access;
 use lifecycle::grant::Grant;
-use lifecycle::ids::{OrganisationId, PersonId, ProfileId, UserId};
+use lifecycle::ids::{OrganisationId, PersonId, ProfileId};
 use lifecycle::time::Timestamp;
 
 use crate::driver::{StoreError, Tx, Value, placeholders};
 use crate::grants::{Person, read_person};
-use crate::profiles::{self, Profile};
+use crate::profiles::{self, Narrow, Profile};
 use crate::standing::edges_of;
 
 /// A profile with everything that makes it work.
@@ -25,7 +25,7 @@ pub struct Held {
 pub async fn ending(
     tx: &mut Tx,
     organisation: &OrganisationId,
-    visible_to: Option<&UserId>,
+    visible_to: Option<&Narrow>,
     until: Timestamp,
     limit: u32,
 ) -> Result<Vec<Held>, StoreError> {

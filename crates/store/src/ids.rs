@@ -34,7 +34,8 @@ fresh!(
     OutboxId,
     AttemptId,
     SessionId,
-    NodeId
+    NodeId,
+    FreezeId
 );
 
 /// A new id of the kind asked for.

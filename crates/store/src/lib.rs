@@ -5,6 +5,7 @@
 
 pub mod api_keys;
 pub mod assets;
+pub mod audit;
 pub mod calendars;
 pub mod connect;
 pub mod connections;
@@ -14,6 +15,7 @@ pub mod driver;
 pub mod events;
 mod fan_out;
 pub mod forecast;
+pub mod freezes;
 pub mod grants;
 pub mod idempotency;
 pub mod ids;
@@ -21,6 +23,7 @@ pub mod installation;
 pub mod ledger;
 pub mod network_apps;
 pub mod outbox;
+pub mod pauses;
 pub mod presets;
 pub mod profiles;
 pub mod reminders;
@@ -49,6 +52,7 @@ use crate::seal::Keyring;
 pub struct Store {
     db: dialect::Db,
     keys: Arc<Keyring>,
+    audit_key: audit::AuditKey,
 }
 
 impl Store {
@@ -56,9 +60,11 @@ impl Store {
     /// keys are the ones its secrets were sealed with.
     pub async fn open(url: &str, keys: Keyring) -> Result<Self, OpenError> {
         let db = dialect::Db::open(url).await?;
-        let store = Self { db, keys: Arc::new(keys) };
-        store.check_keys().await?;
-        Ok(store)
+        check_keys(&db, &keys).await?;
+        let mut tx = db.begin(true).await?;
+        let audit_key = audit::AuditKey::open_or_create(&mut tx, &keys).await?;
+        tx.commit().await?;
+        Ok(Self { db, keys: Arc::new(keys), audit_key })
     }
 
     /// Begins a transaction that will write. On SQLite there is one writer; the others wait here.
@@ -99,20 +105,20 @@ impl Store {
             _ => Err(StoreError::Broken("the installation's key check is gone".into())),
         }
     }
+}
 
-    /// A sealed word under a known name tells a wrong key file before anything else is read.
-    async fn check_keys(&self) -> Result<(), OpenError> {
-        let context = seal::Context { table: "installation", column: "value", row: "key_check", organisation: "", generation: None };
-        let mut tx = self.write().await?;
-        let sealed = seal::to_text(&self.keys.seal(&context, b"staygreen"));
-        // Of two nodes that start at the same moment on an empty database one is first, and the other is checked by it.
-        if installation::claim(&mut tx, "key_check", &sealed).await? {
-            tx.commit().await?;
-            return Ok(());
-        }
-        let known = installation::get(&mut tx, "key_check").await?.unwrap_or_default();
-        let sealed = seal::from_text(&known).ok_or(OpenError::WrongKey)?;
-        self.keys.open(&context, &sealed).map_err(|_| OpenError::WrongKey)?;
-        Ok(())
+/// A sealed word under a known name tells a wrong key file before anything else is read.
+async fn check_keys(db: &dialect::Db, keys: &Keyring) -> Result<(), OpenError> {
+    let context = seal::Context { table: "installation", column: "value", row: "key_check", organisation: "", generation: None };
+    let mut tx = db.begin(true).await?;
+    let sealed = seal::to_text(&keys.seal(&context, b"staygreen"));
+    // Of two nodes that start at the same moment on an empty database one is first, and the other is checked by it.
+    if installation::claim(&mut tx, "key_check", &sealed).await? {
+        tx.commit().await?;
+        return Ok(());
     }
+    let known = installation::get(&mut tx, "key_check").await?.unwrap_or_default();
+    let sealed = seal::from_text(&known).ok_or(OpenError::WrongKey)?;
+    keys.open(&context, &sealed).map_err(|_| OpenError::WrongKey)?;
+    Ok(())
 }

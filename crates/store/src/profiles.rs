@@ -2,11 +2,12 @@
 //! [`lifecycle::permission::decide`], as a condition.
 
 use lifecycle::ids::{OrganisationId, ProfileId, TeamId, UserId};
+use lifecycle::permission::Reach;
 use lifecycle::status::{Standing, Status};
 use lifecycle::time::Timestamp;
 use lifecycle::words::Cause;
 
-use crate::driver::{Row, StoreError, Tx, Value};
+use crate::driver::{Row, StoreError, Tx, Value, placeholders};
 
 /// A profile with its settings and its derived standing.
 #[derive(Debug, Clone)]
@@ -60,10 +61,19 @@ pub struct Filter {
     pub team: Option<TeamId>,
     /// Only with this text in name or handle.
     pub q: Option<String>,
-    /// Narrowed to what this user may see; `None` sees everything.
-    pub visible_to: Option<UserId>,
+    /// Narrowed to what somebody may see; `None` sees everything.
+    pub visible_to: Option<Narrow>,
     /// After this place: sort key and id of the last one seen.
     pub after: Option<(String, String)>,
+}
+
+/// What somebody may see who may not see everything.
+#[derive(Debug, Clone)]
+pub enum Narrow {
+    /// What this user owns, and what is in their teams.
+    User(UserId),
+    /// What one of these reaches of an API key covers.
+    Reaches(Vec<Reach>),
 }
 
 fn read(row: &Row) -> Result<Profile, StoreError> {
@@ -96,7 +106,7 @@ async fn with_teams(tx: &mut Tx, mut profiles: Vec<Profile>) -> Result<Vec<Profi
     if profiles.is_empty() {
         return Ok(profiles);
     }
-    let list = crate::driver::placeholders(1, profiles.len());
+    let list = placeholders(1, profiles.len());
     let sql = format!("SELECT profile_id, team_id FROM profile_teams WHERE profile_id IN ({list}) ORDER BY team_id");
     let values: Vec<Value> = profiles.iter().map(|profile| profile.id.as_str().into()).collect();
     for row in tx.all(&sql, &values).await? {
@@ -144,9 +154,13 @@ fn conditions(organisation: &OrganisationId, filter: &Filter) -> (String, Vec<Va
         let escaped = sort_key(q).replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
         add("(sort_key LIKE ? ESCAPE '\\' OR LOWER(COALESCE(handle, '')) LIKE ? ESCAPE '\\')", format!("%{escaped}%").into());
     }
-    if let Some(user) = &filter.visible_to {
+    if let Some(Narrow::User(user)) = &filter.visible_to {
         let sees = "(owner_id = ? OR id IN (SELECT profile_id FROM profile_teams WHERE team_id IN (SELECT team_id FROM team_members WHERE user_id = ?)))";
         add(sees, user.as_str().into());
+    }
+    if let Some(Narrow::Reaches(reaches)) = &filter.visible_to {
+        let any: Vec<String> = reaches.iter().map(|reach| covered(reach, &mut values)).collect();
+        text.push_str(&format!(" AND ({})", if any.is_empty() { "1 = 0".to_owned() } else { any.join(" OR ") }));
     }
     if let Some((key, id)) = &filter.after {
         values.push(key.into());
@@ -163,8 +177,23 @@ pub async fn matching(tx: &mut Tx, organisation: &OrganisationId, filter: &Filte
     tx.one(&sql, &values).await?.map_or(Ok(0), |row| row.int("n"))
 }
 
+/// [`Reach::covers`] as a condition.
+fn covered(reach: &Reach, values: &mut Vec<Value>) -> String {
+    let mut all = vec!["1 = 1".to_owned()];
+    let mut within = |column: &str, list: Vec<&str>| {
+        if !list.is_empty() {
+            all.push(column.replace('?', &placeholders(values.len() + 1, list.len())));
+            values.extend(list.into_iter().map(Value::from));
+        }
+    };
+    within("id IN (?)", reach.profiles.iter().map(ProfileId::as_str).collect());
+    within("network IN (?)", reach.networks.iter().map(String::as_str).collect());
+    within("id IN (SELECT profile_id FROM profile_teams WHERE team_id IN (?))", reach.teams.iter().map(TeamId::as_str).collect());
+    format!("({})", all.join(" AND "))
+}
+
 /// How many profiles there are of each status.
-pub async fn counts(tx: &mut Tx, organisation: &OrganisationId, visible_to: Option<&UserId>) -> Result<Vec<(Status, i64)>, StoreError> {
+pub async fn counts(tx: &mut Tx, organisation: &OrganisationId, visible_to: Option<&Narrow>) -> Result<Vec<(Status, i64)>, StoreError> {
     let (conditions, values) = conditions(organisation, &Filter { visible_to: visible_to.cloned(), ..Filter::default() });
     let sql = format!("SELECT status, COUNT(*) AS n FROM profiles WHERE {conditions} AND enabled = 1 GROUP BY status");
     let mut counts = vec![];
@@ -249,7 +278,7 @@ pub async fn count(tx: &mut Tx, organisation: &OrganisationId) -> Result<i64, St
 pub async fn deadlines(
     tx: &mut Tx,
     organisation: &OrganisationId,
-    visible_to: Option<&UserId>,
+    visible_to: Option<&Narrow>,
     until: Timestamp,
     limit: u32,
 ) -> Result<Vec<Profile>, StoreError> {
@@ -268,7 +297,7 @@ pub async fn deadlines(
 pub(crate) async fn ending(
     tx: &mut Tx,
     organisation: &OrganisationId,
-    visible_to: Option<&UserId>,
+    visible_to: Option<&Narrow>,
     until: Timestamp,
     limit: u32,
 ) -> Result<Vec<Profile>, StoreError> {
@@ -292,7 +321,7 @@ pub(crate) async fn ending(
 }
 
 /// How many profiles work without a day on which a person must come.
-pub async fn without_deadline(tx: &mut Tx, organisation: &OrganisationId, visible_to: Option<&UserId>) -> Result<i64, StoreError> {
+pub async fn without_deadline(tx: &mut Tx, organisation: &OrganisationId, visible_to: Option<&Narrow>) -> Result<i64, StoreError> {
     let (conditions, values) = conditions(organisation, &Filter { visible_to: visible_to.cloned(), ..Filter::default() });
     let sql =
         format!("SELECT COUNT(*) AS n FROM profiles WHERE {conditions} AND enabled = 1 AND deadline IS NULL AND status <> 'disconnected'");

@@ -7,7 +7,7 @@ use std::io::Write as _;
 use std::path::Path;
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, RandomizedNonceKey};
-use aws_lc_rs::{digest as sha, rand};
+use aws_lc_rs::{constant_time, digest as sha, rand};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use lifecycle::secret::{Secret, TokenSet, TokenType};
@@ -249,6 +249,11 @@ pub(crate) fn from_text(text: &str) -> Option<Vec<u8>> {
 /// so a plain hash is enough.
 pub fn hash(secret: &Secret) -> String {
     digest(secret.expose().as_bytes())
+}
+
+/// Whether two texts are the same, in a time that does not tell where they differ (NT-19).
+pub fn is_same(one: &str, other: &str) -> bool {
+    constant_time::verify_slices_are_equal(one.as_bytes(), other.as_bytes()).is_ok()
 }
 
 /// SHA-256 as text.

@@ -43,12 +43,7 @@ pub(crate) struct Told {
 impl Told {
     /// What is told of a piece of news; `None` where nobody is written to.
     pub(crate) fn of_news(row: &Row, standing: &Standing, news: &News) -> Result<Option<Self>, StoreError> {
-        let (mail, occasion) = match news {
-            News::Connected => return Ok(None),
-            News::NoAccessTokens { episode } => ("no_access_tokens", episode.as_micros().to_string()),
-            News::Recovered { episode } => ("recovered", episode.as_micros().to_string()),
-            News::RenewSoon { days, deadline } => ("renew_soon", format!("{}:{days}", deadline.as_micros())),
-        };
+        let Some((mail, occasion)) = news.occasion() else { return Ok(None) };
         let wanted = row.flag(if mail == "renew_soon" { "notify_renew_soon" } else { "notify_no_access" })?;
         Ok(Some(Self {
             profile: row.parsed("id")?,

@@ -2,17 +2,22 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod acting;
+mod audit;
+mod authorised;
 mod bad_input;
+mod broker;
 mod browser;
 mod bulk;
 mod disk;
 mod forecast;
 mod kill;
+mod matrix;
 mod nodes;
 mod oidc;
 mod pds;
 #[path = "../../../store/tests/it/postgres.rs"]
 mod postgres;
+mod proxy;
 mod signals;
 mod smtp;
 mod startup;

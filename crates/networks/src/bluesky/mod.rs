@@ -394,6 +394,10 @@ impl Network for Bluesky {
         })
     }
 
+    fn api(&self, _cx: Cx<'_>, tokens: &TokenSet) -> Option<String> {
+        Some(format!("{}/xrpc", tokens.notes.get(session::PDS)?.trim_end_matches('/')))
+    }
+
     fn probe(&self, cx: Cx<'_>, tokens: &TokenSet) -> Request<Bytes> {
         Session::of(tokens).map(|session| question(&cx, &session, tokens)).unwrap_or_default()
     }

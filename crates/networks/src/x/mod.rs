@@ -182,6 +182,10 @@ impl Network for X {
     }
 
     /// A user read, charged once per account and UTC day: no cheaper call proves the token, except renewing it.
+    fn api(&self, cx: Cx<'_>, _tokens: &TokenSet) -> Option<String> {
+        cx.endpoint(&ABOUT, "posts")?.strip_suffix("/tweets").map(str::to_owned)
+    }
+
     fn probe(&self, cx: Cx<'_>, tokens: &TokenSet) -> Request<Bytes> {
         oauth::get_bearer(&Self::url(&cx, "me"), &tokens.access_token)
     }

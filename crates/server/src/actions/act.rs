@@ -8,37 +8,57 @@ use axum::http::StatusCode;
 use keeper::Checked;
 use keeper::ports::NetworkApp;
 use lifecycle::access::AccessState;
-use lifecycle::ids::GrantId;
+use lifecycle::grant::State;
+use lifecycle::ids::{ApiKeyId, GrantId, PersonId};
 use lifecycle::ledger::Ledger as _;
+use lifecycle::permission::{Act, Actor, Frozen, Permission, Why};
 use lifecycle::secret::{Secret, TokenSet, TokenType};
 use lifecycle::time::{Span, Timestamp};
 use networks::acting::{Acting, Comment, NotDone, Post, Posted, Target};
 use networks::network::Kind;
 use serde_json::{Value, json};
+use store::audit::Entry;
 use store::events::{self, About};
 use store::grants::{Holder, holders_of};
 use store::profiles::Profile;
+use store::{Tx, api_keys};
 
 use super::finish::shown;
-use crate::auth::Caller;
+use crate::auth::{self, Caller};
 use crate::error::Problem;
 use crate::show::rfc3339;
 use crate::state::App;
 
 /// A token that ends sooner than this is renewed before it is used for an act of ours.
-const SPARE: Span = Span::seconds(60);
+pub(crate) const SPARE: Span = Span::seconds(60);
 
 /// How long, and how often, somebody waits for a renewal that is under way.
 const WAIT: Duration = Duration::from_millis(100);
 const WAITS: u32 = 100;
 
 /// A profile, ready to act through the token of one person.
-struct Ready {
-    client: Arc<NetworkApp>,
-    grant: GrantId,
-    tokens: TokenSet,
+pub(crate) struct Ready {
+    /// Our client.
+    pub(crate) client: Arc<NetworkApp>,
+    /// Whose grant.
+    pub(crate) grant: GrantId,
+    /// The token set.
+    pub(crate) tokens: TokenSet,
+    holder: PersonId,
+    /// Which token set of it.
+    pub(crate) generation: i64,
     person: String,
     until: Option<Timestamp>,
+}
+
+/// What is asked of a token.
+pub struct Wanted {
+    /// How long it lives at least.
+    pub min_ttl: Span,
+    /// Which scopes it must have; more than the person granted is refused.
+    pub scopes: Vec<String>,
+    /// The way it was asked for, for the audit.
+    pub door: &'static str,
 }
 
 /// An access token on its way to a tool.
@@ -54,18 +74,28 @@ pub struct Lent {
 }
 
 /// What is done, for the log.
-struct Deed<'a> {
-    kind: &'static str,
-    caller: &'a Caller,
-    profile: &'a Profile,
-    detail: Value,
+pub(crate) struct Deed<'a> {
+    /// What.
+    pub(crate) act: Act,
+    /// Its name in the history.
+    pub(crate) kind: &'static str,
+    /// The call of the network's API.
+    pub(crate) call: Option<(String, String)>,
+    /// Whether it stands in the profile's history, and not in the audit alone.
+    pub(crate) in_history: bool,
+    /// Who asks.
+    pub(crate) caller: &'a Caller,
+    /// As whom.
+    pub(crate) profile: &'a Profile,
+    /// What exactly.
+    pub(crate) detail: Value,
 }
 
 /// Publishes a post as a profile.
 pub async fn publish(app: &App, caller: &Caller, profile: &Profile, post: &Post) -> Result<Posted, Problem> {
     let ready = ready(app, caller, profile, SPARE).await?;
     let detail = json!({ "characters": post.text.chars().count(), "link": post.link, "media": post.media.len() });
-    let deed = Deed { kind: "post", caller, profile, detail };
+    let deed = Deed { act: Act::Publish, kind: "post", call: None, in_history: true, caller, profile, detail };
     begin(app, &deed, &ready).await?;
     let done = ready.client.network.publish(ready.acting(app, profile), post).await;
     end(app, &deed, &ready, done, |posted| json!({ "post": posted.id, "url": posted.url })).await
@@ -74,7 +104,8 @@ pub async fn publish(app: &App, caller: &Caller, profile: &Profile, post: &Post)
 /// Lists what was said under a post.
 pub async fn comments(app: &App, caller: &Caller, profile: &Profile, post: &str) -> Result<Vec<Comment>, Problem> {
     let ready = ready(app, caller, profile, SPARE).await?;
-    let deed = Deed { kind: "comments", caller, profile, detail: json!({ "post": post }) };
+    let deed =
+        Deed { act: Act::ReadComments, kind: "comments", call: None, in_history: true, caller, profile, detail: json!({ "post": post }) };
     begin(app, &deed, &ready).await?;
     let done = ready.client.network.comments(ready.acting(app, profile), post).await;
     end(app, &deed, &ready, done, |list| json!({ "post": post, "count": list.len() })).await
@@ -90,7 +121,15 @@ pub async fn comment(
     text: &str,
 ) -> Result<Posted, Problem> {
     let ready = ready(app, caller, profile, SPARE).await?;
-    let deed = Deed { kind: "comment", caller, profile, detail: json!({ "post": post, "in_reply_to": in_reply_to }) };
+    let deed = Deed {
+        act: Act::Comment,
+        kind: "comment",
+        call: None,
+        in_history: true,
+        caller,
+        profile,
+        detail: json!({ "post": post, "in_reply_to": in_reply_to }),
+    };
     begin(app, &deed, &ready).await?;
     let done = ready.client.network.comment(ready.acting(app, profile), post, in_reply_to, text).await;
     end(app, &deed, &ready, done, |said| json!({ "post": post, "comment": said.id })).await
@@ -98,7 +137,8 @@ pub async fn comment(
 
 /// Hands out an access token that lives at least that long, renewed first where it must be. The row is committed before the
 /// token leaves.
-pub async fn lend(app: &App, caller: &Caller, profile: &Profile, min_ttl: Span) -> Result<Lent, Problem> {
+pub async fn lend(app: &App, caller: &Caller, profile: &Profile, wanted: &Wanted) -> Result<Lent, Problem> {
+    let min_ttl = wanted.min_ttl;
     let ready = ready(app, caller, profile, min_ttl.max(SPARE)).await?;
     if ready.tokens.token_type != TokenType::Bearer {
         let words = "Tokens of this network are bound to a key that never leaves this server, so they are of no use outside. Act through the API instead.";
@@ -110,15 +150,17 @@ pub async fn lend(app: &App, caller: &Caller, profile: &Profile, min_ttl: Span) 
         let words = "The network gives no token that lives that long. Ask with a smaller min_ttl.";
         return Err(Problem::new(StatusCode::CONFLICT, "min_ttl_not_available", words).with(json!({ "expires_at": rfc3339(until) })));
     }
-    let deed = Deed { kind: "token", caller, profile, detail: json!({ "expires_at": ready.until.map(rfc3339) }) };
-    begin(app, &deed, &ready).await?;
+    if let Some(missing) = wanted.scopes.iter().find(|scope| !ready.tokens.scopes.contains(scope)) {
+        let words = format!("The person did not grant the scope \"{missing}\"; nothing wider than their consent is handed out.");
+        return Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_scope", words).with(json!({ "scopes": ready.tokens.scopes })));
+    }
     let own = ready.tokens.profile_tokens.get(&profile.network_id).cloned();
-    Ok(Lent {
-        access_token: own.unwrap_or_else(|| ready.tokens.access_token.clone()),
-        until: ready.until,
-        scopes: ready.tokens.scopes.clone(),
-        person: ready.person,
-    })
+    let access_token = own.unwrap_or_else(|| ready.tokens.access_token.clone());
+    // A token that turns up where it should not be can be traced to its hand-outs; the name tells nobody else anything.
+    let detail = json!({ "expires_at": ready.until.map(rfc3339), "token": app.store.fingerprint(&access_token), "door": wanted.door });
+    let deed = Deed { act: Act::ReadToken, kind: "token", call: None, in_history: true, caller, profile, detail };
+    begin(app, &deed, &ready).await?;
+    Ok(Lent { access_token, until: ready.until, scopes: ready.tokens.scopes.clone(), person: ready.person })
 }
 
 impl Ready {
@@ -130,7 +172,7 @@ impl Ready {
 }
 
 /// Chooses a token: the people whose access works, the freshest proof first. One whose life is over is renewed first.
-async fn ready(app: &App, caller: &Caller, profile: &Profile, spare: Span) -> Result<Ready, Problem> {
+pub(crate) async fn ready(app: &App, caller: &Caller, profile: &Profile, spare: Span) -> Result<Ready, Problem> {
     if !profile.enabled {
         return Err(Problem::new(StatusCode::CONFLICT, "profile_switched_off", "This profile is switched off in its settings."));
     }
@@ -139,8 +181,11 @@ async fn ready(app: &App, caller: &Caller, profile: &Profile, spare: Span) -> Re
     let mut tx = app.store.read().await?;
     let mut holders = holders_of(&mut tx, &profile.id).await?;
     drop(tx);
+    holders.retain(|holder| !Frozen::stops_person(&caller.frozen, &holder.person.id));
     holders.retain(|holder| !matches!(holder.access.state, AccessState::Lost { .. }) && holder.grant.verdict().is_none());
-    holders.sort_by_key(|holder| std::cmp::Reverse(holder.grant.verified_at));
+    // Somebody whose token is under suspicion comes last: another person's is taken meanwhile.
+    let suspect = |holder: &Holder| matches!(holder.grant.state, State::Suspect(_));
+    holders.sort_by_key(|holder| (suspect(holder), std::cmp::Reverse(holder.grant.verified_at)));
     for holder in &holders {
         if let Some(ready) = from(app, &client, holder, spare).await? {
             return Ok(ready);
@@ -165,7 +210,15 @@ async fn from(app: &App, client: &Arc<NetworkApp>, holder: &Holder, spare: Span)
     }
     let Some(tokens) = app.store.tokens_for_use(&mut tx, &holder.grant.id).await? else { return Ok(None) };
     let person = shown(&holder.person.name, holder.person.handle.as_deref());
-    Ok(Some(Ready { client: Arc::clone(client), grant: holder.grant.id.clone(), tokens, person, until: grant.grant.clocks.access_until }))
+    Ok(Some(Ready {
+        client: Arc::clone(client),
+        grant: holder.grant.id.clone(),
+        tokens,
+        holder: holder.person.id.clone(),
+        generation: grant.grant.generation,
+        person,
+        until: grant.grant.clocks.access_until,
+    }))
 }
 
 /// One renewal at a time: whoever comes while another is under way waits for its result and reads, and never sends (RF-10).
@@ -179,7 +232,7 @@ async fn renew(app: &App, holder: &Holder) -> Result<(), Problem> {
     Ok(())
 }
 
-fn unavailable(profile: &Profile) -> Problem {
+pub(crate) fn unavailable(profile: &Profile) -> Problem {
     let standing = &profile.standing;
     Problem::new(
         StatusCode::CONFLICT,
@@ -194,13 +247,58 @@ fn about(deed: &Deed<'_>, ready: &Ready) -> About {
 }
 
 /// The row that must be durable before the token leaves.
-async fn begin(app: &App, deed: &Deed<'_>, ready: &Ready) -> Result<(), Problem> {
+pub(crate) async fn begin(app: &App, deed: &Deed<'_>, ready: &Ready) -> Result<(), Problem> {
     let mut detail = deed.detail.clone();
     detail["through"] = json!(ready.person);
     let mut tx = app.store.write().await?;
-    let kind = format!("act.{}.begun", deed.kind);
-    events::append(&mut tx, &app.organisation, app.now(), &kind, &deed.caller.named, &about(deed, ready), &detail).await?;
+    let call = deed.call.as_ref().map(|(method, path)| (method.as_str(), path.as_str()));
+    let standing = auth::anew(&mut tx, app, deed.caller, deed.profile, deed.act, call).await?;
+    if Frozen::stops_person(&standing.frozen, &ready.holder) {
+        return Err(Problem::forbidden(Why::Frozen.words()).with(json!({ "reason": Why::Frozen })));
+    }
+    // There is no place yet where somebody could release it: what needs an approval is not done.
+    if let Some(user) = standing.under.as_ref().and_then(|under| under.approval.as_ref()) {
+        let words = "This needs an approval by a named user, and approvals cannot be given yet. Nothing was sent.";
+        return Err(Problem::new(StatusCode::FORBIDDEN, "approval_needed", words).with(json!({ "approval_by": user.as_str() })));
+    }
+    if let (Actor::ApiKey { id, .. }, Some(under)) = (&deed.caller.actor, &standing.under) {
+        count(&mut tx, app, id, under).await?;
+        detail["under"] = json!(under.to_string());
+    }
+    if deed.in_history {
+        let kind = format!("act.{}.begun", deed.kind);
+        events::append(&mut tx, &app.organisation, app.now(), &kind, &deed.caller.named, &about(deed, ready), &detail).await?;
+    }
+    // Which consent it rests on: whose, for what, in which generation of the token set; and who gave the permission.
+    detail["consent"] = json!({ "person": ready.holder.as_str(), "scopes": ready.tokens.scopes, "generation": ready.generation });
+    detail["given_by"] = json!(standing.given_by);
+    let entry = Entry {
+        at: app.now(),
+        organisation: &app.organisation,
+        actor: &deed.caller.named,
+        act: deed.act.as_str(),
+        profile: Some(&deed.profile.id),
+        grant: Some(&ready.grant),
+        under: standing.under.as_ref().map(Permission::to_string),
+        detail,
+    };
+    app.store.audit(&mut tx, entry).await?;
     Ok(tx.commit().await?)
+}
+
+/// How often was said with the permission.
+async fn count(tx: &mut Tx, app: &App, key: &ApiKeyId, under: &Permission) -> Result<(), Problem> {
+    let (Some(rate), now) = (under.rate, app.now()) else { return Ok(()) };
+    if api_keys::count_use(tx, key, under, rate, now).await? {
+        return Ok(());
+    }
+    let seconds = rate.window(now).1.since(now).as_seconds().max(1);
+    let words = format!(
+        "This API key may do that {} times in {} seconds, and has. Try again in {seconds} seconds.",
+        rate.count,
+        rate.per.as_seconds()
+    );
+    Err(Problem::new(StatusCode::TOO_MANY_REQUESTS, "permission_used_up", words).with(json!({ "retry_after": seconds })))
 }
 
 /// How it ended, for the log and for whoever asked.

@@ -9,7 +9,7 @@ use lifecycle::ids::{PersonId, ProfileId, UserId};
 use lifecycle::time::{Span, Timestamp};
 use lifecycle::words::Cause;
 use store::forecast::{self, Held};
-use store::profiles;
+use store::profiles::{self, Narrow};
 
 use crate::error::Problem;
 use crate::state::App;
@@ -63,7 +63,7 @@ pub struct Outlook {
 }
 
 /// Looks ahead to a day.
-pub async fn look(app: &App, visible_to: Option<&UserId>, until: Timestamp) -> Result<Outlook, Problem> {
+pub async fn look(app: &App, visible_to: Option<&Narrow>, until: Timestamp) -> Result<Outlook, Problem> {
     let mut tx = app.store.read().await?;
     let held = forecast::ending(&mut tx, &app.organisation, visible_to, until, LOOK_MAX).await?;
     let dateless = profiles::without_deadline(&mut tx, &app.organisation, visible_to).await?;

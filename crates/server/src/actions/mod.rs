@@ -1,12 +1,17 @@
 //! What users and tools do: once, for pages, API and command line.
 
 pub mod act;
+pub mod audited;
 pub mod check;
 pub mod connect;
 pub mod disconnect;
+pub mod evidence;
 pub mod explain;
 pub mod finish;
 pub mod forecast;
+pub mod freeze;
 pub mod invite;
+pub mod keys;
+pub mod may;
 pub mod signal;
 pub mod webhooks;

@@ -2,4 +2,5 @@
 
 pub mod idempotency;
 pub mod openapi;
+pub mod token_exchange;
 pub mod v1;

@@ -10,7 +10,7 @@ use crate::routes::{API, ApiRoute};
 pub fn description() -> Value {
     let mut paths = Map::new();
     for route in API {
-        let operations = paths.entry(route.path).or_insert_with(|| json!({}));
+        let operations = paths.entry(route.path.replace("{*", "{")).or_insert_with(|| json!({}));
         operations[route.method.to_lowercase()] = operation(route);
     }
     json!({
@@ -33,7 +33,7 @@ pub fn description() -> Value {
 }
 
 fn operation(route: &ApiRoute) -> Value {
-    let names = route.path.split('{').skip(1).filter_map(|rest| rest.split_once('}')).map(|(name, _)| name);
+    let names = route.path.split('{').skip(1).filter_map(|rest| rest.split_once('}')).map(|(name, _)| name.trim_start_matches('*'));
     let in_path = names.map(|name| json!({ "name": name, "in": "path", "required": true, "schema": { "type": "string" } }));
     let in_query = route.query.iter().map(|name| json!({ "name": name, "in": "query", "required": false, "schema": { "type": "string" } }));
     let parameters: Vec<Value> = in_path.chain(in_query).collect();
@@ -51,8 +51,10 @@ fn operation(route: &ApiRoute) -> Value {
         let schema = json!({ "type": "object", "additionalProperties": false, "properties": properties, "required": required });
         operation["requestBody"] = json!({ "required": true, "content": { "application/json": { "schema": schema } } });
     }
-    if let Needs::May(act) = route.needs {
+    if route.needs != Needs::Nothing {
         operation["security"] = json!([{ "apiKey": [] }]);
+    }
+    if let Needs::May(act) = route.needs {
         operation["x-permission"] = act.as_str().into();
     }
     operation

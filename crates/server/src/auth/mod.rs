@@ -10,15 +10,17 @@ use axum::http::{HeaderMap, Method, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
 use lifecycle::ids::ProfileId;
-use lifecycle::permission::{About, Act, Actor, Decision, Role, decide};
+use lifecycle::permission::{About, Act, Actor, Decision, Frozen, Permission, Question, Reach, Role, decide};
 use lifecycle::secret::Secret;
-use lifecycle::time::Span;
-use store::events;
-use store::profiles::{self, Profile};
+use lifecycle::time::{Span, Timestamp};
+use serde_json::json;
+use store::connections::{self, Connection};
+use store::profiles::{self, Narrow, Profile};
 use store::sessions::{self, Session};
 use store::users::{self, User};
-use store::{StoreError, api_keys, teams};
+use store::{StoreError, Tx, api_keys, events, freezes, teams};
 
+use crate::actions::audited;
 use crate::error::Problem;
 use crate::i18n::Lang;
 use crate::state::App;
@@ -31,6 +33,8 @@ pub const SESSION: &str = "staygreen_session";
 pub enum Needs {
     /// Nothing: signing in, health, the callback of networks.
     Nothing,
+    /// Somebody who is known, whatever they may.
+    SomebodyKnown,
     /// Somebody who may do this in the organisation; what it is done to is decided by [`profile`].
     May(Act),
 }
@@ -48,29 +52,100 @@ pub struct Caller {
     pub session: Option<Session>,
     /// In which language to answer.
     pub lang: Lang,
+    /// When they asked.
+    pub at: Timestamp,
+    /// What was frozen then.
+    pub frozen: Vec<Frozen>,
 }
 
 impl Caller {
-    fn stranger(lang: Lang) -> Self {
-        Self { actor: Actor::Stranger, named: events::Actor::System, user: None, session: None, lang }
+    fn stranger(lang: Lang, at: Timestamp) -> Self {
+        Self { actor: Actor::Stranger, named: events::Actor::System, user: None, session: None, lang, at, frozen: vec![] }
+    }
+
+    /// The decision, as things stood when they asked.
+    pub fn decide(&self, act: Act, about: About<'_>) -> Decision {
+        decide(&self.actor, &Question { act, about, call: None, now: self.at, frozen: &self.frozen })
     }
 
     /// Somebody who did not go through a guard: a path that does not exist.
     pub fn of_nobody(headers: &HeaderMap) -> Self {
-        Self::stranger(Lang::from_headers(headers))
+        Self::stranger(Lang::from_headers(headers), Timestamp::from_micros(0))
     }
 
     /// Whether this may be done in the organisation, for showing or hiding a button.
     pub fn may(&self, act: Act) -> bool {
-        decide(&self.actor, act, About::Organisation) == Decision::Allow
+        let about = if act.is_about_profiles() { About::Profiles } else { About::Organisation };
+        self.decide(act, about).is_yes()
     }
 
-    /// Whose profiles a list shows; `None`: all.
-    pub fn narrowed_to(&self) -> Option<lifecycle::ids::UserId> {
+    /// Which profiles a list shows; `None`: all.
+    pub fn narrowed_to(&self, act: Act) -> Option<Narrow> {
         match &self.actor {
-            Actor::User { id, role: Role::StandardUser, .. } => Some(id.clone()),
-            _ => None,
+            Actor::User { role: Role::CompanyAdmin, .. } => None,
+            Actor::User { id, role: Role::StandardUser, .. } => Some(Narrow::User(id.clone())),
+            Actor::ApiKey { permissions, .. } => {
+                let alive = |carried: &&Permission| carried.act == act && carried.until.is_none_or(|until| until > self.at);
+                let reaches: Vec<Reach> = permissions.iter().filter(alive).map(|carried| carried.reach.clone()).collect();
+                (!reaches.iter().any(Reach::is_everything)).then_some(Narrow::Reaches(reaches))
+            }
+            Actor::Stranger | Actor::RenewalLink { .. } => Some(Narrow::Reaches(vec![])),
         }
+    }
+}
+
+/// A profile, as decisions see it.
+pub fn about(profile: &Profile) -> About<'_> {
+    About::Profile { id: &profile.id, network: &profile.network, owner: profile.owner.as_ref(), teams: &profile.teams }
+}
+
+/// What a no is answered with.
+pub fn refused(decision: &Decision) -> Problem {
+    match decision {
+        Decision::Allow(_) | Decision::Hidden => Problem::not_found(),
+        Decision::SignIn => Problem::sign_in(),
+        Decision::Deny(why) => Problem::forbidden(why.words()).with(json!({ "reason": why })),
+    }
+}
+
+/// As things stand when an act is written down.
+pub struct Standing {
+    /// The permission of an API key under which it is done; `None`: by somebody's role.
+    pub under: Option<Permission>,
+    /// The user or key that gave it; `None`: the operator, or it is somebody's role.
+    pub given_by: Option<String>,
+    /// What is frozen.
+    pub frozen: Vec<Frozen>,
+}
+
+/// Decides anew, from what is stored in this very moment: asked in the transaction that writes an act down, so that a key that was
+/// revoked, a role that was lost and a freeze that came meanwhile stop it (NT-14).
+pub async fn anew(
+    tx: &mut Tx,
+    app: &App,
+    caller: &Caller,
+    profile: &Profile,
+    act: Act,
+    call: Option<(&str, &str)>,
+) -> Result<Standing, Problem> {
+    let mut given_by = None;
+    let actor = match &caller.actor {
+        Actor::ApiKey { id, .. } => {
+            let key = api_keys::by_id(tx, &app.organisation, id).await?.filter(|key| key.revoked_at.is_none());
+            let key = key.ok_or_else(Problem::sign_in)?;
+            given_by = key.created_by;
+            Actor::ApiKey { id: key.id, permissions: key.permissions, until: key.expires_at }
+        }
+        Actor::User { id, .. } => {
+            let user = users::by_id(tx, id).await?.filter(|user| user.disabled_at.is_none()).ok_or_else(Problem::sign_in)?;
+            Actor::User { id: id.clone(), role: user.role, teams: teams::of_user(tx, id).await? }
+        }
+        other => other.clone(),
+    };
+    let frozen = freezes::in_force(tx, &app.organisation).await?;
+    match decide(&actor, &Question { act, about: about(profile), call, now: app.now(), frozen: &frozen }) {
+        Decision::Allow(under) => Ok(Standing { under: under.map(|under| *under), given_by, frozen }),
+        no => Err(refused(&no)),
     }
 }
 
@@ -79,19 +154,50 @@ pub async fn profile(app: &App, caller: &Caller, id: &str, act: Act) -> Result<P
     let id: ProfileId = id.parse().map_err(|_| Problem::not_found())?;
     let mut tx = app.store.read().await?;
     let found = profiles::get(&mut tx, &app.organisation, &id).await?.ok_or_else(Problem::not_found)?;
-    let about = About::Profile { owner: found.owner.as_ref(), teams: &found.teams };
-    match decide(&caller.actor, act, about) {
-        Decision::Allow => Ok(found),
-        Decision::SignIn => Err(Problem::sign_in()),
-        Decision::Hidden => Err(Problem::not_found()),
-        Decision::Deny(why) => Err(Problem::forbidden(why)),
+    match caller.decide(act, about(&found)) {
+        Decision::Allow(_) => Ok(found),
+        no => Err(refused(&no)),
     }
+}
+
+/// A profile whose network's API is to be called, if the caller may call exactly that. A refused call is written down.
+pub async fn profile_for_call(app: &App, caller: &Caller, id: &str, call: (&str, &str)) -> Result<Profile, Problem> {
+    let id: ProfileId = id.parse().map_err(|_| Problem::not_found())?;
+    let mut tx = app.store.read().await?;
+    let found = profiles::get(&mut tx, &app.organisation, &id).await?.ok_or_else(Problem::not_found)?;
+    drop(tx);
+    let question = Question { act: Act::CallApi, about: about(&found), call: Some(call), now: caller.at, frozen: &caller.frozen };
+    let no = match decide(&caller.actor, &question) {
+        Decision::Allow(_) => return Ok(found),
+        no => no,
+    };
+    let cut = |text: &str| text.chars().take(200).collect::<String>();
+    let detail = json!({ "refused": no_word(&no), "method": cut(call.0), "path": cut(call.1), "profile": found.id.as_str() });
+    let mut tx = app.store.write().await?;
+    audited::note(&mut tx, app, &caller.named, Act::CallApi, detail).await?;
+    tx.commit().await?;
+    Err(refused(&no))
+}
+
+fn no_word(decision: &Decision) -> &'static str {
+    match decision {
+        Decision::Deny(why) => why.as_str(),
+        _ => "hidden",
+    }
+}
+
+/// A connection: it belongs to whoever began it, and company admins see all.
+pub async fn connection(app: &App, caller: &Caller, id: &str) -> Result<Connection, Problem> {
+    let id = id.parse().map_err(|_| Problem::not_found())?;
+    let mut tx = app.store.read().await?;
+    let connection = connections::get(&mut tx, &app.organisation, &id).await?.ok_or_else(Problem::not_found)?;
+    let all = matches!(caller.actor, Actor::User { role: Role::CompanyAdmin, .. });
+    if all || connection.begun.by == caller.named { Ok(connection) } else { Err(Problem::not_found()) }
 }
 
 /// Whether the caller may see a profile.
 pub fn may_see(caller: &Caller, profile: &Profile) -> bool {
-    let about = About::Profile { owner: profile.owner.as_ref(), teams: &profile.teams };
-    decide(&caller.actor, Act::SeeProfile, about) == Decision::Allow
+    caller.decide(Act::SeeProfile, about(profile)).is_yes()
 }
 
 /// The value of a cookie.
@@ -104,22 +210,24 @@ pub fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
 }
 
 async fn identify(app: &App, headers: &HeaderMap) -> Result<Caller, StoreError> {
-    let lang = Lang::from_headers(headers);
+    let (lang, now) = (Lang::from_headers(headers), app.now());
     let bearer = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).and_then(|value| value.strip_prefix("Bearer "));
     if let Some(secret) = bearer {
         return identify_key(app, secret, lang).await;
     }
-    let Some(secret) = cookie(headers, SESSION).filter(|secret| !secret.is_empty()) else { return Ok(Caller::stranger(lang)) };
-    let now = app.now();
+    let Some(secret) = cookie(headers, SESSION).filter(|secret| !secret.is_empty()) else { return Ok(Caller::stranger(lang, now)) };
     let mut tx = app.store.read().await?;
     let Some(session) = sessions::find(&mut tx, &Secret::new(secret), now, app.config.server.session_idle.span()).await? else {
-        return Ok(Caller::stranger(lang));
+        return Ok(Caller::stranger(lang, now));
     };
     // Read anew at every request: a changed role or a disabled account takes effect at once (NT-21).
-    let Some(user) = users::by_id(&mut tx, &session.user).await?.filter(|user| user.disabled_at.is_none()) else {
-        return Ok(Caller::stranger(lang));
+    let Some(user) =
+        users::by_id(&mut tx, &session.user).await?.filter(|user| user.disabled_at.is_none() && user.organisation == app.organisation)
+    else {
+        return Ok(Caller::stranger(lang, now));
     };
     let teams = teams::of_user(&mut tx, &user.id).await?;
+    let frozen = freezes::in_force(&mut tx, &app.organisation).await?;
     drop(tx);
     if now.since(session.seen_at) > Span::minutes(1) {
         let mut tx = app.store.write().await?;
@@ -132,21 +240,32 @@ async fn identify(app: &App, headers: &HeaderMap) -> Result<Caller, StoreError> 
         lang: Lang::from_code(&user.language),
         user: Some(user),
         session: Some(session),
+        at: now,
+        frozen,
     })
 }
 
+/// Whoever has this API key; a stranger when nobody has.
+pub async fn caller_by_key(app: &App, secret: &Secret, headers: &HeaderMap) -> Result<Caller, StoreError> {
+    identify_key(app, secret.expose(), Lang::from_headers(headers)).await
+}
+
 async fn identify_key(app: &App, secret: &str, lang: Lang) -> Result<Caller, StoreError> {
-    let mut tx = app.store.read().await?;
-    let Some(key) = api_keys::find(&mut tx, &Secret::new(secret)).await? else { return Ok(Caller::stranger(lang)) };
-    drop(tx);
     let now = app.now();
+    let mut tx = app.store.read().await?;
+    let Some(key) = api_keys::find(&mut tx, &app.organisation, &Secret::new(secret)).await? else {
+        return Ok(Caller::stranger(lang, now));
+    };
+    let frozen = freezes::in_force(&mut tx, &app.organisation).await?;
+    drop(tx);
     if key.used_at.is_none_or(|at| now.since(at) > Span::minutes(1)) {
         let mut tx = app.store.write().await?;
         api_keys::touch(&mut tx, &key.id, now).await?;
         tx.commit().await?;
     }
     let named = events::Actor::ApiKey { id: key.id.to_string(), name: key.name };
-    Ok(Caller { actor: Actor::ApiKey { id: key.id, may: key.may }, named, user: None, session: None, lang })
+    let actor = Actor::ApiKey { id: key.id, permissions: key.permissions, until: key.expires_at };
+    Ok(Caller { actor, named, user: None, session: None, lang, at: now, frozen })
 }
 
 /// The decision before every handler. Pages send strangers to the sign-in page and back; the API answers 401.
@@ -165,15 +284,15 @@ pub async fn guard(State((app, needs)): State<(Arc<App>, Needs)>, mut request: R
         );
     }
     let decision = match needs {
-        Needs::Nothing => Decision::Allow,
-        Needs::May(act) => match decide(&caller.actor, act, About::Organisation) {
-            // A standard user has no organisation-wide right to single profiles; the profile itself decides later.
-            Decision::Deny(_) if is_about_profiles(act) && matches!(caller.actor, Actor::User { .. }) => Decision::Allow,
-            decision => decision,
-        },
+        Needs::Nothing => Decision::Allow(None),
+        Needs::SomebodyKnown if caller.actor == Actor::Stranger => Decision::SignIn,
+        Needs::SomebodyKnown => Decision::Allow(None),
+        // Which profiles is decided, or narrowed, one by one by the handler.
+        Needs::May(act) if act.is_about_profiles() => caller.decide(act, About::Profiles),
+        Needs::May(act) => caller.decide(act, About::Organisation),
     };
     match decision {
-        Decision::Allow => {
+        Decision::Allow(_) => {
             request.extensions_mut().insert(caller);
             next.run(request).await
         }
@@ -183,22 +302,8 @@ pub async fn guard(State((app, needs)): State<(Arc<App>, Needs)>, mut request: R
             Redirect::to(&networks::oauth::with_query("/sign-in", &[("next", back)])).into_response()
         }
         Decision::SignIn => Problem::sign_in().into_response(),
-        Decision::Hidden => refuse(&caller, is_api, Problem::not_found()),
-        Decision::Deny(why) => refuse(&caller, is_api, Problem::forbidden(why)),
+        no => refuse(&caller, is_api, refused(&no)),
     }
-}
-
-const fn is_about_profiles(act: Act) -> bool {
-    matches!(
-        act,
-        Act::RefreshConnection
-            | Act::CheckProfile
-            | Act::ManageProfile
-            | Act::DeleteProfile
-            | Act::Publish
-            | Act::ReadComments
-            | Act::Comment
-    )
 }
 
 fn refuse(caller: &Caller, is_api: bool, problem: Problem) -> Response {

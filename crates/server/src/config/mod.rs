@@ -143,7 +143,15 @@ pub struct KeeperConfig {
 
 impl Default for KeeperConfig {
     fn default() -> Self {
-        Self { poll_every: Length::seconds(5), probe_every: None, idle_check_every: None, doubt_for: None, concurrency: 16, lease: Length::seconds(180), spool_dir: PathBuf::new() }
+        Self {
+            poll_every: Length::seconds(5),
+            probe_every: None,
+            idle_check_every: None,
+            doubt_for: None,
+            concurrency: 16,
+            lease: Length::seconds(180),
+            spool_dir: PathBuf::new(),
+        }
     }
 }
 

@@ -17,7 +17,7 @@ use super::view::{Row, badge_of, row, title_of};
 use super::{Fields, Message, Page, Shell, for_people, go, show, show_with};
 use crate::actions::connect::{self, By, network_named};
 use crate::actions::finish::{self, Finished};
-use crate::auth::{Caller, cookie};
+use crate::auth::{self, Caller, cookie};
 use crate::error::Problem;
 use crate::i18n::Lang;
 use crate::show::When;
@@ -231,19 +231,10 @@ fn failure_page(
     show_with(StatusCode::CONFLICT, &page)
 }
 
-async fn connection_of(app: &App, caller: &Caller, id: &str) -> Result<Connection, Problem> {
-    let id = id.parse().map_err(|_| Problem::not_found())?;
-    let mut tx = app.store.read().await?;
-    let connection = connections::get(&mut tx, &app.organisation, &id).await?.ok_or_else(Problem::not_found)?;
-    // A connection belongs to whoever began it.
-    let mine = connection.begun.by == caller.named || caller.narrowed_to().is_none();
-    if mine { Ok(connection) } else { Err(Problem::not_found()) }
-}
-
 /// GET /settings/profiles/connections/{id}
 pub async fn connection(State(app): State<Arc<App>>, caller: Caller, Path(id): Path<String>) -> Response {
     let page = async {
-        let connection = connection_of(&app, &caller, &id).await?;
+        let connection = auth::connection(&app, &caller, &id).await?;
         match connection.stage {
             Stage::Failed => failed_page(&caller, &connection),
             Stage::Choose => choose_page(&app, &caller, &connection).await,
@@ -304,7 +295,7 @@ async fn connected_page(app: &App, caller: &Caller, connection: &Connection) -> 
 /// POST /settings/profiles/connections/{id}: the chosen profiles.
 pub async fn choose(State(app): State<Arc<App>>, caller: Caller, Path(id): Path<String>, fields: Fields) -> Response {
     let page = async {
-        let connection = connection_of(&app, &caller, &id).await?;
+        let connection = auth::connection(&app, &caller, &id).await?;
         if connection.stage == Stage::Choose {
             finish::choose(&app, &connection, &fields.all("ids"), &caller.named).await?;
         }

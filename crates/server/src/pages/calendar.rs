@@ -9,6 +9,7 @@ use lifecycle::permission::Role;
 use lifecycle::secret::Secret;
 use lifecycle::time::{Span, Timestamp};
 use store::calendars::{self, Due, Entry};
+use store::profiles::Narrow;
 use store::users::{self, User};
 
 use super::view::title_of;
@@ -36,8 +37,8 @@ async fn feed(app: &App, file: &str) -> Result<String, Problem> {
     let user = users::by_id(&mut tx, &user).await?.filter(|user| user.disabled_at.is_none()).ok_or_else(Problem::not_found)?;
     drop(tx);
     let now = app.now();
-    let sees = (user.role == Role::StandardUser).then_some(&user.id);
-    let outlook = look(app, sees, now + AHEAD).await?;
+    let sees = (user.role == Role::StandardUser).then(|| Narrow::User(user.id.clone()));
+    let outlook = look(app, sees.as_ref(), now + AHEAD).await?;
     let due: Vec<Due> = outlook.appointments.iter().map(|appointment| due(app, &user, appointment)).collect();
     let mut tx = app.store.write().await?;
     let entries = calendars::refresh(&mut tx, &feed, &due, now).await?;

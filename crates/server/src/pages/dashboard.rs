@@ -5,6 +5,7 @@ use std::sync::Arc;
 use askama::Template;
 use axum::extract::State;
 use axum::response::Response;
+use lifecycle::permission::Act;
 use lifecycle::status::Status;
 use lifecycle::time::Span;
 use store::profiles::{self, Filter};
@@ -43,7 +44,7 @@ const HISTORY: usize = 10;
 
 async fn build(app: &App, caller: &Caller) -> Page {
     let now = app.now();
-    let visible_to = caller.narrowed_to();
+    let visible_to = caller.narrowed_to(Act::SeeProfile);
     let mut tx = app.store.read().await?;
     let users = users::list(&mut tx, &app.organisation).await?;
     let counts = profiles::counts(&mut tx, &app.organisation, visible_to.as_ref()).await?;

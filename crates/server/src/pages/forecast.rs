@@ -151,7 +151,7 @@ async fn page(app: &App, caller: &Caller, asked: &Asked, link: Option<String>) -
     let now = app.now();
     let ahead = asked.weeks.filter(|weeks| CHOICES.contains(weeks)).unwrap_or(CHOICES[0]);
     let until = now + Span::days(7 * i64::try_from(ahead).unwrap_or(13));
-    let outlook = look(app, caller.narrowed_to().as_ref(), until).await?;
+    let outlook = look(app, caller.narrowed_to(lifecycle::permission::Act::SeeProfile).as_ref(), until).await?;
     let (over, coming): (Vec<&Appointment>, Vec<&Appointment>) = outlook.appointments.iter().partition(|item| item.at <= now);
     let feed = match &caller.user {
         Some(user) => calendars::of_user(&mut app.store.read().await?, &user.id).await?,

@@ -2,9 +2,12 @@
 
 pub mod account;
 pub mod add;
+pub mod audit;
 pub mod calendar;
 pub mod dashboard;
 pub mod forecast;
+pub mod freezes;
+pub mod keys;
 pub mod profile;
 pub mod profiles;
 pub mod renew;
@@ -68,6 +71,8 @@ impl Shell {
             ("/settings/api-keys", "nav.api_keys", "keys", Act::ManageApiKeys),
             ("/settings/webhooks", "nav.webhooks", "webhooks", Act::ManageWebhooks),
             ("/settings/deliveries", "nav.deliveries", "deliveries", Act::ManageWebhooks),
+            ("/settings/freezes", "nav.freezes", "freezes", Act::Freeze),
+            ("/audit", "nav.audit", "audit", Act::SeeAudit),
         ];
         let side = pages
             .into_iter()

@@ -95,7 +95,7 @@ async fn build(app: &App, caller: &Caller, asked: &Asked) -> Page {
         owner: caller.user.as_ref().filter(|_| mine).map(|user| user.id.clone()).or_else(|| asked.owner.parse().ok()),
         team: asked.team.parse().ok(),
         q: Some(asked.q.clone()),
-        visible_to: caller.narrowed_to(),
+        visible_to: caller.narrowed_to(Act::SeeProfile),
         after: asked.after.as_deref().and_then(|after| after.split_once('~')).map(|(id, key)| (key.to_owned(), id.to_owned())),
     };
     let mut tx = app.store.read().await?;

@@ -6,8 +6,9 @@ use askama::Template;
 use axum::extract::{Path, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
+use lifecycle::permission::{Act, Actor, Decision, Question, decide};
 use lifecycle::secret::Secret;
-use store::events::Actor;
+use store::freezes;
 use store::profiles::{self, Profile};
 use store::renewal_links::{self, LinkState};
 use store::seal;
@@ -15,7 +16,7 @@ use store::seal;
 use super::view::title_of;
 use super::{Message, Page, Shell, for_people, show, show_with};
 use crate::actions::connect;
-use crate::auth::Caller;
+use crate::auth::{self, Caller};
 use crate::error::Problem;
 use crate::state::App;
 
@@ -37,7 +38,13 @@ async fn open(app: &App, secret: &str) -> Result<Result<Profile, LinkState>, Pro
     if link.state != LinkState::Open {
         return Ok(Err(link.state));
     }
-    Ok(profiles::get(&mut tx, &app.organisation, &link.profile).await?.ok_or(LinkState::Withdrawn))
+    let Some(profile) = profiles::get(&mut tx, &app.organisation, &link.profile).await? else { return Ok(Err(LinkState::Withdrawn)) };
+    let frozen = freezes::in_force(&mut tx, &app.organisation).await?;
+    let asked = Question { act: Act::RefreshConnection, about: auth::about(&profile), call: None, now: app.now(), frozen: &frozen };
+    match decide(&Actor::RenewalLink { profile: link.profile }, &asked) {
+        Decision::Allow(_) => Ok(Ok(profile)),
+        no => Err(auth::refused(&no)),
+    }
 }
 
 fn closed(caller: &Caller, state: LinkState) -> Page {
@@ -73,7 +80,7 @@ pub async fn post(State(app): State<Arc<App>>, caller: Caller, Path(secret): Pat
             Err(state) => return closed(&caller, state),
         };
         let (mut by, set) = super::add::browser(&app, &caller);
-        by.actor = Actor::RenewalLink;
+        by.actor = store::events::Actor::RenewalLink;
         let link = format!("renewal-link:{}", seal::hash(&Secret::new(&secret)));
         let started = connect::refresh(&app, &profile, by, Some(link)).await?;
         Ok(([(header::SET_COOKIE, set)], Redirect::to(&started.authorize_url)).into_response())

@@ -1,17 +1,17 @@
-//! The administrators' pages: presets, teams, users, network apps, API keys.
+//! The administrators' pages: presets, teams, users, network apps.
 
 use std::sync::Arc;
 
 use askama::Template;
 use axum::extract::{Path, State};
 use axum::response::Response;
-use lifecycle::permission::{Act, Role};
+use lifecycle::permission::Role;
 use lifecycle::secret::Secret;
 use networks::network::Registration;
 use serde_json::json;
 use store::events::{self, About};
 use store::presets::{self, Preset};
-use store::{api_keys, network_apps, teams, users};
+use store::{network_apps, teams, users};
 
 use super::view::{Options, owners, title_of};
 use super::{Fields, Page, Shell, for_people, go, show};
@@ -20,7 +20,6 @@ use crate::actions::invite;
 use crate::auth::Caller;
 use crate::error::Problem;
 use crate::state::App;
-use crate::time::fresh_secret;
 
 struct PresetView {
     network: String,
@@ -86,23 +85,6 @@ struct AppView {
 struct Apps {
     s: Shell,
     apps: Vec<AppView>,
-}
-
-struct KeyView {
-    id: String,
-    name: String,
-    may: String,
-    revoked: bool,
-}
-
-#[derive(Template)]
-#[template(path = "api_keys.html")]
-struct Keys {
-    s: Shell,
-    keys: Vec<KeyView>,
-    all: Vec<&'static str>,
-    secret: Option<String>,
-    error: Option<String>,
 }
 
 fn saved(caller: &Caller) -> Option<String> {
@@ -347,80 +329,6 @@ pub async fn save_app(State(app): State<Arc<App>>, caller: Caller, fields: Field
         .await?;
         tx.commit().await?;
         apps_page(&app, &caller, saved(&caller)).await
-    };
-    for_people(&caller, page.await)
-}
-
-async fn keys_page(app: &App, caller: &Caller, secret: Option<String>, error: Option<String>) -> Page {
-    let mut tx = app.store.read().await?;
-    let keys = api_keys::list(&mut tx, &app.organisation).await?;
-    let view = |key: &api_keys::ApiKey| KeyView {
-        id: key.id.to_string(),
-        name: key.name.clone(),
-        may: key.may.iter().map(|act| act.as_str()).collect::<Vec<_>>().join(" "),
-        revoked: key.revoked_at.is_some(),
-    };
-    show(&Keys {
-        s: Shell::new(caller, "keys"),
-        keys: keys.iter().map(view).collect(),
-        all: Act::ALL.iter().map(|act| act.as_str()).collect(),
-        secret,
-        error,
-    })
-}
-
-/// GET /settings/api-keys
-pub async fn keys(State(app): State<Arc<App>>, caller: Caller) -> Response {
-    let page = keys_page(&app, &caller, None, None).await;
-    for_people(&caller, page)
-}
-
-/// POST /settings/api-keys
-pub async fn create_key(State(app): State<Arc<App>>, caller: Caller, fields: Fields) -> Response {
-    let page = async {
-        let may: Vec<Act> = fields.all("permissions").iter().filter_map(|word| Act::parse(word)).collect();
-        if may.is_empty() || fields.get("name").is_empty() {
-            return keys_page(&app, &caller, None, Some(caller.lang.t("keys.choose").to_owned())).await;
-        }
-        let secret = fresh_secret(&*app.dice, "sg_");
-        let mut tx = app.store.write().await?;
-        api_keys::create(&mut tx, &app.organisation, fields.get("name"), &may, &secret, app.now()).await?;
-        events::append(
-            &mut tx,
-            &app.organisation,
-            app.now(),
-            "api_key.created",
-            &caller.named,
-            &About::default(),
-            &json!({ "name": fields.get("name"), "permissions": may }),
-        )
-        .await?;
-        tx.commit().await?;
-        keys_page(&app, &caller, Some(secret.expose().to_owned()), None).await
-    };
-    for_people(&caller, page.await)
-}
-
-/// POST /settings/api-keys/{id}/revoke
-pub async fn revoke_key(State(app): State<Arc<App>>, caller: Caller, Path(id): Path<String>) -> Response {
-    let page = async {
-        let id = id.parse().map_err(|_| Problem::not_found())?;
-        let mut tx = app.store.write().await?;
-        if !api_keys::revoke(&mut tx, &app.organisation, &id, app.now()).await? {
-            return Err(Problem::not_found());
-        }
-        events::append(
-            &mut tx,
-            &app.organisation,
-            app.now(),
-            "api_key.revoked",
-            &caller.named,
-            &About::default(),
-            &json!({ "key": id.as_str() }),
-        )
-        .await?;
-        tx.commit().await?;
-        go("/settings/api-keys")
     };
     for_people(&caller, page.await)
 }

@@ -3,6 +3,7 @@
 //! NT-12, NT-30).
 
 pub mod guard;
+pub mod stream;
 
 use std::error::Error as _;
 use std::sync::Arc;

@@ -7,11 +7,15 @@ use anyhow::{Context as _, anyhow};
 use clap::{Args, Subcommand, ValueEnum};
 use keeper::ports::Clock as _;
 use lifecycle::ids::OrganisationId;
-use lifecycle::permission::{Act, Role};
+use lifecycle::permission::{Act, Permission, Role};
 use lifecycle::secret::Secret;
 use lifecycle::time::Span;
 use serde_json::{Value, json};
+use server::config::Length;
 use server::time::{SystemClock, SystemDice, fresh_secret};
+use store::api_keys::NewApiKey;
+use store::audit::Entry;
+use store::events::Actor;
 use store::users::NewUser;
 use store::{Store, api_keys, network_apps, users};
 
@@ -71,9 +75,12 @@ pub(crate) enum ApiKey {
         /// What to call it
         #[arg(long)]
         name: String,
-        /// What it may do, several times; see `staygreen api-key create --help`
-        #[arg(long = "permission", required = true, value_parser = parse_act)]
-        permissions: Vec<Act>,
+        /// What it may do, several times: posts:write, or narrowed as in "posts:write network=NAME rate=10/1h until=2027-01-01"
+        #[arg(long = "permission", required = true, value_parser = |text: &str| text.parse::<Permission>())]
+        permissions: Vec<Permission>,
+        /// When the key ends, as in 30d; for good when left out
+        #[arg(long, value_parser = |text: &str| Length::try_from(text.to_owned()))]
+        expires_in: Option<Length>,
         #[command(flatten)]
         common: Common,
     },
@@ -112,11 +119,6 @@ pub(crate) enum NetworkApp {
         #[command(flatten)]
         common: Common,
     },
-}
-
-fn parse_act(word: &str) -> Result<Act, String> {
-    let all: Vec<_> = Act::ALL.iter().map(|act| act.as_str()).collect();
-    Act::parse(word).ok_or_else(|| format!("permissions are {}", all.join(", ")))
 }
 
 impl Common {
@@ -195,14 +197,26 @@ impl User {
     }
 }
 
+/// What the operator does to keys goes into the audit too.
+fn by_operator(organisation: &OrganisationId, detail: Value) -> Entry<'_> {
+    let act = Act::ManageApiKeys.as_str();
+    Entry { at: SystemClock.now(), organisation, actor: &Actor::System, act, profile: None, grant: None, under: None, detail }
+}
+
 impl ApiKey {
     pub(crate) async fn run(self) -> anyhow::Result<()> {
         match self {
-            Self::Create { name, permissions, common } => {
+            Self::Create { name, permissions, expires_in, common } => {
                 let (store, organisation, _) = common.open().await?;
                 let secret = fresh_secret(&SystemDice::new(), "sg_");
                 let mut tx = store.write().await?;
-                let id = api_keys::create(&mut tx, &organisation, &name, &permissions, &secret, SystemClock.now()).await?;
+                let now = SystemClock.now();
+                let expires_at = expires_in.map(|length| now + length.span());
+                let new = NewApiKey { name: &name, permissions: &permissions, created_by: None, expires_at };
+                let id = api_keys::create(&mut tx, &organisation, &new, &secret, now).await?;
+                let words: Vec<String> = permissions.iter().map(Permission::to_string).collect();
+                let detail = json!({ "what": "created", "key": id.as_str(), "permissions": words });
+                store.audit(&mut tx, by_operator(&organisation, detail)).await?;
                 tx.commit().await?;
                 common.print(&json!({ "id": id.as_str(), "api_key": secret.expose() }), || secret.expose().to_owned());
             }
@@ -210,7 +224,7 @@ impl ApiKey {
                 let (store, organisation, _) = common.open().await?;
                 let mut tx = store.read().await?;
                 let all = api_keys::list(&mut tx, &organisation).await?;
-                let rows: Vec<_> = all.iter().map(|key| json!({ "id": key.id.as_str(), "name": key.name, "permissions": key.may, "revoked": key.revoked_at.is_some() })).collect();
+                let rows: Vec<_> = all.iter().map(|key| json!({ "id": key.id.as_str(), "name": key.name, "permissions": key.permissions.iter().map(Permission::to_string).collect::<Vec<_>>(), "revoked": key.revoked_at.is_some() })).collect();
                 common.print(&json!(rows), || {
                     all.iter()
                         .map(|key| format!("{}  {}{}", key.id, key.name, if key.revoked_at.is_some() { " (revoked)" } else { "" }))
@@ -225,6 +239,7 @@ impl ApiKey {
                 if !api_keys::revoke(&mut tx, &organisation, &id, SystemClock.now()).await? {
                     return Err(anyhow!("there is no such key, or it is revoked already"));
                 }
+                store.audit(&mut tx, by_operator(&organisation, json!({ "what": "revoked", "key": id }))).await?;
                 tx.commit().await?;
                 common.print(&json!({ "id": id.as_str(), "revoked": true }), || format!("{id} is revoked"));
             }

@@ -41,6 +41,12 @@ pub(crate) enum Command {
     /// List, show and check profiles of a running server
     #[command(subcommand)]
     Profile(remote::Profile),
+    /// Freeze somebody or something at once, list what is frozen, thaw
+    #[command(subcommand)]
+    Freeze(remote::Freeze),
+    /// Verify the audit, export it, print its anchor
+    #[command(subcommand)]
+    Audit(remote::Audit),
     /// Print an access token of a profile that lives long enough; the server writes down who asked
     Token(remote::Token),
 }
@@ -71,6 +77,8 @@ impl Command {
             Self::ApiKey(key) => key.run().await,
             Self::NetworkApp(app) => app.run().await,
             Self::Profile(profile) => profile.run().await,
+            Self::Freeze(freeze) => freeze.run().await,
+            Self::Audit(audit) => audit.run().await,
             Self::Token(token) => token.run().await,
         }
     }

@@ -55,6 +55,56 @@ pub(crate) enum Profile {
     },
 }
 
+/// `staygreen freeze`
+#[derive(Subcommand)]
+pub(crate) enum Freeze {
+    /// Freeze; prints the receipt
+    Set {
+        /// everything, "user ID", "api_key ID", "person ID", "profile ID" or "network NAME"
+        target: String,
+        /// Why
+        #[arg(long, default_value = "")]
+        reason: String,
+        #[command(flatten)]
+        server: Server,
+    },
+    /// List what is frozen and was
+    List {
+        #[command(flatten)]
+        server: Server,
+    },
+    /// Thaw
+    Thaw {
+        /// The freeze's id
+        id: String,
+        #[command(flatten)]
+        server: Server,
+    },
+}
+
+/// `staygreen audit`
+#[derive(Subcommand)]
+pub(crate) enum Audit {
+    /// Read every row; exit code 1 when one is not as it was written
+    Verify {
+        /// A file with an anchor that was printed before: finds a tail that was cut off
+        #[arg(long, value_name = "FILE")]
+        anchor: Option<PathBuf>,
+        #[command(flatten)]
+        server: Server,
+    },
+    /// Print every row as a line of JSON, oldest first
+    Export {
+        #[command(flatten)]
+        server: Server,
+    },
+    /// Print the present end of the chain, to be kept elsewhere
+    Anchor {
+        #[command(flatten)]
+        server: Server,
+    },
+}
+
 /// `staygreen token`
 #[derive(Args)]
 pub(crate) struct Token {
@@ -78,16 +128,43 @@ impl Server {
     }
 
     async fn call(&self, method: reqwest::Method, path: &str, query: &[(&str, String)]) -> anyhow::Result<Value> {
+        self.send(method, path, query, None).await
+    }
+
+    async fn send(&self, method: reqwest::Method, path: &str, query: &[(&str, String)], body: Option<Value>) -> anyhow::Result<Value> {
         let url = format!("{}/api/v1{path}", self.url.trim_end_matches('/'));
         let http = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build()?;
-        let request = http.request(method, &url).query(query).bearer_auth(self.key()?.expose());
+        let mut request = http.request(method, &url).query(query).bearer_auth(self.key()?.expose());
+        if let Some(body) = body {
+            request = request.json(&body);
+        }
         let answer = request.send().await.with_context(|| format!("{} cannot be reached", self.url))?;
         let good = answer.status().is_success();
+        if answer.status() == reqwest::StatusCode::NO_CONTENT {
+            return Ok(Value::Null);
+        }
         let body: Value = answer.json().await.with_context(|| format!("{} is no Staygreen server", self.url))?;
         if !good {
             bail!("{}", body["detail"].as_str().unwrap_or("the server refused without a reason"));
         }
         Ok(body)
+    }
+
+    /// Copies an answer to stdout as it comes.
+    async fn copy(&self, path: &str) -> anyhow::Result<()> {
+        use std::io::Write as _;
+        let url = format!("{}/api/v1{path}", self.url.trim_end_matches('/'));
+        let http = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build()?;
+        let mut answer =
+            http.get(&url).bearer_auth(self.key()?.expose()).send().await.with_context(|| format!("{} cannot be reached", self.url))?;
+        if !answer.status().is_success() {
+            let body: Value = answer.json().await.with_context(|| format!("{} is no Staygreen server", self.url))?;
+            bail!("{}", body["detail"].as_str().unwrap_or("the server refused without a reason"));
+        }
+        while let Some(part) = answer.chunk().await? {
+            std::io::stdout().write_all(&part)?;
+        }
+        Ok(())
     }
 
     #[expect(clippy::print_stdout, reason = "data goes to stdout")]
@@ -158,6 +235,64 @@ impl Profile {
             Self::Check { profile, server } => {
                 let found = server.call(reqwest::Method::POST, &format!("/profiles/{}/check", segment(&profile)), &[]).await?;
                 server.print(&found, whole);
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Freeze {
+    pub(crate) async fn run(self) -> anyhow::Result<()> {
+        match self {
+            Self::Set { target, reason, server } => {
+                let body = serde_json::json!({ "target": target, "reason": reason });
+                let receipt = server.send(reqwest::Method::POST, "/freezes", &[], Some(body)).await?;
+                server.print(&receipt, |receipt| {
+                    let keys: Vec<&str> = receipt["cut"]["api_keys"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+                    let (id, at, profiles) = (text(receipt, "id"), text(receipt, "at"), &receipt["cut"]["profiles"]);
+                    format!("{id}  frozen at {at}: {profiles} profiles, API keys: {}", keys.join(", "))
+                });
+            }
+            Self::List { server } => {
+                let all = server.call(reqwest::Method::GET, "/freezes", &[]).await?;
+                server.print(&all["items"], |items| {
+                    let line = |one: &Value| {
+                        let thawed = one["thawed_at"].as_str().map(|at| format!(" (thawed {at})")).unwrap_or_default();
+                        format!("{}  {}  {}{thawed}  {}", text(one, "id"), text(one, "at"), text(one, "target"), text(one, "reason"))
+                    };
+                    items.as_array().into_iter().flatten().map(line).collect::<Vec<_>>().join("\n")
+                });
+            }
+            Self::Thaw { id, server } => {
+                server.call(reqwest::Method::DELETE, &format!("/freezes/{}", segment(&id)), &[]).await?;
+                server.print(&serde_json::json!({ "id": id, "thawed": true }), |_| format!("{id} is thawed"));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Audit {
+    pub(crate) async fn run(self) -> anyhow::Result<()> {
+        match self {
+            Self::Verify { anchor, server } => {
+                let mut query = vec![];
+                if let Some(path) = anchor {
+                    let kept = std::fs::read_to_string(&path).with_context(|| format!("{} cannot be read", path.display()))?;
+                    let kept: Value = serde_json::from_str(&kept).with_context(|| format!("{} is no anchor", path.display()))?;
+                    query.push(("anchor", format!("{}:{}", kept["position"], text(&kept, "hash"))));
+                }
+                let found = server.call(reqwest::Method::GET, "/audit/verify", &query).await?;
+                server.print(&found, |found| format!("{} rows read", found["rows"]));
+                if found["whole"] != true {
+                    let first = &found["findings"][0];
+                    bail!("row {}: {}", first["position"], text(first, "what"));
+                }
+            }
+            Self::Export { server } => server.copy("/audit/export").await?,
+            Self::Anchor { server } => {
+                let anchor = server.call(reqwest::Method::GET, "/audit/anchor", &[]).await?;
+                server.print(&anchor, Value::to_string);
             }
         }
         Ok(())

@@ -3,7 +3,7 @@
 use anyhow::{Context as _, anyhow};
 use bytes::Bytes;
 use http::Request;
-use lifecycle::permission::{Act, Role};
+use lifecycle::permission::{Act, Permission, Role};
 use lifecycle::secret::Secret;
 use sandbox::http::Sandbox;
 use serde_json::{Value, json};
@@ -13,11 +13,12 @@ use server::actions::finish::{Finished, choose, finish};
 use server::i18n::Lang;
 use server::state::App;
 use server::time::fresh_secret;
+use store::api_keys::{self, NewApiKey};
 use store::connections::Stage;
 use store::events::Actor;
 use store::presets::{self, Preset};
+use store::teams;
 use store::users::{self, NewUser};
-use store::{api_keys, teams};
 
 /// What a newcomer needs to know.
 pub(crate) struct Seeded {
@@ -54,7 +55,9 @@ pub(crate) async fn seed(app: &App, world: &Sandbox) -> anyhow::Result<Seeded> {
 async fn make_key(app: &App) -> anyhow::Result<String> {
     let secret = fresh_secret(&*app.dice, "sg_");
     let mut tx = app.store.write().await?;
-    api_keys::create(&mut tx, &app.organisation, "Demo", Act::ALL, &secret, app.now()).await?;
+    let permissions: Vec<Permission> = Act::ALL.iter().copied().map(Permission::from).collect();
+    let new = NewApiKey { name: "Demo", permissions: &permissions, created_by: None, expires_at: None };
+    api_keys::create(&mut tx, &app.organisation, &new, &secret, app.now()).await?;
     tx.commit().await?;
     Ok(secret.expose().to_owned())
 }

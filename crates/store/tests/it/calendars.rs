@@ -7,6 +7,7 @@ use lifecycle::ledger::Ledger;
 use lifecycle::secret::Secret;
 use lifecycle::time::{Span, Timestamp};
 use store::calendars::{self, Due, Entry};
+use store::profiles::Narrow;
 use store::{Store, forecast};
 
 use crate::loops::{T0, claim, commit_of, connect, dead, facts, organisation};
@@ -74,7 +75,7 @@ async fn the_forecast_looks_at_what_ends_before_the_day_and_at_what_is_over() {
         let (organisation, user) = organisation(&store).await;
         connect(&store, &organisation, "jana", &["1", "2"], T0).await;
         connect(&store, &organisation, "piet", &["3"], T0).await;
-        let names = async |until: i64, sees: Option<&UserId>| {
+        let names = async |until: i64, sees: Option<&Narrow>| {
             let mut tx = store.read().await.unwrap();
             let held = forecast::ending(&mut tx, &organisation, sees, T0 + Span::days(until), 50).await.unwrap();
             held.into_iter()
@@ -100,7 +101,7 @@ async fn the_forecast_looks_at_what_ends_before_the_day_and_at_what_is_over() {
         let piet = held.iter().find(|claim| claim.accesses.len() == 1).unwrap();
         store.commit(&commit_of(piet, &dead(later), later)).await.unwrap();
         assert_eq!(names(29, None).await, [("Page 3".to_owned(), Some(Span::days(2)))], "what is over needs somebody now");
-        assert_eq!(names(40, Some(&user)).await.len(), 3, "the owner sees their own");
-        assert!(names(40, Some(&store::ids::fresh())).await.is_empty(), "and nobody else's");
+        assert_eq!(names(40, Some(&Narrow::User(user.clone()))).await.len(), 3, "the owner sees their own");
+        assert!(names(40, Some(&Narrow::User(store::ids::fresh()))).await.is_empty(), "and nobody else's");
     }
 }

@@ -17,7 +17,7 @@ use store::connections::{self, Begun, Connection, Discovered, Taken};
 use store::events::{self, Actor};
 use store::grants::Place;
 use store::presets::{self, Preset};
-use store::profiles::{self, Filter};
+use store::profiles::{self, Filter, Narrow};
 use store::users::{self, NewUser};
 use store::{Store, ids};
 
@@ -254,7 +254,7 @@ async fn lists_page_by_cursor_and_show_a_standard_user_only_theirs() {
             seen.extend(page.into_iter().map(|profile| profile.name));
         }
         assert_eq!(seen, (0..7).map(|n| format!("Page p{n}")).collect::<Vec<_>>());
-        let mine = Filter { visible_to: Some(standard.clone()), ..Filter::default() };
+        let mine = Filter { visible_to: Some(Narrow::User(standard.clone())), ..Filter::default() };
         assert!(profiles::list(&mut tx, &organisation, &mine, 10).await.unwrap().is_empty());
         let one = profiles::list(&mut tx, &organisation, &Filter { q: Some("P3".into()), ..Filter::default() }, 10).await.unwrap();
         assert_eq!(one.len(), 1, "search ignores case");

@@ -1,6 +1,8 @@
 //! The suite runs once per database: SQLite always, PostgreSQL where its server's binaries are found.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+mod audit;
+mod authorisation;
 mod calendars;
 mod crosswise;
 mod differential;

@@ -11,7 +11,7 @@ use store::grants;
 use super::{Answer, Body, json};
 use crate::actions::connect::{self, By, network_named};
 use crate::actions::finish;
-use crate::auth::Caller;
+use crate::auth::{self, Caller};
 use crate::error::Problem;
 use crate::show::rfc3339;
 use crate::state::App;
@@ -35,12 +35,6 @@ pub async fn begin(State(app): State<Arc<App>>, caller: Caller, Body(body): Body
     let by = By { actor: caller.named.clone(), browser: None, lang: caller.lang };
     let started = connect::begin(&app, network, body.handle.or(body.instance), by, None).await?;
     json(201, &json!({ "id": started.id.as_str(), "authorize_url": started.authorize_url, "expires_at": rfc3339(started.expires_at) }))
-}
-
-async fn load(app: &App, id: &str) -> Result<Connection, Problem> {
-    let id = id.parse().map_err(|_| Problem::not_found())?;
-    let mut tx = app.store.read().await?;
-    connections::get(&mut tx, &app.organisation, &id).await?.ok_or_else(Problem::not_found)
 }
 
 async fn show(app: &App, caller: &Caller, connection: &Connection) -> Result<Value, Problem> {
@@ -70,7 +64,7 @@ async fn show(app: &App, caller: &Caller, connection: &Connection) -> Result<Val
 
 /// GET /api/v1/connections/{id}
 pub async fn get(State(app): State<Arc<App>>, caller: Caller, Path(id): Path<String>) -> Answer {
-    let connection = load(&app, &id).await?;
+    let connection = auth::connection(&app, &caller, &id).await?;
     json(200, &show(&app, &caller, &connection).await?)
 }
 
@@ -83,11 +77,11 @@ pub struct Choose {
 
 /// POST /api/v1/connections/{id}/profiles
 pub async fn choose(State(app): State<Arc<App>>, caller: Caller, Path(id): Path<String>, Body(body): Body<Choose>) -> Answer {
-    let connection = load(&app, &id).await?;
+    let connection = auth::connection(&app, &caller, &id).await?;
     if connection.person.is_none() {
         return Err(Problem::new(axum::http::StatusCode::CONFLICT, "not_ready", "The person has not come back from the network yet."));
     }
     finish::choose(&app, &connection, &body.ids, &caller.named).await?;
-    let connection = load(&app, &id).await?;
+    let connection = auth::connection(&app, &caller, &id).await?;
     json(200, &show(&app, &caller, &connection).await?)
 }

@@ -31,7 +31,7 @@ pub async fn list(State(app): State<Arc<App>>, caller: Caller, Query(asked): Que
             let mut tx = app.store.read().await?;
             events::of_profile(&mut tx, &app.organisation, &profile.id, None, 200).await?
         }
-        None if caller.narrowed_to().is_some() => {
+        None if caller.narrowed_to(Act::SeeEvents).is_some() => {
             return Err(Problem::field("profile", "is needed: you may see the history of single profiles"));
         }
         None => {

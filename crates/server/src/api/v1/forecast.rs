@@ -53,7 +53,7 @@ pub async fn get(State(app): State<Arc<App>>, caller: Caller, Query(asked): Quer
     if until.since(now) > FURTHEST {
         return Err(Problem::field("until", "is two years ahead at most"));
     }
-    let outlook = forecast::look(&app, caller.narrowed_to().as_ref(), until).await?;
+    let outlook = forecast::look(&app, caller.narrowed_to(lifecycle::permission::Act::SeeProfile).as_ref(), until).await?;
     let items: Vec<Value> = outlook.appointments.iter().map(item).collect();
     json(200, &json!({ "until": rfc3339(until), "items": items, "unpredictable": outlook.unpredictable, "truncated": outlook.cut }))
 }

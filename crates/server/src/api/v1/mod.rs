@@ -1,8 +1,11 @@
 //! Version 1: one file per resource.
 
+pub mod api_keys;
+pub mod audit;
 pub mod connections;
 pub mod events;
 pub mod forecast;
+pub mod freezes;
 pub mod networks;
 pub mod posts;
 pub mod profiles;

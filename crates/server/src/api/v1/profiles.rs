@@ -73,7 +73,7 @@ pub async fn list(State(app): State<Arc<App>>, caller: Caller, Query(asked): Que
         owner: optional::<UserId>("owner", asked.owner.as_deref())?,
         team: optional::<TeamId>("team", asked.team.as_deref())?,
         q: asked.q,
-        visible_to: caller.narrowed_to(),
+        visible_to: caller.narrowed_to(Act::SeeProfile),
         after,
     };
     let mut tx = app.store.read().await?;

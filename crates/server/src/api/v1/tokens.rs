@@ -1,15 +1,17 @@
-//! GET /api/v1/profiles/{id}/access-token
+//! GET /api/v1/profiles/{id}/access-token · POST …/access-token/report
 
 use std::sync::Arc;
 
 use axum::extract::{Path, Query, State};
 use lifecycle::permission::Act;
+use lifecycle::secret::Secret;
 use lifecycle::time::Span;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::{Answer, json};
-use crate::actions::act;
+use super::{Answer, Body, json};
+use crate::actions::act::{self, Wanted};
+use crate::actions::evidence::{self, Reported};
 use crate::auth::{self, Caller};
 use crate::error::Problem;
 use crate::show::rfc3339;
@@ -42,7 +44,8 @@ pub async fn lend(
         return Err(Problem::field("min_ttl", "is a number of seconds, 86400 at most"));
     }
     let profile = auth::profile(&app, &caller, &id, Act::ReadToken).await?;
-    let lent = act::lend(&app, &caller, &profile, Span::seconds(asked.min_ttl)).await?;
+    let wanted = Wanted { min_ttl: Span::seconds(asked.min_ttl), scopes: vec![], door: "access_token" };
+    let lent = act::lend(&app, &caller, &profile, &wanted).await?;
     json(
         200,
         &json!({
@@ -53,4 +56,30 @@ pub async fn lend(
             "person": lent.person,
         }),
     )
+}
+
+/// A token that did not work.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Report {
+    access_token: String,
+    #[serde(default = "unauthorized")]
+    status: u16,
+}
+
+const fn unauthorized() -> u16 {
+    401
+}
+
+/// A tool says that a token does not work: evidence, which starts a look. Meanwhile another person's token is handed out, where there is one.
+pub async fn report(State(app): State<Arc<App>>, caller: Caller, Path(id): Path<String>, Body(report): Body<Report>) -> Answer {
+    if !(400..500).contains(&report.status) {
+        return Err(Problem::field("status", "is the status with which the network refused, 400 to 499"));
+    }
+    let profile = auth::profile(&app, &caller, &id, Act::ReadToken).await?;
+    let state = match evidence::report(&app, &caller, &profile, &Secret::new(report.access_token), report.status).await? {
+        Reported::BeingChecked => "being_checked",
+        Reported::NotCurrent => "not_current",
+    };
+    json(202, &json!({ "state": state }))
 }

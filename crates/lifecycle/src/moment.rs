@@ -1,9 +1,9 @@
 //! Moments as networks write them in JSON (RFC 3339).
 
-use lifecycle::time::{Span, Timestamp};
+use crate::time::{Span, Timestamp};
 
 /// Reads `2026-11-23T21:30:00.000Z`, also with an offset. `None` for anything else.
-pub(crate) fn rfc3339(text: &str) -> Option<Timestamp> {
+pub fn rfc3339(text: &str) -> Option<Timestamp> {
     let (date, time) = text.split_once(['T', 't'])?;
     let mut parts = date.splitn(3, '-').map(str::parse::<i64>);
     let (year, month, day) = (parts.next()?.ok()?, parts.next()?.ok()?, parts.next()?.ok()?);
@@ -37,7 +37,7 @@ fn offset_seconds(offset: &str) -> Option<i64> {
 }
 
 /// Writes a moment as `2026-11-23T21:30:00.000Z`.
-pub(crate) fn written(at: Timestamp) -> String {
+pub fn written(at: Timestamp) -> String {
     let seconds = at.as_seconds();
     let (day, rest) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400));
     // The inverse of `days`: eras of 400 years, years that begin in March.
@@ -53,7 +53,7 @@ pub(crate) fn written(at: Timestamp) -> String {
 }
 
 /// Days since 1970-01-01 of a date of the Gregorian calendar; years begin in March, so that the leap day comes last.
-pub(crate) fn days(year: i64, month: i64, day: i64) -> i64 {
+pub fn days(year: i64, month: i64, day: i64) -> i64 {
     let (year, month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
     let leaps = year.div_euclid(4) - year.div_euclid(100) + year.div_euclid(400);
     year * 365 + leaps + (153 * month + 2) / 5 + day - 1 - 719_468

@@ -1,0 +1,84 @@
+//! The audit over REST, page and command line: a row before every act, none of them with a secret, and whole.
+
+use std::process::Command;
+
+use serde_json::{Value, json};
+
+use crate::authorised::{call, key};
+use crate::world::{Demo, client};
+
+#[tokio::test]
+async fn every_act_is_in_the_audit_before_it_leaves_and_the_chain_is_whole() {
+    let demo = Demo::start();
+    let url = demo.running.url();
+    let page = demo.profile_named("linkedin", "Fernweh Outdoor").await["id"].as_str().unwrap().to_owned();
+    let (id, tool) = key(&demo, &["tokens:read network=linkedin", "posts:write rate=9/1h"]).await;
+    let (_, lent) = call(url, &tool, "GET", &format!("/profiles/{page}/access-token"), None).await;
+    let token = lent["access_token"].as_str().unwrap();
+    assert_eq!(call(url, &tool, "POST", &format!("/profiles/{page}/posts"), Some(json!({ "text": "Hello" }))).await.0, 201);
+    let (_, frozen) = demo.api("POST", "/freezes", Some(json!({ "target": "network linkedin", "reason": "drill" }))).await;
+    demo.api("DELETE", &format!("/freezes/{}", frozen["id"].as_str().unwrap()), None).await;
+    demo.api("DELETE", &format!("/api-keys/{id}"), None).await;
+
+    let (_, audit) = demo.api("GET", "/audit", None).await;
+    let rows = audit["items"].as_array().unwrap();
+    let acts: Vec<&str> = rows.iter().rev().map(|row| row["act"].as_str().unwrap()).collect();
+    assert_eq!(acts, ["api_keys:manage", "tokens:read", "posts:write", "freezes:manage", "freezes:manage", "api_keys:manage"]);
+    let handed = &rows[rows.len() - 2];
+    assert_eq!((handed["actor"]["id"].as_str(), handed["profile"].as_str()), (Some(id.as_str()), Some(page.as_str())), "{handed}");
+    assert_eq!(handed["under"], "tokens:read network=linkedin");
+    assert!(handed["detail"]["consent"]["scopes"].as_array().is_some_and(|scopes| !scopes.is_empty()), "{handed}");
+    assert!(handed["detail"]["given_by"].as_str().is_some_and(|by| by.starts_with("key_")), "{handed}");
+    assert!(!audit.to_string().contains(token) && !audit.to_string().contains(&tool));
+    assert_eq!(
+        demo.api("GET", &format!("/audit?act=posts:write&profile={page}&q=TOOL"), None).await.1["items"].as_array().unwrap().len(),
+        1
+    );
+    assert_eq!(demo.api("GET", "/audit?limit=0", None).await.0, 422);
+
+    let run = |arguments: &[&str]| {
+        let mut command = Command::new(crate::world::binary());
+        command.args(arguments).args(["--url", url]).env("STAYGREEN_API_KEY", demo.text("api_key"));
+        let output = command.output().unwrap();
+        (output.status.code(), String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap())
+    };
+    let (code, anchor, _) = run(&["audit", "anchor"]);
+    let anchor: Value = serde_json::from_str(&anchor).unwrap();
+    assert_eq!((code, anchor["position"].as_i64()), (Some(0), Some(6)));
+    let folder = tempfile::tempdir().unwrap();
+    let kept = folder.path().join("anchor.json");
+    std::fs::write(&kept, anchor.to_string()).unwrap();
+    let (code, exported, _) = run(&["audit", "export"]);
+    let lines: Vec<Value> = exported.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!((code, lines.len(), lines[6]["act"].as_str()), (Some(0), 7, Some("audit:read")), "the export is a row itself");
+    assert_eq!(lines[5]["hash"], anchor["hash"]);
+    let with_anchor = ["audit", "verify", "--anchor", kept.to_str().unwrap()];
+    assert_eq!(run(&with_anchor).0, Some(0));
+    // Another history than the one that was anchored.
+    std::fs::write(&kept, json!({ "position": 99, "hash": anchor["hash"] }).to_string()).unwrap();
+    let (code, _, why) = run(&with_anchor);
+    assert!(code == Some(1) && why.contains("cut off"), "{why}");
+    assert_eq!(demo.api("GET", "/audit/verify?anchor=nonsense", None).await.0, 422);
+}
+
+/// The page for admins, and nobody else.
+#[tokio::test]
+async fn the_audit_page_searches_verifies_and_downloads() {
+    let demo = Demo::start();
+    let url = demo.running.url();
+    key(&demo, &["profiles:read"]).await;
+    let form = [("email", demo.text("user")), ("password", demo.text("password"))];
+    let answer = client().post(format!("{url}/sign-in")).header("origin", url).form(&form).send().await.unwrap();
+    let cookie = answer.headers()["set-cookie"].to_str().unwrap().split(';').next().unwrap().to_owned();
+    let get = async |path: &str| client().get(format!("{url}{path}")).header("cookie", &cookie).send().await.unwrap().text().await.unwrap();
+    let page = get("/audit?q=created&verify=1").await;
+    assert!(page.contains("api_keys:manage") && page.contains("Whole: 1 rows"), "{page}");
+    assert!(get("/audit/export").await.contains("\"position\":1"));
+    let keys = get("/settings/api-keys").await;
+    let id = keys.split("/settings/api-keys/key_").nth(1).unwrap().split('"').next().unwrap().to_owned();
+    let page = get(&format!("/settings/api-keys/key_{id}?act=tokens%3Aread")).await;
+    assert!(page.contains("May this key do that?") && page.contains("no: this API key does not have the permission"), "{page}");
+    let freezes = client().post(format!("{url}/settings/freezes")).header("origin", url).header("cookie", &cookie);
+    let receipt = freezes.form(&[("target", "everything"), ("reason", "drill")]).send().await.unwrap().text().await.unwrap();
+    assert!(receipt.contains("Frozen. Receipt frz_") && receipt.contains("Thaw"), "{receipt}");
+}

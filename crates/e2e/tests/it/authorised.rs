@@ -1,0 +1,161 @@
+//! Only what was authorised: narrowed keys, the dry run, rates, freezes on two nodes.
+
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use crate::postgres::Cluster;
+use crate::world::{Demo, Running, client};
+
+/// Calls the API with a key.
+pub(crate) async fn call(url: &str, key: &str, method: &str, path: &str, body: Option<Value>) -> (u16, Value) {
+    let mut request = client().request(method.parse().unwrap(), format!("{url}/api/v1{path}")).bearer_auth(key);
+    if let Some(body) = body {
+        request = request.json(&body);
+    }
+    let answer = request.send().await.unwrap();
+    (answer.status().as_u16(), answer.json().await.unwrap_or(Value::Null))
+}
+
+/// A key with these permissions.
+pub(crate) async fn key(demo: &Demo, permissions: &[&str]) -> (String, String) {
+    let (status, made) = demo.api("POST", "/api-keys", Some(json!({ "name": "tool", "permissions": permissions }))).await;
+    assert_eq!(status, 201, "{made}");
+    (made["id"].as_str().unwrap().to_owned(), made["api_key"].as_str().unwrap().to_owned())
+}
+
+#[tokio::test]
+async fn a_key_reaches_what_it_carries_and_is_told_why_not() {
+    let demo = Demo::start();
+    let url = demo.running.url();
+    let mine = demo.profile_named("linkedin", "Fernweh Outdoor").await["id"].as_str().unwrap().to_owned();
+    let other = demo.profile_named("tiktok", "Fernweh Outdoor").await["id"].as_str().unwrap().to_owned();
+    let (id, tool) = key(&demo, &["profiles:read network=linkedin", &format!("posts:write profile={mine} rate=2/1d")]).await;
+    // It sees its network only; the rest does not exist for it.
+    let (status, list) = call(url, &tool, "GET", "/profiles", None).await;
+    let items = list["items"].as_array().unwrap();
+    assert!(status == 200 && !items.is_empty() && items.iter().all(|profile| profile["network"] == "linkedin"), "{list}");
+    assert_eq!(call(url, &tool, "GET", &format!("/profiles/{other}"), None).await.0, 404);
+    assert_eq!(call(url, &tool, "POST", &format!("/profiles/{other}/posts"), Some(json!({ "text": "x" }))).await.0, 404);
+    let (status, problem) = call(url, &tool, "GET", &format!("/profiles/{mine}/access-token"), None).await;
+    assert_eq!((status, problem["reason"].as_str()), (403, Some("no_permission")), "{problem}");
+    assert_eq!(call(url, &tool, "GET", "/api-keys", None).await.0, 403);
+
+    // The dry run says the same as the real thing, and does nothing.
+    let dry = async |body: Value| call(url, &tool, "POST", "/permissions/check", Some(body)).await.1;
+    let said = dry(json!({ "permission": "posts:write", "profile": mine })).await;
+    assert_eq!((said["allowed"].as_bool(), said["rate"]["count"].as_i64()), (Some(true), Some(2)), "{said}");
+    let said = dry(json!({ "permission": "tokens:read", "profile": mine })).await;
+    assert_eq!((said["allowed"].as_bool(), said["reason"].as_str()), (Some(false), Some("no_permission")), "{said}");
+    let about_other = json!({ "permission": "posts:write", "profile": other, "api_key": id });
+    assert_eq!(call(url, &tool, "POST", "/permissions/check", Some(about_other.clone())).await.0, 403, "other keys are for their managers");
+    assert_eq!(demo.api("POST", "/permissions/check", Some(about_other)).await.1["reason"], "hidden");
+
+    // Twice a day was said.
+    let post = async |text: &str| call(url, &tool, "POST", &format!("/profiles/{mine}/posts"), Some(json!({ "text": text }))).await;
+    assert_eq!((post("one").await.0, post("two").await.0), (201, 201));
+    let (status, problem) = post("three").await;
+    assert_eq!((status, problem["code"].as_str()), (429, Some("permission_used_up")), "{problem}");
+    assert!(problem["retry_after"].as_i64().unwrap() > 0);
+
+    // Nobody gives what they do not have (NT-14).
+    let (_, keeper) = key(&demo, &["api_keys:manage", "posts:write network=linkedin"]).await;
+    for (wanted, status) in
+        [("posts:write network=linkedin until=2031-01-01", 201), ("posts:write", 403), ("tokens:read", 403), ("nonsense", 422)]
+    {
+        let body = json!({ "name": "child", "permissions": [wanted] });
+        let (got, answer) = call(url, &keeper, "POST", "/api-keys", Some(body)).await;
+        assert_eq!(got, status, "{wanted}: {answer}");
+    }
+    // A key that is revoked is a stranger at the next request.
+    assert_eq!(demo.api("DELETE", &format!("/api-keys/{id}"), None).await.0, 204);
+    assert_eq!(call(url, &tool, "GET", "/profiles", None).await.0, 401);
+    assert_eq!(demo.api("DELETE", &format!("/api-keys/{id}"), None).await.0, 404);
+    let (_, gone) = demo.api("GET", &format!("/api-keys/{id}"), None).await;
+    assert!(gone["revoked_at"].is_string() && gone.get("api_key").is_none(), "{gone}");
+}
+
+#[tokio::test]
+async fn a_freeze_has_a_receipt_and_stops_the_next_request() {
+    let demo = Demo::start();
+    let url = demo.running.url();
+    let page = demo.profile_named("linkedin", "Fernweh Outdoor").await;
+    let (profile, person) = (page["id"].as_str().unwrap().to_owned(), page["accesses"][0]["person"]["id"].clone());
+    let person = match person.as_str() {
+        Some(id) => id.to_owned(),
+        None => demo.api("GET", &format!("/profiles/{profile}"), None).await.1["accesses"][0]["person"]["id"].as_str().unwrap().to_owned(),
+    };
+    let (id, tool) = key(&demo, &["profiles:read", "tokens:read network=linkedin"]).await;
+    let token = async || call(url, &tool, "GET", &format!("/profiles/{profile}/access-token"), None).await;
+    assert_eq!(token().await.0, 200);
+    for (target, code) in [
+        ("everything".to_owned(), 403),
+        ("network linkedin".into(), 403),
+        (format!("profile {profile}"), 403),
+        (format!("api_key {id}"), 403),
+        (format!("person {person}"), 409),
+    ] {
+        let (status, receipt) = demo.api("POST", "/freezes", Some(json!({ "target": target, "reason": "drill" }))).await;
+        assert_eq!(status, 201, "{receipt}");
+        assert!(receipt["cut"]["api_keys"].as_array().unwrap().iter().any(|name| name == "tool"), "{receipt}");
+        let (status, problem) = token().await;
+        assert_eq!(status, code, "{target}: {problem}");
+        assert!(code == 409 || problem["reason"] == "frozen", "{target}: {problem}");
+        assert_eq!(demo.api("POST", "/freezes", Some(json!({ "target": target }))).await.0, 409, "frozen already");
+        assert_eq!(demo.api("GET", &format!("/profiles/{profile}"), None).await.1["status"], "connected", "a freeze costs no connection");
+        assert_eq!(demo.api("DELETE", &format!("/freezes/{}", receipt["id"].as_str().unwrap()), None).await.0, 204);
+        assert_eq!(token().await.0, 200, "{target} thawed");
+    }
+    for target in ["nothing", "network nowhere", "user usr_00000000000000000000000000000001", ""] {
+        assert_eq!(demo.api("POST", "/freezes", Some(json!({ "target": target }))).await.0, 422, "{target}");
+    }
+    let (_, events) = demo.api("GET", "/events?after=0", None).await;
+    assert!(events.to_string().contains("freeze.set") && events.to_string().contains("freeze.thawed"));
+}
+
+/// Two servers on one database: frozen over one, refused by the other, at once.
+#[tokio::test]
+async fn a_freeze_is_in_force_on_every_node_at_once() {
+    let Some(cluster) = Cluster::start() else { return };
+    let database = cluster.new_database();
+    let folder = tempfile::tempdir().unwrap();
+    let sandbox = Running::start(&["sandbox", "--port", "0"], &[]);
+    let file = folder.path().join("staygreen.toml");
+    let config = format!(
+        "[server]\nlisten = \"127.0.0.1:0\"\ndata_dir = \"{}\"\n[database]\nurl = \"{database}\"\n[networks.tiktok]\nclient_id = \"sandbox-tiktok\"\nclient_secret = \"sandbox-tiktok-secret\"\nbase_url = \"{}/tiktok\"\n",
+        folder.path().join("data").display(),
+        sandbox.url(),
+    );
+    std::fs::write(&file, config).unwrap();
+    let config = file.to_str().unwrap();
+    let (one, two) = (Running::start(&["serve", "--config", config], &[]), Running::start(&["serve", "--config", config], &[]));
+    let mut create = std::process::Command::new(crate::world::binary());
+    create.args(["api-key", "create", "--name", "drill", "--config", config]);
+    for permission in ["profiles:read", "profiles:connect", "tokens:read", "freezes:manage"] {
+        create.args(["--permission", permission]);
+    }
+    let key = String::from_utf8(create.output().unwrap().stdout).unwrap().trim().to_owned();
+    let (_, begun) = call(one.url(), &key, "POST", "/connections", Some(json!({ "network": "tiktok" }))).await;
+    let body = json!({ "authorize_url": begun["authorize_url"], "username": "fernweh.outdoor" });
+    let consent: Value =
+        client().post(format!("{}/control/api/consent", sandbox.url())).json(&body).send().await.unwrap().json().await.unwrap();
+    client().get(consent["redirect_to"].as_str().unwrap()).send().await.unwrap();
+    let path = format!("/connections/{}", begun["id"].as_str().unwrap());
+    let (_, connection) = call(one.url(), &key, "GET", &path, None).await;
+    let usable = connection["discovered"].as_array().unwrap().iter().filter(|found| found["usable"] == true);
+    let ids: Vec<&Value> = usable.map(|found| &found["id"]).collect();
+    call(two.url(), &key, "POST", &format!("{path}/profiles"), Some(json!({ "ids": ids }))).await;
+    let (_, list) = call(two.url(), &key, "GET", "/profiles", None).await;
+    let token = format!("/profiles/{}/access-token", list["items"][0]["id"].as_str().unwrap());
+    assert_eq!(call(two.url(), &key, "GET", &token, None).await.0, 200);
+    for _ in 0..5 {
+        let (status, receipt) = call(one.url(), &key, "POST", "/freezes", Some(json!({ "target": "everything", "reason": "drill" }))).await;
+        let frozen_at = Instant::now();
+        assert_eq!(status, 201, "{receipt}");
+        let (status, problem) = call(two.url(), &key, "GET", &token, None).await;
+        assert_eq!((status, problem["reason"].as_str()), (403, Some("frozen")), "the very next request, on the other node");
+        assert!(frozen_at.elapsed() < Duration::from_secs(1));
+        assert_eq!(call(two.url(), &key, "DELETE", &format!("/freezes/{}", receipt["id"].as_str().unwrap()), None).await.0, 204);
+        assert_eq!(call(one.url(), &key, "GET", &token, None).await.0, 200);
+    }
+}

@@ -1,0 +1,102 @@
+//! Tokens for tools: reported as bad, exchanged by the standard, never more than was allowed.
+
+use serde_json::{Value, json};
+
+use crate::authorised::{call, key};
+use crate::world::{Demo, client};
+
+const GRANT: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
+const PROFILE: &str = "urn:staygreen:params:oauth:token-type:profile";
+
+async fn exchange(demo: &Demo, key: &str, fields: &[(&str, &str)]) -> (u16, Value) {
+    let request = client().post(format!("{}/oauth/token", demo.running.url())).basic_auth("any", Some(key)).form(fields);
+    let answer = request.send().await.unwrap();
+    assert_eq!(answer.headers()["cache-control"], "no-store");
+    (answer.status().as_u16(), answer.json().await.unwrap())
+}
+
+#[tokio::test]
+async fn nt_14_the_standard_door_gives_what_the_key_may_have_and_no_more() {
+    let demo = Demo::start();
+    let url = demo.running.url();
+    let page = demo.profile_named("linkedin", "Fernweh Outdoor").await["id"].as_str().unwrap().to_owned();
+    let other = demo.profile_named("tiktok", "Fernweh Outdoor").await["id"].as_str().unwrap().to_owned();
+    let xing = demo.profile_named("xing", "Karl Voss").await["id"].as_str().unwrap().to_owned();
+    let (id, tool) = key(&demo, &["tokens:read network=linkedin rate=2/1d", "tokens:read network=xing"]).await;
+    let (_, reader) = key(&demo, &["profiles:read"]).await;
+    let basic = |subject| vec![("grant_type", GRANT), ("subject_token_type", PROFILE), ("subject_token", subject)];
+    let with = |subject, more: (&'static str, &'static str)| [basic(subject), vec![more]].concat();
+
+    let (status, lent) = exchange(&demo, &tool, &basic(&page)).await;
+    assert_eq!((status, lent["token_type"].as_str()), (200, Some("Bearer")), "{lent}");
+    assert_eq!(lent["issued_token_type"], "urn:ietf:params:oauth:token-type:access_token");
+    assert!(lent["expires_in"].as_i64().unwrap() > 300 && lent["scope"].as_str().unwrap().contains(' '), "{lent}");
+    for (who, fields, status, error) in [
+        (&tool, with(&page, ("scope", "everything")), 400, "invalid_scope"),
+        (&tool, with(&page, ("audience", "tiktok")), 400, "invalid_target"),
+        (&tool, with(&page, ("requested_token_type", "urn:ietf:params:oauth:token-type:refresh_token")), 400, "invalid_request"),
+        (&tool, with(&page, ("actor_token", "x")), 400, "invalid_request"),
+        (
+            &tool,
+            vec![("grant_type", "client_credentials"), ("subject_token_type", PROFILE), ("subject_token", &page)],
+            400,
+            "unsupported_grant_type",
+        ),
+        (
+            &tool,
+            vec![("grant_type", GRANT), ("subject_token_type", "urn:ietf:params:oauth:token-type:jwt"), ("subject_token", &page)],
+            400,
+            "invalid_request",
+        ),
+        (&tool, basic(&other), 400, "invalid_grant"),
+        (&tool, basic("prf_00000000000000000000000000000001"), 400, "invalid_grant"),
+        (&tool, basic(&xing), 400, "invalid_target"),
+        (&reader, basic(&page), 400, "unauthorized_client"),
+        (&"sg_wrong".to_owned(), basic(&page), 401, "invalid_client"),
+    ] {
+        let (got, answer) = exchange(&demo, who, &fields).await;
+        assert_eq!((got, answer["error"].as_str()), (status, Some(error)), "{fields:?}: {answer}");
+        assert!(answer.get("access_token").is_none());
+    }
+    // A scope that was granted is fine; a third time a day is not, at either door.
+    let granted: String = lent["scope"].as_str().unwrap().split(' ').next().unwrap().to_owned();
+    let narrowed = [basic(&page), vec![("scope", granted.as_str())]].concat();
+    assert_eq!(exchange(&demo, &tool, &narrowed).await.0, 200);
+    assert_eq!(exchange(&demo, &tool, &basic(&page)).await.0, 429);
+    assert_eq!(call(url, &tool, "GET", &format!("/profiles/{page}/access-token"), None).await.0, 429);
+    let (_, audit) = demo.api("GET", "/audit?act=tokens:read&q=token_exchange", None).await;
+    let rows = audit["items"].as_array().unwrap();
+    assert!(rows.len() == 2 && rows[0]["actor"]["id"] == id.as_str(), "{audit}");
+    // Revoked: a stranger at the next request.
+    demo.api("DELETE", &format!("/api-keys/{id}"), None).await;
+    assert_eq!(exchange(&demo, &tool, &basic(&page)).await.1["error"], "invalid_client");
+}
+
+#[tokio::test]
+async fn a_report_is_evidence_and_not_a_verdict() {
+    let demo = Demo::start();
+    let url = demo.running.url();
+    let profile = demo.profile_named("tiktok", "Fernweh Outdoor").await["id"].as_str().unwrap().to_owned();
+    let (_, tool) = key(&demo, &["tokens:read", "profiles:read"]).await;
+    let path = format!("/profiles/{profile}/access-token");
+    let token = call(url, &tool, "GET", &path, None).await.1["access_token"].as_str().unwrap().to_owned();
+    let report = async |token: &str, status: u16| {
+        call(url, &tool, "POST", &format!("{path}/report"), Some(json!({ "access_token": token, "status": status }))).await
+    };
+    // A false report: looked at, found well, nothing turns red.
+    let (status, said) = report(&token, 401).await;
+    assert_eq!((status, said["state"].as_str()), (202, Some("being_checked")), "{said}");
+    tokio::time::sleep(std::time::Duration::from_secs(2)).await;
+    assert_eq!(call(url, &tool, "GET", &path, None).await.0, 200);
+    assert_ne!(demo.api("GET", &format!("/profiles/{profile}"), None).await.1["status"], "disconnected");
+    assert_eq!(report("another token", 401).await.1["state"], "not_current");
+    assert_eq!(report(&token, 200).await.0, 422);
+    let (_, reader) = key(&demo, &["profiles:read"]).await;
+    assert_eq!(call(url, &reader, "POST", &format!("{path}/report"), Some(json!({ "access_token": token }))).await.0, 403);
+    // A true one: the network confirms it, and the owner hears.
+    demo.control("/people/tiktok/fernweh.outdoor/revoke", json!({})).await;
+    report(&token, 401).await;
+    demo.until("tiktok", "disconnected").await;
+    let (_, audit) = demo.api("GET", "/audit?q=reported", None).await;
+    assert!(audit["items"].as_array().unwrap().len() == 3 && !audit.to_string().contains(&token), "{audit}");
+}

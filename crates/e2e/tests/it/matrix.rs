@@ -1,0 +1,191 @@
+//! NT-20: every way in x every role. A route that is not listed here fails the test: list it, and say what it is about.
+
+use std::collections::BTreeSet;
+
+use lifecycle::permission::Act;
+use serde_json::Value;
+use server::auth::Needs;
+use server::routes::{API, PAGES};
+
+use crate::authorised::key;
+use crate::world::{Demo, client};
+
+/// Asked with the id of a profile that the role may not see.
+const OF_ONE_PROFILE: [&str; 16] = [
+    "getProfile",
+    "changeProfile",
+    "deleteProfile",
+    "refreshConnection",
+    "checkProfile",
+    "getAccessToken",
+    "reportAccessToken",
+    "publishPost",
+    "listComments",
+    "writeComment",
+    "proxyGet",
+    "proxyPost",
+    "proxyPut",
+    "proxyPatch",
+    "proxyDelete",
+    "listEvents",
+];
+/// For whoever began it, and company admins.
+const OF_ONE_CONNECTION: [&str; 2] = ["getConnection", "addProfiles"];
+/// Of the organisation: for company admins, and keys that carry it.
+const OF_THE_ORGANISATION: [&str; 11] = [
+    "listApiKeys",
+    "createApiKey",
+    "getApiKey",
+    "revokeApiKey",
+    "listFreezes",
+    "freeze",
+    "thaw",
+    "listAudit",
+    "verifyAudit",
+    "getAuditAnchor",
+    "exportAudit",
+];
+/// Narrowed, or nobody's secret.
+const FOR_EVERYBODY_KNOWN: [&str; 4] = ["listNetworks", "beginConnection", "listProfiles", "checkPermission"];
+/// Pages about one profile or connection; the others are the organisation's, the user's own, or need nothing.
+const PAGES_OF_ONE: &str = "/settings/profiles/{id}";
+
+const NOBODYS: &str = "prf_00000000000000000000000000000001";
+
+fn body_of(id: &str) -> &'static str {
+    match id {
+        "refreshConnection" => r#"{"via":"redirect"}"#,
+        "reportAccessToken" => r#"{"access_token":"x"}"#,
+        "addProfiles" => r#"{"ids":[]}"#,
+        "publishPost" | "writeComment" => r#"{"text":"x"}"#,
+        "createApiKey" => r#"{"name":"x","permissions":["profiles:read"]}"#,
+        "freeze" => r#"{"target":"everything"}"#,
+        "checkPermission" => r#"{"permission":"profiles:read"}"#,
+        _ => "{}",
+    }
+}
+
+/// Somebody: a header with which they come.
+struct Somebody {
+    name: &'static str,
+    header: (&'static str, String),
+}
+
+struct House {
+    demo: Demo,
+    profile: String,
+    connection: String,
+}
+
+impl House {
+    async fn ask(&self, who: &Somebody, method: &str, path: &str, body: Option<&'static str>) -> (u16, String) {
+        let url = self.demo.running.url();
+        let request = client().request(method.parse().unwrap(), format!("{url}{path}")).header("origin", url);
+        let request = request.header(who.header.0, &who.header.1);
+        // Pages take forms.
+        let kind = if body.is_some() { "application/json" } else { "application/x-www-form-urlencoded" };
+        let answer = request.header("content-type", kind).body(body.unwrap_or_default()).send().await.unwrap();
+        (answer.status().as_u16(), answer.text().await.unwrap())
+    }
+
+    fn filled(path: &str, id: &str) -> String {
+        path.replace("{id}", id).replace("{post}", "1").replace("{*path}", "users/me").replace("{network}", "linkedin")
+    }
+
+    async fn session(&self, email: &str) -> String {
+        let url = self.demo.running.url();
+        let form = [("email", email.to_owned()), ("password", self.demo.text("password"))];
+        let answer = client().post(format!("{url}/sign-in")).header("origin", url).form(&form).send().await.unwrap();
+        assert_eq!(answer.status(), 303, "{email} signs in");
+        answer.headers()["set-cookie"].to_str().unwrap().split(';').next().unwrap().to_owned()
+    }
+}
+
+#[test]
+fn nt_20_every_route_is_listed() {
+    let lists: [&[&str]; 4] = [&OF_ONE_PROFILE, &OF_ONE_CONNECTION, &OF_THE_ORGANISATION, &FOR_EVERYBODY_KNOWN];
+    let listed: Vec<&str> = lists.concat();
+    let known: BTreeSet<&str> = API.iter().map(|route| route.id).collect();
+    assert_eq!(listed.iter().copied().collect::<BTreeSet<_>>(), known, "list what is new in this file, and say what it is about");
+    assert_eq!(listed.len(), known.len(), "each once");
+    let acts: BTreeSet<&str> = API.iter().map(|route| route.path).collect();
+    assert!(acts.iter().all(|path| path.starts_with("/api/v1/")));
+    for route in API {
+        assert_ne!(route.needs, Needs::Nothing, "{}", route.id);
+    }
+}
+
+#[tokio::test]
+async fn nt_20_every_route_is_closed_to_every_role_it_is_not_for() {
+    let demo = Demo::start();
+    let profile = demo.profile_named("linkedin", "Fernweh Outdoor").await["id"].as_str().unwrap().to_owned();
+    let other = demo.profile_named("xing", "Karl Voss").await["id"].as_str().unwrap().to_owned();
+    let begun = demo.api("POST", "/connections", Some(serde_json::json!({ "network": "tiktok" }))).await.1;
+    let about_profiles = Act::ALL.iter().filter(|act| act.is_about_profiles());
+    let narrowed: Vec<String> = about_profiles
+        .map(|act| if *act == Act::CallApi { format!("api:call ANY /** profile={other}") } else { format!("{act} profile={other}") })
+        .chain(["profiles:connect".to_owned()])
+        .collect();
+    let (_, elsewhere) = key(&demo, &narrowed.iter().map(String::as_str).collect::<Vec<_>>()).await;
+    let (_, nothing) = key(&demo, &["networks:read"]).await;
+    let house = House { demo, profile, connection: begun["id"].as_str().unwrap().to_owned() };
+    let outsider = house.session("mira.sato@fernweh.example").await;
+    let everybody = [
+        Somebody { name: "a stranger", header: ("x-nobody", String::new()) },
+        Somebody { name: "a key without permissions", header: ("authorization", format!("Bearer {nothing}")) },
+        Somebody { name: "a key for another profile", header: ("authorization", format!("Bearer {elsewhere}")) },
+        Somebody { name: "a standard user outside the team", header: ("cookie", outsider) },
+    ];
+    let before = state(&house).await;
+    for who in &everybody {
+        for route in API {
+            let (closed, theirs, unknown) = match route.id {
+                id if OF_ONE_PROFILE.contains(&id) => (true, house.profile.as_str(), NOBODYS),
+                id if OF_ONE_CONNECTION.contains(&id) => (true, house.connection.as_str(), "con_00000000000000000000000000000001"),
+                id if OF_THE_ORGANISATION.contains(&id) => {
+                    (true, "key_00000000000000000000000000000001", "frz_00000000000000000000000000000001")
+                }
+                _ => (false, "", ""),
+            };
+            let query = |id: &str| if route.id == "listEvents" { format!("?profile={id}") } else { String::new() };
+            let path = |id: &str| House::filled(route.path, id) + &query(id);
+            let (status, said) = house.ask(who, route.method, &path(theirs), Some(body_of(route.id))).await;
+            let what = format!("{} {} by {}: {status} {said}", route.method, route.path, who.name);
+            assert_ne!(status, 500, "{what}");
+            assert!(!closed || matches!(status, 401 | 403 | 404), "{what}");
+            assert!(who.name != "a stranger" || status == 401, "{what}");
+            // Whether it exists is not told: an id of nobody's is answered with the very same words.
+            if closed {
+                assert_eq!(house.ask(who, route.method, &path(unknown), Some(body_of(route.id))).await, (status, said), "{what}");
+            }
+        }
+        for (path, needs, _) in PAGES {
+            let own = matches!(needs, Needs::Nothing | Needs::May(Act::ManageOwnAccount | Act::Connect));
+            if own || !(path.starts_with(PAGES_OF_ONE) || path.starts_with("/audit")) && matches!(needs, Needs::May(Act::SeeProfile)) {
+                continue;
+            }
+            for method in ["GET", "POST"] {
+                let (status, _) = house.ask(who, method, &House::filled(path, &house.profile), None).await;
+                let closed = if who.name == "a stranger" { matches!(status, 303 | 401 | 405) } else { matches!(status, 403..=405) };
+                assert!(closed, "{method} {path} by {}: {status}", who.name);
+            }
+        }
+    }
+    assert_eq!(state(&house).await, before, "and nothing was changed");
+}
+
+/// What nobody of them may have changed.
+async fn state(house: &House) -> Vec<Value> {
+    let mut all = vec![];
+    for path in ["/profiles?limit=200", "/api-keys", "/freezes", "/audit?act=posts:write", "/audit?act=tokens:read"] {
+        let (_, mut answer) = house.demo.api("GET", path, None).await;
+        for item in answer["items"].as_array_mut().into_iter().flatten() {
+            // When a key was last used is no change, nor what the keeper sees meanwhile.
+            for moving in ["used_at", "verified_at", "deadline"] {
+                item.as_object_mut().map(|item| item.remove(moving));
+            }
+        }
+        all.push(answer);
+    }
+    all
+}

@@ -1,0 +1,338 @@
+//! The network's API through us: the credential goes out exactly once and never comes back (NT-10 to NT-13).
+
+use std::io::{Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::authorised::{call, key};
+use crate::world::{Demo, Running, client};
+
+/// A network on a bare socket: what came is kept byte by byte.
+struct Fake {
+    port: u16,
+    seen: Arc<Mutex<Vec<String>>>,
+}
+
+fn read_request(stream: &mut TcpStream) -> String {
+    stream.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+    let mut bytes = vec![];
+    let mut piece = [0; 4096];
+    loop {
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        if let Some((head, body)) = text.split_once("\r\n\r\n") {
+            let lower = head.to_lowercase();
+            let length = lower.split("content-length: ").nth(1).and_then(|rest| rest.lines().next()).and_then(|n| n.trim().parse().ok());
+            let whole =
+                if lower.contains("transfer-encoding: chunked") { body.ends_with("0\r\n\r\n") } else { body.len() >= length.unwrap_or(0) };
+            if whole {
+                return text;
+            }
+        }
+        match stream.read(&mut piece) {
+            Ok(n) if n > 0 => bytes.extend_from_slice(&piece[..n]),
+            _ => return text,
+        }
+    }
+}
+
+fn answer(stream: &mut TcpStream, request: &str, elsewhere: u16) {
+    let path = request.split(' ').nth(1).unwrap_or_default();
+    let token = request.lines().find_map(|line| line.strip_prefix("authorization: Bearer ")).unwrap_or_default().to_owned();
+    let head = |status: &str, more: &str| format!("HTTP/1.1 {status}\r\n{more}connection: close\r\n");
+    let whole = match path.trim_start_matches("/v2") {
+        path if path.starts_with("/echo") => {
+            let more = format!(
+                "set-cookie: s=1\r\naccess-control-allow-origin: *\r\ncontent-security-policy: default-src *\r\nx-echo: {token}\r\nx-ratelimit-remaining: 41\r\ncontent-type: application/json\r\n"
+            );
+            let body = json!({ "said": format!("Bearer {token}"), "again": token }).to_string();
+            format!("{}content-length: {}\r\n\r\n{body}", head("200 OK", &more), body.len())
+        }
+        path if path.starts_with("/away/") => {
+            let to = ["http://127.0.0.1:PORT/x", "https://evil.example/x", "http://[::1]:PORT/x"][path.len() % 3];
+            let status = ["301 Moved", "302 Found", "307 Same", "308 Same"][path.len() % 4];
+            format!("{}content-length: 0\r\n\r\n", head(status, &format!("location: {}\r\n", to.replace("PORT", &elsewhere.to_string()))))
+        }
+        "/busy" => format!("{}content-length: 0\r\n\r\n", head("429 Too Many", "retry-after: 30\r\nx-ratelimit-remaining: 0\r\n")),
+        "/refused" => format!("{}content-length: 2\r\n\r\nno", head("401 Unauthorized", "www-authenticate: Bearer\r\n")),
+        "/zipped" => format!("{}content-length: 2\r\n\r\nzz", head("200 OK", "content-encoding: gzip\r\n")),
+        _ => format!("{}content-length: 0\r\n\r\n", head("404 Not Found", "")),
+    };
+    // In two pieces, cut in the middle of whatever is echoed.
+    let cut = whole.rfind(&token).map_or(whole.len(), |at| at + token.len() / 2).max(1);
+    let _ = stream.write_all(&whole.as_bytes()[..cut]);
+    let _ = stream.flush();
+    std::thread::sleep(Duration::from_millis(30));
+    let _ = stream.write_all(&whole.as_bytes()[cut..]);
+}
+
+impl Fake {
+    fn start(elsewhere: u16) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let fake = Self { port: listener.local_addr().unwrap().port(), seen: Arc::default() };
+        let seen = Arc::clone(&fake.seen);
+        std::thread::spawn(move || {
+            for stream in listener.incoming() {
+                let (mut stream, seen) = (stream.unwrap(), Arc::clone(&seen));
+                std::thread::spawn(move || {
+                    let request = read_request(&mut stream);
+                    seen.lock().unwrap().push(request.clone());
+                    answer(&mut stream, &request, elsewhere);
+                });
+            }
+        });
+        fake
+    }
+
+    fn take(&self) -> Vec<String> {
+        std::mem::take(&mut self.seen.lock().unwrap())
+    }
+}
+
+/// A server in front of the fake, with a connected profile.
+struct House {
+    server: Running,
+    _sandbox: Running,
+    _folder: tempfile::TempDir,
+    fake: Fake,
+    second: Fake,
+    key: String,
+    profile: String,
+}
+
+impl House {
+    async fn build() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let sandbox = Running::start(&["sandbox", "--port", "0"], &[]);
+        let second = Fake::start(0);
+        let fake = Fake::start(second.port);
+        let file = folder.path().join("staygreen.toml");
+        let config = format!(
+            "[server]\nlisten = \"127.0.0.1:0\"\ndata_dir = \"{}\"\n[networks.tiktok]\nclient_id = \"sandbox-tiktok\"\nclient_secret = \"sandbox-tiktok-secret\"\nbase_url = \"{}/tiktok\"\n[networks.tiktok.endpoints]\npublish = \"http://127.0.0.1:{}/v2/post/publish\"\n",
+            folder.path().join("data").display(),
+            sandbox.url(),
+            fake.port
+        );
+        std::fs::write(&file, config).unwrap();
+        let config = file.to_str().unwrap();
+        let mut create = std::process::Command::new(crate::world::binary());
+        create.args(["api-key", "create", "--name", "tool", "--config", config]);
+        for permission in [
+            "profiles:read",
+            "profiles:connect",
+            "tokens:read",
+            "audit:read",
+            "api:call GET,POST /echo/**",
+            "api:call ANY /away/*",
+            "api:call GET,POST /refused",
+            "api:call GET /zipped",
+            "api:call GET /busy",
+        ] {
+            create.args(["--permission", permission]);
+        }
+        let key = String::from_utf8(create.output().unwrap().stdout).unwrap().trim().to_owned();
+        let server = Running::start(&["serve", "--config", config], &[]);
+        let (_, begun) = call(server.url(), &key, "POST", "/connections", Some(json!({ "network": "tiktok" }))).await;
+        let body = json!({ "authorize_url": begun["authorize_url"], "username": "fernweh.outdoor" });
+        let consent: Value =
+            client().post(format!("{}/control/api/consent", sandbox.url())).json(&body).send().await.unwrap().json().await.unwrap();
+        client().get(consent["redirect_to"].as_str().unwrap()).send().await.unwrap();
+        let path = format!("/connections/{}", begun["id"].as_str().unwrap());
+        let (_, connection) = call(server.url(), &key, "GET", &path, None).await;
+        let usable = connection["discovered"].as_array().unwrap().iter().filter(|found| found["usable"] == true);
+        let ids: Vec<&Value> = usable.map(|found| &found["id"]).collect();
+        call(server.url(), &key, "POST", &format!("{path}/profiles"), Some(json!({ "ids": ids }))).await;
+        let (_, list) = call(server.url(), &key, "GET", "/profiles", None).await;
+        let profile = list["items"][0]["id"].as_str().unwrap().to_owned();
+        Self { server, _sandbox: sandbox, _folder: folder, fake, second, key, profile }
+    }
+
+    fn path(&self, path: &str) -> String {
+        format!("/api/v1/profiles/{}/proxy{path}", self.profile)
+    }
+
+    /// Exactly these bytes; what comes back until the server closes or is silent.
+    fn raw(&self, request: &str) -> String {
+        let address = self.server.url().trim_start_matches("http://").to_owned();
+        let mut stream = TcpStream::connect(address).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(3))).unwrap();
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut back = vec![];
+        let mut piece = [0; 4096];
+        while let Ok(n) = stream.read(&mut piece) {
+            if n == 0 {
+                break;
+            }
+            back.extend_from_slice(&piece[..n]);
+        }
+        String::from_utf8_lossy(&back).into_owned()
+    }
+
+    fn status(&self, method: &str, target: &str, lines: &str) -> u16 {
+        let key = &self.key;
+        let back =
+            self.raw(&format!("{method} {target} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {key}\r\n{lines}connection: close\r\n\r\n"));
+        back.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or(0)
+    }
+
+    async fn token(&self) -> String {
+        let (_, lent) = call(self.server.url(), &self.key, "GET", &format!("/profiles/{}/access-token", self.profile), None).await;
+        lent["access_token"].as_str().unwrap().to_owned()
+    }
+}
+
+#[tokio::test]
+async fn nt_10_only_the_allowed_method_and_path_below_the_api_go_out() {
+    let house = House::build().await;
+    let at = |path: &str| house.path(path);
+    for (method, target) in [
+        ("GET", at("/other")),
+        ("DELETE", at("/echo/1")),
+        ("GET", at("/echo/../busy")),
+        ("GET", at("/echo/%2e%2e/busy")),
+        ("GET", at("/echo/..%2fbusy")),
+        ("GET", at("/echo/%252e%252e/busy")),
+        ("GET", at("/echo/a%5cb")),
+        ("GET", at("/echo//evil.example/x")),
+        ("GET", at("//evil.example/echo/1")),
+        ("GET", at("@evil.example/echo/1")),
+        ("GET", at("/echo/%00")),
+        ("GET", at("/http://evil.example/")),
+        ("GET", at("/echo/1?access_token=mine")),
+        ("CONNECT", "evil.example:443".into()),
+        ("TRACE", at("/echo/1")),
+        ("PROPFIND", at("/echo/1")),
+    ] {
+        let status = house.status(method, &target, "");
+        assert!((400..500).contains(&status), "{method} {target}: {status}");
+    }
+    assert!(house.fake.take().is_empty(), "nothing of it left the house");
+    let refused = call(house.server.url(), &house.key, "GET", "/audit?q=refused", None).await.1;
+    assert!(refused.to_string().contains("other_calls"), "and it is written down: {refused}");
+    // Another host by Host, absolute address or upgrade: ours is called all the same.
+    for lines in ["host: evil.example\r\n", "x-forwarded-host: evil.example\r\n", "upgrade: websocket\r\n"] {
+        house.status("GET", &at("/echo/1"), lines);
+    }
+    house.status("GET", &format!("http://evil.example{}", at("/echo/1")), "");
+    for request in house.fake.take() {
+        let head = request.to_lowercase();
+        assert!(
+            head.contains(&format!("host: 127.0.0.1:{}", house.fake.port)) && !head.contains("evil") && !head.contains("upgrade"),
+            "{request}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn nt_11_the_credential_goes_out_exactly_once_and_nothing_of_the_callers() {
+    let house = House::build().await;
+    let token = house.token().await;
+    let hostile = "cookie: a=b\r\ndpop: mine\r\nforwarded: for=6.6.6.6\r\nx-forwarded-for: 6.6.6.6\r\nx_forwarded_for: 6.6.6.6\r\nproxy-authorization: Basic eA==\r\nx-real-ip: 6.6.6.6\r\nte: trailers\r\nx-mine: kept\r\n";
+    assert_eq!(house.status("GET", &house.path("/echo/1?b=2&a=1"), hostile), 200);
+    let seen = house.fake.take();
+    let head = seen[0].to_lowercase();
+    assert!(seen.len() == 1 && seen[0].starts_with("GET /v2/echo/1?b=2&a=1 HTTP/1.1"), "{seen:?}");
+    assert_eq!(head.matches("authorization").count(), 1, "{head}");
+    assert!(seen[0].contains(&format!("Bearer {token}")) && !head.contains("sg_") && !head.contains("6.6.6.6"), "{head}");
+    assert!(["cookie", "dpop", "proxy-", "\nte:"].iter().all(|name| !head.contains(name)) && head.contains("x-mine: kept"), "{head}");
+    // `Connection: authorization` must not take ours away.
+    let key = &house.key;
+    house.raw(&format!(
+        "GET {} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {key}\r\nconnection: authorization, close\r\n\r\n",
+        house.path("/echo/1")
+    ));
+    assert!(house.fake.take()[0].contains(&format!("Bearer {token}")));
+
+    // Two lengths, a length beside chunks, broken lines: refused, or framed anew as one request; never two.
+    let smuggled = "GET /v2/echo/smuggled HTTP/1.1\r\nhost: x\r\n\r\n";
+    let post = house.path("/echo/1");
+    for lines in [
+        "content-length: 5\r\ncontent-length: 6\r\n\r\nhello",
+        "content-length: 5\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n",
+        "transfer-encoding: chunked\r\ntransfer-encoding: identity\r\n\r\n0\r\n\r\n",
+        "transfer-encoding : chunked\r\n\r\n0\r\n\r\n",
+        "x-a: b\r\n c\r\n\r\n",
+        "x-a: b\rc\r\n\r\n",
+        "content-length: +5\r\n\r\nhello",
+    ] {
+        let back = house.raw(&format!("POST {post} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {key}\r\n{lines}{smuggled}"));
+        let seen = house.fake.take();
+        assert!(seen.len() <= 1 && !seen.concat().contains("smuggled"), "{lines:?}: {seen:?} {back}");
+        assert!(seen.iter().all(|request| request.to_lowercase().matches("authorization").count() == 1), "{lines:?}");
+        assert!(seen.len() == 1 || back.starts_with("HTTP/1.1 400"), "{lines:?}: {back}");
+    }
+    // Bodies flow through whole, by their length and in chunks.
+    let body = "x".repeat(300_000);
+    let url = format!("{}{post}", house.server.url());
+    assert_eq!(client().post(&url).bearer_auth(key).body(body.clone()).send().await.unwrap().status(), 200);
+    let seen = house.fake.take();
+    assert!(seen[0].to_lowercase().contains("content-length: 300000") && seen[0].ends_with(&body), "one whole body");
+    house.raw(&format!("POST {post} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {key}\r\ntransfer-encoding: chunked\r\nconnection: close\r\n\r\n5\r\nhello\r\n6\r\n world\r\n0\r\n\r\n"));
+    let seen = house.fake.take().concat();
+    assert!(seen.contains("hello") && seen.contains("world") && seen.ends_with("0\r\n\r\n"), "{seen}");
+}
+
+#[tokio::test]
+async fn nt_12_a_redirect_is_an_answer_not_a_way() {
+    let house = House::build().await;
+    for path in ["/away/1", "/away/22", "/away/333", "/away/4444", "/away/55555"] {
+        let status = house.status("GET", &house.path(path), "");
+        assert!((300..400).contains(&status), "{path}: {status}");
+    }
+    assert_eq!(house.fake.take().len(), 5);
+    assert!(house.second.take().is_empty(), "the second host never saw anybody, let alone a token");
+}
+
+#[tokio::test]
+async fn nt_13_nothing_of_the_credential_comes_back() {
+    let house = House::build().await;
+    let token = house.token().await;
+    let answer = client().get(format!("{}{}", house.server.url(), house.path("/echo/1"))).bearer_auth(&house.key).send().await.unwrap();
+    let headers = answer.headers().clone();
+    let body = answer.text().await.unwrap();
+    assert_eq!(body, r#"{"again":"[redacted]","said":"Bearer [redacted]"}"#);
+    assert!(headers.get("set-cookie").is_none() && headers.get("access-control-allow-origin").is_none(), "{headers:?}");
+    assert_eq!((headers["x-echo"].to_str().unwrap(), headers["x-ratelimit-remaining"].to_str().unwrap()), ("[redacted]", "41"));
+    assert!(headers["content-security-policy"].to_str().unwrap().starts_with("default-src 'none'"), "ours, not theirs");
+    assert!(!format!("{headers:?}{body}").contains(&token[..12]));
+    assert_eq!(house.status("GET", &house.path("/zipped"), ""), 502, "what cannot be looked through is not passed on");
+    // A refusal is the network's own, starts a look, and an unsafe call is not sent twice.
+    house.fake.take();
+    assert_eq!(house.status("POST", &house.path("/refused"), "content-length: 0\r\n"), 401);
+    assert_eq!(house.fake.take().len(), 1);
+    // The network's word about its limits is kept to by everybody, without asking it again.
+    assert_eq!(house.status("GET", &house.path("/busy"), ""), 429);
+    house.fake.take();
+    let limited = client().get(format!("{}{}", house.server.url(), house.path("/echo/1"))).bearer_auth(&house.key).send().await.unwrap();
+    assert!(limited.status() == 429 && limited.headers().contains_key("retry-after"), "{limited:?}");
+    assert!(house.fake.take().is_empty());
+    let (_, audit) = call(house.server.url(), &house.key, "GET", "/audit?act=api:call", None).await;
+    assert!(!audit.to_string().contains(&token) && audit.to_string().contains("/echo/1"), "{audit}");
+}
+
+/// Signed calls, through the simulated network that checks each signature.
+#[tokio::test]
+async fn a_signed_network_is_called_through_us_only() {
+    let demo = Demo::start();
+    let xing = demo.profile_named("xing", "Karl Voss").await["id"].as_str().unwrap().to_owned();
+    let (_, tool) = key(&demo, &["api:call GET /users/**", "api:call POST /users/me/status_message", "tokens:read"]).await;
+    let url = demo.running.url();
+    let (status, me) = call(url, &tool, "GET", &format!("/profiles/{xing}/proxy/users/me"), None).await;
+    assert!(status == 200 && me.to_string().contains("Voss"), "{me}");
+    let form = client()
+        .post(format!("{url}/api/v1/profiles/{xing}/proxy/users/me/status_message"))
+        .bearer_auth(&tool)
+        .form(&[("message", "Grüße & more = 100%")])
+        .send()
+        .await
+        .unwrap();
+    assert!(form.status().is_success(), "{form:?}");
+    let (status, problem) = call(url, &tool, "GET", &format!("/profiles/{xing}/access-token"), None).await;
+    assert_eq!((status, problem["code"].as_str()), (409, Some("token_is_bound")));
+    // A token that died at the network is noticed by the call.
+    demo.control("/people/xing/karl.voss/revoke", json!({})).await;
+    assert_eq!(call(url, &tool, "GET", &format!("/profiles/{xing}/proxy/users/me"), None).await.0, 401);
+    demo.until("xing", "disconnected").await;
+}

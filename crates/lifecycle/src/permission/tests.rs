@@ -1,0 +1,321 @@
+use proptest::prelude::*;
+
+use super::*;
+use crate::ids::PersonId;
+use crate::time::Span;
+
+const T0: Timestamp = Timestamp::from_seconds(1_800_000_000);
+
+fn user(role: Role, teams: Vec<TeamId>) -> Actor {
+    Actor::User { id: UserId::from_u128(1), role, teams }
+}
+
+fn key(permissions: Vec<Permission>) -> Actor {
+    Actor::ApiKey { id: ApiKeyId::from_u128(1), permissions, until: None }
+}
+
+fn carried(text: &str) -> Permission {
+    text.parse().unwrap_or_else(|error| panic!("{text}: {error}"))
+}
+
+fn ask(act: Act, about: About<'_>) -> Question<'_> {
+    let call = (act == Act::CallApi && matches!(about, About::Profile { .. })).then_some(("GET", "/me"));
+    Question { act, about, call, now: T0, frozen: &[] }
+}
+
+fn allowed(actor: &Actor, act: Act, about: About<'_>) -> bool {
+    decide(actor, &ask(act, about)).is_yes()
+}
+
+#[test]
+fn strangers_may_nothing() {
+    for act in Act::ALL {
+        assert_eq!(decide(&Actor::Stranger, &ask(*act, About::Organisation)), Decision::SignIn, "{act}");
+    }
+}
+
+#[test]
+fn a_key_may_what_it_carries_and_no_more() {
+    let key = key(vec![Act::SeeProfile.into()]);
+    for act in Act::ALL {
+        assert_eq!(allowed(&key, *act, About::Organisation), *act == Act::SeeProfile, "{act}");
+    }
+}
+
+#[test]
+fn a_standard_user_sees_own_and_team_profiles_only() {
+    let (team, other) = (TeamId::from_u128(1), TeamId::from_u128(2));
+    let me = UserId::from_u128(1);
+    let actor = user(Role::StandardUser, vec![team.clone()]);
+    let id = ProfileId::from_u128(9);
+    let of = |owner, teams| About::Profile { id: &id, network: "threads", owner, teams };
+    let decided = |act, about| decide(&actor, &ask(act, about));
+    assert!(decided(Act::SeeProfile, of(None, std::slice::from_ref(&team))).is_yes());
+    assert!(decided(Act::SeeProfile, of(Some(&me), &[])).is_yes());
+    assert_eq!(decided(Act::SeeProfile, of(None, std::slice::from_ref(&other))), Decision::Hidden);
+    assert_eq!(decided(Act::RefreshConnection, of(None, &[])), Decision::Hidden);
+    assert_eq!(decided(Act::ManageUsers, About::Organisation), Decision::Deny(Why::NotCompanyAdmin));
+    assert_eq!(decided(Act::DeleteProfile, of(None, std::slice::from_ref(&team))), Decision::Deny(Why::NotOwner));
+    assert_eq!(decided(Act::ReadToken, of(Some(&me), &[])), Decision::Deny(Why::NotCompanyAdmin));
+    assert_eq!(decided(Act::ReadToken, of(None, &[])), Decision::Hidden, "and nothing is said of what is not theirs");
+}
+
+#[test]
+fn a_company_admin_may_everything_but_call_the_network_by_hand() {
+    let id = ProfileId::from_u128(9);
+    for act in Act::ALL {
+        let about = About::Profile { id: &id, network: "threads", owner: None, teams: &[] };
+        assert_eq!(allowed(&user(Role::CompanyAdmin, vec![]), *act, about), *act != Act::CallApi, "{act}");
+    }
+}
+
+#[test]
+fn a_renewal_link_is_for_its_own_connection() {
+    let (own, other) = (ProfileId::from_u128(1), ProfileId::from_u128(2));
+    let link = Actor::RenewalLink { profile: own.clone() };
+    let of = |id| About::Profile { id, network: "threads", owner: None, teams: &[] };
+    for act in Act::ALL {
+        assert_eq!(allowed(&link, *act, of(&own)), *act == Act::RefreshConnection, "{act}");
+        assert_eq!(decide(&link, &ask(*act, of(&other))), Decision::Hidden, "{act}");
+        assert!(!allowed(&link, *act, About::Organisation) && !allowed(&link, *act, About::Profiles), "{act}");
+    }
+}
+
+#[test]
+fn each_no_has_its_reason() {
+    let (mine, other, team) = (ProfileId::from_u128(1), ProfileId::from_u128(2), TeamId::from_u128(3));
+    let of = |id| About::Profile { id, network: "threads", owner: None, teams: std::slice::from_ref(&team) };
+    let narrow = key(vec![carried(&format!("posts:write profile={mine}"))]);
+    assert!(allowed(&narrow, Act::Publish, of(&mine)) && allowed(&narrow, Act::Publish, About::Profiles));
+    assert_eq!(decide(&narrow, &ask(Act::Publish, of(&other))), Decision::Hidden);
+    assert_eq!(decide(&narrow, &ask(Act::Publish, About::Organisation)), Decision::Deny(Why::OtherProfiles));
+    assert_eq!(decide(&narrow, &ask(Act::Comment, of(&mine))), Decision::Deny(Why::NoPermission));
+    let both = key(vec![carried(&format!("posts:write profile={mine}")), Act::SeeProfile.into()]);
+    assert_eq!(decide(&both, &ask(Act::Publish, of(&other))), Decision::Deny(Why::OtherProfiles));
+    let teams = key(vec![carried(&format!("posts:write team={team} network=threads"))]);
+    assert!(allowed(&teams, Act::Publish, of(&other)));
+    assert!(!allowed(&teams, Act::Publish, About::Profile { id: &other, network: "x", owner: None, teams: std::slice::from_ref(&team) }));
+
+    let ends = key(vec![carried("posts:write until=2027-01-15T08:00:01Z")]);
+    assert!(allowed(&ends, Act::Publish, of(&mine)), "T0 is one second before");
+    let later = Question { now: T0 + Span::seconds(1), ..ask(Act::Publish, of(&mine)) };
+    assert_eq!(decide(&ends, &later), Decision::Deny(Why::PermissionEnded));
+    let over = Actor::ApiKey { id: ApiKeyId::from_u128(1), permissions: vec![Act::Publish.into()], until: Some(T0) };
+    assert_eq!(decide(&over, &ask(Act::Publish, of(&mine))), Decision::Deny(Why::KeyEnded));
+
+    let calls = key(vec![carried("api:call GET,POST /rest/posts/*")]);
+    let call = |method, path| decide(&calls, &Question { call: Some((method, path)), ..ask(Act::CallApi, of(&mine)) });
+    assert!(call("GET", "/rest/posts/1").is_yes() && call("POST", "/rest/posts/a%3Ab").is_yes());
+    for (method, path) in [
+        ("DELETE", "/rest/posts/1"),
+        ("GET", "/rest/posts"),
+        ("GET", "/rest/posts/"),
+        ("GET", "/rest/posts/1/2"),
+        ("GET", "/REST/posts/1"),
+        ("TRACE", "/rest/posts/1"),
+    ] {
+        assert_eq!(call(method, path), Decision::Deny(Why::OtherCalls), "{method} {path}");
+    }
+}
+
+#[test]
+fn where_several_permissions_allow_it_the_one_that_asks_for_least_is_used() {
+    let approver = UserId::from_u128(7);
+    let (slow, quick, asked) =
+        (carried("posts:write rate=1/1h"), carried("posts:write rate=9/1h"), carried(&format!("posts:write approval={approver}")));
+    let under = |all: Vec<&Permission>| match decide(&key(all.into_iter().cloned().collect()), &ask(Act::Publish, About::Profiles)) {
+        Decision::Allow(Some(under)) => *under,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(under(vec![&slow, &asked, &quick]), quick);
+    assert_eq!(under(vec![&asked, &slow]), slow);
+    let free = Permission::from(Act::Publish);
+    assert_eq!(under(vec![&asked, &quick, &free]), free);
+}
+
+#[test]
+fn what_is_wrong_with_a_permission_is_said() {
+    for (text, words) in [
+        ("", "is not one of the permissions"),
+        ("posts:read", "is not one of the permissions"),
+        ("api:call", "names methods and a path"),
+        ("api:call CONNECT /x", "is not one of the methods"),
+        ("api:call GET rest", "is not a path pattern"),
+        ("api:call GET /a/../b", "is not a path pattern"),
+        ("api:call GET /a/**/b", "is not a path pattern"),
+        ("posts:write network", "name=value"),
+        ("posts:write colour=red", "is not one of profile, team"),
+        ("posts:write profile=1", "prf_"),
+        ("posts:write until=soon", "2027-01-01"),
+        ("posts:write rate=0/1h", "10/1h"),
+        ("posts:write rate=5/1y", "10/1h"),
+        ("users:manage network=x", "not about single profiles"),
+        ("profiles:read rate=1/1h", "is not counted"),
+        ("tokens:read approval=usr_00000000000000000000000000000001", "cannot wait"),
+    ] {
+        let said = text.parse::<Permission>().expect_err(text).to_string();
+        assert!(said.contains(words), "{text}: {said}");
+    }
+    assert_eq!(carried("posts:write until=2027-01-01").until, Some(Timestamp::from_seconds(1_798_761_600)));
+}
+
+fn any_permission() -> impl Strategy<Value = Permission> {
+    let parts = (
+        proptest::sample::select(Act::ALL),
+        proptest::collection::vec(0_u128..4, 0..3),
+        proptest::collection::vec(0_u128..3, 0..3),
+        proptest::collection::vec(proptest::sample::select(vec!["threads", "x"]), 0..2),
+        proptest::option::of(-3_i64..3),
+        proptest::option::of((1_u32..50, 1_i64..5000)),
+        any::<bool>(),
+        proptest::sample::select(vec!["GET /a/*", "ANY /**", "POST,PUT /b", "GET /a/**"]),
+    );
+    parts.prop_map(|(act, profiles, teams, networks, until, rate, approval, calls)| {
+        let mut made = if act == Act::CallApi { carried(&format!("api:call {calls}")) } else { act.into() };
+        if act.is_about_profiles() {
+            made.reach.profiles = profiles.into_iter().map(ProfileId::from_u128).collect();
+            made.reach.teams = teams.into_iter().map(TeamId::from_u128).collect();
+            made.reach.networks = networks.into_iter().map(str::to_owned).collect();
+        }
+        made.until = until.map(|seconds| T0 + Span::seconds(seconds));
+        made.rate = rate.filter(|_| act.is_deed()).map(|(count, per)| Rate { count, per: Span::seconds(per) });
+        made.approval = (approval && act.can_wait()).then(|| UserId::from_u128(7));
+        made
+    })
+}
+
+fn any_frozen() -> impl Strategy<Value = Frozen> {
+    let id = 0_u128..4;
+    prop_oneof![
+        Just(Frozen::Everything),
+        id.clone().prop_map(|id| Frozen::User(UserId::from_u128(id))),
+        id.clone().prop_map(|id| Frozen::ApiKey(ApiKeyId::from_u128(id))),
+        id.clone().prop_map(|id| Frozen::Person(PersonId::from_u128(id))),
+        id.prop_map(|id| Frozen::Profile(ProfileId::from_u128(id))),
+        proptest::sample::select(vec!["threads", "x"]).prop_map(|name| Frozen::Network(name.to_owned())),
+    ]
+}
+
+fn any_actor() -> impl Strategy<Value = Actor> {
+    let permissions = proptest::collection::vec(any_permission(), 0..5);
+    let teams = proptest::collection::vec((0_u128..3).prop_map(TeamId::from_u128), 0..3);
+    prop_oneof![
+        Just(Actor::Stranger),
+        (0_u128..4, any::<bool>(), teams).prop_map(|(id, admin, teams)| Actor::User {
+            id: UserId::from_u128(id),
+            role: if admin { Role::CompanyAdmin } else { Role::StandardUser },
+            teams
+        }),
+        (0_u128..4, permissions, proptest::option::of(-2_i64..9)).prop_map(|(id, permissions, until)| Actor::ApiKey {
+            id: ApiKeyId::from_u128(id),
+            permissions,
+            until: until.map(|seconds| T0 + Span::seconds(seconds))
+        }),
+        (0_u128..4).prop_map(|id| Actor::RenewalLink { profile: ProfileId::from_u128(id) }),
+    ]
+}
+
+/// A profile, asked about: id, network, owner, teams.
+type Some = (u128, &'static str, Option<u128>, Vec<u128>);
+
+fn any_profile() -> impl Strategy<Value = Some> {
+    (0_u128..4, proptest::sample::select(vec!["threads", "x"]), proptest::option::of(0_u128..4), proptest::collection::vec(0_u128..3, 0..3))
+}
+
+fn with_profile<T>((id, network, owner, teams): &Some, use_it: impl FnOnce(About<'_>) -> T) -> T {
+    let (id, owner) = (ProfileId::from_u128(*id), owner.map(UserId::from_u128));
+    let teams: Vec<TeamId> = teams.iter().copied().map(TeamId::from_u128).collect();
+    use_it(About::Profile { id: &id, network, owner: owner.as_ref(), teams: &teams })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+    /// What a key may is what one of its permissions says in full, and the one it is told is that one.
+    #[test]
+    fn deny_by_default(permissions in proptest::collection::vec(any_permission(), 0..5), act in proptest::sample::select(Act::ALL), profile in any_profile(), path in proptest::sample::select(vec!["/a/1", "/b", "/a/1/2"])) {
+        let decided = with_profile(&profile, |about| {
+            let call = (act == Act::CallApi).then_some(("GET", path));
+            decide(&key(permissions.clone()), &Question { call, ..ask(act, about) })
+        });
+        let teams: Vec<TeamId> = profile.3.iter().copied().map(TeamId::from_u128).collect();
+        let fits = |one: &Permission| one.act == act
+            && one.until.is_none_or(|until| until > T0)
+            && (one.reach.profiles.is_empty() || one.reach.profiles.contains(&ProfileId::from_u128(profile.0)))
+            && (one.reach.networks.is_empty() || one.reach.networks.iter().any(|name| name == profile.1))
+            && (one.reach.teams.is_empty() || one.reach.teams.iter().any(|team| teams.contains(team)))
+            && (act != Act::CallApi || one.calls.as_ref().is_some_and(|calls| calls.covers("GET", path)));
+        // Organisation-wide acts are never asked about a profile without one that is about profiles: hidden then.
+        let visible = permissions.iter().any(|one| one.act.is_about_profiles() && one.reach.covers(&ProfileId::from_u128(profile.0), profile.1, &teams));
+        prop_assert_eq!(decided.is_yes(), visible && permissions.iter().any(fits));
+        if let Decision::Allow(under) = decided {
+            prop_assert!(under.as_deref().is_some_and(fits));
+        }
+    }
+
+    /// A freeze never allows what was refused, and with everything frozen nobody acts through a token.
+    #[test]
+    fn a_freeze_only_takes_away(actor in any_actor(), act in proptest::sample::select(Act::ALL), profile in any_profile(), frozen in proptest::collection::vec(any_frozen(), 0..4), more in any_frozen()) {
+        with_profile(&profile, |about| {
+            let decided = |frozen: &[Frozen]| decide(&actor, &Question { frozen, ..ask(act, about) }).is_yes();
+            let before = decided(&frozen);
+            let mut wider = frozen.clone();
+            wider.push(more);
+            let after = decided(&wider);
+            prop_assert!(before || !after);
+            wider.push(Frozen::Everything);
+            prop_assert!(!act.is_deed() || !decided(&wider));
+            Ok(())
+        })?;
+    }
+
+    /// More permissions never take anything away, and time never gives anything back.
+    #[test]
+    fn permissions_add_up_and_time_runs_out(permissions in proptest::collection::vec(any_permission(), 0..4), more in any_permission(), act in proptest::sample::select(Act::ALL), profile in any_profile(), later in 0_i64..9) {
+        with_profile(&profile, |about| {
+            let question = ask(act, about);
+            let before = decide(&key(permissions.clone()), &question).is_yes();
+            let after = decide(&key(permissions.clone()), &Question { now: T0 + Span::seconds(later), ..question }).is_yes();
+            prop_assert!(before || !after);
+            let mut wider = permissions.clone();
+            wider.push(more);
+            prop_assert!(decide(&key(wider), &question).is_yes() || !before);
+            Ok(())
+        })?;
+    }
+
+    /// What is given on is never more than what was had.
+    #[test]
+    fn nothing_is_given_that_was_not_had(had in any_permission(), given in any_permission(), profile in any_profile(), path in proptest::sample::select(vec!["/a/1", "/b", "/a/1/2", "/a/"]), method in proptest::sample::select(vec!["GET", "POST", "DELETE"])) {
+        for given in [given, had.clone(), Permission { until: Some(T0 + Span::seconds(1)), ..had.clone() }] {
+            if had.includes(&given) {
+                with_profile(&profile, |about| {
+                    let call = (given.act == Act::CallApi).then_some((method, path));
+                    let question = Question { call, ..ask(given.act, about) };
+                    let yes = |permission: &Permission| decide(&key(vec![permission.clone()]), &question).is_yes();
+                    prop_assert!(yes(&had) || !yes(&given));
+                    Ok(())
+                })?;
+            }
+        }
+    }
+
+    /// The one text form loses nothing.
+    #[test]
+    fn a_permission_is_read_back_as_it_was_written(permission in any_permission()) {
+        prop_assert_eq!(permission.to_string().parse::<Permission>(), Ok(permission));
+    }
+
+    #[test]
+    fn any_text_is_read_or_refused(text in "\\PC{0,60}") {
+        if let Ok(permission) = text.parse::<Permission>() {
+            prop_assert_eq!(permission.to_string().parse::<Permission>(), Ok(permission));
+        }
+        let _ = text.parse::<Frozen>();
+    }
+
+    #[test]
+    fn what_is_frozen_is_read_back(frozen in any_frozen()) {
+        prop_assert_eq!(frozen.to_string().parse::<Frozen>(), Ok(frozen));
+    }
+}

@@ -1,0 +1,117 @@
+//! The emergency brake, for admins.
+
+use std::sync::Arc;
+
+use askama::Template;
+use axum::extract::{Path, Query, State};
+use axum::response::Response;
+use lifecycle::permission::{Frozen, NotFreezable};
+use serde::Deserialize;
+use store::{api_keys, freezes, profiles, users};
+
+use super::{Fields, Page, Shell, for_people, go, show};
+use crate::actions::freeze;
+use crate::auth::Caller;
+use crate::error::Problem;
+use crate::show::rfc3339;
+use crate::state::App;
+
+/// How many past ones are shown after those in force.
+const SHOWN: u32 = 50;
+
+struct FreezeView {
+    id: String,
+    target: String,
+    reason: String,
+    at: String,
+    in_force: bool,
+}
+
+#[derive(Template)]
+#[template(path = "freezes.html")]
+struct Freezes {
+    s: Shell,
+    freezes: Vec<FreezeView>,
+    /// Value, label, chosen.
+    targets: Vec<(String, String, bool)>,
+    receipt: Option<String>,
+    error: Option<String>,
+}
+
+async fn page(app: &App, caller: &Caller, chosen: &str, receipt: Option<String>, error: Option<String>) -> Page {
+    let mut tx = app.store.read().await?;
+    let all = freezes::list(&mut tx, &app.organisation, SHOWN).await?;
+    let mut targets = vec![("everything".to_owned(), caller.lang.t("freezes.everything").to_owned())];
+    targets.extend(app.config.offered().map(|network| (format!("network {}", network.about().name), network.about().title.to_owned())));
+    let keys = api_keys::list(&mut tx, &app.organisation).await?;
+    let keys = keys.iter().filter(|key| key.revoked_at.is_none());
+    targets.extend(keys.map(|key| (format!("api_key {}", key.id), format!("{}: {}", caller.lang.t("nav.api_keys"), key.name))));
+    let users = users::list(&mut tx, &app.organisation).await?;
+    targets.extend(users.iter().map(|user| (format!("user {}", user.id), format!("{}: {}", caller.lang.t("nav.users"), user.name))));
+    // A profile or person comes with a link from its own page.
+    if !targets.iter().any(|(value, _)| value == chosen)
+        && let Ok(target) = chosen.parse::<Frozen>()
+    {
+        let name = match &target {
+            Frozen::Profile(id) => profiles::get(&mut tx, &app.organisation, id).await?.map(|profile| profile.name),
+            _ => None,
+        };
+        targets.push((chosen.to_owned(), name.unwrap_or_else(|| target.to_string())));
+    }
+    let label = |value: &str| targets.iter().find(|(known, _)| known == value).map_or_else(|| value.to_owned(), |(_, label)| label.clone());
+    let view = |one: &freezes::Freeze| FreezeView {
+        id: one.id.to_string(),
+        target: label(&one.target.to_string()),
+        reason: one.reason.clone(),
+        at: rfc3339(one.at),
+        in_force: one.thawed_at.is_none(),
+    };
+    let freezes = all.iter().map(view).collect();
+    let targets = targets.into_iter().map(|(value, label)| {
+        let is_chosen = value == chosen;
+        (value, label, is_chosen)
+    });
+    show(&Freezes { s: Shell::new(caller, "freezes"), freezes, targets: targets.collect(), receipt, error })
+}
+
+/// What a link to this page names.
+#[derive(Deserialize, Default)]
+#[serde(default)]
+pub struct Asked {
+    target: String,
+}
+
+/// GET /settings/freezes
+pub async fn list(State(app): State<Arc<App>>, caller: Caller, Query(asked): Query<Asked>) -> Response {
+    let page = page(&app, &caller, &asked.target, None, None).await;
+    for_people(&caller, page)
+}
+
+/// POST /settings/freezes
+pub async fn set(State(app): State<Arc<App>>, caller: Caller, fields: Fields) -> Response {
+    let target = fields.get("target").parse().map_err(|error: NotFreezable| Problem::field("target", &error.to_string()));
+    let frozen = match target {
+        Ok(target) => freeze::freeze(&app, &caller, target, fields.get("reason")).await,
+        Err(problem) => Err(problem),
+    };
+    let page = match frozen {
+        Ok(receipt) => {
+            let (profiles, keys) = (receipt.profiles.to_string(), receipt.api_keys.join(", "));
+            let keys = if keys.is_empty() { "-".to_owned() } else { keys };
+            let values = [("id", receipt.id.as_str()), ("profiles", &profiles), ("keys", &keys)];
+            page(&app, &caller, "", Some(caller.lang.fill("freezes.receipt", &values)), None).await
+        }
+        Err(problem) if problem.status.is_server_error() => Err(problem),
+        Err(problem) => page(&app, &caller, fields.get("target"), None, Some(problem.detail)).await,
+    };
+    for_people(&caller, page)
+}
+
+/// POST /settings/freezes/{id}/thaw
+pub async fn thaw(State(app): State<Arc<App>>, caller: Caller, Path(id): Path<String>) -> Response {
+    let page = async {
+        freeze::thaw(&app, &caller, &id).await?;
+        go("/settings/freezes")
+    };
+    for_people(&caller, page.await)
+}

@@ -1,0 +1,165 @@
+//! API keys: list, create, revoke, and the dry run "may this key do that, and why not".
+
+use std::sync::Arc;
+
+use askama::Template;
+use axum::extract::{Path, Query, State};
+use axum::response::Response;
+use lifecycle::moment;
+use lifecycle::permission::{Act, Permission};
+use serde::Deserialize;
+use store::api_keys::{self, ApiKey};
+use store::profiles::{self, Filter};
+
+use super::{Fields, Page, Shell, for_people, go, show};
+use crate::actions::{keys, may};
+use crate::auth::{self, Caller};
+use crate::error::Problem;
+use crate::show::rfc3339;
+use crate::state::App;
+
+/// How many profiles the dry run offers.
+const OFFERED: u32 = 500;
+
+struct KeyView {
+    id: String,
+    name: String,
+    may: Vec<String>,
+    revoked: bool,
+    until: Option<String>,
+}
+
+impl KeyView {
+    fn of(key: &ApiKey) -> Self {
+        Self {
+            id: key.id.to_string(),
+            name: key.name.clone(),
+            may: key.permissions.iter().map(Permission::to_string).collect(),
+            revoked: key.revoked_at.is_some(),
+            until: key.expires_at.map(rfc3339),
+        }
+    }
+}
+
+#[derive(Template)]
+#[template(path = "api_keys.html")]
+struct Keys {
+    s: Shell,
+    keys: Vec<KeyView>,
+    all: Vec<&'static str>,
+    secret: Option<String>,
+    error: Option<String>,
+}
+
+#[derive(Template)]
+#[template(path = "api_key.html")]
+struct Key {
+    s: Shell,
+    key: KeyView,
+    /// Word, chosen.
+    acts: Vec<(&'static str, bool)>,
+    /// Id, name, chosen.
+    profiles: Vec<(String, String, bool)>,
+    method: String,
+    path: String,
+    verdict: Option<(bool, String)>,
+}
+
+async fn page(app: &App, caller: &Caller, secret: Option<String>, error: Option<String>) -> Page {
+    let mut tx = app.store.read().await?;
+    let keys = api_keys::list(&mut tx, &app.organisation).await?;
+    show(&Keys {
+        s: Shell::new(caller, "keys"),
+        keys: keys.iter().map(KeyView::of).collect(),
+        all: Act::ALL.iter().map(|act| act.as_str()).collect(),
+        secret,
+        error,
+    })
+}
+
+/// GET /settings/api-keys
+pub async fn list(State(app): State<Arc<App>>, caller: Caller) -> Response {
+    let page = page(&app, &caller, None, None).await;
+    for_people(&caller, page)
+}
+
+/// POST /settings/api-keys
+pub async fn create(State(app): State<Arc<App>>, caller: Caller, fields: Fields) -> Response {
+    let made = async {
+        let mut words = fields.all("permissions");
+        words.extend(fields.get("narrowed").lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned));
+        let until = fields.get("expires_at");
+        let until = if until.is_empty() { None } else { Some(moment::rfc3339(&format!("{until}T00:00:00Z"))) };
+        let until = until.map(|at| at.ok_or_else(|| Problem::field("expires_at", "is a day, as in 2027-01-01"))).transpose()?;
+        keys::create(&app, &caller, fields.get("name"), &keys::read(&words)?, until).await
+    };
+    let page = match made.await {
+        Ok((_, secret)) => page(&app, &caller, Some(secret.expose().to_owned()), None).await,
+        Err(problem) if problem.status.is_server_error() => Err(problem),
+        Err(problem) => page(&app, &caller, None, Some(problem.detail)).await,
+    };
+    for_people(&caller, page)
+}
+
+/// POST /settings/api-keys/{id}/revoke
+pub async fn revoke(State(app): State<Arc<App>>, caller: Caller, Path(id): Path<String>) -> Response {
+    let page = async {
+        keys::revoke(&app, &caller, &id).await?;
+        go("/settings/api-keys")
+    };
+    for_people(&caller, page.await)
+}
+
+/// What is asked on a key's page.
+#[derive(Deserialize, Default)]
+#[serde(default)]
+pub struct Asked {
+    act: String,
+    profile: String,
+    method: String,
+    path: String,
+}
+
+/// GET /settings/api-keys/{id}
+pub async fn one(State(app): State<Arc<App>>, caller: Caller, Path(id): Path<String>, Query(asked): Query<Asked>) -> Response {
+    let page = async {
+        let id = id.parse().map_err(|_| Problem::not_found())?;
+        let mut tx = app.store.read().await?;
+        let key = api_keys::by_id(&mut tx, &app.organisation, &id).await?.ok_or_else(Problem::not_found)?;
+        let filter = Filter { visible_to: caller.narrowed_to(Act::SeeProfile), ..Filter::default() };
+        let offered = profiles::list(&mut tx, &app.organisation, &filter, OFFERED).await?;
+        drop(tx);
+        let view = KeyView::of(&key);
+        let verdict = match Act::parse(&asked.act) {
+            Some(act) => {
+                let profile = if asked.profile.is_empty() {
+                    None
+                } else {
+                    Some(auth::profile(&app, &caller, &asked.profile, Act::SeeProfile).await?)
+                };
+                let call = (act == Act::CallApi && !asked.path.is_empty()).then_some((asked.method.as_str(), asked.path.as_str()));
+                let dry = may::Asked { act, profile: profile.as_ref(), call };
+                let decision = may::may(&app, &may::actor_of(key), &dry).await?;
+                let revoked = view.revoked.then(|| (false, caller.lang.t("keys.revoked").to_owned()));
+                Some(revoked.unwrap_or_else(|| (decision.is_yes(), may::words(&decision))))
+            }
+            None => None,
+        };
+        show(&Key {
+            s: Shell::new(&caller, "keys"),
+            key: view,
+            acts: Act::ALL.iter().map(|act| (act.as_str(), act.as_str() == asked.act)).collect(),
+            profiles: offered
+                .iter()
+                .map(|profile| {
+                    let label = format!("{} ({})", profile.name, super::view::title_of(&profile.network));
+                    (profile.id.to_string(), label, profile.id.as_str() == asked.profile)
+                })
+                .collect(),
+            method: if asked.method.is_empty() { "GET".into() } else { asked.method.clone() },
+            path: asked.path.clone(),
+            verdict,
+        })
+    };
+    for_people(&caller, page.await)
+}

@@ -1,0 +1,333 @@
+//! `/api/v1/profiles/{id}/proxy/{path}`: the network's API, called with a token the caller never sees. Bodies flow through as they come;
+//! what the caller sends of its own about who it is does not, and what the network sends back of the credential does not either.
+
+mod headers;
+mod redact;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::extract::{Path, Request, State};
+use axum::http::{HeaderMap, Method, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use futures_util::{StreamExt as _, TryStreamExt as _};
+use lifecycle::permission::Act;
+use lifecycle::secret::{Secret, TokenType};
+use lifecycle::time::{Span, Timestamp};
+use networks::proxied::{self, Call};
+use networks::wire::WireError;
+use serde_json::json;
+use store::pauses;
+use store::profiles::Profile;
+
+use self::redact::Redactor;
+use crate::actions::act::{self, Deed, Ready};
+use crate::actions::evidence;
+use crate::auth::{self, Caller};
+use crate::error::Problem;
+use crate::state::App;
+
+/// The most bytes of a request, and of an answer: a film goes through, a runaway does not.
+const BODY_MAX: usize = 512 * 1024 * 1024;
+/// The most bytes of a body that must be signed or may have to be sent twice (OAuth 1.0a forms, DPoP nonces).
+const HELD_MAX: usize = 8 * 1024 * 1024;
+/// The most bytes of a refusal that are looked at.
+const REFUSAL_MAX: usize = 64 * 1024;
+/// The longest silence of whoever sends (NT-31).
+pub(crate) const IDLE: Duration = Duration::from_secs(30);
+/// The longest call.
+pub(crate) const WHOLE: Duration = Duration::from_mins(10);
+/// A network that says nothing more than "too many" is left alone that long; the longest time that is believed.
+const PAUSE: (Span, Span) = (Span::seconds(60), Span::hours(1));
+
+/// Marks an answer as the network's own.
+const FROM: &str = "staygreen-answer-from";
+
+enum Payload {
+    Nothing,
+    /// Flows through once.
+    Flows(Body),
+    /// Held: it is signed, or may be sent again.
+    Held(Bytes),
+}
+
+/// What is to be passed on.
+struct Passed {
+    method: Method,
+    path: String,
+    query: Option<String>,
+    headers: HeaderMap,
+    payload: Payload,
+}
+
+/// Handles every method.
+pub(crate) async fn call(State(app): State<Arc<App>>, caller: Caller, Path((id, _)): Path<(String, String)>, request: Request) -> Response {
+    match pass(&app, &caller, &id, request).await {
+        Ok(answer) => answer,
+        Err(problem) => problem.into_response(),
+    }
+}
+
+fn malformed(why: &str) -> Problem {
+    Problem::new(StatusCode::BAD_REQUEST, "malformed_call", why)
+}
+
+async fn pass(app: &App, caller: &Caller, id: &str, request: Request) -> Result<Response, Problem> {
+    let (parts, body) = request.into_parts();
+    let path = parts.uri.path();
+    // As it was sent, never decoded: what is decided about is what goes out.
+    let path = path.split_once(&format!("/{id}/proxy")).map_or("", |(_, path)| path).to_owned();
+    let profile = auth::profile_for_call(app, caller, id, (parts.method.as_str(), &path)).await?;
+    let query = parts.uri.query().map(str::to_owned);
+    if query.as_deref().is_some_and(names_a_credential) {
+        return Err(malformed("the query names a credential; it is put onto the call here, and only here"));
+    }
+    let ready = act::ready(app, caller, &profile, act::SPARE).await?;
+    paused(app, &profile).await?;
+    let payload = payload(&parts.method, &parts.headers, body, ready.tokens.token_type).await?;
+    let passed = Passed { method: parts.method, path, query, headers: headers::sent(&parts.headers), payload };
+    through(app, caller, &profile, ready, passed).await
+}
+
+fn names_a_credential(query: &str) -> bool {
+    url::form_urlencoded::parse(query.as_bytes()).any(|(name, _)| {
+        let name = name.to_ascii_lowercase();
+        matches!(name.as_str(), "access_token" | "oauth_token" | "oauth_signature" | "oauth_consumer_key" | "client_secret")
+    })
+}
+
+async fn payload(method: &Method, headers: &HeaderMap, body: Body, kind: TokenType) -> Result<Payload, Problem> {
+    let announced = headers.contains_key(header::CONTENT_LENGTH) || headers.contains_key(header::TRANSFER_ENCODING);
+    if matches!(*method, Method::GET | Method::HEAD) || !announced {
+        return Ok(Payload::Nothing);
+    }
+    let length =
+        headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()).and_then(|length| length.parse::<usize>().ok());
+    let form = headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|kind| kind.to_str().ok())
+        .is_some_and(|kind| kind.starts_with("application/x-www-form-urlencoded"));
+    let held = kind == TokenType::Dpop || (kind == TokenType::OAuth1 && form);
+    let max = if held { HELD_MAX } else { BODY_MAX };
+    let too_large = || Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", format!("A body may have {} MiB here.", max / 1024 / 1024));
+    if length.is_some_and(|length| length > max) {
+        return Err(too_large());
+    }
+    if held {
+        let whole = tokio::time::timeout(IDLE, axum::body::to_bytes(body, max)).await;
+        return Ok(Payload::Held(whole.map_err(|_| malformed("the body did not come in time"))?.map_err(|_| too_large())?));
+    }
+    let mut left = BODY_MAX;
+    let flowing = Box::pin(body.into_data_stream());
+    let bounded = futures_util::stream::try_unfold(flowing, |mut flowing| async move {
+        match tokio::time::timeout(IDLE, flowing.next()).await {
+            Ok(None) => Ok(None),
+            Ok(Some(Ok(piece))) => Ok(Some((piece, flowing))),
+            Ok(Some(Err(error))) => Err(std::io::Error::other(error)),
+            Err(_) => Err(std::io::Error::other("the body did not come in time")),
+        }
+    });
+    let bounded = bounded.map(move |piece| {
+        let piece: Bytes = piece?;
+        left = left.checked_sub(piece.len()).ok_or_else(|| std::io::Error::other("the body is too large"))?;
+        Ok::<_, std::io::Error>(piece)
+    });
+    Ok(Payload::Flows(Body::from_stream(bounded)))
+}
+
+/// The network told one of our apps to wait: nobody asks before.
+async fn paused(app: &App, profile: &Profile) -> Result<(), Problem> {
+    let now = app.now();
+    let mut tx = app.store.read().await?;
+    let Some(until) = pauses::until(&mut tx, &app.organisation, &profile.network, &profile.instance, now).await? else { return Ok(()) };
+    let seconds = until.since(now).as_seconds().max(1);
+    let words = format!("The network asked this app to wait. Try again in {seconds} seconds.");
+    Err(Problem::new(StatusCode::TOO_MANY_REQUESTS, "rate_limited_by_network", words).with(json!({ "retry_after": seconds })))
+}
+
+async fn through(app: &App, caller: &Caller, profile: &Profile, mut ready: Ready, mut passed: Passed) -> Result<Response, Problem> {
+    let (mut renewed, mut nonce) = (false, None);
+    loop {
+        let cx = ready.client.cx(app.now(), &*app.dice);
+        let base = ready.client.network.api(cx, &ready.tokens).ok_or_else(|| {
+            Problem::new(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "not_supported_by_network",
+                "Calls of this network's API are not passed through.",
+            )
+        })?;
+        let url = proxied::address(&base, &passed.path, passed.query.as_deref()).map_err(malformed)?;
+        let form = form_of(&passed);
+        let form: Vec<(&str, &str)> = form.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        let call = Call { method: passed.method.as_str(), url: &url, form: &form, nonce: nonce.as_deref() };
+        let credential = proxied::credential(&cx, &ready.tokens, &profile.network_id, call).ok_or_else(|| act::unavailable(profile))?;
+        // Each time a credential leaves there is a row before.
+        act::begin(app, &deed(app, caller, profile, &passed), &ready).await?;
+        let secrets = secrets(&ready, profile, &credential);
+        let answer = send(app, &mut passed, &url, credential).await?;
+        let status = answer.status();
+        let again = !matches!(passed.payload, Payload::Flows(_));
+        if status == StatusCode::TOO_MANY_REQUESTS {
+            pause(app, profile, answer.headers()).await?;
+        }
+        if !matches!(status, StatusCode::UNAUTHORIZED | StatusCode::BAD_REQUEST) {
+            return Ok(returned(answer, Redactor::new(&texts(&secrets))));
+        }
+        let refusal = refusal(answer).await?;
+        if let Some(wanted) = proxied::nonce_wanted(&ready.tokens, &refusal).filter(|_| again && nonce.is_none()) {
+            nonce = Some(wanted);
+            continue;
+        }
+        if status == StatusCode::UNAUTHORIZED {
+            evidence::refused_in_use(app, profile, &ready).await?;
+            let next =
+                if renewed || !passed.method.is_safe() { None } else { evidence::after_refusal(app, caller, profile, &ready).await? };
+            if let Some(next) = next {
+                (ready, renewed, nonce) = (next, true, None);
+                continue;
+            }
+        }
+        return Ok(held(refusal, Redactor::new(&texts(&secrets))));
+    }
+}
+
+fn form_of(passed: &Passed) -> Vec<(String, String)> {
+    match &passed.payload {
+        Payload::Held(body) => url::form_urlencoded::parse(body).into_owned().collect(),
+        _ => vec![],
+    }
+}
+
+/// What is written down. Values of a query may be anything, also secrets: only their names stand there, and a name for the whole.
+fn deed<'a>(app: &App, caller: &'a Caller, profile: &'a Profile, passed: &Passed) -> Deed<'a> {
+    let query = passed.query.as_deref().unwrap_or_default();
+    let names: Vec<String> = url::form_urlencoded::parse(query.as_bytes()).map(|(name, _)| name.into_owned()).collect();
+    let detail = json!({ "method": passed.method.as_str(), "path": passed.path, "query": names, "query_fingerprint": app.store.fingerprint(&Secret::new(query)) });
+    let call = Some((passed.method.as_str().to_owned(), passed.path.clone()));
+    Deed { act: Act::CallApi, kind: "call", call, in_history: false, caller, profile, detail }
+}
+
+/// Everything of the credential that an answer could echo.
+fn secrets(ready: &Ready, profile: &Profile, credential: &[(header::HeaderName, header::HeaderValue)]) -> Vec<Secret> {
+    let mut secrets = vec![ready.tokens.access_token.clone(), proxied::token(&ready.tokens, &profile.network_id).clone()];
+    secrets.extend(ready.tokens.token_secret.clone());
+    let sent = credential.iter().filter_map(|(_, value)| value.to_str().ok()).filter(|_| ready.tokens.token_type != TokenType::Bearer);
+    secrets.extend(sent.map(Secret::new));
+    secrets
+}
+
+fn texts(secrets: &[Secret]) -> Vec<&str> {
+    secrets.iter().map(Secret::expose).collect()
+}
+
+async fn send(
+    app: &App,
+    passed: &mut Passed,
+    url: &str,
+    credential: Vec<(header::HeaderName, header::HeaderValue)>,
+) -> Result<reqwest::Response, Problem> {
+    let body = match &mut passed.payload {
+        Payload::Nothing => reqwest::Body::from(""),
+        Payload::Held(bytes) => reqwest::Body::from(bytes.clone()),
+        Payload::Flows(body) => reqwest::Body::wrap_stream(std::mem::take(body).into_data_stream()),
+    };
+    let mut request = axum::http::Request::builder()
+        .method(passed.method.clone())
+        .uri(url)
+        .body(body)
+        .map_err(|_| malformed("the address cannot be read"))?;
+    *request.headers_mut() = passed.headers.clone();
+    for (name, value) in credential {
+        // In place of whatever stood there: exactly once.
+        request.headers_mut().insert(name, value);
+    }
+    app.streams.send(request).await.map_err(|error| {
+        let (code, status) = match &error {
+            WireError::NotSent(_) | WireError::Forbidden(_) => ("network_unreachable", StatusCode::BAD_GATEWAY),
+            WireError::Lost(_) => ("unclear", StatusCode::BAD_GATEWAY),
+        };
+        Problem::new(status, code, format!("{error}. What was sent may have been done only where this says \"unclear\"."))
+    })
+}
+
+async fn refusal(mut answer: reqwest::Response) -> Result<axum::http::Response<Bytes>, Problem> {
+    let mut body = bytes::BytesMut::new();
+    while let Ok(Some(piece)) = answer.chunk().await {
+        if body.len() + piece.len() > REFUSAL_MAX {
+            break;
+        }
+        body.extend_from_slice(&piece);
+    }
+    let mut refusal = axum::http::Response::new(body.freeze());
+    *refusal.status_mut() = answer.status();
+    *refusal.headers_mut() = std::mem::take(answer.headers_mut());
+    Ok(refusal)
+}
+
+fn encoded(headers: &HeaderMap) -> bool {
+    headers.get_all(header::CONTENT_ENCODING).iter().any(|kind| kind != "identity")
+}
+
+fn unreadable() -> Response {
+    let words = "The network sent an encoded answer that was not asked for; it cannot be looked through and is not passed on.";
+    Problem::new(StatusCode::BAD_GATEWAY, "encoded_answer", words).into_response()
+}
+
+fn held(answer: axum::http::Response<Bytes>, mut redactor: Redactor) -> Response {
+    if encoded(answer.headers()) {
+        return unreadable();
+    }
+    let headers = headers::returned(answer.headers(), &redactor);
+    let mut body = redactor.push(answer.body()).to_vec();
+    body.extend_from_slice(&redactor.finish());
+    finished(answer.status(), headers, Body::from(body))
+}
+
+fn finished(status: StatusCode, headers: HeaderMap, body: Body) -> Response {
+    let mut response = Response::new(body);
+    *response.status_mut() = status;
+    *response.headers_mut() = headers;
+    response.headers_mut().insert(FROM, header::HeaderValue::from_static("network"));
+    response.headers_mut().entry(header::CACHE_CONTROL).or_insert(header::HeaderValue::from_static("no-store"));
+    response
+}
+
+fn returned(answer: reqwest::Response, redactor: Redactor) -> Response {
+    if encoded(answer.headers()) {
+        return unreadable();
+    }
+    let (status, headers) = (answer.status(), headers::returned(answer.headers(), &redactor));
+    let mut left = BODY_MAX;
+    let pieces = answer.bytes_stream().map_err(|_| std::io::Error::other("the network's answer broke off"));
+    let pieces = pieces.map(Some).chain(futures_util::stream::iter([None]));
+    let clean = pieces.scan(redactor, move |redactor, piece| {
+        let piece = match piece {
+            Some(Ok(piece)) => match left.checked_sub(piece.len()) {
+                Some(rest) => {
+                    left = rest;
+                    Ok(redactor.push(&piece))
+                }
+                None => Err(std::io::Error::other("the network's answer is too large")),
+            },
+            Some(Err(error)) => Err(error),
+            None => Ok(redactor.finish()),
+        };
+        std::future::ready(Some(piece))
+    });
+    finished(status, headers, Body::from_stream(clean.try_filter(|piece| std::future::ready(!piece.is_empty()))))
+}
+
+/// Remembers that the network wants quiet, for every node.
+async fn pause(app: &App, profile: &Profile, headers: &HeaderMap) -> Result<(), Problem> {
+    let number = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).and_then(|text| text.trim().parse::<i64>().ok());
+    let now = app.now();
+    let reset = number("x-rate-limit-reset").or_else(|| number("x-ratelimit-reset")).or_else(|| number("ratelimit-reset"));
+    // Some write when it is over, some how long it takes.
+    let at = |number: i64| if number > 1_000_000_000 { Timestamp::from_seconds(number) } else { now + Span::seconds(number) };
+    let until = number("retry-after").map(|seconds| now + Span::seconds(seconds)).or_else(|| reset.map(at)).unwrap_or(now + PAUSE.0);
+    let mut tx = app.store.write().await?;
+    pauses::set(&mut tx, &app.organisation, &profile.network, &profile.instance, until.min(now + PAUSE.1)).await?;
+    Ok(tx.commit().await?)
+}

@@ -1,0 +1,131 @@
+//! API keys with what they carry: read back whole, counted exactly, and lists narrowed to what the rules say.
+
+use lifecycle::ids::TeamId;
+use lifecycle::permission::{Act, Permission, Rate, Reach};
+use lifecycle::secret::Secret;
+use lifecycle::time::Span;
+use store::api_keys::{self, NewApiKey};
+use store::profiles::{self, Filter, Narrow};
+use store::{Store, teams};
+
+use crate::loops::{T0, connect, organisation};
+use crate::{Fixture, each};
+
+async fn key(store: &Store, organisation: &lifecycle::ids::OrganisationId, permissions: &[Permission]) -> lifecycle::ids::ApiKeyId {
+    let mut tx = store.write().await.unwrap();
+    let new = NewApiKey { name: "tool", permissions, created_by: Some("usr_1"), expires_at: Some(T0 + Span::days(1)) };
+    let id = api_keys::create(&mut tx, organisation, &new, &Secret::new("sg_canary"), T0).await.unwrap();
+    tx.commit().await.unwrap();
+    id
+}
+
+#[tokio::test]
+async fn a_key_is_read_back_with_all_it_carries_and_only_in_its_organisation() {
+    for Fixture { store, .. } in each().await {
+        let (organisation, _) = organisation(&store).await;
+        let permissions: Vec<Permission> =
+            vec![Act::SeeProfile.into(), "api:call GET /rest/** network=threads rate=5/1h until=2030-01-01".parse().unwrap()];
+        let id = key(&store, &organisation, &permissions).await;
+        let mut tx = store.write().await.unwrap();
+        let found = api_keys::find(&mut tx, &organisation, &Secret::new("sg_canary")).await.unwrap().unwrap();
+        assert_eq!((found.id.clone(), found.permissions, found.expires_at), (id.clone(), permissions, Some(T0 + Span::days(1))));
+        assert_eq!(found.created_by.as_deref(), Some("usr_1"));
+        let other = store::ids::fresh();
+        assert!(api_keys::find(&mut tx, &other, &Secret::new("sg_canary")).await.unwrap().is_none(), "another tenant has no such key");
+        assert!(api_keys::by_id(&mut tx, &other, &id).await.unwrap().is_none());
+        assert!(!api_keys::revoke(&mut tx, &other, &id, T0).await.unwrap());
+        assert!(api_keys::revoke(&mut tx, &organisation, &id, T0).await.unwrap());
+        assert!(api_keys::find(&mut tx, &organisation, &Secret::new("sg_canary")).await.unwrap().is_none());
+    }
+}
+
+/// As many at once as want: never more than the rate says go through, and the next window is a new one.
+#[tokio::test]
+async fn a_rate_is_counted_exactly() {
+    for Fixture { store, .. } in each().await {
+        let (organisation, _) = organisation(&store).await;
+        let permission: Permission = "posts:write rate=7/1h".parse().unwrap();
+        let id = key(&store, &organisation, std::slice::from_ref(&permission)).await;
+        let use_once = async |at| {
+            let mut tx = store.write().await.unwrap();
+            let rate: Rate = permission.rate.unwrap();
+            let fits = api_keys::count_use(&mut tx, &id, &permission, rate, at).await.unwrap();
+            if fits {
+                tx.commit().await.unwrap();
+            }
+            fits
+        };
+        let all = futures_util::future::join_all((0..20).map(|n| use_once(T0 + Span::seconds(n)))).await;
+        assert_eq!(all.into_iter().filter(|fits| *fits).count(), 7, "{}", store.describe());
+        let (_, next) = permission.rate.unwrap().window(T0);
+        assert!(!use_once(next - Span::micros(1)).await);
+        assert!(use_once(next).await);
+    }
+}
+
+#[tokio::test]
+async fn lists_are_narrowed_to_what_a_reach_covers() {
+    for Fixture { store, .. } in each().await {
+        let (organisation, _) = organisation(&store).await;
+        connect(&store, &organisation, "jana", &["a", "b", "c"], T0).await;
+        let mut tx = store.write().await.unwrap();
+        let team: TeamId = teams::create(&mut tx, &organisation, "Guides", T0).await.unwrap();
+        let all = profiles::list(&mut tx, &organisation, &Filter::default(), 10).await.unwrap();
+        profiles::set_owner_and_teams(&mut tx, &organisation, &all[1].id, None, std::slice::from_ref(&team)).await.unwrap();
+        let all = profiles::list(&mut tx, &organisation, &Filter::default(), 10).await.unwrap();
+        let network = all[0].network.clone();
+        let reaches = [
+            Reach::default(),
+            Reach { profiles: vec![all[0].id.clone(), all[2].id.clone()], ..Reach::default() },
+            Reach { teams: vec![team.clone()], ..Reach::default() },
+            Reach { networks: vec!["elsewhere".into()], ..Reach::default() },
+            Reach { profiles: vec![all[0].id.clone()], teams: vec![team.clone()], networks: vec![network] },
+        ];
+        for some in [vec![], vec![0], vec![1], vec![2], vec![3], vec![4], vec![1, 2], vec![3, 4]] {
+            let chosen: Vec<Reach> = some.iter().map(|at: &usize| reaches[*at].clone()).collect();
+            let covered =
+                |profile: &&profiles::Profile| chosen.iter().any(|reach| reach.covers(&profile.id, &profile.network, &profile.teams));
+            let expected: Vec<_> = all.iter().filter(covered).map(|profile| profile.id.clone()).collect();
+            let filter = Filter { visible_to: Some(Narrow::Reaches(chosen.clone())), ..Filter::default() };
+            let found = profiles::list(&mut tx, &organisation, &filter, 10).await.unwrap();
+            assert_eq!(found.into_iter().map(|profile| profile.id).collect::<Vec<_>>(), expected, "{some:?}");
+        }
+    }
+}
+
+fn sources(folder: &std::path::Path, found: &mut Vec<(String, String)>) {
+    for entry in std::fs::read_dir(folder).unwrap().flatten() {
+        let path = entry.path();
+        if path.is_dir() {
+            sources(&path, found);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            found.push((path.display().to_string(), std::fs::read_to_string(&path).unwrap()));
+        }
+    }
+}
+
+/// NT-19, by structure: a secret is never compared as it is, and is looked up by its hash only. What no line does, no clock can tell.
+#[test]
+fn nt_19_secrets_are_looked_up_by_hash_and_never_compared_as_they_are() {
+    let crates = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let mut found = vec![];
+    for name in ["lifecycle", "networks", "store", "keeper", "server", "staygreen"] {
+        sources(&crates.join(name).join("src"), &mut found);
+    }
+    assert!(found.len() > 100);
+    let mut lookups = 0;
+    for (path, text) in found {
+        let code = text.split("#[cfg(test)]").next().unwrap_or_default();
+        for line in code.lines() {
+            for wrong in [".expose() ==", ".expose() !=", "== secret.expose()", "!= secret.expose()", "== token.expose()"] {
+                assert!(!line.contains(wrong), "{path}: {line}");
+            }
+        }
+        // Each file that looks something up by `secret_hash` hashes what it was given.
+        if code.contains("secret_hash = $") {
+            lookups += 1;
+            assert!(code.contains("hash("), "{path} looks up a secret that it does not hash");
+        }
+    }
+    assert!(lookups >= 3, "the look-ups were found: {lookups}");
+}
