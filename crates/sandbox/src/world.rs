@@ -87,6 +87,8 @@ pub struct World {
     pub(crate) boards: Vec<Board>,
     pub(crate) posts: Vec<Post>,
     pub(crate) comments: Vec<Comment>,
+    /// How each network treats the app registered there, where it was changed.
+    pub(crate) apps: BTreeMap<&'static str, crate::apps::App>,
     /// Clients that registered themselves: id -> (secret, redirect addresses).
     pub(crate) clients: BTreeMap<String, (String, String)>,
     /// What was done under a key that clients may repeat: key -> id.
@@ -132,6 +134,7 @@ impl World {
             deleted_pages: vec![],
             posts: vec![],
             comments: vec![],
+            apps: BTreeMap::new(),
             clients: BTreeMap::new(),
             done: BTreeMap::new(),
             page_tokens: BTreeMap::new(),

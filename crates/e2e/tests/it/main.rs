@@ -13,6 +13,7 @@ mod startup;
 mod story;
 mod strangers;
 mod world;
+mod worlds;
 
 /// Says loudly that something was not run; `cargo xtask test` repeats it at the end.
 pub(crate) fn skipped(what: &str) {

@@ -6,10 +6,13 @@ use lifecycle::time::Timestamp;
 use store::events::Event;
 use store::profiles::Profile;
 use store::users::User;
+use store::{StoreError, network_apps};
 
+use crate::actions::finish::client_of;
 use crate::auth::Caller;
 use crate::i18n::Lang;
 use crate::show::When;
+use crate::state::App;
 
 /// A profile in a list.
 pub struct Row {
@@ -52,9 +55,22 @@ pub fn title_of(network: &str) -> String {
 }
 
 /// What people must know before they leave for a network.
-pub fn rules_of(network: &str, lang: Lang) -> Vec<&'static str> {
+pub async fn rules_of(app: &App, network: &str, instance: &str, lang: Lang) -> Result<Vec<&'static str>, StoreError> {
     let rules = networks::find(network).map_or(&[][..], |network| network.about().rules);
-    rules.iter().map(|rule| lang.pick(rule.en, rule.de)).collect()
+    let mut words: Vec<&'static str> = rules.iter().map(|rule| lang.pick(rule.en, rule.de)).collect();
+    words.extend(refresh_tokens(app, network, instance, lang).await?);
+    Ok(words)
+}
+
+/// Whether this network app gets refresh tokens and what follows from it, at a network that treats apps differently.
+pub async fn refresh_tokens(app: &App, network: &str, instance: &str, lang: Lang) -> Result<Option<&'static str>, StoreError> {
+    let Some(network) = networks::find(network) else { return Ok(None) };
+    let Some(words) = network.refresh_tokens() else { return Ok(None) };
+    let Some(client) = app.network_app(network, instance).await else { return Ok(None) };
+    let mut tx = app.store.read().await?;
+    let given = network_apps::gets_refresh_tokens(&mut tx, &app.organisation, client_of(&client)).await?;
+    let rule = words.rule(given);
+    Ok(Some(lang.pick(rule.en, rule.de)))
 }
 
 /// Two letters for a network's badge.
