@@ -6,6 +6,7 @@ use lifecycle::ids::NodeId;
 use lifecycle::ledger::{Asset, Commit, Committed, Ledger};
 use lifecycle::time::{Span, Timestamp};
 use lifecycle::words::{Evidence, Source};
+use store::network_apps::{self, Client};
 use store::profiles::{self, Filter};
 use store::{Store, ids, signals};
 
@@ -74,9 +75,40 @@ async fn nt_24_a_signal_is_taken_once() {
         assert_eq!(signals::grants_of_person(&mut tx, &organisation, "linkedin", "p1").await.unwrap().len(), 1);
         assert_eq!(signals::grants_of_profile(&mut tx, &organisation, "linkedin", "1").await.unwrap().len(), 1);
         assert!(signals::grants_of_person(&mut tx, &organisation, "tiktok", "p1").await.unwrap().is_empty());
+        assert_eq!(signals::grants_of_login(&mut tx, &organisation, "linkedin", "p1").await.unwrap().len(), 1);
         tx.commit().await.unwrap();
         let kept = store.sweep(T0 + Span::days(80)).await.unwrap();
         let swept = store.sweep(T0 + Span::days(91)).await.unwrap();
         assert!(swept > kept, "and forgotten after three months");
+    }
+}
+
+#[tokio::test]
+async fn a_login_that_stands_for_several_people_is_all_of_them() {
+    for fixture in each().await {
+        let store = &fixture.store;
+        let (organisation, _) = organisation(store).await;
+        for (person, page) in [("117/UC1", "1"), ("117/UC2", "2"), ("1175/UC3", "3"), ("11_/UC4", "4")] {
+            connect(store, &organisation, person, &[page], T0).await;
+        }
+        let mut tx = store.read().await.unwrap();
+        let mut of = async |login| signals::grants_of_login(&mut tx, &organisation, "linkedin", login).await.unwrap().len();
+        assert_eq!([of("117").await, of("1175").await, of("11").await, of("11_").await, of("%").await], [2, 1, 0, 1, 0]);
+    }
+}
+
+#[tokio::test]
+async fn whether_an_app_gets_refresh_tokens_is_remembered_by_client() {
+    for fixture in each().await {
+        let store = &fixture.store;
+        let (organisation, _) = organisation(store).await;
+        let client = |client_id| Client { network: "linkedin", instance: "", client_id };
+        let mut tx = store.write().await.unwrap();
+        assert_eq!(network_apps::gets_refresh_tokens(&mut tx, &organisation, client("a")).await.unwrap(), None);
+        for given in [false, true] {
+            network_apps::saw_refresh_token(&mut tx, &organisation, client("a"), given, T0).await.unwrap();
+            assert_eq!(network_apps::gets_refresh_tokens(&mut tx, &organisation, client("a")).await.unwrap(), Some(given));
+        }
+        assert_eq!(network_apps::gets_refresh_tokens(&mut tx, &organisation, client("b")).await.unwrap(), None, "another app");
     }
 }
