@@ -8,3 +8,6 @@ CREATE TABLE app_habits (
     seen_at BIGINT NOT NULL,
     PRIMARY KEY (organisation_id, network, instance, client_id)
 );
+
+-- Scopes that were granted once, or asked for, and are not there now: a JSON list, NULL where nothing is missing (RF-24).
+ALTER TABLE grants ADD COLUMN missing_scopes TEXT;

@@ -18,7 +18,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (1, "initial", include_str!("../migrations/0001_initial.sql")),
     (2, "assets and signals", include_str!("../migrations/0002_assets_and_signals.sql")),
     (3, "incidents and lists", include_str!("../migrations/0003_incidents_and_lists.sql")),
-    (9, "app habits", include_str!("../migrations/0009_app_habits.sql")),
+    (9, "app habits and missing scopes", include_str!("../migrations/0009_app_habits.sql")),
 ];
 
 /// The storage cannot be opened; each text says what to do.

@@ -21,6 +21,7 @@ pub mod presets;
 pub mod profiles;
 pub mod renewal_links;
 pub mod revocations;
+pub mod scopes;
 pub mod seal;
 pub mod sessions;
 pub mod signals;

@@ -17,7 +17,7 @@ use store::connections::{self, Connection, Discovered, Failed, Taken};
 use store::events::{self, About};
 use store::grants::holders_of;
 use store::network_apps::{self, Client};
-use store::{profiles, renewal_links};
+use store::{profiles, renewal_links, scopes};
 
 use crate::error::Problem;
 use crate::state::App;
@@ -251,6 +251,9 @@ async fn keep(app: &App, client: &NetworkApp, connection: &Connection, issued: &
         connections::set_warning(&mut tx, &connection.id, &warning).await?;
     }
     let connection = connections::get(&mut tx, &app.organisation, &connection.id).await?.ok_or_else(Problem::not_found)?;
+    if let Some(person) = &connection.person {
+        scopes::set_missing(&mut tx, person, &issued.missing_scopes).await?;
+    }
     let usable = |id: &str| discovered.iter().any(|found| found.network_id == id && found.unusable.is_none());
     if let Some(profile) = &connection.begun.profile {
         let wanted = profiles::get(&mut tx, &app.organisation, profile).await?.ok_or_else(Problem::not_found)?;

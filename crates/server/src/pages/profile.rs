@@ -41,6 +41,7 @@ struct HolderView {
     role: String,
     state: String,
     clocks: Vec<Clock>,
+    missing: Option<String>,
 }
 
 #[derive(Template)]
@@ -169,8 +170,12 @@ fn holder_view(app: &App, caller: &Caller, network: &str, holder: &Holder) -> Ho
         (_, Phase::Suspect) => "suspect",
         (_, Phase::NeedsPerson) => "needs_person",
     };
+    let person = shown(&holder.person.name, holder.person.handle.as_deref());
+    let missing = (!holder.missing_scopes.is_empty())
+        .then(|| lang.fill("tokens.missing", &[("scopes", &holder.missing_scopes.join(", ")), ("person", &person)]));
     HolderView {
-        person: shown(&holder.person.name, holder.person.handle.as_deref()),
+        missing,
+        person,
         role: holder.access.role.clone(),
         state: lang.t(&format!("token_state.{state}")).to_owned(),
         clocks: vec![

@@ -145,9 +145,11 @@ pub fn line(caller: &Caller, event: &Event, name: Option<&str>, now: Timestamp) 
     let key = format!("event.{}", event.kind);
     let words = lang.fill(&key, &[("name", name.or(event.detail["name"].as_str()).unwrap_or(lang.t("profiles.col.profile")))]);
     let role = event.detail["role"].as_str().map(|role| format!(" ({role})")).unwrap_or_default();
+    let scopes: Vec<&str> = event.detail["scopes"].as_array().into_iter().flatten().filter_map(serde_json::Value::as_str).collect();
+    let scopes = if event.kind.starts_with("grant.scopes_") { format!(": {}", scopes.join(", ")) } else { String::new() };
     let evidence = event.detail["evidence"]["words"].as_str().or(event.detail["state"]["evidence"]["words"].as_str());
     Line {
-        text: format!("{words}{role}"),
+        text: format!("{words}{role}{scopes}"),
         evidence: evidence.filter(|words| !words.is_empty()).map(str::to_owned),
         when: When::new(event.at, now, zone(caller), lang),
     }
