@@ -1,9 +1,12 @@
 //! The life of a grant: `step(grant, event, facts, now)`. Total: every pair of state and event has an answer; an
 //! impossible pair keeps the state and says [`Happening::Surprise`].
 
+mod sources;
 mod stepper;
 
 use serde::{Deserialize, Serialize};
+
+pub use sources::{ClockSource, ClockSources};
 
 use crate::diagnosis::Diagnosis;
 use crate::facts::Facts;

@@ -92,6 +92,29 @@ pub struct Rule {
     pub de: &'static str,
 }
 
+/// What people have to know of a network that gives refresh tokens to some network apps and not to others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RefreshTokens {
+    /// Our network app is given them.
+    pub given: Rule,
+    /// Our network app is not given them.
+    pub not_given: Rule,
+    /// No answer has told yet.
+    pub unknown: Rule,
+}
+
+impl RefreshTokens {
+    /// The words for what is known.
+    #[must_use]
+    pub const fn rule(&self, given: Option<bool>) -> Rule {
+        match given {
+            Some(true) => self.given,
+            Some(false) => self.not_given,
+            None => self.unknown,
+        }
+    }
+}
+
 /// What is fixed about a network.
 #[derive(Debug, Clone, Copy)]
 pub struct About {

@@ -11,13 +11,13 @@ use lifecycle::diagnosis::Diagnosis;
 use lifecycle::facts::{Facts, RenewalModel};
 use lifecycle::secret::{Secret, TokenSet};
 use lifecycle::time::Span;
-use lifecycle::words::{Cause, Confidence, Source};
+use lifecycle::words::{Cause, Confidence, Evidence, Source};
 use serde_json::Value;
 
 use crate::acting::{Acting, Comment, Done, Post, Posted};
 use crate::network::{
     Ability, About, Answer, Asks, Authorization, Callback, Can, Cx, Discovery, Endpoint, Failure, Found, Issued, Kind, Network, PersonSeen,
-    Registration, Renewal, Rule, Start, Words,
+    RefreshTokens, Registration, Renewal, Rule, Start, Words,
 };
 use crate::oauth;
 use crate::wire::{BoxFuture, Wire};
@@ -35,8 +35,8 @@ static ABOUT: About = About {
             de: "Sie können Ihr eigenes Profil verbinden und jede Unternehmensseite, auf der Sie Super-Admin sind.",
         },
         Rule {
-            en: "LinkedIn demands that you log in again every 365 days. We remind you 30, 14, 7 and 1 days ahead.",
-            de: "LinkedIn verlangt alle 365 Tage eine neue Anmeldung. Wir erinnern 30, 14, 7 und 1 Tag vorher.",
+            en: "LinkedIn demands that you log in again: every 365 days, or every 60 days where it gives the network app no refresh tokens. We remind you 30, 14, 7 and 1 days ahead.",
+            de: "LinkedIn verlangt eine neue Anmeldung: alle 365 Tage, oder alle 60 Tage, wo es der Netzwerk-App keine Refresh Tokens gibt. Wir erinnern 30, 14, 7 und 1 Tag vorher.",
         },
         Rule {
             en: "LinkedIn grants all requested permissions or none: please accept them all.",
@@ -57,6 +57,21 @@ static ABOUT: About = About {
     ],
 };
 
+static REFRESH_TOKENS: RefreshTokens = RefreshTokens {
+    given: Rule {
+        en: "LinkedIn gives this network app refresh tokens: access is renewed by itself, and you log in again once in 365 days.",
+        de: "LinkedIn gibt dieser Netzwerk-App Refresh Tokens: der Zugang erneuert sich von selbst, und Sie melden sich einmal in 365 Tagen neu an.",
+    },
+    not_given: Rule {
+        en: "LinkedIn gives this network app no refresh tokens: you log in again every 60 days. Before the 60 days are over, that is one click while you are logged in at LinkedIn.",
+        de: "LinkedIn gibt dieser Netzwerk-App keine Refresh Tokens: Sie melden sich alle 60 Tage neu an. Vor Ablauf der 60 Tage ist das ein Klick, solange Sie bei LinkedIn angemeldet sind.",
+    },
+    unknown: Rule {
+        en: "Whether LinkedIn gives this network app refresh tokens (log in every 365 days) or not (every 60 days) shows with the first login; it is said here from then on.",
+        de: "Ob LinkedIn dieser Netzwerk-App Refresh Tokens gibt (Anmeldung alle 365 Tage) oder nicht (alle 60 Tage), zeigt die erste Anmeldung; von da an steht es hier.",
+    },
+};
+
 /// The version header of the versioned API; each lives about a year (option `version`).
 const VERSION: &str = "202607";
 /// The most pages of roles that are followed.
@@ -69,9 +84,8 @@ impl LinkedIn {
 
     fn rest(cx: &Cx<'_>, path: &str, tokens: &TokenSet) -> Request<Bytes> {
         let mut request = oauth::get_bearer(&format!("{}{path}", Self::url(cx, "rest")), &tokens.access_token);
-        let version = cx.app.options.get("version").map_or(VERSION, String::as_str);
         let headers = request.headers_mut();
-        headers.insert("linkedin-version", http::HeaderValue::from_str(version).unwrap_or(http::HeaderValue::from_static(VERSION)));
+        headers.insert("linkedin-version", Self::version(cx));
         headers.insert("x-restli-protocol-version", http::HeaderValue::from_static("2.0.0"));
         request
     }
@@ -89,13 +103,55 @@ impl LinkedIn {
             oauth::evidence(cx.now, source, answer, Some(&code), words)
         };
         match (answer.status().as_u16(), number, code.as_str()) {
+            // Every call of every member fails from one day on; logging in again helps nobody.
+            (426, _, _) | (400, _, "VERSION_MISSING") => Diagnosis::misconfigured(Self::version_is_over(cx, seen)),
             (401, 65601, _) | (401, _, "REVOKED_ACCESS_TOKEN") => Diagnosis::refused(Cause::RevokedByPerson, Confidence::Guess, seen),
             (401, 65602, _) | (401, _, "EXPIRED_ACCESS_TOKEN") => Diagnosis::refused(Cause::Expired, Confidence::Certain, seen),
             (401, 65600, _) | (401, _, "INVALID_ACCESS_TOKEN") => Diagnosis::refused(Cause::Unknown, Confidence::Guess, seen),
             (403, _, "MEMBER_RESTRICTED") => Diagnosis::refused(Cause::PersonBlocked, Confidence::Certain, seen),
-            (426, _, _) | (400, _, "VERSION_MISSING") | (403, 100, _) => Diagnosis::misconfigured(seen),
+            (403, 100, _) => Diagnosis::misconfigured(seen),
             _ => Diagnosis::transient(seen, oauth::retry_after(answer)),
         }
+    }
+
+    fn version(cx: &Cx<'_>) -> http::HeaderValue {
+        let configured = cx.app.options.get("version").and_then(|version| http::HeaderValue::from_str(version).ok());
+        configured.unwrap_or(http::HeaderValue::from_static(VERSION))
+    }
+
+    fn version_is_over(cx: &Cx<'_>, mut seen: Evidence) -> Evidence {
+        let version = Self::version(cx);
+        let more = format!(
+            " (asked by version {}: set networks.linkedin.options.version to one that is active)",
+            version.to_str().unwrap_or_default()
+        );
+        seen.words.push_str(&more);
+        seen
+    }
+
+    /// One scope that a product of the app does not hold fails the whole login, and no person can help that.
+    fn scopes_of_app(failure: Failure) -> Failure {
+        match failure {
+            Failure::Misconfigured { mut evidence } if evidence.code.as_deref() == Some("unauthorized_scope_error") => {
+                let more = "; add the product to the network app at LinkedIn, or leave the scope out of networks.linkedin.scopes";
+                evidence.words.push_str(more);
+                Failure::Misconfigured { evidence }
+            }
+            other => other,
+        }
+    }
+
+    /// The person whom the id token names, where `openid` was granted. One that was made for another client came from
+    /// somebody else's login.
+    fn person_in(cx: &Cx<'_>, answer: &Response<Bytes>) -> Result<Option<String>, Failure> {
+        let Some(claims) = oauth::json(answer).as_ref().and_then(oauth::id_claims) else { return Ok(None) };
+        let audience = claims.get("aud").unwrap_or(&Value::Null);
+        let names_us = |name: &Value| name.as_str() == Some(cx.app.client_id.as_str());
+        if !names_us(audience) && !audience.as_array().is_some_and(|all| all.iter().any(names_us)) {
+            let words = "the id token was made for another network app";
+            return Err(Failure::Suspicious { evidence: oauth::evidence(cx.now, Source::Signal, answer, Some("aud"), words) });
+        }
+        Ok(oauth::text(&claims, "sub").map(|sub| format!("urn:li:person:{sub}")))
     }
 
     async fn ask(cx: Cx<'_>, wire: &dyn Wire, request: Request<Bytes>) -> Result<Value, Diagnosis> {
@@ -108,9 +164,8 @@ impl LinkedIn {
 
     async fn list(cx: Cx<'_>, wire: &dyn Wire, tokens: &TokenSet) -> Result<Discovery, Diagnosis> {
         let info = Self::ask(cx, wire, oauth::get_bearer(&Self::url(&cx, "userinfo"), &tokens.access_token)).await?;
-        let sub = oauth::text(&info, "sub").ok_or_else(|| {
-            Diagnosis::transient(lifecycle::words::Evidence::new(cx.now, Source::Discovery, Some(200), None, "userinfo without sub"), None)
-        })?;
+        let sub = oauth::text(&info, "sub")
+            .ok_or_else(|| Diagnosis::transient(Evidence::new(cx.now, Source::Discovery, Some(200), None, "userinfo without sub"), None))?;
         let name = oauth::text(&info, "name").unwrap_or(sub).to_owned();
         let picture = oauth::text(&info, "picture").map(str::to_owned);
         let member = format!("urn:li:person:{sub}");
@@ -231,7 +286,8 @@ impl Network for LinkedIn {
     }
 
     fn exchange(&self, cx: Cx<'_>, memory: &BTreeMap<String, Secret>, callback: &Callback) -> Result<Request<Bytes>, Failure> {
-        let code = oauth::callback_code(cx.now, callback, &["user_cancelled_login", "user_cancelled_authorize"])?;
+        let code =
+            oauth::callback_code(cx.now, callback, &["user_cancelled_login", "user_cancelled_authorize"]).map_err(Self::scopes_of_app)?;
         let form = [&oauth::code_form(&cx, memory, code)[..], &oauth::client_form(&cx)].concat();
         Ok(oauth::post_form(&Self::url(&cx, "token"), &form))
     }
@@ -253,6 +309,7 @@ impl Network for LinkedIn {
             });
         };
         issued.clocks.human_until = issued.clocks.refresh_until;
+        issued.person_network_id = Self::person_in(&cx, answer)?;
         Ok(Answer::Done(issued))
     }
 
@@ -266,6 +323,7 @@ impl Network for LinkedIn {
             Some(mut issued) => {
                 // The refresh token's end is the person's day; an answer without it leaves the known day standing.
                 issued.clocks.human_until = issued.clocks.refresh_until;
+                issued.person_network_id = Self::person_in(&cx, answer).ok().flatten();
                 Renewal::Renewed(Box::new(issued))
             }
             None => oauth::failed_renewal(cx.now, answer, |_, _| None),
@@ -334,7 +392,76 @@ impl Network for LinkedIn {
         Box::pin(acts::comment(by, post, in_reply_to, text))
     }
 
+    fn refresh_tokens(&self) -> Option<&'static RefreshTokens> {
+        Some(&REFRESH_TOKENS)
+    }
+
     fn has_roles(&self) -> bool {
         true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+    use lifecycle::diagnosis::Finding;
+    use serde_json::json;
+
+    use super::*;
+    use crate::testing;
+
+    fn answer(status: u16, body: &Value) -> Response<Bytes> {
+        Response::builder().status(status).body(Bytes::from(body.to_string())).expect("an answer")
+    }
+
+    fn exchanged(more: &Value) -> Result<Issued, Failure> {
+        let mut body = json!({ "access_token": "a", "expires_in": 5_184_000, "scope": "openid" });
+        if let (Value::Object(body), Value::Object(more)) = (&mut body, more.clone()) {
+            body.extend(more);
+        }
+        testing::with(&[], |cx| match LinkedIn.read_exchange(cx, &BTreeMap::new(), &[], &answer(200, &body))? {
+            Answer::Done(issued) => Ok(issued),
+            Answer::AskAgain { .. } => panic!("nothing is to be asked again"),
+        })
+    }
+
+    fn id_token(claims: &Value) -> Value {
+        json!({ "id_token": format!("h.{}.s", URL_SAFE_NO_PAD.encode(claims.to_string())) })
+    }
+
+    #[test]
+    fn the_id_token_names_the_member_and_must_be_ours() {
+        let sub = |token: &Value| exchanged(token).map(|issued| issued.person_network_id);
+        assert_eq!(sub(&id_token(&json!({ "aud": "client", "sub": "x7" }))), Ok(Some("urn:li:person:x7".into())));
+        assert_eq!(sub(&id_token(&json!({ "aud": ["other", "client"], "sub": "x7" }))), Ok(Some("urn:li:person:x7".into())));
+        assert!(matches!(sub(&id_token(&json!({ "aud": "other", "sub": "x7" }))), Err(Failure::Suspicious { .. })));
+        assert_eq!(sub(&json!({ "id_token": "not one" })), Ok(None), "unreadable: the identity call tells");
+        assert_eq!(sub(&json!({})), Ok(None));
+    }
+
+    #[test]
+    fn both_worlds_are_told_from_the_answer() {
+        let without = exchanged(&json!({})).expect("issued");
+        assert!(!without.renewable && without.clocks.human_until.is_none() && without.clocks.refresh_until.is_none());
+        let with = exchanged(&json!({ "refresh_token": "r", "refresh_token_expires_in": 31_536_000 })).expect("issued");
+        assert!(with.renewable && with.clocks.human_until.is_some() && with.clocks.human_until == with.clocks.refresh_until);
+    }
+
+    #[test]
+    fn what_only_an_admin_can_repair_is_never_held_against_a_member() {
+        testing::with(&[("version", "202401")], |cx| {
+            let body = json!({ "status": 426, "code": "NONEXISTENT_VERSION", "message": "Requested version 20240101 is not active" });
+            let found = LinkedIn::diagnose(&cx, Source::Use, &answer(426, &body));
+            assert_eq!(found.finding, Finding::Misconfigured);
+            assert!(found.evidence.words.contains("202401") && found.evidence.words.contains("networks.linkedin.options.version"));
+
+            let back = [("error", "unauthorized_scope_error"), ("error_description", "Scope w_organization_social is not authorized")];
+            let back: Vec<(String, String)> = back.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+            let Err(Failure::Misconfigured { evidence }) = LinkedIn.exchange(cx, &BTreeMap::new(), &back) else {
+                panic!("an admin has to look")
+            };
+            assert!(evidence.words.contains("networks.linkedin.scopes"), "{}", evidence.words);
+        });
     }
 }

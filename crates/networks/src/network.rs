@@ -11,7 +11,7 @@ use lifecycle::secret::{Secret, TokenSet};
 use lifecycle::time::Timestamp;
 use lifecycle::words::{Cause, Evidence, clean};
 
-pub use crate::about::{Ability, About, Asks, Can, Endpoint, Registration, Rule, Words};
+pub use crate::about::{Ability, About, Asks, Can, Endpoint, RefreshTokens, Registration, Rule, Words};
 use crate::acting::{self, Acting, Comment, Done, Post, Posted};
 use crate::signal::Inbound;
 use crate::wire::{BoxFuture, Dice, Wire};
@@ -380,6 +380,12 @@ pub trait Network: Send + Sync {
     /// Reads what the network tells us by itself at `/signals/NAME` (Meta deauthorise, TikTok `authorization.removed`, X
     /// revoke events, Google security events). `None` where it has no such signals.
     fn receive(&self, _cx: Cx<'_>, _request: &Request<Bytes>) -> Option<Inbound> {
+        None
+    }
+
+    /// Where refresh tokens are given to some network apps and not to others, and only an answer tells: what people have to
+    /// know of either case. `None` where all apps are treated alike.
+    fn refresh_tokens(&self) -> Option<&'static RefreshTokens> {
         None
     }
 

@@ -10,6 +10,8 @@ use lifecycle::words::{Cause, Evidence};
 pub enum Subject {
     /// A person, by network id.
     Person(String),
+    /// Everybody who came with a login, by the login's id: where one login stands for several people, theirs are `LOGIN/…`.
+    Login(String),
     /// A profile, by network id.
     Profile(String),
 }

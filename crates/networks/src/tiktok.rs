@@ -1,6 +1,7 @@
 //! TikTok for Developers (Login Kit v2): one login is one account. Facts: `networks/tiktok` of the knowledge base.
 
 mod acts;
+mod signals;
 
 use std::collections::BTreeMap;
 
@@ -259,5 +260,9 @@ impl Network for TikTok {
 
     fn publish<'a>(&'a self, by: Acting<'a>, post: &'a Post) -> Done<'a, Posted> {
         Box::pin(acts::publish(by, post))
+    }
+
+    fn receive(&self, cx: Cx<'_>, request: &Request<Bytes>) -> Option<crate::signal::Inbound> {
+        Some(signals::receive(&cx, request))
     }
 }

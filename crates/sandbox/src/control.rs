@@ -54,6 +54,7 @@ struct Body {
     text: String,
     deny: bool,
     drop_scopes: Vec<String>,
+    refresh_tokens: Option<bool>,
 }
 
 /// A number, also where a form sends it as text.
@@ -77,6 +78,7 @@ fn act(world: &mut World, now: i64, what: &[&str], body: &Value) -> Result<Value
         ["pages"] => page_fate(world, &b),
         ["mood"] => mood(world, &b),
         ["comments"] => comment(world, now, &b),
+        ["apps"] => world.set_app(&b.network, b.refresh_tokens).map(|app| json!(app)),
         ["consent"] => consent(world, now, &b),
         _ => Err("there is no such call".into()),
     }

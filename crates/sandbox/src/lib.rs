@@ -3,6 +3,7 @@
 //! The world is written from the networks' documentation, never from our adapters. The product cannot tell it from the
 //! real thing: only base URLs differ.
 
+mod apps;
 mod consent;
 pub mod control;
 pub mod http;

@@ -87,6 +87,8 @@ pub struct World {
     pub(crate) boards: Vec<Board>,
     pub(crate) posts: Vec<Post>,
     pub(crate) comments: Vec<Comment>,
+    /// How each network treats the app registered there, where it was changed.
+    pub(crate) apps: BTreeMap<&'static str, crate::apps::App>,
     /// Which page a token is the page's own of.
     pub(crate) page_tokens: BTreeMap<String, u64>,
     /// What is prepared and not yet published: text, picture, what it answers, link.
@@ -130,6 +132,7 @@ impl World {
             deleted_pages: vec![],
             posts: vec![],
             comments: vec![],
+            apps: BTreeMap::new(),
             page_tokens: BTreeMap::new(),
             containers: BTreeMap::new(),
             uploads: BTreeSet::new(),

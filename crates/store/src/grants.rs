@@ -11,6 +11,7 @@ use lifecycle::time::{Span, Timestamp};
 
 use crate::driver::{Row, StoreError, Tx, to_json};
 use crate::ids::fresh;
+use crate::scopes;
 use crate::seal::{Context, open_tokens};
 
 /// How long the token set before the present one is kept, sealed (RF-17).
@@ -224,6 +225,8 @@ pub struct Holder {
     pub grant: Grant,
     /// The person.
     pub person: Person,
+    /// Scopes that were granted once, or asked for, and are not there now.
+    pub missing_scopes: Vec<String>,
 }
 
 /// Who holds access tokens for a profile.
@@ -235,9 +238,10 @@ pub async fn holders_of(tx: &mut Tx, profile: &ProfileId) -> Result<Vec<Holder>,
     for row in tx.all(&sql, &[profile.as_str().into()]).await? {
         let access = read_access(&row)?;
         let grant = tx.one("SELECT * FROM grants WHERE id = $1", &[access.grant.as_str().into()]).await?;
-        let grant = read_grant(&grant.ok_or_else(|| StoreError::Broken("an access without a grant".into()))?)?;
+        let row = grant.ok_or_else(|| StoreError::Broken("an access without a grant".into()))?;
+        let (grant, missing_scopes) = (read_grant(&row)?, scopes::missing(&row)?);
         let person = person(tx, &grant.person).await?.ok_or_else(|| StoreError::Broken("a grant without a person".into()))?;
-        holders.push(Holder { access, grant, person });
+        holders.push(Holder { access, grant, person, missing_scopes });
     }
     Ok(holders)
 }

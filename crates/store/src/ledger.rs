@@ -72,7 +72,12 @@ impl Store {
         let id = &commit.grant.id;
         let lock = tx.dialect().for_update();
         let row = tx
-            .one(&format!("SELECT organisation_id, lease_node, fence, generation FROM grants WHERE id = $1{lock}"), &[id.as_str().into()])
+            .one(
+                &format!(
+                    "SELECT organisation_id, lease_node, fence, generation, sealed_tokens, missing_scopes FROM grants WHERE id = $1{lock}"
+                ),
+                &[id.as_str().into()],
+            )
             .await?;
         let Some(row) = row else { return Ok(Committed::Superseded) };
         // The fence alone decides: a lease that ran out while the database was away still belongs to us as long as
@@ -89,6 +94,9 @@ impl Store {
         let place = token_context(id.as_str(), organisation.as_str(), commit.grant.generation);
         let sealed = commit.tokens.as_ref().map(|tokens| seal_tokens(self.keys(), &place, tokens));
         write(&mut tx, &commit.grant, sealed, &commit.facts, commit.now).await?;
+        if let Some(renewed) = &commit.tokens {
+            self.compare_scopes(&mut tx, &organisation, &row, &commit.grant, renewed, commit.now).await?;
+        }
         if !commit.keep_lease {
             tx.run("UPDATE grants SET lease_node = NULL, lease_until = NULL WHERE id = $1", &[id.as_str().into()]).await?;
         }

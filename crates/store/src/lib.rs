@@ -29,6 +29,7 @@ pub mod profiles;
 pub mod reminders;
 pub mod renewal_links;
 pub mod revocations;
+pub mod scopes;
 pub mod seal;
 pub mod sessions;
 pub mod signals;

@@ -64,3 +64,37 @@ pub async fn get(
     };
     Ok(Some(StoredApp { client_id: row.text("client_id")?, client_secret, updated_at: row.time("updated_at")? }))
 }
+
+/// A client of ours, by where it is registered and under which id.
+#[derive(Debug, Clone, Copy)]
+pub struct Client<'a> {
+    /// The network.
+    pub network: &'a str,
+    /// The instance; empty where there is one only.
+    pub instance: &'a str,
+    /// The client id.
+    pub client_id: &'a str,
+}
+
+/// Notes whether the network gave this client a refresh token.
+pub async fn saw_refresh_token(
+    tx: &mut Tx,
+    organisation: &OrganisationId,
+    client: Client<'_>,
+    given: bool,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let sql = "INSERT INTO app_habits (organisation_id, network, instance, client_id, refresh_tokens, seen_at) VALUES ($1, $2, $3, $4, $5, $6) \
+               ON CONFLICT (organisation_id, network, instance, client_id) DO UPDATE SET refresh_tokens = excluded.refresh_tokens, seen_at = excluded.seen_at";
+    let values =
+        [organisation.as_str().into(), client.network.into(), client.instance.into(), client.client_id.into(), given.into(), now.into()];
+    tx.run(sql, &values).await?;
+    Ok(())
+}
+
+/// Whether the network gives this client refresh tokens, as its last answer to a login showed; `None` before the first.
+pub async fn gets_refresh_tokens(tx: &mut Tx, organisation: &OrganisationId, client: Client<'_>) -> Result<Option<bool>, StoreError> {
+    let sql = "SELECT refresh_tokens FROM app_habits WHERE organisation_id = $1 AND network = $2 AND instance = $3 AND client_id = $4";
+    let values = [organisation.as_str().into(), client.network.into(), client.instance.into(), client.client_id.into()];
+    tx.one(sql, &values).await?.map(|row| row.flag("refresh_tokens")).transpose()
+}

@@ -38,6 +38,16 @@ pub async fn grants_of_person(
     grants(&tx.all(sql, &[organisation.as_str().into(), network.into(), network_id.into()]).await?)
 }
 
+/// The grants of everybody who came with a login, by the login's id at the network: theirs is that id, or begins with it and a
+/// slash.
+pub async fn grants_of_login(tx: &mut Tx, organisation: &OrganisationId, network: &str, login: &str) -> Result<Vec<GrantId>, StoreError> {
+    let sql = "SELECT grants.id FROM grants JOIN people ON people.id = grants.person_id WHERE people.organisation_id = $1 AND people.network = $2 \
+               AND (people.network_id = $3 OR people.network_id LIKE $4 ESCAPE '\\') ORDER BY grants.id";
+    let escaped = login.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
+    let values = [organisation.as_str().into(), network.into(), login.into(), format!("{escaped}/%").into()];
+    grants(&tx.all(sql, &values).await?)
+}
+
 /// The grants through which a profile is held, by network id.
 pub async fn grants_of_profile(
     tx: &mut Tx,

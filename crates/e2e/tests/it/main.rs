@@ -25,6 +25,7 @@ mod story;
 mod strangers;
 mod webhooks;
 mod world;
+mod worlds;
 
 /// Says loudly that something was not run; `cargo xtask test` repeats it at the end.
 pub(crate) fn skipped(what: &str) {

@@ -121,5 +121,5 @@ fn signal(cx: &Cx<'_>, id: &str, kind: &str, event: &Value) -> Option<Signal> {
     let person = event.get("subject").and_then(|subject| oauth::id(subject, "sub"))?;
     let reason = oauth::text(event, "reason").unwrap_or(kind);
     let evidence = Evidence::new(cx.now, Source::Signal, None, Some(kind), reason);
-    Some(Signal { id: format!("{id}:{kind}"), subject: Subject::Person(person), cause, evidence })
+    Some(Signal { id: format!("{id}:{kind}"), subject: Subject::Login(person), cause, evidence })
 }

@@ -1,6 +1,8 @@
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::KeySize;
 use aws_lc_rs::signature::{KeyPair, RSA_PKCS1_SHA256, RsaKeyPair};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use lifecycle::words::Confidence;
 use serde_json::json;
 
@@ -138,7 +140,7 @@ fn security_events_are_heard_when_google_signed_them_for_us() {
     ] {
         let Inbound::Signals(signals, answer) = hear(&keys, &event(&pair, &header, &claims(kind, &subject))) else { panic!("{kind}") };
         assert_eq!((answer.status().as_u16(), signals.len()), (202, 1));
-        assert_eq!((&signals[0].subject, signals[0].cause), (&Subject::Person("1175".into()), cause));
+        assert_eq!((&signals[0].subject, signals[0].cause), (&Subject::Login("1175".into()), cause));
     }
     let one_token = json!({ "subject": { "subject_type": "oauth_token", "token_type": "refresh_token", "token": "1/abc" } });
     for harmless in [claims("account-enabled", &subject), claims("token-revoked", &one_token), claims("something-new", &subject)] {

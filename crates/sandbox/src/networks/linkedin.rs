@@ -2,6 +2,8 @@
 
 mod acts;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::json;
 
 use super::{Consent, client_id, client_secret, is_redirect_uri, refuse_page};
@@ -13,6 +15,24 @@ use crate::world::World;
 
 const NAME: &str = "linkedin";
 const COLOUR: &str = "#0a66c2";
+const MICRO: i64 = 1_000_000;
+/// The oldest version of the API that is still active.
+const OLDEST_VERSION: u32 = 202_512;
+/// What the app's products let it ask for.
+const SCOPES: &[&str] = &[
+    "openid",
+    "profile",
+    "email",
+    "r_basicprofile",
+    "w_member_social",
+    "w_member_social_feed",
+    "r_organization_admin",
+    "rw_organization_admin",
+    "w_organization_social",
+    "r_organization_social",
+    "w_organization_social_feed",
+    "r_organization_social_feed",
+];
 
 fn ask(incoming: &Incoming) -> Ask {
     Ask {
@@ -57,6 +77,11 @@ fn authorize(world: &mut World, now: i64, incoming: &Incoming) -> Answer {
             "LinkedIn",
             "The application is not known, or the redirect address does not match.",
         );
+    }
+    if let Some(scope) = ask(incoming).scopes.iter().find(|scope| !SCOPES.contains(&scope.as_str())) {
+        let words = format!("Scope \"{scope}\" is not authorized for your application");
+        let parameters = [("error", "unauthorized_scope_error"), ("error_description", &words), ("state", incoming.q("state"))];
+        return see_other(&with_query(incoming.q("redirect_uri"), &parameters));
     }
     match decide(world, now, incoming, &ask(incoming)) {
         Decision::Show(page) => page,
@@ -125,28 +150,47 @@ fn token(world: &mut World, now: i64, incoming: &Incoming) -> Answer {
                 }
             };
             let family = world.new_family(now, NAME, &code.username, code.scopes);
+            if !world.app(NAME).refresh_tokens {
+                return issue(world, now, family, None);
+            }
             let refresh = world.new_refresh(now, family, "AQ", now + 365 * DAY * 1_000_000);
-            issue(world, now, family, &refresh, now + 365 * DAY * 1_000_000)
+            issue(world, now, family, Some((&refresh, now + 365 * DAY * 1_000_000)))
         }
         "refresh_token" if incoming.f("refresh_token").is_empty() => missing("refresh_token"),
         "refresh_token" => match world.check_refresh(now, NAME, incoming.f("refresh_token")) {
-            Ok((family, data)) => issue(world, now, family, incoming.f("refresh_token"), data.began + 365 * DAY * 1_000_000),
+            Ok((family, data)) => issue(world, now, family, Some((incoming.f("refresh_token"), data.began + 365 * DAY * 1_000_000))),
             Err(_) => refused_renewal(),
         },
         _ => missing("grant_type"),
     }
 }
 
-/// Access 60 days, cut to what is left of the 365 days from the first authorisation.
-fn issue(world: &mut World, now: i64, family: usize, refresh: &str, refresh_until: i64) -> Answer {
-    let left = (refresh_until - now) / 1_000_000;
-    let life = left.min(60 * DAY);
+/// Access 60 days, cut to what is left of the 365 days from the first authorisation. Only apps approved for it get a refresh
+/// token; whoever granted `openid` is named in an id token.
+fn issue(world: &mut World, now: i64, family: usize, refresh: Option<(&str, i64)>) -> Answer {
+    let left = refresh.map(|(_, until)| (until - now) / MICRO);
+    let life = left.map_or(60 * DAY, |left| left.min(60 * DAY));
     let access = world.new_access(now, family, "AQX", Some(life));
-    let scope = world.vault.families[family].scopes.join(" ");
-    answer(
-        200,
-        &json!({ "access_token": access, "expires_in": life, "refresh_token": refresh, "refresh_token_expires_in": left, "scope": scope, "token_type": "Bearer" }),
-    )
+    let data = world.vault.families[family].clone();
+    let mut body = json!({ "access_token": access, "expires_in": life, "scope": data.scopes.join(" "), "token_type": "Bearer" });
+    if let (Some((refresh, _)), Some(left)) = (refresh, left) {
+        body["refresh_token"] = refresh.into();
+        body["refresh_token_expires_in"] = left.into();
+    }
+    if data.scopes.iter().any(|scope| scope == "openid") {
+        let sub = world.person(NAME, &data.username).map(|person| person.id.clone()).unwrap_or_default();
+        body["id_token"] = id_token(&sub, now).into();
+    }
+    answer(200, &body)
+}
+
+/// Without a nonce, as the real one. Its signature is made up: it comes from the token endpoint itself, where nobody has to
+/// check it.
+fn id_token(sub: &str, now: i64) -> String {
+    let part = |value: &serde_json::Value| URL_SAFE_NO_PAD.encode(value.to_string());
+    let now = now / MICRO;
+    let claims = json!({ "iss": "https://www.linkedin.com/oauth", "aud": client_id(NAME), "sub": sub, "iat": now, "exp": now + 3600 });
+    format!("{}.{}.c2FuZGJveA", part(&json!({ "alg": "RS256", "kid": "sandbox", "typ": "JWT" })), part(&claims))
 }
 
 fn introspect(world: &mut World, now: i64, incoming: &Incoming) -> Answer {
@@ -203,9 +247,14 @@ fn authorized(world: &World, now: i64, incoming: &Incoming) -> Result<Family, An
         Err(Dead::Unknown) => return Err(refused(401, 65600, "INVALID_ACCESS_TOKEN", "Invalid access token")),
     };
     let needs_version = incoming.path.starts_with("/rest/") && !incoming.path.starts_with("/rest/upload/");
-    if needs_version && incoming.header("linkedin-version").is_none() {
-        let words = "A version must be present. Please specify a version by adding the LinkedIn-Version header.";
-        return Err(refused(400, 0, "VERSION_MISSING", words));
+    match incoming.header("linkedin-version") {
+        _ if !needs_version => {}
+        None => {
+            let words = "A version must be present. Please specify a version by adding the LinkedIn-Version header.";
+            return Err(refused(400, 0, "VERSION_MISSING", words));
+        }
+        Some(version) if version.parse::<u32>().is_ok_and(|version| version >= OLDEST_VERSION) => {}
+        Some(version) => return Err(refused(426, 0, "NONEXISTENT_VERSION", &format!("Requested version {version} is not active"))),
     }
     Ok(family)
 }

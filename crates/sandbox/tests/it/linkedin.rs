@@ -415,3 +415,36 @@ fn hours_in_between_change_nothing() {
         alive(&mut net, &tokens);
     }
 }
+
+#[test]
+fn apps_without_refresh_tokens_get_none_and_openid_names_the_member() {
+    let mut net = Net::new();
+    net.control("apps", &json!({ "network": "linkedin", "refresh_tokens": false }));
+    let code = code_of(&net.consent(&authorize(SCOPES), "jana.lindner"));
+    let got = exchange(&mut net, &code, CALLBACK);
+    assert_eq!((got.status, &got.json["expires_in"]), (200, &json!(60 * DAY)), "{}", got.text);
+    assert!(got.json.get("refresh_token").is_none() && got.json.get("refresh_token_expires_in").is_none(), "{}", got.text);
+    assert_eq!(got.str("id_token").split('.').count(), 3);
+    let code = code_of(&net.consent(&authorize("w_member_social"), "jana.lindner"));
+    assert!(exchange(&mut net, &code, CALLBACK).json.get("id_token").is_none(), "nobody asked who it is");
+    assert_eq!(net.try_control("apps", &json!({ "network": "tiktok", "refresh_tokens": false })).status, 400);
+}
+
+#[test]
+fn scopes_the_app_does_not_hold_fail_the_whole_login() {
+    let mut net = Net::new();
+    let page = net.send(Method::GET, &authorize("openid w_everything"), &[], "");
+    let back = page.location().to_owned();
+    assert_eq!(parameter(&back, "error").as_deref(), Some("unauthorized_scope_error"));
+    assert_eq!(parameter(&back, "state").as_deref(), Some("s t&te"));
+}
+
+#[test]
+fn a_version_that_is_over_fails_every_call() {
+    let mut net = Net::new();
+    let tokens = connect(&mut net, "jana.lindner");
+    let bearer = format!("Bearer {}", tokens.access);
+    let headers = [("authorization", bearer.as_str()), ("linkedin-version", "202401")];
+    let got = net.send(Method::GET, "/linkedin/rest/organizationAcls?q=roleAssignee", &headers, "");
+    assert_eq!((got.status, got.str("code")), (426, "NONEXISTENT_VERSION"));
+}

@@ -16,7 +16,8 @@ use store::connect::Authorized;
 use store::connections::{self, Connection, Discovered, Failed, Taken};
 use store::events::{self, About};
 use store::grants::holders_of;
-use store::{profiles, renewal_links};
+use store::network_apps::{self, Client};
+use store::{profiles, renewal_links, scopes};
 
 use crate::error::Problem;
 use crate::state::App;
@@ -199,6 +200,11 @@ pub fn shown(name: &str, handle: Option<&str>) -> String {
     }
 }
 
+/// Our client, as what is known of it is kept.
+pub fn client_of(client: &NetworkApp) -> Client<'_> {
+    Client { network: client.network.about().name, instance: &client.app.instance, client_id: &client.app.client_id }
+}
+
 async fn keep(app: &App, client: &NetworkApp, connection: &Connection, issued: &Issued, found: &Discovery) -> Result<(), Problem> {
     let now = app.now();
     let discovered: Vec<Discovered> = found
@@ -226,6 +232,9 @@ async fn keep(app: &App, client: &NetworkApp, connection: &Connection, issued: &
     };
     let mut tx = app.store.write().await?;
     let reached = app.store.authorized(&mut tx, connection, &authorized, &client.facts, now).await?;
+    if client.network.refresh_tokens().is_some() {
+        network_apps::saw_refresh_token(&mut tx, &app.organisation, client_of(client), issued.renewable, now).await?;
+    }
     if !issued.missing_scopes.is_empty() {
         let about = About { connection: Some(connection.id.clone()), ..About::default() };
         events::append(
@@ -242,6 +251,9 @@ async fn keep(app: &App, client: &NetworkApp, connection: &Connection, issued: &
         connections::set_warning(&mut tx, &connection.id, &warning).await?;
     }
     let connection = connections::get(&mut tx, &app.organisation, &connection.id).await?.ok_or_else(Problem::not_found)?;
+    if let Some(person) = &connection.person {
+        scopes::set_missing(&mut tx, person, &issued.missing_scopes).await?;
+    }
     let usable = |id: &str| discovered.iter().any(|found| found.network_id == id && found.unusable.is_none());
     if let Some(profile) = &connection.begun.profile {
         let wanted = profiles::get(&mut tx, &app.organisation, profile).await?.ok_or_else(Problem::not_found)?;

@@ -45,6 +45,7 @@ async fn take(app: &App, network: &'static dyn Network, facts: &lifecycle::facts
     }
     let grants = match &signal.subject {
         Subject::Person(id) => signals::grants_of_person(&mut tx, &app.organisation, name, id).await?,
+        Subject::Login(id) => signals::grants_of_login(&mut tx, &app.organisation, name, id).await?,
         Subject::Profile(id) => signals::grants_of_profile(&mut tx, &app.organisation, name, id).await?,
     };
     drop(tx);

@@ -125,7 +125,7 @@ pub async fn rules(State(app): State<Arc<App>>, caller: Caller, Path(name): Path
             title: about.title.into(),
             heading: lang.fill("add.heading", &named),
             name: about.name,
-            rules: super::view::rules_of(about.name, lang),
+            rules: super::view::rules_of(&app, about.name, "", lang).await?,
             abilities: abilities(network, lang),
             configured: app.network_app(network, "").await.is_some(),
             asks: match about.asks {

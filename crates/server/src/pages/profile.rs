@@ -7,7 +7,7 @@ use axum::extract::{Path, State};
 use axum::http::header;
 use axum::response::{IntoResponse, Redirect, Response};
 use lifecycle::access::AccessState;
-use lifecycle::grant::Phase;
+use lifecycle::grant::{ClockSource, Phase};
 use lifecycle::permission::Act;
 use lifecycle::routing::Route;
 use lifecycle::time::{Span, Timestamp};
@@ -18,7 +18,7 @@ use store::profiles::{self, Profile};
 use store::users::{self, User};
 use store::{reminders, renewal_links, teams, telling};
 
-use super::view::{Line, Options, Row, line, owners, row, title_of, zone};
+use super::view::{Line, Options, Row, line, owners, refresh_tokens, row, title_of, zone};
 use super::{Fields, Page, Shell, for_people, go, show};
 use crate::actions::explain::{Explanation, explain};
 use crate::actions::finish::shown;
@@ -36,6 +36,7 @@ struct SeenWords {
 struct Clock {
     label: String,
     when: Option<When>,
+    source: Option<String>,
 }
 
 struct HolderView {
@@ -43,6 +44,7 @@ struct HolderView {
     role: String,
     state: String,
     clocks: Vec<Clock>,
+    missing: Option<String>,
 }
 
 /// Who hears it when no access tokens are available.
@@ -68,6 +70,7 @@ struct ProfilePage {
     notify_no_access: bool,
     notify_renew_soon: bool,
     holders: Vec<HolderView>,
+    refresh_tokens: Option<&'static str>,
     history: Vec<Line>,
 }
 
@@ -130,6 +133,7 @@ async fn tab(app: &App, caller: &Caller, id: &str, tab: &'static str, flash: Opt
     let route = telling::route_of(&mut tx, &app.organisation, &profile.id, profile.owner.as_ref(), false).await?;
     let remind_at = reminders::next(&mut tx, &profile.id).await?;
     drop(tx);
+    let refresh_tokens = if tab == "tokens" { refresh_tokens(app, &profile.network, &profile.instance, lang).await? } else { None };
     let person = profile.standing.person.as_ref().and_then(|id| holders.iter().find(|holder| holder.person.id == *id));
     let person = person.map(|holder| shown(&holder.person.name, holder.person.handle.as_deref()));
     let evidence = profile.standing.evidence.as_ref().filter(|evidence| !evidence.words.is_empty());
@@ -151,7 +155,8 @@ async fn tab(app: &App, caller: &Caller, id: &str, tab: &'static str, flash: Opt
         reminders: reminders_words(caller, &profile, remind_at, now),
         notify_no_access: profile.notify_no_access,
         notify_renew_soon: profile.notify_renew_soon,
-        holders: holders.iter().map(|holder| holder_view(app, caller, holder)).collect(),
+        holders: holders.iter().map(|holder| holder_view(app, caller, &profile.network, holder)).collect(),
+        refresh_tokens,
         history: events.iter().map(|event| line(caller, event, Some(&profile.name), now)).collect(),
     })
 }
@@ -193,14 +198,16 @@ pub async fn put_off(State(app): State<Arc<App>>, caller: Caller, Path(id): Path
 /// How long reminders are put off.
 const SNOOZE: Span = Span::days(3);
 
-fn holder_view(app: &App, caller: &Caller, holder: &Holder) -> HolderView {
+fn holder_view(app: &App, caller: &Caller, network: &str, holder: &Holder) -> HolderView {
     let lang = caller.lang;
     let now = app.now();
     let clocks = holder.grant.clocks;
-    let clock = |key: &str, at: Option<lifecycle::time::Timestamp>| Clock {
+    let clock = |key: &str, at: Option<lifecycle::time::Timestamp>, source: Option<ClockSource>| Clock {
         label: lang.t(key).to_owned(),
         when: at.map(|at| When::new(at, now, zone(caller), lang)),
+        source: source.map(|source| lang.fill(&format!("clock_source.{source}"), &[("network", &title_of(network))])),
     };
+    let sources = networks::find(network).map(|network| holder.grant.clock_sources(&app.directory.facts(network)));
     let state = match (&holder.access.state, holder.grant.phase(now)) {
         (AccessState::Lost { .. }, _) => "role_lost",
         (_, Phase::Fresh) => "fresh",
@@ -209,15 +216,19 @@ fn holder_view(app: &App, caller: &Caller, holder: &Holder) -> HolderView {
         (_, Phase::Suspect) => "suspect",
         (_, Phase::NeedsPerson) => "needs_person",
     };
+    let person = shown(&holder.person.name, holder.person.handle.as_deref());
+    let missing = (!holder.missing_scopes.is_empty())
+        .then(|| lang.fill("tokens.missing", &[("scopes", &holder.missing_scopes.join(", ")), ("person", &person)]));
     HolderView {
-        person: shown(&holder.person.name, holder.person.handle.as_deref()),
+        missing,
+        person,
         role: holder.access.role.clone(),
         state: lang.t(&format!("token_state.{state}")).to_owned(),
         clocks: vec![
-            clock("tokens.access", clocks.access_until),
-            clock("tokens.refresh", clocks.refresh_until),
-            clock("tokens.human", clocks.human_until),
-            clock("tokens.verified", holder.grant.verified_at),
+            clock("tokens.access", clocks.access_until, sources.and_then(|sources| sources.access)),
+            clock("tokens.refresh", clocks.refresh_until, sources.and_then(|sources| sources.refresh)),
+            clock("tokens.human", clocks.human_until, sources.and_then(|sources| sources.human)),
+            clock("tokens.verified", holder.grant.verified_at, None),
         ],
     }
 }
@@ -275,7 +286,7 @@ pub async fn refresh_form(State(app): State<Arc<App>>, caller: Caller, Path(id):
             s: Shell::new(&caller, "profiles"),
             intro: lang.fill("refresh.intro", &[("name", &profile.name), ("network", &network)]),
             people: people_of(&app, &profile).await?,
-            rules: super::view::rules_of(&profile.network, lang),
+            rules: super::view::rules_of(&app, &profile.network, &profile.instance, lang).await?,
             action: format!("/settings/profiles/{id}/refresh"),
             button: lang.fill("add.button", &[("network", &network)]),
             back: Some(format!("/settings/profiles/{id}")),

@@ -64,7 +64,7 @@ pub async fn get(State(app): State<Arc<App>>, caller: Caller, Path(secret): Path
             s: Shell::new(&caller, ""),
             intro: lang.fill("renew.intro", &[("organisation", &app.organisation_name), ("name", &profile.name), ("network", &network)]),
             people: super::profile::people_of(&app, &profile).await?,
-            rules: super::view::rules_of(&profile.network, lang),
+            rules: super::view::rules_of(&app, &profile.network, &profile.instance, lang).await?,
             action: format!("/renew/{secret}"),
             button: lang.fill("add.button", &[("network", &network)]),
         })

@@ -6,10 +6,13 @@ use lifecycle::time::Timestamp;
 use store::events::Event;
 use store::profiles::Profile;
 use store::users::User;
+use store::{StoreError, network_apps};
 
+use crate::actions::finish::client_of;
 use crate::auth::Caller;
 use crate::i18n::Lang;
 use crate::show::When;
+use crate::state::App;
 
 /// A profile in a list.
 pub struct Row {
@@ -52,9 +55,22 @@ pub fn title_of(network: &str) -> String {
 }
 
 /// What people must know before they leave for a network.
-pub fn rules_of(network: &str, lang: Lang) -> Vec<&'static str> {
+pub async fn rules_of(app: &App, network: &str, instance: &str, lang: Lang) -> Result<Vec<&'static str>, StoreError> {
     let rules = networks::find(network).map_or(&[][..], |network| network.about().rules);
-    rules.iter().map(|rule| lang.pick(rule.en, rule.de)).collect()
+    let mut words: Vec<&'static str> = rules.iter().map(|rule| lang.pick(rule.en, rule.de)).collect();
+    words.extend(refresh_tokens(app, network, instance, lang).await?);
+    Ok(words)
+}
+
+/// Whether this network app gets refresh tokens and what follows from it, at a network that treats apps differently.
+pub async fn refresh_tokens(app: &App, network: &str, instance: &str, lang: Lang) -> Result<Option<&'static str>, StoreError> {
+    let Some(network) = networks::find(network) else { return Ok(None) };
+    let Some(words) = network.refresh_tokens() else { return Ok(None) };
+    let Some(client) = app.network_app(network, instance).await else { return Ok(None) };
+    let mut tx = app.store.read().await?;
+    let given = network_apps::gets_refresh_tokens(&mut tx, &app.organisation, client_of(&client)).await?;
+    let rule = words.rule(given);
+    Ok(Some(lang.pick(rule.en, rule.de)))
 }
 
 /// Two letters for a network's badge.
@@ -129,9 +145,11 @@ pub fn line(caller: &Caller, event: &Event, name: Option<&str>, now: Timestamp) 
     let key = format!("event.{}", event.kind);
     let words = lang.fill(&key, &[("name", name.or(event.detail["name"].as_str()).unwrap_or(lang.t("profiles.col.profile")))]);
     let role = event.detail["role"].as_str().map(|role| format!(" ({role})")).unwrap_or_default();
+    let scopes: Vec<&str> = event.detail["scopes"].as_array().into_iter().flatten().filter_map(serde_json::Value::as_str).collect();
+    let scopes = if event.kind.starts_with("grant.scopes_") { format!(": {}", scopes.join(", ")) } else { String::new() };
     let evidence = event.detail["evidence"]["words"].as_str().or(event.detail["state"]["evidence"]["words"].as_str());
     Line {
-        text: format!("{words}{role}"),
+        text: format!("{words}{role}{scopes}"),
         evidence: evidence.filter(|words| !words.is_empty()).map(str::to_owned),
         when: When::new(event.at, now, zone(caller), lang),
     }

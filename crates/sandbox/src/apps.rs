@@ -1,0 +1,39 @@
+//! How a network treats the app that is registered there, as far as it can be changed.
+
+use serde::Serialize;
+
+use crate::networks;
+use crate::world::World;
+
+/// What is set for a network's app.
+#[derive(Debug, Clone, Serialize, PartialEq, Eq)]
+pub(crate) struct App {
+    /// The network gives it refresh tokens, where it gives them to some apps only (LinkedIn).
+    pub(crate) refresh_tokens: bool,
+}
+
+impl Default for App {
+    fn default() -> Self {
+        Self { refresh_tokens: true }
+    }
+}
+
+impl World {
+    /// How the app is treated there.
+    pub(crate) fn app(&self, network: &str) -> App {
+        self.apps.get(network).cloned().unwrap_or_default()
+    }
+
+    /// Changes what is named. `Err` says what is wrong with it.
+    pub(crate) fn set_app(&mut self, network: &str, refresh_tokens: Option<bool>) -> Result<App, String> {
+        let network = networks::find(network).ok_or("network: the name of a network")?;
+        let app = self.apps.entry(network).or_default();
+        if let Some(given) = refresh_tokens {
+            if network != "linkedin" {
+                return Err(format!("refresh_tokens: {network} treats every app alike"));
+            }
+            app.refresh_tokens = given;
+        }
+        Ok(app.clone())
+    }
+}
