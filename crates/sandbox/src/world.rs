@@ -174,6 +174,11 @@ impl World {
         }
     }
 
+    /// Whether the truth about that network's tokens can be asked for.
+    pub fn knows_tokens(network: &str) -> bool {
+        networks::keeps_tokens(network)
+    }
+
     /// The truth about an access token: whether the network would take it at that moment, were it not in a mood.
     pub fn access_works(&self, now: i64, network: &str, token: &str) -> bool {
         self.check_access(now, network, token).is_ok()

@@ -40,9 +40,7 @@ use crate::config::Config;
 use crate::outbox::mail::Mailer;
 use crate::state::{App, NetworkApps};
 use crate::time::{SystemDice, fresh_secret};
-use crate::wire::guard::Guard;
-use crate::wire::stream::StreamWire;
-use crate::wire::{HttpWire, Limits};
+use crate::wire::Ways;
 
 /// A server that listens and is ready to run.
 pub struct Server {
@@ -70,15 +68,7 @@ impl Server {
         let mut tx = store.write().await?;
         let (organisation, organisation_name) = users::first_organisation(&mut tx, &config.server.organisation, clock.now()).await?;
         tx.commit().await?;
-        let trusted: Vec<String> =
-            config.networks.values().flat_map(|set| set.base_url.iter().chain(set.endpoints.values()).cloned()).collect();
-        let guard = Guard::new(config.server.allow_private_networks.clone(), &trusted);
-        let streams = StreamWire::new(guard.clone(), proxy::IDLE, proxy::WHOLE).map_err(StartError::Client)?;
-        let limits = Limits { answer_timeout: config.keeper.answer_timeout().duration(), ..Limits::NETWORKS };
-        let wire: Arc<dyn networks::wire::Wire> = Arc::new(HttpWire::new(guard, limits).map_err(StartError::Client)?);
-        // Endpoints are named by users: the hosts that the operator trusts for networks are none of theirs.
-        let users_guard = Guard::new(config.server.allow_private_networks.clone(), &[]);
-        let endpoints = HttpWire::new(users_guard, Limits::ENDPOINTS).map_err(StartError::Client)?;
+        let Ways { wire, endpoints, streams } = Ways::open(&config)?;
         let dice: Arc<dyn Dice> = Arc::new(SystemDice::new());
         let directory = Arc::new(NetworkApps::new(config.clone(), store.clone(), public_url.clone()));
         let told = Arc::new(Notify::new());

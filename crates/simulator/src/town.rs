@@ -105,7 +105,7 @@ pub(crate) fn settle(world: &mut World, clients: &BTreeMap<&'static str, Client>
     let mut left = i64::from(profiles);
     let mut pages = 0;
     // Small worlds begin with different networks, so that each has its turn over a few seeds.
-    let mut turns: Vec<&'static str> = clients.keys().copied().filter(|name| World::has(name)).collect();
+    let mut turns: Vec<&'static str> = clients.keys().copied().filter(|name| World::knows_tokens(name)).collect();
     let begin = first.checked_rem(turns.len() as u64).unwrap_or(0);
     turns.rotate_left(usize::try_from(begin).unwrap_or(0));
     for network in turns.iter().cycle() {

@@ -286,7 +286,8 @@ impl Dice for NoDice {
 struct OneApp;
 
 pub(crate) fn facts() -> Facts {
-    Facts { renewal: RenewalModel::Rotating(Reuse::RevokesFamily), ..Facts::unknown() }
+    // Renewed whenever the access token ends, so that a renewal is never far.
+    Facts { renewal: RenewalModel::Rotating(Reuse::RevokesFamily), idle_check_every: Span::minutes(1), ..Facts::unknown() }
 }
 
 impl Directory for OneApp {

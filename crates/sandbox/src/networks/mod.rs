@@ -296,6 +296,11 @@ pub(crate) fn survives_block(network: &str) -> bool {
     matches!(network, "discord")
 }
 
+/// Whether the vault knows every secret of that network. A webhook's is none of its tokens.
+pub(crate) fn keeps_tokens(network: &str) -> bool {
+    find(network).is_some_and(|name| name != "discord")
+}
+
 /// An address to go back to: absolute, http or https.
 pub(crate) fn is_redirect_uri(uri: &str) -> bool {
     url::Url::parse(uri).is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.host().is_some() && url.fragment().is_none())

@@ -15,6 +15,9 @@ use networks::wire::{BoxFuture, Wire, WireError};
 use url::Url;
 
 use self::guard::{ForbiddenAddress, Guard};
+use self::stream::StreamWire;
+use crate::config::Config;
+use crate::{StartError, proxy};
 
 /// How long an answer is waited for, and how much of it is read.
 #[derive(Debug, Clone, Copy)]
@@ -32,6 +35,32 @@ impl Limits {
     pub const NETWORKS: Self = Self { answer_timeout: Duration::from_secs(90), answer_max: 1024 * 1024, cut: false };
     /// For webhook endpoints: only the status matters (Standard Webhooks, NT-25).
     pub const ENDPOINTS: Self = Self { answer_timeout: Duration::from_secs(15), answer_max: 64 * 1024, cut: true };
+}
+
+/// The ways out of one server.
+pub(crate) struct Ways {
+    /// To the networks.
+    pub(crate) wire: Arc<dyn Wire>,
+    /// To what users name: webhook endpoints and chat channels.
+    pub(crate) endpoints: HttpWire,
+    /// For calls that are passed through.
+    pub(crate) streams: StreamWire,
+}
+
+impl Ways {
+    /// Opens them all. Nothing is sent yet.
+    pub(crate) fn open(config: &Config) -> Result<Self, StartError> {
+        let trusted: Vec<String> =
+            config.networks.values().flat_map(|set| set.base_url.iter().chain(set.endpoints.values()).cloned()).collect();
+        let guard = Guard::new(config.server.allow_private_networks.clone(), &trusted);
+        let streams = StreamWire::new(guard.clone(), proxy::IDLE, proxy::WHOLE).map_err(StartError::Client)?;
+        let limits = Limits { answer_timeout: config.keeper.answer_timeout().duration(), ..Limits::NETWORKS };
+        let wire = Arc::new(HttpWire::new(guard, limits).map_err(StartError::Client)?);
+        // Endpoints are named by users: the hosts that the operator trusts for networks are none of theirs.
+        let users_guard = Guard::new(config.server.allow_private_networks.clone(), &[]);
+        let endpoints = HttpWire::new(users_guard, Limits::ENDPOINTS).map_err(StartError::Client)?;
+        Ok(Self { wire, endpoints, streams })
+    }
 }
 
 /// Sends requests over HTTP.
