@@ -128,7 +128,10 @@ async fn a_freeze_is_in_force_on_every_node_at_once() {
     );
     std::fs::write(&file, config).unwrap();
     let config = file.to_str().unwrap();
-    let (one, two) = (Running::start(&["serve", "--config", config], &[]), Running::start(&["serve", "--config", config], &[]));
+    // Each server keeps what it holds in a folder of its own.
+    let spool = folder.path().join("spool of two");
+    let one = Running::start(&["serve", "--config", config], &[]);
+    let two = Running::start(&["serve", "--config", config], &[("STAYGREEN_KEEPER__SPOOL_DIR", spool.to_str().unwrap())]);
     let mut create = std::process::Command::new(crate::world::binary());
     create.args(["api-key", "create", "--name", "drill", "--config", config]);
     for permission in ["profiles:read", "profiles:connect", "tokens:read", "freezes:manage"] {

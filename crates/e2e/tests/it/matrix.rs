@@ -32,7 +32,16 @@ const OF_ONE_PROFILE: [&str; 16] = [
 /// For whoever began it, and company admins.
 const OF_ONE_CONNECTION: [&str; 2] = ["getConnection", "addProfiles"];
 /// Of the organisation: for company admins, and keys that carry it.
-const OF_THE_ORGANISATION: [&str; 11] = [
+const OF_THE_ORGANISATION: [&str; 20] = [
+    "listWebhookEndpoints",
+    "createWebhookEndpoint",
+    "getWebhookEndpoint",
+    "changeWebhookEndpoint",
+    "deleteWebhookEndpoint",
+    "testWebhookEndpoint",
+    "rotateWebhookSecret",
+    "listDeliveries",
+    "replayDelivery",
     "listApiKeys",
     "createApiKey",
     "getApiKey",
@@ -46,7 +55,7 @@ const OF_THE_ORGANISATION: [&str; 11] = [
     "exportAudit",
 ];
 /// Narrowed, or nobody's secret.
-const FOR_EVERYBODY_KNOWN: [&str; 4] = ["listNetworks", "beginConnection", "listProfiles", "checkPermission"];
+const FOR_EVERYBODY_KNOWN: [&str; 5] = ["listNetworks", "beginConnection", "listProfiles", "getForecast", "checkPermission"];
 /// Pages about one profile or connection; the others are the organisation's, the user's own, or need nothing.
 const PAGES_OF_ONE: &str = "/settings/profiles/{id}";
 
@@ -60,6 +69,7 @@ fn body_of(id: &str) -> &'static str {
         "publishPost" | "writeComment" => r#"{"text":"x"}"#,
         "createApiKey" => r#"{"name":"x","permissions":["profiles:read"]}"#,
         "freeze" => r#"{"target":"everything"}"#,
+        "createWebhookEndpoint" => r#"{"url":"https://hooks.example/x"}"#,
         "checkPermission" => r#"{"permission":"profiles:read"}"#,
         _ => "{}",
     }
@@ -89,7 +99,7 @@ impl House {
     }
 
     fn filled(path: &str, id: &str) -> String {
-        path.replace("{id}", id).replace("{post}", "1").replace("{*path}", "users/me").replace("{network}", "linkedin")
+        path.replace("{id}", id).replace("{post}", "1").replace("{message}", "msg_1").replace("{*path}", "users/me").replace("{network}", "linkedin")
     }
 
     async fn session(&self, email: &str) -> String {
