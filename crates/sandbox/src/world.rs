@@ -89,6 +89,8 @@ pub struct World {
     pub(crate) comments: Vec<Comment>,
     /// How each network treats the app registered there, where it was changed.
     pub(crate) apps: BTreeMap<&'static str, crate::apps::App>,
+    /// What networks tell the app, on its way.
+    pub(crate) notices: Vec<crate::notices::Notice>,
     /// Clients that registered themselves: id -> (secret, redirect addresses).
     pub(crate) clients: BTreeMap<String, (String, String)>,
     /// What was done under a key that clients may repeat: key -> id.
@@ -135,6 +137,7 @@ impl World {
             posts: vec![],
             comments: vec![],
             apps: BTreeMap::new(),
+            notices: vec![],
             clients: BTreeMap::new(),
             done: BTreeMap::new(),
             page_tokens: BTreeMap::new(),
@@ -196,21 +199,18 @@ impl World {
             Mood::LostAnswer => drop(answer.extensions_mut().insert(Fate::CloseWithoutAnswer)),
             _ => {}
         }
+        self.note(now, network, format!("{} {}", incoming.method, incoming.path), answer.status().as_u16(), about);
+        answer
+    }
+
+    /// Writes a line of the ledger, with what the request at hand did.
+    pub(crate) fn note(&mut self, now: i64, network: &str, request: String, status: u16, about: &str) {
         self.seen += 1;
-        let line = Seen {
-            n: self.seen,
-            at: now,
-            network: network.into(),
-            request: format!("{} {}", incoming.method, incoming.path),
-            status: answer.status().as_u16(),
-            about: about.into(),
-            effects: std::mem::take(&mut self.effects),
-        };
-        self.ledger.push_back(line);
+        let effects = std::mem::take(&mut self.effects);
+        self.ledger.push_back(Seen { n: self.seen, at: now, network: network.into(), request, status, about: about.into(), effects });
         if self.ledger.len() > LEDGER_MAX {
             self.ledger.pop_front();
         }
-        answer
     }
 
     fn mood_for(&mut self, network: &str, about: &str) -> Mood {

@@ -7,6 +7,7 @@ mod control;
 mod google_business;
 mod linkedin;
 mod moods;
+mod notices;
 mod oauth1;
 mod pinterest;
 mod tiktok;
