@@ -10,11 +10,13 @@ use crate::world::World;
 pub(crate) struct App {
     /// The network gives it refresh tokens, where it gives them to some apps only (LinkedIn).
     pub(crate) refresh_tokens: bool,
+    /// Where the network tells it what happened to a person; empty: nowhere.
+    pub(crate) notices_url: String,
 }
 
 impl Default for App {
     fn default() -> Self {
-        Self { refresh_tokens: true }
+        Self { refresh_tokens: true, notices_url: String::new() }
     }
 }
 
@@ -25,8 +27,11 @@ impl World {
     }
 
     /// Changes what is named. `Err` says what is wrong with it.
-    pub(crate) fn set_app(&mut self, network: &str, refresh_tokens: Option<bool>) -> Result<App, String> {
+    pub(crate) fn set_app(&mut self, network: &str, refresh_tokens: Option<bool>, notices_url: Option<&str>) -> Result<App, String> {
         let network = networks::find(network).ok_or("network: the name of a network")?;
+        if let Some(url) = notices_url {
+            self.tell_at(network, url)?;
+        }
         let app = self.apps.entry(network).or_default();
         if let Some(given) = refresh_tokens {
             if network != "linkedin" {

@@ -55,6 +55,7 @@ struct Body {
     deny: bool,
     drop_scopes: Vec<String>,
     refresh_tokens: Option<bool>,
+    notices_url: Option<String>,
 }
 
 /// A number, also where a form sends it as text.
@@ -72,19 +73,21 @@ fn act(world: &mut World, now: i64, what: &[&str], body: &Value) -> Result<Value
             world.offset += seconds * MICRO;
             Ok(json!({ "now": (now + seconds * MICRO) / MICRO }))
         }
-        ["people", network, username, action] => person(world, network, username, action),
+        ["people", network, username, action] => person(world, now, network, username, action),
         ["roles"] => role(world, &b),
         ["boards"] => board(world, &b),
         ["pages"] => page_fate(world, &b),
         ["mood"] => mood(world, &b),
         ["comments"] => comment(world, now, &b),
-        ["apps"] => world.set_app(&b.network, b.refresh_tokens).map(|app| json!(app)),
+        ["apps"] => world.set_app(&b.network, b.refresh_tokens, b.notices_url.as_deref()).map(|app| json!(app)),
         ["consent"] => consent(world, now, &b),
         _ => Err("there is no such call".into()),
     }
 }
 
-fn person(world: &mut World, network: &str, username: &str, action: &str) -> Result<Value, String> {
+fn person(world: &mut World, now: i64, network: &str, username: &str, action: &str) -> Result<Value, String> {
+    // An account that is blocked already has tokens all the same.
+    let consented = world.has_consent(network, username);
     let found = world.person_mut(network, username).ok_or_else(|| format!("there is no {username} at {network}"))?;
     match action {
         "change-password" | "reset-password" => {
@@ -111,6 +114,7 @@ fn person(world: &mut World, network: &str, username: &str, action: &str) -> Res
         };
         world.end_consents(network, username, why);
     }
+    world.tell(now, network, username, action, consented);
     if action != "revoke" && action != "unblock" {
         world.sessions.retain(|_, (at, who)| at != network || who != username);
     }
@@ -244,7 +248,7 @@ fn control_page(world: &World, now: i64) -> String {
             .map(|(label, seconds)| button("clock", &format!("+ {label}"), &[("advance_seconds", &seconds.to_string())]))
             .concat();
     let mut body = format!(
-        "<div class=\"card\"><h1>Make things happen</h1><p>These networks are simulated. Whatever you do here, Staygreen learns of it only by asking the network, as in real life.</p></div>\
+        "<div class=\"card\"><h1>Make things happen</h1><p>These networks are simulated. Whatever you do here, Staygreen learns of it as in real life: by asking the network, or where the network tells it by itself.</p></div>\
          <div class=\"card small\"><h2>Clock</h2><p>It is <b>{}</b> days ahead of the real time. Moving it moves Staygreen's clock in the demo as well.</p><div class=\"row\">{clock}</div></div>",
         world.offset / MICRO / DAY
     );

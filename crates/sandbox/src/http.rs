@@ -10,6 +10,7 @@ use axum::response::Response;
 use bytes::Bytes;
 use http::Request;
 
+use crate::notices::Notice;
 use crate::world::{Fate, World};
 
 /// The most bytes of a request that are read.
@@ -49,7 +50,10 @@ async fn answer(State(sandbox): State<Sandbox>, request: Request<Body>) -> Respo
     let body = to_bytes(body, REQUEST_MAX).await.unwrap_or_default();
     let request = Request::from_parts(parts, body);
     let now = sandbox.now();
-    let answer = sandbox.with_world(|world| world.handle(now, &request));
+    let (answer, notices) = sandbox.with_world(|world| (world.handle(now, &request), world.take_notices()));
+    for notice in notices {
+        tokio::spawn(send(sandbox.clone(), notice));
+    }
     match answer.extensions().get::<Fate>() {
         Some(Fate::Delay(millis)) => tokio::time::sleep(Duration::from_millis(*millis)).await,
         Some(Fate::CloseWithoutAnswer) => {
@@ -63,4 +67,25 @@ async fn answer(State(sandbox): State<Sandbox>, request: Request<Body>) -> Respo
         None => {}
     }
     answer.map(Body::from)
+}
+
+/// How long after one another a notice is sent while it is not taken.
+const AGAIN: [Duration; 4] = [Duration::ZERO, Duration::from_secs(1), Duration::from_secs(5), Duration::from_secs(30)];
+
+/// Sends a notice until it is taken, as networks do; each try is a line of the ledger.
+async fn send(sandbox: Sandbox, notice: Notice) {
+    let client = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(10)).build();
+    let Ok(client) = client else { return };
+    for wait in AGAIN {
+        tokio::time::sleep(wait).await;
+        let Ok(request) = notice.request() else { return };
+        let (parts, body) = request.into_parts();
+        let sent = client.post(&notice.url).headers(parts.headers).body(body).send().await;
+        let status = sent.map_or(0, |answer| answer.status().as_u16());
+        let now = sandbox.now();
+        sandbox.with_world(|world| world.told(now, &notice, status));
+        if (200..300).contains(&status) {
+            return;
+        }
+    }
 }

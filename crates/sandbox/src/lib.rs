@@ -9,10 +9,12 @@ pub mod control;
 pub mod http;
 pub mod mailbox;
 mod networks;
+mod notices;
 mod pages;
 mod people;
 mod request;
 mod tokens;
 mod world;
 
+pub use notices::Notice;
 pub use world::{Fate, Mood, Seen, World};

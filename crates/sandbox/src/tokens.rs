@@ -202,6 +202,11 @@ impl World {
         self.revoke_person(network, username);
     }
 
+    /// Whether the person gave a consent that was not withdrawn since.
+    pub(crate) fn has_consent(&self, network: &str, username: &str) -> bool {
+        self.vault.families.iter().any(|family| family.network == network && family.username == username && !family.revoked)
+    }
+
     /// Ends every consent of a person, and the codes that are still on their way.
     pub(crate) fn revoke_person(&mut self, network: &str, username: &str) {
         for code in self.vault.codes.values_mut().filter(|code| code.network == network && code.username == username) {

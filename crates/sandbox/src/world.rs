@@ -89,6 +89,8 @@ pub struct World {
     pub(crate) comments: Vec<Comment>,
     /// How each network treats the app registered there, where it was changed.
     pub(crate) apps: BTreeMap<&'static str, crate::apps::App>,
+    /// What networks tell the app, on its way.
+    pub(crate) notices: Vec<crate::notices::Notice>,
     /// Which page a token is the page's own of.
     pub(crate) page_tokens: BTreeMap<String, u64>,
     /// What is prepared and not yet published: text, picture, what it answers, link.
@@ -133,6 +135,7 @@ impl World {
             posts: vec![],
             comments: vec![],
             apps: BTreeMap::new(),
+            notices: vec![],
             page_tokens: BTreeMap::new(),
             containers: BTreeMap::new(),
             uploads: BTreeSet::new(),
@@ -238,21 +241,18 @@ impl World {
             Mood::LostAnswer => drop(answer.extensions_mut().insert(Fate::CloseWithoutAnswer)),
             _ => {}
         }
+        self.note(now, network, format!("{} {}", incoming.method, incoming.path), answer.status().as_u16(), about);
+        answer
+    }
+
+    /// Writes a line of the ledger, with what the request at hand did.
+    pub(crate) fn note(&mut self, now: i64, network: &str, request: String, status: u16, about: &str) {
         self.seen += 1;
-        let line = Seen {
-            n: self.seen,
-            at: now,
-            network: network.into(),
-            request: format!("{} {}", incoming.method, incoming.path),
-            status: answer.status().as_u16(),
-            about: about.into(),
-            effects: std::mem::take(&mut self.effects),
-        };
-        self.ledger.push_back(line);
+        let effects = std::mem::take(&mut self.effects);
+        self.ledger.push_back(Seen { n: self.seen, at: now, network: network.into(), request, status, about: about.into(), effects });
         if self.ledger.len() > LEDGER_MAX {
             self.ledger.pop_front();
         }
-        answer
     }
 
     fn mood_for(&mut self, network: &str, about: &str) -> Mood {

@@ -99,7 +99,11 @@ impl House {
     }
 
     fn filled(path: &str, id: &str) -> String {
-        path.replace("{id}", id).replace("{post}", "1").replace("{message}", "msg_1").replace("{*path}", "users/me").replace("{network}", "linkedin")
+        path.replace("{id}", id)
+            .replace("{post}", "1")
+            .replace("{message}", "msg_1")
+            .replace("{*path}", "users/me")
+            .replace("{network}", "linkedin")
     }
 
     async fn session(&self, email: &str) -> String {

@@ -67,3 +67,17 @@ async fn nt_24_signals_are_verified_taken_once_and_confirmed() {
     let (_, whole) = demo.api("GET", &format!("/profiles/{profile}"), None).await;
     assert_eq!(whole["cause"], "revoked_by_person", "{whole}");
 }
+
+#[tokio::test]
+async fn nt_24_a_network_that_tells_why_is_believed_after_a_look() {
+    let demo = Demo::start();
+    demo.connect("tiktok", "gipfel.guides").await;
+    let find = async || demo.profile_named("tiktok", "Gipfel Guides").await;
+    demo.control("/people/tiktok/gipfel.guides/delete", json!({})).await;
+    let heard = async || demo.api("GET", "/events", None).await.1.to_string().contains("signal.received");
+    eventually("the notice arrived", heard).await;
+    eventually("red", async || find().await["status"] == "disconnected").await;
+    let id = find().await["id"].as_str().unwrap().to_owned();
+    let (_, whole) = demo.api("GET", &format!("/profiles/{id}"), None).await;
+    assert_eq!(whole["cause"], "person_blocked", "{whole}");
+}

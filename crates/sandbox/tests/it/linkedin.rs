@@ -1,5 +1,7 @@
 //! LinkedIn, as `networks/linkedin` of the knowledge base says.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::Method;
 use serde_json::{Value, json};
 
@@ -101,12 +103,15 @@ fn from_consent_to_the_first_call() {
         200,
         &json!({
             "access_token": access, "expires_in": 5_184_000, "refresh_token": refresh, "refresh_token_expires_in": 31_536_000,
-            "scope": SCOPES, "token_type": "Bearer"
+            "scope": SCOPES, "token_type": "Bearer", "id_token": got.json["id_token"]
         }),
     );
     let me = net.get("/linkedin/v2/userinfo", &access);
     assert_eq!((me.status, me.str("name"), me.str("given_name"), me.str("family_name")), (200, "Jana Lindner", "Jana", "Lindner"));
     assert!(!me.str("sub").is_empty());
+    let claims = URL_SAFE_NO_PAD.decode(got.str("id_token").split('.').nth(1).unwrap()).unwrap();
+    let claims: Value = serde_json::from_slice(&claims).unwrap();
+    assert_eq!((&claims["sub"], &claims["aud"]), (&me.json["sub"], &json!("sandbox-linkedin")), "without a nonce");
     let seen = introspect(&mut net, &access);
     let since = net.now / 1_000_000;
     seen.is(

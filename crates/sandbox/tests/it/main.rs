@@ -10,6 +10,7 @@ mod google_business;
 mod linkedin;
 mod mastodon;
 mod moods;
+mod notices;
 mod oauth1;
 mod pinterest;
 mod reddit;

@@ -108,6 +108,10 @@ impl Demo {
         let server = Server::build(config, Arc::new(SandboxClock(world.clone()))).await?;
         let seeded = seed::seed(&server.app, &world).await.context("the demo could not be seeded")?;
         let url = server.app.public_url.clone();
+        for network in World::telling() {
+            let told = world.with_world(|world| world.tell_at(network, &format!("{url}/signals/{network}")));
+            told.map_err(anyhow::Error::msg)?;
+        }
         if self.json {
             let ready = json!({ "url": url, "sandbox_url": sandbox_url, "mailbox_url": mailbox_url, "user": seeded.user, "password": seeded.password, "api_key": seeded.api_key });
             println!("{ready}");

@@ -1,0 +1,130 @@
+//! What networks tell an app by themselves: that a person removed it, or lost the account. Signed as each network signs, sent to
+//! the address that is registered for the app, and again while it is not taken.
+
+use aws_lc_rs::hmac;
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use bytes::Bytes;
+use http::Request;
+use serde_json::json;
+use url::form_urlencoded;
+
+use crate::networks::{client_id, client_secret};
+use crate::people::Person;
+use crate::world::World;
+
+const MICRO: i64 = 1_000_000;
+
+/// A notice on its way.
+#[derive(Debug, Clone)]
+pub struct Notice {
+    /// Which network sends it.
+    pub network: &'static str,
+    /// Where to.
+    pub url: String,
+    /// The headers, the signature among them.
+    pub headers: Vec<(&'static str, String)>,
+    /// The body.
+    pub body: Bytes,
+}
+
+impl Notice {
+    /// The notice as a request.
+    ///
+    /// # Errors
+    /// When the address is none.
+    pub fn request(&self) -> Result<Request<Bytes>, http::Error> {
+        let start = Request::post(&self.url);
+        self.headers.iter().fold(start, |request, (name, value)| request.header(*name, value)).body(self.body.clone())
+    }
+}
+
+/// The networks that tell.
+pub(crate) const TELLING: [&str; 5] = ["tiktok", "x", "facebook", "instagram", "threads"];
+
+fn tag(network: &str, signed: &[u8]) -> hmac::Tag {
+    hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, client_secret(network).as_bytes()), signed)
+}
+
+fn tiktok(now: i64, person: &Person, action: &str) -> Option<(Vec<(&'static str, String)>, String)> {
+    let reason = match action {
+        "revoke" => 1,
+        "delete" => 2,
+        "block" => 4,
+        _ => return None,
+    };
+    let at = now / MICRO;
+    let content = json!({ "reason": reason }).to_string();
+    let body = json!({ "client_key": client_id("tiktok"), "event": "authorization.removed", "create_time": at, "user_openid": person.id, "content": content })
+        .to_string();
+    let hex: String = tag("tiktok", format!("{at}.{body}").as_bytes()).as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+    Some((vec![("content-type", "application/json".into()), ("tiktok-signature", format!("t={at},s={hex}"))], body))
+}
+
+fn x(now: i64, person: &Person, action: &str, id: &str) -> Option<(Vec<(&'static str, String)>, String)> {
+    if action != "revoke" {
+        return None;
+    }
+    let payload = json!({ "user_id": person.id, "app_id": "1", "date_time": (now / MICRO).to_string() });
+    let body = json!({ "data": { "event_type": "oauth.revoke", "event_uuid": id, "payload": payload } }).to_string();
+    let signature = format!("sha256={}", STANDARD.encode(tag("x", body.as_bytes())));
+    Some((vec![("content-type", "application/json".into()), ("x-twitter-webhooks-signature", signature)], body))
+}
+
+/// The deauthorize callback: nothing comes when an account is only blocked.
+fn meta(network: &str, now: i64, person: &Person, action: &str) -> Option<(Vec<(&'static str, String)>, String)> {
+    if !matches!(action, "revoke" | "delete") {
+        return None;
+    }
+    let payload = json!({ "algorithm": "HMAC-SHA256", "issued_at": now / MICRO, "user_id": person.id }).to_string();
+    let payload = URL_SAFE_NO_PAD.encode(payload);
+    let signed = format!("{}.{payload}", URL_SAFE_NO_PAD.encode(tag(network, payload.as_bytes())));
+    let body = form_urlencoded::Serializer::new(String::new()).append_pair("signed_request", &signed).finish();
+    Some((vec![("content-type", "application/x-www-form-urlencoded".into())], body))
+}
+
+impl World {
+    /// The networks that tell an app by themselves what happened to a person.
+    pub fn telling() -> impl Iterator<Item = &'static str> {
+        TELLING.into_iter()
+    }
+
+    /// Registers where a network tells the app what happened; an empty address: nowhere.
+    ///
+    /// # Errors
+    /// When it is no address, or the network tells nothing.
+    pub fn tell_at(&mut self, network: &str, url: &str) -> Result<(), String> {
+        let network = TELLING.into_iter().find(|known| *known == network).ok_or("notices_url: this network tells nothing by itself")?;
+        if !url.is_empty() && !crate::networks::is_redirect_uri(url) {
+            return Err("notices_url: an absolute http or https address".into());
+        }
+        url.clone_into(&mut self.apps.entry(network).or_default().notices_url);
+        Ok(())
+    }
+
+    /// Puts what a network tells about something that just happened to a person on its way; `consented` is whether the app had
+    /// a consent of theirs.
+    pub(crate) fn tell(&mut self, now: i64, network: &str, username: &str, action: &str, consented: bool) {
+        let Some(network) = TELLING.into_iter().find(|known| *known == network) else { return };
+        let url = self.app(network).notices_url;
+        let Some(person) = self.person(network, username).cloned().filter(|_| consented && !url.is_empty()) else { return };
+        let told = match network {
+            "tiktok" => tiktok(now, &person, action),
+            "x" => x(now, &person, action, &self.random("happening_")),
+            _ => meta(network, now, &person, action),
+        };
+        if let Some((headers, body)) = told {
+            self.notices.push(Notice { network, url, headers, body: body.into() });
+        }
+    }
+
+    /// What is to be sent, for the shell.
+    pub fn take_notices(&mut self) -> Vec<Notice> {
+        std::mem::take(&mut self.notices)
+    }
+
+    /// What became of a notice, for the ledger; a status of 0: no answer.
+    pub fn told(&mut self, now: i64, notice: &Notice, status: u16) {
+        self.note(now, notice.network, format!("POST {}", notice.url), status, "notice");
+    }
+}
