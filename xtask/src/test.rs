@@ -66,7 +66,7 @@ pub(crate) fn run(filter: &[String]) -> anyhow::Result<()> {
     // One PDS for the tests of the adapter; the end-to-end tests start their own.
     let pds = found.pds.as_deref().map(peers::Pds::start).transpose();
     let mut tests = Command::new("cargo");
-    tests.args(["test", "--workspace", "--locked"]);
+    tests.args(["test", "--workspace", "--locked", "--no-fail-fast"]);
     tests.env("STAYGREEN_BIN", target().join("debug/staygreen")).env("STAYGREEN_TEST_SKIPS", &skips);
     let named = [
         ("STAYGREEN_TEST_SMTP_PYTHON", &found.smtp_python),
