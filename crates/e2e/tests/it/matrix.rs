@@ -92,9 +92,10 @@ impl House {
         let url = self.demo.running.url();
         let request = client().request(method.parse().unwrap(), format!("{url}{path}")).header("origin", url);
         let request = request.header(who.header.0, &who.header.1);
-        // Pages take forms.
+        // Pages take forms; the one about several profiles is told which.
         let kind = if body.is_some() { "application/json" } else { "application/x-www-form-urlencoded" };
-        let answer = request.header("content-type", kind).body(body.unwrap_or_default()).send().await.unwrap();
+        let body = body.map_or_else(|| format!("ids={}", self.profile), str::to_owned);
+        let answer = request.header("content-type", kind).body(body).send().await.unwrap();
         (answer.status().as_u16(), answer.text().await.unwrap())
     }
 

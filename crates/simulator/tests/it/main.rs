@@ -60,7 +60,7 @@ fn is_noticed(breaks: Break, faults: Faults, promise: &str) -> bool {
         // Renewals often enough to meet a spell of noise.
         (options.idle_check_every, options.probe_every) = (Span::days(1), Span::hours(2));
     }
-    (1..5).any(|seed| run(&options, seed).broken.iter().any(|broken| broken.promise.starts_with(promise)))
+    (1..12).any(|seed| run(&options, seed).broken.iter().any(|broken| broken.promise.starts_with(promise)))
 }
 
 #[test]
