@@ -6,10 +6,10 @@ use bytes::Bytes;
 use http::{Request, Response};
 use lifecycle::breaker::{SYSTEMIC_WITHIN, is_trouble};
 use lifecycle::diagnosis::Diagnosis;
-use lifecycle::facts::Facts;
+use lifecycle::facts::{Facts, RenewalModel};
 use lifecycle::grant::Event;
 use lifecycle::ids::AttemptId;
-use lifecycle::ledger::{Claim, Committed, Ending, Ledger};
+use lifecycle::ledger::{Claim, Committed, Ending, Held, Ledger};
 use lifecycle::plan::{Happened, Looked, held_instead, plan, verdict_since};
 use lifecycle::renewal::{Action, End, Outcome, Renewal};
 use lifecycle::schedule::{self, Task};
@@ -93,9 +93,32 @@ impl<L: Ledger> Worker<L> {
             }
         };
         match task {
+            Task::Renew if self.waits(&claim, &app).await => {}
             Task::Renew => self.renew(claim, &app).await,
             Task::Probe => self.probe(claim, &app).await,
             Task::LookAtClock => self.commit_with(&claim, &app.facts, Event::DeadlineReached.into()).await,
+        }
+    }
+
+    /// A token that can be used once is not spent while the database may be an old copy (RF-37); true when it has to wait.
+    async fn waits(&self, claim: &Claim, app: &NetworkApp) -> bool {
+        if !matches!(app.facts.renewal, RenewalModel::Rotating(_)) {
+            return false;
+        }
+        let now = self.ports.clock.now();
+        match self.ports.ledger.held(&claim.grant.id, now).await {
+            Ok(None) => false,
+            Ok(Some(Held { until, words })) => {
+                let evidence = Evidence::new(now, Source::Renewal, None, Some("restore_hold"), words);
+                let held = Diagnosis::transient(evidence, Some(until.since(now)));
+                self.commit_with(claim, &app.facts, Event::RenewFailed(held).into()).await;
+                true
+            }
+            Err(error) => {
+                tracing::error!(grant = %claim.grant.id, error = %error, "keeper: the ledger could not be asked; nothing was sent");
+                self.let_go(claim).await;
+                true
+            }
         }
     }
 

@@ -129,6 +129,15 @@ pub struct Commit {
     pub keep_lease: bool,
 }
 
+/// A renewal that has to wait although nothing is wrong with the grant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Held {
+    /// When to ask again.
+    pub until: Timestamp,
+    /// Why.
+    pub words: &'static str,
+}
+
 /// What became of a commit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Committed {
@@ -177,6 +186,12 @@ pub trait Ledger: Send + Sync {
         now: Timestamp,
         lease: Span,
     ) -> impl Future<Output = Result<Option<Claim>, LedgerError>> + Send;
+
+    /// Whether a token that can be used once must not be spent now: the database may be an old copy (RF-37). A ledger that cannot
+    /// be one says `None`.
+    fn held(&self, _grant: &GrantId, _now: Timestamp) -> impl Future<Output = Result<Option<Held>, LedgerError>> + Send {
+        async { Ok(None) }
+    }
 
     /// Writes the intent durably; `false` when the lease is not held any more.
     fn intend(&self, intent: &Intent) -> impl Future<Output = Result<bool, LedgerError>> + Send;

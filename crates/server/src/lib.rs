@@ -7,6 +7,7 @@ pub mod assets;
 pub mod auth;
 pub mod config;
 mod error;
+mod high_water;
 pub mod i18n;
 pub mod outbox;
 pub mod pages;
@@ -73,6 +74,7 @@ impl Server {
         let directory = Arc::new(NetworkApps::new(config.clone(), store.clone(), public_url.clone()));
         let told = Arc::new(Notify::new());
         let alarms = Arc::new(Alarms::default());
+        high_water::compare(&store, &config.spool_dir(), &alarms, clock.now()).await?;
         let ports = Ports {
             ledger: store.clone(),
             wire: Arc::clone(&wire),
@@ -134,15 +136,13 @@ impl Server {
             tokio::spawn(async move { app.keeper.run(stop).await })
         };
         let sending = tokio::spawn(outbox::run(Arc::clone(&self.app), self.mailer, stop.clone()));
-        let hearing = {
-            let app = Arc::clone(&self.app);
-            tokio::spawn(async move { app.hear().await })
-        };
+        let hearing = tokio::spawn(Arc::clone(&self.app).hear());
         let delivering = tokio::spawn(outbox::deliver::run(Arc::clone(&self.app), stop.clone()));
+        let marking = tokio::spawn(high_water::run(Arc::clone(&self.app), stop.clone()));
         axum::serve(self.listener, router).with_graceful_shutdown(stop.cancelled_owned()).await?;
         self.app.requests.close();
         self.app.requests.wait().await;
-        let _ = tokio::join!(keeping, sending, delivering);
+        let _ = tokio::join!(keeping, sending, delivering, marking);
         hearing.abort();
         Ok(())
     }

@@ -208,6 +208,8 @@ pub const API: &[ApiRoute] = &[
         ..api("POST", "/api/v1/freezes", "freeze", Act::Freeze, 201, "Freeze somebody or something, effective at the next request")
     },
     api("DELETE", "/api/v1/freezes/{id}", "thaw", Act::Freeze, 204, "Thaw"),
+    api("GET", "/api/v1/hold", "getHold", Act::Freeze, 200, "Whether a restored database holds tokens back, and how far it is"),
+    api("POST", "/api/v1/hold/release", "releaseHold", Act::Freeze, 200, "The original is stopped: renew again, slowly"),
     ApiRoute {
         query: &["before", "profile", "act", "q", "limit"],
         ..api("GET", "/api/v1/audit", "listAudit", Act::SeeAudit, 200, "The audit, newest first")
@@ -261,6 +263,8 @@ fn handler(id: &str) -> MethodRouter<Arc<App>> {
         "listFreezes" => get(v1::freezes::list),
         "freeze" => post(v1::freezes::set),
         "thaw" => delete(v1::freezes::thaw),
+        "getHold" => get(v1::hold::get),
+        "releaseHold" => post(v1::hold::release),
         "listAudit" => get(v1::audit::list),
         "verifyAudit" => get(v1::audit::verify),
         "getAuditAnchor" => get(v1::audit::anchor),
@@ -306,6 +310,7 @@ pub const PAGES: &[Row] = &[
     ("/settings/api-keys/{id}", Needs::May(Act::ManageApiKeys), || get(keys::one)),
     ("/settings/api-keys/{id}/revoke", Needs::May(Act::ManageApiKeys), || post(keys::revoke)),
     ("/settings/freezes", Needs::May(Act::Freeze), || get(freezes::list).post(freezes::set)),
+    ("/settings/freezes/hold/release", Needs::May(Act::Freeze), || post(freezes::release)),
     ("/settings/freezes/{id}/thaw", Needs::May(Act::Freeze), || post(freezes::thaw)),
     ("/audit", Needs::May(Act::SeeAudit), || get(audit::get)),
     ("/audit/export", Needs::May(Act::SeeAudit), || get(v1::audit::export)),

@@ -83,7 +83,7 @@ impl App {
     }
 
     /// Wakes what waits here when a node on the same database made something happen; never returns.
-    pub(crate) async fn hear(&self) {
+    pub(crate) async fn hear(self: Arc<Self>) {
         let heard = || {
             self.keeper.wake();
             self.told.notify_one();

@@ -75,6 +75,9 @@ pub enum OpenError {
     /// A migration that was applied is not the one we know.
     #[error("migration {0} of this database differs from ours; it was not made by a released version")]
     Foreign(i64),
+    /// There is nothing.
+    #[error("there is no database that can be read at {0}; check database.url")]
+    Missing(String),
     /// The keys do not open its secrets.
     #[error(
         "the key file does not fit this database: its secrets were sealed with another key. Put the right key file in its place; nothing was changed"
@@ -139,6 +142,70 @@ pub(crate) fn means_try_again(error: &sqlx::Error) -> bool {
     }
 }
 
+/// Where a database is.
+enum At<'a> {
+    File(&'a str),
+    Server,
+}
+
+impl<'a> At<'a> {
+    fn of(url: &'a str) -> Result<Self, OpenError> {
+        if let Some(path) = url.strip_prefix("sqlite:") {
+            Ok(Self::File(path.strip_prefix("//").unwrap_or(path)))
+        } else if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+            Ok(Self::Server)
+        } else {
+            Err(OpenError::UnknownUrl(url.split('@').next_back().unwrap_or_default().to_owned()))
+        }
+    }
+}
+
+/// One look at everything, as it is at this moment, also while a server works on it: neither its lock nor its schema is touched.
+pub(crate) async fn snapshot(url: &str) -> Result<Tx, OpenError> {
+    match At::of(url)? {
+        At::File(path) => {
+            let missing = || OpenError::Missing(path.to_owned());
+            std::fs::metadata(path).map_err(|_| missing())?;
+            let options = SqliteConnectOptions::new().filename(path).read_only(true).busy_timeout(Duration::from_secs(10));
+            let pool = SqlitePoolOptions::new().max_connections(1).connect_with(options).await.map_err(|_| missing())?;
+            Ok(Tx::sqlite(pool.begin().await.map_err(StoreError::from)?))
+        }
+        At::Server => {
+            let unreachable = |error: sqlx::Error| OpenError::Unreachable(error.to_string());
+            let options = PgConnectOptions::from_str(url).map_err(unreachable)?;
+            let pool = PgPoolOptions::new().max_connections(1).connect_with(options).await.map_err(unreachable)?;
+            Ok(Tx::postgres(pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await.map_err(StoreError::from)?))
+        }
+    }
+}
+
+/// The last migration of this version.
+pub(crate) fn newest() -> i64 {
+    MIGRATIONS.last().map_or(0, |(version, ..)| *version)
+}
+
+/// The tables up to that migration, those that others refer to first: no database makes them in another order.
+pub(crate) fn tables(last: i64) -> Vec<&'static str> {
+    let texts = MIGRATIONS.iter().filter(|(version, ..)| *version <= last).map(|(_, _, sql)| *sql);
+    let made = texts.flat_map(|sql| sql.lines().filter_map(|line| line.strip_prefix("CREATE TABLE ")));
+    made.filter_map(|rest| rest.split([' ', '(']).next()).collect()
+}
+
+impl Dialect {
+    /// Name, type and place in the primary key (0: none) of each column of the table `$1`.
+    pub(crate) const fn columns(self) -> &'static str {
+        match self {
+            Self::Sqlite => "SELECT name, type AS kind, pk FROM pragma_table_info($1) ORDER BY cid",
+            Self::Postgres => {
+                "SELECT a.attname::text AS name, format_type(a.atttypid, a.atttypmod) AS kind, \
+                 COALESCE(array_position(i.indkey::int2[], a.attnum), -1)::bigint + 1 AS pk \
+                 FROM pg_attribute a LEFT JOIN pg_index i ON i.indrelid = a.attrelid AND i.indisprimary \
+                 WHERE a.attrelid = CAST($1 AS text)::regclass AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum"
+            }
+        }
+    }
+}
+
 #[derive(Clone)]
 pub(crate) enum Db {
     Sqlite { writer: Arc<Mutex<Writer>>, readers: SqlitePool, about: Arc<str>, _lock: Option<Arc<File>> },
@@ -147,16 +214,19 @@ pub(crate) enum Db {
 
 impl Db {
     pub(crate) async fn open(url: &str) -> Result<Self, OpenError> {
-        if let Some(path) = url.strip_prefix("sqlite:") {
-            Self::open_sqlite(path.strip_prefix("//").unwrap_or(path)).await
-        } else if url.starts_with("postgres://") || url.starts_with("postgresql://") {
-            Self::open_postgres(url).await
-        } else {
-            Err(OpenError::UnknownUrl(url.split('@').next_back().unwrap_or_default().to_owned()))
+        Self::open_up_to(url, i64::MAX).await
+    }
+
+    /// The same with the schema of that migration at most: what came from an older version is put in first and brought up to
+    /// date afterwards.
+    pub(crate) async fn open_up_to(url: &str, last: i64) -> Result<Self, OpenError> {
+        match At::of(url)? {
+            At::File(path) => Self::open_sqlite(path, last).await,
+            At::Server => Self::open_postgres(url, last).await,
         }
     }
 
-    async fn open_sqlite(path: &str) -> Result<Self, OpenError> {
+    async fn open_sqlite(path: &str, last: i64) -> Result<Self, OpenError> {
         if let Some(kind) = network_file_system(Path::new(path)) {
             return Err(OpenError::NetworkFolder { path: path.to_owned(), kind });
         }
@@ -182,13 +252,13 @@ impl Db {
         if !is_safe_sqlite(&version) {
             return Err(OpenError::VulnerableSqlite(version));
         }
-        migrations(Dialect::Sqlite).run(&writer).await.map_err(migration_error)?;
+        migrations(Dialect::Sqlite, last).run(&writer).await.map_err(migration_error)?;
         let readers = SqlitePoolOptions::new().max_connections(4).connect_with(options.read_only(true)).await.map_err(not_writable)?;
         let writer = Writer::new(writer.acquire().await.map_err(StoreError::from)?);
         Ok(Self::Sqlite { writer, readers, about: format!("SQLite {version}").into(), _lock: lock })
     }
 
-    async fn open_postgres(url: &str) -> Result<Self, OpenError> {
+    async fn open_postgres(url: &str, last: i64) -> Result<Self, OpenError> {
         let unreachable = |error: sqlx::Error| OpenError::Unreachable(error.to_string());
         let options = PgConnectOptions::from_str(url).map_err(unreachable)?;
         let pool = PgPoolOptions::new()
@@ -206,7 +276,7 @@ impl Db {
             .await
             .map_err(unreachable)?;
         let version: String = sqlx::query_scalar("SHOW server_version").fetch_one(&pool).await.map_err(unreachable)?;
-        migrations(Dialect::Postgres).run(&pool).await.map_err(migration_error)?;
+        migrations(Dialect::Postgres, last).run(&pool).await.map_err(migration_error)?;
         Ok(Self::Postgres { pool, about: format!("PostgreSQL {version}").into() })
     }
 
@@ -245,8 +315,10 @@ impl Db {
     }
 }
 
-fn migrations(dialect: Dialect) -> Migrator {
-    let known = MIGRATIONS.iter().map(|(version, name, sql)| {
+/// The migrations up to that one.
+fn migrations(dialect: Dialect, last: i64) -> Migrator {
+    let wanted = MIGRATIONS.iter().filter(|(version, ..)| *version <= last);
+    let known = wanted.map(|(version, name, sql)| {
         let sql = sqlx::AssertSqlSafe(sql.replace("{binary}", dialect.binary()));
         Migration::new(*version, (*name).into(), MigrationType::Simple, sqlx::SqlSafeStr::into_sql_str(sql), false)
     });

@@ -226,6 +226,11 @@ impl Tx {
         Self { inner: Inner::Postgres(tx), events: vec![] }
     }
 
+    /// Whether no other node can work on this database: it is a file.
+    pub fn is_alone(&self) -> bool {
+        self.dialect() == Dialect::Sqlite
+    }
+
     pub(crate) fn dialect(&self) -> Dialect {
         match self.inner {
             Inner::Sqlite(_) | Inner::Turn(_) => Dialect::Sqlite,

@@ -6,7 +6,7 @@ use lifecycle::diagnosis::Diagnosis;
 use lifecycle::facts::Facts;
 use lifecycle::grant::{Event, Grant, Happening, step};
 use lifecycle::ids::{AttemptId, GrantId, NodeId, OrganisationId};
-use lifecycle::ledger::{Claim, Commit, Committed, Intent, Lease, Ledger, LedgerError, Phase};
+use lifecycle::ledger::{Claim, Commit, Committed, Held, Intent, Lease, Ledger, LedgerError, Phase};
 use lifecycle::time::{Span, Timestamp};
 use lifecycle::words::Evidence;
 use serde_json::json;
@@ -16,7 +16,7 @@ use crate::events::{self, About, Actor};
 use crate::grants::{accesses_of, read_grant, token_context, write, write_access};
 use crate::seal::{open_tokens, seal_tokens};
 use crate::standing::{profiles_of, settle_profiles};
-use crate::{Dialect, Store, assets, grants};
+use crate::{Dialect, Store, assets, grants, hold};
 
 impl From<StoreError> for LedgerError {
     fn from(error: StoreError) -> Self {
@@ -256,6 +256,11 @@ impl Ledger for Store {
 
     async fn claim(&self, node: &NodeId, grant: &GrantId, now: Timestamp, lease: Span) -> Result<Option<Claim>, LedgerError> {
         Ok(again!(self.try_claim(node, grant, now, lease).await)?)
+    }
+
+    async fn held(&self, grant: &GrantId, now: Timestamp) -> Result<Option<Held>, LedgerError> {
+        let mut tx = self.read().await?;
+        Ok(hold::held(&mut tx, grant, now).await?)
     }
 
     async fn intend(&self, intent: &Intent) -> Result<bool, LedgerError> {

@@ -6,6 +6,7 @@
 pub mod api_keys;
 pub mod assets;
 pub mod audit;
+pub mod backup;
 pub mod calendars;
 pub mod connect;
 pub mod connections;
@@ -17,6 +18,7 @@ mod fan_out;
 pub mod forecast;
 pub mod freezes;
 pub mod grants;
+pub mod hold;
 pub mod idempotency;
 pub mod ids;
 pub mod installation;

@@ -18,6 +18,7 @@ mod pds;
 #[path = "../../../store/tests/it/postgres.rs"]
 mod postgres;
 mod proxy;
+mod restore;
 mod signals;
 mod smtp;
 mod startup;

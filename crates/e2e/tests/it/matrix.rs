@@ -32,7 +32,7 @@ const OF_ONE_PROFILE: [&str; 16] = [
 /// For whoever began it, and company admins.
 const OF_ONE_CONNECTION: [&str; 2] = ["getConnection", "addProfiles"];
 /// Of the organisation: for company admins, and keys that carry it.
-const OF_THE_ORGANISATION: [&str; 20] = [
+const OF_THE_ORGANISATION: [&str; 22] = [
     "listWebhookEndpoints",
     "createWebhookEndpoint",
     "getWebhookEndpoint",
@@ -49,6 +49,8 @@ const OF_THE_ORGANISATION: [&str; 20] = [
     "listFreezes",
     "freeze",
     "thaw",
+    "getHold",
+    "releaseHold",
     "listAudit",
     "verifyAudit",
     "getAuditAnchor",

@@ -19,7 +19,7 @@ use crate::world::{Running, binary, client, eventually, free_port};
 pub(crate) struct Site {
     folder: PathBuf,
     sandbox: Running,
-    database: String,
+    pub(crate) database: String,
     pub(crate) key: String,
 }
 
@@ -80,6 +80,15 @@ impl Site {
     pub(crate) async fn renewed(&self, http: &reqwest::Client) -> usize {
         let ledger: Value = http.get(format!("{}/control/api/ledger", self.sandbox.url())).send().await.unwrap().json().await.unwrap();
         ledger["seen"].as_array().unwrap().iter().filter(|seen| seen["about"] == "renewal" && seen["status"] == 200).count()
+    }
+}
+
+impl Site {
+    /// How often a network was shown a token that was spent before.
+    pub(crate) async fn presented_again(&self, http: &reqwest::Client) -> usize {
+        let ledger: Value = http.get(format!("{}/control/api/ledger", self.sandbox.url())).send().await.unwrap().json().await.unwrap();
+        let effects = ledger["seen"].as_array().unwrap().iter().flat_map(|seen| seen["effects"].as_array().unwrap());
+        effects.filter(|effect| effect.as_str().unwrap().contains("presented again")).count()
     }
 }
 
@@ -171,7 +180,7 @@ async fn three_servers_killed_and_paused_spend_no_token_twice_and_lose_nothing()
 pub(crate) fn api_key(config: &str) -> String {
     let mut command = Command::new(binary());
     command.args(["api-key", "create", "--config", config, "--name", "test", "--json"]);
-    for act in ["profiles:read", "profiles:connect", "tokens:read"] {
+    for act in ["profiles:read", "profiles:connect", "tokens:read", "freezes:manage"] {
         command.args(["--permission", act]);
     }
     let output = command.output().unwrap();

@@ -61,6 +61,13 @@ impl Running {
     }
 }
 
+impl Running {
+    /// Until it has ended by itself.
+    pub(crate) fn wait(&mut self) {
+        let _ = self.child.wait();
+    }
+}
+
 impl Drop for Running {
     fn drop(&mut self) {
         self.kill();

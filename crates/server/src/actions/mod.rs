@@ -13,5 +13,6 @@ pub mod freeze;
 pub mod invite;
 pub mod keys;
 pub mod may;
+pub mod restore;
 pub mod signal;
 pub mod webhooks;

@@ -7,10 +7,10 @@ use axum::extract::{Path, Query, State};
 use axum::response::Response;
 use lifecycle::permission::{Frozen, NotFreezable};
 use serde::Deserialize;
-use store::{api_keys, freezes, profiles, users};
+use store::{api_keys, freezes, hold, profiles, users};
 
 use super::{Fields, Page, Shell, for_people, go, show};
-use crate::actions::freeze;
+use crate::actions::{freeze, restore};
 use crate::auth::Caller;
 use crate::error::Problem;
 use crate::show::rfc3339;
@@ -31,6 +31,8 @@ struct FreezeView {
 #[template(path = "freezes.html")]
 struct Freezes {
     s: Shell,
+    /// Why a restored database holds tokens back.
+    held: Option<String>,
     freezes: Vec<FreezeView>,
     /// Value, label, chosen.
     targets: Vec<(String, String, bool)>,
@@ -41,6 +43,8 @@ struct Freezes {
 async fn page(app: &App, caller: &Caller, chosen: &str, receipt: Option<String>, error: Option<String>) -> Page {
     let mut tx = app.store.read().await?;
     let all = freezes::list(&mut tx, &app.organisation, SHOWN).await?;
+    let held = hold::get(&mut tx).await?.filter(|hold| hold.released_at.is_none());
+    let held = held.map(|hold| caller.lang.t(&format!("hold.{}", hold.why)).to_owned());
     let mut targets = vec![("everything".to_owned(), caller.lang.t("freezes.everything").to_owned())];
     targets.extend(app.config.offered().map(|network| (format!("network {}", network.about().name), network.about().title.to_owned())));
     let keys = api_keys::list(&mut tx, &app.organisation).await?;
@@ -71,7 +75,7 @@ async fn page(app: &App, caller: &Caller, chosen: &str, receipt: Option<String>,
         let is_chosen = value == chosen;
         (value, label, is_chosen)
     });
-    show(&Freezes { s: Shell::new(caller, "freezes"), freezes, targets: targets.collect(), receipt, error })
+    show(&Freezes { s: Shell::new(caller, "freezes"), held, freezes, targets: targets.collect(), receipt, error })
 }
 
 /// What a link to this page names.
@@ -105,6 +109,15 @@ pub async fn set(State(app): State<Arc<App>>, caller: Caller, fields: Fields) ->
         Err(problem) => page(&app, &caller, fields.get("target"), None, Some(problem.detail)).await,
     };
     for_people(&caller, page)
+}
+
+/// POST /settings/freezes/hold/release
+pub async fn release(State(app): State<Arc<App>>, caller: Caller) -> Response {
+    let page = async {
+        restore::release(&app, &caller).await?;
+        go("/settings/freezes")
+    };
+    for_people(&caller, page.await)
 }
 
 /// POST /settings/freezes/{id}/thaw

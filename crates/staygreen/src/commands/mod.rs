@@ -3,6 +3,7 @@
 mod admin;
 mod demo;
 mod doctor;
+mod moving;
 mod remote;
 mod sandbox;
 mod seed;
@@ -41,6 +42,15 @@ pub(crate) enum Command {
     /// List, show and check profiles of a running server
     #[command(subcommand)]
     Profile(remote::Profile),
+    /// Write everything into a file, also while the server runs
+    Backup(moving::Backup),
+    /// Put a backup into an empty database; tokens that can be used once are held back until the original is stopped
+    Restore(moving::Restore),
+    /// Move everything into another database, SQLite or PostgreSQL
+    MigrateTo(moving::MigrateTo),
+    /// Show and end the hold of a restored database
+    #[command(subcommand)]
+    Hold(remote::Hold),
     /// Freeze somebody or something at once, list what is frozen, thaw
     #[command(subcommand)]
     Freeze(remote::Freeze),
@@ -77,6 +87,10 @@ impl Command {
             Self::ApiKey(key) => key.run().await,
             Self::NetworkApp(app) => app.run().await,
             Self::Profile(profile) => profile.run().await,
+            Self::Backup(backup) => backup.run().await,
+            Self::Restore(restore) => restore.run().await,
+            Self::MigrateTo(migrate) => migrate.run().await,
+            Self::Hold(hold) => hold.run().await,
             Self::Freeze(freeze) => freeze.run().await,
             Self::Audit(audit) => audit.run().await,
             Self::Token(token) => token.run().await,

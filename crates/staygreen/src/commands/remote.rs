@@ -82,6 +82,21 @@ pub(crate) enum Freeze {
     },
 }
 
+/// `staygreen hold`
+#[derive(Subcommand)]
+pub(crate) enum Hold {
+    /// Whether tokens that can be used once are held back, why, and what became of them since the release
+    Status {
+        #[command(flatten)]
+        server: Server,
+    },
+    /// The original is stopped for good: renew again, one per network first, then the others slowly
+    Release {
+        #[command(flatten)]
+        server: Server,
+    },
+}
+
 /// `staygreen audit`
 #[derive(Subcommand)]
 pub(crate) enum Audit {
@@ -268,6 +283,31 @@ impl Freeze {
                 server.print(&serde_json::json!({ "id": id, "thawed": true }), |_| format!("{id} is thawed"));
             }
         }
+        Ok(())
+    }
+}
+
+fn hold_in_words(hold: &Value) -> String {
+    let Some(why) = hold["why"].as_str() else { return "nothing is held back, and nothing ever was".into() };
+    let mut lines = vec![match hold["released_at"].as_str() {
+        None => format!("held back since {} ({why}); when the original is stopped for good: staygreen hold release", text(hold, "since")),
+        Some(at) => format!("held back from {} ({why}) to {at}; since then:", text(hold, "since")),
+    }];
+    for one in hold["networks"].as_array().into_iter().flatten() {
+        let name = format!("{} {}", text(one, "network"), one["instance"].as_str().unwrap_or_default());
+        lines.push(format!("  {name:<24} {} grants, {} renewed, {} refused", one["grants"], one["renewed"], one["refused"]));
+    }
+    lines.join("\n")
+}
+
+impl Hold {
+    pub(crate) async fn run(self) -> anyhow::Result<()> {
+        let (method, path, server) = match self {
+            Self::Status { server } => (reqwest::Method::GET, "/hold", server),
+            Self::Release { server } => (reqwest::Method::POST, "/hold/release", server),
+        };
+        let hold = server.call(method, path, &[]).await?;
+        server.print(&hold, hold_in_words);
         Ok(())
     }
 }

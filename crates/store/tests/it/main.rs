@@ -3,6 +3,7 @@
 
 mod audit;
 mod authorisation;
+mod backup;
 mod calendars;
 mod crosswise;
 mod differential;

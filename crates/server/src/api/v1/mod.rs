@@ -6,6 +6,7 @@ pub mod connections;
 pub mod events;
 pub mod forecast;
 pub mod freezes;
+pub mod hold;
 pub mod networks;
 pub mod posts;
 pub mod profiles;
