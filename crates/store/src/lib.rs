@@ -28,6 +28,7 @@ pub mod outbox;
 pub mod pauses;
 pub mod presets;
 pub mod profiles;
+pub mod rekey;
 pub mod reminders;
 pub mod renewal_links;
 pub mod revocations;

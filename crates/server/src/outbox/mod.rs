@@ -29,6 +29,7 @@ const RECONCILE_EVERY: Span = Span::minutes(15);
 pub async fn run(app: Arc<App>, mailer: Option<Mailer>, stop: CancellationToken) {
     let every = app.config.keeper.poll_every.duration().min(Duration::from_secs(5));
     let (mut swept_at, mut reconciled_at) = (None, None);
+    let sealing = tokio::spawn(reseal(Arc::clone(&app)));
     while !stop.is_cancelled() {
         if swept_at.is_none_or(|at| app.now().since(at) >= SWEEP_EVERY) {
             swept_at = Some(app.now());
@@ -56,6 +57,16 @@ pub async fn run(app: Arc<App>, mailer: Option<Mailer>, stop: CancellationToken)
             () = app.told.notified() => app.deliver.notify_one(),
             () = tokio::time::sleep(every) => {}
         }
+    }
+    sealing.abort();
+}
+
+/// Once after each start: what is not sealed with the first key of the key file is sealed anew.
+async fn reseal(app: Arc<App>) {
+    match app.store.reseal(|count| tracing::info!(count, "server: sealing anew with {}", app.store.keys().seals_with())).await {
+        Ok(0) => {}
+        Ok(count) => tracing::warn!(count, "server: everything that lasts is sealed with {}", app.store.keys().seals_with()),
+        Err(error) => tracing::error!(error = %error, "server: sealing anew was broken off; it goes on after the next start"),
     }
 }
 

@@ -3,6 +3,7 @@
 mod admin;
 mod demo;
 mod doctor;
+mod keys;
 mod moving;
 mod remote;
 mod sandbox;
@@ -48,6 +49,9 @@ pub(crate) enum Command {
     Restore(moving::Restore),
     /// Move everything into another database, SQLite or PostgreSQL
     MigrateTo(moving::MigrateTo),
+    /// Change the key that seals every token, and see how far that is
+    #[command(subcommand)]
+    Key(keys::Key),
     /// Show and end the hold of a restored database
     #[command(subcommand)]
     Hold(remote::Hold),
@@ -90,6 +94,7 @@ impl Command {
             Self::Backup(backup) => backup.run().await,
             Self::Restore(restore) => restore.run().await,
             Self::MigrateTo(migrate) => migrate.run().await,
+            Self::Key(key) => key.run().await,
             Self::Hold(hold) => hold.run().await,
             Self::Freeze(freeze) => freeze.run().await,
             Self::Audit(audit) => audit.run().await,

@@ -16,6 +16,7 @@ mod news;
 mod nodes;
 mod postgres;
 mod queues;
+mod rekey;
 mod routing;
 mod sealed;
 mod webhooks;

@@ -2,6 +2,8 @@
 //! file. The ciphertext is bound to format, key id, table, column, row, organisation and generation: moved anywhere else it
 //! does not open (NT-16, NT-17). The only place where a token becomes bytes or bytes a token.
 
+pub mod key_file;
+
 use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::path::Path;
@@ -161,13 +163,34 @@ impl Keyring {
         Self(vec![Key { id: "k1".into(), key }])
     }
 
+    /// The id of the key that seals.
+    pub fn seals_with(&self) -> &str {
+        &self.0[0].id
+    }
+
+    /// The ids of all keys, that of the sealing one first.
+    pub fn ids(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(|key| key.id.as_str())
+    }
+
+    /// The id of the key that something was sealed with; `None` when it is no sealed value.
+    pub(crate) fn sealed_with(sealed: &[u8]) -> Option<&str> {
+        let (&[format, id_len], rest) = sealed.split_first_chunk::<2>()?;
+        let id = rest.get(..usize::from(id_len)).filter(|_| format == FORMAT)?;
+        std::str::from_utf8(id).ok()
+    }
+
+    /// How everything begins that was sealed with that key.
+    pub(crate) fn head(id: &str) -> Vec<u8> {
+        [&[FORMAT, u8::try_from(id.len()).unwrap_or(u8::MAX)], id.as_bytes()].concat()
+    }
+
     /// Seals bytes for one place.
     pub fn seal(&self, context: &Context<'_>, plain: &[u8]) -> Vec<u8> {
         let newest = &self.0[0];
         let aad = context.bytes(&newest.id);
         let data_key = random_key();
-        let mut sealed = vec![FORMAT, u8::try_from(newest.id.len()).unwrap_or(u8::MAX)];
-        sealed.extend(newest.id.as_bytes());
+        let mut sealed = Self::head(&newest.id);
         sealed.extend(encrypt(&newest.key, &aad, data_key.as_ref()));
         let key = RandomizedNonceKey::new(&AES_256_GCM, data_key.as_ref()).expect("32 bytes are a key");
         sealed.extend(encrypt(&key, &aad, plain));
