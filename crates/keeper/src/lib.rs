@@ -4,6 +4,7 @@
 pub mod alarms;
 mod demand;
 mod health;
+mod measure;
 mod options;
 pub mod perform;
 pub mod ports;

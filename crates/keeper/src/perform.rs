@@ -1,6 +1,7 @@
 //! Turns one task into I/O and its result into a commit.
 
 use std::collections::BTreeMap;
+use std::time::Instant;
 
 use bytes::Bytes;
 use http::{Request, Response};
@@ -21,6 +22,7 @@ use networks::reading;
 use networks::wire::WireError;
 
 use crate::health::Health;
+use crate::measure;
 use crate::ports::{NetworkApp, Ports};
 use crate::sends::Sends;
 use crate::settle::looks_like_tokens;
@@ -206,9 +208,11 @@ impl<L: Ledger> Worker<L> {
         let mut waited = 0;
         loop {
             let happened = self.unless_held(claim, &app.facts, happened.clone()).await;
+            let event = happened.event.clone();
             let commit = plan(claim, &app.facts, happened, self.ports.clock.now());
             match self.ports.ledger.commit(&commit).await {
                 Ok(Committed::Done { told }) => {
+                    measure::stored(&claim.network, &event);
                     self.after_commit(told);
                     self.ports.alarms.clear("commit");
                     return Outcome::Committed;
@@ -236,7 +240,9 @@ impl<L: Ledger> Worker<L> {
         let read = |tokens: &TokenSet, answer: &Response<Bytes>| {
             app.network.read_renew(app.cx(self.ports.clock.now(), &*self.ports.dice), tokens, answer)
         };
+        let since = Instant::now();
         let asked = self.ask(request, &claim.tokens, capture, read).await;
+        measure::answered(&claim.network, "renewal", since);
         let now = self.ports.clock.now();
         self.health.heard(claim, reading::is_trouble(&asked), now);
         reading::renewal_outcome(claim, asked, now)
@@ -292,11 +298,13 @@ impl<L: Ledger> Worker<L> {
     async fn probe(&self, claim: Claim, app: &NetworkApp) {
         let now = self.ports.clock.now();
         let request = app.network.probe(app.cx(now, &*self.ports.dice), &claim.tokens);
+        let since = Instant::now();
         let asked = self
             .ask(request, &claim.tokens, None, |tokens, answer| {
                 app.network.read_probe(app.cx(self.ports.clock.now(), &*self.ports.dice), tokens, answer)
             })
             .await;
+        measure::answered(&claim.network, "check", since);
         let mut tokens = claim.tokens.clone();
         let asked = asked.map(|(diagnosis, notes)| {
             tokens.notes.extend(notes);
@@ -324,8 +332,12 @@ impl<L: Ledger> Worker<L> {
 
     async fn commit_with(&self, claim: &Claim, facts: &Facts, happened: Happened) {
         let happened = self.unless_held(claim, facts, happened).await;
+        let event = happened.event.clone();
         match self.ports.ledger.commit(&plan(claim, facts, happened, self.ports.clock.now())).await {
-            Ok(Committed::Done { told }) => self.after_commit(told),
+            Ok(Committed::Done { told }) => {
+                measure::stored(&claim.network, &event);
+                self.after_commit(told);
+            }
             Ok(Committed::Superseded) => tracing::info!(grant = %claim.grant.id, "keeper: somebody else took the grant over"),
             // Nothing was spent and nothing is held: the lease ends and the grant is taken up again.
             Err(error) => tracing::error!(grant = %claim.grant.id, error = %error, "keeper: the outcome could not be stored"),

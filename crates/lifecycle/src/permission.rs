@@ -61,6 +61,8 @@ word_enum! {
         Freeze = "freezes:manage",
         /// Search, verify and export the audit.
         SeeAudit = "audit:read",
+        /// How many of what there is and happens, for monitoring.
+        SeeMetrics = "metrics:read",
         /// API keys.
         ManageApiKeys = "api_keys:manage",
         /// Webhook endpoints and chat channels.

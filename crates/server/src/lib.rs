@@ -9,6 +9,7 @@ pub mod config;
 mod error;
 mod high_water;
 pub mod i18n;
+mod metrics;
 pub mod outbox;
 pub mod pages;
 mod proxy;

@@ -349,6 +349,7 @@ pub fn router(app: &Arc<App>) -> Router {
         router = router.merge(guarded(app, route.path, route.needs, handler));
     }
     router
+        .merge(guarded(app, "/metrics", Needs::May(Act::SeeMetrics), get(crate::metrics::get)))
         .route("/healthz", get(|| async { "alive\n" }))
         .route("/readyz", get(ready))
         .route("/api/v1/openapi.json", get(openapi::get))
@@ -360,6 +361,7 @@ pub fn router(app: &Arc<App>) -> Router {
         .fallback(get(not_found))
         .layer(DefaultBodyLimit::max(256 * 1024))
         .layer(middleware::from_fn(security_headers))
+        .layer(middleware::from_fn(crate::metrics::measure))
         .layer(CatchPanicLayer::custom(panicked))
         .layer(middleware::from_fn_with_state(Arc::clone(app), to_its_end))
         .with_state(Arc::clone(app))

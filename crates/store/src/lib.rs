@@ -24,6 +24,7 @@ pub mod ids;
 pub mod installation;
 pub mod ledger;
 pub mod network_apps;
+pub mod numbers;
 pub mod outbox;
 pub mod pauses;
 pub mod presets;

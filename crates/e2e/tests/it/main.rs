@@ -8,6 +8,7 @@ mod bad_input;
 mod broker;
 mod browser;
 mod bulk;
+mod canary;
 mod disk;
 mod forecast;
 mod kill;

@@ -41,8 +41,19 @@ pub(crate) struct Running {
 impl Running {
     pub(crate) fn start(arguments: &[&str], environment: &[(&str, &str)]) -> Self {
         let mut command = Command::new(binary());
-        command.args(arguments).arg("--json").stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::inherit());
-        command.envs(environment.iter().copied());
+        command.stderr(Stdio::inherit()).envs(environment.iter().copied());
+        Self::ready(command, arguments)
+    }
+
+    /// With everything it has to say in a file.
+    pub(crate) fn start_logging(arguments: &[&str], log: &std::path::Path) -> Self {
+        let mut command = Command::new(binary());
+        command.stderr(std::fs::File::create(log).unwrap()).env("STAYGREEN_LOG", "trace");
+        Self::ready(command, arguments)
+    }
+
+    fn ready(mut command: Command, arguments: &[&str]) -> Self {
+        command.args(arguments).arg("--json").stdin(Stdio::null()).stdout(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();

@@ -270,7 +270,7 @@ async fn identify_key(app: &App, secret: &str, lang: Lang) -> Result<Caller, Sto
 
 /// The decision before every handler. Pages send strangers to the sign-in page and back; the API answers 401.
 pub async fn guard(State((app, needs)): State<(Arc<App>, Needs)>, mut request: Request, next: Next) -> Response {
-    let is_api = request.uri().path().starts_with("/api/");
+    let is_api = request.uri().path().starts_with("/api/") || request.uri().path() == "/metrics";
     let caller = match identify(&app, request.headers()).await {
         Ok(caller) => caller,
         Err(error) => return Problem::from(error).into_response(),

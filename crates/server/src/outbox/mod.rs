@@ -31,6 +31,7 @@ pub async fn run(app: Arc<App>, mailer: Option<Mailer>, stop: CancellationToken)
     let (mut swept_at, mut reconciled_at) = (None, None);
     let sealing = tokio::spawn(reseal(Arc::clone(&app)));
     while !stop.is_cancelled() {
+        crate::metrics::upkeep();
         if swept_at.is_none_or(|at| app.now().since(at) >= SWEEP_EVERY) {
             swept_at = Some(app.now());
             if let Err(error) = app.store.sweep(app.now()).await {
