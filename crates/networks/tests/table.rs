@@ -33,6 +33,11 @@ const CHECKED: &[(&str, &str, &str)] = &[
         "",
         "limits of hashtags and mentions; layout of signed requests; whether an earlier token lives on after it was extended",
     ),
+    (
+        "instagram_page",
+        "",
+        "whether the token of a page does all that the reference describes for the person's; limits of hashtags and mentions",
+    ),
     ("threads", "", "subcodes on these hosts; what a changed password does; five links a post"),
     ("discord", "", "whether a webhook outlives its maker's consent, password or account; how events are signed; a thread's title; PKCE"),
     ("reddit", "", "length of texts; what a changed password does; the server's source is an archive of 2017"),

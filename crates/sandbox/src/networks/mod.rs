@@ -155,12 +155,12 @@ const ALL: &[Entry] = &[
     },
     Entry {
         name: "facebook",
-        handle: facebook::handle,
-        consent: facebook::consent,
+        handle: |world, now, incoming| facebook::handle(&facebook::PAGES, world, now, incoming),
+        consent: |world, now, incoming, consent| facebook::consent(&facebook::PAGES, world, now, incoming, consent),
         refused_renewal: facebook::refused_renewal,
         about: facebook::about,
-        people: facebook::people,
-        pages: facebook::pages,
+        people: || facebook::people(&facebook::PAGES),
+        pages: || facebook::pages(&facebook::PAGES),
         roles: facebook::ROLES,
     },
     Entry {
@@ -172,6 +172,16 @@ const ALL: &[Entry] = &[
         people: || meta::people(&meta::INSTAGRAM),
         pages: NO_PAGES,
         roles: &[],
+    },
+    Entry {
+        name: "instagram_page",
+        handle: |world, now, incoming| facebook::handle(&facebook::INSTAGRAM, world, now, incoming),
+        consent: |world, now, incoming, consent| facebook::consent(&facebook::INSTAGRAM, world, now, incoming, consent),
+        refused_renewal: facebook::refused_renewal,
+        about: facebook::about,
+        people: || facebook::people(&facebook::INSTAGRAM),
+        pages: || facebook::pages(&facebook::INSTAGRAM),
+        roles: facebook::ROLES,
     },
     Entry {
         name: "threads",
