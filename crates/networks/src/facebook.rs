@@ -65,6 +65,7 @@ const TEXT_MAX: usize = 63_206;
 static LOGIN: PageLogin = PageLogin {
     about: &ABOUT,
     fields: "id,name,username,access_token,tasks,picture",
+    kind: Kind::Page,
     found: page,
     actor: |account| oauth::id(account, "id"),
 };

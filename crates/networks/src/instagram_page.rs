@@ -61,6 +61,7 @@ static ABOUT: About = About {
 static LOGIN: PageLogin = PageLogin {
     about: &ABOUT,
     fields: "id,name,access_token,tasks,instagram_business_account{id,username,name,profile_picture_url}",
+    kind: Kind::Account,
     found: account,
     actor: |page| oauth::id(page.get("instagram_business_account")?, "id"),
 };

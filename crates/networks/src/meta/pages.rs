@@ -11,12 +11,12 @@ use lifecycle::facts::{Facts, RenewalModel};
 use lifecycle::grant::Clocks;
 use lifecycle::secret::{Secret, TokenSet};
 use lifecycle::time::Span;
-use lifecycle::words::{Cause, Evidence, Source};
+use lifecycle::words::{Cause, Confidence, Evidence, Source};
 use serde_json::Value;
 
 use super::{call, diagnose, of_error};
 use crate::acting::{NotDone, Target};
-use crate::network::{About, Answer, Authorization, Callback, Cx, Discovery, Failure, Found, Issued, PersonSeen, Renewal, Start};
+use crate::network::{About, Answer, Authorization, Callback, Cx, Discovery, Failure, Found, Issued, Kind, PersonSeen, Renewal, Start};
 use crate::oauth;
 use crate::wire::Wire;
 
@@ -25,6 +25,8 @@ pub(crate) struct PageLogin {
     pub(crate) about: &'static About,
     /// What is asked of each page.
     pub(crate) fields: &'static str,
+    /// What acts: the pages, or the accounts linked to them.
+    pub(crate) kind: Kind,
     /// What a listed page is to us.
     pub(crate) found: fn(&Value) -> Option<Found>,
     /// The id of what acts with the token of a listed page: its own, or that of the account linked to it.
@@ -233,12 +235,38 @@ impl PageLogin {
 
     pub(crate) async fn discover(&self, cx: Cx<'_>, wire: &dyn Wire, tokens: &TokenSet) -> Result<Discovery, Diagnosis> {
         match self.list(cx, wire, tokens).await {
-            // The person's own token is over by time; the pages' tokens are not. Roles can't be listed, and nothing is dead.
-            Err(Diagnosis { finding: Finding::Refused { cause: Cause::Expired, .. }, evidence }) if !tokens.profile_tokens.is_empty() => {
-                Err(Diagnosis::transient(evidence, None))
+            // The person's own token is over by time; the pages' tokens are not, and each can say whether it still serves.
+            Err(Diagnosis { finding: Finding::Refused { cause: Cause::Expired, .. }, .. }) if !tokens.profile_tokens.is_empty() => {
+                self.ask_each(cx, wire, tokens).await
             }
             other => other,
         }
+    }
+
+    /// Which pages are left, asked with the token of each: one on which the role is lost says so. Tasks are shown to the person's token
+    /// alone, so the roles that are left are not known (empty), and a page that is new is not seen.
+    async fn ask_each(&self, cx: Cx<'_>, wire: &dyn Wire, tokens: &TokenSet) -> Result<Discovery, Diagnosis> {
+        let mut profiles = vec![];
+        for (id, token) in &tokens.profile_tokens {
+            let url = oauth::with_query(&format!("{}/{}", self.graph(&cx), oauth::percent(id)), &[("fields", "id,name,username")]);
+            match get(cx, wire, call(&cx, Method::GET, &url, token, &[])).await {
+                Ok(shown) => profiles.push(Found {
+                    network_id: id.clone(),
+                    kind: self.kind,
+                    name: oauth::text(&shown, "name").unwrap_or_default().to_owned(),
+                    handle: oauth::text(&shown, "username").map(str::to_owned),
+                    avatar: None,
+                    role: String::new(),
+                    parent: None,
+                    unusable: None,
+                }),
+                Err(refused) if is_role_lost(&refused) => {}
+                Err(other) => return Err(other),
+            }
+        }
+        // Nobody is asked who they are: it is not the person's token that answers.
+        let person = PersonSeen { network_id: String::new(), name: String::new(), handle: None };
+        Ok(Discovery { person, profiles, all_come_along: false })
     }
 
     fn issued(&self, cx: &Cx<'_>, long: &Secret, memory: &BTreeMap<String, Secret>, held: BTreeMap<String, Secret>) -> Issued {
@@ -256,6 +284,12 @@ impl PageLogin {
             missing_scopes: vec![],
         }
     }
+}
+
+/// Whether the network says of one page that the person may not act as it any more. A guess is none: a page that can't be shown may
+/// be hidden for a while.
+fn is_role_lost(refused: &Diagnosis) -> bool {
+    matches!(refused.finding, Finding::Refused { cause: Cause::PermissionLost, confidence, .. } if confidence != Confidence::Guess)
 }
 
 /// Why a step of the exchange failed: only the first one depends on the code.

@@ -252,6 +252,10 @@ fn api(product: &Product, world: &mut World, now: i64, incoming: &Incoming, path
             let person = world.person(product.name, &data.username);
             answer(200, &json!({ "id": person.map(|person| &person.id), "name": person.map(|person| &person.name) }))
         }
+        ("GET", [id]) if page.is_some_and(|page| page.to_string() == *id) => {
+            let shown = world.pages.iter().find(|known| known.network == product.name && Some(known.id) == page);
+            answer(200, &json!({ "id": id, "name": shown.map(|page| page.name), "username": shown.map(|page| page.vanity) }))
+        }
         ("GET", ["me", "accounts"]) => accounts(product, world, now, family, &data),
         ("DELETE", ["me", "permissions"]) => {
             world.vault.families[family].revoked = true;
