@@ -27,7 +27,11 @@ const CHECKED: &[(&str, &str, &str)] = &[
         "whether an old refresh token dies at a renewal; errors of the token endpoint; rate-limit header names; length of a text block",
     ),
     ("mastodon", "the community's OpenAPI description of its API", "wording of the refusals that ask for a second factor"),
-    ("facebook", "", "subcodes beyond the official table; length of a post; whether exchanging a long-lived token extends it"),
+    (
+        "facebook",
+        "",
+        "which role is left once the person's 60 days are over (that it is lost is seen, by each page's token); subcodes beyond the official table; length of a post; whether exchanging a long-lived token extends it",
+    ),
     (
         "instagram",
         "",
