@@ -13,6 +13,7 @@ mod facebook;
 mod google;
 mod google_business;
 mod instagram;
+mod instagram_page;
 mod linkedin;
 mod mastodon;
 mod meta;
@@ -54,6 +55,7 @@ pub const ALL: &[&dyn Network] = &[
     &mastodon::Mastodon,
     &facebook::Facebook,
     &instagram::Instagram,
+    &instagram_page::InstagramPage,
     &threads::Threads,
     &reddit::Reddit,
     &discord::Discord,

@@ -2,6 +2,10 @@
 //! extended instead of renewed. Facts: `networks/facebook`, `instagram` and `threads` of the knowledge base.
 
 pub(crate) mod login;
+pub(crate) mod media;
+pub(crate) mod pages;
+
+use std::collections::BTreeMap;
 
 use aws_lc_rs::digest::{SHA256, digest};
 use aws_lc_rs::hmac;
@@ -12,6 +16,7 @@ use http::{Method, Request, Response};
 use lifecycle::diagnosis::Diagnosis;
 use lifecycle::grant::Clocks;
 use lifecycle::secret::{Secret, TokenSet};
+use lifecycle::time::Span;
 use lifecycle::words::{Cause, Confidence, Evidence, Source};
 use serde_json::{Value, json};
 use url::form_urlencoded;
@@ -70,7 +75,10 @@ fn of_subcode(code: i64, subcode: i64, seen: &Evidence) -> Option<Diagnosis> {
         461..=463 | 467 | 468 => (Cause::Expired, Confidence::Certain),
         492 => (Cause::PermissionLost, Confidence::Certain),
         456 | 457 => (Cause::Unknown, Confidence::Guess),
-        2_207_050 | 4_279_013 => (Cause::PersonBlocked, Confidence::Likely),
+        // They must open the network themselves, confirm who they are, or get an authorisation; the token is fine.
+        2_207_050 | 4_279_013 | 4_854_002 | 1_404_006 | 1_404_078 => (Cause::PersonBlocked, Confidence::Likely),
+        // Gone, or not shown to them any more: one word for both.
+        33 if code == 100 => (Cause::PermissionLost, Confidence::Guess),
         _ if matches!(code, 190 | 102) => (Cause::Unknown, Confidence::Guess),
         _ => return None,
     };
@@ -83,8 +91,19 @@ fn of_code(code: i64, seen: Evidence, answer: &Response<Bytes>) -> Diagnosis {
         200 if seen.words.starts_with("API access blocked") => Diagnosis::misconfigured(seen),
         10 | 200..=299 => Diagnosis::refused(Cause::PermissionLost, Confidence::Likely, seen),
         3 | 100 | 101 | 104 | 1705 => Diagnosis::misconfigured(seen),
-        _ => Diagnosis::transient(seen, oauth::retry_after(answer)),
+        _ => Diagnosis::transient(seen, pause(answer)),
     }
+}
+
+/// How long a throttled app or page has to be quiet: calls made meanwhile make it longer. In minutes, one figure per kind of call.
+fn pause(answer: &Response<Bytes>) -> Option<Span> {
+    let usage = answer.headers().get("x-business-use-case-usage").and_then(|usage| usage.to_str().ok());
+    let usage: Option<BTreeMap<String, Vec<Value>>> = usage.and_then(|usage| serde_json::from_str(usage).ok());
+    let minutes = usage.iter().flatten().flat_map(|(_, kinds)| kinds);
+    let minutes = minutes.filter_map(|kind| kind.get("estimated_time_to_regain_access")?.as_i64()).max();
+    // A day is the longest window there is.
+    let told = minutes.filter(|minutes| *minutes > 0).map(|minutes| Span::minutes(minutes.min(24 * 60)));
+    told.or_else(|| oauth::retry_after(answer))
 }
 
 /// Hex HMAC-SHA256 of a token by the app secret: proves that a call comes from us.

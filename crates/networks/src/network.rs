@@ -235,7 +235,7 @@ pub struct Found {
     pub handle: Option<String>,
     /// Address of its picture, where it has one. Never fetched by the server, shown only when https.
     pub avatar: Option<String>,
-    /// The role the person holds there, as the network names it.
+    /// The role the person holds there, as the network names it; empty where only its being left could be asked, not which it is.
     pub role: String,
     /// The network id of the profile it belongs to (a board's account).
     pub parent: Option<String>,

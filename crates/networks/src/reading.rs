@@ -82,7 +82,15 @@ pub fn wants_listing(diagnosis: &Diagnosis) -> bool {
 /// Compares the accesses of a grant with a fresh, complete listing.
 fn look_at(accesses: &[Access], discovery: &Discovery, facts: &Facts, now: Timestamp) -> Looked {
     let found: BTreeMap<&str, &Found> = discovery.profiles.iter().map(|found| (found.network_id.as_str(), found)).collect();
-    let seen = |access: &Access| access::step(access, &seen_as(found.get(access.network_id.as_str()).copied(), now), facts, now);
+    let seen = |access: &Access| {
+        let mut seen = seen_as(found.get(access.network_id.as_str()).copied(), now);
+        match &mut seen {
+            // Still there, as whatever it was.
+            Seen::Usable { role } if role.is_empty() => role.clone_from(&access.role),
+            _ => {}
+        }
+        access::step(access, &seen, facts, now)
+    };
     let asset = |found: &Found| Asset {
         network_id: found.network_id.clone(),
         kind: found.kind.as_str().to_owned(),
@@ -90,7 +98,10 @@ fn look_at(accesses: &[Access], discovery: &Discovery, facts: &Facts, now: Times
         role: found.role.clone(),
         usable: found.unusable.is_none(),
     };
-    Looked { accesses: accesses.iter().map(seen).collect(), listed: Some(discovery.profiles.iter().map(asset).collect()) }
+    // Without the roles there is nothing to compare with the listing before.
+    let is_listing = discovery.profiles.iter().all(|found| found.unusable.is_some() || !found.role.is_empty());
+    let listed = is_listing.then(|| discovery.profiles.iter().map(asset).collect());
+    Looked { accesses: accesses.iter().map(seen).collect(), listed }
 }
 
 fn seen_as(found: Option<&Found>, now: Timestamp) -> Seen {

@@ -27,11 +27,20 @@ const CHECKED: &[(&str, &str, &str)] = &[
         "whether an old refresh token dies at a renewal; errors of the token endpoint; rate-limit header names; length of a text block",
     ),
     ("mastodon", "the community's OpenAPI description of its API", "wording of the refusals that ask for a second factor"),
-    ("facebook", "", "subcodes beyond the official table; length of a post; whether exchanging a long-lived token extends it"),
+    (
+        "facebook",
+        "",
+        "which role is left once the person's 60 days are over (that it is lost is seen, by each page's token); subcodes beyond the official table; length of a post; whether exchanging a long-lived token extends it",
+    ),
     (
         "instagram",
         "",
         "limits of hashtags and mentions; layout of signed requests; whether an earlier token lives on after it was extended",
+    ),
+    (
+        "instagram_page",
+        "",
+        "whether the token of a page does all that the reference describes for the person's; limits of hashtags and mentions",
     ),
     ("threads", "", "subcodes on these hosts; what a changed password does; five links a post"),
     ("discord", "", "whether a webhook outlives its maker's consent, password or account; how events are signed; a thread's title; PKCE"),

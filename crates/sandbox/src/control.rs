@@ -56,6 +56,7 @@ struct Body {
     drop_scopes: Vec<String>,
     refresh_tokens: Option<bool>,
     notices_url: Option<String>,
+    redirect_uris: Option<Vec<String>>,
 }
 
 /// A number, also where a form sends it as text.
@@ -79,7 +80,7 @@ fn act(world: &mut World, now: i64, what: &[&str], body: &Value) -> Result<Value
         ["pages"] => page_fate(world, &b),
         ["mood"] => mood(world, &b),
         ["comments"] => comment(world, now, &b),
-        ["apps"] => world.set_app(&b.network, b.refresh_tokens, b.notices_url.as_deref()).map(|app| json!(app)),
+        ["apps"] => world.set_app(&b.network, b.refresh_tokens, b.notices_url.as_deref(), b.redirect_uris).map(|app| json!(app)),
         ["consent"] => consent(world, now, &b),
         _ => Err("there is no such call".into()),
     }

@@ -40,7 +40,7 @@ impl Notice {
 }
 
 /// The networks that tell.
-pub(crate) const TELLING: [&str; 5] = ["tiktok", "x", "facebook", "instagram", "threads"];
+pub(crate) const TELLING: [&str; 6] = ["tiktok", "x", "facebook", "instagram", "instagram_page", "threads"];
 
 fn tag(network: &str, signed: &[u8]) -> hmac::Tag {
     hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, client_secret(network).as_bytes()), signed)

@@ -178,18 +178,7 @@ impl Run {
         self.queue.push(self.now + after + wait, Event::Deed(who, deed));
     }
 
-    /// Whether nobody can ask the network about roles: the person's own token is over while those of the pages live on. What is lost
-    /// then is seen when somebody acts, and not before; that is the network's way and no broken promise.
-    fn is_beyond_asking(&self, grant: &GrantId) -> bool {
-        let books = self.memory.books();
-        let Some(row) = books.grants.get(grant).filter(|row| !row.tokens.profile_tokens.is_empty()) else { return false };
-        !self.wire.world().access_works(self.now.as_micros(), row.network, row.tokens.access_token.expose())
-    }
-
     pub(crate) fn deed(&mut self, who: usize, deed: Deed) {
-        if matches!(deed, Deed::LoseRole(_)) && self.is_beyond_asking(&self.citizens[who].grant) {
-            return self.plan_deed(who, Span::ZERO);
-        }
         let citizen = &mut self.citizens[who];
         let account = format!("people/{}/{}", citizen.network, citizen.username);
         let grant = citizen.grant.clone();

@@ -65,6 +65,8 @@ impl Given {
     pub(crate) fn tokens(&self) -> TokenSet {
         let mut tokens = TokenSet::bearer(Secret::new("canary-access"), Some(Secret::new("canary-refresh")), vec!["a".into()]);
         tokens.token_secret = Some(Secret::new("canary-token-secret"));
+        // Of whatever is acted as, where profiles have tokens of their own.
+        tokens.profile_tokens.insert("1".into(), Secret::new("canary-profile"));
         if self.app.client_secret.is_none() {
             tokens.token_type = TokenType::Dpop;
             tokens.dpop_key = Some(Key::roll(&self.cx()).stored());

@@ -312,6 +312,12 @@ impl House {
                 self.control("/roles", &json!({ "network": name, "page": page["id"], "username": username, "role": null }));
                 Some(Cause::PermissionLost)
             }
+            // Where somebody must come anyhow, nothing is left whose loss could be noticed late.
+            Death::RoleLostLate if held.issued.clocks.access_until.is_some() => None,
+            Death::RoleLostLate => {
+                self.pass(self.facts.manual_renewal_every? + Span::days(1));
+                self.kill(held, username, Death::RoleLost)
+            }
             Death::Due => {
                 let life = self.facts.manual_renewal_every?;
                 self.pass(life + Span::days(1));
@@ -334,7 +340,7 @@ impl House {
         let name = self.network.about().name;
         match death {
             Death::Blocked => drop(self.control(&format!("/people/{name}/{username}/unblock"), &json!({}))),
-            Death::RoleLost => {
+            Death::RoleLost | Death::RoleLostLate => {
                 // As it was in the beginning.
                 let before = World::seeded();
                 let mut fresh = House::new(self.network);

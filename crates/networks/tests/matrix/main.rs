@@ -23,14 +23,17 @@ enum Death {
     RoleLost,
     /// The day on which the person must log in again has passed.
     Due,
+    /// The same, and only then a role is lost.
+    RoleLostLate,
 }
 
-const DEATHS: [(Death, &str); 5] = [
+const DEATHS: [(Death, &str); 6] = [
     (Death::PasswordChanged, "password"),
     (Death::Revoked, "revoked"),
     (Death::Blocked, "blocked"),
     (Death::RoleLost, "role lost"),
     (Death::Due, "day due"),
+    (Death::RoleLostLate, "role lost late"),
 ];
 
 /// A person of the seeded world for each network, one who can act there.
@@ -106,6 +109,7 @@ async fn every_network_goes_the_whole_way() {
         "blocked",
         "role lost",
         "day due",
+        "role lost late",
     ];
     println!("{}\n\ncauses: {} of {} named with confidence are right", tally.print(&columns), tally.right, tally.sure);
     assert!(tally.wrong.is_empty(), "named with confidence, and wrong:\n{}", tally.wrong.join("\n"));

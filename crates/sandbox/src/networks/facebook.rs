@@ -1,33 +1,61 @@
-//! Facebook pages as the documentation describes them (knowledge base `facebook`): tokens of people that end, tokens of pages that
+//! Facebook pages, and Instagram accounts behind them, as the documentation describes them (knowledge base `facebook`, `instagram` flavour B): tokens of people that end, tokens of pages that
 //! do not, one error shape for everything, with the reason in a subcode.
 
 use serde_json::{Value, json};
 
-use super::{Consent, client_id, client_secret, is_redirect_uri, moment, refuse_page};
+use super::{Consent, client_id, client_secret, is_redirect_uri, meta, moment, refuse_page};
 use crate::consent::{Ask, Decision, decide};
 use crate::people::{Comment, Page, Person, Post, page, person};
 use crate::request::{Answer, Incoming, json as answer, see_other, with_query};
 use crate::tokens::{DAY, Dead, Family};
 use crate::world::World;
 
-const NAME: &str = "facebook";
 const COLOUR: &str = "#0866ff";
 const SHORT_LIFE: i64 = 3_600;
 const LONG_LIFE: i64 = 60 * DAY;
 
-pub(super) fn people() -> Vec<Person> {
-    vec![person(NAME, "jana.lindner", "Jana Lindner", "10158000000000001"), person(NAME, "tom.becker", "Tom Becker", "10158000000000002")]
+/// One of the two products behind this login: another app, so other ids of the same people.
+pub(super) struct Product {
+    name: &'static str,
+    /// Set where each page has a professional account of Instagram linked to it, but for those that say otherwise.
+    instagram: Option<&'static meta::Service>,
+}
+
+pub(super) const PAGES: Product = Product { name: "facebook", instagram: None };
+pub(super) const INSTAGRAM: Product = Product { name: "instagram_page", instagram: Some(&meta::INSTAGRAM_PAGE) };
+
+/// The word in a page's address that says that nothing is linked to it.
+const UNLINKED: &str = "unlinked";
+
+pub(super) fn people(product: &Product) -> Vec<Person> {
+    vec![
+        person(product.name, "jana.lindner", "Jana Lindner", "10158000000000001"),
+        person(product.name, "tom.becker", "Tom Becker", "10158000000000002"),
+    ]
 }
 
 /// Tasks on a page, fullest first, as one word each.
 pub(super) const ROLES: &[&str] = &["MANAGE", "CREATE_CONTENT", "MODERATE", "ANALYZE"];
 
-pub(super) fn pages() -> Vec<Page> {
+pub(super) fn pages(product: &Product) -> Vec<Page> {
+    let page = |id, title, vanity, roles: &[(&str, &str)]| page(product.name, id, title, vanity, roles);
+    if product.instagram.is_some() {
+        return vec![
+            page(109_001, "Fernweh Outdoor", "fernweh.outdoor", &[("jana.lindner", "MANAGE"), ("tom.becker", "CREATE_CONTENT")]),
+            page(109_002, "Bergwacht Freunde", "bergwacht.freunde", &[("jana.lindner", "ANALYZE")]),
+            page(109_003, "Fernweh Werkstatt", UNLINKED, &[("jana.lindner", "MANAGE")]),
+        ];
+    }
     vec![
-        page(NAME, 108_001, "Fernweh Outdoor", "fernwehoutdoor", &[("jana.lindner", "MANAGE"), ("tom.becker", "CREATE_CONTENT")]),
-        page(NAME, 108_002, "Fernweh Hütten", "fernwehhuetten", &[("jana.lindner", "CREATE_CONTENT")]),
-        page(NAME, 108_003, "Bergwacht Freunde", "bergwachtfreunde", &[("jana.lindner", "ANALYZE")]),
+        page(108_001, "Fernweh Outdoor", "fernwehoutdoor", &[("jana.lindner", "MANAGE"), ("tom.becker", "CREATE_CONTENT")]),
+        page(108_002, "Fernweh Hütten", "fernwehhuetten", &[("jana.lindner", "CREATE_CONTENT")]),
+        page(108_003, "Bergwacht Freunde", "bergwachtfreunde", &[("jana.lindner", "ANALYZE")]),
     ]
+}
+
+/// The id of the account linked to a page.
+fn account_id(page: u64) -> String {
+    format!("17841400000{page}")
 }
 
 pub(super) fn about(incoming: &Incoming) -> &'static str {
@@ -45,13 +73,13 @@ fn bare(incoming: &Incoming) -> &str {
     path.find('/').map_or("", |at| &path[at..])
 }
 
-pub(super) fn handle(world: &mut World, now: i64, incoming: &Incoming) -> Option<Answer> {
+pub(super) fn handle(product: &Product, world: &mut World, now: i64, incoming: &Incoming) -> Option<Answer> {
     let parts: Vec<&str> = bare(incoming).split('/').skip(1).collect();
     Some(match (incoming.method.as_str(), parts.as_slice()) {
-        (_, ["dialog", "oauth"]) => authorize(world, now, incoming),
-        ("POST" | "GET", ["oauth", "access_token"]) => token(world, now, incoming),
-        ("POST" | "GET", ["debug_token"]) => debug(world, now, incoming),
-        (_, [_, ..]) => api(world, now, incoming, &parts),
+        (_, ["dialog", "oauth"]) => authorize(product, world, now, incoming),
+        ("POST" | "GET", ["oauth", "access_token"]) => token(product, world, now, incoming),
+        ("POST" | "GET", ["debug_token"]) => debug(product, world, now, incoming),
+        (_, [_, ..]) => api(product, world, now, incoming, &parts),
         _ => return None,
     })
 }
@@ -86,17 +114,17 @@ fn dead(world: &World, token: &str, why: Dead) -> (i64, &'static str) {
     }
 }
 
-fn ask(incoming: &Incoming) -> Ask {
+fn ask(product: &Product, incoming: &Incoming) -> Ask {
     let scopes = incoming.q("scope").split(',').filter(|scope| !scope.is_empty()).map(str::to_owned).collect();
-    Ask { network: NAME, title: "Facebook", colour: COLOUR, scopes, scopes_optional: true, may_skip: false }
+    Ask { network: product.name, title: "Facebook", colour: COLOUR, scopes, scopes_optional: true, may_skip: false }
 }
 
-fn is_good(incoming: &Incoming) -> bool {
-    incoming.q("client_id") == client_id(NAME) && is_redirect_uri(incoming.q("redirect_uri"))
+fn is_good(product: &Product, incoming: &Incoming) -> bool {
+    incoming.q("client_id") == client_id(product.name) && is_redirect_uri(incoming.q("redirect_uri"))
 }
 
-fn authorize(world: &mut World, now: i64, incoming: &Incoming) -> Answer {
-    if !is_good(incoming) {
+fn authorize(product: &Product, world: &mut World, now: i64, incoming: &Incoming) -> Answer {
+    if !is_good(product, incoming) {
         return refuse_page(
             "Facebook Login",
             COLOUR,
@@ -104,10 +132,10 @@ fn authorize(world: &mut World, now: i64, incoming: &Incoming) -> Answer {
             "URL blocked: the redirect URI is not in the app's settings, or the app is not known.",
         );
     }
-    match decide(world, now, incoming, &ask(incoming)) {
+    match decide(world, now, incoming, &ask(product, incoming)) {
         Decision::Show(page) => page,
         Decision::Deny { .. } => see_other(&denied(incoming)),
-        Decision::Allow { username, scopes } => see_other(&allowed(world, now, incoming, &username, scopes)),
+        Decision::Allow { username, scopes } => see_other(&allowed(product, world, now, incoming, &username, scopes)),
     }
 }
 
@@ -121,29 +149,29 @@ fn denied(incoming: &Incoming) -> String {
     with_query(incoming.q("redirect_uri"), &parameters)
 }
 
-fn allowed(world: &mut World, now: i64, incoming: &Incoming, username: &str, scopes: Vec<String>) -> String {
-    let code = world.new_code(now, NAME, username, scopes, incoming.q("redirect_uri"), 10 * 60);
+fn allowed(product: &Product, world: &mut World, now: i64, incoming: &Incoming, username: &str, scopes: Vec<String>) -> String {
+    let code = world.new_code(now, product.name, username, scopes, incoming.q("redirect_uri"), 10 * 60);
     with_query(incoming.q("redirect_uri"), &[("code", &code), ("state", incoming.q("state"))])
 }
 
-pub(super) fn consent(world: &mut World, now: i64, incoming: &Incoming, consent: &Consent<'_>) -> Option<String> {
-    let scopes = ask(incoming).scopes.into_iter().filter(|scope| !consent.drop_scopes.contains(scope)).collect();
-    (bare(incoming) == "/dialog/oauth" && is_good(incoming))
-        .then(|| if consent.deny { denied(incoming) } else { allowed(world, now, incoming, consent.username, scopes) })
+pub(super) fn consent(product: &Product, world: &mut World, now: i64, incoming: &Incoming, consent: &Consent<'_>) -> Option<String> {
+    let scopes = ask(product, incoming).scopes.into_iter().filter(|scope| !consent.drop_scopes.contains(scope)).collect();
+    (bare(incoming) == "/dialog/oauth" && is_good(product, incoming))
+        .then(|| if consent.deny { denied(incoming) } else { allowed(product, world, now, incoming, consent.username, scopes) })
 }
 
 fn given<'a>(incoming: &'a Incoming, name: &str) -> &'a str {
     if incoming.f(name).is_empty() { incoming.q(name) } else { incoming.f(name) }
 }
 
-fn token(world: &mut World, now: i64, incoming: &Incoming) -> Answer {
+fn token(product: &Product, world: &mut World, now: i64, incoming: &Incoming) -> Answer {
     let given = |name: &str| given(incoming, name);
-    if given("client_id") != client_id(NAME) || given("client_secret") != client_secret(NAME) {
+    if given("client_id") != client_id(product.name) || given("client_secret") != client_secret(product.name) {
         return error(400, 101, 0, "Error validating client secret.");
     }
     if given("grant_type") == "fb_exchange_token" {
         let old = given("fb_exchange_token").to_owned();
-        return match world.check_access(now, NAME, &old) {
+        return match world.check_access(now, product.name, &old) {
             Ok((family, _)) => {
                 let long = world.new_access(now, family, "EAA", Some(LONG_LIFE));
                 answer(200, &json!({ "access_token": long, "token_type": "bearer", "expires_in": LONG_LIFE }))
@@ -154,9 +182,9 @@ fn token(world: &mut World, now: i64, incoming: &Incoming) -> Answer {
             }
         };
     }
-    match world.take_code(now, NAME, given("code"), given("redirect_uri")) {
+    match world.take_code(now, product.name, given("code"), given("redirect_uri")) {
         Ok(code) => {
-            let family = world.new_family(now, NAME, &code.username, code.scopes);
+            let family = world.new_family(now, product.name, &code.username, code.scopes);
             let short = world.new_access(now, family, "EAA", Some(SHORT_LIFE));
             answer(200, &json!({ "access_token": short, "token_type": "bearer", "expires_in": SHORT_LIFE }))
         }
@@ -165,18 +193,21 @@ fn token(world: &mut World, now: i64, incoming: &Incoming) -> Answer {
 }
 
 /// Why a page's token does not work although the consent lives: the role is gone.
-fn has_role(world: &World, page: u64, username: &str) -> bool {
-    world.pages.iter().any(|known| known.network == NAME && known.id == page && known.roles.iter().any(|(holder, ..)| holder == username))
+fn has_role(product: &Product, world: &World, page: u64, username: &str) -> bool {
+    world
+        .pages
+        .iter()
+        .any(|known| known.network == product.name && known.id == page && known.roles.iter().any(|(holder, ..)| holder == username))
 }
 
-fn debug(world: &World, now: i64, incoming: &Incoming) -> Answer {
-    if incoming.bearer() != format!("{}|{}", client_id(NAME), client_secret(NAME)) {
+fn debug(product: &Product, world: &World, now: i64, incoming: &Incoming) -> Answer {
+    if incoming.bearer() != format!("{}|{}", client_id(product.name), client_secret(product.name)) {
         return error(400, 190, 0, "Invalid OAuth access token signature.");
     }
     let token = given(incoming, "input_token");
     let page = world.page_tokens.get(token).copied();
-    let checked = match (world.check_access(now, NAME, token), page) {
-        (Ok((_, family)), Some(page)) if !has_role(world, page, &family.username) => {
+    let checked = match (world.check_access(now, product.name, token), page) {
+        (Ok((_, family)), Some(page)) if !has_role(product, world, page, &family.username) => {
             Err((492, "The user must be an administrator of the page in order to impersonate it."))
         }
         (Ok((_, family)), _) => Ok(family),
@@ -187,7 +218,7 @@ fn debug(world: &World, now: i64, incoming: &Incoming) -> Answer {
     let data = match checked {
         Ok(family) => json!({
             "app_id": "1", "type": kind, "application": "Staygreen", "is_valid": true, "expires_at": until, "scopes": family.scopes,
-            "data_access_expires_at": (family.began / 1_000_000) + 90 * DAY, "user_id": world.person(NAME, &family.username).map(|person| &person.id)
+            "data_access_expires_at": (family.began / 1_000_000) + 90 * DAY, "user_id": world.person(product.name, &family.username).map(|person| &person.id)
         }),
         Err((subcode, words)) => {
             json!({ "app_id": "1", "type": kind, "is_valid": false, "scopes": [], "error": { "code": 190, "subcode": subcode, "message": words } })
@@ -196,9 +227,9 @@ fn debug(world: &World, now: i64, incoming: &Incoming) -> Answer {
     answer(200, &json!({ "data": data }))
 }
 
-fn api(world: &mut World, now: i64, incoming: &Incoming, path: &[&str]) -> Answer {
+fn api(product: &Product, world: &mut World, now: i64, incoming: &Incoming, path: &[&str]) -> Answer {
     let token = incoming.bearer().to_owned();
-    let family = match world.check_access(now, NAME, &token) {
+    let family = match world.check_access(now, product.name, &token) {
         Ok((family, _)) => family,
         Err(why) => {
             let (subcode, words) = dead(world, &token, why);
@@ -210,21 +241,28 @@ fn api(world: &mut World, now: i64, incoming: &Incoming, path: &[&str]) -> Answe
         return error(400, 104, 0, "API calls from the server require an appsecret_proof argument");
     }
     let page = world.page_tokens.get(&token).copied();
-    if page.is_some_and(|page| !has_role(world, page, &data.username)) {
+    if page.is_some_and(|page| !has_role(product, world, page, &data.username)) {
         return error(400, 190, 492, "The user must be an administrator of the page in order to impersonate it.");
+    }
+    if let (Some(service), Some(page)) = (product.instagram, page) {
+        return meta::act_as(service, world, now, incoming, &data, &account_id(page), path);
     }
     match (incoming.method.as_str(), path) {
         ("GET", ["me"]) => {
-            let person = world.person(NAME, &data.username);
+            let person = world.person(product.name, &data.username);
             answer(200, &json!({ "id": person.map(|person| &person.id), "name": person.map(|person| &person.name) }))
         }
-        ("GET", ["me", "accounts"]) => accounts(world, now, family, &data),
+        ("GET", [id]) if page.is_some_and(|page| page.to_string() == *id) => {
+            let shown = world.pages.iter().find(|known| known.network == product.name && Some(known.id) == page);
+            answer(200, &json!({ "id": id, "name": shown.map(|page| page.name), "username": shown.map(|page| page.vanity) }))
+        }
+        ("GET", ["me", "accounts"]) => accounts(product, world, now, family, &data),
         ("DELETE", ["me", "permissions"]) => {
             world.vault.families[family].revoked = true;
             answer(200, &json!({ "success": true }))
         }
         ("POST", [target, edge @ ("feed" | "photos")]) => match page.filter(|page| page.to_string() == *target) {
-            Some(page) => publish(world, now, incoming, &data, page, edge),
+            Some(page) => publish(product, world, now, incoming, &data, page, edge),
             None => error(
                 403,
                 200,
@@ -232,11 +270,11 @@ fn api(world: &mut World, now: i64, incoming: &Incoming, path: &[&str]) -> Answe
                 "(#200) If posting to a group, requires app being installed in the group; if posting to a page, requires both pages_read_engagement and pages_manage_posts as an admin with sufficient administrative permission",
             ),
         },
-        ("GET", [post, "comments"]) if page.is_some() => comments(world, post),
+        ("GET", [post, "comments"]) if page.is_some() => comments(product, world, post),
         // With a person's token the list is silently empty.
         ("GET", [_, "comments"]) => answer(200, &json!({ "data": [] })),
         ("POST", [under, "comments"]) => match page {
-            Some(page) => comment(world, now, incoming, page, under),
+            Some(page) => comment(product, world, now, incoming, page, under),
             None => error(403, 200, 0, "(#200) Requires pages_manage_engagement permission"),
         },
         _ => error(
@@ -248,14 +286,14 @@ fn api(world: &mut World, now: i64, incoming: &Incoming, path: &[&str]) -> Answe
     }
 }
 
-fn accounts(world: &mut World, now: i64, family: usize, data: &Family) -> Answer {
+fn accounts(product: &Product, world: &mut World, now: i64, family: usize, data: &Family) -> Answer {
     if !data.scopes.iter().any(|scope| scope == "pages_show_list") {
         return answer(200, &json!({ "data": [] }));
     }
     let mine: Vec<(u64, &str, &str, String)> = world
         .pages
         .iter()
-        .filter(|page| page.network == NAME)
+        .filter(|page| page.network == product.name)
         .filter_map(|page| {
             let role = page.roles.iter().find(|(username, ..)| *username == data.username)?;
             Some((page.id, page.name, page.vanity, role.1.clone()))
@@ -266,12 +304,18 @@ fn accounts(world: &mut World, now: i64, family: usize, data: &Family) -> Answer
         let token = world.new_access(now, family, "EAAp", None);
         world.page_tokens.insert(token.clone(), id);
         let tasks: Vec<&str> = ROLES.iter().copied().skip_while(|known| *known != role).collect();
-        listed.push(json!({ "id": id.to_string(), "name": name, "username": vanity, "access_token": token, "tasks": tasks }));
+        let mut entry = json!({ "id": id.to_string(), "name": name, "access_token": token, "tasks": tasks });
+        if product.instagram.is_none() {
+            entry["username"] = vanity.into();
+        } else if vanity != UNLINKED {
+            entry["instagram_business_account"] = json!({ "id": account_id(id), "username": vanity, "name": name });
+        }
+        listed.push(entry);
     }
     answer(200, &json!({ "data": listed, "paging": { "cursors": { "before": "a", "after": "b" } } }))
 }
 
-fn publish(world: &mut World, now: i64, incoming: &Incoming, data: &Family, page: u64, edge: &str) -> Answer {
+fn publish(product: &Product, world: &mut World, now: i64, incoming: &Incoming, data: &Family, page: u64, edge: &str) -> Answer {
     if !data.scopes.iter().any(|scope| scope == "pages_manage_posts") {
         return error(403, 200, 0, "(#200) Permissions error: pages_manage_posts");
     }
@@ -283,7 +327,7 @@ fn publish(world: &mut World, now: i64, incoming: &Incoming, data: &Family, page
     let text = if edge == "photos" { incoming.f("caption") } else { text };
     let media = if picture.is_empty() { vec![] } else { vec![picture.to_owned()] };
     let post = Post {
-        network: NAME,
+        network: product.name,
         id,
         profile: page.to_string(),
         username: data.username.clone(),
@@ -296,7 +340,7 @@ fn publish(world: &mut World, now: i64, incoming: &Incoming, data: &Family, page
     if edge == "photos" { answer(200, &json!({ "id": "1", "post_id": id })) } else { answer(200, &json!({ "id": id })) }
 }
 
-fn comments(world: &World, post: &str) -> Answer {
+fn comments(product: &Product, world: &World, post: &str) -> Answer {
     let said = |comment: &Comment| {
         let mut said = json!({ "id": comment.id, "from": { "name": comment.author, "id": "9" }, "message": comment.text, "created_time": moment::rfc3339(comment.at) });
         if !comment.in_reply_to.is_empty() {
@@ -304,13 +348,14 @@ fn comments(world: &World, post: &str) -> Answer {
         }
         said
     };
-    let listed: Vec<Value> = world.comments_of(NAME, post).map(said).collect();
+    let listed: Vec<Value> = world.comments_of(product.name, post).map(said).collect();
     answer(200, &json!({ "data": listed }))
 }
 
-fn comment(world: &mut World, now: i64, incoming: &Incoming, page: u64, under: &str) -> Answer {
-    let parent = world.comments.iter().find(|comment| comment.network == NAME && comment.id == under).map(|comment| comment.post.clone());
-    let (post, in_reply_to) = match (parent, world.post(NAME, under)) {
+fn comment(product: &Product, world: &mut World, now: i64, incoming: &Incoming, page: u64, under: &str) -> Answer {
+    let parent =
+        world.comments.iter().find(|comment| comment.network == product.name && comment.id == under).map(|comment| comment.post.clone());
+    let (post, in_reply_to) = match (parent, world.post(product.name, under)) {
         (Some(post), _) => (post, under.to_owned()),
         (None, Some(post)) => (post.id.clone(), String::new()),
         (None, None) => return error(400, 100, 33, "Unsupported post request. Object does not exist."),
@@ -318,10 +363,17 @@ fn comment(world: &mut World, now: i64, incoming: &Incoming, page: u64, under: &
     if incoming.f("message").is_empty() {
         return error(400, 100, 0, "(#100) Missing message or attachment");
     }
-    let author = world.pages.iter().find(|known| known.network == NAME && known.id == page).map_or("", |page| page.name);
+    let author = world.pages.iter().find(|known| known.network == product.name && known.id == page).map_or("", |page| page.name);
     let id = format!("{post}_{}", world.number());
-    let said =
-        Comment { network: NAME, id: id.clone(), post, in_reply_to, author: author.into(), text: incoming.f("message").into(), at: now };
+    let said = Comment {
+        network: product.name,
+        id: id.clone(),
+        post,
+        in_reply_to,
+        author: author.into(),
+        text: incoming.f("message").into(),
+        at: now,
+    };
     world.comments.push(said);
     answer(200, &json!({ "id": id }))
 }

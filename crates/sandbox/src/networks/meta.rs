@@ -37,6 +37,10 @@ pub(super) const INSTAGRAM: Service = Service {
     needs_picture: true,
 };
 
+/// Accounts behind pages, at Facebook's host: the login is Facebook's own.
+pub(super) const INSTAGRAM_PAGE: Service =
+    Service { name: "instagram_page", basic: "instagram_basic", publish: "instagram_content_publish", ..INSTAGRAM };
+
 pub(super) const THREADS: Service = Service {
     name: "threads",
     title: "Threads",
@@ -213,14 +217,30 @@ fn api(service: &Service, world: &mut World, now: i64, incoming: &Incoming, path
         Err(why) => return dead(world, &token, why),
     };
     let parts: Vec<&str> = path.split('/').collect();
+    if (incoming.method.as_str(), parts.as_slice()) == ("GET", ["me"].as_slice()) {
+        return me(service, world, &family);
+    }
     let own = world.person(service.name, &family.username).map(|person| person.id.clone()).unwrap_or_default();
-    match (incoming.method.as_str(), parts.as_slice()) {
-        ("GET", ["me"]) => me(service, world, &family),
-        ("POST", [id, edge]) if *id == own && *edge == service.edges.0 => container(service, world, incoming, &family),
-        ("POST", [id, edge]) if *id == own && *edge == service.edges.1 => publish(service, world, now, incoming, &family, &own),
+    act_as(service, world, now, incoming, &family, &own, &parts)
+}
+
+/// What can be done as an account, whatever token leads to it.
+pub(super) fn act_as(
+    service: &Service,
+    world: &mut World,
+    now: i64,
+    incoming: &Incoming,
+    family: &Family,
+    own: &str,
+    parts: &[&str],
+) -> Answer {
+    match (incoming.method.as_str(), parts) {
+        ("POST", [id, edge]) if *id == own && *edge == service.edges.0 => container(service, world, incoming, family),
+        ("POST", [id, edge]) if *id == own && *edge == service.edges.1 => publish(service, world, now, incoming, family, own),
+        ("GET", [id]) if *id == own => answer(200, &json!({ "id": own })),
         ("GET", [post, "comments" | "conversation" | "replies"]) => said_under(service, world, post),
         ("POST", [under, "comments" | "replies"]) if service.needs_picture => {
-            say(service, world, now, under, incoming.f("message"), &family)
+            say(service, world, now, under, incoming.f("message"), family)
         }
         ("GET", [id]) if world.containers.contains_key(*id) => {
             answer(200, &json!({ "status_code": "FINISHED", "status": "FINISHED", "id": id }))

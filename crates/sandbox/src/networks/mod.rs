@@ -155,12 +155,12 @@ const ALL: &[Entry] = &[
     },
     Entry {
         name: "facebook",
-        handle: facebook::handle,
-        consent: facebook::consent,
+        handle: |world, now, incoming| facebook::handle(&facebook::PAGES, world, now, incoming),
+        consent: |world, now, incoming, consent| facebook::consent(&facebook::PAGES, world, now, incoming, consent),
         refused_renewal: facebook::refused_renewal,
         about: facebook::about,
-        people: facebook::people,
-        pages: facebook::pages,
+        people: || facebook::people(&facebook::PAGES),
+        pages: || facebook::pages(&facebook::PAGES),
         roles: facebook::ROLES,
     },
     Entry {
@@ -172,6 +172,16 @@ const ALL: &[Entry] = &[
         people: || meta::people(&meta::INSTAGRAM),
         pages: NO_PAGES,
         roles: &[],
+    },
+    Entry {
+        name: "instagram_page",
+        handle: |world, now, incoming| facebook::handle(&facebook::INSTAGRAM, world, now, incoming),
+        consent: |world, now, incoming, consent| facebook::consent(&facebook::INSTAGRAM, world, now, incoming, consent),
+        refused_renewal: facebook::refused_renewal,
+        about: facebook::about,
+        people: || facebook::people(&facebook::INSTAGRAM),
+        pages: || facebook::pages(&facebook::INSTAGRAM),
+        roles: facebook::ROLES,
     },
     Entry {
         name: "threads",
@@ -226,12 +236,17 @@ pub(crate) fn at(path: &str) -> Option<(&'static str, String)> {
 }
 
 pub(crate) fn handle(world: &mut World, now: i64, network: &str, incoming: &Incoming) -> Answer {
+    if !is_registered(world, network, incoming) {
+        let why = "The redirect address is none of those registered for this app: they are compared letter by letter.";
+        return refuse_page("Invalid redirect_uri", "#333333", "Sandbox", why);
+    }
     let answer = ALL.iter().find(|entry| entry.name == network).and_then(|entry| (entry.handle)(world, now, incoming));
     answer.unwrap_or_else(|| html(404, crate::pages::plain("Not found", "This network has no such address in the sandbox.")))
 }
 
 pub(crate) fn consent(world: &mut World, now: i64, network: &str, incoming: &Incoming, consent: &Consent<'_>) -> Option<String> {
-    ALL.iter().find(|entry| entry.name == network).and_then(|entry| (entry.consent)(world, now, incoming, consent))
+    let entry = ALL.iter().find(|entry| entry.name == network).filter(|_| is_registered(world, network, incoming))?;
+    (entry.consent)(world, now, incoming, consent)
 }
 
 /// A refused renewal in the network's own words.
@@ -299,6 +314,19 @@ pub(crate) fn survives_block(network: &str) -> bool {
 /// Whether the vault knows every secret of that network. A webhook's is none of its tokens.
 pub(crate) fn keeps_tokens(network: &str) -> bool {
     find(network).is_some_and(|name| name != "discord")
+}
+
+/// Whether a network's apps register where people are sent back to. Mastodon and Bluesky learn it from the app's own registration and
+/// metadata, XING from the request token.
+pub(crate) fn has_registered_redirects(network: &str) -> bool {
+    !matches!(network, "mastodon" | "bluesky" | "xing")
+}
+
+/// Whether a request for consent names an address that is registered, where any are. Never redirected elsewhere: whoever stands
+/// before it is told.
+fn is_registered(world: &World, network: &str, incoming: &Incoming) -> bool {
+    let uris = world.app(network).redirect_uris;
+    uris.is_empty() || about(network, incoming) != "page" || uris.iter().any(|uri| uri == incoming.q("redirect_uri"))
 }
 
 /// An address to go back to: absolute, http or https.

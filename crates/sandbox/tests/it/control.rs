@@ -226,3 +226,22 @@ fn a_role_is_held_once() {
     let rows = pages[0]["roles"].as_array().unwrap().iter().filter(|row| row[0] == "lea.hoffmann").count();
     assert_eq!(rows, 1);
 }
+
+#[test]
+fn registered_redirect_addresses_are_compared_letter_by_letter() {
+    let authorize = pinterest::authorize(pinterest::SCOPES);
+    let consent = json!({ "authorize_url": authorize, "username": "fernwehoutdoor" });
+    for (registered, is_good) in [(CALLBACK.to_owned(), true), (format!("{CALLBACK}/"), false), (format!("{CALLBACK}?a=1"), false)] {
+        let mut net = Net::new();
+        net.control("apps", &json!({ "network": "pinterest", "redirect_uris": [registered] }));
+        assert_eq!(net.try_control("consent", &consent).status == 200, is_good, "{registered}");
+        let shown = net.get(&authorize, "");
+        assert_eq!(shown.text.contains("letter by letter"), !is_good, "{registered}: {}", shown.text);
+        assert!(shown.header("location").is_empty() || is_good, "never redirected to an address that is not registered");
+    }
+    let mut net = Net::new();
+    let refused = |net: &mut Net, network: &str, uris: &str| {
+        net.try_control("apps", &json!({ "network": network, "redirect_uris": [uris] })).status == 400
+    };
+    assert!(refused(&mut net, "pinterest", "nowhere") && refused(&mut net, "mastodon", CALLBACK), "said at once");
+}
