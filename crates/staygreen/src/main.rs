@@ -2,6 +2,7 @@
 
 mod commands;
 
+use std::io::IsTerminal as _;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -17,10 +18,28 @@ struct Cli {
     command: Command,
 }
 
+/// Begins the log on stderr: `STAYGREEN_LOG` says how much of it, `STAYGREEN_LOG_FORMAT` in which form.
+fn log() -> Result<(), String> {
+    let filter = match std::env::var("STAYGREEN_LOG") {
+        Ok(text) => EnvFilter::try_new(&text)
+            .map_err(|error| format!("STAYGREEN_LOG: {error}; write warn, info, debug, trace, or MODULE=LEVEL,..."))?,
+        Err(_) => EnvFilter::new("warn"),
+    };
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    match std::env::var("STAYGREEN_LOG_FORMAT").as_deref() {
+        Err(_) | Ok("text") => log.with_ansi(std::io::stderr().is_terminal()).init(),
+        Ok("json") => log.json().flatten_event(true).init(),
+        Ok(other) => return Err(format!("STAYGREEN_LOG_FORMAT: \"{other}\" is neither text nor json")),
+    }
+    Ok(())
+}
+
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    let filter = EnvFilter::try_from_env("STAYGREEN_LOG").unwrap_or_else(|_| EnvFilter::new("warn"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    if let Err(error) = log() {
+        eprintln!("staygreen: {error}");
+        return ExitCode::from(2);
+    }
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {

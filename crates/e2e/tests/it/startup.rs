@@ -48,3 +48,31 @@ fn wrong_usage_is_exit_code_two_and_help_is_there() {
     let user = ["api-key", "create", "--name", "x", "--permission", "everything"];
     assert_eq!(code(&user), Some(2));
 }
+
+/// The log is for people or for machines; whoever asks for something else is told.
+#[test]
+fn the_log_comes_as_text_or_as_json_and_without_colours_where_nobody_looks() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = folder.path().join("c.toml");
+    let text = format!("[server]\nlisten = \"127.0.0.1:0\"\ndata_dir = \"{}\"\n", folder.path().join("data").display());
+    std::fs::write(&config, text).unwrap();
+    let config = config.to_str().unwrap();
+    let said = |level: &str, format: &str| {
+        let mut command = std::process::Command::new(crate::world::binary());
+        command.args(["user", "list", "--config", config]).env("STAYGREEN_LOG", level).env("STAYGREEN_LOG_FORMAT", format);
+        let output = command.output().unwrap();
+        (output.status.code(), String::from_utf8(output.stderr).unwrap())
+    };
+    let (code, log) = said("trace", "json");
+    assert!(code == Some(0) && log.lines().count() > 3, "{log}");
+    for line in log.lines() {
+        let line: serde_json::Value = serde_json::from_str(line).unwrap();
+        assert!(line["level"].is_string() && line["timestamp"].is_string(), "{line}");
+    }
+    let (_, log) = said("trace", "text");
+    assert!(log.lines().count() > 3 && !log.contains('\u{1b}'), "{log}");
+    let (code, log) = said("warn", "xml");
+    assert!(code == Some(2) && log.contains("neither text nor json"), "{log}");
+    let (code, log) = said("staygreen=loudly", "text");
+    assert!(code == Some(2) && log.contains("STAYGREEN_LOG"), "{log}");
+}
