@@ -85,6 +85,8 @@ async fn nt_32_a_backup_restored_beside_its_running_original_spends_nothing() {
     assert_eq!(profiles(&site, &http, copy).await.len(), PEOPLE.len(), "everything is there");
     let (status, line) = ready(&http, &restored).await;
     assert!(status == 503 && line.contains("restored from a backup") && line.contains("staygreen hold release"), "{status} {line}");
+    let page = http.get(restored.url()).bearer_auth(&site.key).send().await.unwrap().text().await.unwrap();
+    assert!(page.contains("role=\"alert\"") && page.contains("href=\"/settings/freezes\""), "the dashboard says so: {page}");
     for _ in 0..3 {
         renew_all(&site, &http, copy).await;
         tokio::time::sleep(Duration::from_secs(1)).await;

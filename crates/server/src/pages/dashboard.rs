@@ -5,11 +5,11 @@ use std::sync::Arc;
 use askama::Template;
 use axum::extract::State;
 use axum::response::Response;
-use lifecycle::permission::Act;
+use lifecycle::permission::{About, Act, Decision};
 use lifecycle::status::Status;
 use lifecycle::time::Span;
 use store::profiles::{self, Filter};
-use store::{events, users};
+use store::{events, hold, users};
 
 use super::view::{Line, Row, line, row};
 use super::{Page, Shell, for_people, show};
@@ -26,6 +26,10 @@ struct Number {
 #[template(path = "dashboard.html")]
 struct Dashboard {
     s: Shell,
+    /// What the server needs, for those who may do something about it.
+    alarms: Vec<String>,
+    /// Whether one of them is a hold, which is ended on a page.
+    held: bool,
     numbers: Vec<Number>,
     needs: Vec<Row>,
     profiles: Vec<Row>,
@@ -83,5 +87,8 @@ async fn build(app: &App, caller: &Caller) -> Page {
             history.push(line(caller, &event, name.as_ref().map(|profile| profile.name.as_str()), now));
         }
     }
-    show(&Dashboard { s: Shell::new(caller, "dashboard"), numbers, needs, profiles: all, coming, history })
+    let for_operators = matches!(caller.decide(Act::Freeze, About::Organisation), Decision::Allow(_));
+    let alarms = if for_operators { app.alarms.lines() } else { vec![] };
+    let held = hold::get(&mut tx).await?.is_some_and(|hold| hold.released_at.is_none());
+    show(&Dashboard { s: Shell::new(caller, "dashboard"), alarms, held, numbers, needs, profiles: all, coming, history })
 }
