@@ -1,7 +1,7 @@
 //! Messages on their way. A row is written in the transaction that made it necessary, claimed with a lease, sent at least
 //! once with a stable identity, and given up only after ten tries over three days (NF-01 to NF-03).
 
-use lifecycle::ids::{OrganisationId, OutboxId};
+use lifecycle::ids::{OrganisationId, OutboxId, UserId};
 use lifecycle::permission::Role;
 use lifecycle::time::{Span, Timestamp};
 use serde_json::json;
@@ -144,18 +144,7 @@ impl Store {
             }
             None => None,
         };
-        Ok(Letter {
-            kind: row.text("kind")?,
-            channel: row.text("channel")?,
-            recipient: row.text("recipient")?,
-            language: row.text("language")?,
-            payload: row.json("payload")?,
-            tries: row.int("tries")?,
-            created_at: row.time("created_at")?,
-            id,
-            organisation,
-            link,
-        })
+        Ok(Letter { link, ..plain(row)? })
     }
 
     /// It was taken over by the receiver. A sender whose claim ran out and was taken over by another changes nothing.
@@ -194,6 +183,31 @@ impl Store {
         give_up(&mut tx, letter, why, now).await?;
         tx.commit().await
     }
+}
+
+/// Somebody was switched off or deleted: what still waits for them is told to the company admins instead (NF-03).
+pub(crate) async fn withdraw(tx: &mut Tx, user: &UserId, now: Timestamp) -> Result<(), StoreError> {
+    let sql = format!("SELECT * FROM outbox WHERE user_id = $1 AND due_at IS NOT NULL ORDER BY id{}", tx.dialect().for_update());
+    for row in tx.all(&sql, &[user.as_str().into()]).await? {
+        give_up(tx, &plain(&row)?, "the account was switched off", now).await?;
+    }
+    Ok(())
+}
+
+/// What is not sealed of a message.
+fn plain(row: &Row) -> Result<Letter, StoreError> {
+    Ok(Letter {
+        id: row.parsed("id")?,
+        organisation: row.parsed("organisation_id")?,
+        kind: row.text("kind")?,
+        channel: row.text("channel")?,
+        recipient: row.text("recipient")?,
+        language: row.text("language")?,
+        payload: row.json("payload")?,
+        tries: row.int("tries")?,
+        created_at: row.time("created_at")?,
+        link: None,
+    })
 }
 
 async fn give_up(tx: &mut Tx, letter: &Letter, error: &str, now: Timestamp) -> Result<(), StoreError> {

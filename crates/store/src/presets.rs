@@ -70,3 +70,21 @@ pub async fn set(tx: &mut Tx, organisation: &OrganisationId, preset: &Preset, no
     tx.run(sql, &values).await?;
     Ok(())
 }
+
+/// Takes back the defaults of a network: those of all networks hold again. `false` when none were set.
+pub async fn remove(tx: &mut Tx, organisation: &OrganisationId, network: &str) -> Result<bool, StoreError> {
+    let sql = "DELETE FROM page_presets WHERE organisation_id = $1 AND network = $2";
+    Ok(tx.run(sql, &[organisation.as_str().into(), network.into()]).await? == 1)
+}
+
+/// New profiles no longer get a team that is going to be deleted.
+pub(crate) async fn forget_team(tx: &mut Tx, organisation: &OrganisationId, team: &TeamId) -> Result<(), StoreError> {
+    for preset in list(tx, organisation).await? {
+        if preset.teams.contains(team) {
+            let left: Vec<&TeamId> = preset.teams.iter().filter(|of| *of != team).collect();
+            let sql = "UPDATE page_presets SET team_ids = $3 WHERE organisation_id = $1 AND network = $2";
+            tx.run(sql, &[organisation.as_str().into(), preset.network.as_str().into(), to_json(&left)?.into()]).await?;
+        }
+    }
+    Ok(())
+}

@@ -5,6 +5,7 @@ use lifecycle::time::Timestamp;
 
 use crate::driver::{StoreError, Tx};
 use crate::ids::fresh;
+use crate::presets;
 
 /// A team with its members.
 #[derive(Debug, Clone)]
@@ -58,6 +59,27 @@ pub async fn set_members(tx: &mut Tx, organisation: &OrganisationId, team: &Team
     for member in members {
         let sql = "INSERT INTO team_members (team_id, user_id) SELECT $1, id FROM users WHERE id = $2 AND organisation_id = $3 ON CONFLICT DO NOTHING";
         tx.run(sql, &[team.as_str().into(), member.as_str().into(), organisation.as_str().into()]).await?;
+    }
+    Ok(true)
+}
+
+/// Renames a team; a name that is taken is [`StoreError::is_duplicate`]. `false` when there is no such team here.
+pub async fn rename(tx: &mut Tx, organisation: &OrganisationId, team: &TeamId, name: &str) -> Result<bool, StoreError> {
+    let sql = "UPDATE teams SET name = $3 WHERE id = $1 AND organisation_id = $2";
+    Ok(tx.run(sql, &[team.as_str().into(), organisation.as_str().into(), name.into()]).await? == 1)
+}
+
+/// Deletes a team: its profiles, users and presets stay, without it. `false` when there is no such team here.
+pub async fn delete(tx: &mut Tx, organisation: &OrganisationId, team: &TeamId) -> Result<bool, StoreError> {
+    let found = "SELECT id FROM teams WHERE id = $1 AND organisation_id = $2";
+    if tx.one(found, &[team.as_str().into(), organisation.as_str().into()]).await?.is_none() {
+        return Ok(false);
+    }
+    presets::forget_team(tx, organisation, team).await?;
+    for sql in
+        ["DELETE FROM profile_teams WHERE team_id = $1", "DELETE FROM team_members WHERE team_id = $1", "DELETE FROM teams WHERE id = $1"]
+    {
+        tx.run(sql, &[team.as_str().into()]).await?;
     }
     Ok(true)
 }

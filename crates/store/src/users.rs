@@ -8,6 +8,7 @@ use lifecycle::time::{Span, Timestamp};
 use crate::driver::{Row, StoreError, Tx};
 use crate::ids::fresh;
 use crate::installation;
+use crate::outbox;
 use crate::seal::hash;
 
 /// A wrong password so many times in a row locks the sign-in for a while (NT-23).
@@ -178,20 +179,59 @@ pub async fn set_notifications(tx: &mut Tx, id: &UserId, no_access: bool, renew_
     Ok(())
 }
 
-/// Switches an account off (with its sessions) or on; role changes take effect at the next request.
+/// Switches an account off, with its sessions, or on; role changes take effect at the next request. What still waits to be told
+/// to somebody who is switched off goes to the company admins. `false` when there is no such user here.
 pub async fn set_standing(
     tx: &mut Tx,
     organisation: &OrganisationId,
     id: &UserId,
     role: Role,
     disabled_at: Option<Timestamp>,
-) -> Result<u64, StoreError> {
-    if disabled_at.is_some() {
-        let sql = "DELETE FROM sessions WHERE user_id = (SELECT id FROM users WHERE id = $1 AND organisation_id = $2)";
-        tx.run(sql, &[id.as_str().into(), organisation.as_str().into()]).await?;
-    }
+) -> Result<bool, StoreError> {
     let sql = "UPDATE users SET role = $3, disabled_at = $4 WHERE id = $1 AND organisation_id = $2";
-    tx.run(sql, &[id.as_str().into(), organisation.as_str().into(), role.as_str().into(), disabled_at.into()]).await
+    if tx.run(sql, &[id.as_str().into(), organisation.as_str().into(), role.as_str().into(), disabled_at.into()]).await? == 0 {
+        return Ok(false);
+    }
+    if let Some(at) = disabled_at {
+        tx.run("DELETE FROM sessions WHERE user_id = $1", &[id.as_str().into()]).await?;
+        outbox::withdraw(tx, id, at).await?;
+    }
+    Ok(true)
+}
+
+/// How many other company admins can sign in. Their rows are kept from others until the transaction ends, so that two admins who
+/// remove each other at once cannot leave nobody.
+pub async fn other_admins(tx: &mut Tx, organisation: &OrganisationId, than: &UserId) -> Result<usize, StoreError> {
+    let lock = tx.dialect().for_update();
+    let sql = format!(
+        "SELECT id FROM users WHERE organisation_id = $1 AND role = $2 AND disabled_at IS NULL AND password_hash IS NOT NULL ORDER BY id{lock}"
+    );
+    let rows = tx.all(&sql, &[organisation.as_str().into(), Role::CompanyAdmin.as_str().into()]).await?;
+    let ids: Result<Vec<UserId>, StoreError> = rows.iter().map(|row| row.parsed("id")).collect();
+    Ok(ids?.iter().filter(|id| *id != than).count())
+}
+
+/// Deletes a user with their sessions, invitations, memberships and calendar feed. Profiles and presets that were theirs have no
+/// owner then; what is written in the history stays. `false` when there is no such user here.
+pub async fn delete(tx: &mut Tx, organisation: &OrganisationId, id: &UserId, now: Timestamp) -> Result<bool, StoreError> {
+    let found = "SELECT id FROM users WHERE id = $1 AND organisation_id = $2";
+    if tx.one(found, &[id.as_str().into(), organisation.as_str().into()]).await?.is_none() {
+        return Ok(false);
+    }
+    outbox::withdraw(tx, id, now).await?;
+    for sql in [
+        "UPDATE profiles SET owner_id = NULL WHERE owner_id = $1",
+        "UPDATE page_presets SET owner_id = NULL WHERE owner_id = $1",
+        "DELETE FROM team_members WHERE user_id = $1",
+        "DELETE FROM sessions WHERE user_id = $1",
+        "DELETE FROM invitations WHERE user_id = $1",
+        "DELETE FROM calendar_entries WHERE feed_id IN (SELECT id FROM calendar_feeds WHERE user_id = $1)",
+        "DELETE FROM calendar_feeds WHERE user_id = $1",
+        "DELETE FROM users WHERE id = $1",
+    ] {
+        tx.run(sql, &[id.as_str().into()]).await?;
+    }
+    Ok(true)
 }
 
 /// Counts a wrong password; the tenth in a row locks for a quarter of an hour.

@@ -9,6 +9,7 @@ mod broker;
 mod browser;
 mod bulk;
 mod canary;
+mod company;
 mod disk;
 mod forecast;
 mod kill;

@@ -32,7 +32,7 @@ const OF_ONE_PROFILE: [&str; 16] = [
 /// For whoever began it, and company admins.
 const OF_ONE_CONNECTION: [&str; 2] = ["getConnection", "addProfiles"];
 /// Of the organisation: for company admins, and keys that carry it.
-const OF_THE_ORGANISATION: [&str; 22] = [
+const OF_THE_ORGANISATION: [&str; 37] = [
     "listWebhookEndpoints",
     "createWebhookEndpoint",
     "getWebhookEndpoint",
@@ -46,6 +46,21 @@ const OF_THE_ORGANISATION: [&str; 22] = [
     "createApiKey",
     "getApiKey",
     "revokeApiKey",
+    "listUsers",
+    "inviteUser",
+    "getUser",
+    "changeUser",
+    "deleteUser",
+    "inviteUserAgain",
+    "listTeams",
+    "createTeam",
+    "getTeam",
+    "changeTeam",
+    "deleteTeam",
+    "listPagePresets",
+    "getPagePreset",
+    "setPagePreset",
+    "removePagePreset",
     "listFreezes",
     "freeze",
     "thaw",
@@ -56,8 +71,9 @@ const OF_THE_ORGANISATION: [&str; 22] = [
     "getAuditAnchor",
     "exportAudit",
 ];
-/// Narrowed, or nobody's secret.
-const FOR_EVERYBODY_KNOWN: [&str; 5] = ["listNetworks", "beginConnection", "listProfiles", "getForecast", "checkPermission"];
+/// Narrowed, or nobody's secret, or one's own.
+const FOR_EVERYBODY_KNOWN: [&str; 7] =
+    ["listNetworks", "beginConnection", "listProfiles", "getForecast", "checkPermission", "getMyNotifications", "changeMyNotifications"];
 /// Pages about one profile or connection; the others are the organisation's, the user's own, or need nothing.
 const PAGES_OF_ONE: &str = "/settings/profiles/{id}";
 
@@ -69,6 +85,8 @@ fn body_of(id: &str) -> &'static str {
         "reportAccessToken" => r#"{"access_token":"x"}"#,
         "addProfiles" => r#"{"ids":[]}"#,
         "publishPost" | "writeComment" => r#"{"text":"x"}"#,
+        "inviteUser" => r#"{"email":"x@example.com"}"#,
+        "createTeam" => r#"{"name":"x"}"#,
         "createApiKey" => r#"{"name":"x","permissions":["profiles:read"]}"#,
         "freeze" => r#"{"target":"everything"}"#,
         "createWebhookEndpoint" => r#"{"url":"https://hooks.example/x"}"#,
@@ -194,7 +212,16 @@ async fn nt_20_every_route_is_closed_to_every_role_it_is_not_for() {
 /// What nobody of them may have changed.
 async fn state(house: &House) -> Vec<Value> {
     let mut all = vec![];
-    for path in ["/profiles?limit=200", "/api-keys", "/freezes", "/audit?act=posts:write", "/audit?act=tokens:read"] {
+    for path in [
+        "/profiles?limit=200",
+        "/api-keys",
+        "/users",
+        "/teams",
+        "/page-presets",
+        "/freezes",
+        "/audit?act=posts:write",
+        "/audit?act=tokens:read",
+    ] {
         let (_, mut answer) = house.demo.api("GET", path, None).await;
         for item in answer["items"].as_array_mut().into_iter().flatten() {
             // When a key was last used is no change, nor what the keeper sees meanwhile.

@@ -6,8 +6,8 @@ use lifecycle::time::{Span, Timestamp};
 use serde_json::json;
 use store::events::{self, About, Actor};
 use store::profiles::Profile;
-use store::users::{self, NewUser};
-use store::{StoreError, renewal_links};
+use store::users::{self, NewUser, User};
+use store::{StoreError, Tx, renewal_links};
 
 use crate::error::Problem;
 use crate::i18n::Lang;
@@ -20,31 +20,38 @@ const INVITATION_LIFE: Span = Span::hours(72);
 /// Invites a user: a link by mail, and on the page for whoever invites.
 pub async fn invite_user(app: &App, email: &str, name: &str, role: Role, lang: Lang, by: &Actor) -> Result<(UserId, String), Problem> {
     check_email(email)?;
-    let name = if name.trim().is_empty() { email } else { name.trim() };
-    let secret = fresh_secret(&*app.dice, "");
-    let link = format!("{}/invitation/{}", app.public_url, secret.expose());
     let now = app.now();
     let mut tx = app.store.write().await?;
     let new = NewUser { email, name, role, language: lang.code(), password_hash: None };
     let id = users::insert(&mut tx, &app.organisation, &new, now).await.map_err(|error| duplicate(error, email))?;
-    users::invite(&mut tx, &id, &secret, now, INVITATION_LIFE).await?;
-    app.store
-        .send_link(
-            &mut tx,
-            &app.organisation,
-            "invitation",
-            email,
-            lang.code(),
-            &json!({ "organisation": app.organisation_name, "name": name }),
-            &link,
-            now,
-        )
-        .await?;
+    let link = send_invitation(&mut tx, app, &id, &new, now).await?;
     events::append(&mut tx, &app.organisation, now, "user.invited", by, &About::default(), &json!({ "user": id.as_str(), "role": role }))
         .await?;
     tx.commit().await?;
     app.told.notify_one();
     Ok((id, link))
+}
+
+/// A new link for a user who has none that works, and until when it works.
+pub async fn invite_again(app: &App, user: &User, by: &Actor) -> Result<(String, Timestamp), Problem> {
+    let now = app.now();
+    let mut tx = app.store.write().await?;
+    let again = NewUser { email: &user.email, name: &user.name, role: user.role, language: &user.language, password_hash: None };
+    let link = send_invitation(&mut tx, app, &user.id, &again, now).await?;
+    let detail = json!({ "user": user.id.as_str(), "role": user.role });
+    events::append(&mut tx, &app.organisation, now, "user.invited", by, &About::default(), &detail).await?;
+    tx.commit().await?;
+    app.told.notify_one();
+    Ok((link, now + INVITATION_LIFE))
+}
+
+async fn send_invitation(tx: &mut Tx, app: &App, id: &UserId, user: &NewUser<'_>, now: Timestamp) -> Result<String, StoreError> {
+    let secret = fresh_secret(&*app.dice, "");
+    let link = format!("{}/invitation/{}", app.public_url, secret.expose());
+    users::invite(tx, id, &secret, now, INVITATION_LIFE).await?;
+    let payload = json!({ "organisation": app.organisation_name, "name": user.name });
+    app.store.send_link(tx, &app.organisation, "invitation", user.email, user.language, &payload, &link, now).await?;
+    Ok(link)
 }
 
 fn duplicate(error: StoreError, email: &str) -> Problem {

@@ -3,6 +3,7 @@
 pub mod act;
 pub mod audited;
 pub mod check;
+pub mod company;
 pub mod connect;
 pub mod disconnect;
 pub mod evidence;

@@ -15,8 +15,8 @@ use store::{network_apps, teams, users};
 
 use super::view::{Options, owners, title_of};
 use super::{Fields, Page, Shell, for_people, go, show};
+use crate::actions::company;
 use crate::actions::connect::network_named;
-use crate::actions::invite;
 use crate::auth::Caller;
 use crate::error::Problem;
 use crate::state::App;
@@ -57,6 +57,7 @@ struct UserView {
     email: String,
     role: String,
     disabled: bool,
+    invited: bool,
     me: bool,
     /// Label, role to set, disabled to set.
     buttons: Vec<(String, &'static str, &'static str)>,
@@ -131,19 +132,7 @@ pub async fn save_preset(State(app): State<Arc<App>>, caller: Caller, fields: Fi
             notify_no_access: fields.ticked("no_access"),
             notify_renew_soon: fields.ticked("renew_soon"),
         };
-        let mut tx = app.store.write().await?;
-        presets::set(&mut tx, &app.organisation, &preset, app.now()).await?;
-        events::append(
-            &mut tx,
-            &app.organisation,
-            app.now(),
-            "settings.changed",
-            &caller.named,
-            &About::default(),
-            &json!({ "page_presets": network }),
-        )
-        .await?;
-        tx.commit().await?;
+        company::set_preset(&app, &caller, &preset).await?;
         presets_page(&app, &caller, saved(&caller)).await
     };
     for_people(&caller, page.await)
@@ -168,20 +157,11 @@ pub async fn teams_list(State(app): State<Arc<App>>, caller: Caller) -> Response
 /// POST /settings/teams
 pub async fn create_team(State(app): State<Arc<App>>, caller: Caller, fields: Fields) -> Response {
     let page = async {
-        let name: String = fields.get("name").chars().take(80).collect();
-        if name.is_empty() {
-            return Err(Problem::field("name", "is missing"));
+        match company::create_team(&app, &caller, fields.get("name"), &[]).await {
+            Ok(_) => go("/settings/teams"),
+            Err(problem) if problem.code == "name_taken" => teams_page(&app, &caller, Some(caller.lang.t("teams.taken").to_owned())).await,
+            Err(problem) => Err(problem),
         }
-        let mut tx = app.store.write().await?;
-        match teams::create(&mut tx, &app.organisation, &name, app.now()).await {
-            Ok(_) => tx.commit().await?,
-            Err(error) if error.is_duplicate() => {
-                drop(tx);
-                return teams_page(&app, &caller, Some(caller.lang.t("teams.taken").to_owned())).await;
-            }
-            Err(error) => return Err(error.into()),
-        }
-        go("/settings/teams")
     };
     for_people(&caller, page.await)
 }
@@ -189,12 +169,11 @@ pub async fn create_team(State(app): State<Arc<App>>, caller: Caller, fields: Fi
 /// POST /settings/teams/{id}
 pub async fn save_team(State(app): State<Arc<App>>, caller: Caller, Path(id): Path<String>, fields: Fields) -> Response {
     let page = async {
-        let id = id.parse().map_err(|_| Problem::not_found())?;
-        let mut tx = app.store.write().await?;
-        if !teams::set_members(&mut tx, &app.organisation, &id, &fields.ids("members")).await? {
-            return Err(Problem::not_found());
+        if fields.ticked("delete") {
+            company::delete_team(&app, &caller, &id).await?;
+        } else {
+            company::change_team(&app, &caller, &id, Some(fields.get("name")), Some(&fields.ids("members"))).await?;
         }
-        tx.commit().await?;
         go("/settings/teams")
     };
     for_people(&caller, page.await)
@@ -218,6 +197,7 @@ async fn users_page(app: &App, caller: &Caller, link: Option<String>, error: Opt
             email: user.email.clone(),
             role: lang.t(&format!("role.{}", user.role)).to_owned(),
             disabled,
+            invited: user.password_hash.is_none(),
             me: caller.user.as_ref().is_some_and(|me| me.id == user.id),
             buttons: vec![
                 (lang.t(label).to_owned(), other.as_str(), if disabled { "1" } else { "" }),
@@ -238,7 +218,7 @@ pub async fn users_list(State(app): State<Arc<App>>, caller: Caller) -> Response
 pub async fn invite_user(State(app): State<Arc<App>>, caller: Caller, fields: Fields) -> Response {
     let page = async {
         let role = Role::parse(fields.get("role")).unwrap_or(Role::StandardUser);
-        match invite::invite_user(&app, fields.get("email"), fields.get("name"), role, caller.lang, &caller.named).await {
+        match company::invite_user(&app, &caller, fields.get("email"), fields.get("name"), role).await {
             Ok((_, link)) => users_page(&app, &caller, Some(link), None).await,
             Err(problem) if problem.code == "invalid_field" => users_page(&app, &caller, None, Some(problem.detail)).await,
             Err(problem) => Err(problem),
@@ -247,22 +227,21 @@ pub async fn invite_user(State(app): State<Arc<App>>, caller: Caller, fields: Fi
     for_people(&caller, page.await)
 }
 
-/// POST /settings/users/{id}: role and disabling. Nobody changes themselves: the last admin cannot lock everybody out.
+/// POST /settings/users/{id}: role, disabling, a new invitation, deleting.
 pub async fn save_user(State(app): State<Arc<App>>, caller: Caller, Path(id): Path<String>, fields: Fields) -> Response {
     let page = async {
-        let id: lifecycle::ids::UserId = id.parse().map_err(|_| Problem::not_found())?;
-        if caller.user.as_ref().is_some_and(|me| me.id == id) {
-            return Err(Problem::forbidden("You cannot change your own role or disable yourself; ask another company admin."));
+        let user = company::user(&app, &id).await?;
+        match fields.get("do") {
+            "invite" => {
+                let (link, _) = company::invite_again(&app, &caller, &user).await?;
+                return users_page(&app, &caller, Some(link), None).await;
+            }
+            "delete" => company::delete_user(&app, &caller, &user).await?,
+            _ => {
+                let role = Role::parse(fields.get("role")).ok_or_else(|| Problem::field("role", "is company_admin or standard_user"))?;
+                company::change_user(&app, &caller, &user, role, fields.ticked("disabled")).await?;
+            }
         }
-        let role = Role::parse(fields.get("role")).ok_or_else(|| Problem::field("role", "is company_admin or standard_user"))?;
-        let disabled_at = fields.ticked("disabled").then(|| app.now());
-        let mut tx = app.store.write().await?;
-        if users::set_standing(&mut tx, &app.organisation, &id, role, disabled_at).await? == 0 {
-            return Err(Problem::not_found());
-        }
-        let detail = json!({ "user": id.as_str(), "role": role, "disabled": disabled_at.is_some() });
-        events::append(&mut tx, &app.organisation, app.now(), "user.changed", &caller.named, &About::default(), &detail).await?;
-        tx.commit().await?;
         go("/settings/users")
     };
     for_people(&caller, page.await)

@@ -195,3 +195,38 @@ async fn nf_03_what_cannot_be_delivered_goes_to_the_admins_once() {
         assert_eq!(count(&store, "notification.failed").await, 2);
     }
 }
+
+#[tokio::test]
+async fn nf_03_what_waits_for_somebody_who_is_removed_goes_to_the_admins() {
+    for Fixture { store, .. } in each().await {
+        let (organisation, admin) = organisation(&store).await;
+        connect(&store, &organisation, "jana", &["1"], T0).await;
+        let profile = only_profile(&store, &organisation).await;
+        let mut tx = store.write().await.unwrap();
+        users::set_notifications(&mut tx, &admin, false, false).await.unwrap();
+        tx.commit().await.unwrap();
+        for (deleted, at) in [(false, 1), (true, 3)] {
+            let owner = user(&store, &organisation, &format!("owner{at}"), Role::StandardUser, true).await;
+            let mut tx = store.write().await.unwrap();
+            profiles::set_owner_and_teams(&mut tx, &organisation, &profile.id, Some(&owner), &[]).await.unwrap();
+            tx.commit().await.unwrap();
+            roles(&store, &["1"], true, hour(at)).await;
+            let mut tx = store.write().await.unwrap();
+            if deleted {
+                assert!(users::delete(&mut tx, &organisation, &owner, hour(at)).await.unwrap());
+                assert!(!users::delete(&mut tx, &organisation, &owner, hour(at)).await.unwrap(), "once");
+            } else {
+                let role = Role::StandardUser;
+                assert!(users::set_standing(&mut tx, &organisation, &owner, role, Some(hour(at))).await.unwrap());
+            }
+            tx.commit().await.unwrap();
+            let sent = mails(&store, hour(at)).await;
+            assert_eq!(to(&sent), ["Owner@Example.com"], "the admin, although not asked for: {}", store.describe());
+            assert_eq!(sent[0].payload["undelivered"]["to"], format!("owner{at}@example.com"));
+            let after = only_profile(&store, &organisation).await;
+            assert_eq!(after.owner.is_none(), deleted, "a deleted owner is none");
+            roles(&store, &["1"], false, hour(at + 1)).await;
+            mails(&store, hour(at + 1)).await;
+        }
+    }
+}

@@ -7,10 +7,14 @@ pub mod events;
 pub mod forecast;
 pub mod freezes;
 pub mod hold;
+pub mod me;
 pub mod networks;
+pub mod page_presets;
 pub mod posts;
 pub mod profiles;
+pub mod teams;
 pub mod tokens;
+pub mod users;
 pub mod webhooks;
 
 use axum::extract::{FromRequest, Request};

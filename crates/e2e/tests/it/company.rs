@@ -1,0 +1,133 @@
+//! Users, teams, page presets and one's own notifications over REST, as on the pages.
+
+use serde_json::{Value, json};
+
+use crate::authorised::{call, key};
+use crate::world::{Demo, client};
+
+fn id(value: &Value) -> String {
+    value["id"].as_str().unwrap_or_else(|| panic!("no id in {value}")).to_owned()
+}
+
+#[tokio::test]
+async fn users_are_invited_changed_and_deleted_and_one_admin_stays() {
+    let demo = Demo::start();
+    let url = demo.running.url();
+    let (status, user) = demo.api("POST", "/users", Some(json!({ "email": "nele@fernweh.example", "name": "Nele Ruhr" }))).await;
+    assert_eq!((status, user["state"].as_str(), user["role"].as_str()), (201, Some("invited"), Some("standard_user")), "{user}");
+    assert!(user["invitation"].as_str().unwrap().starts_with(&format!("{url}/invitation/")), "{user}");
+    let nele = id(&user);
+    let again = demo.api("POST", "/users", Some(json!({ "email": "NELE@fernweh.example" }))).await;
+    assert_eq!((again.0, again.1["field"].as_str()), (422, Some("email")), "one address, one user");
+    for (body, field) in [
+        (json!({ "email": "nobody" }), "email"),
+        (json!({ "email": "a@b.example", "role": "king" }), "role"),
+        (json!({ "email": "a@b.example", "name": "x".repeat(81) }), "name"),
+    ] {
+        let (status, problem) = demo.api("POST", "/users", Some(body)).await;
+        assert_eq!((status, problem["field"].as_str()), (422, Some(field)), "{problem}");
+    }
+    // The second link works, and with it the first one is over once a password is set.
+    let (_, second) = demo.api("POST", &format!("/users/{nele}/invitation"), None).await;
+    let form = [("password", "a-good-long-password"), ("again", "a-good-long-password")];
+    let set = client().post(second["invitation"].as_str().unwrap()).header("origin", url).form(&form).send().await.unwrap();
+    assert_eq!(set.status(), 303, "{}", set.text().await.unwrap());
+    let first = client().get(user["invitation"].as_str().unwrap()).send().await.unwrap();
+    assert_ne!(first.status(), 200, "one link sets one password");
+    assert_eq!(demo.api("GET", &format!("/users/{nele}"), None).await.1["state"], "active");
+    // A key does not become somebody by a new password, nor makes admins.
+    assert_eq!(demo.api("POST", &format!("/users/{nele}/invitation"), None).await.0, 403);
+    assert_eq!(demo.api("PATCH", &format!("/users/{nele}"), Some(json!({ "role": "company_admin" }))).await.0, 403);
+
+    let profile = demo.profile_named("linkedin", "Fernweh Outdoor").await;
+    let path = format!("/profiles/{}", id(&profile));
+    assert_eq!(demo.api("PATCH", &path, Some(json!({ "owner_id": nele }))).await.0, 200);
+    let (_, disabled) = demo.api("PATCH", &format!("/users/{nele}"), Some(json!({ "disabled": true }))).await;
+    assert_eq!(disabled["state"], "disabled", "{disabled}");
+    assert_eq!(demo.api("DELETE", &format!("/users/{nele}"), None).await.0, 204);
+    assert_eq!(demo.api("GET", &format!("/users/{nele}"), None).await.0, 404);
+    assert_eq!(demo.api("GET", &path, None).await.1["owner_id"], Value::Null, "nobody's profile, still connected");
+    let (_, events) = demo.api("GET", "/events?after=0", None).await;
+    assert!(events.to_string().contains("user.deleted"));
+
+    // On the page, by an admin: the last one who can sign in cannot be taken away.
+    let cookie = sign_in(&demo).await;
+    let (_, list) = demo.api("GET", "/users", None).await;
+    let admins: Vec<&Value> = list["items"].as_array().unwrap().iter().filter(|user| user["role"] == "company_admin").collect();
+    let me = admins.iter().find(|admin| admin["email"] == demo.text("user")).unwrap();
+    let post = async |who: &Value, form: &[(&str, &str)]| {
+        let path = format!("{url}/settings/users/{}", id(who));
+        client().post(path).header("origin", url).header("cookie", &cookie).form(form).send().await.unwrap().status().as_u16()
+    };
+    assert_eq!(post(me, &[("do", "delete")]).await, 403, "not oneself");
+    for other in admins.iter().filter(|admin| admin["id"] != me["id"]) {
+        assert_eq!(post(other, &[("do", "delete")]).await, 303);
+    }
+    let (_, left) = demo.api("GET", "/users", None).await;
+    assert!(left["items"].as_array().unwrap().iter().any(|user| user["id"] == me["id"]));
+}
+
+async fn sign_in(demo: &Demo) -> String {
+    let url = demo.running.url();
+    let form = [("email", demo.text("user")), ("password", demo.text("password"))];
+    let answer = client().post(format!("{url}/sign-in")).header("origin", url).form(&form).send().await.unwrap();
+    answer.headers()["set-cookie"].to_str().unwrap().split(';').next().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn teams_and_presets_are_kept_over_rest() {
+    let demo = Demo::start();
+    let (_, users) = demo.api("GET", "/users", None).await;
+    let somebody = id(&users["items"][0]);
+    let (status, team) = demo.api("POST", "/teams", Some(json!({ "name": "Alpen", "member_ids": [somebody] }))).await;
+    assert_eq!((status, &team["member_ids"]), (201, &json!([somebody])), "{team}");
+    let team_id = id(&team);
+    assert_eq!(demo.api("POST", "/teams", Some(json!({ "name": "Alpen" }))).await.0, 409, "the name is taken");
+    let unknown = json!({ "member_ids": ["usr_00000000000000000000000000000001"] });
+    assert_eq!(demo.api("PATCH", &format!("/teams/{team_id}"), Some(unknown)).await.1["field"], "member_ids");
+    let (_, renamed) = demo.api("PATCH", &format!("/teams/{team_id}"), Some(json!({ "name": "Berge" }))).await;
+    assert_eq!((&renamed["name"], &renamed["member_ids"]), (&json!("Berge"), &json!([somebody])), "what is left out stays");
+
+    let wanted = json!({ "owner_id": somebody, "team_ids": [team_id], "notifications": { "no_access_tokens": true, "renew_soon": false } });
+    let (status, preset) = demo.api("PUT", "/page-presets/tiktok", Some(wanted.clone())).await;
+    assert_eq!((status, &preset["team_ids"]), (200, &json!([team_id])), "{preset}");
+    assert_eq!(demo.api("PUT", "/page-presets/nowhere", Some(wanted)).await.0, 404);
+    let stranger = json!({ "owner_id": "usr_00000000000000000000000000000001" });
+    assert_eq!(demo.api("PUT", "/page-presets/default", Some(stranger)).await.1["field"], "owner_id");
+    // New profiles get it.
+    let added = demo.connect("tiktok", "gipfel.guides").await;
+    let added = added["profiles"][0].as_str().unwrap_or_else(|| panic!("{added}"));
+    let (_, profile) = demo.api("GET", &format!("/profiles/{added}"), None).await;
+    assert_eq!((&profile["owner_id"], &profile["team_ids"]), (&json!(somebody), &json!([team_id])), "{profile}");
+
+    assert_eq!(demo.api("DELETE", &format!("/teams/{team_id}"), None).await.0, 204);
+    assert_eq!(demo.api("GET", &format!("/teams/{team_id}"), None).await.0, 404);
+    assert_eq!(demo.api("GET", &format!("/profiles/{added}"), None).await.1["team_ids"], json!([]));
+    let (_, preset) = demo.api("GET", "/page-presets/tiktok", None).await;
+    assert_eq!((&preset["team_ids"], &preset["owner_id"]), (&json!([]), &json!(somebody)), "the preset forgets the team only");
+    assert_eq!(demo.api("DELETE", "/page-presets/tiktok", None).await.0, 204);
+    assert_eq!(demo.api("DELETE", "/page-presets/tiktok", None).await.0, 404);
+}
+
+#[tokio::test]
+async fn a_key_asks_for_the_notifications_of_whoever_made_it() {
+    let demo = Demo::start();
+    let url = demo.running.url();
+    // The operator's key belongs to no user.
+    let (status, problem) = demo.api("GET", "/me/notifications", None).await;
+    assert_eq!(status, 403, "{problem}");
+    let cookie = sign_in(&demo).await;
+    let ask = async |method: &str, body: Value| {
+        let request = client().request(method.parse().unwrap(), format!("{url}/api/v1/me/notifications"));
+        let answer = request.header("origin", url).header("cookie", &cookie).json(&body).send().await.unwrap();
+        (answer.status().as_u16(), answer.json::<Value>().await.unwrap())
+    };
+    let (status, mine) = ask("GET", json!({})).await;
+    assert_eq!((status, &mine["email"]), (200, &json!(demo.text("user"))), "{mine}");
+    let (_, changed) = ask("PATCH", json!({ "renew_soon": mine["renew_soon"] == false })).await;
+    assert_eq!(changed["no_access_tokens"], mine["no_access_tokens"]);
+    assert_ne!(changed["renew_soon"], mine["renew_soon"]);
+    assert_eq!(ask("PATCH", json!({ "renew_sooner": true })).await.0, 422);
+    let (_, tool) = key(&demo, &["profiles:read"]).await;
+    assert_eq!(call(url, &tool, "GET", "/me/notifications", None).await.0, 403);
+}

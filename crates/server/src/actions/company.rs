@@ -1,0 +1,203 @@
+//! Users, teams and page presets: changed from the pages and over REST alike.
+
+use axum::http::StatusCode;
+use lifecycle::ids::{TeamId, UserId};
+use lifecycle::permission::{Actor, Role};
+use lifecycle::time::Timestamp;
+use serde_json::{Value, json};
+use store::events::{self, About};
+use store::presets::{self, Preset};
+use store::teams::{self, Team};
+use store::users::{self, User};
+use store::{StoreError, Tx};
+
+use super::invite;
+use crate::auth::Caller;
+use crate::error::Problem;
+use crate::state::App;
+
+/// The most characters of a name.
+const NAME_MAX: usize = 80;
+
+async fn note(tx: &mut Tx, app: &App, caller: &Caller, kind: &str, detail: Value) -> Result<(), StoreError> {
+    events::append(tx, &app.organisation, app.now(), kind, &caller.named, &About::default(), &detail).await
+}
+
+fn name_of(typed: &str) -> Result<&str, Problem> {
+    let name = typed.trim();
+    if name.is_empty() || name.chars().count() > NAME_MAX || name.chars().any(char::is_control) {
+        return Err(Problem::field("name", "has 1 to 80 characters"));
+    }
+    Ok(name)
+}
+
+/// Company admins may do everything: only people make, change and remove them, so that no API key grows beyond itself (NT-14).
+fn may_touch(caller: &Caller, role: Role) -> Result<(), Problem> {
+    match (&caller.actor, role) {
+        (Actor::ApiKey { .. }, Role::CompanyAdmin) => Err(Problem::forbidden(
+            "An API key does not make, change or remove company admins; a company admin does, under Settings, Users.",
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// One user of ours.
+pub async fn user(app: &App, id: &str) -> Result<User, Problem> {
+    let id: UserId = id.parse().map_err(|_| Problem::not_found())?;
+    let mut tx = app.store.read().await?;
+    users::by_id(&mut tx, &id).await?.filter(|user| user.organisation == app.organisation).ok_or_else(Problem::not_found)
+}
+
+/// Invites a user; the link is told once.
+pub async fn invite_user(app: &App, caller: &Caller, email: &str, name: &str, role: Role) -> Result<(UserId, String), Problem> {
+    may_touch(caller, role)?;
+    let name = if name.trim().is_empty() { email } else { name };
+    invite::invite_user(app, email, name_of(name)?, role, caller.lang, &caller.named).await
+}
+
+/// Somebody who did not take up the invitation, or forgot the password, gets a new link.
+pub async fn invite_again(app: &App, caller: &Caller, user: &User) -> Result<(String, Timestamp), Problem> {
+    may_touch(caller, user.role)?;
+    if user.disabled_at.is_some() {
+        return Err(Problem::field("id", "the account is switched off; switch it on first"));
+    }
+    // A tool that could reset a password could become that person.
+    if user.password_hash.is_some() && matches!(caller.actor, Actor::ApiKey { .. }) {
+        return Err(Problem::forbidden("An API key does not reset passwords; a company admin does, under Settings, Users."));
+    }
+    invite::invite_again(app, user, &caller.named).await
+}
+
+/// Changes what a user is, and whether they may come in. Nobody does this to themselves, and one admin is always left.
+pub async fn change_user(app: &App, caller: &Caller, user: &User, role: Role, disabled: bool) -> Result<(), Problem> {
+    not_oneself(caller, &user.id)?;
+    may_touch(caller, user.role)?;
+    may_touch(caller, role)?;
+    let disabled_at = disabled.then(|| user.disabled_at.unwrap_or_else(|| app.now()));
+    let mut tx = app.store.write().await?;
+    if disabled || role != Role::CompanyAdmin {
+        keep_an_admin(&mut tx, app, user).await?;
+    }
+    if !users::set_standing(&mut tx, &app.organisation, &user.id, role, disabled_at).await? {
+        return Err(Problem::not_found());
+    }
+    note(&mut tx, app, caller, "user.changed", json!({ "user": user.id.as_str(), "role": role, "disabled": disabled })).await?;
+    tx.commit().await?;
+    app.told.notify_one();
+    Ok(())
+}
+
+/// Deletes a user; what was theirs has no owner then, and what waits to be told to them goes to the company admins.
+pub async fn delete_user(app: &App, caller: &Caller, user: &User) -> Result<(), Problem> {
+    not_oneself(caller, &user.id)?;
+    may_touch(caller, user.role)?;
+    let mut tx = app.store.write().await?;
+    keep_an_admin(&mut tx, app, user).await?;
+    if !users::delete(&mut tx, &app.organisation, &user.id, app.now()).await? {
+        return Err(Problem::not_found());
+    }
+    note(&mut tx, app, caller, "user.deleted", json!({ "user": user.id.as_str(), "name": user.name })).await?;
+    tx.commit().await?;
+    app.told.notify_one();
+    Ok(())
+}
+
+fn not_oneself(caller: &Caller, id: &UserId) -> Result<(), Problem> {
+    if caller.user.as_ref().is_some_and(|me| me.id == *id) {
+        return Err(Problem::forbidden("You cannot change your own role, disable or delete yourself; ask another company admin."));
+    }
+    Ok(())
+}
+
+async fn keep_an_admin(tx: &mut Tx, app: &App, user: &User) -> Result<(), Problem> {
+    if user.role == Role::CompanyAdmin && users::other_admins(tx, &app.organisation, &user.id).await? == 0 {
+        return Err(Problem::forbidden("This is the last company admin who can sign in; make somebody else company admin first."));
+    }
+    Ok(())
+}
+
+/// One team.
+pub async fn team(tx: &mut Tx, app: &App, id: &str) -> Result<Team, Problem> {
+    let id: TeamId = id.parse().map_err(|_| Problem::not_found())?;
+    teams::list(tx, &app.organisation).await?.into_iter().find(|team| team.id == id).ok_or_else(Problem::not_found)
+}
+
+fn taken(error: StoreError) -> Problem {
+    if !error.is_duplicate() {
+        return error.into();
+    }
+    Problem::new(StatusCode::CONFLICT, "name_taken", "name: there is a team of that name already").with(json!({ "field": "name" }))
+}
+
+/// Makes a team.
+pub async fn create_team(app: &App, caller: &Caller, name: &str, members: &[UserId]) -> Result<TeamId, Problem> {
+    let name = name_of(name)?;
+    let mut tx = app.store.write().await?;
+    let id = teams::create(&mut tx, &app.organisation, name, app.now()).await.map_err(taken)?;
+    set_members(&mut tx, app, &id, members).await?;
+    note(&mut tx, app, caller, "settings.changed", json!({ "team": id.as_str(), "name": name })).await?;
+    tx.commit().await?;
+    Ok(id)
+}
+
+/// Changes a team's name and members; what is `None` stays.
+pub async fn change_team(app: &App, caller: &Caller, id: &str, name: Option<&str>, members: Option<&[UserId]>) -> Result<(), Problem> {
+    let mut tx = app.store.write().await?;
+    let team = team(&mut tx, app, id).await?;
+    if let Some(name) = name {
+        teams::rename(&mut tx, &app.organisation, &team.id, name_of(name)?).await.map_err(taken)?;
+    }
+    if let Some(members) = members {
+        set_members(&mut tx, app, &team.id, members).await?;
+    }
+    note(&mut tx, app, caller, "settings.changed", json!({ "team": id, "name": name.unwrap_or(&team.name) })).await?;
+    tx.commit().await?;
+    Ok(())
+}
+
+async fn set_members(tx: &mut Tx, app: &App, team: &TeamId, members: &[UserId]) -> Result<(), Problem> {
+    let known = users::list(tx, &app.organisation).await?;
+    if let Some(unknown) = members.iter().find(|id| !known.iter().any(|user| user.id == **id)) {
+        return Err(Problem::field("member_ids", &format!("there is no user {unknown}")));
+    }
+    teams::set_members(tx, &app.organisation, team, members).await?;
+    Ok(())
+}
+
+/// Deletes a team; its profiles and users stay.
+pub async fn delete_team(app: &App, caller: &Caller, id: &str) -> Result<(), Problem> {
+    let mut tx = app.store.write().await?;
+    let team = team(&mut tx, app, id).await?;
+    teams::delete(&mut tx, &app.organisation, &team.id).await?;
+    note(&mut tx, app, caller, "settings.changed", json!({ "team": id, "name": team.name, "deleted": true })).await?;
+    tx.commit().await?;
+    Ok(())
+}
+
+/// Sets what new profiles of a network get.
+pub async fn set_preset(app: &App, caller: &Caller, preset: &Preset) -> Result<(), Problem> {
+    let mut tx = app.store.write().await?;
+    if let Some(owner) = &preset.owner {
+        let known = users::by_id(&mut tx, owner).await?.filter(|user| user.organisation == app.organisation);
+        known.ok_or_else(|| Problem::field("owner_id", "there is no such user"))?;
+    }
+    let all = teams::list(&mut tx, &app.organisation).await?;
+    if let Some(unknown) = preset.teams.iter().find(|id| !all.iter().any(|team| team.id == **id)) {
+        return Err(Problem::field("team_ids", &format!("there is no team {unknown}")));
+    }
+    presets::set(&mut tx, &app.organisation, preset, app.now()).await?;
+    note(&mut tx, app, caller, "settings.changed", json!({ "page_presets": preset.network })).await?;
+    tx.commit().await?;
+    Ok(())
+}
+
+/// Takes them back: what holds for all networks holds for this one again.
+pub async fn remove_preset(app: &App, caller: &Caller, network: &str) -> Result<(), Problem> {
+    let mut tx = app.store.write().await?;
+    if !presets::remove(&mut tx, &app.organisation, network).await? {
+        return Err(Problem::not_found());
+    }
+    note(&mut tx, app, caller, "settings.changed", json!({ "page_presets": network, "removed": true })).await?;
+    tx.commit().await?;
+    Ok(())
+}

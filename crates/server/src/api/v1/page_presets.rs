@@ -1,0 +1,88 @@
+//! Page presets: /api/v1/page-presets. What holds for all networks that have none of their own is called `default`.
+
+use std::sync::Arc;
+
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::response::IntoResponse;
+use lifecycle::ids::{TeamId, UserId};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use store::presets::{self, Preset};
+
+use super::{Answer, Body, json};
+use crate::actions::company;
+use crate::auth::Caller;
+use crate::error::Problem;
+use crate::state::App;
+
+/// The name of what holds for all others.
+const DEFAULT: &str = "default";
+
+fn shown(preset: &Preset) -> Value {
+    json!({
+        "network": if preset.network.is_empty() { DEFAULT } else { &preset.network },
+        "owner_id": preset.owner.as_ref().map(UserId::as_str),
+        "team_ids": preset.teams.iter().map(TeamId::as_str).collect::<Vec<_>>(),
+        "notifications": { "no_access_tokens": preset.notify_no_access, "renew_soon": preset.notify_renew_soon },
+    })
+}
+
+fn stored_name(app: &App, network: &str) -> Result<String, Problem> {
+    if network == DEFAULT {
+        return Ok(String::new());
+    }
+    app.config.offered().find(|offered| offered.about().name == network).map(|_| network.to_owned()).ok_or_else(Problem::not_found)
+}
+
+/// GET /api/v1/page-presets: those that were set.
+pub async fn list(State(app): State<Arc<App>>) -> Answer {
+    let mut tx = app.store.read().await?;
+    let all = presets::list(&mut tx, &app.organisation).await?;
+    json(200, &json!({ "items": all.iter().map(shown).collect::<Vec<_>>() }))
+}
+
+/// GET /api/v1/page-presets/{network}: what a new profile of it gets, set for it or for all.
+pub async fn get(State(app): State<Arc<App>>, Path(network): Path<String>) -> Answer {
+    let network = stored_name(&app, &network)?;
+    let mut tx = app.store.read().await?;
+    json(200, &shown(&presets::for_network(&mut tx, &app.organisation, &network).await?))
+}
+
+/// What `PUT /page-presets/{network}` takes; what is left out is nobody, no team, and told.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Wanted {
+    owner_id: Option<UserId>,
+    #[serde(default)]
+    team_ids: Vec<TeamId>,
+    notifications: Option<Notifications>,
+}
+
+/// Which mails about new profiles are wanted.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Notifications {
+    no_access_tokens: bool,
+    renew_soon: bool,
+}
+
+/// PUT /api/v1/page-presets/{network}
+pub async fn set(State(app): State<Arc<App>>, caller: Caller, Path(network): Path<String>, Body(wanted): Body<Wanted>) -> Answer {
+    let told = wanted.notifications.unwrap_or(Notifications { no_access_tokens: true, renew_soon: true });
+    let preset = Preset {
+        network: stored_name(&app, &network)?,
+        owner: wanted.owner_id,
+        teams: wanted.team_ids,
+        notify_no_access: told.no_access_tokens,
+        notify_renew_soon: told.renew_soon,
+    };
+    company::set_preset(&app, &caller, &preset).await?;
+    json(200, &shown(&preset))
+}
+
+/// DELETE /api/v1/page-presets/{network}
+pub async fn remove(State(app): State<Arc<App>>, caller: Caller, Path(network): Path<String>) -> Answer {
+    company::remove_preset(&app, &caller, &stored_name(&app, &network)?).await?;
+    Ok(StatusCode::NO_CONTENT.into_response())
+}

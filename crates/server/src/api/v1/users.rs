@@ -1,0 +1,102 @@
+//! Users: /api/v1/users
+
+use std::sync::Arc;
+
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::response::IntoResponse;
+use lifecycle::permission::Role;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use store::users::{self, User};
+
+use super::{Answer, Body, json};
+use crate::actions::company;
+use crate::auth::Caller;
+use crate::error::Problem;
+use crate::show::rfc3339;
+use crate::state::App;
+
+fn shown(user: &User) -> Value {
+    let state = match user {
+        User { disabled_at: Some(_), .. } => "disabled",
+        User { password_hash: None, .. } => "invited",
+        _ => "active",
+    };
+    json!({
+        "id": user.id.as_str(),
+        "email": user.email,
+        "name": user.name,
+        "role": user.role,
+        "state": state,
+        "language": user.language,
+        "time_zone": user.time_zone,
+        "disabled_at": user.disabled_at.map(rfc3339),
+        "notifications": { "no_access_tokens": user.notify_no_access, "renew_soon": user.notify_renew_soon },
+    })
+}
+
+fn role(word: &str) -> Result<Role, Problem> {
+    Role::parse(word).ok_or_else(|| Problem::field("role", "is company_admin or standard_user"))
+}
+
+/// GET /api/v1/users
+pub async fn list(State(app): State<Arc<App>>) -> Answer {
+    let mut tx = app.store.read().await?;
+    let all = users::list(&mut tx, &app.organisation).await?;
+    json(200, &json!({ "items": all.iter().map(shown).collect::<Vec<_>>() }))
+}
+
+/// What `POST /users` takes.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct New {
+    email: String,
+    #[serde(default)]
+    name: String,
+    role: Option<String>,
+}
+
+/// POST /api/v1/users: invites; the link goes by mail and stands in the answer, this once.
+pub async fn invite(State(app): State<Arc<App>>, caller: Caller, Body(new): Body<New>) -> Answer {
+    let role = new.role.as_deref().map_or(Ok(Role::StandardUser), role)?;
+    let (id, link) = company::invite_user(&app, &caller, new.email.trim(), &new.name, role).await?;
+    let mut body = shown(&company::user(&app, id.as_str()).await?);
+    body["invitation"] = link.into();
+    json(201, &body)
+}
+
+/// GET /api/v1/users/{id}
+pub async fn get(State(app): State<Arc<App>>, Path(id): Path<String>) -> Answer {
+    json(200, &shown(&company::user(&app, &id).await?))
+}
+
+/// What `PATCH /users/{id}` takes; what is left out stays.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Change {
+    role: Option<String>,
+    disabled: Option<bool>,
+}
+
+/// PATCH /api/v1/users/{id}
+pub async fn change(State(app): State<Arc<App>>, caller: Caller, Path(id): Path<String>, Body(change): Body<Change>) -> Answer {
+    let user = company::user(&app, &id).await?;
+    let role = change.role.as_deref().map_or(Ok(user.role), role)?;
+    company::change_user(&app, &caller, &user, role, change.disabled.unwrap_or(user.disabled_at.is_some())).await?;
+    json(200, &shown(&company::user(&app, &id).await?))
+}
+
+/// DELETE /api/v1/users/{id}
+pub async fn delete(State(app): State<Arc<App>>, caller: Caller, Path(id): Path<String>) -> Answer {
+    let user = company::user(&app, &id).await?;
+    company::delete_user(&app, &caller, &user).await?;
+    Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+/// POST /api/v1/users/{id}/invitation: a new link for somebody who did not take up theirs.
+pub async fn invite_again(State(app): State<Arc<App>>, caller: Caller, Path(id): Path<String>) -> Answer {
+    let user = company::user(&app, &id).await?;
+    let (link, expires_at) = company::invite_again(&app, &caller, &user).await?;
+    json(201, &json!({ "invitation": link, "expires_at": rfc3339(expires_at) }))
+}

@@ -1,0 +1,74 @@
+//! The pages: every address with what it needs, and who shows it.
+
+use std::sync::Arc;
+
+use axum::routing::{MethodRouter, get, post};
+use lifecycle::permission::Act;
+
+use crate::api::v1;
+use crate::auth::Needs;
+use crate::pages::{
+    account, add, audit, calendar, dashboard, forecast, freezes, keys, profile, profiles, renew, settings, sign_in, webhooks,
+};
+use crate::state::App;
+
+/// Address, what it needs, handler.
+pub type Row = (&'static str, Needs, fn() -> MethodRouter<Arc<App>>);
+
+/// The pages. `Needs::Nothing` only where somebody cannot have signed in yet, or comes back from a network.
+pub const PAGES: &[Row] = &[
+    ("/", Needs::May(Act::SeeProfile), || get(dashboard::get)),
+    ("/sign-in", Needs::Nothing, || get(sign_in::form).post(sign_in::submit)),
+    ("/sign-out", Needs::Nothing, || post(sign_in::sign_out)),
+    ("/setup/{secret}", Needs::Nothing, || get(sign_in::password_form).post(sign_in::password_submit)),
+    ("/invitation/{secret}", Needs::Nothing, || get(sign_in::password_form).post(sign_in::password_submit)),
+    ("/renew/{secret}", Needs::Nothing, || get(renew::get).post(renew::post)),
+    ("/oauth/callback/{network}", Needs::Nothing, || get(add::callback)),
+    ("/settings/profiles", Needs::May(Act::SeeProfile), || get(profiles::get)),
+    ("/settings/profiles/bulk", Needs::May(Act::ManageProfile), || post(profiles::bulk)),
+    ("/settings/profiles/add", Needs::May(Act::Connect), || get(add::list)),
+    ("/settings/profiles/add/{network}", Needs::May(Act::Connect), || get(add::rules).post(add::leave)),
+    ("/settings/profiles/connections/{id}", Needs::May(Act::Connect), || get(add::connection).post(add::choose)),
+    ("/settings/profiles/{id}", Needs::May(Act::SeeProfile), || get(profile::general).post(profile::save)),
+    ("/settings/profiles/{id}/notifications", Needs::May(Act::SeeProfile), || {
+        get(profile::notifications).post(profile::save_notifications)
+    }),
+    ("/settings/profiles/{id}/reminders", Needs::May(Act::ManageProfile), || post(profile::put_off)),
+    ("/settings/profiles/{id}/access-tokens", Needs::May(Act::SeeProfile), || get(profile::tokens)),
+    ("/settings/profiles/{id}/refresh", Needs::May(Act::RefreshConnection), || get(profile::refresh_form).post(profile::refresh)),
+    ("/settings/profiles/{id}/check", Needs::May(Act::CheckProfile), || post(profile::check_now)),
+    ("/settings/profiles/{id}/renewal-link", Needs::May(Act::RefreshConnection), || get(profile::link_form).post(profile::link)),
+    ("/settings/profiles/{id}/renewal-link/withdraw", Needs::May(Act::RefreshConnection), || post(profile::withdraw)),
+    ("/settings/profiles/{id}/delete", Needs::May(Act::DeleteProfile), || get(profile::delete_form).post(profile::delete)),
+    ("/settings/page-presets", Needs::May(Act::ManagePresets), || get(settings::presets).post(settings::save_preset)),
+    ("/settings/teams", Needs::May(Act::ManageTeams), || get(settings::teams_list).post(settings::create_team)),
+    ("/settings/teams/{id}", Needs::May(Act::ManageTeams), || post(settings::save_team)),
+    ("/settings/users", Needs::May(Act::ManageUsers), || get(settings::users_list).post(settings::invite_user)),
+    ("/settings/users/{id}", Needs::May(Act::ManageUsers), || post(settings::save_user)),
+    ("/settings/network-apps", Needs::May(Act::ManageNetworkApps), || get(settings::apps).post(settings::save_app)),
+    ("/settings/api-keys", Needs::May(Act::ManageApiKeys), || get(keys::list).post(keys::create)),
+    ("/settings/api-keys/{id}", Needs::May(Act::ManageApiKeys), || get(keys::one)),
+    ("/settings/api-keys/{id}/revoke", Needs::May(Act::ManageApiKeys), || post(keys::revoke)),
+    ("/settings/freezes", Needs::May(Act::Freeze), || get(freezes::list).post(freezes::set)),
+    ("/settings/freezes/hold/release", Needs::May(Act::Freeze), || post(freezes::release)),
+    ("/settings/freezes/{id}/thaw", Needs::May(Act::Freeze), || post(freezes::thaw)),
+    ("/audit", Needs::May(Act::SeeAudit), || get(audit::get)),
+    ("/audit/export", Needs::May(Act::SeeAudit), || get(v1::audit::export)),
+    ("/forecast", Needs::May(Act::SeeProfile), || get(forecast::get)),
+    ("/forecast/calendar", Needs::May(Act::ManageOwnAccount), || post(forecast::calendar)),
+    ("/forecast/calendar/revoke", Needs::May(Act::ManageOwnAccount), || post(forecast::revoke)),
+    // Calendar programs cannot sign in: the address is the key. The second one is where the REST API has its paths.
+    ("/calendar/{secret}", Needs::Nothing, || get(calendar::get)),
+    ("/api/v1/calendar/{secret}", Needs::Nothing, || get(calendar::get)),
+    ("/settings/deliveries", Needs::May(Act::ManageWebhooks), || get(webhooks::deliveries)),
+    ("/settings/webhooks", Needs::May(Act::ManageWebhooks), || get(webhooks::list).post(webhooks::create)),
+    ("/settings/webhooks/{id}", Needs::May(Act::ManageWebhooks), || get(webhooks::get).post(webhooks::save)),
+    ("/settings/webhooks/{id}/test", Needs::May(Act::ManageWebhooks), || post(webhooks::test)),
+    ("/settings/webhooks/{id}/rotate", Needs::May(Act::ManageWebhooks), || post(webhooks::rotate)),
+    ("/settings/webhooks/{id}/replay", Needs::May(Act::ManageWebhooks), || post(webhooks::replay)),
+    ("/settings/webhooks/{id}/delete", Needs::May(Act::ManageWebhooks), || post(webhooks::delete)),
+    ("/account", Needs::May(Act::ManageOwnAccount), || get(account::get).post(account::save)),
+    ("/account/notifications", Needs::May(Act::ManageOwnAccount), || post(account::save_notifications)),
+    ("/account/password", Needs::May(Act::ManageOwnAccount), || post(account::save_password)),
+    ("/account/sessions/{id}/end", Needs::May(Act::ManageOwnAccount), || post(account::end_session)),
+];

@@ -1,0 +1,323 @@
+//! The REST API: every operation with what it needs, and who handles it.
+
+use std::sync::Arc;
+
+use axum::extract::DefaultBodyLimit;
+use axum::routing::{MethodRouter, delete, get, patch, post, put};
+use lifecycle::permission::Act;
+
+use crate::api::v1;
+use crate::auth::Needs;
+use crate::proxy;
+use crate::state::App;
+
+/// One operation of the REST API, for its description.
+pub struct ApiRoute {
+    /// Method, upper case.
+    pub method: &'static str,
+    /// Path with `{names}`.
+    pub path: &'static str,
+    /// Its name.
+    pub id: &'static str,
+    /// One line.
+    pub summary: &'static str,
+    /// What it needs.
+    pub needs: Needs,
+    /// Query parameters.
+    pub query: &'static [&'static str],
+    /// Fields of the body: name, JSON type, required.
+    pub body: &'static [(&'static str, &'static str, bool)],
+    /// Status of success.
+    pub status: u16,
+}
+
+const fn api(method: &'static str, path: &'static str, id: &'static str, act: Act, status: u16, summary: &'static str) -> ApiRoute {
+    ApiRoute { method, path, id, summary, needs: Needs::May(act), query: &[], body: &[], status }
+}
+
+/// What is passed through; the path is the network's.
+pub(super) const PROXY: &str = "/api/v1/profiles/{id}/proxy/{*path}";
+
+/// The REST API.
+pub const API: &[ApiRoute] = &[
+    api("GET", "/api/v1/networks", "listNetworks", Act::SeeNetworks, 200, "Every network with what it can, its rules and lifetimes"),
+    ApiRoute {
+        body: &[("network", "string", true), ("instance", "string", false), ("handle", "string", false), ("return_to", "string", false)],
+        ..api("POST", "/api/v1/connections", "beginConnection", Act::Connect, 201, "Begin connecting")
+    },
+    api("GET", "/api/v1/connections/{id}", "getConnection", Act::Connect, 200, "Where a connection stands"),
+    ApiRoute {
+        body: &[("ids", "array", true)],
+        ..api("POST", "/api/v1/connections/{id}/profiles", "addProfiles", Act::Connect, 200, "Add the chosen profiles")
+    },
+    ApiRoute {
+        query: &["network", "status", "owner", "team", "q", "cursor", "limit"],
+        ..api("GET", "/api/v1/profiles", "listProfiles", Act::SeeProfile, 200, "Profiles by name")
+    },
+    api("GET", "/api/v1/profiles/{id}", "getProfile", Act::SeeProfile, 200, "One profile with its explanation and accesses"),
+    ApiRoute {
+        body: &[("owner_id", "string", false), ("team_ids", "array", false), ("notifications", "object", false)],
+        ..api("PATCH", "/api/v1/profiles/{id}", "changeProfile", Act::ManageProfile, 200, "Owner, teams, notifications")
+    },
+    api("DELETE", "/api/v1/profiles/{id}", "deleteProfile", Act::DeleteProfile, 204, "Disconnect: revoke at the network and shred"),
+    ApiRoute {
+        body: &[("via", "string", true), ("email", "string", false)],
+        ..api(
+            "POST",
+            "/api/v1/profiles/{id}/refresh-connection",
+            "refreshConnection",
+            Act::RefreshConnection,
+            201,
+            "Begin a renewal, or make a renewal link",
+        )
+    },
+    api("POST", "/api/v1/profiles/{id}/check", "checkProfile", Act::CheckProfile, 200, "Look now"),
+    ApiRoute {
+        query: &["min_ttl"],
+        ..api("GET", "/api/v1/profiles/{id}/access-token", "getAccessToken", Act::ReadToken, 200, "An access token that lives long enough")
+    },
+    ApiRoute {
+        body: &[("text", "string", true), ("link", "string", false), ("title", "string", false), ("media", "array", false)],
+        ..api("POST", "/api/v1/profiles/{id}/posts", "publishPost", Act::Publish, 201, "Publish a post as the profile")
+    },
+    api(
+        "GET",
+        "/api/v1/profiles/{id}/posts/{post}/comments",
+        "listComments",
+        Act::ReadComments,
+        200,
+        "What was said under a post, oldest first",
+    ),
+    ApiRoute {
+        body: &[("text", "string", true), ("in_reply_to", "string", false)],
+        ..api(
+            "POST",
+            "/api/v1/profiles/{id}/posts/{post}/comments",
+            "writeComment",
+            Act::Comment,
+            201,
+            "Comment under a post, or reply to a comment",
+        )
+    },
+    ApiRoute {
+        query: &["until"],
+        ..api("GET", "/api/v1/forecast", "getForecast", Act::SeeProfile, 200, "What will need a person, when, who")
+    },
+    api("GET", "/api/v1/webhook-endpoints", "listWebhookEndpoints", Act::ManageWebhooks, 200, "Every webhook endpoint and chat channel"),
+    ApiRoute {
+        body: &[
+            ("url", "string", true),
+            ("name", "string", false),
+            ("kind", "string", false),
+            ("events", "array", false),
+            ("language", "string", false),
+            ("signature", "string", false),
+            ("token", "string", false),
+        ],
+        ..api(
+            "POST",
+            "/api/v1/webhook-endpoints",
+            "createWebhookEndpoint",
+            Act::ManageWebhooks,
+            201,
+            "Add an endpoint; its signing secret is shown once",
+        )
+    },
+    api("GET", "/api/v1/webhook-endpoints/{id}", "getWebhookEndpoint", Act::ManageWebhooks, 200, "One endpoint"),
+    ApiRoute {
+        body: &[("name", "string", false), ("url", "string", false), ("events", "array", false), ("enabled", "boolean", false)],
+        ..api("PATCH", "/api/v1/webhook-endpoints/{id}", "changeWebhookEndpoint", Act::ManageWebhooks, 200, "Change an endpoint")
+    },
+    api("DELETE", "/api/v1/webhook-endpoints/{id}", "deleteWebhookEndpoint", Act::ManageWebhooks, 204, "Delete an endpoint"),
+    api("POST", "/api/v1/webhook-endpoints/{id}/test", "testWebhookEndpoint", Act::ManageWebhooks, 200, "Send a test and say how it went"),
+    api(
+        "POST",
+        "/api/v1/webhook-endpoints/{id}/rotate-secret",
+        "rotateWebhookSecret",
+        Act::ManageWebhooks,
+        200,
+        "A new signing secret; the one before it signs too for 24 hours",
+    ),
+    ApiRoute {
+        query: &["cursor", "limit"],
+        ..api(
+            "GET",
+            "/api/v1/webhook-endpoints/{id}/deliveries",
+            "listDeliveries",
+            Act::ManageWebhooks,
+            200,
+            "How each delivery went, newest first",
+        )
+    },
+    api(
+        "POST",
+        "/api/v1/webhook-endpoints/{id}/deliveries/{message}/replay",
+        "replayDelivery",
+        Act::ManageWebhooks,
+        202,
+        "Send a delivery once more, under the same id",
+    ),
+    ApiRoute {
+        body: &[("access_token", "string", true), ("status", "integer", false)],
+        ..api(
+            "POST",
+            "/api/v1/profiles/{id}/access-token/report",
+            "reportAccessToken",
+            Act::ReadToken,
+            202,
+            "Say that a token does not work",
+        )
+    },
+    api("GET", PROXY, "proxyGet", Act::CallApi, 200, "Call the network's API with a token the caller never sees"),
+    api("POST", PROXY, "proxyPost", Act::CallApi, 200, "The same with POST"),
+    api("PUT", PROXY, "proxyPut", Act::CallApi, 200, "The same with PUT"),
+    api("PATCH", PROXY, "proxyPatch", Act::CallApi, 200, "The same with PATCH"),
+    api("DELETE", PROXY, "proxyDelete", Act::CallApi, 200, "The same with DELETE"),
+    ApiRoute { query: &["after", "profile"], ..api("GET", "/api/v1/events", "listEvents", Act::SeeEvents, 200, "The event log") },
+    api("GET", "/api/v1/api-keys", "listApiKeys", Act::ManageApiKeys, 200, "API keys with what they may"),
+    ApiRoute {
+        body: &[("name", "string", true), ("permissions", "array", true), ("expires_at", "string", false)],
+        ..api("POST", "/api/v1/api-keys", "createApiKey", Act::ManageApiKeys, 201, "Make an API key; it is told this once")
+    },
+    api("GET", "/api/v1/api-keys/{id}", "getApiKey", Act::ManageApiKeys, 200, "One API key"),
+    api("DELETE", "/api/v1/api-keys/{id}", "revokeApiKey", Act::ManageApiKeys, 204, "Revoke an API key, effective at the next request"),
+    ApiRoute {
+        needs: Needs::SomebodyKnown,
+        body: &[
+            ("permission", "string", true),
+            ("api_key", "string", false),
+            ("profile", "string", false),
+            ("method", "string", false),
+            ("path", "string", false),
+        ],
+        ..api("POST", "/api/v1/permissions/check", "checkPermission", Act::SeeProfile, 200, "May it be done, and why not; nothing is done")
+    },
+    api("GET", "/api/v1/users", "listUsers", Act::ManageUsers, 200, "Everybody who works here, by name"),
+    ApiRoute {
+        body: &[("email", "string", true), ("name", "string", false), ("role", "string", false)],
+        ..api("POST", "/api/v1/users", "inviteUser", Act::ManageUsers, 201, "Invite a user; the link is told this once")
+    },
+    api("GET", "/api/v1/users/{id}", "getUser", Act::ManageUsers, 200, "One user"),
+    ApiRoute {
+        body: &[("role", "string", false), ("disabled", "boolean", false)],
+        ..api("PATCH", "/api/v1/users/{id}", "changeUser", Act::ManageUsers, 200, "Change a user's role, or switch the account off or on")
+    },
+    api("DELETE", "/api/v1/users/{id}", "deleteUser", Act::ManageUsers, 204, "Delete a user; what was theirs has no owner then"),
+    api("POST", "/api/v1/users/{id}/invitation", "inviteUserAgain", Act::ManageUsers, 201, "A new invitation link, told this once"),
+    api("GET", "/api/v1/teams", "listTeams", Act::ManageTeams, 200, "Teams and who is in them"),
+    ApiRoute {
+        body: &[("name", "string", true), ("member_ids", "array", false)],
+        ..api("POST", "/api/v1/teams", "createTeam", Act::ManageTeams, 201, "Make a team")
+    },
+    api("GET", "/api/v1/teams/{id}", "getTeam", Act::ManageTeams, 200, "One team"),
+    ApiRoute {
+        body: &[("name", "string", false), ("member_ids", "array", false)],
+        ..api("PATCH", "/api/v1/teams/{id}", "changeTeam", Act::ManageTeams, 200, "Change a team's name or members")
+    },
+    api("DELETE", "/api/v1/teams/{id}", "deleteTeam", Act::ManageTeams, 204, "Delete a team; its profiles and users stay"),
+    api("GET", "/api/v1/page-presets", "listPagePresets", Act::ManagePresets, 200, "What new profiles get, per network"),
+    api("GET", "/api/v1/page-presets/{network}", "getPagePreset", Act::ManagePresets, 200, "What a new profile of that network gets"),
+    ApiRoute {
+        body: &[("owner_id", "string", false), ("team_ids", "array", false), ("notifications", "object", false)],
+        ..api("PUT", "/api/v1/page-presets/{network}", "setPagePreset", Act::ManagePresets, 200, "Set what new profiles get")
+    },
+    api(
+        "DELETE",
+        "/api/v1/page-presets/{network}",
+        "removePagePreset",
+        Act::ManagePresets,
+        204,
+        "Let what holds for all networks hold again",
+    ),
+    api("GET", "/api/v1/me/notifications", "getMyNotifications", Act::ManageOwnAccount, 200, "What I am told by mail"),
+    ApiRoute {
+        body: &[("no_access_tokens", "boolean", false), ("renew_soon", "boolean", false)],
+        ..api("PATCH", "/api/v1/me/notifications", "changeMyNotifications", Act::ManageOwnAccount, 200, "Change what I am told by mail")
+    },
+    api("GET", "/api/v1/freezes", "listFreezes", Act::Freeze, 200, "What is frozen and was"),
+    ApiRoute {
+        body: &[("target", "string", true), ("reason", "string", false)],
+        ..api("POST", "/api/v1/freezes", "freeze", Act::Freeze, 201, "Freeze somebody or something, effective at the next request")
+    },
+    api("DELETE", "/api/v1/freezes/{id}", "thaw", Act::Freeze, 204, "Thaw"),
+    api("GET", "/api/v1/hold", "getHold", Act::Freeze, 200, "Whether a restored database holds tokens back, and how far it is"),
+    api("POST", "/api/v1/hold/release", "releaseHold", Act::Freeze, 200, "The original is stopped: renew again, slowly"),
+    ApiRoute {
+        query: &["before", "profile", "act", "q", "limit"],
+        ..api("GET", "/api/v1/audit", "listAudit", Act::SeeAudit, 200, "The audit, newest first")
+    },
+    ApiRoute {
+        query: &["anchor"],
+        ..api("GET", "/api/v1/audit/verify", "verifyAudit", Act::SeeAudit, 200, "Whether every row is as it was written")
+    },
+    api("GET", "/api/v1/audit/anchor", "getAuditAnchor", Act::SeeAudit, 200, "The present end of the chain, to be kept elsewhere"),
+    api("GET", "/api/v1/audit/export", "exportAudit", Act::SeeAudit, 200, "The whole audit as JSON lines"),
+];
+
+pub(super) fn handler(id: &str) -> MethodRouter<Arc<App>> {
+    match id {
+        "listNetworks" => get(v1::networks::list),
+        "beginConnection" => post(v1::connections::begin),
+        "getConnection" => get(v1::connections::get),
+        "addProfiles" => post(v1::connections::choose),
+        "listProfiles" => get(v1::profiles::list),
+        "getProfile" => get(v1::profiles::get),
+        "changeProfile" => patch(v1::profiles::change),
+        "deleteProfile" => delete(v1::profiles::delete),
+        "refreshConnection" => post(v1::profiles::refresh),
+        "checkProfile" => post(v1::profiles::check_now),
+        "getAccessToken" => get(v1::tokens::lend),
+        "publishPost" => post(v1::posts::publish).layer(DefaultBodyLimit::max(v1::LARGE_MAX)),
+        "listComments" => get(v1::posts::comments),
+        "writeComment" => post(v1::posts::comment),
+        "getForecast" => get(v1::forecast::get),
+        "listWebhookEndpoints" => get(v1::webhooks::list),
+        "createWebhookEndpoint" => post(v1::webhooks::create),
+        "getWebhookEndpoint" => get(v1::webhooks::get),
+        "changeWebhookEndpoint" => patch(v1::webhooks::change),
+        "deleteWebhookEndpoint" => delete(v1::webhooks::delete),
+        "testWebhookEndpoint" => post(v1::webhooks::test),
+        "rotateWebhookSecret" => post(v1::webhooks::rotate),
+        "listDeliveries" => get(v1::webhooks::log),
+        "replayDelivery" => post(v1::webhooks::replay),
+        "reportAccessToken" => post(v1::tokens::report),
+        "proxyGet" => get(proxy::call),
+        "proxyPost" => post(proxy::call),
+        "proxyPut" => put(proxy::call),
+        "proxyPatch" => patch(proxy::call),
+        "proxyDelete" => delete(proxy::call),
+        "listEvents" => get(v1::events::list),
+        "listApiKeys" => get(v1::api_keys::list),
+        "createApiKey" => post(v1::api_keys::create),
+        "getApiKey" => get(v1::api_keys::get),
+        "revokeApiKey" => delete(v1::api_keys::revoke),
+        "checkPermission" => post(v1::api_keys::check),
+        "listUsers" => get(v1::users::list),
+        "inviteUser" => post(v1::users::invite),
+        "getUser" => get(v1::users::get),
+        "changeUser" => patch(v1::users::change),
+        "deleteUser" => delete(v1::users::delete),
+        "inviteUserAgain" => post(v1::users::invite_again),
+        "listTeams" => get(v1::teams::list),
+        "createTeam" => post(v1::teams::create),
+        "getTeam" => get(v1::teams::get),
+        "changeTeam" => patch(v1::teams::change),
+        "deleteTeam" => delete(v1::teams::delete),
+        "listPagePresets" => get(v1::page_presets::list),
+        "getPagePreset" => get(v1::page_presets::get),
+        "setPagePreset" => put(v1::page_presets::set),
+        "removePagePreset" => delete(v1::page_presets::remove),
+        "getMyNotifications" => get(v1::me::notifications),
+        "changeMyNotifications" => patch(v1::me::change),
+        "listFreezes" => get(v1::freezes::list),
+        "freeze" => post(v1::freezes::set),
+        "thaw" => delete(v1::freezes::thaw),
+        "getHold" => get(v1::hold::get),
+        "releaseHold" => post(v1::hold::release),
+        "listAudit" => get(v1::audit::list),
+        "verifyAudit" => get(v1::audit::verify),
+        "getAuditAnchor" => get(v1::audit::anchor),
+        "exportAudit" => get(v1::audit::export),
+        other => unreachable!("the table names an operation without a handler: {other}"),
+    }
+}
