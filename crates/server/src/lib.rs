@@ -93,7 +93,6 @@ impl Server {
             Options { poll_every: config.keeper.poll_every.duration(), concurrency: config.keeper.concurrency, ..Options::default() };
         let keeper = Keeper::new(node, ports, options);
         let passwords = tokio::task::spawn_blocking(auth::password::Passwords::new).await.unwrap_or_default();
-        let requests = TaskTracker::new();
         let app = App {
             config,
             store,
@@ -111,7 +110,8 @@ impl Server {
             told,
             alarms,
             deliver: Notify::new(),
-            requests,
+            requests: TaskTracker::new(),
+            stopping: CancellationToken::new(),
         };
         Ok(Self { app: Arc::new(app), listener, mailer })
     }
@@ -137,14 +137,13 @@ impl Server {
             tokio::spawn(async move { app.keeper.run(stop).await })
         };
         let sending = tokio::spawn(outbox::run(Arc::clone(&self.app), self.mailer, stop.clone()));
-        let hearing = tokio::spawn(Arc::clone(&self.app).hear());
+        let hearing = tokio::spawn(Arc::clone(&self.app).hear(stop.clone()));
         let delivering = tokio::spawn(outbox::deliver::run(Arc::clone(&self.app), stop.clone()));
         let marking = tokio::spawn(high_water::run(Arc::clone(&self.app), stop.clone()));
         axum::serve(self.listener, router).with_graceful_shutdown(stop.cancelled_owned()).await?;
         self.app.requests.close();
         self.app.requests.wait().await;
-        let _ = tokio::join!(keeping, sending, delivering, marking);
-        hearing.abort();
+        let _ = tokio::join!(keeping, sending, delivering, marking, hearing);
         Ok(())
     }
 }

@@ -16,6 +16,7 @@ use networks::wire::{BoxFuture, Dice, Wire};
 use store::seal::Keyring;
 use store::{Store, StoreError, network_apps};
 use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::StartError;
@@ -60,6 +61,8 @@ pub struct App {
     pub deliver: Notify,
     /// Requests that are being worked on, whether somebody still waits for the answer or not.
     pub requests: TaskTracker,
+    /// The server is stopping: whatever stays open for long ends.
+    pub stopping: CancellationToken,
 }
 
 /// Makes the data folder, for its owner only, and opens the storage.
@@ -82,13 +85,16 @@ impl App {
         self.clock.now()
     }
 
-    /// Wakes what waits here when a node on the same database made something happen; never returns.
-    pub(crate) async fn hear(self: Arc<Self>) {
+    /// Wakes what waits here when a node on the same database made something happen, until the server stops.
+    pub(crate) async fn hear(self: Arc<Self>, stop: CancellationToken) {
         let heard = || {
             self.keeper.wake();
             self.told.notify_one();
         };
-        self.store.listen(heard).await;
+        tokio::select! {
+            () = self.store.listen(heard) => {}
+            () = stop.cancelled() => self.stopping.cancel(),
+        }
     }
 
     /// The network app of a network.

@@ -13,6 +13,7 @@ mod company;
 mod disk;
 mod forecast;
 mod kill;
+mod live;
 mod matrix;
 mod nodes;
 mod oidc;

@@ -11,7 +11,7 @@ use crate::authorised::key;
 use crate::world::{Demo, client};
 
 /// Asked with the id of a profile that the role may not see.
-const OF_ONE_PROFILE: [&str; 16] = [
+const OF_ONE_PROFILE: [&str; 17] = [
     "getProfile",
     "changeProfile",
     "deleteProfile",
@@ -28,6 +28,7 @@ const OF_ONE_PROFILE: [&str; 16] = [
     "proxyPatch",
     "proxyDelete",
     "listEvents",
+    "streamEvents",
 ];
 /// For whoever began it, and company admins.
 const OF_ONE_CONNECTION: [&str; 2] = ["getConnection", "addProfiles"];
@@ -182,7 +183,7 @@ async fn nt_20_every_route_is_closed_to_every_role_it_is_not_for() {
                 }
                 _ => (false, "", ""),
             };
-            let query = |id: &str| if route.id == "listEvents" { format!("?profile={id}") } else { String::new() };
+            let query = |id: &str| if matches!(route.id, "listEvents" | "streamEvents") { format!("?profile={id}") } else { String::new() };
             let path = |id: &str| House::filled(route.path, id) + &query(id);
             let (status, said) = house.ask(who, route.method, &path(theirs), Some(body_of(route.id))).await;
             let what = format!("{} {} by {}: {status} {said}", route.method, route.path, who.name);

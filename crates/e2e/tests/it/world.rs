@@ -73,6 +73,12 @@ impl Running {
 }
 
 impl Running {
+    /// SIGTERM, as an operator or a service manager would.
+    pub(crate) fn ask_to_stop(&self) {
+        let asked = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().unwrap();
+        assert!(asked.success());
+    }
+
     /// Until it has ended by itself.
     pub(crate) fn wait(&mut self) {
         let _ = self.child.wait();

@@ -38,10 +38,11 @@ fn operation(route: &ApiRoute) -> Value {
     let in_query = route.query.iter().map(|name| json!({ "name": name, "in": "query", "required": false, "schema": { "type": "string" } }));
     let parameters: Vec<Value> = in_path.chain(in_query).collect();
     let problem = json!({ "description": "A problem", "content": { "application/problem+json": { "schema": { "$ref": "#/components/schemas/Problem" } } } });
+    let schema = if route.answers == "application/json" { json!({ "type": "object" }) } else { json!({ "type": "string" }) };
     let good = if route.status == 204 {
         json!({ "description": "Done" })
     } else {
-        json!({ "description": route.summary, "content": { "application/json": { "schema": { "type": "object" } } } })
+        json!({ "description": route.summary, "content": { route.answers: { "schema": schema } } })
     };
     let mut operation = json!({ "operationId": route.id, "summary": route.summary, "parameters": parameters, "responses": { route.status.to_string(): good, "default": problem } });
     if !route.body.is_empty() {

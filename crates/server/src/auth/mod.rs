@@ -209,7 +209,8 @@ pub fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
         .map(|(_, value)| value)
 }
 
-async fn identify(app: &App, headers: &HeaderMap) -> Result<Caller, StoreError> {
+/// Who sends these headers, as things stand now.
+pub(crate) async fn identify(app: &App, headers: &HeaderMap) -> Result<Caller, StoreError> {
     let (lang, now) = (Lang::from_headers(headers), app.now());
     let bearer = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).and_then(|value| value.strip_prefix("Bearer "));
     if let Some(secret) = bearer {

@@ -29,10 +29,12 @@ pub struct ApiRoute {
     pub body: &'static [(&'static str, &'static str, bool)],
     /// Status of success.
     pub status: u16,
+    /// Media type of success.
+    pub answers: &'static str,
 }
 
 const fn api(method: &'static str, path: &'static str, id: &'static str, act: Act, status: u16, summary: &'static str) -> ApiRoute {
-    ApiRoute { method, path, id, summary, needs: Needs::May(act), query: &[], body: &[], status }
+    ApiRoute { method, path, id, summary, needs: Needs::May(act), query: &[], body: &[], status, answers: "application/json" }
 }
 
 /// What is passed through; the path is the network's.
@@ -174,6 +176,11 @@ pub const API: &[ApiRoute] = &[
     api("PATCH", PROXY, "proxyPatch", Act::CallApi, 200, "The same with PATCH"),
     api("DELETE", PROXY, "proxyDelete", Act::CallApi, 200, "The same with DELETE"),
     ApiRoute { query: &["after", "profile"], ..api("GET", "/api/v1/events", "listEvents", Act::SeeEvents, 200, "The event log") },
+    ApiRoute {
+        query: &["after", "profile"],
+        answers: "text/event-stream",
+        ..api("GET", "/api/v1/events/stream", "streamEvents", Act::SeeEvents, 200, "The event log as it happens (Server-Sent Events)")
+    },
     api("GET", "/api/v1/api-keys", "listApiKeys", Act::ManageApiKeys, 200, "API keys with what they may"),
     ApiRoute {
         body: &[("name", "string", true), ("permissions", "array", true), ("expires_at", "string", false)],
@@ -251,7 +258,10 @@ pub const API: &[ApiRoute] = &[
         ..api("GET", "/api/v1/audit/verify", "verifyAudit", Act::SeeAudit, 200, "Whether every row is as it was written")
     },
     api("GET", "/api/v1/audit/anchor", "getAuditAnchor", Act::SeeAudit, 200, "The present end of the chain, to be kept elsewhere"),
-    api("GET", "/api/v1/audit/export", "exportAudit", Act::SeeAudit, 200, "The whole audit as JSON lines"),
+    ApiRoute {
+        answers: "application/x-ndjson",
+        ..api("GET", "/api/v1/audit/export", "exportAudit", Act::SeeAudit, 200, "The whole audit as JSON lines")
+    },
 ];
 
 pub(super) fn handler(id: &str) -> MethodRouter<Arc<App>> {
@@ -287,6 +297,7 @@ pub(super) fn handler(id: &str) -> MethodRouter<Arc<App>> {
         "proxyPatch" => patch(proxy::call),
         "proxyDelete" => delete(proxy::call),
         "listEvents" => get(v1::events::list),
+        "streamEvents" => get(v1::event_stream::stream),
         "listApiKeys" => get(v1::api_keys::list),
         "createApiKey" => post(v1::api_keys::create),
         "getApiKey" => get(v1::api_keys::get),

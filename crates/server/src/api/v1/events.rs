@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::extract::{Query, State};
 use lifecycle::permission::Act;
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 use store::events;
 
 use super::{Answer, json};
@@ -18,8 +18,13 @@ use crate::state::App;
 #[derive(Deserialize, Default)]
 #[serde(default)]
 pub struct Asked {
-    after: Option<i64>,
-    profile: Option<String>,
+    pub(super) after: Option<i64>,
+    pub(super) profile: Option<String>,
+}
+
+/// One event, as tools read it.
+pub(super) fn shown(event: &events::Event) -> Value {
+    json!({ "id": event.id, "position": event.position, "at": rfc3339(event.at), "kind": event.kind, "actor": event.actor, "profile": event.profile, "detail": event.detail })
 }
 
 /// The log: everything after a position, or the history of one profile, newest first. Users who may not see everything
@@ -39,7 +44,6 @@ pub async fn list(State(app): State<Arc<App>>, caller: Caller, Query(asked): Que
             events::after(&mut tx, &app.organisation, asked.after.unwrap_or(0), 200).await?
         }
     };
-    let item = |event: &events::Event| json!({ "id": event.id, "position": event.position, "at": rfc3339(event.at), "kind": event.kind, "actor": event.actor, "profile": event.profile, "detail": event.detail });
     let next = found.last().filter(|_| asked.profile.is_none()).map(|event| event.position);
-    json(200, &json!({ "items": found.iter().map(item).collect::<Vec<_>>(), "next_after": next }))
+    json(200, &json!({ "items": found.iter().map(shown).collect::<Vec<_>>(), "next_after": next }))
 }

@@ -3,6 +3,7 @@
 pub mod api_keys;
 pub mod audit;
 pub mod connections;
+pub mod event_stream;
 pub mod events;
 pub mod forecast;
 pub mod freezes;

@@ -1,0 +1,109 @@
+//! The log as it happens, and pages that stay true while they are open.
+
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use crate::authorised::key;
+use crate::browser::Browser;
+use crate::story::sign_in;
+use crate::world::{Demo, client};
+
+/// An open line: what came over it so far.
+struct Line {
+    answer: reqwest::Response,
+    text: String,
+}
+
+impl Line {
+    async fn open(demo: &Demo, key: &str, query: &str, last: Option<&str>) -> Self {
+        let mut request = client().get(format!("{}/api/v1/events/stream{query}", demo.running.url())).bearer_auth(key);
+        if let Some(last) = last {
+            request = request.header("last-event-id", last);
+        }
+        let answer = request.send().await.unwrap();
+        assert_eq!(answer.status(), 200);
+        assert_eq!(answer.headers()["content-type"], "text/event-stream");
+        Self { answer, text: String::new() }
+    }
+
+    /// Reads on until these words came; `false` when the line ended, or nothing came for that long.
+    async fn until(&mut self, words: &str, patience: Duration) -> bool {
+        let began = Instant::now();
+        while !self.text.contains(words) {
+            let left = patience.saturating_sub(began.elapsed());
+            let Ok(Ok(Some(more))) = tokio::time::timeout(left, self.answer.chunk()).await else { return false };
+            self.text.push_str(std::str::from_utf8(&more).unwrap());
+        }
+        true
+    }
+
+    /// Whether it has ended, within that time.
+    async fn ends(&mut self, patience: Duration) -> bool {
+        let until_the_end = async { while let Ok(Some(_)) = self.answer.chunk().await {} };
+        tokio::time::timeout(patience, until_the_end).await.is_ok()
+    }
+}
+
+const SOON: Duration = Duration::from_secs(10);
+
+#[tokio::test]
+async fn events_come_as_they_happen_and_only_to_whoever_may_read_them() {
+    let demo = Demo::start();
+    let mine = demo.profile_named("linkedin", "Fernweh Outdoor").await["id"].as_str().unwrap().to_owned();
+    let other = demo.profile_named("xing", "Karl Voss").await["id"].as_str().unwrap().to_owned();
+    let (_, narrow) = key(&demo, &[&format!("events:read profile={mine}")]).await;
+    let (wide_id, wide) = key(&demo, &["events:read"]).await;
+    let delete = async |profile: &str| {
+        let (status, _) = demo.api("DELETE", &format!("/profiles/{profile}"), None).await;
+        assert_eq!(status, 204);
+    };
+    let mut all = Line::open(&demo, &wide, "", None).await;
+    let mut some = Line::open(&demo, &narrow, "", None).await;
+    delete(&other).await;
+    assert!(all.until(&other, SOON).await, "{}", all.text);
+    assert_eq!(demo.api("POST", "/freezes", Some(json!({ "target": "network tiktok" }))).await.0, 201);
+    assert!(all.until("freeze.set", SOON).await, "{}", all.text);
+    let refresh = json!({ "via": "link" });
+    assert_eq!(demo.api("POST", &format!("/profiles/{mine}/refresh-connection"), Some(refresh)).await.0, 201);
+    assert!(some.until("renewal_link.created", SOON).await, "{}", some.text);
+    assert!(!some.text.contains(&other) && !some.text.contains("freeze.set"), "somebody else's: {}", some.text);
+
+    // Whoever lost the line goes on where it broke.
+    let ids: Vec<&str> = all.text.lines().filter_map(|line| line.strip_prefix("id: ").or_else(|| line.strip_prefix("id:"))).collect();
+    let first = ids.first().unwrap().trim();
+    let mut again = Line::open(&demo, &wide, "", Some(first)).await;
+    assert!(again.until("freeze.set", SOON).await, "{}", again.text);
+    assert!(!again.text.contains(&format!("id: {first}\n")), "what was read is not told again: {}", again.text);
+    let mut of_one = Line::open(&demo, &wide, &format!("?after=0&profile={mine}"), None).await;
+    assert!(of_one.until("renewal_link.created", SOON).await, "{}", of_one.text);
+    for line in of_one.text.lines().filter_map(|line| line.strip_prefix("data: ")) {
+        assert_eq!(serde_json::from_str::<Value>(line).unwrap()["profile"], mine, "{line}");
+    }
+
+    // A revoked key's line ends before anything more comes over it.
+    assert_eq!(demo.api("DELETE", &format!("/api-keys/{wide_id}"), None).await.0, 204);
+    assert!(all.ends(SOON).await);
+    // An open line does not keep the server from stopping.
+    let began = Instant::now();
+    demo.running.ask_to_stop();
+    assert!(some.ends(SOON).await);
+    assert!(began.elapsed() < SOON);
+}
+
+#[tokio::test]
+async fn an_open_page_turns_red_by_itself_and_keeps_the_focus() {
+    let Some(browser) = Browser::start().await else { return };
+    let demo = Demo::start();
+    sign_in(&browser, &demo).await;
+    let page = demo.profile_named("linkedin", "Fernweh Outdoor").await;
+    browser.goto(&format!("{}/settings/profiles/{}", demo.running.url(), page["id"].as_str().unwrap())).await;
+    browser.run("window.sameDocument = true; document.getElementById('owner').focus();").await;
+    demo.control("/people/linkedin/jana.lindner/revoke", json!({})).await;
+    demo.until("linkedin", "disconnected").await;
+    let told = Instant::now();
+    browser.see("Refresh Connection").await;
+    assert!(told.elapsed() < SOON, "the page waited for its timer");
+    let kept = browser.run("return window.sameDocument === true && document.activeElement.id === 'owner'").await;
+    assert_eq!(kept, true, "neither loaded anew nor the focus moved");
+}
