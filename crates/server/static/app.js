@@ -29,7 +29,8 @@ if (live().length) {
     if (line) return;
     line = new EventSource('/api/v1/events/stream');
     line.onmessage = heard;
-    refresh();
+    // What happened before the line was open is not told over it.
+    line.onopen = heard;
   };
   document.addEventListener('visibilitychange', listen);
   listen();

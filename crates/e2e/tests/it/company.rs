@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::authorised::{call, key};
+use crate::authorised::call;
 use crate::world::{Demo, client};
 
 fn id(value: &Value) -> String {
@@ -23,10 +23,14 @@ async fn users_are_invited_changed_and_deleted_and_one_admin_stays() {
         (json!({ "email": "nobody" }), "email"),
         (json!({ "email": "a@b.example", "role": "king" }), "role"),
         (json!({ "email": "a@b.example", "name": "x".repeat(81) }), "name"),
+        (json!({ "email": "a@b.example", "name": "two\nlines" }), "name"),
     ] {
         let (status, problem) = demo.api("POST", "/users", Some(body)).await;
         assert_eq!((status, problem["field"].as_str()), (422, Some(field)), "{problem}");
     }
+    let long = format!("{}@{}.example", "a".repeat(60), "b".repeat(60));
+    let (status, unnamed) = demo.api("POST", "/users", Some(json!({ "email": long }))).await;
+    assert_eq!((status, &unnamed["name"]), (201, &json!(long)), "by the address until there is a name: {unnamed}");
     // The second link works, and with it the first one is over once a password is set.
     let (_, second) = demo.api("POST", &format!("/users/{nele}/invitation"), None).await;
     let form = [("password", "a-good-long-password"), ("again", "a-good-long-password")];
@@ -128,6 +132,13 @@ async fn a_key_asks_for_the_notifications_of_whoever_made_it() {
     assert_eq!(changed["no_access_tokens"], mine["no_access_tokens"]);
     assert_ne!(changed["renew_soon"], mine["renew_soon"]);
     assert_eq!(ask("PATCH", json!({ "renew_sooner": true })).await.0, 422);
-    let (_, tool) = key(&demo, &["profiles:read"]).await;
-    assert_eq!(call(url, &tool, "GET", "/me/notifications", None).await.0, 403);
+    // A key that the user made asks for that user; without the permission, for nobody.
+    let make = async |permission: &str| {
+        let request = client().post(format!("{url}/api/v1/api-keys")).header("origin", url).header("cookie", &cookie);
+        let answer = request.json(&json!({ "name": "mine", "permissions": [permission] })).send().await.unwrap();
+        answer.json::<Value>().await.unwrap()["api_key"].as_str().unwrap().to_owned()
+    };
+    let (status, told) = call(url, &make("account:manage").await, "GET", "/me/notifications", None).await;
+    assert_eq!((status, &told), (200, &changed), "what was changed holds for the same user");
+    assert_eq!(call(url, &make("profiles:read").await, "GET", "/me/notifications", None).await.0, 403);
 }

@@ -98,12 +98,11 @@ async fn an_open_page_turns_red_by_itself_and_keeps_the_focus() {
     sign_in(&browser, &demo).await;
     let page = demo.profile_named("linkedin", "Fernweh Outdoor").await;
     browser.goto(&format!("{}/settings/profiles/{}", demo.running.url(), page["id"].as_str().unwrap())).await;
-    browser.run("window.sameDocument = true; document.getElementById('owner').focus();").await;
+    // Without its timer, the page's first one: what changes comes over the line.
+    browser.run("window.sameDocument = true; clearInterval(1); document.getElementById('owner').focus();").await;
     demo.control("/people/linkedin/jana.lindner/revoke", json!({})).await;
     demo.until("linkedin", "disconnected").await;
-    let told = Instant::now();
     browser.see("Refresh Connection").await;
-    assert!(told.elapsed() < SOON, "the page waited for its timer");
     let kept = browser.run("return window.sameDocument === true && document.activeElement.id === 'owner'").await;
     assert_eq!(kept, true, "neither loaded anew nor the focus moved");
 }

@@ -51,8 +51,9 @@ pub async fn user(app: &App, id: &str) -> Result<User, Problem> {
 /// Invites a user; the link is told once.
 pub async fn invite_user(app: &App, caller: &Caller, email: &str, name: &str, role: Role) -> Result<(UserId, String), Problem> {
     may_touch(caller, role)?;
-    let name = if name.trim().is_empty() { email } else { name };
-    invite::invite_user(app, email, name_of(name)?, role, caller.lang, &caller.named).await
+    // Until they say how they are called, users go by their address, which may be longer than a name.
+    let name = if name.trim().is_empty() { email } else { name_of(name)? };
+    invite::invite_user(app, email, name, role, caller.lang, &caller.named).await
 }
 
 /// Somebody who did not take up the invitation, or forgot the password, gets a new link.

@@ -230,3 +230,27 @@ async fn nf_03_what_waits_for_somebody_who_is_removed_goes_to_the_admins() {
         }
     }
 }
+
+#[tokio::test]
+async fn nobody_counts_as_another_admin_who_cannot_sign_in() {
+    for Fixture { store, .. } in each().await {
+        let (organisation, admin) = organisation(&store).await;
+        let second = user(&store, &organisation, "second", Role::CompanyAdmin, false).await;
+        user(&store, &organisation, "standard", Role::StandardUser, false).await;
+        let others = async || {
+            let mut tx = store.write().await.unwrap();
+            let count = users::other_admins(&mut tx, &organisation, &admin).await.unwrap();
+            tx.commit().await.unwrap();
+            count
+        };
+        assert_eq!(others().await, 0, "invited only: {}", store.describe());
+        let mut tx = store.write().await.unwrap();
+        users::set_password(&mut tx, &second, "hash").await.unwrap();
+        tx.commit().await.unwrap();
+        assert_eq!(others().await, 1);
+        let mut tx = store.write().await.unwrap();
+        users::set_standing(&mut tx, &organisation, &second, Role::CompanyAdmin, Some(T0)).await.unwrap();
+        tx.commit().await.unwrap();
+        assert_eq!(others().await, 0, "switched off");
+    }
+}

@@ -21,12 +21,21 @@ pub mod webhooks;
 use axum::extract::{FromRequest, Request};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Json, Response};
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use crate::error::Problem;
 
 /// What a handler gives back.
 pub type Answer = Result<Response, Problem>;
+
+/// Which mails about a profile are wanted.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Notifications {
+    no_access_tokens: bool,
+    renew_soon: bool,
+}
 
 /// JSON with a status.
 pub fn json(status: u16, body: &serde_json::Value) -> Answer {

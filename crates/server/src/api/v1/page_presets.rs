@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use store::presets::{self, Preset};
 
-use super::{Answer, Body, json};
+use super::{Answer, Body, Notifications, json};
 use crate::actions::company;
 use crate::auth::Caller;
 use crate::error::Problem;
@@ -57,14 +57,6 @@ pub struct Wanted {
     #[serde(default)]
     team_ids: Vec<TeamId>,
     notifications: Option<Notifications>,
-}
-
-/// Which mails about new profiles are wanted.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Notifications {
-    no_access_tokens: bool,
-    renew_soon: bool,
 }
 
 /// PUT /api/v1/page-presets/{network}

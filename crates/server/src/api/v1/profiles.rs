@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use store::grants::{Holder, holders_of};
 use store::profiles::{self, Filter, Profile, sort_key};
 
-use super::{Answer, Body, json};
+use super::{Answer, Body, Notifications, json};
 use crate::actions::connect::{self, By};
 use crate::actions::explain::explain;
 use crate::actions::finish::shown;
@@ -161,14 +161,6 @@ pub struct Change {
     owner_id: Option<Option<UserId>>,
     team_ids: Option<Vec<TeamId>>,
     notifications: Option<Notifications>,
-}
-
-/// Which mails about the profile are wanted.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Notifications {
-    no_access_tokens: bool,
-    renew_soon: bool,
 }
 
 /// `null` is a value here: no owner.
