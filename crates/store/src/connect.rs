@@ -50,7 +50,7 @@ fn asset(found: &Discovered) -> Asset {
 }
 
 /// Every access this grant already has is as good as the fresh listing says: what is not in it was given up, or left out at the
-/// network's consent page.
+/// network's consent page. Returns the names of what was left out.
 async fn look_at_accesses(
     tx: &mut Tx,
     connection: &Connection,
@@ -58,11 +58,15 @@ async fn look_at_accesses(
     discovered: &[Discovered],
     facts: &Facts,
     now: Timestamp,
-) -> Result<(), StoreError> {
+) -> Result<Vec<String>, StoreError> {
+    let mut left_out = vec![];
     for access in grants::accesses_of(tx, &grant.id).await? {
         let found = discovered.iter().find(|found| found.network_id == access.network_id);
         let (access, happening) = access::at_login(&access, &seen_as(found, now), facts, now);
         grants::write_access(tx, &access).await?;
+        if found.is_none() {
+            left_out.extend(profiles::get(tx, &connection.organisation, &access.profile).await?.map(|profile| profile.name));
+        }
         if let Some(happening) = happening {
             let about = About {
                 grant: Some(grant.id.clone()),
@@ -74,7 +78,7 @@ async fn look_at_accesses(
             events::append(tx, &connection.organisation, now, happening.as_str(), &connection.begun.by, &about, &detail).await?;
         }
     }
-    Ok(())
+    Ok(left_out)
 }
 
 fn seen_as(found: Option<&Discovered>, now: Timestamp) -> Seen {
@@ -120,10 +124,10 @@ impl Store {
             About { grant: Some(id.clone()), person: Some(person.clone()), connection: Some(connection.id.clone()), ..About::default() };
         let detail = json!({ "person": a.person_name, "generation": next.generation, "scopes": a.tokens.scopes });
         events::append(tx, organisation, now, "grant.authorized", &connection.begun.by, &about, &detail).await?;
-        look_at_accesses(tx, connection, &next, a.discovered, facts, now).await?;
+        let left_out = look_at_accesses(tx, connection, &next, a.discovered, facts, now).await?;
         let listed: Vec<Asset> = a.discovered.iter().map(asset).collect();
         assets::compare(tx, organisation, &next, &listed, &connection.begun.by, now).await?;
-        set_discovered(tx, &connection.id, &person, a.discovered).await?;
+        set_discovered(tx, &connection.id, &person, a.discovered, &left_out).await?;
         let reached = profiles_of(tx, &id).await?;
         settle_profiles(tx, &reached, facts, now, &connection.begun.by, id.as_str()).await?;
         Ok(reached)

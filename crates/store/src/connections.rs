@@ -118,6 +118,8 @@ pub struct Connection {
     pub discovered: Vec<Discovered>,
     /// What was added.
     pub added: Vec<ProfileId>,
+    /// Names of profiles that were connected through this login before, and were not among what the person allowed this time.
+    pub left_out: Vec<String>,
     /// Why it failed.
     pub failure: Option<Failed>,
 }
@@ -160,6 +162,7 @@ fn read(row: &Row) -> Result<Connection, StoreError> {
         person: row.opt_parsed("person_id")?,
         discovered: serde_json::from_str(&list("discovered")?).map_err(broken)?,
         added: serde_json::from_str(&list("added")?).map_err(broken)?,
+        left_out: serde_json::from_str(&list("left_out")?).map_err(broken)?,
         failure: row.opt_text("failure")?.map(|text| serde_json::from_str(&text)).transpose().map_err(broken)?,
     })
 }
@@ -243,10 +246,16 @@ pub async fn get(tx: &mut Tx, organisation: &OrganisationId, id: &ConnectionId) 
         .transpose()
 }
 
-/// Notes what was found; the person chooses next.
-pub(crate) async fn set_discovered(tx: &mut Tx, id: &ConnectionId, person: &PersonId, discovered: &[Discovered]) -> Result<(), StoreError> {
-    let sql = "UPDATE connections SET status = 'choose', person_id = $2, discovered = $3 WHERE id = $1";
-    tx.run(sql, &[id.as_str().into(), person.as_str().into(), to_json(&discovered)?.into()]).await?;
+/// Notes what was found, and what is missing that was there before; the person chooses next.
+pub(crate) async fn set_discovered(
+    tx: &mut Tx,
+    id: &ConnectionId,
+    person: &PersonId,
+    discovered: &[Discovered],
+    left_out: &[String],
+) -> Result<(), StoreError> {
+    let sql = "UPDATE connections SET status = 'choose', person_id = $2, discovered = $3, left_out = $4 WHERE id = $1";
+    tx.run(sql, &[id.as_str().into(), person.as_str().into(), to_json(&discovered)?.into(), to_json(&left_out)?.into()]).await?;
     Ok(())
 }
 

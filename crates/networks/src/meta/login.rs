@@ -33,6 +33,16 @@ pub(crate) struct Login {
 /// The short-lived token on its way, and whose it is.
 const SHORT: &str = "short_lived";
 const PERSON: &str = "person";
+/// What the person granted, where the answer says so (Instagram: as a list, or in one text with commas).
+const GRANTED: &str = "granted";
+
+fn granted(json: &Value) -> String {
+    match json.get("permissions") {
+        Some(Value::String(text)) => text.clone(),
+        Some(Value::Array(all)) => all.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(","),
+        _ => String::new(),
+    }
+}
 
 /// Sixty days, extended from a day on; what is over cannot be extended.
 pub(crate) fn facts() -> Facts {
@@ -74,7 +84,12 @@ impl Login {
         let Some(token) = json.as_ref().and_then(|json| oauth::text(json, "access_token")) else { return Err(failed(cx, memory, answer)) };
         let json = json.as_ref().unwrap_or(&Value::Null);
         if memory.contains_key(SHORT) {
-            let mut issued = extended(cx, json, &cx.scopes(self.about)).ok_or_else(|| failed(cx, memory, answer))?;
+            let (mut scopes, mut missing) = (cx.scopes(self.about), vec![]);
+            if let Some(granted) = memory.get(GRANTED).map(Secret::expose).filter(|granted| !granted.is_empty()) {
+                (scopes, missing) = scopes.into_iter().partition(|scope| granted.split(',').any(|each| each.trim() == scope));
+            }
+            let mut issued = extended(cx, json, &scopes).ok_or_else(|| failed(cx, memory, answer))?;
+            issued.missing_scopes = missing;
             issued.person_network_id = memory.get(PERSON).map(|id| id.expose().to_owned()).filter(|id| !id.is_empty() && self.id == "id");
             return Ok(Answer::Done(issued));
         }
@@ -84,6 +99,7 @@ impl Login {
         let secrets = BTreeMap::from([
             (SHORT.to_owned(), Secret::new(token)),
             (PERSON.to_owned(), Secret::new(oauth::id(json, "user_id").unwrap_or_default())),
+            (GRANTED.to_owned(), Secret::new(granted(json))),
         ]);
         let request = Box::new(request.body(Bytes::new()).unwrap_or_default());
         Ok(Answer::AskAgain { request, notes: BTreeMap::new(), secrets })

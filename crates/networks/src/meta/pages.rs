@@ -37,6 +37,7 @@ pub(crate) struct PageLogin {
 const SHORT: &str = "short_lived";
 const LONG: &str = "long_lived";
 const LONG_LIFE: &str = "long_lived_seconds";
+const MISSING: &str = "missing_scopes";
 const PAGE: &str = "page:";
 /// The most listings that are followed.
 pub(crate) const PAGES_MAX: usize = 20;
@@ -152,8 +153,8 @@ impl PageLogin {
         Ok(oauth::post_form(&format!("{}/oauth/access_token", self.graph(cx)), &form))
     }
 
-    /// Three steps: the code's short-lived token, the long-lived one, and only then the pages: their tokens live as long as the
-    /// person's token they are made from was meant to.
+    /// Four steps: the code's short-lived token, the long-lived one, what the person left ticked, and only then the pages: their
+    /// tokens live as long as the person's token they are made from was meant to.
     pub(crate) fn read_exchange(
         &self,
         cx: &Cx<'_>,
@@ -166,6 +167,10 @@ impl PageLogin {
         let again = |request: Request<Bytes>, secrets: BTreeMap<String, Secret>| {
             Ok(Answer::AskAgain { request: Box::new(request), notes: BTreeMap::new(), secrets })
         };
+        if let Some(long) = memory.get(LONG).filter(|_| !memory.contains_key(MISSING)) {
+            let missing = self.missing(cx, &json).join(",");
+            return again(self.accounts(cx, long, None), BTreeMap::from([(MISSING.to_owned(), Secret::new(missing))]));
+        }
         if let Some(long) = memory.get(LONG) {
             let mut held: BTreeMap<String, Secret> =
                 memory.iter().filter(|(name, _)| name.starts_with(PAGE)).map(|(n, s)| (n.clone(), s.clone())).collect();
@@ -184,7 +189,8 @@ impl PageLogin {
         if memory.contains_key(SHORT) {
             let life = oauth::seconds(&json, "expires_in").map_or(String::new(), |life| life.as_seconds().to_string());
             let secrets = BTreeMap::from([(LONG.to_owned(), token.clone()), (LONG_LIFE.to_owned(), Secret::new(life))]);
-            return again(self.accounts(cx, &token, None), secrets);
+            let permissions = format!("{}/me/permissions", self.graph(cx));
+            return again(call(cx, Method::GET, &oauth::with_query(&permissions, &[("limit", "100")]), &token, &[]), secrets);
         }
         let form = [
             ("grant_type", "fb_exchange_token"),
@@ -196,6 +202,21 @@ impl PageLogin {
             oauth::post_form(&format!("{}/oauth/access_token", self.graph(cx)), &form),
             BTreeMap::from([(SHORT.to_owned(), token.clone())]),
         )
+    }
+
+    /// Which permissions the person did not grant: single boxes can be unticked in the dialog, and nothing in the answers of the
+    /// exchange says so. Where a configuration names the permissions instead of us, those that were declined.
+    fn missing(&self, cx: &Cx<'_>, answer: &Value) -> Vec<String> {
+        let Some(listed) = answer.get("data").and_then(Value::as_array) else { return vec![] };
+        let all: Vec<(&str, &str)> = listed
+            .iter()
+            .filter_map(|each| Some((oauth::text(each, "permission")?, oauth::text(each, "status")?)))
+            .collect();
+        let granted = |scope: &str| all.iter().any(|(permission, status)| *permission == scope && *status == "granted");
+        if cx.app.options.contains_key("config_id") {
+            return all.iter().filter(|(_, status)| *status != "granted").map(|(permission, _)| (*permission).to_owned()).collect();
+        }
+        cx.scopes(self.about).into_iter().filter(|scope| !granted(scope)).collect()
     }
 
     /// `debug_token` says of itself why a token is dead. Asked about a page's token where there is one: that is what acts.
@@ -270,7 +291,12 @@ impl PageLogin {
     }
 
     fn issued(&self, cx: &Cx<'_>, long: &Secret, memory: &BTreeMap<String, Secret>, held: BTreeMap<String, Secret>) -> Issued {
-        let mut tokens = TokenSet::bearer(long.clone(), None, cx.scopes(self.about));
+        let missing_scopes: Vec<String> = memory
+            .get(MISSING)
+            .map(|missing| missing.expose().split(',').filter(|scope| !scope.is_empty()).map(str::to_owned).collect())
+            .unwrap_or_default();
+        let granted = cx.scopes(self.about).into_iter().filter(|scope| !missing_scopes.contains(scope)).collect();
+        let mut tokens = TokenSet::bearer(long.clone(), None, granted);
         tokens.profile_tokens = held.into_iter().filter_map(|(name, token)| Some((name.strip_prefix(PAGE)?.to_owned(), token))).collect();
         let seconds: Option<i64> = memory.get(LONG_LIFE).and_then(|life| life.expose().parse().ok());
         let human_until = seconds.map(|seconds| cx.now + Span::seconds(seconds));
@@ -281,7 +307,7 @@ impl PageLogin {
             clocks: Clocks { access_until, refresh_until: None, human_until },
             renewable: false,
             person_network_id: None,
-            missing_scopes: vec![],
+            missing_scopes,
         }
     }
 }

@@ -19,13 +19,42 @@ pub(super) struct Product {
     name: &'static str,
     /// Set where each page has a professional account of Instagram linked to it, but for those that say otherwise.
     instagram: Option<&'static meta::Service>,
+    /// The permissions its app was given access to; who declined one is told so.
+    permissions: &'static [&'static str],
 }
 
-pub(super) const PAGES: Product = Product { name: "facebook", instagram: None };
-pub(super) const INSTAGRAM: Product = Product { name: "instagram_page", instagram: Some(&meta::INSTAGRAM_PAGE) };
+pub(super) const PAGES: Product = Product {
+    name: "facebook",
+    instagram: None,
+    permissions: &[
+        "public_profile",
+        "pages_show_list",
+        "business_management",
+        "pages_read_engagement",
+        "pages_manage_posts",
+        "pages_read_user_content",
+        "pages_manage_engagement",
+    ],
+};
+pub(super) const INSTAGRAM: Product = Product {
+    name: "instagram_page",
+    instagram: Some(&meta::INSTAGRAM_PAGE),
+    permissions: &[
+        "public_profile",
+        "pages_show_list",
+        "business_management",
+        "pages_read_engagement",
+        "instagram_basic",
+        "instagram_content_publish",
+        "instagram_manage_comments",
+    ],
+};
 
 /// The word in a page's address that says that nothing is linked to it.
 const UNLINKED: &str = "unlinked";
+
+/// Which pages were ticked is kept among the scopes of a consent and never shown with them.
+const TICKED: &str = "page:";
 
 pub(super) fn people(product: &Product) -> Vec<Person> {
     vec![
@@ -114,8 +143,10 @@ fn dead(world: &World, token: &str, why: Dead) -> (i64, &'static str) {
     }
 }
 
-fn ask(product: &Product, incoming: &Incoming) -> Ask {
-    let scopes = incoming.q("scope").split(',').filter(|scope| !scope.is_empty()).map(str::to_owned).collect();
+/// Permissions and pages are ticked one by one; the dialog shows the pages of whoever is signed in.
+fn ask(product: &Product, world: &World, incoming: &Incoming, username: &str) -> Ask {
+    let mut scopes: Vec<String> = incoming.q("scope").split(',').filter(|scope| !scope.is_empty()).map(str::to_owned).collect();
+    scopes.extend(roles_of(product, world, username).map(|(page, _)| format!("{TICKED}{}", page.id)));
     Ask { network: product.name, title: "Facebook", colour: COLOUR, scopes, scopes_optional: true, may_skip: false }
 }
 
@@ -132,7 +163,10 @@ fn authorize(product: &Product, world: &mut World, now: i64, incoming: &Incoming
             "URL blocked: the redirect URI is not in the app's settings, or the app is not known.",
         );
     }
-    match decide(world, now, incoming, &ask(product, incoming)) {
+    let session = incoming.cookie(&format!("sandbox_{}", product.name)).and_then(|id| world.sessions.get(id));
+    let username = session.filter(|(network, _)| network == product.name).map(|(_, username)| username.clone()).unwrap_or_default();
+    let ask = ask(product, world, incoming, &username);
+    match decide(world, now, incoming, &ask) {
         Decision::Show(page) => page,
         Decision::Deny { .. } => see_other(&denied(incoming)),
         Decision::Allow { username, scopes } => see_other(&allowed(product, world, now, incoming, &username, scopes)),
@@ -155,9 +189,34 @@ fn allowed(product: &Product, world: &mut World, now: i64, incoming: &Incoming, 
 }
 
 pub(super) fn consent(product: &Product, world: &mut World, now: i64, incoming: &Incoming, consent: &Consent<'_>) -> Option<String> {
-    let scopes = ask(product, incoming).scopes.into_iter().filter(|scope| !consent.drop_scopes.contains(scope)).collect();
+    let asked = ask(product, world, incoming, consent.username).scopes;
+    let scopes = asked.into_iter().filter(|scope| !consent.drop_scopes.contains(scope)).collect();
     (bare(incoming) == "/dialog/oauth" && is_good(product, incoming))
         .then(|| if consent.deny { denied(incoming) } else { allowed(product, world, now, incoming, consent.username, scopes) })
+}
+
+/// The pages on which somebody has a role.
+fn roles_of<'a>(product: &Product, world: &'a World, username: &str) -> impl Iterator<Item = (&'a Page, &'a str)> {
+    let (name, username) = (product.name, username.to_owned());
+    let mine = world.pages.iter().filter(move |page| page.network == name);
+    mine.filter_map(move |page| Some((page, page.roles.iter().find(|(holder, ..)| *holder == username)?.1.as_str())))
+}
+
+fn is_ticked(family: &Family, page: u64) -> bool {
+    family.scopes.iter().any(|scope| scope.strip_prefix(TICKED) == Some(page.to_string().as_str()))
+}
+
+/// What is said of a consent: permissions alone.
+fn permissions(family: &Family) -> Vec<&str> {
+    family.scopes.iter().map(String::as_str).filter(|scope| !scope.starts_with(TICKED)).collect()
+}
+
+/// A person has one consent for an app: what they leave out at a new login is taken from what they granted before, too.
+fn narrow(product: &Product, world: &mut World, username: &str, scopes: &[String]) {
+    let earlier = world.vault.families.iter_mut().filter(|family| family.network == product.name && family.username == username);
+    for family in earlier {
+        family.scopes.retain(|scope| scopes.contains(scope));
+    }
 }
 
 fn given<'a>(incoming: &'a Incoming, name: &str) -> &'a str {
@@ -184,6 +243,7 @@ fn token(product: &Product, world: &mut World, now: i64, incoming: &Incoming) ->
     }
     match world.take_code(now, product.name, given("code"), given("redirect_uri")) {
         Ok(code) => {
+            narrow(product, world, &code.username, &code.scopes);
             let family = world.new_family(now, product.name, &code.username, code.scopes);
             let short = world.new_access(now, family, "EAA", Some(SHORT_LIFE));
             answer(200, &json!({ "access_token": short, "token_type": "bearer", "expires_in": SHORT_LIFE }))
@@ -217,7 +277,8 @@ fn debug(product: &Product, world: &World, now: i64, incoming: &Incoming) -> Ans
     let kind = if page.is_some() { "PAGE" } else { "USER" };
     let data = match checked {
         Ok(family) => json!({
-            "app_id": "1", "type": kind, "application": "Staygreen", "is_valid": true, "expires_at": until, "scopes": family.scopes,
+            "app_id": "1", "type": kind, "application": "Staygreen", "is_valid": true, "expires_at": until, "scopes": permissions(&family),
+            "granular_scopes": [{ "scope": "pages_show_list", "target_ids": family.scopes.iter().filter_map(|scope| scope.strip_prefix(TICKED)).collect::<Vec<_>>() }],
             "data_access_expires_at": (family.began / 1_000_000) + 90 * DAY, "user_id": world.person(product.name, &family.username).map(|person| &person.id)
         }),
         Err((subcode, words)) => {
@@ -244,6 +305,9 @@ fn api(product: &Product, world: &mut World, now: i64, incoming: &Incoming, path
     if page.is_some_and(|page| !has_role(product, world, page, &data.username)) {
         return error(400, 190, 492, "The user must be an administrator of the page in order to impersonate it.");
     }
+    if page.is_some_and(|page| !is_ticked(&data, page)) {
+        return error(403, 10, 0, "(#10) Application does not have permission for this action");
+    }
     if let (Some(service), Some(page)) = (product.instagram, page) {
         return meta::act_as(service, world, now, incoming, &data, &account_id(page), path);
     }
@@ -257,6 +321,12 @@ fn api(product: &Product, world: &mut World, now: i64, incoming: &Incoming, path
             answer(200, &json!({ "id": id, "name": shown.map(|page| page.name), "username": shown.map(|page| page.vanity) }))
         }
         ("GET", ["me", "accounts"]) => accounts(product, world, now, family, &data),
+        ("GET", ["me", "permissions"]) => {
+            let known = product.permissions.iter().copied();
+            let status = |scope: &str| if data.scopes.iter().any(|granted| granted == scope) { "granted" } else { "declined" };
+            let listed: Vec<Value> = known.map(|scope| json!({ "permission": scope, "status": status(scope) })).collect();
+            answer(200, &json!({ "data": listed }))
+        }
         ("DELETE", ["me", "permissions"]) => {
             world.vault.families[family].revoked = true;
             answer(200, &json!({ "success": true }))
@@ -290,15 +360,8 @@ fn accounts(product: &Product, world: &mut World, now: i64, family: usize, data:
     if !data.scopes.iter().any(|scope| scope == "pages_show_list") {
         return answer(200, &json!({ "data": [] }));
     }
-    let mine: Vec<(u64, &str, &str, String)> = world
-        .pages
-        .iter()
-        .filter(|page| page.network == product.name)
-        .filter_map(|page| {
-            let role = page.roles.iter().find(|(username, ..)| *username == data.username)?;
-            Some((page.id, page.name, page.vanity, role.1.clone()))
-        })
-        .collect();
+    let ticked = roles_of(product, world, &data.username).filter(|(page, _)| is_ticked(data, page.id));
+    let mine: Vec<(u64, &str, &str, String)> = ticked.map(|(page, role)| (page.id, page.name, page.vanity, role.to_owned())).collect();
     let mut listed = vec![];
     for (id, name, vanity, role) in mine {
         let token = world.new_access(now, family, "EAAp", None);

@@ -143,8 +143,8 @@ fn no_list(diagnosis: &Diagnosis) -> Failed {
     failed(code, Some(diagnosis.evidence.clone()))
 }
 
-/// How many calls an exchange may take: Meta's takes three, and a DPoP nonce may be asked for on top.
-const ASK_AGAIN_MAX: usize = 6;
+/// How many calls an exchange may take: Meta's takes four and one more for each hundred pages, and a DPoP nonce may be asked for on top.
+const ASK_AGAIN_MAX: usize = 24;
 
 /// Sends the exchange, once; again only in the form the network asks for (a DPoP nonce, a long-lived token).
 async fn ask(app: &App, client: &NetworkApp, memory: &BTreeMap<String, Secret>, callback: &Callback) -> Result<Issued, Failure> {

@@ -69,7 +69,7 @@ struct Choose {
     s: Shell,
     id: String,
     intro: String,
-    missing: String,
+    warnings: Vec<String>,
     items: Vec<Choice>,
     presets: String,
 }
@@ -79,6 +79,7 @@ struct Choose {
 struct Connected {
     s: Shell,
     rows: Vec<Row>,
+    warnings: Vec<String>,
 }
 
 fn abilities(network: &dyn Network, lang: Lang) -> Vec<(String, bool, &'static str)> {
@@ -185,7 +186,11 @@ fn after_return(caller: &Caller, connection: &Connection) -> Page {
     }
     match connection.stage {
         Stage::Failed => failed_page(caller, connection),
-        _ => show(&Message::new(Shell::new(caller, ""), caller.lang.t("renew.done"), caller.lang.t("renew.done_more")).good()),
+        _ => {
+            let mut words = warnings(caller, connection);
+            words.push(caller.lang.t("renew.done_more").to_owned());
+            show(&Message::new(Shell::new(caller, ""), caller.lang.t("renew.done"), words.join(" ")).good())
+        }
     }
 }
 
@@ -272,14 +277,20 @@ async fn choose_page(app: &App, caller: &Caller, connection: &Connection) -> Pag
         id: connection.id.to_string(),
         intro: lang
             .fill("choose.intro", &[("person", person.as_deref().unwrap_or_default()), ("network", &title_of(&connection.place.network))]),
-        missing: connection
-            .failure
-            .as_ref()
-            .map(|warning| lang.fill("choose.missing", &[("scopes", &warning.expected.join(", "))]))
-            .unwrap_or_default(),
+        warnings: warnings(caller, connection),
         items: connection.discovered.iter().map(choice).collect(),
         presets: lang.fill("choose.presets", &[("owner", &owner)]),
     })
+}
+
+/// What people should know although the connection came about: permissions that were not granted, and profiles that were not ticked.
+fn warnings(caller: &Caller, connection: &Connection) -> Vec<String> {
+    let lang = caller.lang;
+    let missing = connection.failure.as_ref().map(|warning| lang.fill("choose.missing", &[("scopes", &warning.expected.join(", "))]));
+    let left_out = Some(connection.left_out.join(", ")).filter(|names| !names.is_empty());
+    let left_out = left_out
+        .map(|names| lang.fill("choose.left_out", &[("profiles", &names), ("network", &title_of(&connection.place.network))]));
+    missing.into_iter().chain(left_out).collect()
 }
 
 async fn connected_page(app: &App, caller: &Caller, connection: &Connection) -> Page {
@@ -289,7 +300,7 @@ async fn connected_page(app: &App, caller: &Caller, connection: &Connection) -> 
     for id in &connection.added {
         rows.extend(profiles::get(&mut tx, &app.organisation, id).await?.map(|profile| row(caller, &profile, &users, app.now())));
     }
-    show(&Connected { s: Shell::new(caller, "profiles"), rows })
+    show(&Connected { s: Shell::new(caller, "profiles"), rows, warnings: warnings(caller, connection) })
 }
 
 /// POST /settings/profiles/connections/{id}: the chosen profiles.

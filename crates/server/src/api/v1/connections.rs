@@ -57,6 +57,7 @@ async fn show(app: &App, caller: &Caller, connection: &Connection) -> Result<Val
         "person": person,
         "discovered": connection.discovered.iter().map(found).collect::<Vec<_>>(),
         "profiles": connection.added.iter().map(lifecycle::ids::ProfileId::as_str).collect::<Vec<_>>(),
+        "left_out": connection.left_out,
         "error": connection.failure,
         "expires_at": rfc3339(connection.expires_at),
     }))
