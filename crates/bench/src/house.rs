@@ -140,6 +140,7 @@ async fn connect(app: &App, person: usize, pages: usize) -> anyhow::Result<()> {
         person_name: &name,
         person_handle: None,
         discovered: &discovered,
+        comes_along: false,
     };
     let facts = Facts::unknown();
     app.store.authorized(&mut tx, &connection, &authorized, &facts, now).await?;

@@ -57,6 +57,8 @@ pub struct Facts {
     pub lease: Span,
     /// How often a token that nobody uses is looked at.
     pub probe_every: Span,
+    /// The network charges for each call (X): a wish to look more often that was not said of this network alone does not count.
+    pub calls_cost: bool,
     /// The longest that a rotating token nobody uses goes without proof: its access token has ended, and only a renewal could
     /// prove it, which is a rotation, and each rotation can go wrong (RF-01). See [`idle_check_within_budget`].
     pub idle_check_every: Span,
@@ -83,6 +85,7 @@ impl Facts {
             answer_timeout: Span::seconds(90),
             lease: Span::seconds(180),
             probe_every: Span::hours(6),
+            calls_cost: false,
             idle_check_every: idle_check_within_budget(LOST_OF_A_MILLION),
             after_verdict: AfterVerdict::LookRarely,
             second_look_after: Span::seconds(30),

@@ -100,6 +100,18 @@ pub struct Asset {
     pub role: String,
     /// Whether it can be connected.
     pub usable: bool,
+    /// Network id of what it belongs to (a board's account).
+    pub parent: Option<String>,
+    /// At this network everything that can be connected comes along with what is connected already, instead of being chosen.
+    pub comes_along: bool,
+}
+
+impl Asset {
+    /// Whether a listing shows the same as the one before.
+    pub fn is_as_before(&self, before: &Self) -> bool {
+        let shown = |asset: &Self| (asset.kind.clone(), asset.name.clone(), asset.role.clone(), asset.usable);
+        shown(self) == shown(before)
+    }
 }
 
 /// Everything one step changes, applied in one durable transaction, or not at all.

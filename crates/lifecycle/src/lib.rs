@@ -13,6 +13,7 @@
 //! | [`access`] | the edge from a grant to a profile, with the role held there |
 //! | [`breaker`] | an incident of a network told apart from dead tokens |
 //! | [`schedule`] | when to renew and probe; jitter without dice |
+//! | [`erasure`] | when what is stored about a person goes because they asked their network for it |
 //! | [`status`] | a profile's status, derived from its accesses, and the news that follow |
 //! | [`renewal`] | the renewal protocol as a machine that gives actions and takes outcomes |
 //! | [`ledger`] | what is claimed, intended and committed, and the one storage trait |
@@ -22,6 +23,7 @@
 pub mod access;
 pub mod breaker;
 pub mod diagnosis;
+pub mod erasure;
 pub mod facts;
 pub mod forecast;
 pub mod grant;

@@ -160,18 +160,11 @@ fn signed_request(cx: &Cx<'_>, text: &str) -> Result<Value, &'static str> {
     if oauth::text(&json, "algorithm") == Some("HMAC-SHA256") { Ok(json) } else { Err("signed by another algorithm") }
 }
 
-/// Deauthorize and data deletion callbacks: the same input at both doors. Deletion wants an address where the person can see what
-/// became of it, and a code.
-pub(crate) fn receive(cx: &Cx<'_>, network: &str, request: &Request<Bytes>) -> Inbound {
-    if request.method() == Method::GET {
-        let code = request.uri().query().is_some_and(|query| form_urlencoded::parse(query.as_bytes()).any(|(name, _)| name == "code"));
-        let words =
-            "Your request has been received. What was stored for this login is checked against the network and removed with its profiles.";
-        return if code {
-            Inbound::Challenge(Box::new(Response::new(Bytes::from_static(words.as_bytes()))))
-        } else {
-            Inbound::Refused("nothing to read")
-        };
+/// Deauthorize and data deletion callbacks: the same input at two doors, the second one below the first (`/deletion`). Deletion
+/// wants an address where the person can see what became of it, and a code.
+pub(crate) fn receive(cx: &Cx<'_>, request: &Request<Bytes>) -> Inbound {
+    if request.method() != Method::POST {
+        return Inbound::Refused("nothing to read");
     }
     let form: Vec<(String, String)> = form_urlencoded::parse(request.body()).into_owned().collect();
     let Some((_, text)) = form.iter().find(|(name, _)| name == "signed_request") else {
@@ -183,16 +176,22 @@ pub(crate) fn receive(cx: &Cx<'_>, network: &str, request: &Request<Bytes>) -> I
     };
     let Some(person) = oauth::id(&payload, "user_id") else { return Inbound::Refused("signed, but about nobody") };
     let issued_at = oauth::id(&payload, "issued_at").unwrap_or_default();
+    let wants_deletion = request.uri().path().ends_with("/deletion");
+    let (kind, words) =
+        if wants_deletion { ("deletion", "the person asked for deletion") } else { ("deauthorize", "the person removed the app") };
+    let evidence = Evidence::new(cx.now, Source::Signal, None, Some(kind), words);
+    let id = format!("{kind}:{person}:{issued_at}");
+    let signal = Signal { id, subject: Subject::Person(person), cause: Cause::RevokedByPerson, evidence };
+    if !wants_deletion {
+        return Inbound::Signals(vec![signal], Box::default());
+    }
+    // Sixteen bytes of a hash over what only Meta can sign: the same request has the same code, and nobody can guess one.
     let hash = digest(&SHA256, text.as_bytes());
-    let code: String = hash.as_ref().iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+    let code: String = hash.as_ref().iter().take(16).map(|byte| format!("{byte:02x}")).collect();
     let base = cx.app.redirect_uri.split("/oauth/").next().unwrap_or_default();
-    let mut answer = Response::new(Bytes::from(
-        json!({ "url": format!("{base}/signals/{network}?code={code}"), "confirmation_code": code }).to_string(),
-    ));
+    let mut answer = Response::new(Bytes::from(json!({ "url": format!("{base}/deletion/{code}"), "confirmation_code": code }).to_string()));
     answer.headers_mut().insert("content-type", http::HeaderValue::from_static("application/json"));
-    let evidence = Evidence::new(cx.now, Source::Signal, None, Some("signed_request"), "the person removed the app, or asked for deletion");
-    let signal = Signal { id: format!("{person}:{issued_at}"), subject: Subject::Person(person), cause: Cause::RevokedByPerson, evidence };
-    Inbound::Signals(vec![signal], Box::new(answer))
+    Inbound::Deletion { signal, code, answer: Box::new(answer) }
 }
 
 #[cfg(test)]
@@ -246,11 +245,12 @@ mod tests {
             let key = hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes());
             format!("{}.{payload}", URL_SAFE_NO_PAD.encode(hmac::sign(&key, payload.as_bytes())))
         };
-        let inbound = |text: String| {
+        let at = |door: &str, text: String| {
             let body = form_urlencoded::Serializer::new(String::new()).append_pair("signed_request", &text).finish();
-            let request = Request::post("https://s.example/signals/facebook").body(Bytes::from(body)).expect("a request");
-            testing::with(&[], |cx| receive(&cx, "facebook", &request))
+            let request = Request::post(format!("https://s.example/signals/facebook{door}")).body(Bytes::from(body)).expect("a request");
+            testing::with(&[], |cx| receive(&cx, &request))
         };
+        let inbound = |text: String| at("", text);
         let good = payload("HMAC-SHA256");
         assert!(
             matches!(inbound(sign("secret", &good)), Inbound::Signals(signals, _) if signals[0].subject == Subject::Person("7".into()))
@@ -259,5 +259,10 @@ mod tests {
         assert!(matches!(inbound(sign("secret", &payload("none"))), Inbound::Refused(_)));
         assert!(matches!(inbound(format!(".{good}")), Inbound::Refused(_)));
         assert!(matches!(inbound("x".into()), Inbound::Refused(_)));
+        assert!(matches!(at("/deletion", sign("guess", &good)), Inbound::Refused(_)));
+        let Inbound::Deletion { signal, code, answer } = at("/deletion", sign("secret", &good)) else { panic!("a deletion") };
+        let answer: Value = serde_json::from_slice(answer.body()).expect("JSON");
+        assert_eq!((signal.subject, answer["confirmation_code"].as_str()), (Subject::Person("7".into()), Some(code.as_str())));
+        assert!(answer["url"].as_str().is_some_and(|url| url.ends_with(&format!("/deletion/{code}"))), "{answer}");
     }
 }

@@ -377,6 +377,12 @@ pub trait Network: Send + Sync {
         ["api", "rest", "graph", "v4"].into_iter().find_map(|key| cx.endpoint(self.about(), key))
     }
 
+    /// Where the keys are published with which the network signs what it tells us (a JWK set, RFC 7517): the shell fetches it and
+    /// hands it to [`Network::receive`] as the option `signal_keys`. `None` where a shared secret signs, or nothing is told.
+    fn signal_keys(&self, _cx: Cx<'_>) -> Option<String> {
+        None
+    }
+
     /// Reads what the network tells us by itself at `/signals/NAME` (Meta deauthorise, TikTok `authorization.removed`, X
     /// revoke events, Google security events). `None` where it has no such signals.
     fn receive(&self, _cx: Cx<'_>, _request: &Request<Bytes>) -> Option<Inbound> {

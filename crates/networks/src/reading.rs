@@ -97,6 +97,8 @@ fn look_at(accesses: &[Access], discovery: &Discovery, facts: &Facts, now: Times
         name: found.name.clone(),
         role: found.role.clone(),
         usable: found.unusable.is_none(),
+        parent: found.parent.clone(),
+        comes_along: discovery.all_come_along,
     };
     // Without the roles there is nothing to compare with the listing before.
     let is_listing = discovery.profiles.iter().all(|found| found.unusable.is_some() || !found.role.is_empty());

@@ -5,6 +5,9 @@ use bytes::Bytes;
 use http::Response;
 use lifecycle::words::{Cause, Evidence};
 
+/// Why a signal is refused that was signed with a key which the published set did not hold when it was fetched: it may be newer.
+pub const UNKNOWN_KEY: &str = "signed by a key that is not known";
+
 /// Whom a signal is about.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Subject {
@@ -34,6 +37,15 @@ pub struct Signal {
 pub enum Inbound {
     /// The network proves itself: these happenings, and the answer it wants.
     Signals(Vec<Signal>, Box<Response<Bytes>>),
+    /// The network proves itself: a person wants what is stored about them deleted.
+    Deletion {
+        /// What makes us look at their login.
+        signal: Signal,
+        /// The code by which they follow the request; it names nobody.
+        code: String,
+        /// The answer it wants.
+        answer: Box<Response<Bytes>>,
+    },
     /// The network tests our door (a challenge): nothing happened, this is the answer.
     Challenge(Box<Response<Bytes>>),
     /// Forged, for another app, too old or not readable: nothing changes. The words are for the log.

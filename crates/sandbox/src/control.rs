@@ -4,6 +4,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::networks::{self, Consent};
+use crate::notices;
 use crate::pages::{esc, page};
 use crate::people::Comment;
 use crate::request::{Answer, Incoming, html, json as answer, see_other};
@@ -98,11 +99,14 @@ fn person(world: &mut World, now: i64, network: &str, username: &str, action: &s
         "block" | "delete" => found.blocked = true,
         "unblock" => found.blocked = false,
         "revoke" => {}
-        _ => return Err("an action is change-password, reset-password, block, unblock, delete or revoke".into()),
+        // The app is removed, and with it goes the wish that the app deletes what it stored.
+        "request-deletion" if notices::passes_on_deletions(network) => {}
+        "request-deletion" => return Err("this network passes no requests for deletion on".into()),
+        _ => return Err("an action is change-password, reset-password, block, unblock, delete, revoke or request-deletion".into()),
     }
     let password = found.password.clone();
     let ends_consents = match action {
-        "revoke" | "delete" => true,
+        "revoke" | "delete" | "request-deletion" => true,
         "change-password" => !networks::survives_password_change(network),
         "reset-password" => !networks::survives_password_reset(network),
         "block" => networks::ends_with_block(network),
@@ -111,12 +115,13 @@ fn person(world: &mut World, now: i64, network: &str, username: &str, action: &s
     if ends_consents {
         let why = match action {
             "reset-password" => "change-password",
+            "request-deletion" => "revoke",
             _ => ["change-password", "block", "revoke", "delete"].into_iter().find(|known| *known == action).unwrap_or_default(),
         };
         world.end_consents(network, username, why);
     }
     world.tell(now, network, username, action, consented);
-    if action != "revoke" && action != "unblock" {
+    if !matches!(action, "revoke" | "unblock" | "request-deletion") {
         world.sessions.retain(|_, (at, who)| at != network || who != username);
     }
     Ok(json!({ "password": password }))
@@ -295,8 +300,13 @@ fn person_row(person: &crate::people::Person) -> String {
     let base = format!("people/{}/{}", person.network, person.username);
     let block =
         if person.blocked { button(&format!("{base}/unblock"), "Unblock", &[]) } else { button(&format!("{base}/block"), "Block", &[]) };
+    let deletion = if notices::passes_on_deletions(person.network) {
+        button(&format!("{base}/request-deletion"), "Remove it and ask for deletion", &[])
+    } else {
+        String::new()
+    };
     format!(
-        "<tr><td><b>{}</b><br><code>{}</code></td><td><code>{}</code></td><td><div class=\"row\">{}{block}{}</div></td></tr>",
+        "<tr><td><b>{}</b><br><code>{}</code></td><td><code>{}</code></td><td><div class=\"row\">{}{block}{}{deletion}</div></td></tr>",
         esc(&person.name),
         esc(&person.username),
         esc(&person.password),

@@ -13,6 +13,7 @@ mod notices;
 mod pages;
 mod people;
 mod request;
+mod signing;
 mod tokens;
 mod world;
 

@@ -40,7 +40,12 @@ impl Notice {
 }
 
 /// The networks that tell.
-pub(crate) const TELLING: [&str; 6] = ["tiktok", "x", "facebook", "instagram", "instagram_page", "threads"];
+pub(crate) const TELLING: [&str; 8] = ["tiktok", "x", "facebook", "instagram", "instagram_page", "threads", "youtube", "google_business"];
+
+/// Whether a network has a second address of an app, for requests to delete what it stored: Meta's.
+pub(crate) fn passes_on_deletions(network: &str) -> bool {
+    matches!(network, "facebook" | "instagram" | "instagram_page" | "threads")
+}
 
 fn tag(network: &str, signed: &[u8]) -> hmac::Tag {
     hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, client_secret(network).as_bytes()), signed)
@@ -73,7 +78,7 @@ fn x(now: i64, person: &Person, action: &str, id: &str) -> Option<(Vec<(&'static
 
 /// The deauthorize callback: nothing comes when an account is only blocked.
 fn meta(network: &str, now: i64, person: &Person, action: &str) -> Option<(Vec<(&'static str, String)>, String)> {
-    if !matches!(action, "revoke" | "delete") {
+    if !matches!(action, "revoke" | "delete" | "request-deletion") {
         return None;
     }
     let payload = json!({ "algorithm": "HMAC-SHA256", "issued_at": now / MICRO, "user_id": person.id }).to_string();
@@ -81,6 +86,24 @@ fn meta(network: &str, now: i64, person: &Person, action: &str) -> Option<(Vec<(
     let signed = format!("{}.{payload}", URL_SAFE_NO_PAD.encode(tag(network, payload.as_bytes())));
     let body = form_urlencoded::Serializer::new(String::new()).append_pair("signed_request", &signed).finish();
     Some((vec![("content-type", "application/x-www-form-urlencoded".into())], body))
+}
+
+/// A security event of Google's Cross-Account Protection: a signed token (RFC 8417), for the whole account.
+fn google(network: &str, now: i64, person: &Person, action: &str, id: &str) -> Option<(Vec<(&'static str, String)>, String)> {
+    let (kind, reason) = match action {
+        "revoke" => ("oauth/event-type/tokens-revoked", None),
+        "block" => ("risc/event-type/account-disabled", Some("hijacking")),
+        "delete" => ("risc/event-type/account-purged", None),
+        "unblock" => ("risc/event-type/account-enabled", None),
+        _ => return None,
+    };
+    let mut event = json!({ "subject": { "subject_type": "iss-sub", "iss": "https://accounts.google.com/", "sub": person.id } });
+    if let Some(reason) = reason {
+        event["reason"] = reason.into();
+    }
+    let name = format!("https://schemas.openid.net/secevent/{kind}");
+    let claims = json!({ "iss": "https://accounts.google.com/", "aud": client_id(network), "iat": now / MICRO, "jti": id, "events": { name: event } });
+    Some((vec![("content-type", "application/secevent+jwt".into())], crate::signing::token(&claims)?))
 }
 
 impl World {
@@ -111,9 +134,14 @@ impl World {
         let told = match network {
             "tiktok" => tiktok(now, &person, action),
             "x" => x(now, &person, action, &self.random("happening_")),
+            "youtube" | "google_business" => google(network, now, &person, action, &self.random("happening_")),
             _ => meta(network, now, &person, action),
         };
         if let Some((headers, body)) = told {
+            if action == "request-deletion" {
+                let url = format!("{url}/deletion");
+                self.notices.push(Notice { network, url, headers: headers.clone(), body: body.clone().into() });
+            }
             self.notices.push(Notice { network, url, headers, body: body.into() });
         }
     }

@@ -109,6 +109,7 @@ impl Server {
             public_url,
             told,
             alarms,
+            signal_keys: actions::signal_keys::SignalKeys::default(),
             deliver: Notify::new(),
             requests: TaskTracker::new(),
             stopping: CancellationToken::new(),

@@ -48,6 +48,7 @@ pub fn router(app: &Arc<App>) -> Router {
         .route("/oauth/{document}", get(client_document))
         // Networks sign what they send: there is no session here whose origin could be checked.
         .route("/signals/{network}", get(signal).post(signal))
+        .route("/signals/{network}/deletion", post(signal))
         .route("/static/{file}", get(crate::assets::get))
         .fallback(get(not_found))
         .layer(DefaultBodyLimit::max(256 * 1024))

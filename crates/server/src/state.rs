@@ -20,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::StartError;
+use crate::actions::signal_keys::SignalKeys;
 use crate::auth::password::Passwords;
 use crate::config::Config;
 use crate::wire::HttpWire;
@@ -57,6 +58,8 @@ pub struct App {
     pub told: Arc<Notify>,
     /// What the operator has to know.
     pub alarms: Arc<Alarms>,
+    /// The keys with which networks sign what they tell us.
+    pub signal_keys: SignalKeys,
     /// Wakes the deliveries to endpoints.
     pub deliver: Notify,
     /// Requests that are being worked on, whether somebody still waits for the answer or not.

@@ -17,6 +17,8 @@ fn read(row: &Row) -> Result<Asset, StoreError> {
         name: row.text("name")?,
         role: row.text("role")?,
         usable: row.flag("usable")?,
+        parent: None,
+        comes_along: false,
     })
 }
 
@@ -26,7 +28,8 @@ pub async fn of_grant(tx: &mut Tx, grant: &GrantId) -> Result<Vec<Asset>, StoreE
     tx.all(sql, &[grant.as_str().into()]).await?.iter().map(read).collect()
 }
 
-/// Compares a complete listing with the one before and keeps it. The first listing of a grant is not news.
+/// Compares a complete listing with the one before and keeps it; what is new and can be connected. The first listing of a grant
+/// is not news.
 pub(crate) async fn compare(
     tx: &mut Tx,
     organisation: &OrganisationId,
@@ -34,17 +37,17 @@ pub(crate) async fn compare(
     listed: &[Asset],
     actor: &Actor,
     now: Timestamp,
-) -> Result<(), StoreError> {
+) -> Result<Vec<Asset>, StoreError> {
     let sql = "SELECT * FROM assets WHERE grant_id = $1 ORDER BY network_id";
     let rows = tx.all(sql, &[grant.id.as_str().into()]).await?;
     let mut known = vec![];
     for row in &rows {
         known.push((read(row)?, row.opt_time("vanished_at")?.is_some()));
     }
-    let mut drift = Drift { tx, organisation, grant, actor, now, is_first: known.is_empty() };
+    let mut drift = Drift { tx, organisation, grant, actor, now, is_first: known.is_empty(), appeared: vec![] };
     for asset in listed {
         match known.iter().find(|(before, _)| before.network_id == asset.network_id) {
-            Some((before, false)) if before == asset => {}
+            Some((before, false)) if asset.is_as_before(before) => {}
             before => drift.keep(asset, before).await?,
         }
     }
@@ -53,7 +56,7 @@ pub(crate) async fn compare(
             drift.gone(gone).await?;
         }
     }
-    Ok(())
+    Ok(drift.appeared)
 }
 
 struct Drift<'a> {
@@ -63,6 +66,8 @@ struct Drift<'a> {
     actor: &'a Actor,
     now: Timestamp,
     is_first: bool,
+    /// What is new and can be connected.
+    appeared: Vec<Asset>,
 }
 
 impl Drift<'_> {
@@ -82,7 +87,10 @@ impl Drift<'_> {
         self.tx.run(sql, &values).await?;
         match before {
             None if self.is_first => Ok(()),
-            None | Some((_, true)) => self.tell("asset.appeared", asset, None).await,
+            None | Some((_, true)) => {
+                self.appeared.extend(asset.usable.then(|| asset.clone()));
+                self.tell("asset.appeared", asset, None).await
+            }
             Some((before, false)) => {
                 if before.role != asset.role || before.usable != asset.usable {
                     self.tell("asset.role_changed", asset, Some(&before.role)).await?;

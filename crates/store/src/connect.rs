@@ -18,7 +18,7 @@ use crate::grants::{self, Place, fence_off, insert_blank, of_person, token_conte
 use crate::ids::fresh;
 use crate::seal::{open_tokens, seal_tokens};
 use crate::standing::{profiles_of, settle_profiles};
-use crate::{Store, assets, presets, profiles, revocations};
+use crate::{Store, assets, new_profiles, presets, profiles, revocations};
 
 /// What a person's authorisation brought.
 #[derive(Debug)]
@@ -37,15 +37,19 @@ pub struct Authorized<'a> {
     pub person_handle: Option<&'a str>,
     /// What they may act as.
     pub discovered: &'a [Discovered],
+    /// Everything that can be connected comes along at this network, instead of being chosen.
+    pub comes_along: bool,
 }
 
-fn asset(found: &Discovered) -> Asset {
+fn asset(found: &Discovered, comes_along: bool) -> Asset {
     Asset {
         network_id: found.network_id.clone(),
         kind: found.kind.clone(),
         name: found.name.clone(),
         role: found.role.clone(),
         usable: found.unusable.is_none(),
+        parent: found.parent.clone(),
+        comes_along,
     }
 }
 
@@ -125,8 +129,12 @@ impl Store {
         let detail = json!({ "person": a.person_name, "generation": next.generation, "scopes": a.tokens.scopes });
         events::append(tx, organisation, now, "grant.authorized", &connection.begun.by, &about, &detail).await?;
         let left_out = look_at_accesses(tx, connection, &next, a.discovered, facts, now).await?;
-        let listed: Vec<Asset> = a.discovered.iter().map(asset).collect();
-        assets::compare(tx, organisation, &next, &listed, &connection.begun.by, now).await?;
+        let listed: Vec<Asset> = a.discovered.iter().map(|found| asset(found, a.comes_along)).collect();
+        let new = assets::compare(tx, organisation, &next, &listed, &connection.begun.by, now).await?;
+        if connection.begun.profile.is_some() {
+            // Whoever connects is shown what is new, and chooses; whoever refreshes is not asked.
+            new_profiles::appeared(tx, organisation, &next, &new, facts, now).await?;
+        }
         set_discovered(tx, &connection.id, &person, a.discovered, &left_out).await?;
         let reached = profiles_of(tx, &id).await?;
         settle_profiles(tx, &reached, facts, now, &connection.begun.by, id.as_str()).await?;
@@ -157,17 +165,7 @@ impl Store {
         lock_known(tx, connection, &found).await?;
         for item in found {
             let id = upsert_profile(tx, &connection.organisation, &connection.place, item, &preset, now).await?;
-            let sql = "INSERT INTO accesses (id, grant_id, profile_id, role, state, seen_at, created_at) VALUES ($1, $2, $3, $4, $5, $6, $6) \
-                       ON CONFLICT (grant_id, profile_id) DO UPDATE SET role = excluded.role, state = excluded.state, seen_at = excluded.seen_at";
-            let values = [
-                fresh::<AccessId>().as_str().into(),
-                grant.id.as_str().into(),
-                id.as_str().into(),
-                item.role.as_str().into(),
-                to_json(&AccessState::Working)?.into(),
-                now.into(),
-            ];
-            tx.run(sql, &values).await?;
+            give_access(tx, &grant.id, &id, &item.role, now).await?;
             if !added.contains(&id) {
                 added.push(id);
             }
@@ -226,7 +224,13 @@ impl Store {
         Ok(true)
     }
 
-    async fn give_up_grant(&self, tx: &mut Tx, organisation: &OrganisationId, id: &GrantId, now: Timestamp) -> Result<(), StoreError> {
+    pub(crate) async fn give_up_grant(
+        &self,
+        tx: &mut Tx,
+        organisation: &OrganisationId,
+        id: &GrantId,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
         let Some(row) = tx.one("SELECT * FROM grants WHERE id = $1", &[id.as_str().into()]).await? else { return Ok(()) };
         let place = Place { network: row.text("network")?, instance: row.text("instance")? };
         if let Some(sealed) = row.opt_bytes("sealed_tokens")? {
@@ -246,6 +250,22 @@ impl Store {
         tx.run("DELETE FROM grants WHERE id = $1", &[id.as_str().into()]).await?;
         Ok(())
     }
+}
+
+/// The edge from a grant to a profile, which works as of now.
+pub(crate) async fn give_access(tx: &mut Tx, grant: &GrantId, profile: &ProfileId, role: &str, now: Timestamp) -> Result<(), StoreError> {
+    let sql = "INSERT INTO accesses (id, grant_id, profile_id, role, state, seen_at, created_at) VALUES ($1, $2, $3, $4, $5, $6, $6) \
+               ON CONFLICT (grant_id, profile_id) DO UPDATE SET role = excluded.role, state = excluded.state, seen_at = excluded.seen_at";
+    let values = [
+        fresh::<AccessId>().as_str().into(),
+        grant.as_str().into(),
+        profile.as_str().into(),
+        role.into(),
+        to_json(&AccessState::Working)?.into(),
+        now.into(),
+    ];
+    tx.run(sql, &values).await?;
+    Ok(())
 }
 
 const BY_PLACE: &str = "organisation_id = $1 AND network = $2 AND instance = $3";
@@ -277,7 +297,7 @@ async fn lock_known(tx: &mut Tx, connection: &Connection, found: &[&Discovered])
 
 /// The profile with that id at the network: made with the page presets, or, where it is here already, only brought up to
 /// date in what the network says of it.
-async fn upsert_profile(
+pub(crate) async fn upsert_profile(
     tx: &mut Tx,
     organisation: &OrganisationId,
     place: &Place,

@@ -16,7 +16,7 @@ use crate::events::{self, About, Actor};
 use crate::grants::{accesses_of, read_grant, token_context, write, write_access};
 use crate::seal::{open_tokens, seal_tokens};
 use crate::standing::{profiles_of, settle_profiles};
-use crate::{Dialect, Store, assets, grants, hold};
+use crate::{Dialect, Store, assets, grants, hold, new_profiles};
 
 impl From<StoreError> for LedgerError {
     fn from(error: StoreError) -> Self {
@@ -108,7 +108,8 @@ impl Store {
         record(&mut tx, &organisation, &commit.grant, &commit.happenings, commit.now).await?;
         record_accesses(&mut tx, &organisation, commit).await?;
         if let Some(listed) = &commit.listed {
-            assets::compare(&mut tx, &organisation, &commit.grant, listed, &Actor::Keeper, commit.now).await?;
+            let new = assets::compare(&mut tx, &organisation, &commit.grant, listed, &Actor::Keeper, commit.now).await?;
+            new_profiles::appeared(&mut tx, &organisation, &commit.grant, &new, &commit.facts, commit.now).await?;
         }
         let profiles = profiles_of(&mut tx, id).await?;
         let told = settle_profiles(&mut tx, &profiles, &commit.facts, commit.now, &Actor::Keeper, id.as_str()).await?;

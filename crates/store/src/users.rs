@@ -40,6 +40,8 @@ pub struct User {
     pub notify_no_access: bool,
     /// Early warnings.
     pub notify_renew_soon: bool,
+    /// Wants to hear of pages and boards that turn up at the networks.
+    pub notify_new_profiles: bool,
     /// Since when the account is switched off.
     pub disabled_at: Option<Timestamp>,
     /// Until when signing in is refused.
@@ -74,6 +76,7 @@ fn read(row: &Row) -> Result<User, StoreError> {
         password_hash: row.opt_text("password_hash")?,
         notify_no_access: row.flag("notify_no_access")?,
         notify_renew_soon: row.flag("notify_renew_soon")?,
+        notify_new_profiles: row.flag("notify_new_profiles")?,
         disabled_at: row.opt_time("disabled_at")?,
         locked_until: row.opt_time("locked_until")?,
     })
@@ -169,6 +172,12 @@ pub async fn set_password(tx: &mut Tx, id: &UserId, password_hash: &str) -> Resu
 pub async fn set_account(tx: &mut Tx, id: &UserId, name: &str, language: &str, time_zone: &str, theme: &str) -> Result<(), StoreError> {
     let sql = "UPDATE users SET name = $2, language = $3, time_zone = $4, theme = $5 WHERE id = $1";
     tx.run(sql, &[id.as_str().into(), name.into(), language.into(), time_zone.into(), theme.into()]).await?;
+    Ok(())
+}
+
+/// Sets whether a user hears of what turns up at the networks.
+pub async fn set_notify_new_profiles(tx: &mut Tx, id: &UserId, wanted: bool) -> Result<(), StoreError> {
+    tx.run("UPDATE users SET notify_new_profiles = $2 WHERE id = $1", &[id.as_str().into(), wanted.into()]).await?;
     Ok(())
 }
 

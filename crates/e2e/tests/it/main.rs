@@ -10,6 +10,7 @@ mod browser;
 mod bulk;
 mod canary;
 mod company;
+mod consent;
 mod disk;
 mod forecast;
 mod kill;

@@ -81,3 +81,57 @@ async fn nt_24_a_network_that_tells_why_is_believed_after_a_look() {
     let (_, whole) = demo.api("GET", &format!("/profiles/{id}"), None).await;
     assert_eq!(whole["cause"], "person_blocked", "{whole}");
 }
+
+/// The codes of requests for deletion that ended, as the log says.
+async fn ended(demo: &Demo) -> Vec<String> {
+    let (_, list) = demo.api("GET", "/events?limit=500", None).await;
+    let all = list["items"].as_array().unwrap().clone();
+    let codes =
+        all.iter().filter(|event| event["kind"] == "deletion.ended").map(|event| event["detail"]["code"].as_str().unwrap().to_owned());
+    codes.collect()
+}
+
+#[tokio::test]
+async fn a_request_for_deletion_is_confirmed_carried_out_and_can_be_followed() {
+    let demo = Demo::start();
+    demo.connect("facebook", "tom.becker").await;
+    let named = async || demo.api("GET", "/events?limit=500", None).await.1.to_string().contains("Tom Becker");
+    assert!(named().await);
+    demo.control("/people/facebook/tom.becker/request-deletion", json!({})).await;
+    eventually("carried out", async || !ended(&demo).await.is_empty()).await;
+    let page = demo.profile_named("facebook", "Fernweh Outdoor").await;
+    assert_eq!(page["status"], "disconnected", "the page is the company's and stays: {page}");
+    let (_, whole) = demo.api("GET", &format!("/profiles/{}", page["id"].as_str().unwrap()), None).await;
+    assert_eq!((whole["cause"].as_str(), whole["accesses"].as_array().unwrap().len()), (Some("revoked_by_person"), 0), "{whole}");
+    assert!(!whole.to_string().contains("Tom Becker") && !named().await, "{whole}");
+
+    // The person's own page: no sign-in, no name, in their language.
+    let code = ended(&demo).await.remove(0);
+    let followed = client().get(format!("{}/deletion/{code}", demo.running.url())).header("accept-language", "de").send().await.unwrap();
+    assert_eq!(followed.status(), 200);
+    let words = followed.text().await.unwrap();
+    assert!(words.contains("wurde gel\u{f6}scht") && words.contains("Facebook") && !words.contains("Becker"), "{words}");
+    assert_eq!(client().get(format!("{}/deletion/{}", demo.running.url(), "0".repeat(32))).send().await.unwrap().status(), 404);
+
+    // An account that is a profile of its own goes as a whole.
+    demo.connect("threads", "gipfel.guides").await;
+    demo.control("/people/threads/gipfel.guides/request-deletion", json!({})).await;
+    eventually("carried out", async || ended(&demo).await.len() == 2).await;
+    assert!(demo.profiles("threads").await.is_empty());
+}
+
+#[tokio::test]
+async fn googles_events_are_checked_with_the_keys_it_publishes() {
+    let demo = Demo::start();
+    demo.connect("youtube", "jana.lindner").await;
+    let signals = async || demo.api("GET", "/events?limit=500", None).await.1.to_string().matches("signal.received").count();
+    let forged = "eyJhbGciOiJSUzI1NiIsImtpZCI6Im5ld2VyIn0.e30.AAAA";
+    let sent = client().post(format!("{}/signals/youtube", demo.running.url())).body(forged).send().await.unwrap();
+    assert_eq!((sent.status().as_u16(), signals().await), (401, 0), "NT-24");
+    demo.control("/people/youtube/jana.lindner/revoke", json!({})).await;
+    eventually("the event arrived", async || signals().await == 1).await;
+    demo.until("youtube", "disconnected").await;
+    let profile = demo.profiles("youtube").await[0]["id"].as_str().unwrap().to_owned();
+    let (_, whole) = demo.api("GET", &format!("/profiles/{profile}"), None).await;
+    assert_eq!(whole["cause"], "revoked_by_person", "{whole}");
+}

@@ -448,6 +448,7 @@ async fn connect(store: &Store) -> GrantId {
         person_name: "Fern",
         person_handle: None,
         discovered: &[],
+        comes_along: false,
     };
     store.authorized(&mut tx, &connection, &authorized, &facts(), T0).await.unwrap();
     tx.commit().await.unwrap();

@@ -23,6 +23,8 @@ use crate::wire::{Wire, WireError};
 pub(crate) const AUTHORIZE: Endpoint = Endpoint { key: "authorize", url: "https://accounts.google.com/o/oauth2/v2/auth" };
 pub(crate) const TOKEN: Endpoint = Endpoint { key: "token", url: "https://oauth2.googleapis.com/token" };
 pub(crate) const REVOKE: Endpoint = Endpoint { key: "revoke", url: "https://oauth2.googleapis.com/revoke" };
+/// The keys of security events: what `.well-known/risc-configuration` names as `jwks_uri`.
+pub(crate) const SIGNAL_KEYS: Endpoint = Endpoint { key: "signal_keys", url: "https://www.googleapis.com/oauth2/v3/certs" };
 /// Who the person is. Instead of tokeninfo, which Google calls a debugging aid and throttles, and which takes the token in
 /// the query.
 pub(crate) const USERINFO: Endpoint = Endpoint { key: "userinfo", url: "https://openidconnect.googleapis.com/v1/userinfo" };

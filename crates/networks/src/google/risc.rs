@@ -1,9 +1,9 @@
 //! Security events of Google's Cross-Account Protection (RISC): signed tokens (RFC 8417) that say what happened to an account.
 //! The only way in which Google says why. The project has to be registered for them at Google.
 //!
-//! Reading a signal asks nobody, so Google's keys are configured: option `risc_jwks` holds the document that Google's
-//! `.well-known/risc-configuration` names as `jwks_uri`. Without it every event is refused. Whoever runs the server renews
-//! the option when Google renews its keys.
+//! Reading a signal asks nobody: Google's keys are handed in as the option `signal_keys`, the document that Google's
+//! `.well-known/risc-configuration` names as `jwks_uri` (endpoint `signal_keys`), which the shell fetches. Without keys every event
+//! is refused.
 
 use aws_lc_rs::signature::{RSA_PKCS1_2048_8192_SHA256, RsaPublicKeyComponents};
 use base64::Engine as _;
@@ -15,7 +15,7 @@ use serde_json::Value;
 
 use crate::network::Cx;
 use crate::oauth;
-use crate::signal::{Inbound, Signal, Subject};
+use crate::signal::{Inbound, Signal, Subject, UNKNOWN_KEY};
 
 /// Who signs (option `risc_issuer`).
 const ISSUER: &str = "https://accounts.google.com/";
@@ -51,17 +51,22 @@ fn verified(cx: &Cx<'_>, token: &str) -> Result<Value, &'static str> {
     if oauth::text(&header, "alg") != Some("RS256") {
         return Err("signed by another method than RS256");
     }
-    let keys: Value = cx.app.options.get("risc_jwks").and_then(|keys| serde_json::from_str(keys).ok()).ok_or("no keys are configured")?;
+    let keys: Value = cx
+        .app
+        .options
+        .get("signal_keys")
+        .and_then(|keys| serde_json::from_str(keys).ok())
+        .ok_or("the keys to check signatures with are not known")?;
     let key_id = oauth::text(&header, "kid").ok_or("names no key")?;
     let keys = keys.get("keys").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
-    let key = keys.iter().find(|key| oauth::text(key, "kid") == Some(key_id)).ok_or("signed by a key that is not configured")?;
+    let key = keys.iter().find(|key| oauth::text(key, "kid") == Some(key_id)).ok_or(UNKNOWN_KEY)?;
     // Some writers put a zero before the number.
     let number = |name: &str| {
         let bytes = part(oauth::text(key, name)?.trim_end_matches('='))?;
         let zeros = bytes.iter().take_while(|byte| **byte == 0).count();
         Some(bytes[zeros..].to_vec())
     };
-    let (Some(n), Some(e)) = (number("n"), number("e")) else { return Err("the configured key is no RSA key") };
+    let (Some(n), Some(e)) = (number("n"), number("e")) else { return Err("the key is no RSA key") };
     let signature = part(signature).ok_or("not a signed token")?;
     let signed = format!("{head}.{payload}");
     RsaPublicKeyComponents { n: &n, e: &e }

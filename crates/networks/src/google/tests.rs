@@ -131,7 +131,7 @@ fn security_events_are_heard_when_google_signed_them_for_us() {
     let header = json!({ "alg": "RS256", "kid": "k1", "typ": "JWT" });
     let subject =
         json!({ "subject": { "subject_type": "iss-sub", "iss": "https://accounts.google.com/", "sub": "1175" }, "reason": "hijacking" });
-    let hear = |keys: &str, request: &Request<Bytes>| with(&[("risc_jwks", keys)], |cx| risc::receive(&cx, request));
+    let hear = |keys: &str, request: &Request<Bytes>| with(&[("signal_keys", keys)], |cx| risc::receive(&cx, request));
     for (kind, cause) in [
         ("tokens-revoked", Cause::RevokedByPerson),
         ("account-disabled", Cause::PersonBlocked),

@@ -68,6 +68,7 @@ static ABOUT: About = About {
         google::TOKEN,
         google::REVOKE,
         google::USERINFO,
+        google::SIGNAL_KEYS,
         Endpoint { key: "accounts", url: "https://mybusinessaccountmanagement.googleapis.com/v1" },
         Endpoint { key: "information", url: "https://mybusinessbusinessinformation.googleapis.com/v1" },
         // Posts and reviews live in the older API.
@@ -148,6 +149,10 @@ impl Network for GoogleBusiness {
 
     fn receive(&self, cx: Cx<'_>, request: &Request<Bytes>) -> Option<Inbound> {
         Some(google::risc::receive(&cx, request))
+    }
+
+    fn signal_keys(&self, cx: Cx<'_>) -> Option<String> {
+        cx.endpoint(&ABOUT, google::SIGNAL_KEYS.key)
     }
 
     /// A manager can lose a location while the login lives on.

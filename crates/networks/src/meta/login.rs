@@ -245,7 +245,7 @@ macro_rules! delegate {
         }
 
         fn receive(&self, cx: Cx<'_>, request: &Request<Bytes>) -> Option<crate::signal::Inbound> {
-            Some(meta::receive(&cx, ABOUT.name, request))
+            Some(meta::receive(&cx, request))
         }
     };
 }

@@ -208,10 +208,8 @@ impl PageLogin {
     /// exchange says so. Where a configuration names the permissions instead of us, those that were declined.
     fn missing(&self, cx: &Cx<'_>, answer: &Value) -> Vec<String> {
         let Some(listed) = answer.get("data").and_then(Value::as_array) else { return vec![] };
-        let all: Vec<(&str, &str)> = listed
-            .iter()
-            .filter_map(|each| Some((oauth::text(each, "permission")?, oauth::text(each, "status")?)))
-            .collect();
+        let all: Vec<(&str, &str)> =
+            listed.iter().filter_map(|each| Some((oauth::text(each, "permission")?, oauth::text(each, "status")?))).collect();
         let granted = |scope: &str| all.iter().any(|(permission, status)| *permission == scope && *status == "granted");
         if cx.app.options.contains_key("config_id") {
             return all.iter().filter(|(_, status)| *status != "granted").map(|(permission, _)| (*permission).to_owned()).collect();
@@ -385,7 +383,7 @@ macro_rules! delegate {
         }
 
         fn receive(&self, cx: Cx<'_>, request: &Request<Bytes>) -> Option<crate::signal::Inbound> {
-            Some(meta::receive(&cx, ABOUT.name, request))
+            Some(meta::receive(&cx, request))
         }
 
         fn has_roles(&self) -> bool {

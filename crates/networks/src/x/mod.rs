@@ -144,6 +144,7 @@ impl Network for X {
             access_life: Some(Span::hours(2)),
             refresh_life: None,
             probe_every: Span::hours(24),
+            calls_cost: true,
             ..Facts::unknown()
         }
     }

@@ -17,7 +17,7 @@ fn heard(options: &[(&str, &str)], request: &Request<Bytes>) -> Result<Vec<Signa
             Ok(signals)
         }
         Inbound::Refused(why) => Err(why),
-        Inbound::Challenge(_) => panic!("no challenge"),
+        Inbound::Challenge(_) | Inbound::Deletion { .. } => panic!("neither a challenge nor a deletion"),
     }
 }
 

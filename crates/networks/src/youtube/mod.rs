@@ -72,6 +72,7 @@ static ABOUT: About = About {
         google::TOKEN,
         google::REVOKE,
         google::USERINFO,
+        google::SIGNAL_KEYS,
         Endpoint { key: "api", url: "https://www.googleapis.com/youtube/v3" },
         Endpoint { key: "upload", url: "https://www.googleapis.com/upload/youtube/v3/videos" },
     ],
@@ -231,5 +232,9 @@ impl Network for YouTube {
     /// The person of a security event is the Google account alone, without the channel (see `person_id`).
     fn receive(&self, cx: Cx<'_>, request: &Request<Bytes>) -> Option<Inbound> {
         Some(google::risc::receive(&cx, request))
+    }
+
+    fn signal_keys(&self, cx: Cx<'_>) -> Option<String> {
+        cx.endpoint(&ABOUT, google::SIGNAL_KEYS.key)
     }
 }

@@ -57,6 +57,7 @@ pub(super) fn handle(world: &mut World, now: i64, incoming: &Incoming, service: 
         ("POST", "/token") => token(world, now, incoming, service),
         ("POST", "/revoke") => revoke(world, incoming, service),
         ("GET", "/tokeninfo") => tokeninfo(world, now, incoming, service),
+        ("GET", "/oauth2/v3/certs") => answer(200, &crate::signing::key_set()),
         ("GET", "/v1/userinfo") => userinfo(world, now, incoming, service),
         _ => return None,
     })

@@ -229,6 +229,7 @@ async fn keep(app: &App, client: &NetworkApp, connection: &Connection, issued: &
         person_name: &found.person.name,
         person_handle: found.person.handle.as_deref(),
         discovered: &discovered,
+        comes_along: found.all_come_along,
     };
     let mut tx = app.store.write().await?;
     let reached = app.store.authorized(&mut tx, connection, &authorized, &client.facts, now).await?;

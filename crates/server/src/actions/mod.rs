@@ -16,4 +16,5 @@ pub mod keys;
 pub mod may;
 pub mod restore;
 pub mod signal;
+pub mod signal_keys;
 pub mod webhooks;

@@ -3,14 +3,15 @@
 use axum::http::StatusCode;
 use bytes::Bytes;
 use http::{Request, Response};
+use keeper::ports::NetworkApp;
 use lifecycle::diagnosis::Diagnosis;
 use lifecycle::ledger::Ledger as _;
 use lifecycle::words::Confidence;
 use networks::Network;
-use networks::signal::{Inbound, Signal, Subject};
+use networks::signal::{Inbound, Signal, Subject, UNKNOWN_KEY};
 use serde_json::json;
 use store::events::{self, About, Actor};
-use store::signals;
+use store::{deletions, signals};
 
 use crate::error::Problem;
 use crate::state::App;
@@ -18,7 +19,12 @@ use crate::state::App;
 /// Takes a request to the door for signals; the answer that the network wants.
 pub async fn receive(app: &App, network: &'static dyn Network, request: Request<Bytes>) -> Result<Response<Bytes>, Problem> {
     let Some(client) = app.network_app(network, "").await else { return Err(Problem::not_found()) };
-    match network.receive(client.cx(app.now(), &*app.dice), &request) {
+    let hear = |client: &NetworkApp| network.receive(client.cx(app.now(), &*app.dice), &request);
+    let mut heard = hear(&app.signal_keys.hand_to(app, &client, false).await);
+    if matches!(heard, Some(Inbound::Refused(UNKNOWN_KEY))) {
+        heard = hear(&app.signal_keys.hand_to(app, &client, true).await);
+    }
+    match heard {
         None => Err(Problem::not_found()),
         Some(Inbound::Challenge(answer)) => Ok(*answer),
         Some(Inbound::Refused(why)) => {
@@ -28,16 +34,28 @@ pub async fn receive(app: &App, network: &'static dyn Network, request: Request<
         }
         Some(Inbound::Signals(signals, answer)) => {
             for signal in &signals {
-                take(app, network, &client.facts, signal).await?;
+                take(app, network, &client.facts, signal, None).await?;
             }
             app.keeper.wake();
+            Ok(*answer)
+        }
+        Some(Inbound::Deletion { signal, code, answer }) => {
+            take(app, network, &client.facts, &signal, Some(&code)).await?;
+            app.keeper.wake();
+            app.told.notify_one();
             Ok(*answer)
         }
     }
 }
 
 /// A happening makes every grant it is about suspect, and due for a look at once. It is no verdict.
-async fn take(app: &App, network: &'static dyn Network, facts: &lifecycle::facts::Facts, signal: &Signal) -> Result<(), Problem> {
+async fn take(
+    app: &App,
+    network: &'static dyn Network,
+    facts: &lifecycle::facts::Facts,
+    signal: &Signal,
+    wants_deletion: Option<&str>,
+) -> Result<(), Problem> {
     let (name, now) = (network.about().name, app.now());
     let mut tx = app.store.read().await?;
     if signals::is_taken(&mut tx, name, &signal.id).await? {
@@ -57,6 +75,11 @@ async fn take(app: &App, network: &'static dyn Network, facts: &lifecycle::facts
     let mut tx = app.store.write().await?;
     if !signals::take(&mut tx, &app.organisation, name, &signal.id, now).await? {
         return Ok(());
+    }
+    if let (Some(code), Subject::Person(person)) = (wants_deletion, &signal.subject) {
+        deletions::ask(&mut tx, &app.organisation, name, person, code, now).await?;
+        let detail = json!({ "network": name, "code": code });
+        events::append(&mut tx, &app.organisation, now, "deletion.asked", &Actor::System, &About::default(), &detail).await?;
     }
     for grant in &grants {
         let about = About { grant: Some(grant.clone()), ..About::default() };

@@ -284,7 +284,9 @@ impl Config {
     pub fn facts(&self, network: &dyn ::networks::Network) -> Facts {
         let mut facts = network.facts();
         facts.answer_timeout = facts.answer_timeout.min(self.keeper.answer_timeout().span());
-        facts.probe_every = self.keeper.probe_every.map_or(facts.probe_every, Length::span);
+        let probe_every = self.keeper.probe_every.map_or(facts.probe_every, Length::span);
+        // Where each look is paid for, only what is said of that network alone makes them more frequent.
+        facts.probe_every = if facts.calls_cost { facts.probe_every.max(probe_every) } else { probe_every };
         facts.idle_check_every = self.keeper.idle_check_every.map_or(facts.idle_check_every, Length::span);
         facts.doubt_for = self.keeper.doubt_for.map_or(facts.doubt_for, Length::span);
         if let Some(set) = self.networks.get(network.about().name) {
@@ -329,6 +331,16 @@ mod tests {
         assert!(said.contains("line 3") && said.contains("invalid type"), "{said}");
         let said = error("[server]\nsession_idle = \"soon\"\n");
         assert!(said.contains("line 2") && said.contains("30 min"), "{said}");
+    }
+
+    #[test]
+    fn a_general_wish_to_look_often_does_not_make_paid_calls() {
+        let config = |more: &str| Config::parse("f", &format!("[keeper]\nprobe_every = \"8 s\"\n{more}")).expect("valid");
+        let every = |config: &Config, name: &str| ::networks::find(name).map(|network| config.facts(network).probe_every);
+        let general = config("");
+        assert_eq!(every(&general, "linkedin"), Some(Span::seconds(8)));
+        assert_eq!(every(&general, "x"), Some(Span::hours(24)), "X charges for each call");
+        assert_eq!(every(&config("[networks.x]\nprobe_every = \"1 h\"\n"), "x"), Some(Span::hours(1)), "said of it alone");
     }
 
     #[test]

@@ -102,6 +102,14 @@ pub(super) fn draft(letter: &Letter, lang: Lang, public_url: &str) -> Draft {
             button = Some((fill("mail.renew_button"), renew));
         }
         "recovered" | "connected" => button = Some((fill("mail.recovered.button"), format!("{public_url}/settings/profiles/{id}"))),
+        "new_profiles" if letter.payload["added"] == Value::Bool(true) => {
+            paragraphs.push(fill("mail.new_profiles.added"));
+            button = Some((fill("mail.recovered.button"), format!("{public_url}/settings/profiles/{id}")));
+        }
+        "new_profiles" => {
+            let network = profiles.first().map(|profile| text(&profile["network"])).unwrap_or_default();
+            button = Some((fill("mail.new_profiles.button"), format!("{public_url}/settings/profiles/add/{network}")));
+        }
         "test" => button = Some((fill("mail.test.button"), format!("{public_url}/settings/webhooks"))),
         _ => button = button.or(link.map(|link| (fill(&format!("mail.{kind}.button")), link))),
     }
@@ -113,6 +121,7 @@ pub(super) fn draft(letter: &Letter, lang: Lang, public_url: &str) -> Draft {
         (Some(to), _) => lang.fill("mail.footer.undelivered", &[("to", to)]),
         (None, Some(reason)) => lang.fill(&format!("mail.footer.{reason}"), &[("link", &settings)]),
         (None, None) if letter.link.is_some() => fill("mail.footer_link"),
+        (None, None) if kind == "new_profiles" => lang.fill("mail.footer.new_profiles", &[("link", &format!("{public_url}/account"))]),
         (None, None) => lang.fill("mail.footer", &[("link", &format!("{public_url}/account"))]),
     };
     Draft { subject: one_line(&fill(&format!("mail.{kind}.subject"))), paragraphs, quote, button, footer }

@@ -12,8 +12,8 @@ use std::time::Duration;
 use lifecycle::time::Span;
 use networks::network::Answer;
 use networks::wire::WireError;
-use store::StoreError;
 use store::revocations::Revocation;
+use store::{StoreError, deletions};
 use tokio_util::sync::CancellationToken;
 
 use self::mail::Mailer;
@@ -53,6 +53,9 @@ pub async fn run(app: Arc<App>, mailer: Option<Mailer>, stop: CancellationToken)
         if let Err(error) = revoke_due(&app).await {
             tracing::error!(error = %error, "outbox: the storage could not be asked; trying again");
         }
+        if let Err(error) = delete_due(&app).await {
+            tracing::error!(error = %error, "outbox: the storage could not be asked; trying again");
+        }
         tokio::select! {
             () = stop.cancelled() => {}
             () = app.told.notified() => app.deliver.notify_one(),
@@ -88,6 +91,18 @@ async fn send_due(app: &App, mailer: &Mailer) -> Result<(), StoreError> {
                 app.store.letter_failed(&letter, &error, app.now()).await?;
             }
         }
+    }
+    Ok(())
+}
+
+/// Carries out what people asked to be deleted, as far as it is confirmed.
+async fn delete_due(app: &App) -> Result<(), StoreError> {
+    let mut tx = app.store.read().await?;
+    let open = deletions::open(&mut tx, 200).await?;
+    drop(tx);
+    for request in open {
+        let Some(network) = networks::find(&request.network) else { continue };
+        app.store.settle_deletion(&request, &app.directory.facts(network), app.now()).await?;
     }
     Ok(())
 }

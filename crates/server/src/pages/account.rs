@@ -34,6 +34,7 @@ struct Account {
     themes: Options,
     no_access: bool,
     renew_soon: bool,
+    new_profiles: bool,
     sessions: Vec<SessionView>,
 }
 
@@ -65,6 +66,7 @@ async fn build(app: &App, caller: &Caller, error: Option<String>) -> Page {
         themes: themes.into(),
         no_access: user.notify_no_access,
         renew_soon: user.notify_renew_soon,
+        new_profiles: user.notify_new_profiles,
         sessions: open.iter().map(view).collect(),
     })
 }
@@ -102,6 +104,7 @@ pub async fn save_notifications(State(app): State<Arc<App>>, caller: Caller, fie
         let user = me(&caller)?;
         let mut tx = app.store.write().await?;
         users::set_notifications(&mut tx, &user.id, fields.ticked("no_access"), fields.ticked("renew_soon")).await?;
+        users::set_notify_new_profiles(&mut tx, &user.id, fields.ticked("new_profiles")).await?;
         tx.commit().await?;
         go("/account")
     };

@@ -288,8 +288,8 @@ fn warnings(caller: &Caller, connection: &Connection) -> Vec<String> {
     let lang = caller.lang;
     let missing = connection.failure.as_ref().map(|warning| lang.fill("choose.missing", &[("scopes", &warning.expected.join(", "))]));
     let left_out = Some(connection.left_out.join(", ")).filter(|names| !names.is_empty());
-    let left_out = left_out
-        .map(|names| lang.fill("choose.left_out", &[("profiles", &names), ("network", &title_of(&connection.place.network))]));
+    let left_out =
+        left_out.map(|names| lang.fill("choose.left_out", &[("profiles", &names), ("network", &title_of(&connection.place.network))]));
     missing.into_iter().chain(left_out).collect()
 }
 

@@ -5,6 +5,7 @@ pub mod add;
 pub mod audit;
 pub mod calendar;
 pub mod dashboard;
+pub mod deletion;
 pub mod forecast;
 pub mod freezes;
 pub mod keys;

@@ -8,7 +8,7 @@ use lifecycle::permission::Act;
 use crate::api::v1;
 use crate::auth::Needs;
 use crate::pages::{
-    account, add, audit, calendar, dashboard, forecast, freezes, keys, profile, profiles, renew, settings, sign_in, webhooks,
+    account, add, audit, calendar, dashboard, deletion, forecast, freezes, keys, profile, profiles, renew, settings, sign_in, webhooks,
 };
 use crate::state::App;
 
@@ -22,6 +22,7 @@ pub const PAGES: &[Row] = &[
     ("/sign-out", Needs::Nothing, || post(sign_in::sign_out)),
     ("/setup/{secret}", Needs::Nothing, || get(sign_in::password_form).post(sign_in::password_submit)),
     ("/invitation/{secret}", Needs::Nothing, || get(sign_in::password_form).post(sign_in::password_submit)),
+    ("/deletion/{code}", Needs::Nothing, || get(deletion::get)),
     ("/renew/{secret}", Needs::Nothing, || get(renew::get).post(renew::post)),
     ("/oauth/callback/{network}", Needs::Nothing, || get(add::callback)),
     ("/settings/profiles", Needs::May(Act::SeeProfile), || get(profiles::get)),

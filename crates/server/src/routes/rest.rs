@@ -238,7 +238,7 @@ pub const API: &[ApiRoute] = &[
     ),
     api("GET", "/api/v1/me/notifications", "getMyNotifications", Act::ManageOwnAccount, 200, "What I am told by mail"),
     ApiRoute {
-        body: &[("no_access_tokens", "boolean", false), ("renew_soon", "boolean", false)],
+        body: &[("no_access_tokens", "boolean", false), ("renew_soon", "boolean", false), ("new_profiles", "boolean", false)],
         ..api("PATCH", "/api/v1/me/notifications", "changeMyNotifications", Act::ManageOwnAccount, 200, "Change what I am told by mail")
     },
     api("GET", "/api/v1/freezes", "listFreezes", Act::Freeze, 200, "What is frozen and was"),

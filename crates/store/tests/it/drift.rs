@@ -8,15 +8,24 @@ use lifecycle::secret::{Secret, TokenSet};
 use lifecycle::status::Status;
 use lifecycle::time::{Span, Timestamp};
 use lifecycle::words::{Evidence, Source};
+use store::deletions::Outcome;
 use store::network_apps::{self, Client};
 use store::profiles::{self, Filter};
-use store::{Store, grants, ids, signals};
+use store::{Store, deletions, grants, ids, signals};
 
 use crate::loops::{T0, claim, commit_of, connect, organisation};
 use crate::{count, each, run};
 
 fn asset(id: &str, name: &str, role: &str) -> Asset {
-    Asset { network_id: id.into(), kind: "page".into(), name: name.into(), role: role.into(), usable: role == "ADMINISTRATOR" }
+    Asset {
+        network_id: id.into(),
+        kind: "page".into(),
+        name: name.into(),
+        role: role.into(),
+        usable: role == "ADMINISTRATOR",
+        parent: None,
+        comes_along: false,
+    }
 }
 
 async fn list(store: &Store, now: Timestamp, listed: &[Asset]) {
@@ -61,6 +70,67 @@ async fn drift_is_told_once_each() {
         assert_eq!(counted().await, [1, 2, 1, 1]);
         list(store, day(5), &[new, two]).await;
         assert_eq!(counted().await, [2, 2, 1, 1], "what comes back is new again");
+    }
+}
+
+/// The mails that wait about what is new: their payloads.
+async fn told(store: &Store) -> Vec<serde_json::Value> {
+    let mut tx = store.read().await.unwrap();
+    let rows = tx.all("SELECT payload FROM outbox WHERE kind = 'new_profiles' ORDER BY created_at, id", &[]).await.unwrap();
+    rows.iter().map(|row| row.json("payload").unwrap()).collect()
+}
+
+#[tokio::test]
+async fn whoever_looks_after_a_persons_profiles_hears_of_new_ones() {
+    for fixture in each().await {
+        let store = &fixture.store;
+        let (organisation, _) = organisation(store).await;
+        connect(store, &organisation, "p1", &["1"], T0).await;
+        let (one, new) = (asset("1", "Page 1", "ADMINISTRATOR"), asset("2", "Page 2", "ADMINISTRATOR"));
+        let day = |days| T0 + Span::days(days);
+        list(store, day(1), &[one.clone(), asset("3", "Page 3", "ANALYST")]).await;
+        assert_eq!(told(store).await.len(), 0, "what can't be connected is no news for people");
+        for at in [2, 3] {
+            list(store, day(at), &[one.clone(), new.clone(), asset("3", "Page 3", "ANALYST")]).await;
+        }
+        let mails = told(store).await;
+        assert_eq!(mails.len(), 1, "once: {mails:?}");
+        assert_eq!((&mails[0]["profiles"][0]["name"], &mails[0]["added"]), (&"Page 2".into(), &false.into()), "{mails:?}");
+        let mut tx = store.read().await.unwrap();
+        assert_eq!(profiles::list(&mut tx, &organisation, &Filter::default(), 10).await.unwrap().len(), 1, "nobody chose it");
+        drop(tx);
+        run(store, "UPDATE users SET notify_new_profiles = 0", &[]).await;
+        list(store, day(4), &[one, new, asset("4", "Page 4", "ADMINISTRATOR")]).await;
+        assert_eq!(told(store).await.len(), 1, "nobody wants to hear of it");
+    }
+}
+
+#[tokio::test]
+async fn new_boards_of_a_connected_account_come_along() {
+    for fixture in each().await {
+        let store = &fixture.store;
+        let (organisation, _) = organisation(store).await;
+        connect(store, &organisation, "p1", &["1"], T0).await;
+        let account = asset("1", "Account", "ADMINISTRATOR");
+        let board = |id: &str, parent: &str| Asset {
+            kind: "board".into(),
+            parent: Some(parent.into()),
+            comes_along: true,
+            ..asset(id, &format!("Board {id}"), "ADMINISTRATOR")
+        };
+        list(store, T0 + Span::days(1), &[account, board("b1", "1"), board("b2", "gone")]).await;
+        let mut tx = store.read().await.unwrap();
+        let all = profiles::list(&mut tx, &organisation, &Filter::default(), 10).await.unwrap();
+        let new = all.iter().find(|profile| profile.network_id == "b1").unwrap();
+        let parent = all.iter().find(|profile| profile.network_id == "1").unwrap();
+        assert_eq!(
+            (new.standing.status, new.parent.as_ref(), all.len()),
+            (Status::Connected, Some(&parent.id), 2),
+            "not a board of what was given up"
+        );
+        drop(tx);
+        let mails = told(store).await;
+        assert_eq!((mails.len(), &mails[0]["added"], &mails[0]["profiles"][0]["id"]), (1, &true.into(), &new.id.as_str().into()));
     }
 }
 
@@ -144,5 +214,63 @@ async fn rf_24_a_narrower_scope_is_told_once_and_flagged_until_it_is_back() {
         assert_eq!(renew(store, &organisation, &["c", "a"], hour(4)).await, ["b"]);
         assert_eq!(renew(store, &organisation, &[], hour(5)).await, ["b"], "an answer that names none changes none");
         assert_eq!((count(store, "grant.scopes_lost").await, count(store, "grant.scopes_regained").await), (1, 1));
+    }
+}
+
+#[tokio::test]
+async fn what_is_stored_about_a_person_goes_when_a_look_confirmed_it() {
+    for fixture in each().await {
+        let store = &fixture.store;
+        let (organisation, _) = organisation(store).await;
+        connect(store, &organisation, "jana", &["jana", "2"], T0).await;
+        let ask = async |code: &str, person: &str, at: Timestamp| {
+            let mut tx = store.write().await.unwrap();
+            deletions::ask(&mut tx, &organisation, "linkedin", person, code, at).await.unwrap();
+            deletions::ask(&mut tx, &organisation, "linkedin", person, code, at).await.unwrap();
+            tx.commit().await.unwrap();
+        };
+        let settle = async |now: Timestamp| {
+            let mut tx = store.read().await.unwrap();
+            let open = deletions::open(&mut tx, 10).await.unwrap();
+            drop(tx);
+            let mut ended = vec![];
+            for request in open {
+                ended.extend(store.settle_deletion(&request, &lifecycle::facts::Facts::unknown(), now).await.unwrap());
+            }
+            ended
+        };
+        let names = async || {
+            let mut tx = store.read().await.unwrap();
+            let all = ["SELECT detail AS text FROM events", "SELECT payload AS text FROM outbox", "SELECT name AS text FROM people"];
+            let mut found = 0;
+            for sql in all {
+                for row in tx.all(sql, &[]).await.unwrap() {
+                    let text = row.text("text").unwrap();
+                    found += usize::from(text == "jana" || text.contains("\"jana\""));
+                }
+            }
+            found
+        };
+        assert!(names().await > 0);
+        ask("stranger", "nobody-here", T0).await;
+        ask("c1", "jana", T0).await;
+        assert_eq!(settle(T0 + Span::hours(1)).await, [Outcome::NothingStored], "hers waits for a look");
+        list(store, T0 + Span::days(1), &[]).await;
+        assert_eq!(settle(T0 + Span::days(1)).await, [Outcome::StillConnected], "the network says that it stands");
+        ask("c2", "jana", T0 + Span::days(2)).await;
+        assert_eq!(settle(T0 + Span::days(3)).await, []);
+        assert_eq!(settle(T0 + Span::days(31)).await, [Outcome::Deleted], "within a month, whatever the network says");
+        assert_eq!(names().await, 0);
+        let mut tx = store.read().await.unwrap();
+        let left = profiles::list(&mut tx, &organisation, &Filter::default(), 10).await.unwrap();
+        let left: Vec<_> = left.iter().map(|profile| (profile.network_id.as_str(), profile.standing.status)).collect();
+        assert_eq!(left, [("2", Status::Disconnected)], "she herself is gone, the page stays");
+        assert_eq!(deletions::find(&mut tx, "c2").await.unwrap().unwrap().ended.map(|(outcome, _)| outcome), Some(Outcome::Deleted));
+        assert!(deletions::find(&mut tx, "c3").await.unwrap().is_none());
+        drop(tx);
+        for table in ["grants", "accesses"] {
+            let mut tx = store.read().await.unwrap();
+            assert!(tx.one(&format!("SELECT id FROM {table} LIMIT 1"), &[]).await.unwrap().is_none(), "{table}");
+        }
     }
 }

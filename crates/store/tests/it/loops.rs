@@ -93,6 +93,7 @@ pub(crate) async fn connect(store: &Store, organisation: &OrganisationId, person
         person_name: person,
         person_handle: None,
         discovered: &discovered,
+        comes_along: false,
     };
     let mut tx = store.write().await.unwrap();
     store.authorized(&mut tx, &connection, &authorized, &facts(), now).await.unwrap();

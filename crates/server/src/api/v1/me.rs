@@ -28,7 +28,7 @@ async fn me(app: &App, caller: &Caller) -> Result<User, Problem> {
 }
 
 fn shown(user: &User) -> serde_json::Value {
-    json!({ "user_id": user.id.as_str(), "email": user.email, "no_access_tokens": user.notify_no_access, "renew_soon": user.notify_renew_soon })
+    json!({ "user_id": user.id.as_str(), "email": user.email, "no_access_tokens": user.notify_no_access, "renew_soon": user.notify_renew_soon, "new_profiles": user.notify_new_profiles })
 }
 
 /// GET /api/v1/me/notifications
@@ -42,6 +42,7 @@ pub async fn notifications(State(app): State<Arc<App>>, caller: Caller) -> Answe
 pub struct Change {
     no_access_tokens: Option<bool>,
     renew_soon: Option<bool>,
+    new_profiles: Option<bool>,
 }
 
 /// PATCH /api/v1/me/notifications
@@ -51,6 +52,7 @@ pub async fn change(State(app): State<Arc<App>>, caller: Caller, Body(change): B
     let no_access = change.no_access_tokens.unwrap_or(user.notify_no_access);
     let renew_soon = change.renew_soon.unwrap_or(user.notify_renew_soon);
     users::set_notifications(&mut tx, &user.id, no_access, renew_soon).await?;
+    users::set_notify_new_profiles(&mut tx, &user.id, change.new_profiles.unwrap_or(user.notify_new_profiles)).await?;
     tx.commit().await?;
     json(200, &shown(&me(&app, &caller).await?))
 }

@@ -138,6 +138,7 @@ fn access(app: &App, holder: &Holder) -> Value {
         _ => format!("{:?}", holder.grant.phase(app.now())).to_lowercase(),
     };
     json!({
+        "missing_scopes": holder.missing_scopes,
         "person": { "id": holder.person.id.as_str(), "name": holder.person.name, "handle": holder.person.handle },
         "role": holder.access.role,
         "state": state,

@@ -1,0 +1,128 @@
+//! What turned up at a network after a person had connected: it comes along where everything does (a Pinterest account's
+//! boards), and whoever looks after that person's profiles hears of it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use lifecycle::facts::Facts;
+use lifecycle::grant::Grant;
+use lifecycle::ids::{OrganisationId, ProfileId, UserId};
+use lifecycle::ledger::Asset;
+use lifecycle::permission::Role;
+use lifecycle::time::Timestamp;
+use serde_json::json;
+
+use crate::connect::{give_access, upsert_profile};
+use crate::connections::Discovered;
+use crate::driver::{StoreError, Tx};
+use crate::grants::{self, Place};
+use crate::standing::{profiles_of, settle_profiles};
+use crate::users::{self, User};
+use crate::{presets, profiles, telling};
+
+/// Takes along what comes along, and tells of what is new.
+pub(crate) async fn appeared(
+    tx: &mut Tx,
+    organisation: &OrganisationId,
+    grant: &Grant,
+    new: &[Asset],
+    facts: &Facts,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let reached = profiles_of(tx, &grant.id).await?;
+    let Some(some) = reached.first() else { return Ok(()) };
+    if new.is_empty() {
+        return Ok(());
+    }
+    let mut owners = vec![];
+    for profile in &reached {
+        owners.extend(profiles::get(tx, organisation, profile).await?.and_then(|profile| profile.owner));
+    }
+    let Some(known) = profiles::get(tx, organisation, some).await? else { return Ok(()) };
+    let place = Place { network: known.network, instance: known.instance };
+    // A board of an account that was given up does not come back by itself.
+    let (along, choose): (Vec<&Asset>, Vec<&Asset>) = new.iter().partition(|asset| asset.comes_along);
+    let mut added = BTreeMap::new();
+    for asset in along {
+        added.extend(add(tx, organisation, grant, &place, asset, now).await?.map(|id| (asset.network_id.clone(), id)));
+    }
+    let ids: Vec<ProfileId> = added.values().cloned().collect();
+    settle_profiles(tx, &ids, facts, now, &crate::events::Actor::Keeper, grant.id.as_str()).await?;
+    let told: Vec<(&Asset, Option<&ProfileId>)> = choose
+        .into_iter()
+        .map(|asset| (asset, None))
+        .chain(new.iter().filter_map(|asset| Some((asset, Some(added.get(&asset.network_id)?)))))
+        .collect();
+    if told.is_empty() {
+        return Ok(());
+    }
+    for user in readers(tx, organisation, &owners).await? {
+        tell(tx, &user, grant, &place, &told, now).await?;
+    }
+    Ok(())
+}
+
+/// The new profile, where what it belongs to is connected.
+async fn add(
+    tx: &mut Tx,
+    organisation: &OrganisationId,
+    grant: &Grant,
+    place: &Place,
+    asset: &Asset,
+    now: Timestamp,
+) -> Result<Option<ProfileId>, StoreError> {
+    let sql = "SELECT profiles.id FROM profiles JOIN accesses ON accesses.profile_id = profiles.id WHERE accesses.grant_id = $1 AND profiles.network_id = $2";
+    let parent = asset.parent.clone().unwrap_or_default();
+    if tx.one(sql, &[grant.id.as_str().into(), parent.into()]).await?.is_none() {
+        return Ok(None);
+    }
+    let preset = presets::for_network(tx, organisation, &place.network).await?;
+    let found = Discovered {
+        network_id: asset.network_id.clone(),
+        kind: asset.kind.clone(),
+        name: asset.name.clone(),
+        handle: None,
+        avatar: None,
+        role: asset.role.clone(),
+        parent: asset.parent.clone(),
+        unusable: None,
+    };
+    let id = upsert_profile(tx, organisation, place, &found, &preset, now).await?;
+    give_access(tx, &grant.id, &id, &asset.role, now).await?;
+    Ok(Some(id))
+}
+
+/// The owners who want to hear of it, else the company admins who do. News, not an alarm: nobody is told against their will.
+async fn readers(tx: &mut Tx, organisation: &OrganisationId, owners: &[UserId]) -> Result<Vec<User>, StoreError> {
+    let wants = |user: &User| user.disabled_at.is_none() && user.notify_new_profiles;
+    let mut readers = vec![];
+    for owner in owners.iter().collect::<BTreeSet<_>>() {
+        readers.extend(users::by_id(tx, owner).await?.filter(wants));
+    }
+    if readers.is_empty() {
+        readers.extend(users::with_role(tx, organisation, Role::CompanyAdmin).await?.into_iter().filter(wants));
+    }
+    Ok(readers)
+}
+
+async fn tell(
+    tx: &mut Tx,
+    user: &User,
+    grant: &Grant,
+    place: &Place,
+    new: &[(&Asset, Option<&ProfileId>)],
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let person = grants::person(tx, &grant.person).await?;
+    let listed: Vec<_> = new
+        .iter()
+        .map(|(asset, id)| json!({ "id": id.map(|id| id.as_str()), "name": asset.name, "network": place.network, "kind": asset.kind }))
+        .collect();
+    let payload = json!({
+        "profiles": listed,
+        "person": person.map(|person| json!({ "name": person.name, "handle": person.handle })),
+        "added": new.iter().all(|(_, id)| id.is_some()),
+    });
+    let dedupe = format!("new_profiles:{}:{}:{}", grant.id, now.as_micros(), user.id);
+    telling::insert(tx, "new_profiles", user, &payload, &dedupe, now, now).await?;
+    Ok(())
+}
