@@ -1,5 +1,6 @@
 //! `cargo xtask`: work on the Staygreen source.
 
+mod fuzz;
 mod new_network;
 mod peers;
 mod supply;
@@ -18,6 +19,7 @@ const HELP: &str = "cargo xtask <command>
   supply-chain    licences, bans, sources and advisories of the dependencies
   new-network NAME  a working adapter and its simulated twin to begin with (docs/adding-a-network.md)
   bench [profiles]  speed as ratios to a bare baseline in the same run
+  fuzz [seconds]  coverage-guided fuzzing of everything that reads networks' answers (60 s where nothing is said)
   generate        write docs/networks.md anew from the code
   screenshots     pictures of every page into target/screenshots (runs the browser test)
 ";
@@ -32,6 +34,7 @@ fn main() -> ExitCode {
         "supply-chain" => supply::run(),
         "new-network" => new_network::run(&rest),
         "bench" => run(Command::new("cargo").args(["run", "--release", "--package", "bench", "--"]).args(&rest)),
+        "fuzz" => fuzz::run(&rest),
         "generate" => generate(),
         "screenshots" => test::run(&["story".to_owned()]),
         _ => {

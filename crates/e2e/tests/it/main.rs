@@ -23,6 +23,7 @@ mod pds;
 mod postgres;
 mod proxy;
 mod restore;
+mod return_to;
 mod signals;
 mod smtp;
 mod startup;

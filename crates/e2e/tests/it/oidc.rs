@@ -78,7 +78,7 @@ impl Provider {
 }
 
 /// Runs a command of the same installation.
-fn run(file: &std::path::Path, arguments: &[&str]) -> String {
+pub(crate) fn run(file: &std::path::Path, arguments: &[&str]) -> String {
     let output = Command::new(crate::world::binary()).args(arguments).args(["--config", file.to_str().unwrap()]).output().unwrap();
     assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).unwrap()

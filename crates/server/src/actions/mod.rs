@@ -15,6 +15,7 @@ pub mod invite;
 pub mod keys;
 pub mod may;
 pub mod restore;
+pub mod return_to;
 pub mod signal;
 pub mod signal_keys;
 pub mod webhooks;

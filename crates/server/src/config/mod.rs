@@ -50,6 +50,8 @@ pub struct ServerConfig {
     pub organisation: String,
     /// Address ranges that user-named hosts may resolve to, besides public ones.
     pub allow_private_networks: Vec<IpNet>,
+    /// Origins (`https://tool.example`) to which a tool may have people sent back after it began a connection (`return_to`).
+    pub return_origins: Vec<String>,
     /// A browser's session ends after that long without a request.
     pub session_idle: Length,
     /// A browser's session ends after that long in any case.
@@ -70,6 +72,7 @@ impl Default for ServerConfig {
             data_dir: PathBuf::from("staygreen-data"),
             organisation: "My organisation".into(),
             allow_private_networks: vec![],
+            return_origins: vec![],
             session_idle: Length::minutes(30),
             session_max: Length::hours(24),
             connection_max: Length::minutes(30),
@@ -246,6 +249,15 @@ impl Config {
     fn validate(&self) -> Result<(), ConfigError> {
         if !self.server.public_url.is_empty() && url::Url::parse(&self.server.public_url).is_err() {
             return Err(value("server.public_url", "is not a URL; write it like https://staygreen.example.com"));
+        }
+        for origin in &self.server.return_origins {
+            let same = url::Url::parse(origin).is_ok_and(|url| url.origin().is_tuple() && url.origin().ascii_serialization() == *origin);
+            if !same {
+                return Err(value(
+                    "server.return_origins",
+                    &format!("{origin:?} is no origin; write it like https://tool.example, without a path"),
+                ));
+            }
         }
         for (name, network) in &self.networks {
             network.check(name).map_err(|message| value(&format!("networks.{name}"), &message))?;

@@ -17,6 +17,7 @@ use super::view::{Row, badge_of, row, title_of};
 use super::{Fields, Message, Page, Shell, for_people, go, show, show_with};
 use crate::actions::connect::{self, By, network_named};
 use crate::actions::finish::{self, Finished};
+use crate::actions::return_to;
 use crate::auth::{self, Caller, cookie};
 use crate::error::Problem;
 use crate::i18n::Lang;
@@ -179,8 +180,11 @@ pub async fn callback(
     for_people(&caller, page.await)
 }
 
-/// A user of ours goes on to a page of theirs; anybody else is told here.
+/// Whoever a tool sent goes back to it; a user of ours goes on to a page of theirs; anybody else is told here.
 fn after_return(caller: &Caller, connection: &Connection) -> Page {
+    if let Some(address) = return_to::address(connection) {
+        return Ok(Redirect::to(&address).into_response());
+    }
     if matches!(connection.begun.by, store::events::Actor::User { .. }) {
         return go(&format!("/settings/profiles/connections/{}", connection.id));
     }

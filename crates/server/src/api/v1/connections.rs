@@ -10,7 +10,7 @@ use store::grants;
 
 use super::{Answer, Body, json};
 use crate::actions::connect::{self, By, network_named};
-use crate::actions::finish;
+use crate::actions::{finish, return_to};
 use crate::auth::{self, Caller};
 use crate::error::Problem;
 use crate::show::rfc3339;
@@ -29,11 +29,9 @@ pub struct Begin {
 /// POST /api/v1/connections
 pub async fn begin(State(app): State<Arc<App>>, caller: Caller, Body(body): Body<Begin>) -> Answer {
     let network = network_named(&body.network)?;
-    if body.return_to.is_some() {
-        return Err(Problem::field("return_to", "is not supported yet; the person sees a page that says it is done"));
-    }
+    let return_to = body.return_to.as_deref().map(|address| return_to::allowed(&app, address)).transpose()?;
     let by = By { actor: caller.named.clone(), browser: None, lang: caller.lang };
-    let started = connect::begin(&app, network, body.handle.or(body.instance), by, None).await?;
+    let started = connect::begin(&app, network, body.handle.or(body.instance), by, return_to).await?;
     json(201, &json!({ "id": started.id.as_str(), "authorize_url": started.authorize_url, "expires_at": rfc3339(started.expires_at) }))
 }
 
