@@ -1,5 +1,6 @@
 //! What is known of a network's tokens, as a value: rules never ask which network it is.
 
+use crate::budget::Pace;
 use crate::time::Span;
 
 /// What the network does with a refresh token that was already used (reliability-security 3.1).
@@ -70,6 +71,8 @@ pub struct Facts {
     pub doubt_for: Span,
     /// How many days ahead a manual renewal is announced, longest first.
     pub warn_days: Vec<i64>,
+    /// How fast our network app may ask (RF-05).
+    pub pace: Pace,
 }
 
 impl Facts {
@@ -88,6 +91,7 @@ impl Facts {
             second_look_after: Span::seconds(30),
             doubt_for: Span::hours(3),
             warn_days: vec![30, 14, 7, 1],
+            pace: Pace::USUAL,
         }
     }
 }

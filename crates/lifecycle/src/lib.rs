@@ -12,6 +12,7 @@
 //! | [`grant`] | the life of a grant: `step(grant, event, facts, now)` |
 //! | [`access`] | the edge from a grant to a profile, with the role held there |
 //! | [`breaker`] | an incident of a network told apart from dead tokens |
+//! | [`budget`] | how many calls an app may make now |
 //! | [`schedule`] | when to renew and probe; jitter without dice |
 //! | [`status`] | a profile's status, derived from its accesses, and the news that follow |
 //! | [`renewal`] | the renewal protocol as a machine that gives actions and takes outcomes |
@@ -21,6 +22,7 @@
 
 pub mod access;
 pub mod breaker;
+pub mod budget;
 pub mod diagnosis;
 pub mod facts;
 pub mod forecast;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use lifecycle::budget::{AppKey, Booked, Need, Pace};
 use lifecycle::diagnosis::Diagnosis;
 use lifecycle::facts::Facts;
 use lifecycle::grant::{Event, Grant, Happening, step};
@@ -271,12 +272,20 @@ impl Ledger for Store {
         Ok(again!(self.try_commit(commit).await)?)
     }
 
-    async fn release(&self, lease: &Lease) -> Result<(), LedgerError> {
-        let mut tx = self.write().await?;
-        let sql = "UPDATE grants SET lease_node = NULL, lease_until = NULL WHERE id = $1 AND lease_node = $2 AND fence = $3";
-        tx.run(sql, &[lease.grant.as_str().into(), lease.node.as_str().into(), lease.fence.into()]).await?;
-        tx.commit().await?;
-        Ok(())
+    async fn release(&self, lease: &Lease, again_at: Option<Timestamp>) -> Result<(), LedgerError> {
+        Ok(again!(self.try_release(lease, again_at).await)?)
+    }
+
+    async fn extend(&self, lease: &Lease, now: Timestamp, until: Timestamp) -> Result<bool, LedgerError> {
+        Ok(again!(self.try_extend(lease, now, until).await)?)
+    }
+
+    async fn catch_up(&self, now: Timestamp) -> Result<u32, LedgerError> {
+        Ok(again!(self.try_catch_up(now).await)?)
+    }
+
+    async fn book_calls(&self, app: &AppKey, pace: &Pace, want: u32, need: Need, now: Timestamp) -> Result<Booked, LedgerError> {
+        Ok(again!(self.try_book_calls(app, pace, want, need, now).await)?)
     }
 
     async fn unfinished(&self, node: &NodeId, now: Timestamp, lease: Span) -> Result<Vec<Claim>, LedgerError> {

@@ -26,6 +26,7 @@ pub mod ledger;
 pub mod network_apps;
 pub mod numbers;
 pub mod outbox;
+mod pacing;
 pub mod pauses;
 pub mod presets;
 pub mod profiles;
