@@ -34,6 +34,7 @@ pub mod rekey;
 pub mod reminders;
 pub mod renewal_links;
 pub mod revocations;
+pub mod rotations;
 pub mod scopes;
 pub mod seal;
 pub mod sessions;

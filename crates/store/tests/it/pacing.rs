@@ -1,13 +1,19 @@
 //! Backlogs that are spread, buckets of calls that nodes share, leases that last longer.
 
 use lifecycle::budget::{AppKey, Need, Pace};
+use lifecycle::diagnosis::Diagnosis;
+use lifecycle::facts::Rotations;
+use lifecycle::grant::{Clocks, Event};
+use lifecycle::ids::AttemptId;
 use lifecycle::ids::NodeId;
-use lifecycle::ledger::{Lease, Ledger};
+use lifecycle::ledger::{Ending, Lease, Ledger};
 use lifecycle::schedule::BACKLOG_MIN;
+use lifecycle::secret::{Secret, TokenSet};
 use lifecycle::time::{Span, Timestamp};
-use store::{Store, ids};
+use lifecycle::words::{Cause, Confidence, Evidence, Source};
+use store::{Store, ids, rotations};
 
-use crate::loops::{T0, connect, organisation};
+use crate::loops::{T0, commit_of, connect, organisation};
 use crate::{Fixture, each, run};
 
 const PEOPLE: i64 = 40;
@@ -110,5 +116,38 @@ async fn rf_07_a_lease_is_renewed_by_its_holder_and_by_nobody_else() {
         let taken = store.claim(&other, &claim.grant.id, over, lease).await.unwrap().unwrap();
         assert!(!store.extend(&claim.lease, over, over + lease).await.unwrap(), "somebody else's");
         assert!(store.extend(&taken.lease, over, over + lease).await.unwrap());
+    }
+}
+
+#[tokio::test]
+async fn rf_01_rotations_and_the_tokens_lost_in_them_are_counted_once() {
+    for Fixture { store, .. } in each().await {
+        let (organisation, _) = organisation(&store).await;
+        connect(&store, &organisation, "jana", &["1"], T0).await;
+        let mut now = T0 + Span::days(1);
+        let mut id = None;
+        for attempt in 0..64 {
+            now = now + Span::days(1);
+            let claim = store.claim_due(&ids::fresh(), now + Span::days(400), Span::seconds(180), 1).await.unwrap().remove(0);
+            id = Some(claim.grant.id.clone());
+            let mut commit = commit_of(&claim, &Event::Renewed { clocks: Clocks::default() }, now);
+            commit.tokens = Some(TokenSet::bearer(Secret::new("access"), Some(Secret::new("refresh")), vec![]));
+            commit.closes = Some((AttemptId::from_u128(attempt), Ending::Renewed));
+            store.commit(&commit).await.unwrap();
+        }
+        let measured = async || rotations::all(&mut store.read().await.unwrap()).await.unwrap();
+        assert_eq!(measured().await["linkedin"], Rotations { done: 64, lost: 0 }, "four are written down, as sixteen each");
+        // An answer is lost, and from then on every renewal is refused.
+        for look in 0..12 {
+            now = now + Span::hours(1);
+            let claim = store.claim(&ids::fresh(), id.as_ref().unwrap(), now, Span::seconds(180)).await.unwrap().unwrap();
+            let evidence = Evidence::new(now, Source::Renewal, Some(400), Some("invalid_grant"), "words");
+            let refused = Diagnosis::refused(Cause::Unknown, Confidence::Guess, evidence.clone());
+            let event = if look == 0 { Event::RenewLost(evidence) } else { Event::RenewFailed(refused) };
+            store.commit(&commit_of(&claim, &event, now)).await.unwrap();
+        }
+        let row = store.claim(&ids::fresh(), id.as_ref().unwrap(), now, Span::seconds(180)).await.unwrap().unwrap();
+        assert!(row.grant.verdict().is_some_and(|verdict| verdict.lost_in_rotation), "{:?}", row.grant.state);
+        assert_eq!(measured().await["linkedin"], Rotations { done: 64, lost: 1 }, "once, however often it is looked at afterwards");
     }
 }
