@@ -181,7 +181,7 @@ impl Swarm {
         swarm.clock_most = generator.between(Span::seconds(1), day);
         swarm.pace = generator.chance(500_000).then(|| {
             let mut some = |least: u64, most: u64| u32::try_from(least + generator.below(most)).unwrap_or(1);
-            Pace { per_minute: some(1, 20), burst: some(1, 6), at_once: some(1, 4), ..Pace::USUAL }
+            Pace { per_minute: some(1, 2), burst: some(1, 2), at_once: some(1, 4), ..Pace::USUAL }
         });
         if pauses || faults == Faults::Clocks {
             swarm.nodes = 2;
