@@ -42,7 +42,7 @@ impl<L: Ledger + 'static> Keeper<L> {
     async fn take_up_now(
         &self,
         grant: &GrantId,
-        task: impl Fn(&Claim, Timestamp) -> Option<Task> + Send + 'static,
+        task: impl Fn(&Claim, Timestamp) -> Option<Task> + Send + Sync + 'static,
     ) -> Result<Checked, LedgerError> {
         let now = self.worker.ports.clock.now();
         let Some(claim) = self.worker.ports.ledger.claim(&self.node, grant, now, self.worker.ports.lease).await? else {
@@ -51,14 +51,17 @@ impl<L: Ledger + 'static> Keeper<L> {
         let worker = Arc::clone(&self.worker);
         // Detached: a caller who goes away does not tear the call in two (RF-15), and a shutdown waits for it.
         let running = self.tasks.spawn(async move {
-            if claim.open.is_some() || worker.ports.spool.kept(&claim.grant.id).is_some() {
-                worker.take_up(claim).await;
-            } else {
+            let lease = claim.lease.clone();
+            let work = async {
+                if claim.open.is_some() || worker.ports.spool.kept(&claim.grant.id).is_some() {
+                    return worker.take_up(claim).await;
+                }
                 match task(&claim, worker.ports.clock.now()) {
                     Some(task) => worker.perform(claim, Some(task)).await,
                     None => worker.let_go(&claim).await,
                 }
-            }
+            };
+            worker.holding(&lease, work).await;
         });
         let _ = running.await;
         self.wake.notify_one();

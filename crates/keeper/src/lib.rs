@@ -2,8 +2,10 @@
 //! makes the outcome durable. It knows neither SQL nor HTTP servers: a [`Ledger`] and three small ports.
 
 pub mod alarms;
+mod calls;
 mod demand;
 mod health;
+mod leases;
 mod measure;
 mod options;
 pub mod perform;
@@ -21,7 +23,9 @@ use tokio::sync::{Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::calls::Calls;
 use crate::health::Health;
+use crate::leases::Leases;
 pub use crate::options::Options;
 use crate::perform::Worker;
 use crate::ports::Ports;
@@ -29,6 +33,9 @@ use crate::sends::Sends;
 
 const LEDGER_AWAY: &str =
     "the database cannot be asked: nothing is renewed or checked until it answers. Check that it runs and that its disk is writable";
+
+/// How often it is looked whether there is a backlog.
+const CATCH_UP_EVERY: Duration = Duration::from_mins(1);
 
 /// What a look on demand came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,7 +62,14 @@ impl<L: Ledger + 'static> Keeper<L> {
         let wake = Arc::clone(&ports.wake);
         Self {
             node,
-            worker: Arc::new(Worker { ports, health: Health::default(), sends: Sends::default() }),
+            worker: Arc::new(Worker {
+                ports,
+                renew_lease_every: options.renew_lease_every,
+                health: Health::default(),
+                sends: Sends::default(),
+                calls: Calls::default(),
+                leases: Leases::default(),
+            }),
             options,
             wake,
             tasks: TaskTracker::new(),
@@ -65,12 +79,15 @@ impl<L: Ledger + 'static> Keeper<L> {
     /// Runs until the token is cancelled, then waits for what was sent. A ledger that cannot be asked is asked again.
     pub async fn run(&self, stop: CancellationToken) {
         let places = Arc::new(Semaphore::new(self.options.concurrency));
-        let mut away_until = None;
+        let (mut away_until, mut caught_up_at) = (None, None);
         while !stop.is_cancelled() {
             // Captured answers first, then attempts that were left open, then what is due (RF-20).
             let resting = away_until.is_some_and(|until| Instant::now() < until);
             let worked = match self.bring_in_kept().await {
-                Ok(()) if !resting => self.take_up_due(&places).await,
+                Ok(()) if !resting => match self.catch_up(&mut caught_up_at).await {
+                    Ok(()) => self.take_up_due(&places).await,
+                    failed => failed,
+                },
                 brought => brought,
             };
             match worked {
@@ -96,6 +113,19 @@ impl<L: Ledger + 'static> Keeper<L> {
         }
     }
 
+    /// Spreads what was missed while nobody worked, once a minute at most (RF-04).
+    async fn catch_up(&self, done_at: &mut Option<Instant>) -> Result<(), LedgerError> {
+        if done_at.is_some_and(|at| at.elapsed() < CATCH_UP_EVERY) {
+            return Ok(());
+        }
+        let missed = self.worker.ports.ledger.catch_up(self.worker.ports.clock.now()).await?;
+        *done_at = Some(Instant::now());
+        if missed > 0 {
+            tracing::warn!(missed, "keeper: what was due while nobody worked is spread over at least ten minutes, the most urgent first");
+        }
+        Ok(())
+    }
+
     async fn take_up_due(&self, places: &Arc<Semaphore>) -> Result<(), LedgerError> {
         loop {
             let free = u32::try_from(places.available_permits()).unwrap_or(u32::MAX);
@@ -115,7 +145,8 @@ impl<L: Ledger + 'static> Keeper<L> {
                 let worker = Arc::clone(&self.worker);
                 let wake = Arc::clone(&self.wake);
                 self.tasks.spawn(async move {
-                    worker.take_up(claim).await;
+                    let lease = claim.lease.clone();
+                    worker.holding(&lease, worker.take_up(claim)).await;
                     drop(place);
                     // What was just done may have made something due at once (a second look by another call).
                     wake.notify_one();

@@ -1,27 +1,30 @@
 //! Turns one task into I/O and its result into a commit.
 
 use std::collections::BTreeMap;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::{Request, Response};
 use lifecycle::breaker::{SYSTEMIC_WITHIN, is_trouble};
+use lifecycle::budget::Need;
 use lifecycle::diagnosis::Diagnosis;
 use lifecycle::facts::{Facts, RenewalModel};
 use lifecycle::grant::Event;
 use lifecycle::ids::AttemptId;
-use lifecycle::ledger::{Claim, Committed, Ending, Held, Ledger};
+use lifecycle::ledger::{Claim, Committed, Ending, Held, Lease, Ledger};
 use lifecycle::plan::{Happened, Looked, held_instead, plan, verdict_since};
 use lifecycle::renewal::{Action, End, Outcome, Renewal};
 use lifecycle::schedule::{self, Task};
 use lifecycle::secret::TokenSet;
-use lifecycle::time::{Span, Timestamp};
+use lifecycle::time::Span;
 use lifecycle::words::{Evidence, Source};
 use networks::network::Answer;
 use networks::reading;
 use networks::wire::WireError;
 
+use crate::calls::{Calls, Wait};
 use crate::health::Health;
+use crate::leases::Leases;
 use crate::measure;
 use crate::ports::{NetworkApp, Ports};
 use crate::sends::Sends;
@@ -39,14 +42,21 @@ pub struct Worker<L> {
     pub(crate) health: Health,
     /// The renewals under way in this process.
     pub(crate) sends: Sends,
+    /// How many calls may be made.
+    pub(crate) calls: Calls,
+    /// The leases that were renewed.
+    pub(crate) leases: Leases,
+    /// How often a lease is renewed.
+    pub(crate) renew_lease_every: Duration,
 }
 
 /// Where the answer to a renewal is captured before anybody reads it.
 struct Capture {
     ticket: Ticket,
     slot: Slot,
-    /// The last moment at which the lease still covers the time an answer may take (RF-08).
-    covered_until: Timestamp,
+    /// Its lease has to cover the time that an answer may take, whenever something is sent (RF-08).
+    lease: Lease,
+    answer_timeout: Span,
 }
 
 impl<L: Ledger> Worker<L> {
@@ -72,6 +82,7 @@ impl<L: Ledger> Worker<L> {
 
     /// Does one task for a claimed grant, or what is due for it, and makes the outcome durable.
     pub async fn perform(&self, claim: Claim, task: Option<Task>) {
+        let asked_for = task.is_some();
         let app = self.ports.directory.find(&claim.organisation, &claim.network, &claim.instance).await;
         let facts = app.as_ref().map_or_else(Facts::unknown, |app| app.facts.clone());
         let task = task.unwrap_or_else(|| schedule::next_task(&claim.grant, &facts, self.ports.clock.now()));
@@ -87,6 +98,15 @@ impl<L: Ledger> Worker<L> {
             let event = if task == Task::Renew { Event::RenewFailed(diagnosis) } else { Event::Probed(diagnosis) };
             return self.commit_with(&claim, &facts, event.into()).await;
         };
+        let now = self.ports.clock.now();
+        let need = if asked_for { Need::Now } else { Need::of(&claim.grant, &app.facts, task, now) };
+        let _going = match task {
+            Task::LookAtClock => None,
+            Task::Renew | Task::Probe => match self.may_call(&claim, &app, need).await {
+                Ok(going) => Some(going),
+                Err(wait) => return self.come_again(&claim, wait).await,
+            },
+        };
         let task = match self.health.may(&claim, &app.facts, task, self.ports.clock.now()) {
             Ok(task) => task,
             Err(held) => {
@@ -99,6 +119,20 @@ impl<L: Ledger> Worker<L> {
             Task::Renew => self.renew(claim, &app).await,
             Task::Probe => self.probe(claim, &app).await,
             Task::LookAtClock => self.commit_with(&claim, &app.facts, Event::DeadlineReached.into()).await,
+        }
+    }
+
+    /// Nothing is wrong and nothing was asked: the grant comes again when there is a call for it.
+    async fn come_again(&self, claim: &Claim, wait: Wait) {
+        let again_at = match wait {
+            Wait::Until(at) => Some(at),
+            Wait::NotAsked(error) => {
+                tracing::error!(grant = %claim.grant.id, error = %error, "keeper: the ledger could not be asked; nothing was sent");
+                None
+            }
+        };
+        if let Err(error) = self.ports.ledger.release(&claim.lease, again_at).await {
+            tracing::warn!(error = %error, "keeper: the lease could not be given back; it ends by itself");
         }
     }
 
@@ -135,6 +169,7 @@ impl<L: Ledger> Worker<L> {
         let mut renewal = Renewal::new(attempt.clone(), claim.lease.clone(), claim.grant.generation, app.facts.clone());
         let _sending = self.sends.enter(&claim.grant.id);
         loop {
+            renewal.held_until(self.leases.until(&claim.lease));
             let outcome = match renewal.next(self.ports.clock.now()) {
                 Action::Intend(intent) => match self.ports.ledger.intend(&intent).await {
                     Ok(true) => Outcome::Intended,
@@ -146,8 +181,17 @@ impl<L: Ledger> Worker<L> {
                 },
                 Action::Ask => {
                     let ticket = Ticket::of(&claim, &attempt, self.ports.clock.now());
-                    let covered_until = claim.lease.until - app.facts.answer_timeout;
-                    self.ask_for_renewal(&claim, app, slot.take().map(|slot| Capture { ticket, slot, covered_until })).await
+                    self.ask_for_renewal(
+                        &claim,
+                        app,
+                        slot.take().map(|slot| Capture {
+                            ticket,
+                            slot,
+                            lease: claim.lease.clone(),
+                            answer_timeout: app.facts.answer_timeout,
+                        }),
+                    )
+                    .await
                 }
                 Action::Commit { event, tokens, closes } => {
                     let tokens = tokens.map(|tokens| *tokens);
@@ -197,7 +241,7 @@ impl<L: Ledger> Worker<L> {
 
     /// Gives a claim back without a change.
     pub(crate) async fn let_go(&self, claim: &Claim) {
-        if let Err(error) = self.ports.ledger.release(&claim.lease).await {
+        if let Err(error) = self.ports.ledger.release(&claim.lease, None).await {
             tracing::warn!(error = %error, "keeper: the lease could not be given back; it ends by itself");
         }
     }
@@ -245,7 +289,11 @@ impl<L: Ledger> Worker<L> {
         measure::answered(&claim.network, "renewal", since);
         let now = self.ports.clock.now();
         self.health.heard(claim, reading::is_trouble(&asked), now);
-        reading::renewal_outcome(claim, asked, now)
+        let outcome = reading::renewal_outcome(claim, asked, now);
+        if let Outcome::Refused(diagnosis) = &outcome {
+            self.count_refusal(claim, app, diagnosis.evidence.http_status);
+        }
+        outcome
     }
 
     /// Makes a success durable before it is read (RF-16). A disk that does not take it leaves it in memory, and the commit that
@@ -274,7 +322,8 @@ impl<L: Ledger> Worker<L> {
         let mut tokens = tokens.clone();
         let mut newer = BTreeMap::new();
         for _ in 0..=ASK_AGAIN_MAX {
-            if capture.as_ref().is_some_and(|capture| self.ports.clock.now() > capture.covered_until) {
+            let is_covered = |capture: &Capture| self.leases.until(&capture.lease).since(self.ports.clock.now()) >= capture.answer_timeout;
+            if !capture.as_ref().is_none_or(is_covered) {
                 return Err(WireError::NotSent("the network took so long to ask again that the lease is nearly over".into()));
             }
             let answer = self.ports.wire.send(request).await?;
@@ -312,6 +361,7 @@ impl<L: Ledger> Worker<L> {
         });
         let mut diagnosis = reading::probe_finding(asked, now);
         self.health.heard(&claim, is_trouble(&diagnosis), now);
+        self.count_refusal(&claim, app, diagnosis.evidence.http_status);
         let mut looked = Looked::default();
         if app.network.has_roles() && reading::wants_listing(&diagnosis) {
             let listing = app.discover(self.ports.clock.now(), &*self.ports.dice, &*self.ports.wire, &tokens).await;

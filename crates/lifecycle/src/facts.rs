@@ -1,5 +1,6 @@
 //! What is known of a network's tokens, as a value: rules never ask which network it is.
 
+use crate::budget::Pace;
 use crate::time::Span;
 
 /// What the network does with a refresh token that was already used (reliability-security 3.1).
@@ -72,6 +73,8 @@ pub struct Facts {
     pub doubt_for: Span,
     /// How many days ahead a manual renewal is announced, longest first.
     pub warn_days: Vec<i64>,
+    /// How fast our network app may ask (RF-05).
+    pub pace: Pace,
 }
 
 impl Facts {
@@ -86,17 +89,43 @@ impl Facts {
             lease: Span::seconds(180),
             probe_every: Span::hours(6),
             calls_cost: false,
-            idle_check_every: idle_check_within_budget(LOST_OF_A_MILLION),
+            idle_check_every: idle_check_within_budget(Rotations::default().lost_of_a_million()),
             after_verdict: AfterVerdict::LookRarely,
             second_look_after: Span::seconds(30),
             doubt_for: Span::hours(3),
             warn_days: vec![30, 14, 7, 1],
+            pace: Pace::USUAL,
         }
     }
 }
 
-/// What is assumed of rotations whose answer gets lost, of a million, where it was not measured.
-const LOST_OF_A_MILLION: i64 = 50;
+/// What was measured of a network's rotations: how many there were, and after how many the token was lost, because the answer never
+/// came and the network then refused the old token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Rotations {
+    /// Renewals that were answered with a new token set.
+    pub done: i64,
+    /// Token sets that were lost in rotation.
+    pub lost: i64,
+}
+
+/// What is assumed weighs as much as so many rotations, of which one was lost: 50 of a million.
+const ASSUMED: Rotations = Rotations { done: 20_000, lost: 1 };
+
+impl Rotations {
+    /// How many of a million rotations lose their token, as far as is known; what was assumed fades as more is measured (RF-01).
+    pub const fn lost_of_a_million(self) -> i64 {
+        (self.lost + ASSUMED.lost).saturating_mul(1_000_000) / (self.done + self.lost + ASSUMED.done)
+    }
+
+    /// How many of a thousand idle accounts are lost in a year, when each is proven so often.
+    pub const fn lost_of_a_thousand_in_a_year(self, every: Span) -> i64 {
+        let each = if every.as_micros() > 0 { every.as_micros() } else { 1 };
+        let year = Span::days(365).as_micros();
+        (year / each).saturating_mul(self.lost_of_a_million()) / 1_000
+    }
+}
+
 /// How much of an account may be lost by rotations nobody asked for, in millionths a year: half a per cent.
 const BUDGET: i64 = 5_000;
 
@@ -116,7 +145,34 @@ pub const fn idle_check_within_budget(lost_of_a_million: i64) -> Span {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        /// However much was measured, and whatever: an idle account is proven once a day at most and once a week at least, and at that
+        /// distance it is lost no more often than the budget says, unless a week is not enough for it.
+        #[test]
+        fn rf_01_the_idle_check_keeps_the_budget(done in 0..1_000_000_000_i64, lost in 0..1_000_000_i64) {
+            let measured = Rotations { done, lost };
+            let q = measured.lost_of_a_million();
+            let every = idle_check_within_budget(q);
+            prop_assert!(every >= Span::days(1) && every <= Span::days(7));
+            prop_assert!(measured.lost_of_a_thousand_in_a_year(every) <= 5 || every == Span::days(7));
+            let worse = Rotations { done, lost: lost + 1 };
+            prop_assert!(idle_check_within_budget(worse.lost_of_a_million()) >= every, "what loses more is rotated less");
+        }
+    }
+
+    #[test]
+    fn what_is_assumed_fades_as_more_is_measured() {
+        assert_eq!(Rotations::default().lost_of_a_million(), 50);
+        assert_eq!(Rotations { done: 20_000, lost: 0 }.lost_of_a_million(), 25);
+        assert_eq!(Rotations { done: 2_000_000, lost: 400 }.lost_of_a_million(), 198);
+        let usual = idle_check_within_budget(50);
+        assert_eq!(Rotations::default().lost_of_a_thousand_in_a_year(usual), 5);
+        assert_eq!(Rotations::default().lost_of_a_thousand_in_a_year(Span::hours(2)), 219);
+    }
 
     #[test]
     fn the_budget_of_the_requirement() {

@@ -5,6 +5,7 @@ use std::fmt;
 use std::future::Future;
 
 use crate::access::{Access, AccessHappening};
+use crate::budget::{AppKey, Booked, Need, Pace};
 use crate::diagnosis::Diagnosis;
 use crate::facts::Facts;
 use crate::grant::{Grant, Happening};
@@ -211,8 +212,24 @@ pub trait Ledger: Send + Sync {
     /// Applies a commit.
     fn commit(&self, commit: &Commit) -> impl Future<Output = Result<Committed, LedgerError>> + Send;
 
-    /// Gives the lease back without a change.
-    fn release(&self, lease: &Lease) -> impl Future<Output = Result<(), LedgerError>> + Send;
+    /// Gives the lease back without a change but, where that is said, the moment at which the grant is taken up again.
+    fn release(&self, lease: &Lease, again_at: Option<Timestamp>) -> impl Future<Output = Result<(), LedgerError>> + Send;
+
+    /// Holds a lease that is not over for longer; `false` when it is over or somebody else's (RF-07).
+    fn extend(&self, lease: &Lease, now: Timestamp, until: Timestamp) -> impl Future<Output = Result<bool, LedgerError>> + Send;
+
+    /// Spreads what was missed, when it is a backlog: the most urgent first, over ten minutes at least. How many there were (RF-04).
+    fn catch_up(&self, now: Timestamp) -> impl Future<Output = Result<u32, LedgerError>> + Send;
+
+    /// Takes calls out of the bucket that all nodes share for a network app (RF-05).
+    fn book_calls(
+        &self,
+        app: &AppKey,
+        pace: &Pace,
+        want: u32,
+        need: Need,
+        now: Timestamp,
+    ) -> impl Future<Output = Result<Booked, LedgerError>> + Send;
 
     /// Claims the grants with an attempt that this node (in an earlier life) or a node whose lease ended left SENT.
     fn unfinished(&self, node: &NodeId, now: Timestamp, lease: Span) -> impl Future<Output = Result<Vec<Claim>, LedgerError>> + Send;

@@ -117,6 +117,11 @@ impl Renewal {
         }
     }
 
+    /// The lease was renewed meanwhile: it lasts until then (RF-07). It never becomes shorter.
+    pub fn held_until(&mut self, until: Timestamp) {
+        self.lease.until = self.lease.until.max(until);
+    }
+
     fn intend(&self, phase: Phase, at: Timestamp) -> Action {
         Action::Intend(Intent { attempt: self.attempt.clone(), lease: self.lease.clone(), generation: self.generation, phase, at })
     }
@@ -183,6 +188,18 @@ mod tests {
         assert!(matches!(renewal.next(late), Action::Done(End::NotCovered)));
         renewal.apply(Outcome::Intended);
         assert!(matches!(renewal.next(now), Action::Done(End::NotCovered)), "and never will");
+    }
+
+    #[test]
+    fn rf_08_a_renewed_lease_covers_what_the_first_one_did_not() {
+        let now = Timestamp::from_seconds(0);
+        let late = now + Span::seconds(100);
+        let mut renewal = machine(now);
+        renewal.apply(Outcome::Intended);
+        renewal.apply(Outcome::Intended);
+        renewal.held_until(late + Span::seconds(180));
+        renewal.held_until(now);
+        assert!(matches!(renewal.next(late), Action::Ask));
     }
 
     #[test]

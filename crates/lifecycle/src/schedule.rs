@@ -83,6 +83,33 @@ pub fn due_at(grant: &Grant, facts: &Facts, now: Timestamp) -> Option<Timestamp>
     due.into_iter().flatten().min()
 }
 
+/// What is due for longer than this was missed: somebody was down, or there is more to do than can be done.
+pub const LATE: Span = Span::minutes(5);
+/// So many missed grants are done at once; more are a backlog.
+pub const BACKLOG_MIN: u32 = 16;
+
+/// Over how long a backlog of so many is spread: ten minutes, or two hundred in a second (RF-04).
+pub fn spread_over(backlog: u32) -> Span {
+    Span::millis(5).times(i64::from(backlog), 1).max(Span::minutes(10))
+}
+
+/// When the grant at this place of a backlog, the first being the most urgent one, is due instead (RF-04).
+pub fn place_in_backlog(place: u32, backlog: u32, now: Timestamp) -> Timestamp {
+    now + spread_over(backlog).times(i64::from(place), i64::from(backlog.max(1)))
+}
+
+/// From when on nobody but a person can help this grant, if nothing is done before. A backlog is taken up in this order, not by age.
+pub fn irrecoverable_at(grant: &Grant, facts: &Facts) -> Option<Timestamp> {
+    match (&grant.state, facts.renewal) {
+        (State::NeedsPerson(_), _) => None,
+        // What the network forgives, it forgives for seconds from then on.
+        (State::Unsure { since, .. }, _) => Some(*since),
+        _ if !grant.renewable => None,
+        (_, RenewalModel::Extending(_)) => grant.clocks.access_until,
+        _ => grant.clocks.refresh_until,
+    }
+}
+
 /// What to do with a grant that is taken up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Task {
@@ -167,6 +194,35 @@ mod tests {
             let at = renew_at(&GrantId::from_u128(id), generation, &clocks, true, &facts, from);
             prop_assert!(at.is_some_and(|at| at >= from + Span::days(1)));
         }
+    }
+
+    proptest! {
+        /// A backlog of any size begins at once, lasts ten minutes at least, keeps its order, and nobody's turn is lost.
+        #[test]
+        fn rf_04_a_backlog_is_spread_in_order(backlog in 1..2_000_000_u32, one: prop::sample::Index, other: prop::sample::Index) {
+            let now = Timestamp::from_seconds(1_700_000_000);
+            let (one, other) = (one.index(backlog as usize), other.index(backlog as usize));
+            let at = |place: usize| place_in_backlog(u32::try_from(place).unwrap_or(0), backlog, now);
+            prop_assert_eq!(at(0), now);
+            prop_assert!(at(one) >= now && at(one) <= now + spread_over(backlog));
+            prop_assert!(spread_over(backlog) >= Span::minutes(10));
+            prop_assert!(one <= other || at(one) >= at(other));
+        }
+    }
+
+    #[test]
+    fn rf_04_who_can_be_saved_longest_waits_longest() {
+        let facts = Facts::unknown();
+        let now = Timestamp::from_seconds(1_700_000_000);
+        let clocks = Clocks { access_until: Some(now + Span::hours(1)), refresh_until: Some(now + Span::days(9)), human_until: None };
+        let person = crate::ids::PersonId::from_u128(1);
+        let grant = Grant::born(GrantId::from_u128(1), person, clocks, true, &facts, now).grant;
+        assert_eq!(irrecoverable_at(&grant, &facts), Some(now + Span::days(9)));
+        let extending = Facts { renewal: RenewalModel::Extending(Span::days(1)), ..Facts::unknown() };
+        assert_eq!(irrecoverable_at(&grant, &extending), Some(now + Span::hours(1)), "once over, it cannot be extended");
+        let unsure = Grant { state: State::Unsure { since: now, tries: 1 }, ..grant.clone() };
+        assert_eq!(irrecoverable_at(&unsure, &facts), Some(now), "the network forgives for seconds");
+        assert_eq!(irrecoverable_at(&Grant { renewable: false, ..grant }, &facts), None);
     }
 
     #[test]

@@ -89,8 +89,12 @@ impl Server {
             spool,
             alarms: Arc::clone(&alarms),
         };
-        let options =
-            Options { poll_every: config.keeper.poll_every.duration(), concurrency: config.keeper.concurrency, ..Options::default() };
+        let options = Options {
+            poll_every: config.keeper.poll_every.duration(),
+            concurrency: config.keeper.concurrency,
+            renew_lease_every: config.keeper.lease.duration() / 6,
+            ..Options::default()
+        };
         let keeper = Keeper::new(node, ports, options);
         let passwords = tokio::task::spawn_blocking(auth::password::Passwords::new).await.unwrap_or_default();
         let app = App {

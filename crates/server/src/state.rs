@@ -1,12 +1,12 @@
 //! What every handler and action is handed: one value instead of a dozen.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use keeper::Keeper;
 use keeper::alarms::Alarms;
 use keeper::ports::{Clock, Directory, NetworkApp};
-use lifecycle::facts::Facts;
+use lifecycle::facts::{Facts, Rotations, idle_check_within_budget};
 use lifecycle::ids::OrganisationId;
 use lifecycle::secret::Secret;
 use lifecycle::time::Timestamp;
@@ -14,7 +14,7 @@ use networks::Network;
 use networks::network::{App as NetworkClient, Registration};
 use networks::wire::{BoxFuture, Dice, Wire};
 use store::seal::Keyring;
-use store::{Store, StoreError, network_apps};
+use store::{Store, StoreError, network_apps, rotations};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -111,12 +111,14 @@ pub struct NetworkApps {
     config: Config,
     store: Store,
     public_url: String,
+    /// What was measured of each network's rotations, as last read.
+    rotations: RwLock<BTreeMap<String, Rotations>>,
 }
 
 impl NetworkApps {
     /// A directory over configuration and storage.
     pub fn new(config: Config, store: Store, public_url: String) -> Self {
-        Self { config, store, public_url }
+        Self { config, store, public_url, rotations: RwLock::default() }
     }
 
     /// Where a network sends people back to: one address per network (RFC 9700 4.4.2).
@@ -124,9 +126,29 @@ impl NetworkApps {
         format!("{}/oauth/callback/{network}", self.public_url)
     }
 
-    /// The facts of a network, as configured.
+    /// The facts of a network, as configured; how often an idle token is proven follows what was measured, where nobody set it.
     pub fn facts(&self, network: &dyn Network) -> Facts {
-        self.config.facts(network)
+        let mut facts = self.config.facts(network);
+        if !self.config.sets_idle_checks(network.about().name) {
+            facts.idle_check_every = idle_check_within_budget(self.rotations(network).lost_of_a_million());
+        }
+        facts
+    }
+
+    /// What was measured of a network's rotations.
+    pub fn rotations(&self, network: &dyn Network) -> Rotations {
+        let measured = self.rotations.read().unwrap_or_else(PoisonError::into_inner);
+        measured.get(network.about().name).copied().unwrap_or_default()
+    }
+
+    /// Reads what was measured.
+    ///
+    /// # Errors
+    /// When the storage cannot be asked; what was known stays.
+    pub async fn learn(&self) -> Result<(), StoreError> {
+        let measured = rotations::all(&mut self.store.read().await?).await?;
+        *self.rotations.write().unwrap_or_else(PoisonError::into_inner) = measured;
+        Ok(())
     }
 
     async fn client(
@@ -186,7 +208,7 @@ impl Directory for NetworkApps {
                 endpoints: set.endpoints,
                 options: set.options.into_iter().collect::<BTreeMap<_, _>>(),
             };
-            Some(Arc::new(NetworkApp { network, app, facts: self.config.facts(network) }))
+            Some(Arc::new(NetworkApp { network, app, facts: self.facts(network) }))
         })
     }
 }

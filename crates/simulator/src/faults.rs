@@ -2,6 +2,7 @@
 //! without reason, clocks that are wrong.
 
 use lifecycle::breaker::Breakers;
+use lifecycle::budget::Budgets;
 use lifecycle::ids::NodeId;
 use lifecycle::time::Span;
 use serde_json::json;
@@ -161,6 +162,8 @@ impl Run {
         node.is_up = true;
         node.life += 1;
         node.breakers = Breakers::default();
+        node.budgets = Budgets::default();
+        node.caught_up_at = None;
         node.paused_until = self.now;
         if alone {
             self.memory.books().reclaim_leases();

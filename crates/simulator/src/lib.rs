@@ -4,11 +4,13 @@
 //! One seed, one history: there is no clock, no thread and no unordered map inside a world. More profiles than fit into
 //! one world are more worlds, each with faults of its own.
 
+mod backlog;
 mod dice;
 mod faults;
 mod heal;
 mod memory;
 mod options;
+mod pacing;
 mod promises;
 mod queue;
 mod report;

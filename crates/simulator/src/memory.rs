@@ -6,6 +6,7 @@ use std::future::{Future, ready};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use lifecycle::access::{Access, Seen, at_login};
+use lifecycle::budget::{self, AppKey, Booked, Need, Pace};
 use lifecycle::diagnosis::Diagnosis;
 use lifecycle::facts::Facts;
 use lifecycle::grant::{Event, Grant, Happening, step};
@@ -30,6 +31,8 @@ pub(crate) struct Row {
     pub(crate) lease: Option<(NodeId, Timestamp)>,
     pub(crate) fence: i64,
     pub(crate) due_at: Option<Timestamp>,
+    /// From when on only a person helps.
+    pub(crate) lost_at: Option<Timestamp>,
     pub(crate) accesses: Vec<Access>,
     /// Attempts without an end, oldest first.
     pub(crate) open: Vec<(AttemptId, Phase)>,
@@ -68,6 +71,8 @@ pub(crate) struct Books {
     /// Writes that an older fence or generation kept out.
     pub(crate) superseded: u64,
     claimable: BTreeSet<(Timestamp, GrantId)>,
+    /// The calls that network apps have made of late.
+    buckets: BTreeMap<AppKey, Timestamp>,
     outbox: Vec<Message>,
     keys: BTreeSet<String>,
     organisation: Option<OrganisationId>,
@@ -100,13 +105,13 @@ impl Row {
         }
     }
 
-    fn is_free(&self, now: Timestamp) -> bool {
+    pub(crate) fn is_free(&self, now: Timestamp) -> bool {
         self.lease.as_ref().is_none_or(|(_, until)| *until <= now)
     }
 }
 
 impl Books {
-    fn index(&mut self, id: &GrantId) {
+    pub(crate) fn index(&mut self, id: &GrantId) {
         let Some(row) = self.grants.get_mut(id) else { return };
         let after = row.claimable();
         if row.claimable_at == after {
@@ -198,6 +203,7 @@ impl Books {
 
     fn write(row: &mut Row, grant: Grant, tokens: Option<TokenSet>, facts: &Facts, now: Timestamp) {
         row.due_at = schedule::due_at(&grant, facts, now);
+        row.lost_at = schedule::irrecoverable_at(&grant, facts);
         row.grant = grant;
         if let Some(tokens) = tokens {
             row.tokens = tokens;
@@ -326,6 +332,7 @@ impl Books {
             lease: None,
             fence: 0,
             due_at: None,
+            lost_at: None,
             accesses,
             open: vec![],
             claimable_at: None,
@@ -377,16 +384,40 @@ impl Ledger for Memory {
         ready(Ok(self.books().commit(commit)))
     }
 
-    fn release(&self, lease: &Lease) -> impl Future<Output = Result<(), LedgerError>> + Send {
+    fn release(&self, lease: &Lease, again_at: Option<Timestamp>) -> impl Future<Output = Result<(), LedgerError>> + Send {
         let mut books = self.books();
         if let Some(row) = books.grants.get_mut(&lease.grant)
             && row.fence == lease.fence
             && row.lease.as_ref().is_some_and(|(node, _)| *node == lease.node)
         {
             row.lease = None;
+            row.due_at = again_at.or(row.due_at);
         }
         books.index(&lease.grant);
         ready(Ok(()))
+    }
+
+    fn extend(&self, lease: &Lease, now: Timestamp, until: Timestamp) -> impl Future<Output = Result<bool, LedgerError>> + Send {
+        ready(Ok(self.books().extend(lease, now, until)))
+    }
+
+    fn catch_up(&self, now: Timestamp) -> impl Future<Output = Result<u32, LedgerError>> + Send {
+        ready(Ok(self.books().catch_up(now)))
+    }
+
+    fn book_calls(
+        &self,
+        app: &AppKey,
+        pace: &Pace,
+        want: u32,
+        need: Need,
+        now: Timestamp,
+    ) -> impl Future<Output = Result<Booked, LedgerError>> + Send {
+        let mut books = self.books();
+        let spent_until = books.buckets.entry(app.clone()).or_insert(now);
+        let booked = budget::book(*spent_until, want, need, pace, now);
+        *spent_until = booked.spent_until;
+        ready(Ok(booked))
     }
 
     fn unfinished(&self, node: &NodeId, now: Timestamp, lease: Span) -> impl Future<Output = Result<Vec<Claim>, LedgerError>> + Send {

@@ -3,6 +3,7 @@
 
 use std::str::FromStr;
 
+use lifecycle::budget::Pace;
 use lifecycle::facts::Facts;
 use lifecycle::time::Span;
 
@@ -77,6 +78,8 @@ pub enum Break {
     NoSecondRefusal,
     /// It is forgotten that an episode was told.
     ForgetsEpisodes,
+    /// Nobody counts calls.
+    NoBudget,
     /// Every second message never gets into the outbox.
     NoOutboxRow,
 }
@@ -144,6 +147,8 @@ pub(crate) struct Swarm {
     /// Mean time between two steps of a node's clock.
     pub(crate) clock_every: Option<Span>,
     pub(crate) clock_most: Span,
+    /// How fast networks may be asked, where that is tighter than usual.
+    pub(crate) pace: Option<Pace>,
 }
 
 impl Swarm {
@@ -174,6 +179,10 @@ impl Swarm {
         swarm.noise_longest = generator.between(Span::minutes(1), Span::hours(2));
         swarm.clock_every = (faults == Faults::Clocks).then(|| generator.between(day.times(10, 1), day.times(60, 1)));
         swarm.clock_most = generator.between(Span::seconds(1), day);
+        swarm.pace = generator.chance(500_000).then(|| {
+            let mut some = |least: u64, most: u64| u32::try_from(least + generator.below(most)).unwrap_or(1);
+            Pace { per_minute: some(1, 2), burst: some(1, 2), at_once: some(1, 4), ..Pace::USUAL }
+        });
         if pauses || faults == Faults::Clocks {
             swarm.nodes = 2;
         }
@@ -182,6 +191,6 @@ impl Swarm {
 
     /// The same world with everything mended.
     pub(crate) fn healed(&self) -> Self {
-        Self { nodes: self.nodes, ..Self::default() }
+        Self { nodes: self.nodes, pace: self.pace, ..Self::default() }
     }
 }

@@ -17,6 +17,8 @@ pub(crate) enum Event {
     Wake,
     /// A job goes on.
     Go(u64),
+    /// A job that waits renews its lease.
+    Beat(u64),
     /// A request reaches its network.
     Arrive(u64),
     /// What becomes of a flight comes back to its job.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use lifecycle::breaker::Breakers;
+use lifecycle::budget::Budgets;
 use lifecycle::ids::{GrantId, NodeId, ProfileId};
 use lifecycle::ledger::Ledger;
 use lifecycle::secret::Secret;
@@ -12,6 +13,7 @@ use sandbox::World;
 use crate::dice::{Generator, SeededDice};
 use crate::memory::{Books, Memory, Row};
 use crate::options::{Options, Swarm};
+use crate::pacing::Calls;
 use crate::queue::{Came, Event, Queue};
 use crate::report::Tally;
 use crate::town::{Citizen, Client, is_of_page, settle};
@@ -23,6 +25,8 @@ use crate::work::{Flight, Job, Work};
 pub(crate) const BEGINNING: Timestamp = Timestamp::from_seconds(1_800_000_000);
 /// How long a lease lasts (the server's default).
 pub(crate) const LEASE: Span = Span::seconds(180);
+/// How often it is looked whether there is a backlog.
+const CATCH_UP_EVERY: Span = Span::minutes(1);
 /// How many grants a node works on at once.
 const AT_ONCE: u32 = 16;
 /// The longest sleep between two looks at the ledger.
@@ -49,6 +53,10 @@ pub(crate) struct Node {
     pub(crate) clock: Span,
     /// What it knows of each network's health.
     pub(crate) breakers: Breakers,
+    /// What it knows of the budgets of calls.
+    pub(crate) budgets: Budgets,
+    /// When it last looked for a backlog.
+    pub(crate) caught_up_at: Option<Timestamp>,
 }
 
 /// One world and its servers.
@@ -69,6 +77,7 @@ pub(crate) struct Run {
     pub(crate) adapter_dice: SeededDice,
     pub(crate) options: Options,
     pub(crate) is_healing: bool,
+    pub(crate) calls: Calls,
     who_of: BTreeMap<GrantId, usize>,
     numbers: u64,
     wake_at: Option<Timestamp>,
@@ -79,7 +88,7 @@ impl Run {
         let root = Generator::new(seed);
         let swarm = Swarm::draw(options.faults, &mut root.branch("swarm"));
         let clients: BTreeMap<&'static str, Client> =
-            networks::ALL.iter().map(|network| (network.about().name, Client::new(*network, options))).collect();
+            networks::ALL.iter().map(|network| (network.about().name, Client::new(*network, options, swarm.pace))).collect();
         let mut world = World::empty();
         let citizens = settle(&mut world, &clients, profiles, options.admins, root.branch("town").next());
         let who_of = citizens.iter().enumerate().map(|(who, citizen)| (citizen.grant.clone(), who)).collect();
@@ -90,6 +99,8 @@ impl Run {
             paused_until: BEGINNING,
             clock: Span::ZERO,
             breakers: Breakers::default(),
+            budgets: Budgets::default(),
+            caught_up_at: None,
         };
         let clock_most = if swarm.clock_every.is_some() { swarm.clock_most } else { Span::ZERO };
         let mut judge = Judge::new(seed, options, clock_most);
@@ -118,6 +129,7 @@ impl Run {
             adapter_dice: SeededDice::new(root.branch("adapters")),
             options: options.clone(),
             is_healing: false,
+            calls: Calls::new(),
             who_of,
             numbers: 0,
             wake_at: None,
@@ -164,6 +176,7 @@ impl Run {
         match event {
             Event::Wake => self.wake(),
             Event::Go(job) => self.go(job),
+            Event::Beat(job) => self.beat(job),
             Event::Arrive(flight) => self.arrive(flight),
             Event::Answer(flight, came) => self.answer(flight, came),
             Event::Deed(who, deed) => self.deed(who, deed),
@@ -225,6 +238,10 @@ impl Run {
 
     fn take_up_due(&mut self, node: usize) -> usize {
         let (id, now) = (self.nodes[node].id.clone(), self.now_at(node));
+        if self.nodes[node].caught_up_at.is_none_or(|at| now.since(at) >= CATCH_UP_EVERY || now < at) {
+            self.nodes[node].caught_up_at = Some(now);
+            let _ = at_once(self.memory.catch_up(now));
+        }
         let mut claims = at_once(self.memory.unfinished(&id, now, LEASE)).and_then(Result::ok).unwrap_or_default();
         claims.extend(at_once(self.memory.claim_due(&id, now, LEASE, AT_ONCE)).and_then(Result::ok).unwrap_or_default());
         let count = claims.len();

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use bytes::Bytes;
 use http::Request;
 use lifecycle::access::{Access, AccessState};
+use lifecycle::budget::Pace;
 use lifecycle::facts::{Facts, RenewalModel};
 use lifecycle::grant::{Clocks, Grant, State};
 use lifecycle::ids::{AccessId, GrantId, PersonId, ProfileId};
@@ -30,7 +31,7 @@ pub(crate) struct Client {
 }
 
 impl Client {
-    pub(crate) fn new(network: &'static dyn Network, options: &Options) -> Self {
+    pub(crate) fn new(network: &'static dyn Network, options: &Options, pace: Option<Pace>) -> Self {
         let name = network.about().name;
         // Where there are many instances we register at one when the first person comes.
         let instance = network.instance(Some("social.example")).unwrap_or_default();
@@ -46,7 +47,9 @@ impl Client {
             options: BTreeMap::new(),
         };
         let (probe_every, idle_check_every, warn_days) = (options.probe_every, options.idle_check_every, options.warn_days.clone());
-        let facts = Facts { probe_every, idle_check_every, warn_days, ..network.facts() };
+        let facts = network.facts();
+        let pace = pace.unwrap_or(facts.pace);
+        let facts = Facts { probe_every, idle_check_every, warn_days, pace, ..facts };
         Self { network, app, facts }
     }
 

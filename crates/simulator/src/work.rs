@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
 use lifecycle::breaker::{SYSTEMIC_WITHIN, is_trouble};
+use lifecycle::budget::Need;
 use lifecycle::diagnosis::{Diagnosis, Finding};
 use lifecycle::grant::Event as Happening;
 use lifecycle::ids::{AttemptId, GrantId};
@@ -20,6 +21,7 @@ use networks::wire::{Wire, WireError};
 
 use crate::faults::Lose;
 use crate::options::Break;
+use crate::pacing::RENEW_LEASE_EVERY;
 use crate::queue::{Came, Event};
 use crate::run::{Run, refresh_works};
 use crate::town::Client;
@@ -110,6 +112,14 @@ impl Run {
         }
         let Some(facts) = self.client(&job.claim).map(|client| client.facts.clone()) else { return };
         let task = schedule::next_task(&job.claim.grant, &facts, now);
+        let need = Need::of(&job.claim.grant, &facts, task, now);
+        if task != Task::LookAtClock
+            && let Err(at) = self.may_call(job.node, &job.claim, &facts.pace, need, now)
+        {
+            self.judge.note(&job.claim.grant.id, self.now, || format!("job {number}: no call is left until {at:?}"));
+            let _ = at_once(self.memory.release(&job.claim.lease, Some(at)));
+            return;
+        }
         let task = match self.nodes[job.node].breakers.may(&job.claim, &facts, task, now) {
             Ok(task) => task,
             Err(held) => {
@@ -118,6 +128,7 @@ impl Run {
                 return;
             }
         };
+        self.count_call(&job.claim, &facts.pace, need, task);
         match task {
             Task::LookAtClock => {
                 let _ = self.commit(number, &job, Happening::DeadlineReached.into());
@@ -125,6 +136,7 @@ impl Run {
             Task::Probe => {
                 let (diagnosis, looked) = self.probe(&job.claim, now);
                 self.nodes[job.node].breakers.heard(&job.claim, is_trouble(&diagnosis), now);
+                self.count_refusal(job.node, &job.claim, &facts.pace, &diagnosis, now);
                 let latency = self.dice.network.between(Span::millis(20), Span::seconds(2));
                 self.go_on(number, job, Work::Looked(Happened { looked, ..Happening::Probed(diagnosis).into() }), latency);
             }
@@ -164,7 +176,7 @@ impl Run {
             }
             Action::Done(End::NotCovered) => {
                 // A lease that cannot be given back ends by itself.
-                let _ = at_once(self.memory.release(&job.claim.lease));
+                let _ = at_once(self.memory.release(&job.claim.lease, None));
             }
             Action::Done(End::Committed | End::Superseded) => {}
         }
@@ -193,6 +205,7 @@ impl Run {
             orphaned: None,
         });
         self.jobs.insert(number, Job { work: Work::Waiting { renewal, flight }, ..job });
+        self.queue.push(self.now + RENEW_LEASE_EVERY, Event::Beat(number));
     }
 
     /// Promise 2, at the moment of sending.
@@ -343,7 +356,11 @@ impl Run {
             (Ok(_), None) => Err(WireError::NotSent("there is no such network".into())),
         };
         self.nodes[job.node].breakers.heard(claim, reading::is_trouble(&read), now);
-        Ok(reading::renewal_outcome(claim, read, now))
+        let outcome = reading::renewal_outcome(claim, read, now);
+        if let (Outcome::Refused(diagnosis), Some(pace)) = (&outcome, self.client(claim).map(|client| client.facts.pace)) {
+            self.count_refusal(job.node, claim, &pace, diagnosis, now);
+        }
+        Ok(outcome)
     }
 
     fn probe(&self, claim: &Claim, now: Timestamp) -> (Diagnosis, Looked) {

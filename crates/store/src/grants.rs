@@ -98,7 +98,7 @@ pub(crate) async fn write(tx: &mut Tx, grant: &Grant, sealed: Option<Vec<u8>>, f
         tx.run(sql, &[grant.id.as_str().into(), now.into()]).await?;
     }
     let sql = "UPDATE grants SET generation = $2, state = $3, access_until = $4, refresh_until = $5, human_until = $6, renewable = $7, authorized_at = $8, issued_at = $9, \
-               verified_at = $10, unreachable_since = $11, failures = $12, probe_at = $13, renew_at = $14, due_at = $15, refused_at = $16 WHERE id = $1";
+               verified_at = $10, unreachable_since = $11, failures = $12, probe_at = $13, renew_at = $14, due_at = $15, refused_at = $16, lost_at = $17 WHERE id = $1";
     let values = [
         grant.id.as_str().into(),
         grant.generation.into(),
@@ -116,6 +116,7 @@ pub(crate) async fn write(tx: &mut Tx, grant: &Grant, sealed: Option<Vec<u8>>, f
         grant.renew_at.into(),
         schedule::due_at(grant, facts, now).into(),
         grant.refused_since().into(),
+        schedule::irrecoverable_at(grant, facts).into(),
     ];
     tx.run(sql, &values).await?;
     Ok(())

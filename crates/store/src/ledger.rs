@@ -2,9 +2,10 @@
 
 use std::collections::BTreeSet;
 
+use lifecycle::budget::{AppKey, Booked, Need, Pace};
 use lifecycle::diagnosis::Diagnosis;
 use lifecycle::facts::Facts;
-use lifecycle::grant::{Event, Grant, Happening, step};
+use lifecycle::grant::{Event, Grant, Happening, State, step};
 use lifecycle::ids::{AttemptId, GrantId, NodeId, OrganisationId};
 use lifecycle::ledger::{Claim, Commit, Committed, Held, Intent, Lease, Ledger, LedgerError, Phase};
 use lifecycle::time::{Span, Timestamp};
@@ -16,7 +17,7 @@ use crate::events::{self, About, Actor};
 use crate::grants::{accesses_of, read_grant, token_context, write, write_access};
 use crate::seal::{open_tokens, seal_tokens};
 use crate::standing::{profiles_of, settle_profiles};
-use crate::{Dialect, Store, assets, grants, hold, new_profiles};
+use crate::{Dialect, Store, assets, grants, hold, new_profiles, rotations};
 
 impl From<StoreError> for LedgerError {
     fn from(error: StoreError) -> Self {
@@ -74,7 +75,7 @@ impl Store {
         let row = tx
             .one(
                 &format!(
-                    "SELECT organisation_id, lease_node, fence, generation, sealed_tokens, missing_scopes FROM grants WHERE id = $1{lock}"
+                    "SELECT organisation_id, network, state, lease_node, fence, generation, sealed_tokens, missing_scopes FROM grants WHERE id = $1{lock}"
                 ),
                 &[id.as_str().into()],
             )
@@ -105,6 +106,8 @@ impl Store {
             let sql = "UPDATE attempts SET ended_at = $2, ending = $3 WHERE grant_id = $1 AND ended_at IS NULL AND (id = $4 OR phase = 'prepared')";
             tx.run(sql, &[id.as_str().into(), commit.now.into(), ending.as_str().into(), attempt.as_str().into()]).await?;
         }
+        let was_judged = matches!(row.json::<State>("state"), Ok(State::NeedsPerson(_)));
+        rotations::count(&mut tx, &row.text("network")?, commit, was_judged).await?;
         record(&mut tx, &organisation, &commit.grant, &commit.happenings, commit.now).await?;
         record_accesses(&mut tx, &organisation, commit).await?;
         if let Some(listed) = &commit.listed {
@@ -272,12 +275,20 @@ impl Ledger for Store {
         Ok(again!(self.try_commit(commit).await)?)
     }
 
-    async fn release(&self, lease: &Lease) -> Result<(), LedgerError> {
-        let mut tx = self.write().await?;
-        let sql = "UPDATE grants SET lease_node = NULL, lease_until = NULL WHERE id = $1 AND lease_node = $2 AND fence = $3";
-        tx.run(sql, &[lease.grant.as_str().into(), lease.node.as_str().into(), lease.fence.into()]).await?;
-        tx.commit().await?;
-        Ok(())
+    async fn release(&self, lease: &Lease, again_at: Option<Timestamp>) -> Result<(), LedgerError> {
+        Ok(again!(self.try_release(lease, again_at).await)?)
+    }
+
+    async fn extend(&self, lease: &Lease, now: Timestamp, until: Timestamp) -> Result<bool, LedgerError> {
+        Ok(again!(self.try_extend(lease, now, until).await)?)
+    }
+
+    async fn catch_up(&self, now: Timestamp) -> Result<u32, LedgerError> {
+        Ok(again!(self.try_catch_up(now).await)?)
+    }
+
+    async fn book_calls(&self, app: &AppKey, pace: &Pace, want: u32, need: Need, now: Timestamp) -> Result<Booked, LedgerError> {
+        Ok(again!(self.try_book_calls(app, pace, want, need, now).await)?)
     }
 
     async fn unfinished(&self, node: &NodeId, now: Timestamp, lease: Span) -> Result<Vec<Claim>, LedgerError> {

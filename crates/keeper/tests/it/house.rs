@@ -14,6 +14,7 @@ use keeper::ports::{Clock, Directory, NetworkApp, Ports, Sealer};
 use keeper::spool::disk::Disk;
 use keeper::spool::{Spool, Ticket};
 use keeper::{Keeper, Options};
+use lifecycle::budget::{AppKey, Booked, Need, Pace};
 use lifecycle::diagnosis::Diagnosis;
 use lifecycle::facts::{Facts, RenewalModel, Reuse};
 use lifecycle::grant::Clocks;
@@ -245,8 +246,20 @@ impl Ledger for Book {
         done
     }
 
-    async fn release(&self, lease: &Lease) -> Result<(), LedgerError> {
-        self.store.release(lease).await
+    async fn release(&self, lease: &Lease, again_at: Option<Timestamp>) -> Result<(), LedgerError> {
+        self.store.release(lease, again_at).await
+    }
+
+    async fn extend(&self, lease: &Lease, now: Timestamp, until: Timestamp) -> Result<bool, LedgerError> {
+        self.store.extend(lease, now, until).await
+    }
+
+    async fn catch_up(&self, now: Timestamp) -> Result<u32, LedgerError> {
+        self.store.catch_up(now).await
+    }
+
+    async fn book_calls(&self, app: &AppKey, pace: &Pace, want: u32, need: Need, now: Timestamp) -> Result<Booked, LedgerError> {
+        self.store.book_calls(app, pace, want, need, now).await
     }
 
     async fn unfinished(&self, node: &NodeId, now: Timestamp, lease: Span) -> Result<Vec<Claim>, LedgerError> {
@@ -397,6 +410,7 @@ impl House {
             poll_every: Duration::from_millis(50),
             concurrency: 2,
             shutdown_wait: Duration::from_secs(20),
+            renew_lease_every: Duration::from_millis(100),
             holders_first: Duration::ZERO,
         };
         let keeper = Arc::new(Keeper::new(ids::fresh::<NodeId>(), ports, options));

@@ -2,5 +2,6 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod house;
+mod pacing;
 mod spool;
 mod stopping;

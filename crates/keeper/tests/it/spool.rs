@@ -119,7 +119,7 @@ async fn rf_09_an_answer_that_comes_after_somebody_took_over_is_still_brought_in
     house.network.open.notify_waiters();
     eventually("captured", async || life.spool.loose().len() == 1).await;
     assert_eq!(house.stored().await.0, 1, "an old fence writes nothing");
-    house.store.release(&claim.lease).await.unwrap();
+    house.store.release(&claim.lease, None).await.unwrap();
     eventually("brought in", async || house.stored().await == (2, "r1".into())).await;
     assert_eq!(house.network.seen(), (1, 0));
     life.die().await;

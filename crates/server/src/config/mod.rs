@@ -292,6 +292,11 @@ impl Config {
         ::networks::all().into_iter().filter(move |network| !off(network.about().name))
     }
 
+    /// Whether somebody decided how long an idle rotating token goes without proof.
+    pub fn sets_idle_checks(&self, network: &str) -> bool {
+        self.keeper.idle_check_every.is_some() || self.networks.get(network).is_some_and(|set| set.idle_check_every.is_some())
+    }
+
     /// The facts of a network after configuration.
     pub fn facts(&self, network: &dyn ::networks::Network) -> Facts {
         let mut facts = network.facts();

@@ -50,6 +50,14 @@ pub struct NetworkConfig {
     pub look_after_verdict: Option<bool>,
     /// The time between a refusal and the second look; 30 s at least at a real network.
     pub second_look_after: Option<Length>,
+    /// How many calls our network app may make in a minute, over all servers, beside what people and tools ask for.
+    pub calls_per_minute: Option<u32>,
+    /// So many of them may come at once when there were few before.
+    pub calls_burst: Option<u32>,
+    /// How many calls each server has under way at the same time.
+    pub calls_at_once: Option<u32>,
+    /// After so many refused calls within ten minutes a server leaves the network in peace, before it bans the server's address.
+    pub refused_calls_max: Option<u32>,
     /// `oauth2`: this network is not shipped but defined here.
     pub kind: Option<Kind>,
     /// What people call it; for a network that is defined here.
@@ -119,6 +127,11 @@ impl NetworkConfig {
         facts.probe_every = span(self.probe_every).unwrap_or(facts.probe_every);
         facts.idle_check_every = span(self.idle_check_every).unwrap_or(facts.idle_check_every);
         facts.doubt_for = span(self.doubt_for).unwrap_or(facts.doubt_for);
+        let pace = &mut facts.pace;
+        pace.per_minute = self.calls_per_minute.unwrap_or(pace.per_minute).max(1);
+        pace.burst = self.calls_burst.unwrap_or(pace.burst).max(1);
+        pace.at_once = self.calls_at_once.unwrap_or(pace.at_once).max(1);
+        pace.refused_in_10_minutes = self.refused_calls_max.unwrap_or(pace.refused_in_10_minutes).max(1);
         facts.access_life = span(self.access_life).or(facts.access_life);
         facts.refresh_life = span(self.refresh_life).or(facts.refresh_life);
         facts.manual_renewal_every = span(self.manual_renewal_every).or(facts.manual_renewal_every);

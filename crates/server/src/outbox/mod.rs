@@ -34,6 +34,9 @@ pub async fn run(app: Arc<App>, mailer: Option<Mailer>, stop: CancellationToken)
         crate::metrics::upkeep();
         if swept_at.is_none_or(|at| app.now().since(at) >= SWEEP_EVERY) {
             swept_at = Some(app.now());
+            if let Err(error) = app.directory.learn().await {
+                tracing::warn!(error = %error, "outbox: what was measured of rotations could not be read; trying again in an hour");
+            }
             if let Err(error) = app.store.sweep(app.now()).await {
                 tracing::warn!(error = %error, "outbox: what is over could not be forgotten; trying again in an hour");
             }

@@ -5,8 +5,11 @@ use std::sync::Arc;
 use askama::Template;
 use axum::extract::{Path, State};
 use axum::response::Response;
+use lifecycle::facts::RenewalModel;
 use lifecycle::permission::Role;
 use lifecycle::secret::Secret;
+use lifecycle::time::Span;
+use networks::Network;
 use networks::network::Registration;
 use serde_json::json;
 use store::events::{self, About};
@@ -79,6 +82,8 @@ struct AppView {
     redirect_uri: String,
     client_id: String,
     by_config: bool,
+    /// What proving idle tokens costs; empty where nothing rotates.
+    idle_checks: String,
 }
 
 #[derive(Template)]
@@ -247,6 +252,24 @@ pub async fn save_user(State(app): State<Arc<App>>, caller: Caller, Path(id): Pa
     for_people(&caller, page.await)
 }
 
+/// How often a rotating token that nobody uses is proven, and what that costs: sooner costs more.
+fn idle_checks(app: &App, caller: &Caller, network: &dyn Network) -> String {
+    let (facts, measured) = (app.directory.facts(network), app.directory.rotations(network));
+    if !matches!(facts.renewal, RenewalModel::Rotating(_)) {
+        return String::new();
+    }
+    let hours = (facts.idle_check_every.as_seconds() + 1_800) / 3_600;
+    let lost = |every| measured.lost_of_a_thousand_in_a_year(every).to_string();
+    let values = [
+        ("hours", hours.to_string()),
+        ("done", measured.done.to_string()),
+        ("gone", measured.lost.to_string()),
+        ("cost", lost(facts.idle_check_every)),
+        ("daily", lost(Span::days(1))),
+    ];
+    caller.lang.fill("apps.idle_checks", &values.each_ref().map(|(name, value)| (*name, value.as_str())))
+}
+
 async fn apps_page(app: &App, caller: &Caller, flash: Option<String>) -> Page {
     let mut apps = vec![];
     for network in app.config.offered() {
@@ -263,6 +286,7 @@ async fn apps_page(app: &App, caller: &Caller, flash: Option<String>) -> Page {
             title: about.title,
             state: caller.lang.t(state).to_owned(),
             redirect_uri: app.directory.redirect_uri(about.name),
+            idle_checks: idle_checks(app, caller, network),
             client_id: client.map(|client| client.app.client_id.clone()).unwrap_or_default(),
             by_config: registers_itself || app.config.networks.get(about.name).is_some_and(|set| set.client_id.is_some()),
         });

@@ -56,6 +56,10 @@ fn is_noticed(breaks: Break, faults: Faults, promise: &str) -> bool {
         // Everybody works on everything: a few days are more than enough.
         options.lasting = Span::days(40);
     }
+    if breaks == Break::NoBudget {
+        // Many logins at few networks, and all come back at once after an outage.
+        (options.profiles, options.admins, options.lasting) = (48, 12, Span::days(60));
+    }
     if faults == Faults::Noise {
         // Renewals often enough to meet a spell of noise.
         (options.idle_check_every, options.probe_every) = (Span::days(1), Span::hours(2));
@@ -86,6 +90,11 @@ fn without_a_second_refusal_a_false_death_is_noticed() {
 #[test]
 fn without_memory_of_episodes_a_second_alarm_is_noticed() {
     assert!(is_noticed(Break::ForgetsEpisodes, Faults::None, "promise_4_told_once"));
+}
+
+#[test]
+fn without_a_budget_too_many_calls_at_once_are_noticed() {
+    assert!(is_noticed(Break::NoBudget, Faults::Outages, "invariant_calls_within_budget"));
 }
 
 #[test]

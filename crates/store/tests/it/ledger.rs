@@ -150,7 +150,7 @@ async fn rf_17_the_token_set_before_is_kept_for_a_day_and_cannot_be_put_back() {
             .await;
         let held = claim(&store, &ids::fresh(), now + Span::hours(1)).await.remove(0);
         assert_eq!(held.tokens.access_token.expose(), "second");
-        store.release(&held.lease).await.unwrap();
+        store.release(&held.lease, None).await.unwrap();
 
         store.sweep(now + Span::hours(23)).await.unwrap();
         assert_eq!(run(&store, kept, &[]).await, 1);

@@ -14,6 +14,7 @@ mod ledger;
 mod loops;
 mod news;
 mod nodes;
+mod pacing;
 mod postgres;
 mod queues;
 mod rekey;

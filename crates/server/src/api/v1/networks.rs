@@ -3,6 +3,8 @@
 use std::sync::Arc;
 
 use axum::extract::State;
+use lifecycle::facts::{Facts, RenewalModel, Rotations};
+use lifecycle::time::Span;
 use networks::network::Ability;
 use serde_json::{Value, json};
 
@@ -16,6 +18,18 @@ fn ability(ability: Ability, lang: Lang) -> Value {
         Ability::Yes => json!({ "allowed": true }),
         Ability::No { en, de } => json!({ "allowed": false, "reason": lang.pick(en, de) }),
     }
+}
+
+/// How often a rotating token that nobody uses is proven, what was measured, and what that costs; null where nothing rotates.
+fn idle_checks(measured: Rotations, facts: &Facts) -> Value {
+    if !matches!(facts.renewal, RenewalModel::Rotating(_)) {
+        return Value::Null;
+    }
+    let lost = |every| measured.lost_of_a_thousand_in_a_year(every);
+    json!({
+        "every_seconds": facts.idle_check_every.as_seconds(), "rotations": measured.done, "lost": measured.lost, "lost_of_a_million": measured.lost_of_a_million(),
+        "lost_of_a_thousand_in_a_year": lost(facts.idle_check_every), "lost_of_a_thousand_in_a_year_if_daily": lost(Span::days(1))
+    })
 }
 
 /// Every network with what it can, its rules in words, its lifetimes.
@@ -35,6 +49,7 @@ pub async fn list(State(app): State<Arc<App>>, caller: Caller) -> Answer {
             },
             "rules": about.rules.iter().map(|rule| lang.pick(rule.en, rule.de)).collect::<Vec<_>>(),
             "lifetimes": { "access_seconds": seconds(facts.access_life), "refresh_seconds": seconds(facts.refresh_life), "manual_renewal_seconds": seconds(facts.manual_renewal_every) },
+            "idle_checks": idle_checks(app.directory.rotations(network), &facts),
             "network_app_configured": app.network_app(network, "").await.is_some(),
         }));
     }
