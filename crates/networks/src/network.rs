@@ -347,6 +347,11 @@ pub trait Network: Send + Sync {
         Answer::Done(self.is_revoked(answer))
     }
 
+    /// Whether a refusal to revoke is one that passes, so that the same is tried again later.
+    fn may_revoke_later(&self, _cx: Cx<'_>, answer: &Response<Bytes>) -> bool {
+        !answer.status().is_client_error() || answer.status() == http::StatusCode::TOO_MANY_REQUESTS
+    }
+
     /// Lists what the person may act as. A diagnosis instead of a list when the network would not give it.
     fn discover<'a>(&'a self, cx: Cx<'a>, wire: &'a dyn Wire, tokens: &'a TokenSet) -> BoxFuture<'a, Result<Discovery, Diagnosis>>;
 
