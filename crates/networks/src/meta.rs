@@ -14,7 +14,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
 use http::{Method, Request, Response};
-use lifecycle::diagnosis::Diagnosis;
+use lifecycle::diagnosis::{Diagnosis, Finding};
 use lifecycle::grant::Clocks;
 use lifecycle::secret::{Secret, TokenSet};
 use lifecycle::time::Span;
@@ -70,6 +70,14 @@ pub(crate) fn of_error(cx: &Cx<'_>, source: Source, answer: &Response<Bytes>, er
         return paused(code, subcode, source, seen, answer);
     }
     of_subcode(code, subcode, &seen).unwrap_or_else(|| of_code(code, seen, answer))
+}
+
+/// What a refusal of somebody else's call through us says. A limit of one page or person is theirs to wait out; only the app's own
+/// stops everybody.
+pub(crate) fn through(cx: &Cx<'_>, answer: &Response<Bytes>) -> Diagnosis {
+    let told = diagnose(cx, Source::Use, answer);
+    let of_app = matches!(told.evidence.code.as_deref(), Some("4" | "341"));
+    if told.is_harmless() && told.finding != Finding::Misconfigured && !of_app { Diagnosis::transient(told.evidence, None) } else { told }
 }
 
 /// Something that passes by itself, and leaves the token as it is.
@@ -222,8 +230,6 @@ pub(crate) fn receive(cx: &Cx<'_>, request: &Request<Bytes>) -> Inbound {
 
 #[cfg(test)]
 mod tests {
-    use lifecycle::diagnosis::Finding;
-
     use super::*;
     use crate::testing;
 

@@ -388,6 +388,16 @@ pub trait Network: Send + Sync {
         None
     }
 
+    /// What a call that is passed through has to carry in its address beside the credential.
+    fn proven_by(&self, _cx: Cx<'_>, _token: &Secret) -> Vec<(&'static str, String)> {
+        vec![]
+    }
+
+    /// What a refusal of a call that was passed through says, at networks where its status alone does not tell; `None` elsewhere.
+    fn refused_through(&self, _cx: Cx<'_>, _answer: &Response<Bytes>) -> Option<Diagnosis> {
+        None
+    }
+
     /// Reads what the network tells us by itself at `/signals/NAME` (Meta deauthorise, TikTok `authorization.removed`, X
     /// revoke events, Google security events). `None` where it has no such signals.
     fn receive(&self, _cx: Cx<'_>, _request: &Request<Bytes>) -> Option<Inbound> {

@@ -281,6 +281,14 @@ macro_rules! delegate {
             Box::pin(say(by, post, in_reply_to, text))
         }
 
+        fn proven_by(&self, cx: Cx<'_>, token: &Secret) -> Vec<(&'static str, String)> {
+            vec![("appsecret_proof", meta::proof(&cx, token))]
+        }
+
+        fn refused_through(&self, cx: Cx<'_>, answer: &Response<Bytes>) -> Option<Diagnosis> {
+            Some(meta::through(&cx, answer))
+        }
+
         fn receive(&self, cx: Cx<'_>, request: &Request<Bytes>) -> Option<crate::signal::Inbound> {
             Some(meta::receive(&cx, request))
         }
