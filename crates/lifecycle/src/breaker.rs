@@ -174,9 +174,12 @@ impl Breakers {
     }
 }
 
-/// Whether an answer is one of a network in trouble. A rate limit is not: it answers, and says when to come again.
+/// Whether an answer is one of a network in trouble. A rate limit is not: it answers, and says when to come again, with whatever
+/// status (Meta: 400).
 pub fn is_trouble(diagnosis: &Diagnosis) -> bool {
-    matches!(diagnosis.finding, Finding::Transient { .. }) && diagnosis.evidence.http_status != Some(429)
+    let Finding::Transient { retry_after } = diagnosis.finding else { return false };
+    let is_limit = |status: u16| status == 429 || (400..500).contains(&status) && retry_after.is_some();
+    !diagnosis.evidence.http_status.is_some_and(is_limit)
 }
 
 /// Refusals within this time belong together.
@@ -209,6 +212,16 @@ mod tests {
     use super::*;
 
     const T0: Timestamp = Timestamp::from_seconds(1_700_000_000);
+
+    #[test]
+    fn a_limit_is_no_trouble_of_the_network_whatever_its_status() {
+        let said = |status, wait: Option<i64>| {
+            let seen = Evidence::new(T0, Source::Probe, Some(status), None, "x");
+            is_trouble(&Diagnosis::transient(seen, wait.map(Span::seconds)))
+        };
+        assert!(!said(429, None) && !said(400, Some(720)) && !said(403, Some(9)));
+        assert!(said(503, Some(9)) && said(503, None) && said(400, None) && said(200, None));
+    }
 
     #[test]
     fn five_in_a_row_open_it_and_one_answer_closes_it() {

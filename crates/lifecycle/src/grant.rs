@@ -277,4 +277,6 @@ pub fn step(grant: &Grant, event: &Event, facts: &Facts, now: Timestamp) -> Step
 }
 
 #[cfg(test)]
+mod clock_tests;
+#[cfg(test)]
 mod tests;

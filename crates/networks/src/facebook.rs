@@ -37,8 +37,8 @@ static ABOUT: About = About {
             de: "Lassen Sie im Dialog von Facebook jede Seite angehakt, die verbunden sein soll, auch schon verbundene: abgewählte Seiten verlieren wir.",
         },
         Rule {
-            en: "Log in again every 60 days, so that Facebook goes on showing us your roles and pages. We remind you 30, 14, 7 and 1 days ahead; publishing goes on meanwhile.",
-            de: "Melden Sie sich alle 60 Tage neu an, damit Facebook uns Ihre Rollen und Seiten weiter zeigt. Wir erinnern 30, 14, 7 und 1 Tag vorher; veröffentlichen geht solange weiter.",
+            en: "Log in again every 60 days, so that Facebook goes on showing us your roles and pages. We remind you 30, 14, 7 and 1 days ahead. Publishing goes on at first, and ends 90 days after your last login.",
+            de: "Melden Sie sich alle 60 Tage neu an, damit Facebook uns Ihre Rollen und Seiten weiter zeigt. Wir erinnern 30, 14, 7 und 1 Tag vorher. Veröffentlichen geht zunächst weiter und endet 90 Tage nach Ihrer letzten Anmeldung.",
         },
     ],
     asks: Asks::Nothing,
@@ -68,6 +68,7 @@ static LOGIN: PageLogin = PageLogin {
     kind: Kind::Page,
     found: page,
     actor: |account| oauth::id(account, "id"),
+    publishes: "pages_manage_posts",
 };
 
 fn page(account: &Value) -> Option<Found> {

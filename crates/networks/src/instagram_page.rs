@@ -37,8 +37,8 @@ static ABOUT: About = About {
             de: "Lassen Sie im Dialog von Facebook jede Seite und jedes Konto angehakt, das verbunden sein soll, auch schon verbundene. Wird die Verknüpfung von Seite und Konto gelöst, endet die Verbindung.",
         },
         Rule {
-            en: "There are no posts without a picture. Log in again every 60 days, so that Facebook goes on showing us your roles and pages. We remind you 30, 14, 7 and 1 days ahead; publishing goes on meanwhile.",
-            de: "Beiträge ohne Bild gibt es nicht. Melden Sie sich alle 60 Tage neu an, damit Facebook uns Ihre Rollen und Seiten weiter zeigt. Wir erinnern 30, 14, 7 und 1 Tag vorher; veröffentlichen geht solange weiter.",
+            en: "There are no posts without a picture. Log in again every 60 days, so that Facebook goes on showing us your roles and pages. We remind you 30, 14, 7 and 1 days ahead. Publishing goes on at first, and ends 90 days after your last login.",
+            de: "Beiträge ohne Bild gibt es nicht. Melden Sie sich alle 60 Tage neu an, damit Facebook uns Ihre Rollen und Seiten weiter zeigt. Wir erinnern 30, 14, 7 und 1 Tag vorher. Veröffentlichen geht zunächst weiter und endet 90 Tage nach Ihrer letzten Anmeldung.",
         },
     ],
     asks: Asks::Nothing,
@@ -64,6 +64,7 @@ static LOGIN: PageLogin = PageLogin {
     kind: Kind::Account,
     found: account,
     actor: |page| oauth::id(page.get("instagram_business_account")?, "id"),
+    publishes: "instagram_content_publish",
 };
 
 /// The account behind a page, or the page that has none.

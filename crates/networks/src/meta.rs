@@ -4,6 +4,7 @@
 pub(crate) mod login;
 pub(crate) mod media;
 pub(crate) mod pages;
+pub(crate) mod standing;
 
 use std::collections::BTreeMap;
 
@@ -13,7 +14,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
 use http::{Method, Request, Response};
-use lifecycle::diagnosis::Diagnosis;
+use lifecycle::diagnosis::{Diagnosis, Finding};
 use lifecycle::grant::Clocks;
 use lifecycle::secret::{Secret, TokenSet};
 use lifecycle::time::Span;
@@ -61,7 +62,40 @@ pub(crate) fn of_error(cx: &Cx<'_>, source: Source, answer: &Response<Bytes>, er
     if error.get("is_transient").and_then(Value::as_bool) == Some(true) {
         return Diagnosis::transient(seen, None);
     }
+    // The account is a personal one now; no code is made for it.
+    if seen.words.to_ascii_lowercase().contains("user is not an instagram business") {
+        return Diagnosis::refused(Cause::PermissionLost, Confidence::Likely, seen);
+    }
+    if is_pause(code, subcode) {
+        return paused(code, subcode, source, seen, answer);
+    }
     of_subcode(code, subcode, &seen).unwrap_or_else(|| of_code(code, seen, answer))
+}
+
+/// What a refusal of somebody else's call through us says. A limit of one page or person is theirs to wait out; only the app's own
+/// stops everybody.
+pub(crate) fn through(cx: &Cx<'_>, answer: &Response<Bytes>) -> Diagnosis {
+    let told = diagnose(cx, Source::Use, answer);
+    let of_app = matches!(told.evidence.code.as_deref(), Some("4" | "341"));
+    if told.is_harmless() && told.finding != Finding::Misconfigured && !of_app { Diagnosis::transient(told.evidence, None) } else { told }
+}
+
+/// Something that passes by itself, and leaves the token as it is.
+fn is_pause(code: i64, subcode: i64) -> bool {
+    matches!(code, 4 | 17 | 32 | 341 | 613 | 80_001 | 80_002)
+        || (code == 368 && !matches!(subcode, 4_854_002 | 1_404_006 | 1_404_078))
+        || matches!(subcode, 1_404_082 | 1_404_112 | 2_207_042 | 2_207_051)
+}
+
+/// Where acting itself is stopped for a while, people are told that it is the account; a check is never refused for that.
+fn paused(code: i64, subcode: i64, source: Source, seen: Evidence, answer: &Response<Bytes>) -> Diagnosis {
+    let of_account = (code == 368 || matches!(subcode, 1_404_082 | 1_404_112 | 2_207_051)) && subcode != 2_207_042;
+    if of_account && source == Source::Use {
+        return Diagnosis::refused(Cause::PersonBlocked, Confidence::Likely, seen);
+    }
+    // Limits of an hour's window, and blocks of hours or days: calls made meanwhile make them longer.
+    let wait = if of_account || subcode == 2_207_042 { Span::hours(6) } else { Span::minutes(30) };
+    Diagnosis::transient(seen, Some(pause(answer).unwrap_or(wait)))
 }
 
 /// Subcodes also come under code 102, and alone.
@@ -196,8 +230,6 @@ pub(crate) fn receive(cx: &Cx<'_>, request: &Request<Bytes>) -> Inbound {
 
 #[cfg(test)]
 mod tests {
-    use lifecycle::diagnosis::Finding;
-
     use super::*;
     use crate::testing;
 

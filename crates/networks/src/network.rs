@@ -347,6 +347,11 @@ pub trait Network: Send + Sync {
         Answer::Done(self.is_revoked(answer))
     }
 
+    /// Whether a refusal to revoke is one that passes, so that the same is tried again later.
+    fn may_revoke_later(&self, _cx: Cx<'_>, answer: &Response<Bytes>) -> bool {
+        !answer.status().is_client_error() || answer.status() == http::StatusCode::TOO_MANY_REQUESTS
+    }
+
     /// Lists what the person may act as. A diagnosis instead of a list when the network would not give it.
     fn discover<'a>(&'a self, cx: Cx<'a>, wire: &'a dyn Wire, tokens: &'a TokenSet) -> BoxFuture<'a, Result<Discovery, Diagnosis>>;
 
@@ -380,6 +385,16 @@ pub trait Network: Send + Sync {
     /// Where the keys are published with which the network signs what it tells us (a JWK set, RFC 7517): the shell fetches it and
     /// hands it to [`Network::receive`] as the option `signal_keys`. `None` where a shared secret signs, or nothing is told.
     fn signal_keys(&self, _cx: Cx<'_>) -> Option<String> {
+        None
+    }
+
+    /// What a call that is passed through has to carry in its address beside the credential.
+    fn proven_by(&self, _cx: Cx<'_>, _token: &Secret) -> Vec<(&'static str, String)> {
+        vec![]
+    }
+
+    /// What a refusal of a call that was passed through says, at networks where its status alone does not tell; `None` elsewhere.
+    fn refused_through(&self, _cx: Cx<'_>, _answer: &Response<Bytes>) -> Option<Diagnosis> {
         None
     }
 

@@ -60,9 +60,14 @@ static LOGIN: Login = Login {
 const TEXT_MAX: usize = 500;
 const PAGES_MAX: usize = 10;
 
-/// Letters count one, emoji and kin by their bytes.
+/// Letters of every script count one, emoji by the bytes of their UTF-8.
 fn length(text: &str) -> usize {
-    text.chars().map(|c| if u32::from(c) >= 0x2190 { c.len_utf8() } else { 1 }).sum()
+    text.chars().map(|c| if is_emoji(c) { c.len_utf8() } else { 1 }).sum()
+}
+
+/// Symbols that are shown as pictures, and what joins and colours them.
+fn is_emoji(c: char) -> bool {
+    matches!(u32::from(c), 0x200d | 0x203c | 0x2049 | 0x20e3 | 0x2600..=0x27bf | 0x2b00..=0x2bff | 0xfe0f | 0x1f000..=0x1faff)
 }
 
 /// Two steps: a container first, then it is published. What was only contained was not said.
@@ -135,4 +140,15 @@ async fn say(
 
 impl Network for Threads {
     login::delegate!(LOGIN);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::length;
+
+    #[test]
+    fn emoji_count_as_their_bytes_and_letters_of_every_script_one() {
+        assert_eq!((length("Grüße"), length("日本語"), length("한국어"), length("→ “x”")), (5, 3, 3, 5));
+        assert_eq!((length("🏔"), length("a🏔b"), length("☀")), (4, 6, 3));
+    }
 }

@@ -39,8 +39,8 @@ static ABOUT: About = About {
     can: Can { connect: Ability::Yes, publish: Ability::Yes, comment: NO_REPLIES, read_comments: Ability::Yes, reply: NO_REPLIES },
     rules: &[
         Rule {
-            en: "One login connects your primary blog and every other blog whose admin you are; blogs where you are only a member can't be connected.",
-            de: "Eine Anmeldung verbindet Ihr Hauptblog und jedes weitere Blog, dessen Admin Sie sind; Blogs, in denen Sie nur Mitglied sind, können nicht verbunden werden.",
+            en: "One login connects your primary blog and every other blog whose admin or member you are. What a member may do is up to the blog.",
+            de: "Eine Anmeldung verbindet Ihr Hauptblog und jedes weitere Blog, dessen Admin oder Mitglied Sie sind. Was ein Mitglied darf, entscheidet das Blog.",
         },
         Rule {
             en: "Tumblr ends a connection that is not used for 42 days. We renew it long before.",
@@ -188,12 +188,6 @@ fn wait(answer: &Response<Bytes>) -> Option<Span> {
 fn blog_of(blog: &Value) -> Option<Found> {
     let name = oauth::text(blog, "name")?;
     let is_admin = blog.get("admin").and_then(Value::as_bool) == Some(true) || blog.get("primary").and_then(Value::as_bool) == Some(true);
-    let why = || {
-        Words::new(
-            "You are a member of this blog, not its admin. Ask an admin of the blog to make you one, or to connect it.",
-            "Sie sind Mitglied dieses Blogs, nicht sein Admin. Bitten Sie einen Admin des Blogs, Sie dazu zu machen oder es zu verbinden.",
-        )
-    };
     Some(Found {
         network_id: oauth::text(blog, "uuid")?.to_owned(),
         kind: Kind::Page,
@@ -202,7 +196,8 @@ fn blog_of(blog: &Value) -> Option<Found> {
         avatar: None,
         role: if is_admin { "admin" } else { "member" }.into(),
         parent: None,
-        unusable: (!is_admin).then(why),
+        // Members may post; a blog that does not let them says so when it is tried.
+        unusable: None,
     })
 }
 
@@ -273,13 +268,14 @@ impl Network for Tumblr {
     }
 
     fn probe(&self, cx: Cx<'_>, tokens: &TokenSet) -> Request<Bytes> {
-        Self::get(&cx, "/user/info", tokens)
+        // As telling as the list of blogs, and small however many of them there are.
+        Self::get(&cx, "/user/limits", tokens)
     }
 
     fn read_probe(&self, cx: Cx<'_>, _: &TokenSet, answer: &Response<Bytes>) -> Answer<Diagnosis> {
-        let known = oauth::json(answer).filter(|json| answer.status().is_success() && json.pointer("/response/user/name").is_some());
+        let known = oauth::json(answer).filter(|json| answer.status().is_success() && json.pointer("/response/user").is_some_and(Value::is_object));
         Answer::Done(match known {
-            Some(_) => Diagnosis::works(oauth::evidence(cx.now, Source::Probe, answer, None, "user/info answered")),
+            Some(_) => Diagnosis::works(oauth::evidence(cx.now, Source::Probe, answer, None, "user/limits answered")),
             None => Self::diagnose(&cx, Source::Probe, answer),
         })
     }

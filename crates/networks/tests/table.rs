@@ -30,7 +30,7 @@ const CHECKED: &[(&str, &str, &str)] = &[
     (
         "facebook",
         "",
-        "which role is left once the person's 60 days are over (that it is lost is seen, by each page's token); subcodes beyond the official table; length of a post; whether exchanging a long-lived token extends it",
+        "which role is left once the person's 60 days are over (that it is lost is seen, by each page's token); subcodes beyond the official table; length of a post; whether exchanging a long-lived token extends it; how calls are refused once data access is over (that it is over is known by debug_token)",
     ),
     (
         "instagram",
@@ -42,7 +42,7 @@ const CHECKED: &[(&str, &str, &str)] = &[
         "",
         "whether the token of a page does all that the reference describes for the person's; limits of hashtags and mentions",
     ),
-    ("threads", "", "subcodes on these hosts; what a changed password does; five links a post"),
+    ("threads", "", "which profiles are private, whose logins end after 90 days; subcodes on these hosts; what a changed password does; five links a post"),
     ("discord", "", "whether a webhook outlives its maker's consent, password or account; how events are signed; a thread's title; PKCE"),
     ("reddit", "", "length of texts; what a changed password does; the server's source is an archive of 2017"),
 ];

@@ -48,6 +48,7 @@ struct Body {
     board: Option<Value>,
     action: String,
     mood: String,
+    trouble: String,
     requests: Option<u32>,
     authorize_url: String,
     post: String,
@@ -80,6 +81,7 @@ fn act(world: &mut World, now: i64, what: &[&str], body: &Value) -> Result<Value
         ["boards"] => board(world, &b),
         ["pages"] => page_fate(world, &b),
         ["mood"] => mood(world, &b),
+        ["troubles"] => networks::set_trouble(world, &b.network, &b.trouble, b.requests).map(|()| json!({ "trouble": b.trouble })),
         ["comments"] => comment(world, now, &b),
         ["apps"] => world.set_app(&b.network, b.refresh_tokens, b.notices_url.as_deref(), b.redirect_uris).map(|app| json!(app)),
         ["consent"] => consent(world, now, &b),
@@ -98,11 +100,15 @@ fn person(world: &mut World, now: i64, network: &str, username: &str, action: &s
         // A deleted account is a blocked one whose tokens are gone as well.
         "block" | "delete" => found.blocked = true,
         "unblock" => found.blocked = false,
+        "make-personal" | "make-business" => {
+            found.business = action == "make-business";
+            return Ok(json!({ "business": found.business }));
+        }
         "revoke" => {}
         // The app is removed, and with it goes the wish that the app deletes what it stored.
         "request-deletion" if notices::passes_on_deletions(network) => {}
         "request-deletion" => return Err("this network passes no requests for deletion on".into()),
-        _ => return Err("an action is change-password, reset-password, block, unblock, delete, revoke or request-deletion".into()),
+        _ => return Err("an action is change-password, reset-password, block, unblock, delete, revoke, request-deletion, make-personal or make-business".into()),
     }
     let password = found.password.clone();
     let ends_consents = match action {

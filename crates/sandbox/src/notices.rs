@@ -70,8 +70,8 @@ fn x(now: i64, person: &Person, action: &str, id: &str) -> Option<(Vec<(&'static
     if action != "revoke" {
         return None;
     }
-    let payload = json!({ "user_id": person.id, "app_id": "1", "date_time": (now / MICRO).to_string() });
-    let body = json!({ "data": { "event_type": "oauth.revoke", "event_uuid": id, "payload": payload } }).to_string();
+    let payload = json!({ "user_id": person.id, "app_id": "1", "date_time": crate::networks::rfc3339(now) });
+    let body = json!({ "data": { "event_uuid": id, "filter": {}, "event_type": "oauth.revoke", "payload": payload } }).to_string();
     let signature = format!("sha256={}", STANDARD.encode(tag("x", body.as_bytes())));
     Some((vec![("content-type", "application/json".into()), ("x-twitter-webhooks-signature", signature)], body))
 }
@@ -81,7 +81,7 @@ fn meta(network: &str, now: i64, person: &Person, action: &str) -> Option<(Vec<(
     if !matches!(action, "revoke" | "delete" | "request-deletion") {
         return None;
     }
-    let payload = json!({ "algorithm": "HMAC-SHA256", "issued_at": now / MICRO, "user_id": person.id }).to_string();
+    let payload = json!({ "algorithm": "HMAC-SHA256", "issued_at": now / MICRO, "user_id": crate::networks::app_scoped_id(network, &person.id) }).to_string();
     let payload = URL_SAFE_NO_PAD.encode(payload);
     let signed = format!("{}.{payload}", URL_SAFE_NO_PAD.encode(tag(network, payload.as_bytes())));
     let body = form_urlencoded::Serializer::new(String::new()).append_pair("signed_request", &signed).finish();

@@ -93,8 +93,8 @@ pub struct World {
     pub(crate) notices: Vec<crate::notices::Notice>,
     /// Which page a token is the page's own of.
     pub(crate) page_tokens: BTreeMap<String, u64>,
-    /// What is prepared and not yet published: text, picture, what it answers, link.
-    pub(crate) containers: BTreeMap<String, [String; 4]>,
+    /// What is prepared and not yet published: text, picture, what it answers, link, and whose it is.
+    pub(crate) containers: BTreeMap<String, [String; 5]>,
     /// Pictures that were sent, by the id the network gave them.
     pub(crate) uploads: BTreeSet<String>,
     /// What one network keeps and no other knows: by network and a name of its own.
@@ -184,7 +184,7 @@ impl World {
 
     /// The truth about an access token: whether the network would take it at that moment, were it not in a mood.
     pub fn access_works(&self, now: i64, network: &str, token: &str) -> bool {
-        self.check_access(now, network, token).is_ok()
+        self.check_access(now, network, token).is_ok_and(|(_, family)| networks::shows_data(self, now, &family))
     }
 
     /// The truth about a refresh token.

@@ -20,6 +20,9 @@ use crate::seal::{open_tokens, seal_tokens};
 use crate::standing::{profiles_of, settle_profiles};
 use crate::{Store, assets, new_profiles, presets, profiles, revocations};
 
+/// The note of a token set with the id under which the network speaks of the person by itself, where that is another one.
+pub const ALSO_KNOWN_AS: &str = "also_known_as";
+
 /// What a person's authorisation brought.
 #[derive(Debug)]
 pub struct Authorized<'a> {
@@ -110,6 +113,10 @@ impl Store {
         let organisation = &connection.organisation;
         let a = authorized;
         let person = upsert_person(tx, organisation, &connection.place, a.person_network_id, a.person_name, a.person_handle, now).await?;
+        if let Some(other) = a.tokens.notes.get(ALSO_KNOWN_AS) {
+            let sql = "UPDATE people SET also_known_as = $2 WHERE id = $1";
+            tx.run(sql, &[person.as_str().into(), other.as_str().into()]).await?;
+        }
         let known = of_person(tx, &person).await?;
         let (before, id) = match known {
             Some(grant) => (grant.clone(), grant.id),

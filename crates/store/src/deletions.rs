@@ -98,7 +98,7 @@ impl Store {
     /// Carries a request out, where it is time; how it ended, or `None` while it waits.
     pub async fn settle_deletion(&self, open: &Open, facts: &Facts, now: Timestamp) -> Result<Option<Outcome>, StoreError> {
         let mut tx = self.write().await?;
-        let sql = "SELECT * FROM people WHERE organisation_id = $1 AND network = $2 AND network_id = $3 ORDER BY id";
+        let sql = "SELECT * FROM people WHERE organisation_id = $1 AND network = $2 AND (network_id = $3 OR also_known_as = $3) ORDER BY id";
         let rows = tx.all(sql, &[open.organisation.as_str().into(), open.network.as_str().into(), open.network_id.as_str().into()]).await?;
         let people = rows.iter().map(grants::read_person).collect::<Result<Vec<_>, _>>()?;
         let mut held = vec![];
@@ -150,7 +150,7 @@ impl Store {
             self.give_up_grant(tx, organisation, &grant.id, now).await?;
         }
         // Nobody can be led back to the person by it, and a login of theirs makes a new person.
-        let sql = "UPDATE people SET name = '', handle = NULL, network_id = $2, updated_at = $3 WHERE id = $1";
+        let sql = "UPDATE people SET name = '', handle = NULL, also_known_as = NULL, network_id = $2, updated_at = $3 WHERE id = $1";
         tx.run(sql, &[person.id.as_str().into(), format!("deleted:{}", person.id).into(), now.into()]).await?;
         let sql = "UPDATE connections SET discovered = NULL, failure = NULL, left_out = NULL WHERE person_id = $1";
         tx.run(sql, &[person.id.as_str().into()]).await?;

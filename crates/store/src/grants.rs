@@ -154,6 +154,14 @@ pub async fn of_person(tx: &mut Tx, person: &PersonId) -> Result<Option<Grant>, 
     tx.one(&sql, &[person.as_str().into()]).await?.as_ref().map(read_grant).transpose()
 }
 
+/// Whether the person with that id at a network has a grant here.
+pub async fn is_held_by(tx: &mut Tx, organisation: &OrganisationId, place: &Place, network_id: &str) -> Result<bool, StoreError> {
+    let sql = "SELECT g.id FROM people p JOIN grants g ON g.person_id = p.id \
+               WHERE p.organisation_id = $1 AND p.network = $2 AND p.instance = $3 AND p.network_id = $4";
+    let values = [organisation.as_str().into(), place.network.as_str().into(), place.instance.as_str().into(), network_id.into()];
+    Ok(tx.one(sql, &values).await?.is_some())
+}
+
 /// Takes a grant out of the hands of whoever works on it: their later write is superseded (NT-07), and what they asked the
 /// network is not waited for.
 pub(crate) async fn fence_off(tx: &mut Tx, grant: &GrantId, now: Timestamp) -> Result<(), StoreError> {

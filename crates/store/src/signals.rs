@@ -27,14 +27,15 @@ fn grants(rows: &[Row]) -> Result<Vec<GrantId>, StoreError> {
     rows.iter().map(|row| row.parsed("id")).collect()
 }
 
-/// The grants of a person, by network id.
+/// The grants of a person, by network id, or by the other one under which the network speaks of them.
 pub async fn grants_of_person(
     tx: &mut Tx,
     organisation: &OrganisationId,
     network: &str,
     network_id: &str,
 ) -> Result<Vec<GrantId>, StoreError> {
-    let sql = "SELECT grants.id FROM grants JOIN people ON people.id = grants.person_id WHERE people.organisation_id = $1 AND people.network = $2 AND people.network_id = $3 ORDER BY grants.id";
+    let sql = "SELECT grants.id FROM grants JOIN people ON people.id = grants.person_id WHERE people.organisation_id = $1 AND people.network = $2 \
+               AND (people.network_id = $3 OR people.also_known_as = $3) ORDER BY grants.id";
     grants(&tx.all(sql, &[organisation.as_str().into(), network.into(), network_id.into()]).await?)
 }
 

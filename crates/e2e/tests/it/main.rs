@@ -22,6 +22,7 @@ mod pds;
 #[path = "../../../store/tests/it/postgres.rs"]
 mod postgres;
 mod proxy;
+mod relogin;
 mod restore;
 mod return_to;
 mod signals;

@@ -336,3 +336,36 @@ async fn a_signed_network_is_called_through_us_only() {
     assert_eq!(call(url, &tool, "GET", &format!("/profiles/{xing}/proxy/users/me"), None).await.0, 401);
     demo.until("xing", "disconnected").await;
 }
+
+/// Networks that want every call proven, and say everything with status 400 (Meta).
+#[tokio::test]
+async fn a_network_that_says_everything_with_400_is_understood() {
+    let demo = Demo::start();
+    demo.connect("facebook", "jana.lindner").await;
+    let page = demo.profile_named("facebook", "Fernweh Outdoor").await;
+    let (id, network_id) = (page["id"].as_str().unwrap(), page["network_id"].as_str().unwrap());
+    let (_, tool) = key(&demo, &["api:call GET /**"]).await;
+    let path = format!("/profiles/{id}/proxy/{network_id}?fields=id,name");
+    let ask = async || call(demo.running.url(), &tool, "GET", &path, None).await;
+    let (status, shown) = ask().await;
+    assert_eq!((status, shown["name"].as_str()), (200, Some("Fernweh Outdoor")), "proven: {shown}");
+
+    // A limit of the page stops nobody else, one of the app everybody.
+    demo.control("/troubles", json!({ "network": "facebook", "trouble": "page_limit", "requests": 1 })).await;
+    assert_eq!(ask().await.0, 400);
+    assert_eq!(ask().await.0, 200);
+
+    // A dead token is evidence at once.
+    demo.control("/people/facebook/jana.lindner/change-password", json!({})).await;
+    let (status, refused) = ask().await;
+    assert_eq!((status, refused["error"]["error_subcode"].as_i64()), (400, Some(460)), "{refused}");
+    demo.until("facebook", "disconnected").await;
+    let (_, whole) = demo.api("GET", &format!("/profiles/{id}"), None).await;
+    assert_eq!(whole["cause"], "password_changed", "{whole}");
+    demo.connect("facebook", "jana.lindner").await;
+    demo.until("facebook", "connected").await;
+    demo.control("/troubles", json!({ "network": "facebook", "trouble": "app_limit", "requests": 1 })).await;
+    assert_eq!(ask().await.0, 400);
+    let (status, wait) = ask().await;
+    assert_eq!((status, wait["code"].as_str()), (429, Some("rate_limited_by_network")), "{wait}");
+}

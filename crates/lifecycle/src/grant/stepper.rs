@@ -91,7 +91,9 @@ impl Stepper<'_> {
         self.grant.generation += 1;
         self.grant.issued_at = self.now;
         let life = |known: Option<Timestamp>, default: Option<Span>| known.or_else(|| default.map(|span| self.now + span));
-        let by_rule = self.facts.manual_renewal_every.map(|every| self.grant.authorized_at + every);
+        // A token without an end, which nobody has to renew, is under no rule about renewing it.
+        let endless = !self.grant.renewable && clocks.access_until.is_none() && self.facts.access_life.is_none();
+        let by_rule = self.facts.manual_renewal_every.filter(|_| !endless).map(|every| self.grant.authorized_at + every);
         self.grant.clocks = Clocks {
             access_until: life(clocks.access_until, self.facts.access_life),
             refresh_until: if self.grant.renewable {
@@ -115,9 +117,10 @@ impl Stepper<'_> {
             schedule::renew_at(&self.grant.id, self.grant.generation, &self.grant.clocks, self.grant.renewable, self.facts, self.now);
         self.reached();
         self.grant.verified_at = Some(self.now);
-        // A renewal proves the token, not the roles: the look that is planned, or due, stays so.
+        // A renewal proves the token, not the roles: the look that is planned, or due, stays so. Unless there are no roles and it costs.
         let usual = schedule::probe_at(&self.grant.id, self.grant.generation, self.facts, self.now);
-        self.grant.probe_at = Some(self.grant.probe_at.map_or(usual, |at| at.min(usual)));
+        let planned = self.grant.probe_at.filter(|_| !self.facts.calls_cost || !self.is_trusted());
+        self.grant.probe_at = Some(planned.map_or(usual, |at| at.min(usual)));
     }
 
     fn verified(&mut self) {
@@ -336,12 +339,17 @@ impl Stepper<'_> {
         }
     }
 
-    /// A refusal after a life we know to be over needs no guessing.
+    /// A refusal after a life we know to be over needs no guessing. Where what acts goes on after the person's day (pages), the day
+    /// explains only what nothing else does; and a cause that the network is certain of stays.
     fn by_own_clock(&self, cause: Cause, confidence: Confidence) -> (Cause, Confidence) {
         let over = |clock: Option<Timestamp>| clock.is_some_and(|until| until <= self.now);
-        if over(self.grant.clocks.human_until) && self.facts.manual_renewal_every.is_some() {
+        let explains_nothing = matches!(cause, Cause::Unknown | Cause::Expired) || confidence == Confidence::Guess;
+        let ends_with_it = self.grant.renewable || over(self.grant.clocks.access_until);
+        if !explains_nothing && (!ends_with_it || confidence == Confidence::Certain) {
+            (cause, confidence)
+        } else if over(self.grant.clocks.human_until) && self.facts.manual_renewal_every.is_some() {
             (Cause::RenewalDue, Confidence::Certain)
-        } else if over(self.grant.clocks.refresh_until) {
+        } else if over(self.grant.clocks.refresh_until) || (self.facts.is_extending() && over(self.grant.clocks.access_until)) {
             (Cause::Expired, Confidence::Certain)
         } else {
             (cause, confidence)
@@ -467,7 +475,7 @@ impl Stepper<'_> {
             );
         } else if over(clocks.refresh_until) && access_over {
             self.needs_person(Cause::Expired, Confidence::Certain, Evidence::by_clock(self.now, "the refresh token's life is over"), false);
-        } else if !self.grant.renewable && over(clocks.access_until) {
+        } else if (!self.grant.renewable || self.facts.is_extending()) && over(clocks.access_until) {
             self.needs_person(
                 Cause::Expired,
                 Confidence::Certain,

@@ -9,11 +9,11 @@ use lifecycle::diagnosis::{Diagnosis, Finding};
 use lifecycle::facts::{Facts, RenewalModel};
 use lifecycle::secret::{Secret, TokenSet};
 use lifecycle::time::Span;
-use lifecycle::words::{Evidence, Source};
+use lifecycle::words::{Cause, Confidence, Evidence, Source};
 use serde_json::Value;
 
 use super::{diagnose, extended};
-use crate::network::{About, Answer, Authorization, Callback, Cx, Discovery, Failure, Found, Issued, Kind, PersonSeen, Renewal, Start};
+use crate::network::{About, Answer, Authorization, Callback, Cx, Discovery, Failure, Found, Issued, Kind, PersonSeen, Renewal, Start, Words};
 use crate::oauth;
 use crate::wire::Wire;
 
@@ -33,6 +33,8 @@ pub(crate) struct Login {
 /// The short-lived token on its way, and whose it is.
 const SHORT: &str = "short_lived";
 const PERSON: &str = "person";
+/// The note by which signals find the person.
+const ALSO_KNOWN_AS: &str = "also_known_as";
 /// What the person granted, where the answer says so (Instagram: as a list, or in one text with commas).
 const GRANTED: &str = "granted";
 
@@ -90,6 +92,10 @@ impl Login {
             }
             let mut issued = extended(cx, json, &scopes).ok_or_else(|| failed(cx, memory, answer))?;
             issued.missing_scopes = missing;
+            // What Instagram tells by itself names people by this id, its API by the account's.
+            if let Some(id) = memory.get(PERSON).map(Secret::expose).filter(|id| !id.is_empty() && self.id != "id") {
+                issued.tokens.notes.insert(ALSO_KNOWN_AS.to_owned(), id.to_owned());
+            }
             issued.person_network_id = memory.get(PERSON).map(|id| id.expose().to_owned()).filter(|id| !id.is_empty() && self.id == "id");
             return Ok(Answer::Done(issued));
         }
@@ -122,6 +128,11 @@ impl Login {
         }
         match oauth::json(answer).and_then(|json| oauth::token_error(&json).map(|(code, _)| code.to_owned())) {
             Some(code) => oauth::failed_renewal(cx.now, answer, |_, seen| oauth::diagnose_code(&code, seen)),
+            None if is_other_kind(answer) => {
+                // Another kind of token than can be extended: no later try helps, a login does.
+                let seen = oauth::evidence(cx.now, Source::Renewal, answer, Some("100"), "Unsupported request");
+                Renewal::Failed(Diagnosis::refused(Cause::Unknown, Confidence::Guess, seen))
+            }
             None => Renewal::Failed(diagnose(cx, Source::Renewal, answer)),
         }
     }
@@ -140,6 +151,11 @@ impl Login {
 
     pub(crate) fn read_probe(cx: &Cx<'_>, answer: &Response<Bytes>) -> Diagnosis {
         match Self::account(answer) {
+            Some(account) if is_personal(&account) => {
+                let words = "the account is a personal one now";
+                let seen = oauth::evidence(cx.now, Source::Probe, answer, Some("personal"), words);
+                Diagnosis::refused(Cause::PermissionLost, Confidence::Likely, seen)
+            }
             Some(_) => Diagnosis::works(oauth::evidence(cx.now, Source::Probe, answer, None, "me answered")),
             None => diagnose(cx, Source::Probe, answer),
         }
@@ -161,10 +177,31 @@ impl Login {
             avatar: oauth::text(&account, self.picture).map(str::to_owned),
             role: "owner".into(),
             parent: None,
-            unusable: None,
+            unusable: is_personal(&account).then(personal),
         };
         Ok(Discovery { person: PersonSeen { network_id: id, name, handle }, profiles: vec![profile], all_come_along: false })
     }
+}
+
+/// Only professional accounts can be acted for; the spelling varies.
+fn is_personal(account: &Value) -> bool {
+    oauth::text(account, "account_type").is_some_and(|kind| kind.eq_ignore_ascii_case("personal"))
+}
+
+fn personal() -> Words {
+    Words::new(
+        "This is a personal account. Switch it to a professional one (business or creator) in the app's settings, then log in again.",
+        "Dies ist ein persönliches Konto. Stellen Sie es in den Einstellungen der App auf ein professionelles um (Unternehmen oder Creator) und melden Sie sich dann neu an.",
+    )
+}
+
+/// Said at an extension of a token that was never one to extend (short-lived, or of the older product). The code is the one of every
+/// bad parameter: the words tell.
+fn is_other_kind(answer: &Response<Bytes>) -> bool {
+    let json = oauth::json(answer).unwrap_or_default();
+    let is_parameter = json.pointer("/error/code").and_then(Value::as_i64) == Some(100);
+    let words = json.pointer("/error/message").and_then(Value::as_str).unwrap_or_default();
+    is_parameter && words.starts_with("Unsupported request") && json.pointer("/error/error_subcode").is_none()
 }
 
 fn failed(cx: &Cx<'_>, memory: &BTreeMap<String, Secret>, answer: &Response<Bytes>) -> Failure {
@@ -242,6 +279,14 @@ macro_rules! delegate {
 
         fn comment<'a>(&'a self, by: Acting<'a>, post: &'a str, in_reply_to: Option<&'a str>, text: &'a str) -> Done<'a, Posted> {
             Box::pin(say(by, post, in_reply_to, text))
+        }
+
+        fn proven_by(&self, cx: Cx<'_>, token: &Secret) -> Vec<(&'static str, String)> {
+            vec![("appsecret_proof", meta::proof(&cx, token))]
+        }
+
+        fn refused_through(&self, cx: Cx<'_>, answer: &Response<Bytes>) -> Option<Diagnosis> {
+            Some(meta::through(&cx, answer))
         }
 
         fn receive(&self, cx: Cx<'_>, request: &Request<Bytes>) -> Option<crate::signal::Inbound> {

@@ -79,8 +79,8 @@ pub(crate) async fn comments(Acting { cx, wire, .. }: Acting<'_>, door: &Door<'_
             let Some(comment) = comment_of(said, None) else { continue };
             let replies = said.pointer("/replies/data").and_then(Value::as_array).into_iter().flatten();
             let replies: Vec<Comment> = replies.filter_map(|reply| comment_of(reply, Some(comment.id.clone()))).collect();
-            all.push(comment);
             all.extend(replies);
+            all.push(comment);
         }
         after =
             listed.pointer("/paging/next").and_then(|_| listed.pointer("/paging/cursors/after")).and_then(Value::as_str).map(str::to_owned);
@@ -88,6 +88,9 @@ pub(crate) async fn comments(Acting { cx, wire, .. }: Acting<'_>, door: &Door<'_
             break;
         }
     }
+    // They come newest first; what was said in the same second keeps its turn.
+    all.reverse();
+    all.sort_by_key(|comment: &Comment| comment.at);
     Ok(all)
 }
 

@@ -10,13 +10,14 @@ use lifecycle::diagnosis::{Diagnosis, Finding};
 use lifecycle::facts::{Facts, RenewalModel};
 use lifecycle::grant::Clocks;
 use lifecycle::secret::{Secret, TokenSet};
-use lifecycle::time::Span;
-use lifecycle::words::{Cause, Confidence, Evidence, Source};
+use lifecycle::time::{Span, Timestamp};
+use lifecycle::words::{Cause, Evidence, Source};
 use serde_json::Value;
 
-use super::{call, diagnose, of_error};
+use super::standing::Told;
+use super::{call, diagnose};
 use crate::acting::{NotDone, Target};
-use crate::network::{About, Answer, Authorization, Callback, Cx, Discovery, Failure, Found, Issued, Kind, PersonSeen, Renewal, Start};
+use crate::network::{About, Answer, Authorization, Callback, Cx, Failure, Found, Issued, Kind, Renewal, Start};
 use crate::oauth;
 use crate::wire::Wire;
 
@@ -31,6 +32,8 @@ pub(crate) struct PageLogin {
     pub(crate) found: fn(&Value) -> Option<Found>,
     /// The id of what acts with the token of a listed page: its own, or that of the account linked to it.
     pub(crate) actor: fn(&Value) -> Option<String>,
+    /// The permission without which nothing can be published.
+    pub(crate) publishes: &'static str,
 }
 
 /// Under which names secrets travel through the chain of an exchange.
@@ -38,6 +41,9 @@ const SHORT: &str = "short_lived";
 const LONG: &str = "long_lived";
 const LONG_LIFE: &str = "long_lived_seconds";
 const MISSING: &str = "missing_scopes";
+const GRANTED: &str = "granted_scopes";
+/// The day on which the person must come again, in seconds since 1970; empty where the network names none.
+const HUMAN_UNTIL: &str = "human_until";
 const PAGE: &str = "page:";
 /// The most listings that are followed.
 pub(crate) const PAGES_MAX: usize = 20;
@@ -54,7 +60,7 @@ pub(crate) fn tasks(account: &Value) -> String {
     tasks.collect::<Vec<_>>().join(", ")
 }
 
-async fn get(cx: Cx<'_>, wire: &dyn Wire, request: Request<Bytes>) -> Result<Value, Diagnosis> {
+pub(super) async fn get(cx: Cx<'_>, wire: &dyn Wire, request: Request<Bytes>) -> Result<Value, Diagnosis> {
     let answer = wire.send(request).await.map_err(|error| oauth::no_answer(cx.now, Source::Discovery, &error))?;
     let json =
         serde_json::from_slice::<Value>(answer.body()).ok().filter(|json| answer.status().is_success() && json.get("error").is_none());
@@ -96,29 +102,10 @@ impl PageLogin {
         cx.endpoint(self.about, "graph").unwrap_or_default()
     }
 
-    fn accounts(&self, cx: &Cx<'_>, token: &Secret, after: Option<&str>) -> Request<Bytes> {
+    pub(super) fn accounts(&self, cx: &Cx<'_>, token: &Secret, after: Option<&str>) -> Request<Bytes> {
         let mut query = vec![("fields", self.fields), ("limit", "100")];
         query.extend(after.map(|after| ("after", after)));
         call(cx, Method::GET, &oauth::with_query(&format!("{}/me/accounts", self.graph(cx)), &query), token, &[])
-    }
-
-    async fn list(&self, cx: Cx<'_>, wire: &dyn Wire, tokens: &TokenSet) -> Result<Discovery, Diagnosis> {
-        let me = oauth::with_query(&format!("{}/me", self.graph(&cx)), &[("fields", "id,name")]);
-        let me = get(cx, wire, call(&cx, Method::GET, &me, &tokens.access_token, &[])).await?;
-        let Some(id) = oauth::id(&me, "id") else {
-            return Err(Diagnosis::transient(Evidence::new(cx.now, Source::Discovery, Some(200), None, "a person without id"), None));
-        };
-        let name = oauth::text(&me, "name").unwrap_or(&id).to_owned();
-        let (mut profiles, mut after) = (vec![], None);
-        for _ in 0..PAGES_MAX {
-            let listed = get(cx, wire, self.accounts(&cx, &tokens.access_token, after.as_deref())).await?;
-            profiles.extend(listed.get("data").and_then(Value::as_array).into_iter().flatten().filter_map(self.found));
-            after = next(&listed);
-            if after.is_none() {
-                break;
-            }
-        }
-        Ok(Discovery { person: PersonSeen { network_id: id, name, handle: None }, profiles, all_come_along: false })
     }
 
     pub(crate) fn begin(&self, cx: &Cx<'_>, start: &Start) -> Authorization {
@@ -153,8 +140,8 @@ impl PageLogin {
         Ok(oauth::post_form(&format!("{}/oauth/access_token", self.graph(cx)), &form))
     }
 
-    /// Four steps: the code's short-lived token, the long-lived one, what the person left ticked, and only then the pages: their
-    /// tokens live as long as the person's token they are made from was meant to.
+    /// Five steps: the code's short-lived token, the long-lived one, what the person left ticked, until when the person's data are
+    /// shown to us, and only then the pages: their tokens live as long as the person's token they are made from was meant to.
     pub(crate) fn read_exchange(
         &self,
         cx: &Cx<'_>,
@@ -163,13 +150,21 @@ impl PageLogin {
     ) -> Result<Answer<Issued>, Failure> {
         let json = oauth::json(answer).or_else(|| serde_json::from_slice(answer.body()).ok());
         let json = json.filter(|json| answer.status().is_success() && json.get("error").is_none());
-        let Some(json) = json else { return Err(failed(cx, memory, answer)) };
+        // What is only asked to know the days better ends no login.
+        let is_extra = memory.contains_key(MISSING) && !memory.contains_key(HUMAN_UNTIL);
+        let Some(json) = json.or_else(|| is_extra.then_some(Value::Null)) else { return Err(failed(cx, memory, answer)) };
         let again = |request: Request<Bytes>, secrets: BTreeMap<String, Secret>| {
             Ok(Answer::AskAgain { request: Box::new(request), notes: BTreeMap::new(), secrets })
         };
         if let Some(long) = memory.get(LONG).filter(|_| !memory.contains_key(MISSING)) {
-            let missing = self.missing(cx, &json).join(",");
-            return again(self.accounts(cx, long, None), BTreeMap::from([(MISSING.to_owned(), Secret::new(missing))]));
+            let (granted, missing) = self.permissions(cx, &json);
+            let secret = |scopes: Vec<String>| Secret::new(scopes.join(","));
+            let secrets = BTreeMap::from([(MISSING.to_owned(), secret(missing)), (GRANTED.to_owned(), secret(granted))]);
+            return again(self.debug(cx, long), secrets);
+        }
+        if let Some(long) = memory.get(LONG).filter(|_| is_extra) {
+            let until = human_until(cx, memory, &json).map_or(String::new(), |until| until.as_seconds().to_string());
+            return again(self.accounts(cx, long, None), BTreeMap::from([(HUMAN_UNTIL.to_owned(), Secret::new(until))]));
         }
         if let Some(long) = memory.get(LONG) {
             let mut held: BTreeMap<String, Secret> =
@@ -189,8 +184,7 @@ impl PageLogin {
         if memory.contains_key(SHORT) {
             let life = oauth::seconds(&json, "expires_in").map_or(String::new(), |life| life.as_seconds().to_string());
             let secrets = BTreeMap::from([(LONG.to_owned(), token.clone()), (LONG_LIFE.to_owned(), Secret::new(life))]);
-            let permissions = format!("{}/me/permissions", self.graph(cx));
-            return again(call(cx, Method::GET, &oauth::with_query(&permissions, &[("limit", "100")]), &token, &[]), secrets);
+            return again(self.ask_permissions(cx, &token), secrets);
         }
         let form = [
             ("grant_type", "fb_exchange_token"),
@@ -204,47 +198,32 @@ impl PageLogin {
         )
     }
 
-    /// Which permissions the person did not grant: single boxes can be unticked in the dialog, and nothing in the answers of the
-    /// exchange says so. Where a configuration names the permissions instead of us, those that were declined.
-    fn missing(&self, cx: &Cx<'_>, answer: &Value) -> Vec<String> {
-        let Some(listed) = answer.get("data").and_then(Value::as_array) else { return vec![] };
-        let all: Vec<(&str, &str)> =
-            listed.iter().filter_map(|each| Some((oauth::text(each, "permission")?, oauth::text(each, "status")?))).collect();
-        let granted = |scope: &str| all.iter().any(|(permission, status)| *permission == scope && *status == "granted");
-        if cx.app.options.contains_key("config_id") {
-            return all.iter().filter(|(_, status)| *status != "granted").map(|(permission, _)| (*permission).to_owned()).collect();
+    /// Which permissions the person granted, and which not: single boxes can be unticked in the dialog, and nothing in the answers of
+    /// the exchange says so. Where a configuration names the permissions instead of us, those that were declined.
+    fn permissions(&self, cx: &Cx<'_>, answer: &Value) -> (Vec<String>, Vec<String>) {
+        let by_config = cx.app.options.contains_key("config_id");
+        let asked = if by_config { vec![] } else { cx.scopes(self.about) };
+        let Some(all) = statuses(answer) else { return (asked, vec![]) };
+        if by_config {
+            let named = |granted: bool| all.iter().filter(move |(_, is)| **is == granted).map(|(name, _)| name.clone()).collect();
+            return (named(true), named(false));
         }
-        cx.scopes(self.about).into_iter().filter(|scope| !granted(scope)).collect()
+        asked.into_iter().partition(|scope| all.get(scope) == Some(&true))
     }
 
-    /// `debug_token` says of itself why a token is dead. Asked about a page's token where there is one: that is what acts.
-    pub(crate) fn probe(&self, cx: &Cx<'_>, tokens: &TokenSet) -> Request<Bytes> {
-        let token = tokens.profile_tokens.values().next().unwrap_or(&tokens.access_token);
-        let app = Secret::new(format!("{}|{}", cx.app.client_id, oauth::client_secret(cx)));
-        let mut request =
-            oauth::post_form(&format!("{}/debug_token", self.graph(cx)), &[("input_token", token.expose()), ("method", "get")]);
-        request.headers_mut().insert("authorization", oauth::sensitive(&format!("Bearer {}", app.expose())));
-        request
+    /// Documented as `true`, seen as an object too; anything else revoked nothing. A token of somebody who removed the app has nothing
+    /// left to revoke.
+    pub(crate) fn is_revoked(cx: &Cx<'_>, answer: &Response<Bytes>) -> bool {
+        let json: Value = serde_json::from_slice(answer.body()).unwrap_or_default();
+        if answer.status().is_success() {
+            return json == Value::Bool(true) || json.get("success") == Some(&Value::Bool(true));
+        }
+        matches!(diagnose(cx, Source::Use, answer).finding, Finding::Refused { cause: Cause::RevokedByPerson, .. })
     }
 
-    /// One page's role that is gone says nothing of the person's other pages: the listing after it tells which are left.
-    pub(crate) fn read_probe(cx: &Cx<'_>, tokens: &TokenSet, answer: &Response<Bytes>) -> Diagnosis {
-        let json = oauth::json(answer).filter(|_| answer.status().is_success()).unwrap_or(Value::Null);
-        let data = json.get("data").filter(|data| data.is_object());
-        match data.map(|data| (data, data.get("is_valid").and_then(Value::as_bool))) {
-            Some((_, Some(true))) => Diagnosis::works(oauth::evidence(cx.now, Source::Probe, answer, None, "debug_token: valid")),
-            Some((data, Some(false))) => {
-                let error = data.get("error").cloned().unwrap_or_default();
-                let seen = of_error(cx, Source::Probe, answer, &error);
-                let of_page = matches!(seen.finding, Finding::Refused { cause: Cause::PermissionLost, .. });
-                if of_page && tokens.profile_tokens.len() > 1 { Diagnosis::works(seen.evidence) } else { seen }
-            }
-            // An error beside the data is about our app's own credentials, never about the token that is asked about.
-            _ => {
-                let seen = diagnose(cx, Source::Probe, answer);
-                if seen.is_harmless() { seen } else { Diagnosis::misconfigured(seen.evidence) }
-            }
-        }
+    pub(super) fn ask_permissions(&self, cx: &Cx<'_>, token: &Secret) -> Request<Bytes> {
+        let url = oauth::with_query(&format!("{}/me/permissions", self.graph(cx)), &[("limit", "100")]);
+        call(cx, Method::GET, &url, token, &[])
     }
 
     /// Removes the whole app from the person's account: every token of theirs for us.
@@ -252,68 +231,42 @@ impl PageLogin {
         call(cx, Method::DELETE, &format!("{}/me/permissions", self.graph(cx)), &tokens.access_token, &[])
     }
 
-    pub(crate) async fn discover(&self, cx: Cx<'_>, wire: &dyn Wire, tokens: &TokenSet) -> Result<Discovery, Diagnosis> {
-        match self.list(cx, wire, tokens).await {
-            // The person's own token is over by time; the pages' tokens are not, and each can say whether it still serves.
-            Err(Diagnosis { finding: Finding::Refused { cause: Cause::Expired, .. }, .. }) if !tokens.profile_tokens.is_empty() => {
-                self.ask_each(cx, wire, tokens).await
-            }
-            other => other,
-        }
-    }
-
-    /// Which pages are left, asked with the token of each: one on which the role is lost says so. Tasks are shown to the person's token
-    /// alone, so the roles that are left are not known (empty), and a page that is new is not seen.
-    async fn ask_each(&self, cx: Cx<'_>, wire: &dyn Wire, tokens: &TokenSet) -> Result<Discovery, Diagnosis> {
-        let mut profiles = vec![];
-        for (id, token) in &tokens.profile_tokens {
-            let url = oauth::with_query(&format!("{}/{}", self.graph(&cx), oauth::percent(id)), &[("fields", "id,name,username")]);
-            match get(cx, wire, call(&cx, Method::GET, &url, token, &[])).await {
-                Ok(shown) => profiles.push(Found {
-                    network_id: id.clone(),
-                    kind: self.kind,
-                    name: oauth::text(&shown, "name").unwrap_or_default().to_owned(),
-                    handle: oauth::text(&shown, "username").map(str::to_owned),
-                    avatar: None,
-                    role: String::new(),
-                    parent: None,
-                    unusable: None,
-                }),
-                Err(refused) if is_role_lost(&refused) => {}
-                Err(other) => return Err(other),
-            }
-        }
-        // Nobody is asked who they are: it is not the person's token that answers.
-        let person = PersonSeen { network_id: String::new(), name: String::new(), handle: None };
-        Ok(Discovery { person, profiles, all_come_along: false })
-    }
-
     fn issued(&self, cx: &Cx<'_>, long: &Secret, memory: &BTreeMap<String, Secret>, held: BTreeMap<String, Secret>) -> Issued {
-        let missing_scopes: Vec<String> = memory
-            .get(MISSING)
-            .map(|missing| missing.expose().split(',').filter(|scope| !scope.is_empty()).map(str::to_owned).collect())
-            .unwrap_or_default();
-        let granted = cx.scopes(self.about).into_iter().filter(|scope| !missing_scopes.contains(scope)).collect();
-        let mut tokens = TokenSet::bearer(long.clone(), None, granted);
+        let listed = |name: &str| oauth::scopes(memory.get(name).map_or("", Secret::expose));
+        let mut tokens = TokenSet::bearer(long.clone(), None, listed(GRANTED));
         tokens.profile_tokens = held.into_iter().filter_map(|(name, token)| Some((name.strip_prefix(PAGE)?.to_owned(), token))).collect();
-        let seconds: Option<i64> = memory.get(LONG_LIFE).and_then(|life| life.expose().parse().ok());
-        let human_until = seconds.map(|seconds| cx.now + Span::seconds(seconds));
+        let human_until = number(memory, HUMAN_UNTIL).map(Timestamp::from_seconds);
         // Where pages have tokens of their own, what we act with has no end; the person is still asked to come before theirs does.
-        let access_until = if tokens.profile_tokens.is_empty() { human_until } else { None };
+        let own_end = number(memory, LONG_LIFE).map(|life| cx.now + Span::seconds(life));
+        let access_until = if tokens.profile_tokens.is_empty() { own_end } else { None };
         Issued {
             tokens,
             clocks: Clocks { access_until, refresh_until: None, human_until },
             renewable: false,
             person_network_id: None,
-            missing_scopes,
+            missing_scopes: listed(MISSING),
         }
     }
 }
 
-/// Whether the network says of one page that the person may not act as it any more. A guess is none: a page that can't be shown may
-/// be hidden for a while.
-fn is_role_lost(refused: &Diagnosis) -> bool {
-    matches!(refused.finding, Finding::Refused { cause: Cause::PermissionLost, confidence, .. } if confidence != Confidence::Guess)
+fn number(memory: &BTreeMap<String, Secret>, name: &str) -> Option<i64> {
+    memory.get(name)?.expose().parse().ok()
+}
+
+/// The day on which the person must come: when their token ends, or the network stops showing us their data, whichever is first. An
+/// end that is not named is none: there are tokens without one.
+fn human_until(cx: &Cx<'_>, memory: &BTreeMap<String, Secret>, answer: &Value) -> Option<Timestamp> {
+    let told = Told::read(answer);
+    let by_answer = number(memory, LONG_LIFE).map(|life| cx.now + Span::seconds(life));
+    let data = told.as_ref().and_then(|told| told.data_access_until);
+    [told.and_then(|told| told.expires_at).or(by_answer), data].into_iter().flatten().filter(|until| *until > cx.now).min()
+}
+
+/// What `/me/permissions` says: each permission, and whether it is granted. `None` where it is no such list.
+pub(super) fn statuses(answer: &Value) -> Option<BTreeMap<String, bool>> {
+    let listed = answer.get("data").and_then(Value::as_array)?;
+    let one = |each: &Value| Some((oauth::text(each, "permission")?.to_owned(), oauth::text(each, "status")? == "granted"));
+    Some(listed.iter().filter_map(one).collect())
 }
 
 /// Why a step of the exchange failed: only the first one depends on the code.
@@ -378,8 +331,24 @@ macro_rules! delegate {
             Some($login.revoke(&cx, tokens))
         }
 
+        fn read_revoke(&self, cx: Cx<'_>, _: &TokenSet, answer: &Response<Bytes>) -> Answer<bool> {
+            Answer::Done(PageLogin::is_revoked(&cx, answer))
+        }
+
+        fn may_revoke_later(&self, cx: Cx<'_>, answer: &Response<Bytes>) -> bool {
+            meta::diagnose(&cx, lifecycle::words::Source::Use, answer).is_harmless()
+        }
+
         fn discover<'a>(&'a self, cx: Cx<'a>, wire: &'a dyn Wire, tokens: &'a TokenSet) -> BoxFuture<'a, Result<Discovery, Diagnosis>> {
             Box::pin($login.discover(cx, wire, tokens))
+        }
+
+        fn proven_by(&self, cx: Cx<'_>, token: &Secret) -> Vec<(&'static str, String)> {
+            vec![("appsecret_proof", meta::proof(&cx, token))]
+        }
+
+        fn refused_through(&self, cx: Cx<'_>, answer: &Response<Bytes>) -> Option<Diagnosis> {
+            Some(meta::through(&cx, answer))
         }
 
         fn receive(&self, cx: Cx<'_>, request: &Request<Bytes>) -> Option<crate::signal::Inbound> {

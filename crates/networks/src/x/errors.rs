@@ -104,6 +104,10 @@ pub(super) fn api(cx: &Cx<'_>, source: Source, answer: &Response<Bytes>) -> Diag
         (403, _, _) if json.get("bounce_location").is_some() || json.pointer("/errors/0/bounce_location").is_some() => {
             Diagnosis::refused(Cause::PersonBlocked, Confidence::Certain, seen)
         }
+        // The same in a problem without a type: only the words tell it from what is refused of one post.
+        (401 | 403, "Unauthorized" | "Forbidden", 0) if speaks_of_account(&seen.words) => {
+            Diagnosis::refused(Cause::PersonBlocked, Confidence::Likely, seen)
+        }
         (403 | 429, "usage-capped", _) => Diagnosis::transient(seen, Some(wait(cx.now, answer).unwrap_or(Span::seconds(WAIT_MAX)))),
         (429, ..) | (_, "rate-limit-exceeded", _) | (_, _, 88) => Diagnosis::transient(seen, wait(cx.now, answer)),
         // Prepaid credit is gone, or the app is in no project: about our app, never about the person.
@@ -111,6 +115,11 @@ pub(super) fn api(cx: &Cx<'_>, source: Source, answer: &Response<Bytes>) -> Diag
         (401, ..) if is_known => Diagnosis::refused(Cause::Unknown, Confidence::Guess, seen),
         _ => Diagnosis::transient(seen, oauth::retry_after(answer)),
     }
+}
+
+fn speaks_of_account(words: &str) -> bool {
+    let words = words.to_ascii_lowercase();
+    words.contains("account") && (words.contains("suspended") || words.contains("locked"))
 }
 
 /// What an answer to an act says: a bare 403 speaks against the token only where the scope it needs was not granted;

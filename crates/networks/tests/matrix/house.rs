@@ -168,7 +168,7 @@ impl House {
         assert_eq!(self.network.returned_state(&callback), Some(began.returns_with.expose()), "{}: the state comes back", about.name);
         let mut memory = began.memory.clone();
         let mut request = self.network.exchange(cx(), &memory, &callback)?;
-        for _ in 0..6 {
+        for _ in 0..9 {
             let answer = self.send(request).await.map_err(|error| networks::oauth::unavailable(self.cx().now, &error))?;
             match self.network.read_exchange(cx(), &memory, &callback, &answer)? {
                 Answer::Done(issued) => {

@@ -3,9 +3,14 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
 mod discord;
+mod facebook;
 mod google_business;
+mod instagram;
+mod instagram_page;
 mod lexicons;
 mod openapi;
+mod threads;
+mod tumblr;
 mod x;
 mod youtube;
 
@@ -141,6 +146,16 @@ impl Bench {
         self.control(&format!("people/{}/{username}/{action}", self.network.about().name), &json!({}));
     }
 
+    /// What the network is about to tell us by itself.
+    pub(crate) fn take_notices(&self) -> Vec<sandbox::Notice> {
+        self.world.lock().unwrap().take_notices()
+    }
+
+    /// A trouble of the network's own, until it is told otherwise; empty: none.
+    pub(crate) fn trouble(&self, trouble: &str) {
+        self.control("troubles", &json!({ "network": self.network.about().name, "trouble": trouble }));
+    }
+
     pub(crate) fn mood(&self, mood: &str) {
         self.control("mood", &json!({ "network": self.network.about().name, "mood": mood }));
     }
@@ -163,7 +178,7 @@ impl Bench {
     pub(crate) fn exchange(&self, begun: &Authorization, callback: &[(String, String)]) -> Result<Issued, Failure> {
         let mut memory = begun.memory.clone();
         let mut request = self.network.exchange(self.cx(), &memory, callback)?;
-        for _ in 0..4 {
+        for _ in 0..9 {
             match self.network.read_exchange(self.cx(), &memory, callback, &self.handle(&request))? {
                 Answer::Done(issued) => return Ok(issued),
                 Answer::AskAgain { request: next, secrets, notes } => {
@@ -248,6 +263,11 @@ pub(crate) fn cause(diagnosis: &Diagnosis) -> Option<Cause> {
 
 pub(crate) fn target(found: &Found) -> Target<'_> {
     Target { network_id: &found.network_id, kind: found.kind, handle: found.handle.as_deref() }
+}
+
+/// A picture that the network fetches by itself.
+pub(crate) fn picture() -> Media {
+    Media { url: Some("https://pictures.example/hut.jpg".into()), ..media("image/jpeg", b"") }
 }
 
 pub(crate) fn media(content_type: &str, bytes: &'static [u8]) -> Media {

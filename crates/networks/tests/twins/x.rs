@@ -161,3 +161,29 @@ async fn the_window_of_calls_is_told() {
     bench.pass(wait.as_seconds());
     assert_eq!(bench.probe(&tokens).finding, Finding::Works);
 }
+
+#[tokio::test]
+async fn states_of_the_account_and_of_the_app_are_told_apart() {
+    let bench = Bench::new("x");
+    let tokens = bench.connect("fernwehoutdoor").await;
+    for (trouble, blocked) in
+        [("locked", true), ("suspended", true), ("usage_capped", false), ("credits_depleted", false), ("not_enrolled", false)]
+    {
+        bench.trouble(trouble);
+        let seen = bench.probe(&tokens);
+        assert_eq!(cause(&seen), blocked.then_some(Cause::PersonBlocked), "{trouble}: {seen:?}");
+        assert_ne!(seen.finding, Finding::Works, "{trouble}");
+    }
+    bench.trouble("");
+    assert_eq!(bench.probe(&tokens).finding, Finding::Works);
+}
+
+#[tokio::test]
+async fn a_public_client_names_itself_in_the_body() {
+    let mut bench = Bench::new("x");
+    bench.app.client_id = "sandbox-x-public".into();
+    bench.app.client_secret = None;
+    let tokens = bench.connect("fernwehoutdoor").await;
+    let tokens = bench.renewed(&tokens);
+    assert!(bench.revoke(&tokens));
+}

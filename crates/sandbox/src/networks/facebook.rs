@@ -1,16 +1,21 @@
 //! Facebook pages, and Instagram accounts behind them, as the documentation describes them (knowledge base `facebook`, `instagram` flavour B): tokens of people that end, tokens of pages that
 //! do not, one error shape for everything, with the reason in a subcode.
 
+mod acts;
+
 use serde_json::{Value, json};
 
-use super::{Consent, client_id, client_secret, is_redirect_uri, meta, moment, refuse_page};
+use super::graph::{self, error};
+use super::{Consent, client_id, client_secret, is_redirect_uri, meta, refuse_page};
 use crate::consent::{Ask, Decision, decide};
-use crate::people::{Comment, Page, Person, Post, page, person};
+use crate::people::{Page, Person, page, person};
 use crate::request::{Answer, Incoming, json as answer, see_other, with_query};
 use crate::tokens::{DAY, Dead, Family};
 use crate::world::World;
 
 const COLOUR: &str = "#0866ff";
+/// How many pages one listing shows.
+const LISTED: usize = 2;
 const SHORT_LIFE: i64 = 3_600;
 const LONG_LIFE: i64 = 60 * DAY;
 
@@ -88,10 +93,11 @@ fn account_id(page: u64) -> String {
 }
 
 pub(super) fn about(incoming: &Incoming) -> &'static str {
-    match bare(incoming) {
+    let path = bare(incoming);
+    match path {
         "/dialog/oauth" => "page",
         "/oauth/access_token" => "exchange",
-        "/me/permissions" => "revocation",
+        _ if incoming.method == http::Method::DELETE && path.ends_with("/permissions") => "revocation",
         _ => "api",
     }
 }
@@ -113,14 +119,6 @@ pub(super) fn handle(product: &Product, world: &mut World, now: i64, incoming: &
     })
 }
 
-fn error(status: u16, code: i64, subcode: i64, words: &str) -> Answer {
-    let mut error = json!({ "message": words, "type": "OAuthException", "code": code, "fbtrace_id": "AbCdEfGhIjK" });
-    if subcode != 0 {
-        error["error_subcode"] = subcode.into();
-    }
-    answer(status, &json!({ "error": error }))
-}
-
 pub(super) fn refused_renewal() -> Answer {
     error(400, 190, 463, "Error validating access token: Session has expired.")
 }
@@ -133,7 +131,9 @@ fn dead(world: &World, token: &str, why: Dead) -> (i64, &'static str) {
             459,
             "Error validating access token: You cannot access the app till you log in to www.facebook.com and follow the instructions given.",
         ),
-        (Dead::Expired, _) => (463, "Error validating access token: Session has expired."),
+        (Dead::Expired, _) => {
+            (graph::expired(world, family.map_or("", |family| family.network)), "Error validating access token: Session has expired.")
+        }
         (_, "change-password") => (
             460,
             "Error validating access token: The session has been invalidated because the user changed their password or Facebook has changed the session for security reasons.",
@@ -145,7 +145,9 @@ fn dead(world: &World, token: &str, why: Dead) -> (i64, &'static str) {
 
 /// Permissions and pages are ticked one by one; the dialog shows the pages of whoever is signed in.
 fn ask(product: &Product, world: &World, incoming: &Incoming, username: &str) -> Ask {
-    let mut scopes: Vec<String> = incoming.q("scope").split(',').filter(|scope| !scope.is_empty()).map(str::to_owned).collect();
+    // A configuration of Facebook Login for Business names the permissions instead of the address.
+    let named = if incoming.q("config_id").is_empty() { incoming.q("scope").to_owned() } else { product.permissions.join(",") };
+    let mut scopes: Vec<String> = named.split(',').filter(|scope| !scope.is_empty()).map(str::to_owned).collect();
     scopes.extend(roles_of(product, world, username).map(|(page, _)| format!("{TICKED}{}", page.id)));
     Ask { network: product.name, title: "Facebook", colour: COLOUR, scopes, scopes_optional: true, may_skip: false }
 }
@@ -252,6 +254,19 @@ fn token(product: &Product, world: &mut World, now: i64, incoming: &Incoming) ->
     }
 }
 
+const DELETED: &str = "Error validating access token: The page is deleted or not accessible.";
+
+fn exists(product: &Product, world: &World, page: u64) -> bool {
+    world.pages.iter().any(|known| known.network == product.name && known.id == page)
+}
+
+/// Whether somebody holds that task on a page; a fuller role holds the lesser tasks as well.
+fn may(product: &Product, world: &World, page: u64, username: &str, task: &str) -> bool {
+    let held = roles_of(product, world, username).find(|(known, _)| known.id == page).map(|(_, role)| role);
+    let rank = |wanted: &str| ROLES.iter().position(|role| *role == wanted);
+    held.and_then(rank).is_some_and(|held| Some(held) <= rank(task))
+}
+
 /// Why a page's token does not work although the consent lives: the role is gone.
 fn has_role(product: &Product, world: &World, page: u64, username: &str) -> bool {
     world
@@ -266,8 +281,11 @@ fn debug(product: &Product, world: &World, now: i64, incoming: &Incoming) -> Ans
     }
     let token = given(incoming, "input_token");
     let page = world.page_tokens.get(token).copied();
+    // Role loss may still show a token that is valid.
+    let hides_roles = super::trouble(world, product.name).as_deref() == Some("valid_without_role");
     let checked = match (world.check_access(now, product.name, token), page) {
-        (Ok((_, family)), Some(page)) if !has_role(product, world, page, &family.username) => {
+        (Ok(_), Some(page)) if !exists(product, world, page) => Err((0, DELETED)),
+        (Ok((_, family)), Some(page)) if !hides_roles && !has_role(product, world, page, &family.username) => {
             Err((492, "The user must be an administrator of the page in order to impersonate it."))
         }
         (Ok((_, family)), _) => Ok(family),
@@ -279,7 +297,7 @@ fn debug(product: &Product, world: &World, now: i64, incoming: &Incoming) -> Ans
         Ok(family) => json!({
             "app_id": "1", "type": kind, "application": "Staygreen", "is_valid": true, "expires_at": until, "scopes": permissions(&family),
             "granular_scopes": [{ "scope": "pages_show_list", "target_ids": family.scopes.iter().filter_map(|scope| scope.strip_prefix(TICKED)).collect::<Vec<_>>() }],
-            "data_access_expires_at": (family.began / 1_000_000) + 90 * DAY, "user_id": world.person(product.name, &family.username).map(|person| &person.id)
+            "data_access_expires_at": graph::data_access_until(world, product.name, &family.username) / 1_000_000, "user_id": world.person(product.name, &family.username).map(|person| &person.id)
         }),
         Err((subcode, words)) => {
             json!({ "app_id": "1", "type": kind, "is_valid": false, "scopes": [], "error": { "code": 190, "subcode": subcode, "message": words } })
@@ -289,6 +307,10 @@ fn debug(product: &Product, world: &World, now: i64, incoming: &Incoming) -> Ans
 }
 
 fn api(product: &Product, world: &mut World, now: i64, incoming: &Incoming, path: &[&str]) -> Answer {
+    let is_act = incoming.method == http::Method::POST;
+    if let Some(refused) = graph::trouble(world, product.name, is_act) {
+        return refused;
+    }
     let token = incoming.bearer().to_owned();
     let family = match world.check_access(now, product.name, &token) {
         Ok((family, _)) => family,
@@ -298,15 +320,28 @@ fn api(product: &Product, world: &mut World, now: i64, incoming: &Incoming, path
         }
     };
     let data = world.vault.families[family].clone();
-    if incoming.q("appsecret_proof").len() != 64 {
+    if !graph::is_proven(incoming, product.name, &token) {
         return error(400, 104, 0, "API calls from the server require an appsecret_proof argument");
     }
+    if incoming.method == http::Method::DELETE {
+        return withdraw(product, world, &data, path);
+    }
+    if !super::shows_data(world, now, &data) {
+        return error(400, 10, 0, "(#10) Application does not have permission for this action");
+    }
     let page = world.page_tokens.get(&token).copied();
+    if page.is_some_and(|page| !exists(product, world, page)) {
+        return error(400, 190, 0, DELETED);
+    }
     if page.is_some_and(|page| !has_role(product, world, page, &data.username)) {
         return error(400, 190, 492, "The user must be an administrator of the page in order to impersonate it.");
     }
     if page.is_some_and(|page| !is_ticked(&data, page)) {
         return error(403, 10, 0, "(#10) Application does not have permission for this action");
+    }
+    let task = if path.last().is_some_and(|edge| matches!(*edge, "comments" | "replies")) { "MODERATE" } else { "CREATE_CONTENT" };
+    if page.is_some_and(|page| incoming.method == http::Method::POST && !may(product, world, page, &data.username, task)) {
+        return error(403, 200, 0, "(#200) The user does not have sufficient administrative permission on the page.");
     }
     if let (Some(service), Some(page)) = (product.instagram, page) {
         return meta::act_as(service, world, now, incoming, &data, &account_id(page), path);
@@ -320,19 +355,15 @@ fn api(product: &Product, world: &mut World, now: i64, incoming: &Incoming, path
             let shown = world.pages.iter().find(|known| known.network == product.name && Some(known.id) == page);
             answer(200, &json!({ "id": id, "name": shown.map(|page| page.name), "username": shown.map(|page| page.vanity) }))
         }
-        ("GET", ["me", "accounts"]) => accounts(product, world, now, family, &data),
+        ("GET", ["me", "accounts"]) => accounts(product, world, now, incoming, family, &data),
         ("GET", ["me", "permissions"]) => {
             let known = product.permissions.iter().copied();
             let status = |scope: &str| if data.scopes.iter().any(|granted| granted == scope) { "granted" } else { "declined" };
             let listed: Vec<Value> = known.map(|scope| json!({ "permission": scope, "status": status(scope) })).collect();
             answer(200, &json!({ "data": listed }))
         }
-        ("DELETE", ["me", "permissions"]) => {
-            world.vault.families[family].revoked = true;
-            answer(200, &json!({ "success": true }))
-        }
         ("POST", [target, edge @ ("feed" | "photos")]) => match page.filter(|page| page.to_string() == *target) {
-            Some(page) => publish(product, world, now, incoming, &data, page, edge),
+            Some(page) => acts::publish(product, world, now, incoming, &data, page, edge),
             None => error(
                 403,
                 200,
@@ -340,11 +371,11 @@ fn api(product: &Product, world: &mut World, now: i64, incoming: &Incoming, path
                 "(#200) If posting to a group, requires app being installed in the group; if posting to a page, requires both pages_read_engagement and pages_manage_posts as an admin with sufficient administrative permission",
             ),
         },
-        ("GET", [post, "comments"]) if page.is_some() => comments(product, world, post),
+        ("GET", [post, "comments"]) if page.is_some() => acts::comments(product, world, incoming, &data, page, post),
         // With a person's token the list is silently empty.
         ("GET", [_, "comments"]) => answer(200, &json!({ "data": [] })),
         ("POST", [under, "comments"]) => match page {
-            Some(page) => comment(product, world, now, incoming, page, under),
+            Some(page) => acts::comment(product, world, now, incoming, &data, page, under),
             None => error(403, 200, 0, "(#200) Requires pages_manage_engagement permission"),
         },
         _ => error(
@@ -356,15 +387,35 @@ fn api(product: &Product, world: &mut World, now: i64, incoming: &Incoming, path
     }
 }
 
-fn accounts(product: &Product, world: &mut World, now: i64, family: usize, data: &Family) -> Answer {
+/// The whole consent, or one permission of it. A page's token can't.
+fn withdraw(product: &Product, world: &mut World, data: &Family, path: &[&str]) -> Answer {
+    let own = world.person(product.name, &data.username).map(|person| person.id.clone()).unwrap_or_default();
+    let is_own = |id: &str| id == "me" || id == own;
+    match path {
+        [id, "permissions"] if is_own(id) => world.end_consents(product.name, &data.username, "revoke"),
+        [id, "permissions", permission] if is_own(id) => {
+            let mine = |family: &&mut Family| family.network == product.name && family.username == data.username;
+            for family in world.vault.families.iter_mut().filter(mine) {
+                family.scopes.retain(|scope| scope != permission);
+            }
+        }
+        _ => return error(400, 100, 33, "Unsupported delete request."),
+    }
+    answer(200, &json!(true))
+}
+
+fn accounts(product: &Product, world: &mut World, now: i64, incoming: &Incoming, family: usize, data: &Family) -> Answer {
     if !data.scopes.iter().any(|scope| scope == "pages_show_list") {
         return answer(200, &json!({ "data": [] }));
     }
     let ticked = roles_of(product, world, &data.username).filter(|(page, _)| is_ticked(data, page.id));
     let mine: Vec<(u64, &str, &str, String)> = ticked.map(|(page, role)| (page.id, page.name, page.vanity, role.to_owned())).collect();
     let mut listed = vec![];
+    // Made from a short-lived token, a page's is short-lived as well.
+    let of_person = world.vault.access.get(incoming.bearer()).cloned();
+    let short = of_person.and_then(|token| Some((token.until? - now) / 1_000_000)).filter(|left| *left <= SHORT_LIFE);
     for (id, name, vanity, role) in mine {
-        let token = world.new_access(now, family, "EAAp", None);
+        let token = world.new_access(now, family, "EAAp", short);
         world.page_tokens.insert(token.clone(), id);
         let tasks: Vec<&str> = ROLES.iter().copied().skip_while(|known| *known != role).collect();
         let mut entry = json!({ "id": id.to_string(), "name": name, "access_token": token, "tasks": tasks });
@@ -375,68 +426,5 @@ fn accounts(product: &Product, world: &mut World, now: i64, family: usize, data:
         }
         listed.push(entry);
     }
-    answer(200, &json!({ "data": listed, "paging": { "cursors": { "before": "a", "after": "b" } } }))
-}
-
-fn publish(product: &Product, world: &mut World, now: i64, incoming: &Incoming, data: &Family, page: u64, edge: &str) -> Answer {
-    if !data.scopes.iter().any(|scope| scope == "pages_manage_posts") {
-        return error(403, 200, 0, "(#200) Permissions error: pages_manage_posts");
-    }
-    let (text, link, picture) = (incoming.f("message"), incoming.f("link"), incoming.f("url"));
-    if edge == "feed" && text.is_empty() && link.is_empty() || edge == "photos" && !picture.starts_with("http") {
-        return error(400, 100, 0, "(#100) Invalid parameter");
-    }
-    let id = format!("{page}_{}", world.number());
-    let text = if edge == "photos" { incoming.f("caption") } else { text };
-    let media = if picture.is_empty() { vec![] } else { vec![picture.to_owned()] };
-    let post = Post {
-        network: product.name,
-        id,
-        profile: page.to_string(),
-        username: data.username.clone(),
-        text: text.into(),
-        link: link.into(),
-        media,
-        at: now,
-    };
-    let id = world.publish(post);
-    if edge == "photos" { answer(200, &json!({ "id": "1", "post_id": id })) } else { answer(200, &json!({ "id": id })) }
-}
-
-fn comments(product: &Product, world: &World, post: &str) -> Answer {
-    let said = |comment: &Comment| {
-        let mut said = json!({ "id": comment.id, "from": { "name": comment.author, "id": "9" }, "message": comment.text, "created_time": moment::rfc3339(comment.at) });
-        if !comment.in_reply_to.is_empty() {
-            said["parent"] = json!({ "id": comment.in_reply_to });
-        }
-        said
-    };
-    let listed: Vec<Value> = world.comments_of(product.name, post).map(said).collect();
-    answer(200, &json!({ "data": listed }))
-}
-
-fn comment(product: &Product, world: &mut World, now: i64, incoming: &Incoming, page: u64, under: &str) -> Answer {
-    let parent =
-        world.comments.iter().find(|comment| comment.network == product.name && comment.id == under).map(|comment| comment.post.clone());
-    let (post, in_reply_to) = match (parent, world.post(product.name, under)) {
-        (Some(post), _) => (post, under.to_owned()),
-        (None, Some(post)) => (post.id.clone(), String::new()),
-        (None, None) => return error(400, 100, 33, "Unsupported post request. Object does not exist."),
-    };
-    if incoming.f("message").is_empty() {
-        return error(400, 100, 0, "(#100) Missing message or attachment");
-    }
-    let author = world.pages.iter().find(|known| known.network == product.name && known.id == page).map_or("", |page| page.name);
-    let id = format!("{post}_{}", world.number());
-    let said = Comment {
-        network: product.name,
-        id: id.clone(),
-        post,
-        in_reply_to,
-        author: author.into(),
-        text: incoming.f("message").into(),
-        at: now,
-    };
-    world.comments.push(said);
-    answer(200, &json!({ "id": id }))
+    graph::listing(listed, incoming, LISTED)
 }

@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Consent, client_id, client_secret, is_redirect_uri, moment, refuse_page};
+use super::{Consent, client_id, client_secret, graph, is_redirect_uri, moment, refuse_page};
 use crate::consent::{Ask, Decision, decide};
 use crate::people::{Comment, Person, Post, person};
 use crate::request::{Answer, Incoming, json as answer, see_other, with_query};
@@ -21,6 +21,8 @@ pub(super) struct Service {
     prefix: &'static str,
     basic: &'static str,
     publish: &'static str,
+    /// The permissions to read comments, and to write them.
+    comments: (&'static str, &'static str),
     /// Edge that makes a container, and edge that publishes it.
     edges: (&'static str, &'static str),
     needs_picture: bool,
@@ -33,13 +35,19 @@ pub(super) const INSTAGRAM: Service = Service {
     prefix: "ig",
     basic: "instagram_business_basic",
     publish: "instagram_business_content_publish",
+    comments: ("instagram_business_manage_comments", "instagram_business_manage_comments"),
     edges: ("media", "media_publish"),
     needs_picture: true,
 };
 
 /// Accounts behind pages, at Facebook's host: the login is Facebook's own.
-pub(super) const INSTAGRAM_PAGE: Service =
-    Service { name: "instagram_page", basic: "instagram_basic", publish: "instagram_content_publish", ..INSTAGRAM };
+pub(super) const INSTAGRAM_PAGE: Service = Service {
+    name: "instagram_page",
+    basic: "instagram_basic",
+    publish: "instagram_content_publish",
+    comments: ("instagram_manage_comments", "instagram_manage_comments"),
+    ..INSTAGRAM
+};
 
 pub(super) const THREADS: Service = Service {
     name: "threads",
@@ -48,14 +56,18 @@ pub(super) const THREADS: Service = Service {
     prefix: "th",
     basic: "threads_basic",
     publish: "threads_content_publish",
+    comments: ("threads_read_replies", "threads_manage_replies"),
     edges: ("threads", "threads_publish"),
     needs_picture: false,
 };
 
+/// Professional accounts, but for the last, which at Instagram is a personal one.
 pub(super) fn people(service: &Service) -> Vec<Person> {
+    let professional = |username, name, id| Person { business: true, ..person(service.name, username, name, id) };
     vec![
-        person(service.name, "fernweh.outdoor", "Fernweh Outdoor", "17841400000000001"),
-        person(service.name, "gipfel.guides", "Gipfel Guides", "17841400000000002"),
+        professional("fernweh.outdoor", "Fernweh Outdoor", "17841400000000001"),
+        professional("gipfel.guides", "Gipfel Guides", "17841400000000002"),
+        person(service.name, "jana.lindner", "Jana Lindner", "17841400000000003"),
     ]
 }
 
@@ -79,12 +91,15 @@ pub(super) fn handle(service: &Service, world: &mut World, now: i64, incoming: &
     })
 }
 
-fn error(status: u16, code: i64, subcode: i64, words: &str) -> Answer {
-    let mut error = json!({ "message": words, "type": "OAuthException", "code": code, "fbtrace_id": "AbCdEfGhIjK" });
-    if subcode != 0 {
-        error["error_subcode"] = subcode.into();
+/// The error shape of the Graph API; Threads has a type of its own in it.
+fn error(service: &Service, status: u16, code: i64, subcode: i64, words: &str) -> Answer {
+    let refused = graph::error(status, code, subcode, words);
+    if service.needs_picture {
+        return refused;
     }
-    answer(status, &json!({ "error": error }))
+    let mut body: Value = serde_json::from_slice(refused.body()).unwrap_or_default();
+    body["error"]["type"] = "THApiException".into();
+    answer(status, &body)
 }
 
 /// The token endpoint has a shape of its own.
@@ -93,21 +108,21 @@ fn token_error(words: &str) -> Answer {
 }
 
 pub(super) fn refused_renewal() -> Answer {
-    error(400, 190, 0, "Error validating access token: Session has expired")
+    graph::error(400, 190, 0, "Error validating access token: Session has expired")
 }
 
-fn dead(world: &World, token: &str, why: Dead) -> Answer {
+fn dead(service: &Service, world: &World, token: &str, why: Dead) -> Answer {
     let family = world.vault.access.get(token).and_then(|token| world.vault.families.get(token.family));
     let (subcode, words) = match (why, family.map_or("", |family| family.why)) {
         (Dead::Blocked, _) => (459, "Error validating access token: The user has been checkpointed."),
-        (Dead::Expired, _) => (463, "Error validating access token: Session has expired."),
+        (Dead::Expired, _) => (graph::expired(world, service.name), "Error validating access token: Session has expired."),
         (_, "change-password") => {
             (460, "Error validating access token: The session has been invalidated because the user changed their password.")
         }
         (Dead::Revoked, _) => (458, "Error validating access token: The user has not authorized application."),
         (Dead::Unknown, _) => (0, "Invalid OAuth access token - Cannot parse access token"),
     };
-    error(400, 190, subcode, words)
+    error(service, 400, 190, subcode, words)
 }
 
 fn ask(service: &Service, incoming: &Incoming) -> Ask {
@@ -165,7 +180,8 @@ fn token(service: &Service, world: &mut World, now: i64, incoming: &Incoming) ->
             let (username, scopes) = (code.username.clone(), code.scopes.join(","));
             let family = world.new_family(now, service.name, &username, code.scopes);
             let short = world.new_access(now, family, "IGAA", Some(SHORT_LIFE));
-            let id: u64 = world.person(service.name, &username).and_then(|person| person.id.parse().ok()).unwrap_or(0);
+            let own = world.person(service.name, &username).map(|person| super::app_scoped_id(service.name, &person.id));
+            let id: u64 = own.and_then(|id| id.parse().ok()).unwrap_or(0);
             if service.needs_picture {
                 answer(200, &json!({ "data": [{ "access_token": short, "user_id": id.to_string(), "permissions": scopes }] }))
             } else {
@@ -182,11 +198,11 @@ fn long_lived(service: &Service, world: &mut World, now: i64, incoming: &Incomin
     if incoming.q("grant_type") != format!("{}_exchange_token", service.prefix)
         || incoming.q("client_secret") != client_secret(service.name)
     {
-        return error(400, 101, 0, "Error validating client secret.");
+        return error(service, 400, 101, 0, "Error validating client secret.");
     }
     match world.check_access(now, service.name, &token) {
         Ok((family, _)) => fresh(world, now, family),
-        Err(why) => dead(world, &token, why),
+        Err(why) => dead(service, world, &token, why),
     }
 }
 
@@ -198,29 +214,45 @@ fn fresh(world: &mut World, now: i64, family: usize) -> Answer {
 /// A day old, not over, and the basic permission still granted.
 fn extend(service: &Service, world: &mut World, now: i64, incoming: &Incoming) -> Answer {
     let token = incoming.q("access_token").to_owned();
+    let is_short = world.vault.access.get(&token).is_some_and(|token| token.until.is_some_and(|until| until - token.created <= SHORT_LIFE * 1_000_000));
     let young = world.vault.access.get(&token).is_some_and(|token| now - token.created < DAY * 1_000_000);
     match world.check_access(now, service.name, &token) {
         _ if incoming.q("grant_type") != format!("{}_refresh_token", service.prefix) => {
-            error(400, 100, 0, "Unsupported request - method type: get")
+            error(service, 400, 100, 0, "Unsupported request - method type: get")
         }
-        Ok(_) if young => error(400, 100, 0, "The access token is too young to be refreshed."),
+        Ok(_) if is_short => error(service, 400, 100, 0, "Unsupported request - method type: get"),
+        Ok(_) if young => error(service, 400, 100, 0, "The access token is too young to be refreshed."),
         Ok((family, data)) if data.scopes.iter().any(|scope| scope == service.basic) => fresh(world, now, family),
-        Ok(_) => error(400, 10, 0, "Application does not have permission for this action"),
-        Err(why) => dead(world, &token, why),
+        Ok(_) => error(service, 400, 10, 0, "Application does not have permission for this action"),
+        Err(why) => dead(service, world, &token, why),
     }
 }
 
 fn api(service: &Service, world: &mut World, now: i64, incoming: &Incoming, path: &str) -> Answer {
+    if let Some(refused) = graph::trouble(world, service.name, incoming.method == http::Method::POST) {
+        return refused;
+    }
     let token = incoming.bearer().to_owned();
     let family = match world.check_access(now, service.name, &token) {
         Ok((_, family)) => family,
-        Err(why) => return dead(world, &token, why),
+        Err(why) => return dead(service, world, &token, why),
     };
+    // Not demanded; what is there has to be right.
+    if !incoming.q("appsecret_proof").is_empty() && !graph::is_proven(incoming, service.name, &token) {
+        return error(service, 400, 100, 0, "Invalid appsecret_proof provided in the API argument");
+    }
+    if !family.scopes.iter().any(|scope| scope == service.basic) {
+        return error(service, 403, 10, 0, "Application does not have permission for this action");
+    }
     let parts: Vec<&str> = path.split('/').collect();
     if (incoming.method.as_str(), parts.as_slice()) == ("GET", ["me"].as_slice()) {
         return me(service, world, &family);
     }
-    let own = world.person(service.name, &family.username).map(|person| person.id.clone()).unwrap_or_default();
+    let person = world.person(service.name, &family.username);
+    let (own, is_personal) = person.map(|person| (person.id.clone(), service.needs_picture && !person.business)).unwrap_or_default();
+    if is_personal {
+        return error(service, 400, 100, 0, "The user is not an Instagram Business");
+    }
     act_as(service, world, now, incoming, &family, &own, &parts)
 }
 
@@ -234,53 +266,81 @@ pub(super) fn act_as(
     own: &str,
     parts: &[&str],
 ) -> Answer {
+    let unseen = || error(service, 400, 100, 33, "Unsupported request. Object does not exist or cannot be loaded due to missing permissions.");
     match (incoming.method.as_str(), parts) {
-        ("POST", [id, edge]) if *id == own && *edge == service.edges.0 => container(service, world, incoming, family),
+        ("POST", [id, edge]) if *id == own && *edge == service.edges.0 => container(service, world, incoming, family, own),
         ("POST", [id, edge]) if *id == own && *edge == service.edges.1 => publish(service, world, now, incoming, family, own),
-        ("GET", [id]) if *id == own => answer(200, &json!({ "id": own })),
-        ("GET", [post, "comments" | "conversation" | "replies"]) => said_under(service, world, post),
-        ("POST", [under, "comments" | "replies"]) if service.needs_picture => {
+        ("GET", [id]) if *id == own => {
+            let shown = world.person(service.name, &family.username);
+            answer(200, &json!({ "id": own, "username": shown.map(|person| &person.username), "name": shown.map(|person| &person.name) }))
+        }
+        ("GET", [post, "comments" | "conversation" | "replies"]) if is_under(service, world, own, post) => {
+            said_under(service, world, incoming, family, post)
+        }
+        ("POST", [under, "comments" | "replies"]) if service.needs_picture && is_under(service, world, own, under) => {
             say(service, world, now, under, incoming.f("message"), family)
         }
-        ("GET", [id]) if world.containers.contains_key(*id) => {
+        ("GET", [id]) if world.containers.get(*id).is_some_and(|kept| kept[4] == own) => {
             answer(200, &json!({ "status_code": "FINISHED", "status": "FINISHED", "id": id }))
         }
         ("GET", [id]) if world.post(service.name, id).is_some() => {
             answer(200, &json!({ "id": id, "permalink": format!("https://{}.example/p/{id}", service.name) }))
         }
-        _ => error(400, 100, 33, "Unsupported request. Object does not exist or cannot be loaded due to missing permissions."),
+        _ => unseen(),
     }
+}
+
+/// Whether a post, or the post that a comment stands under, is the account's own.
+fn is_under(service: &Service, world: &World, own: &str, id: &str) -> bool {
+    let of_comment = world.comments.iter().find(|comment| comment.network == service.name && comment.id == id);
+    let post = of_comment.map_or(id, |comment| &comment.post);
+    world.post(service.name, post).is_some_and(|post| post.profile == own)
 }
 
 fn me(service: &Service, world: &World, family: &Family) -> Answer {
     let Some(person) = world.person(service.name, &family.username) else { return refused_renewal() };
+    let kind = if person.business { "Business" } else { "Personal" };
     let body =
-        json!({ "id": person.id, "user_id": person.id, "username": person.username, "name": person.name, "account_type": "Business" });
+        json!({ "id": super::app_scoped_id(service.name, &person.id), "user_id": person.id, "username": person.username, "name": person.name, "account_type": kind });
     if service.needs_picture { answer(200, &json!({ "data": [body] })) } else { answer(200, &body) }
 }
 
-fn container(service: &Service, world: &mut World, incoming: &Incoming, family: &Family) -> Answer {
+/// Letters count one; emoji count as the bytes of their UTF-8.
+fn length(text: &str) -> usize {
+    let is_emoji = |c: char| matches!(u32::from(c), 0x2600..=0x27bf | 0x1f000..=0x1faff);
+    text.chars().map(|c| if is_emoji(c) { c.len_utf8() } else { 1 }).sum()
+}
+
+fn container(service: &Service, world: &mut World, incoming: &Incoming, family: &Family, own: &str) -> Answer {
     if !family.scopes.iter().any(|scope| scope == service.publish) {
-        return error(403, 10, 0, "Application does not have permission for this action");
+        return error(service, 403, 10, 0, "Application does not have permission for this action");
     }
     let (text, picture) = (if service.needs_picture { incoming.f("caption") } else { incoming.f("text") }, incoming.f("image_url"));
     let bad = if service.needs_picture {
         !picture.starts_with("http")
     } else {
-        !matches!(incoming.f("media_type"), "TEXT" | "IMAGE") || (text.is_empty() && picture.is_empty()) || text.chars().count() > 500
+        !matches!(incoming.f("media_type"), "TEXT" | "IMAGE") || (text.is_empty() && picture.is_empty()) || length(text) > 500
     };
     if bad {
-        return error(400, 100, 0, "Invalid parameter");
+        return error(service, 400, 100, 0, "Invalid parameter");
     }
     let id = world.number().to_string();
-    let kept = [text, picture, incoming.f("reply_to_id"), incoming.f("link_attachment")].map(str::to_owned);
+    let to = incoming.f("reply_to_id");
+    if !to.is_empty() && !family.scopes.iter().any(|scope| scope == service.comments.1) {
+        return error(service, 403, 10, 0, "Application does not have permission for this action");
+    }
+    if !to.is_empty() && !is_under(service, world, own, to) {
+        return error(service, 400, 100, 33, "Object does not exist");
+    }
+    let kept = [text, picture, to, incoming.f("link_attachment"), own].map(str::to_owned);
     world.containers.insert(id.clone(), kept);
     answer(200, &json!({ "id": id }))
 }
 
 fn publish(service: &Service, world: &mut World, now: i64, incoming: &Incoming, family: &Family, own: &str) -> Answer {
-    let Some([text, picture, to, link]) = world.containers.remove(incoming.f("creation_id")) else {
-        return error(400, 24, 2_207_006, "The media could not be found");
+    let mine = world.containers.get(incoming.f("creation_id")).is_some_and(|kept| kept[4] == own);
+    let Some([text, picture, to, link, _]) = world.containers.remove(incoming.f("creation_id")).filter(|_| mine) else {
+        return error(service, 400, 24, 2_207_006, "The media could not be found");
     };
     if !to.is_empty() {
         return say(service, world, now, &to, &text, family);
@@ -298,10 +358,13 @@ fn say(service: &Service, world: &mut World, now: i64, under: &str, text: &str, 
     let (post, in_reply_to) = match (parent, world.post(service.name, under)) {
         (Some(post), _) => (post, under.to_owned()),
         (None, Some(post)) => (post.id.clone(), String::new()),
-        (None, None) => return error(400, 100, 33, "Object does not exist"),
+        (None, None) => return error(service, 400, 100, 33, "Object does not exist"),
     };
     if text.is_empty() {
-        return error(400, 100, 0, "Invalid parameter");
+        return error(service, 400, 100, 0, "Invalid parameter");
+    }
+    if !family.scopes.iter().any(|scope| scope == service.comments.1) {
+        return error(service, 403, 10, 0, "Application does not have permission for this action");
     }
     let id = world.number().to_string();
     let said =
@@ -310,11 +373,15 @@ fn say(service: &Service, world: &mut World, now: i64, under: &str, text: &str, 
     answer(200, &json!({ "id": id }))
 }
 
-fn said_under(service: &Service, world: &World, post: &str) -> Answer {
+fn said_under(service: &Service, world: &World, incoming: &Incoming, family: &Family, post: &str) -> Answer {
+    if !family.scopes.iter().any(|scope| scope == service.comments.0) {
+        return error(service, 403, 10, 0, "Application does not have permission for this action");
+    }
     let shown = |comment: &Comment| json!({ "id": comment.id, "text": comment.text, "username": comment.author, "timestamp": moment::rfc3339(comment.at) });
     let all: Vec<&Comment> = world.comments_of(service.name, post).collect();
     let listed: Vec<Value> = if service.needs_picture {
-        let top = all.iter().filter(|comment| comment.in_reply_to.is_empty());
+        // The newest first.
+        let top = all.iter().rev().filter(|comment| comment.in_reply_to.is_empty());
         top.map(|comment| {
             let replies: Vec<Value> = all.iter().filter(|reply| reply.in_reply_to == comment.id).map(|reply| shown(reply)).collect();
             let mut said = shown(comment);
@@ -334,5 +401,5 @@ fn said_under(service: &Service, world: &World, post: &str) -> Answer {
             })
             .collect()
     };
-    answer(200, &json!({ "data": listed }))
+    graph::listing(listed, incoming, 50)
 }

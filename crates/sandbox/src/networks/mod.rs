@@ -6,6 +6,7 @@ mod door;
 mod facebook;
 mod google;
 mod google_business;
+mod graph;
 mod linkedin;
 mod mastodon;
 mod meta;
@@ -17,6 +18,8 @@ mod tumblr;
 mod x;
 mod xing;
 mod youtube;
+
+pub(crate) use moment::rfc3339;
 
 use crate::people::{Page, Person};
 use crate::request::{Answer, Incoming, html};
@@ -309,6 +312,58 @@ pub(crate) fn ends_with_block(network: &str) -> bool {
 /// Whether what a consent gave works on while the network blocks the person: a webhook of Discord does not depend on its maker.
 pub(crate) fn survives_block(network: &str) -> bool {
     matches!(network, "discord")
+}
+
+/// The troubles of its own that a network can be switched into, beside the moods that all have.
+fn troubles(network: &str) -> &'static [&'static str] {
+    match network {
+        "facebook" | "instagram" | "instagram_page" | "threads" => graph::TROUBLES,
+        "x" => x::TROUBLES,
+        _ => &[],
+    }
+}
+
+/// The trouble a network is in.
+fn trouble(world: &World, network: &str) -> Option<String> {
+    let (_, kept) = world.kept.iter().find(|((of, name), _)| *of == network && name == "trouble")?;
+    kept[0].as_str().map(str::to_owned)
+}
+
+/// One answer of it was given.
+fn spend_trouble(world: &mut World, network: &'static str) {
+    let Some(kept) = world.kept.get_mut(&(network, "trouble".to_owned())) else { return };
+    let Some(left) = kept[1].as_u64() else { return };
+    kept[1] = left.saturating_sub(1).into();
+    if left <= 1 {
+        world.kept.remove(&(network, "trouble".to_owned()));
+    }
+}
+
+/// Switches a network into a trouble of its own, for so many answers; an empty name ends it.
+pub(crate) fn set_trouble(world: &mut World, network: &str, name: &str, requests: Option<u32>) -> Result<(), String> {
+    let network = find(network).ok_or("network: the name of a network")?;
+    if name.is_empty() {
+        world.kept.remove(&(network, "trouble".to_owned()));
+        return Ok(());
+    }
+    if !troubles(network).contains(&name) {
+        return Err(format!("trouble: one of {}; empty: none", troubles(network).join(", ")));
+    }
+    world.kept.insert((network, "trouble".to_owned()), serde_json::json!([name, requests]));
+    Ok(())
+}
+
+/// The id of a person that is shown to one app alone, where a network has such beside the one its API is asked with.
+pub(crate) fn app_scoped_id(network: &str, id: &str) -> String {
+    match network {
+        "instagram" => format!("9{}", id.get(1..).unwrap_or_default()),
+        _ => id.to_owned(),
+    }
+}
+
+/// Whether a consent still shows what it was given for: Meta shows no data of people who have not come for 90 days.
+pub(crate) fn shows_data(world: &World, now: i64, family: &crate::tokens::Family) -> bool {
+    !matches!(family.network, "facebook" | "instagram_page") || graph::data_access_until(world, family.network, &family.username) > now
 }
 
 /// Whether the vault knows every secret of that network. A webhook's is none of its tokens.

@@ -1,7 +1,7 @@
 //! Moments as networks write them in JSON (RFC 3339).
 
 /// `2026-11-23T21:30:00.000Z`.
-pub(super) fn rfc3339(micros: i64) -> String {
+pub(crate) fn rfc3339(micros: i64) -> String {
     let seconds = micros.div_euclid(1_000_000);
     let (days, rest) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400));
     // Eras of 400 years of which each begins on the first of March.

@@ -1,5 +1,7 @@
 //! X as its documentation and its published API description describe it (knowledge base `x`).
 
+mod trouble;
+
 use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
@@ -12,6 +14,8 @@ use crate::people::{Comment, Person, Post, person};
 use crate::request::{Answer, Incoming, json as answer, percent, see_other, with_query};
 use crate::tokens::{DAY, Dead, Family};
 use crate::world::World;
+
+pub(super) use trouble::TROUBLES;
 
 const NAME: &str = "x";
 const COLOUR: &str = "#0f1419";
@@ -35,6 +39,11 @@ const SCOPES: &[&str] = &[
     "follows.read",
     "list.read",
 ];
+
+/// The same app as a public client (a native app).
+fn public_client_id() -> String {
+    format!("{}-public", client_id(NAME))
+}
 
 fn ask(incoming: &Incoming) -> Ask {
     Ask {
@@ -66,7 +75,7 @@ pub(super) fn handle(world: &mut World, now: i64, incoming: &Incoming) -> Option
 /// PKCE is mandatory, and so is a state of at most 500 characters.
 fn is_good(incoming: &Incoming) -> bool {
     let scopes: Vec<&str> = incoming.q("scope").split_whitespace().collect();
-    incoming.q("client_id") == client_id(NAME)
+    [client_id(NAME), public_client_id()].iter().any(|id| id == incoming.q("client_id"))
         && is_redirect_uri(incoming.q("redirect_uri"))
         && incoming.q("response_type") == "code"
         && (1..=500).contains(&incoming.q("state").chars().count())
@@ -127,8 +136,13 @@ pub(super) fn refused_renewal() -> Answer {
     error(400, "invalid_request", "Value passed for the token was invalid.")
 }
 
-/// HTTP Basic and nothing else; the secret in the body is rejected.
+/// Confidential clients: HTTP Basic and nothing else; the secret in the body is rejected. Public ones have no secret and name
+/// themselves in the body.
 fn refused_client(incoming: &Incoming) -> Option<Answer> {
+    let is_public = incoming.f("client_id") == public_client_id() && incoming.f("client_secret").is_empty();
+    if is_public && incoming.header("authorization").is_none() {
+        return None;
+    }
     let expected = STANDARD.encode(format!("{}:{}", percent(&client_id(NAME)), percent(&client_secret(NAME))));
     let basic = incoming.header("authorization").and_then(|value| value.strip_prefix("Basic "));
     if basic != Some(expected.as_str()) || !incoming.f("client_secret").is_empty() {
@@ -230,6 +244,9 @@ fn bad(detail: &str) -> Answer {
 
 /// Who calls, when the token works, has the scopes and the window of calls is not used up; what is left of it.
 fn caller(world: &mut World, now: i64, incoming: &Incoming, what: &str, limit: i64, scopes: &[&str]) -> Result<(Family, Window), Answer> {
+    if let Some(refused) = trouble::answer(world) {
+        return Err(refused);
+    }
     let family = match world.check_access(now, NAME, incoming.bearer()) {
         Ok((_, family)) => family,
         Err(Dead::Blocked) => return Err(problem(403, "user-suspended", "Forbidden", "Your account is suspended.")),

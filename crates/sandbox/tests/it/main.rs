@@ -7,6 +7,7 @@ mod browser;
 mod control;
 mod discord;
 mod google_business;
+mod graph;
 mod linkedin;
 mod mastodon;
 mod moods;

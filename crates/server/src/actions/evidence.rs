@@ -53,6 +53,14 @@ pub(crate) async fn refused_in_use(app: &App, profile: &Profile, ready: &Ready) 
     suspect(app, profile, &ready.grant, StatusCode::UNAUTHORIZED.as_u16(), "a call that was passed through was refused").await
 }
 
+/// A call that was passed through was refused, and the network said why.
+pub(crate) async fn told_in_use(app: &App, profile: &Profile, ready: &Ready, told: &Diagnosis) -> Result<(), Problem> {
+    let facts = app.directory.facts(connect::network_named(&profile.network)?);
+    app.store.see_evidence(&ready.grant, told, &facts, app.now()).await?;
+    app.keeper.wake();
+    Ok(())
+}
+
 async fn suspect(app: &App, profile: &Profile, grant: &GrantId, status: u16, words: &str) -> Result<(), Problem> {
     let facts = app.directory.facts(connect::network_named(&profile.network)?);
     let evidence = Evidence::new(app.now(), Source::Use, Some(status), None, words);

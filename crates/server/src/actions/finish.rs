@@ -7,7 +7,7 @@ use http::Request;
 use keeper::ports::NetworkApp;
 use lifecycle::diagnosis::{Diagnosis, Finding};
 use lifecycle::ids::ProfileId;
-use lifecycle::secret::Secret;
+use lifecycle::secret::{Secret, TokenSet};
 use lifecycle::words::{Evidence, Source};
 use networks::Network;
 use networks::network::{Answer, Callback, Discovery, Failure, Issued};
@@ -15,7 +15,7 @@ use serde_json::json;
 use store::connect::Authorized;
 use store::connections::{self, Connection, Discovered, Failed, Taken};
 use store::events::{self, About};
-use store::grants::holders_of;
+use store::grants::{self, holders_of};
 use store::network_apps::{self, Client};
 use store::{profiles, renewal_links, scopes};
 
@@ -123,15 +123,36 @@ async fn exchange(
 ) -> Result<(), Failed> {
     let Some(client) = app.network_app(network, &connection.place.instance).await else { return Err(failed("network_app_missing", None)) };
     let issued = ask(app, &client, memory, callback).await.map_err(|failure| Reason::from(failure).0)?;
-    let found = client.discover(app.now(), &*app.dice, &*app.wire, &issued.tokens).await.map_err(|diagnosis| no_list(&diagnosis))?;
+    let found = list(app, &client, &issued.tokens).await.map_err(|diagnosis| no_list(&diagnosis))?;
     if issued.person_network_id.as_ref().is_some_and(|id| *id != found.person.network_id) {
         let words = Evidence::new(app.now(), Source::Discovery, None, None, "the token and the account list name different people");
         return Err(failed("suspicious", Some(words)));
     }
-    check_person(app, connection, &found).await?;
+    if let Err(wrong) = check_person(app, connection, &found).await {
+        keep_for_them(app, &client, connection, &issued, &found).await;
+        return Err(wrong);
+    }
     keep(app, &client, connection, &issued, &found)
         .await
         .map_err(|problem| Failed { words: Some((problem.detail.clone(), problem.detail.clone())), ..failed(problem.code, None) })
+}
+
+/// How long is waited before a listing that met trouble is asked for again: the person waits meanwhile.
+const LIST_AGAIN_AFTER: [std::time::Duration; 2] = [std::time::Duration::from_secs(1), std::time::Duration::from_secs(3)];
+
+/// Lists what the new tokens lead to. There are networks at which the login has just ended the tokens that are stored, so it is not
+/// given up for a moment's trouble.
+async fn list(app: &App, client: &NetworkApp, tokens: &TokenSet) -> Result<Discovery, Diagnosis> {
+    let ask = async || client.discover(app.now(), &*app.dice, &*app.wire, tokens).await;
+    let mut listed = ask().await;
+    for wait in LIST_AGAIN_AFTER {
+        if !matches!(&listed, Err(diagnosis) if matches!(diagnosis.finding, Finding::Transient { .. })) {
+            break;
+        }
+        tokio::time::sleep(wait).await;
+        listed = ask().await;
+    }
+    listed
 }
 
 fn no_list(diagnosis: &Diagnosis) -> Failed {
@@ -205,9 +226,8 @@ pub fn client_of(client: &NetworkApp) -> Client<'_> {
     Client { network: client.network.about().name, instance: &client.app.instance, client_id: &client.app.client_id }
 }
 
-async fn keep(app: &App, client: &NetworkApp, connection: &Connection, issued: &Issued, found: &Discovery) -> Result<(), Problem> {
-    let now = app.now();
-    let discovered: Vec<Discovered> = found
+fn discovered_of(found: &Discovery) -> Vec<Discovered> {
+    found
         .profiles
         .iter()
         .map(|found| Discovered {
@@ -220,17 +240,46 @@ async fn keep(app: &App, client: &NetworkApp, connection: &Connection, issued: &
             parent: found.parent.clone(),
             unusable: found.unusable.clone().map(|words| (words.en, words.de)),
         })
-        .collect();
-    let authorized = Authorized {
+        .collect()
+}
+
+fn authorized_of<'a>(issued: &'a Issued, found: &'a Discovery, discovered: &'a [Discovered]) -> Authorized<'a> {
+    Authorized {
         tokens: &issued.tokens,
         clocks: issued.clocks,
         renewable: issued.renewable,
         person_network_id: &found.person.network_id,
         person_name: &found.person.name,
         person_handle: found.person.handle.as_deref(),
-        discovered: &discovered,
+        discovered,
         comes_along: found.all_come_along,
+    }
+}
+
+/// Somebody else came than was asked for. Where they have an access token of their own here, this is its successor, and there are
+/// networks that ended the earlier one by this very login (X): it is kept for them, and for nothing else.
+async fn keep_for_them(app: &App, client: &NetworkApp, connection: &Connection, issued: &Issued, found: &Discovery) {
+    let kept = async {
+        let mut tx = app.store.write().await?;
+        if !grants::is_held_by(&mut tx, &connection.organisation, &connection.place, &found.person.network_id).await? {
+            return Ok(());
+        }
+        let discovered = discovered_of(found);
+        let authorized = authorized_of(issued, found, &discovered);
+        app.store.authorized(&mut tx, connection, &authorized, &client.facts, app.now()).await?;
+        tx.commit().await
     };
+    let kept: Result<(), store::StoreError> = kept.await;
+    match kept {
+        Ok(()) => app.told.notify_one(),
+        Err(error) => tracing::error!(error = %error, "connect: the token of another login could not be kept"),
+    }
+}
+
+async fn keep(app: &App, client: &NetworkApp, connection: &Connection, issued: &Issued, found: &Discovery) -> Result<(), Problem> {
+    let now = app.now();
+    let discovered = discovered_of(found);
+    let authorized = authorized_of(issued, found, &discovered);
     let mut tx = app.store.write().await?;
     let reached = app.store.authorized(&mut tx, connection, &authorized, &client.facts, now).await?;
     if client.network.refresh_tokens().is_some() {

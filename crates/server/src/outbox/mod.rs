@@ -130,7 +130,7 @@ async fn revoke(app: &App, owed: &Revocation) -> Result<&'static str, String> {
         let answer = app.wire.send(request).await.map_err(|error: WireError| error.to_string())?;
         match network.read_revoke(client.cx(app.now(), &*app.dice), &tokens, &answer) {
             Answer::Done(true) => return Ok("revoked"),
-            Answer::Done(false) if answer.status().is_client_error() && answer.status().as_u16() != 429 => return Ok("refused_by_network"),
+            Answer::Done(false) if !network.may_revoke_later(client.cx(app.now(), &*app.dice), &answer) => return Ok("refused_by_network"),
             Answer::Done(false) => return Err(format!("status {}", answer.status().as_u16())),
             Answer::AskAgain { request: next, notes, .. } => {
                 request = *next;

@@ -13,9 +13,11 @@ use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use futures_util::{StreamExt as _, TryStreamExt as _};
+use lifecycle::diagnosis::Finding;
 use lifecycle::permission::Act;
 use lifecycle::secret::{Secret, TokenType};
 use lifecycle::time::{Span, Timestamp};
+use lifecycle::words::{Cause, Confidence};
 use networks::proxied::{self, Call};
 use networks::wire::WireError;
 use serde_json::json;
@@ -159,13 +161,16 @@ async fn through(app: &App, caller: &Caller, profile: &Profile, mut ready: Ready
             )
         })?;
         let url = proxied::address(&base, &passed.path, passed.query.as_deref()).map_err(malformed)?;
+        let proofs = ready.client.network.proven_by(cx, proxied::token(&ready.tokens, &profile.network_id));
+        let url = with_proofs(url, &proofs);
         let form = form_of(&passed);
         let form: Vec<(&str, &str)> = form.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
         let call = Call { method: passed.method.as_str(), url: &url, form: &form, nonce: nonce.as_deref() };
         let credential = proxied::credential(&cx, &ready.tokens, &profile.network_id, call).ok_or_else(|| act::unavailable(profile))?;
         // Each time a credential leaves there is a row before.
         act::begin(app, &deed(app, caller, profile, &passed), &ready).await?;
-        let secrets = secrets(&ready, profile, &credential);
+        let mut secrets = secrets(&ready, profile, &credential);
+        secrets.extend(proofs.into_iter().map(|(_, proof)| Secret::new(proof)));
         let answer = send(app, &mut passed, &url, credential).await?;
         let status = answer.status();
         let again = !matches!(passed.payload, Payload::Flows(_));
@@ -180,8 +185,7 @@ async fn through(app: &App, caller: &Caller, profile: &Profile, mut ready: Ready
             nonce = Some(wanted);
             continue;
         }
-        if status == StatusCode::UNAUTHORIZED {
-            evidence::refused_in_use(app, profile, &ready).await?;
+        if is_refused(app, profile, &ready, &refusal).await? {
             let next =
                 if renewed || !passed.method.is_safe() { None } else { evidence::after_refusal(app, caller, profile, &ready).await? };
             if let Some(next) = next {
@@ -190,6 +194,31 @@ async fn through(app: &App, caller: &Caller, profile: &Profile, mut ready: Ready
             }
         }
         return Ok(held(refusal, Redactor::new(&texts(&secrets))));
+    }
+}
+
+/// What the network wants beside the credential; at the end, so that nobody's own stands after it.
+fn with_proofs(url: String, proofs: &[(&'static str, String)]) -> String {
+    let proofs: Vec<(&str, &str)> = proofs.iter().map(|(name, proof)| (*name, proof.as_str())).collect();
+    if proofs.is_empty() { url } else { networks::oauth::with_query(&url, &proofs) }
+}
+
+/// Whether a refusal speaks against the token: then it is evidence. At networks that say so with the same status as everything else,
+/// their adapter reads it, and a limit found there is waited out.
+async fn is_refused(app: &App, profile: &Profile, ready: &Ready, refusal: &axum::http::Response<Bytes>) -> Result<bool, Problem> {
+    let Some(told) = ready.client.network.refused_through(ready.client.cx(app.now(), &*app.dice), refusal) else {
+        let refused = refusal.status() == StatusCode::UNAUTHORIZED;
+        if refused {
+            evidence::refused_in_use(app, profile, ready).await?;
+        }
+        return Ok(refused);
+    };
+    match told.finding {
+        // A permission that this one call needs says nothing of the token.
+        Finding::Refused { cause: Cause::PermissionLost, confidence, .. } if confidence != Confidence::Certain => Ok(false),
+        Finding::Refused { .. } => evidence::told_in_use(app, profile, ready, &told).await.map(|()| true),
+        Finding::Transient { retry_after: Some(wait) } => quiet(app, profile, app.now() + wait).await.map(|()| false),
+        _ => Ok(false),
     }
 }
 
@@ -327,7 +356,12 @@ async fn pause(app: &App, profile: &Profile, headers: &HeaderMap) -> Result<(), 
     // Some write when it is over, some how long it takes.
     let at = |number: i64| if number > 1_000_000_000 { Timestamp::from_seconds(number) } else { now + Span::seconds(number) };
     let until = number("retry-after").map(|seconds| now + Span::seconds(seconds)).or_else(|| reset.map(at)).unwrap_or(now + PAUSE.0);
+    quiet(app, profile, until).await
+}
+
+/// Nobody asks before; not longer than is believed.
+async fn quiet(app: &App, profile: &Profile, until: Timestamp) -> Result<(), Problem> {
     let mut tx = app.store.write().await?;
-    pauses::set(&mut tx, &app.organisation, &profile.network, &profile.instance, until.min(now + PAUSE.1)).await?;
+    pauses::set(&mut tx, &app.organisation, &profile.network, &profile.instance, until.min(app.now() + PAUSE.1)).await?;
     Ok(tx.commit().await?)
 }

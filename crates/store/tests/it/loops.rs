@@ -84,7 +84,8 @@ pub(crate) async fn connect(store: &Store, organisation: &OrganisationId, person
     open(store, organisation, &state).await;
     let Taken::Ours(connection, _) = take(store, "linkedin", &state, T0).await else { panic!("ours") };
     let discovered: Vec<_> = pages.iter().map(|page| found(page)).collect();
-    let tokens = TokenSet::bearer(Secret::new("canary-access"), Some(Secret::new("canary-refresh")), vec!["a".into()]);
+    let mut tokens = TokenSet::bearer(Secret::new("canary-access"), Some(Secret::new("canary-refresh")), vec!["a".into()]);
+    tokens.notes.insert(store::connect::ALSO_KNOWN_AS.into(), format!("scoped-{person}"));
     let authorized = Authorized {
         tokens: &tokens,
         clocks: Clocks::default(),

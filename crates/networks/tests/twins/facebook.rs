@@ -1,0 +1,199 @@
+//! Facebook pages.
+
+use bytes::Bytes;
+use http::{Method, Request};
+use lifecycle::breaker::is_trouble;
+use lifecycle::diagnosis::Finding;
+use lifecycle::secret::{Secret, TokenSet};
+use lifecycle::words::{Cause, Confidence};
+use networks::acting::{NotDone, Post};
+use networks::network::{Discovery, Found};
+use serde_json::{Value, json};
+
+use crate::{Bench, DAY, cause, target};
+
+const JANA: &str = "jana.lindner";
+const PAGES: [&str; 2] = ["108001", "108002"];
+
+fn usable(found: &Discovery) -> Vec<&str> {
+    found.profiles.iter().filter(|page| page.unusable.is_none()).map(|page| page.network_id.as_str()).collect()
+}
+
+fn role(bench: &Bench, page: u64, role: Option<&str>) {
+    bench.control("roles", &json!({ "network": "facebook", "page": page, "username": JANA, "role": role }));
+}
+
+/// The person takes one permission back.
+fn withdraw(bench: &Bench, tokens: &TokenSet, permission: &str) {
+    let whole = bench.network.revoke(bench.cx(), tokens).expect("revocable");
+    let url = whole.uri().to_string().replace("/me/permissions", &format!("/me/permissions/{permission}"));
+    let mut request = Request::builder().method(Method::DELETE).uri(url).body(Bytes::new()).expect("a request");
+    *request.headers_mut() = whole.headers().clone();
+    assert_eq!(bench.handle(&request).status(), 200);
+}
+
+fn sure(refused: &lifecycle::diagnosis::Diagnosis) -> Option<(Cause, Confidence)> {
+    match refused.finding {
+        Finding::Refused { cause, confidence, .. } => Some((cause, confidence)),
+        _ => None,
+    }
+}
+
+#[tokio::test]
+async fn one_bad_page_is_no_trouble_of_the_others() {
+    let bench = Bench::new("facebook");
+    let tokens = bench.connect(JANA).await;
+    assert_eq!(usable(&bench.discover(&tokens).await.expect("listed")), PAGES);
+    // Deleted: its token is refused without a subcode.
+    bench.control("pages", &json!({ "page": 108_001, "action": "delete" }));
+    assert_eq!(bench.probe(&tokens).finding, Finding::Works, "it is the page that is asked about, not the person");
+    assert_eq!(usable(&bench.discover(&tokens).await.expect("listed")), ["108002"]);
+    bench.pass(61 * DAY);
+    assert_eq!(usable(&bench.discover(&tokens).await.expect("each is asked")), ["108002", "108003"], "roles are not seen any more");
+    bench.control("pages", &json!({ "page": 108_001, "action": "restore" }));
+    assert_eq!(usable(&bench.discover(&tokens).await.expect("each is asked")).len(), 3);
+    role(&bench, 108_001, None);
+    assert!(!usable(&bench.discover(&tokens).await.expect("each is asked")).contains(&"108001"));
+    // What is said of the person is true of every page.
+    bench.happen(JANA, "change-password");
+    assert_eq!(sure(&bench.discover(&tokens).await.expect_err("all are dead")), Some((Cause::PasswordChanged, Confidence::Certain)));
+    assert_eq!(sure(&bench.probe(&tokens)), Some((Cause::PasswordChanged, Confidence::Certain)));
+}
+
+#[tokio::test]
+async fn a_page_whose_token_is_dead_is_found_although_it_is_listed() {
+    let bench = Bench::new("facebook");
+    let mut tokens = bench.connect(JANA).await;
+    tokens.profile_tokens.insert("108002".into(), Secret::new("EAAp-of-another-time"));
+    let found = bench.discover(&tokens).await.expect("listed");
+    assert_eq!(usable(&found), ["108001"]);
+    let why = found.profiles.iter().find(|page| page.network_id == "108002").and_then(|page| page.unusable.clone()).expect("why");
+    assert!(why.en.contains("Log in again") && why.de.contains("neu an"));
+}
+
+#[tokio::test]
+async fn the_end_of_the_persons_token_is_known_however_it_is_told() {
+    for trouble in ["", "vague_expiry"] {
+        let bench = Bench::new("facebook");
+        let tokens = bench.connect(JANA).await;
+        bench.pass(61 * DAY);
+        bench.trouble(trouble);
+        let found = bench.discover(&tokens).await.unwrap_or_else(|refused| panic!("{trouble}: {refused:?}"));
+        assert_eq!(found.profiles.len(), 3, "{trouble}: the pages' tokens go on");
+        assert!(found.profiles.iter().all(|page| page.role.is_empty()));
+    }
+}
+
+#[tokio::test]
+async fn ninety_days_after_the_last_login_nothing_is_shown() {
+    let bench = Bench::new("facebook");
+    let issued = bench.try_connect(JANA, json!({})).await.expect("connects");
+    let day = issued.clocks.human_until.expect("a day").since(bench.cx().now);
+    assert_eq!((day.as_seconds(), issued.clocks.access_until), (60 * DAY, None), "the person's token ends first, the pages' never");
+    bench.pass(90 * DAY - 1);
+    assert_eq!(bench.discover(&issued.tokens).await.expect("each is asked").profiles.len(), 3);
+    bench.pass(1);
+    assert_eq!(bench.probe(&issued.tokens).finding, Finding::Works, "the token stays valid");
+    let refused = bench.discover(&issued.tokens).await.expect_err("nothing is shown");
+    assert_eq!(sure(&refused), Some((Cause::RenewalDue, Confidence::Certain)));
+    let tokens = bench.connect(JANA).await;
+    assert_eq!(usable(&bench.discover(&tokens).await.expect("a login repairs it")), PAGES);
+}
+
+#[tokio::test]
+async fn a_permission_that_is_taken_back_is_no_lost_role() {
+    let bench = Bench::new("facebook");
+    let tokens = bench.connect(JANA).await;
+    withdraw(&bench, &tokens, "pages_show_list");
+    let found = bench.discover(&tokens).await.expect("each page is asked");
+    assert_eq!(found.profiles.len(), 3, "an empty list is not taken for complete");
+    withdraw(&bench, &tokens, "pages_manage_posts");
+    let refused = bench.discover(&tokens).await.expect_err("nothing can be published");
+    assert_eq!(sure(&refused), Some((Cause::ScopeMissing, Confidence::Certain)));
+    assert_eq!(refused.evidence.code.as_deref(), Some("pages_manage_posts"));
+}
+
+#[tokio::test]
+async fn what_a_configuration_asks_for_is_known_by_what_was_granted() {
+    let mut bench = Bench::new("facebook");
+    bench.app.options.insert("config_id".into(), "77".into());
+    let issued = bench.try_connect(JANA, json!({ "drop_scopes": ["business_management"] })).await.expect("connects");
+    assert_eq!(issued.missing_scopes, ["business_management"]);
+    assert!(issued.tokens.scopes.iter().any(|scope| scope == "pages_manage_posts"));
+    assert!(!issued.tokens.scopes.iter().any(|scope| scope == "business_management"));
+}
+
+#[tokio::test]
+async fn revoking_ends_every_consent_and_asking_for_permissions_is_no_revocation() {
+    let bench = Bench::new("facebook");
+    let (first, second) = (bench.connect(JANA).await, bench.connect(JANA).await);
+    assert!(bench.revoke(&second));
+    for tokens in [&first, &second] {
+        assert_eq!(cause(&bench.probe(tokens)), Some(Cause::RevokedByPerson));
+    }
+    assert!(bench.revoke(&second), "what is removed already is gone");
+    let request = Request::get("http://sandbox.test/control/api/ledger?network=facebook").body(Bytes::new()).expect("a request");
+    let ledger: Value = serde_json::from_slice(bench.handle(&request).body()).expect("JSON");
+    for line in ledger["seen"].as_array().expect("lines") {
+        let is_revocation = line["request"].as_str().is_some_and(|request| request.starts_with("DELETE"));
+        assert_eq!(line["about"] == "revocation", is_revocation, "{line}");
+    }
+}
+
+#[tokio::test]
+async fn the_twin_asks_for_tasks_permissions_and_proofs() {
+    let bench = Bench::new("facebook");
+    let tokens = bench.connect(JANA).await;
+    let found = bench.discover(&tokens).await.expect("listed");
+    let page = |id: &str| found.profiles.iter().find(|page| page.network_id == id).cloned().expect("a page");
+    let post = Post { text: "New huts".into(), ..Post::default() };
+    let publish = async |page: &Found| bench.network.publish(bench.acting(&tokens, target(page)), &post).await;
+    let posted = publish(&page("108001")).await.expect("published");
+    assert!(matches!(publish(&page("108003")).await, Err(NotDone::Refused(refused)) if cause(&refused) == Some(Cause::PermissionLost)));
+    let elsewhere = bench.network.comments(bench.acting(&tokens, target(&page("108002"))), &posted.id).await;
+    assert!(elsewhere.is_err(), "a post of another page");
+    withdraw(&bench, &tokens, "pages_read_user_content");
+    assert!(bench.network.comments(bench.acting(&tokens, target(&page("108001"))), &posted.id).await.is_err());
+    let mut forged = bench.app.clone();
+    forged.client_secret = Some(Secret::new("another"));
+    let cx = networks::network::Cx { app: &forged, ..bench.cx() };
+    let refused = bench.network.discover(cx, &bench, &tokens).await.expect_err("not proven");
+    assert_eq!(refused.finding, Finding::Misconfigured);
+}
+
+#[tokio::test]
+async fn troubles_of_the_network_speak_of_no_token() {
+    let bench = Bench::new("facebook");
+    let tokens = bench.connect(JANA).await;
+    bench.moods_are_harmless(&tokens);
+    let page = bench.discover(&tokens).await.expect("listed").profiles.remove(0);
+    for (trouble, wait) in [("app_limit", Some(1800)), ("page_limit", Some(720)), ("transient", None)] {
+        bench.trouble(trouble);
+        let refused = bench.discover(&tokens).await.expect_err(trouble);
+        let Finding::Transient { retry_after } = refused.finding else { panic!("{trouble}: {refused:?}") };
+        assert_eq!(retry_after.map(lifecycle::time::Span::as_seconds), wait, "{trouble}");
+        assert_eq!(is_trouble(&refused), trouble == "transient", "{trouble}: a limit is no outage");
+    }
+    bench.trouble("app_blocked");
+    assert_eq!(bench.discover(&tokens).await.expect_err("blocked").finding, Finding::Misconfigured);
+    let post = Post { text: "New huts".into(), ..Post::default() };
+    for trouble in ["action_blocked", "repetitive", "restricted"] {
+        bench.trouble(trouble);
+        let refused = bench.network.publish(bench.acting(&tokens, target(&page)), &post).await;
+        assert!(
+            matches!(&refused, Err(NotDone::Refused(refused)) if cause(refused) == Some(Cause::PersonBlocked)),
+            "{trouble}: {refused:?}"
+        );
+        assert_eq!(bench.probe(&tokens).finding, Finding::Works, "{trouble}: the token is fine");
+        assert!(bench.discover(&tokens).await.is_ok(), "{trouble}");
+    }
+    bench.trouble("publish_limit");
+    let refused = bench.network.publish(bench.acting(&tokens, target(&page)), &post).await;
+    assert!(matches!(&refused, Err(NotDone::Refused(refused)) if refused.is_harmless()), "{refused:?}");
+    // Said of a token that is valid to debug_token.
+    bench.trouble("valid_without_role");
+    bench.pass(61 * DAY);
+    role(&bench, 108_001, None);
+    assert_eq!(bench.probe(&tokens).finding, Finding::Works);
+    assert!(!usable(&bench.discover(&tokens).await.expect("each is asked")).contains(&"108001"));
+}
