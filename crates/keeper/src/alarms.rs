@@ -6,23 +6,23 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// The alarms of this node that are on at this moment.
 #[derive(Debug, Default)]
-pub struct Alarms(Mutex<BTreeMap<&'static str, String>>);
+pub struct Alarms(Mutex<BTreeMap<String, String>>);
 
 impl Alarms {
-    fn on(&self) -> MutexGuard<'_, BTreeMap<&'static str, String>> {
+    fn on(&self) -> MutexGuard<'_, BTreeMap<String, String>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Something is wrong: the line says what, and what to do. Said once, however often it is raised.
-    pub fn raise(&self, name: &'static str, line: impl Into<String>) {
+    pub fn raise(&self, name: &str, line: impl Into<String>) {
         let line = line.into();
-        if self.on().insert(name, line.clone()).is_none() {
+        if self.on().insert(name.to_owned(), line.clone()).is_none() {
             tracing::error!(alarm = name, "{line}");
         }
     }
 
     /// It is over.
-    pub fn clear(&self, name: &'static str) {
+    pub fn clear(&self, name: &str) {
         if self.on().remove(name).is_some() {
             tracing::warn!(alarm = name, "over: {name}");
         }

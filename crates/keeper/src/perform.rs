@@ -7,7 +7,7 @@ use bytes::Bytes;
 use http::{Request, Response};
 use lifecycle::breaker::{SYSTEMIC_WITHIN, is_trouble};
 use lifecycle::budget::Need;
-use lifecycle::diagnosis::Diagnosis;
+use lifecycle::diagnosis::{Diagnosis, Finding};
 use lifecycle::facts::{Facts, RenewalModel};
 use lifecycle::grant::Event;
 use lifecycle::ids::AttemptId;
@@ -31,8 +31,9 @@ use crate::sends::Sends;
 use crate::settle::looks_like_tokens;
 use crate::spool::{Kept, Slot, Ticket};
 
-/// How often a network may ask for the same once more (a DPoP nonce of the authorization server).
-const ASK_AGAIN_MAX: usize = 2;
+/// How often a network may ask for the same once more (a DPoP nonce), or leave something to be asked second (a document that says
+/// where an account lives, a refresh token).
+const ASK_AGAIN_MAX: usize = 3;
 
 /// Does the work on claimed grants.
 pub struct Worker<L> {
@@ -365,12 +366,30 @@ impl<L: Ledger> Worker<L> {
         let mut looked = Looked::default();
         if app.network.has_roles() && reading::wants_listing(&diagnosis) {
             let listing = app.discover(self.ports.clock.now(), &*self.ports.dice, &*self.ports.wire, &tokens).await;
-            if let Err(trouble) = &listing {
-                tracing::debug!(grant = %claim.grant.id, trouble = %trouble.evidence.words, "keeper: roles could not be listed");
-            }
+            self.heard_listing(&claim, app, listing.as_ref().err());
             (diagnosis, looked) = reading::listing_after_probe(&claim, listing, &app.facts, diagnosis, self.ports.clock.now());
         }
         self.commit_with(&claim, &app.facts, Happened { looked, ..Event::Probed(diagnosis).into() }).await;
+    }
+
+    /// The token works and the roles cannot be listed. Where that is our configuration (a version of the API that is over, a product that
+    /// is missing) it stays so until somebody repairs it, and meanwhile no lost role is seen.
+    fn heard_listing(&self, claim: &Claim, app: &NetworkApp, trouble: Option<&Diagnosis>) {
+        let about = app.network.about();
+        let alarm = format!("listing.{}", about.name);
+        match trouble {
+            None => self.ports.alarms.clear(&alarm),
+            Some(Diagnosis { finding: Finding::Misconfigured, evidence }) => self.ports.alarms.raise(
+                &alarm,
+                format!(
+                    "{} does not let the roles be listed, so that lost ones go unnoticed: {}. Check the network app there and networks.{}",
+                    about.title, evidence.words, about.name
+                ),
+            ),
+            Some(trouble) => {
+                tracing::debug!(grant = %claim.grant.id, trouble = %trouble.evidence.words, "keeper: roles could not be listed");
+            }
+        }
     }
 
     /// Commits what happened where no network app is needed.

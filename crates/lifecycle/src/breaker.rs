@@ -5,7 +5,6 @@ use std::collections::{BTreeMap, VecDeque};
 
 use crate::diagnosis::{Diagnosis, Finding};
 use crate::facts::{Facts, RenewalModel};
-use crate::ledger::Claim;
 use crate::schedule::Task;
 use crate::time::{Span, Timestamp};
 use crate::words::{Evidence, Source};
@@ -137,13 +136,14 @@ pub enum Turn {
     Back,
 }
 
-/// The breakers of one node: one per network and instance, shared by all grants there.
+/// The breakers of one node: one per network and server (the instance, or the one that an account lives on), shared by all grants
+/// there.
 #[derive(Debug, Default)]
 pub struct Breakers(BTreeMap<(String, String), Breaker>);
 
 impl Breakers {
-    fn of(&mut self, claim: &Claim) -> &mut Breaker {
-        self.0.entry((claim.network.clone(), claim.instance.clone())).or_default()
+    fn of(&mut self, network: &str, server: &str) -> &mut Breaker {
+        self.0.entry((network.to_owned(), server.to_owned())).or_default()
     }
 
     /// Which task may be done now. The first call after a rest never costs a token: a renewal that rotates becomes a probe
@@ -151,11 +151,11 @@ impl Breakers {
     ///
     /// # Errors
     /// What is known instead of an answer, while the network is left in peace.
-    pub fn may(&mut self, claim: &Claim, facts: &Facts, task: Task, now: Timestamp) -> Result<Task, Diagnosis> {
+    pub fn may(&mut self, network: &str, server: &str, facts: &Facts, task: Task, now: Timestamp) -> Result<Task, Diagnosis> {
         if task == Task::LookAtClock {
             return Ok(task);
         }
-        match self.of(claim).passage(now) {
+        match self.of(network, server).passage(now) {
             Passage::Open => Ok(task),
             Passage::ProbeOnly if task == Task::Renew && matches!(facts.renewal, RenewalModel::Rotating(_)) => Ok(Task::Probe),
             Passage::ProbeOnly => Ok(task),
@@ -168,8 +168,8 @@ impl Breakers {
     }
 
     /// What an answer, or none, says of the network.
-    pub fn heard(&mut self, claim: &Claim, trouble: bool, now: Timestamp) -> Option<Turn> {
-        let breaker = self.of(claim);
+    pub fn heard(&mut self, network: &str, server: &str, trouble: bool, now: Timestamp) -> Option<Turn> {
+        let breaker = self.of(network, server);
         if trouble { breaker.failed(now).then_some(Turn::Away) } else { breaker.answered(now).then_some(Turn::Back) }
     }
 }
@@ -272,6 +272,17 @@ mod tests {
             assert!(!(n % 2 == 0 && slow.failed(at)), "spread over minutes it is noise");
             slow.answered(at);
         }
+    }
+
+    #[test]
+    fn one_server_that_is_away_does_not_stop_the_others() {
+        let (mut breakers, facts) = (Breakers::default(), Facts::unknown());
+        for _ in 0..5 {
+            breakers.heard("bluesky", "https://small.example", true, T0);
+        }
+        assert!(breakers.may("bluesky", "https://small.example", &facts, Task::Probe, T0).is_err());
+        assert_eq!(breakers.may("bluesky", "https://large.example", &facts, Task::Renew, T0), Ok(Task::Renew));
+        assert_eq!(breakers.may("mastodon", "https://small.example", &facts, Task::Renew, T0), Ok(Task::Renew));
     }
 
     #[test]

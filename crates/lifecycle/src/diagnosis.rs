@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::time::Span;
-use crate::words::{Cause, Confidence, Evidence};
+use crate::words::{Cause, Confidence, Evidence, Source};
 
 /// What was found (RF-30). Whatever a network's table does not know is `Transient`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -62,6 +62,11 @@ impl Diagnosis {
     /// Refused in a word of the network made for saying exactly that.
     pub fn over(cause: Cause, evidence: Evidence) -> Self {
         Self { finding: Finding::Refused { cause, confidence: Confidence::Certain, terminal: true }, evidence }
+    }
+
+    /// Whether a call was refused for what it was about (a page, a board, a post), as far as the status tells.
+    pub fn is_about_target(&self) -> bool {
+        self.is_harmless() && self.evidence.source == Source::Use && matches!(self.evidence.http_status, Some(401 | 403 | 404))
     }
 
     /// True unless the finding speaks against the token.

@@ -4,7 +4,7 @@ use crate::access::{self, Access, AccessHappening};
 use crate::breaker::is_held;
 use crate::diagnosis::Diagnosis;
 use crate::facts::Facts;
-use crate::grant::{self, Event};
+use crate::grant::{self, Event, Grant};
 use crate::ids::AttemptId;
 use crate::ledger::{Asset, Claim, Commit, Ending};
 use crate::secret::TokenSet;
@@ -68,11 +68,20 @@ pub fn plan(claim: &Claim, facts: &Facts, happened: Happened, now: Timestamp) ->
     }
 }
 
-/// Since when the grant is refused, where this event would make a verdict of it that was none before. Only then does it have to
+/// Whether a step calls the person: by a verdict, or by bringing their day forward because a token that works is not renewed any more.
+/// Either may be a mistake of ours that meets everybody at once, as a wrong client secret does (RF-33).
+fn calls_person(before: &Grant, after: &Grant) -> bool {
+    let is_judged = after.verdict().is_some() && before.verdict().is_none();
+    let day = |grant: &Grant| grant.clocks.human_until;
+    let is_sooner = day(after).is_some_and(|end| day(before).is_none_or(|was| end < was));
+    is_judged || (is_sooner && after.generation == before.generation)
+}
+
+/// Since when the grant is refused, where this event would call the person who was not called before. Only then does it have to
 /// be counted who else is refused.
 pub fn verdict_since(claim: &Claim, facts: &Facts, event: &Event, now: Timestamp) -> Option<Timestamp> {
     let after = grant::step(&claim.grant, event, facts, now).grant;
-    let since = after.refused_since().filter(|_| after.verdict().is_some() && claim.grant.verdict().is_none())?;
+    let since = after.refused_since().filter(|_| calls_person(&claim.grant, &after))?;
     Some(claim.grant.refused_since().unwrap_or(since))
 }
 
@@ -89,4 +98,31 @@ pub fn held_instead(event: &Event, since: Timestamp, counted: Option<(u64, u64)>
         Event::RenewFailed(_) => Event::RenewFailed(held),
         _ => Event::Probed(held),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::grant::Clocks;
+    use crate::ids::{GrantId, PersonId};
+    use crate::words::{Cause, Confidence};
+
+    /// RF-33: a renewal that is refused twice while the token works calls the person, and so has to be counted first.
+    #[test]
+    fn a_day_that_is_brought_forward_calls_the_person_as_a_verdict_does() {
+        let (facts, t0) = (Facts::unknown(), Timestamp::from_seconds(1_700_000_000));
+        let clocks = Clocks { access_until: Some(t0 + Span::days(30)), ..Clocks::default() };
+        let mut grant = Grant::born(GrantId::from_u128(1), PersonId::from_u128(2), clocks, true, &facts, t0).grant;
+        let seen = |at, source| Evidence::new(at, source, Some(401), Some("2"), "Authentication failed.");
+        let refused = |at| Event::RenewFailed(Diagnosis::refused(Cause::Unknown, Confidence::Guess, seen(at, Source::Renewal)));
+        let works = |at| Event::Probed(Diagnosis::works(seen(at, Source::Probe)));
+        let mut called = vec![];
+        for (seconds, is_look) in [(0, false), (1, true), (40, false), (41, true), (42, true)] {
+            let at = t0 + Span::seconds(seconds);
+            let after = grant::step(&grant, &if is_look { works(at) } else { refused(at) }, &facts, at).grant;
+            called.push(calls_person(&grant, &after));
+            grant = after;
+        }
+        assert_eq!(called, [false, false, false, true, false], "once, by the good look after the second refusal");
+    }
 }

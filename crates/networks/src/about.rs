@@ -92,6 +92,12 @@ pub struct Rule {
     pub de: &'static str,
 }
 
+/// How people end our access by themselves at networks that have no call for it.
+pub const ENDED_IN_SETTINGS: Rule = Rule {
+    en: "To end it there as well, remove the app in the settings of that account, among the apps that have access.",
+    de: "Um ihn auch dort zu beenden, entfernen Sie die App in den Einstellungen des Kontos, unter den Apps mit Zugriff.",
+};
+
 /// What people have to know of a network that gives refresh tokens to some network apps and not to others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RefreshTokens {

@@ -2,6 +2,8 @@
 //! admin. Facts: `networks/linkedin` of the knowledge base; official pages of 2026.
 
 mod acts;
+mod list;
+mod looks;
 
 use std::collections::BTreeMap;
 
@@ -10,14 +12,14 @@ use http::{Request, Response, StatusCode};
 use lifecycle::diagnosis::Diagnosis;
 use lifecycle::facts::{Facts, RenewalModel};
 use lifecycle::secret::{Secret, TokenSet};
-use lifecycle::time::Span;
+use lifecycle::time::{Span, Timestamp};
 use lifecycle::words::{Cause, Confidence, Evidence, Source};
 use serde_json::Value;
 
 use crate::acting::{Acting, Comment, Done, Post, Posted};
 use crate::network::{
-    Ability, About, Answer, Asks, Authorization, Callback, Can, Cx, Discovery, Endpoint, Failure, Found, Issued, Kind, Network, PersonSeen,
-    RefreshTokens, Registration, Renewal, Rule, Start, Words,
+    Ability, About, Answer, Asks, Authorization, Callback, Can, Cx, Discovery, Endpoint, Failure, Issued, Kind, Network, RefreshTokens,
+    Registration, Renewal, Rule, Start,
 };
 use crate::oauth;
 use crate::wire::{BoxFuture, Wire};
@@ -45,7 +47,18 @@ static ABOUT: About = About {
     ],
     asks: Asks::Nothing,
     registration: Registration::ByHand,
-    scopes: &["openid", "profile", "w_member_social", "rw_organization_admin", "w_organization_social", "r_organization_social"],
+    // Comments have scopes of their own: with the older ones alone they are refused (403).
+    scopes: &[
+        "openid",
+        "profile",
+        "w_member_social",
+        "w_member_social_feed",
+        "rw_organization_admin",
+        "w_organization_social",
+        "r_organization_social",
+        "w_organization_social_feed",
+        "r_organization_social_feed",
+    ],
     endpoints: &[
         Endpoint { key: "authorize", url: "https://www.linkedin.com/oauth/v2/authorization" },
         Endpoint { key: "token", url: "https://www.linkedin.com/oauth/v2/accessToken" },
@@ -53,8 +66,15 @@ static ABOUT: About = About {
         // Not in the official pages; seen in third-party code (unconfirmed). Best effort.
         Endpoint { key: "revoke", url: "https://www.linkedin.com/oauth/v2/revoke" },
         Endpoint { key: "userinfo", url: "https://api.linkedin.com/v2/userinfo" },
+        Endpoint { key: "me", url: "https://api.linkedin.com/v2/me" },
         Endpoint { key: "rest", url: "https://api.linkedin.com/rest" },
     ],
+};
+
+/// `r_member_social` is given to select partners only.
+const NOT_OF_MEMBERS: Ability = Ability::No {
+    en: "LinkedIn shows comments under posts of members to select partners only: they can't be read or answered here. Under posts of pages they can.",
+    de: "LinkedIn zeigt Kommentare unter Beiträgen von Mitgliedern nur ausgewählten Partnern: sie können hier nicht gelesen oder beantwortet werden. Unter Beiträgen von Seiten geht es.",
 };
 
 static REFRESH_TOKENS: RefreshTokens = RefreshTokens {
@@ -74,8 +94,6 @@ static REFRESH_TOKENS: RefreshTokens = RefreshTokens {
 
 /// The version header of the versioned API; each lives about a year (option `version`).
 const VERSION: &str = "202607";
-/// The most pages of roles that are followed.
-const PAGES_MAX: usize = 20;
 
 impl LinkedIn {
     fn url(cx: &Cx<'_>, key: &str) -> String {
@@ -108,10 +126,23 @@ impl LinkedIn {
             (401, 65601, _) | (401, _, "REVOKED_ACCESS_TOKEN") => Diagnosis::refused(Cause::RevokedByPerson, Confidence::Guess, seen),
             (401, 65602, _) | (401, _, "EXPIRED_ACCESS_TOKEN") => Diagnosis::refused(Cause::Expired, Confidence::Certain, seen),
             (401, 65600, _) | (401, _, "INVALID_ACCESS_TOKEN") => Diagnosis::refused(Cause::Unknown, Confidence::Guess, seen),
-            (403, _, "MEMBER_RESTRICTED") => Diagnosis::refused(Cause::PersonBlocked, Confidence::Certain, seen),
             (403, 100, _) => Diagnosis::misconfigured(seen),
+            // A quota of the day, which ends at 00:00 UTC, where no header says otherwise.
+            (429, _, _) => Diagnosis::transient(seen, oauth::wait(cx.now, answer).or_else(|| Some(Self::until_midnight(cx.now)))),
             _ => Diagnosis::transient(seen, oauth::retry_after(answer)),
         }
+    }
+
+    fn until_midnight(now: Timestamp) -> Span {
+        const DAY: i64 = 86_400;
+        Span::seconds(DAY - now.as_seconds().rem_euclid(DAY))
+    }
+
+    /// Whether an answer says that the member withdrew the token, which LinkedIn also says in the first seconds of a token's life.
+    fn says_withdrawn(answer: &Response<Bytes>) -> bool {
+        let json = oauth::json(answer).unwrap_or(Value::Null);
+        let number = json.get("serviceErrorCode").and_then(Value::as_i64);
+        answer.status() == StatusCode::UNAUTHORIZED && (number == Some(65601) || oauth::text(&json, "code") == Some("REVOKED_ACCESS_TOKEN"))
     }
 
     fn version(cx: &Cx<'_>) -> http::HeaderValue {
@@ -152,113 +183,6 @@ impl LinkedIn {
             return Err(Failure::Suspicious { evidence: oauth::evidence(cx.now, Source::Signal, answer, Some("aud"), words) });
         }
         Ok(oauth::text(&claims, "sub").map(|sub| format!("urn:li:person:{sub}")))
-    }
-
-    async fn ask(cx: Cx<'_>, wire: &dyn Wire, request: Request<Bytes>) -> Result<Value, Diagnosis> {
-        let answer = wire.send(request).await.map_err(|error| oauth::no_answer(cx.now, Source::Discovery, &error))?;
-        match (answer.status(), serde_json::from_slice::<Value>(answer.body()).ok()) {
-            (StatusCode::OK, Some(json)) if json.is_object() => Ok(json),
-            _ => Err(Self::diagnose(&cx, Source::Discovery, &answer)),
-        }
-    }
-
-    async fn list(cx: Cx<'_>, wire: &dyn Wire, tokens: &TokenSet) -> Result<Discovery, Diagnosis> {
-        let info = Self::ask(cx, wire, oauth::get_bearer(&Self::url(&cx, "userinfo"), &tokens.access_token)).await?;
-        let sub = oauth::text(&info, "sub")
-            .ok_or_else(|| Diagnosis::transient(Evidence::new(cx.now, Source::Discovery, Some(200), None, "userinfo without sub"), None))?;
-        let name = oauth::text(&info, "name").unwrap_or(sub).to_owned();
-        let picture = oauth::text(&info, "picture").map(str::to_owned);
-        let member = format!("urn:li:person:{sub}");
-        let mut profiles = vec![Found {
-            network_id: member.clone(),
-            kind: Kind::Member,
-            name: name.clone(),
-            handle: None,
-            avatar: picture,
-            role: "MEMBER".into(),
-            parent: None,
-            unusable: None,
-        }];
-        for (organisation, role, state) in Self::roles(cx, wire, tokens).await? {
-            profiles.push(Self::page(cx, wire, tokens, &organisation, &role, &state).await?);
-        }
-        Ok(Discovery { person: PersonSeen { network_id: member, name, handle: None }, profiles, all_come_along: false })
-    }
-
-    /// Rows of (organisation, role, state), the best role of each organisation first and alone.
-    async fn roles(cx: Cx<'_>, wire: &dyn Wire, tokens: &TokenSet) -> Result<Vec<(String, String, String)>, Diagnosis> {
-        let mut rows: Vec<(String, String, String)> = vec![];
-        let mut path = Some("/organizationAcls?q=roleAssignee&start=0&count=100".to_owned());
-        for _ in 0..PAGES_MAX {
-            let Some(next) = path.take() else { break };
-            let json = Self::ask(cx, wire, Self::rest(&cx, &next, tokens)).await?;
-            for element in json.get("elements").and_then(Value::as_array).into_iter().flatten() {
-                // Three spellings are in use, by age of the endpoint.
-                let organisation =
-                    ["organization", "organizationalTarget", "organizationTarget"].iter().find_map(|key| oauth::text(element, key));
-                let (Some(organisation), Some(role)) = (organisation, oauth::text(element, "role")) else { continue };
-                rows.push((organisation.to_owned(), role.to_owned(), oauth::text(element, "state").unwrap_or("APPROVED").to_owned()));
-            }
-            let links = json.pointer("/paging/links").and_then(Value::as_array).into_iter().flatten();
-            let href = links.filter(|link| oauth::text(link, "rel") == Some("next")).find_map(|link| oauth::text(link, "href"));
-            path = href.and_then(|href| href.split_once("/rest/")).map(|(_, rest)| format!("/{rest}"));
-        }
-        rows.sort_by_key(|(organisation, role, state)| {
-            (organisation.clone(), !(role == "ADMINISTRATOR" && state == "APPROVED"), state != "APPROVED")
-        });
-        rows.dedup_by(|later, first| later.0 == first.0);
-        Ok(rows)
-    }
-
-    async fn page(cx: Cx<'_>, wire: &dyn Wire, tokens: &TokenSet, organisation: &str, role: &str, state: &str) -> Result<Found, Diagnosis> {
-        let number = organisation.rsplit(':').next().unwrap_or_default();
-        let shown = Self::ask(cx, wire, Self::rest(&cx, &format!("/organizations/{}", oauth::percent(number)), tokens)).await;
-        // A page whose name may not be read is still a page: its role is what matters.
-        let shown = match shown {
-            Ok(json) => json,
-            Err(diagnosis) if diagnosis.is_harmless() => Value::Null,
-            Err(refused) => return Err(refused),
-        };
-        let unusable = if state != "APPROVED" {
-            Some(Words::new(
-                format!("Your role on this page is not approved yet ({state}). Ask a Super admin of the page to approve it."),
-                format!("Ihre Rolle auf dieser Seite ist noch nicht bestätigt ({state}). Bitten Sie einen Super-Admin der Seite darum."),
-            ))
-        } else if role != "ADMINISTRATOR" {
-            Some(Words::new(
-                format!(
-                    "LinkedIn needs you to be Super admin of this page; your role is {}. Ask a Super admin to change it, or to connect the page.",
-                    title_of(role)
-                ),
-                format!(
-                    "LinkedIn verlangt, dass Sie Super-Admin dieser Seite sind; Ihre Rolle ist {}. Bitten Sie einen Super-Admin, sie zu ändern oder die Seite zu verbinden.",
-                    title_of(role)
-                ),
-            ))
-        } else {
-            None
-        };
-        Ok(Found {
-            network_id: organisation.to_owned(),
-            kind: Kind::Page,
-            name: oauth::text(&shown, "localizedName").unwrap_or(organisation).to_owned(),
-            handle: oauth::text(&shown, "vanityName").map(str::to_owned),
-            avatar: None,
-            role: role.to_owned(),
-            parent: None,
-            unusable,
-        })
-    }
-}
-
-/// The role as LinkedIn's own pages call it.
-fn title_of(role: &str) -> String {
-    match role {
-        "CONTENT_ADMINISTRATOR" => "Content admin".into(),
-        "ANALYST" => "Analyst".into(),
-        "CURATOR" => "Curator".into(),
-        "DIRECT_SPONSORED_CONTENT_POSTER" => "Sponsored content poster".into(),
-        other => other.to_owned(),
     }
 }
 
@@ -332,39 +256,11 @@ impl Network for LinkedIn {
 
     /// Introspection: needs no scope, costs no member quota, and is LinkedIn's own word on a token.
     fn probe(&self, cx: Cx<'_>, tokens: &TokenSet) -> Request<Bytes> {
-        let form = [
-            ("client_id", cx.app.client_id.as_str()),
-            ("client_secret", oauth::client_secret(&cx)),
-            ("token", tokens.access_token.expose()),
-        ];
-        oauth::post_form(&Self::url(&cx, "introspect"), &form)
+        looks::introspect(&cx, &tokens.access_token)
     }
 
-    fn read_probe(&self, cx: Cx<'_>, _: &TokenSet, answer: &Response<Bytes>) -> Answer<Diagnosis> {
-        let json = oauth::json(answer).unwrap_or(Value::Null);
-        let active = json.get("active").and_then(Value::as_bool);
-        let status = oauth::text(&json, "status");
-        let error = oauth::text(&json, "error");
-        let words = oauth::text(&json, "error_description").or(status).or(error).unwrap_or_default();
-        let seen = oauth::evidence(cx.now, Source::Probe, answer, status.or(error), words);
-        Answer::Done(match (answer.status().as_u16(), active, status.or(error)) {
-            (200, Some(true), _) => Diagnosis::works(seen),
-            (200, Some(false), Some("expired")) => Diagnosis::over(Cause::Expired, seen),
-            // LinkedIn does not tell a removed app from a changed password; both come as "revoked".
-            (200, Some(false), Some("revoked")) => Diagnosis {
-                finding: lifecycle::diagnosis::Finding::Refused {
-                    cause: Cause::RevokedByPerson,
-                    confidence: Confidence::Guess,
-                    terminal: true,
-                },
-                evidence: seen,
-            },
-            (200, Some(false), _) => Diagnosis::refused(Cause::Unknown, Confidence::Guess, seen),
-            // 401 is both "bad client credentials" and "member restricted" (draft specification): only the code tells.
-            (401, _, Some("member_restricted")) => Diagnosis::refused(Cause::PersonBlocked, Confidence::Certain, seen),
-            (400 | 401, _, Some(_)) => Diagnosis::misconfigured(seen),
-            _ => Diagnosis::transient(oauth::unreadable(cx.now, Source::Probe, answer), oauth::retry_after(answer)),
-        })
+    fn read_probe(&self, cx: Cx<'_>, tokens: &TokenSet, answer: &Response<Bytes>) -> Answer<Diagnosis> {
+        looks::read(&cx, tokens, answer)
     }
 
     fn revoke(&self, cx: Cx<'_>, tokens: &TokenSet) -> Option<Request<Bytes>> {
@@ -376,8 +272,16 @@ impl Network for LinkedIn {
         ))
     }
 
+    /// The call that revokes is not documented: it is made, and not relied on.
+    fn ended_by_person(&self) -> Option<Rule> {
+        Some(Rule {
+            en: "LinkedIn promises no call that ends it: to be sure, remove the app there in the settings, under permitted services.",
+            de: "LinkedIn sichert keinen Aufruf zu, der ihn beendet: um sicherzugehen, entfernen Sie die App dort in den Einstellungen, unter zugelassene Dienste.",
+        })
+    }
+
     fn discover<'a>(&'a self, cx: Cx<'a>, wire: &'a dyn Wire, tokens: &'a TokenSet) -> BoxFuture<'a, Result<Discovery, Diagnosis>> {
-        Box::pin(Self::list(cx, wire, tokens))
+        Box::pin(list::discover(cx, wire, tokens))
     }
 
     fn publish<'a>(&'a self, by: Acting<'a>, post: &'a Post) -> Done<'a, Posted> {
@@ -385,11 +289,24 @@ impl Network for LinkedIn {
     }
 
     fn comments<'a>(&'a self, by: Acting<'a>, post: &'a str) -> Done<'a, Vec<Comment>> {
+        if by.target.kind == Kind::Member {
+            return Box::pin(async { Err(crate::acting::not_supported(NOT_OF_MEMBERS)) });
+        }
         Box::pin(acts::comments(by, post))
     }
 
     fn comment<'a>(&'a self, by: Acting<'a>, post: &'a str, in_reply_to: Option<&'a str>, text: &'a str) -> Done<'a, Posted> {
+        if by.target.kind == Kind::Member && in_reply_to.is_some() {
+            return Box::pin(async { Err(crate::acting::not_supported(NOT_OF_MEMBERS)) });
+        }
         Box::pin(acts::comment(by, post, in_reply_to, text))
+    }
+
+    fn can_as(&self, kind: Kind) -> Can {
+        match kind {
+            Kind::Member => Can { read_comments: NOT_OF_MEMBERS, reply: NOT_OF_MEMBERS, ..ABOUT.can },
+            _ => ABOUT.can,
+        }
     }
 
     fn refresh_tokens(&self) -> Option<&'static RefreshTokens> {
@@ -402,66 +319,4 @@ impl Network for LinkedIn {
 }
 
 #[cfg(test)]
-mod tests {
-    use base64::Engine as _;
-    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-    use lifecycle::diagnosis::Finding;
-    use serde_json::json;
-
-    use super::*;
-    use crate::testing;
-
-    fn answer(status: u16, body: &Value) -> Response<Bytes> {
-        Response::builder().status(status).body(Bytes::from(body.to_string())).expect("an answer")
-    }
-
-    fn exchanged(more: &Value) -> Result<Issued, Failure> {
-        let mut body = json!({ "access_token": "a", "expires_in": 5_184_000, "scope": "openid" });
-        if let (Value::Object(body), Value::Object(more)) = (&mut body, more.clone()) {
-            body.extend(more);
-        }
-        testing::with(&[], |cx| match LinkedIn.read_exchange(cx, &BTreeMap::new(), &[], &answer(200, &body))? {
-            Answer::Done(issued) => Ok(issued),
-            Answer::AskAgain { .. } => panic!("nothing is to be asked again"),
-        })
-    }
-
-    fn id_token(claims: &Value) -> Value {
-        json!({ "id_token": format!("h.{}.s", URL_SAFE_NO_PAD.encode(claims.to_string())) })
-    }
-
-    #[test]
-    fn the_id_token_names_the_member_and_must_be_ours() {
-        let sub = |token: &Value| exchanged(token).map(|issued| issued.person_network_id);
-        assert_eq!(sub(&id_token(&json!({ "aud": "client", "sub": "x7" }))), Ok(Some("urn:li:person:x7".into())));
-        assert_eq!(sub(&id_token(&json!({ "aud": ["other", "client"], "sub": "x7" }))), Ok(Some("urn:li:person:x7".into())));
-        assert!(matches!(sub(&id_token(&json!({ "aud": "other", "sub": "x7" }))), Err(Failure::Suspicious { .. })));
-        assert_eq!(sub(&json!({ "id_token": "not one" })), Ok(None), "unreadable: the identity call tells");
-        assert_eq!(sub(&json!({})), Ok(None));
-    }
-
-    #[test]
-    fn both_worlds_are_told_from_the_answer() {
-        let without = exchanged(&json!({})).expect("issued");
-        assert!(!without.renewable && without.clocks.human_until.is_none() && without.clocks.refresh_until.is_none());
-        let with = exchanged(&json!({ "refresh_token": "r", "refresh_token_expires_in": 31_536_000 })).expect("issued");
-        assert!(with.renewable && with.clocks.human_until.is_some() && with.clocks.human_until == with.clocks.refresh_until);
-    }
-
-    #[test]
-    fn what_only_an_admin_can_repair_is_never_held_against_a_member() {
-        testing::with(&[("version", "202401")], |cx| {
-            let body = json!({ "status": 426, "code": "NONEXISTENT_VERSION", "message": "Requested version 20240101 is not active" });
-            let found = LinkedIn::diagnose(&cx, Source::Use, &answer(426, &body));
-            assert_eq!(found.finding, Finding::Misconfigured);
-            assert!(found.evidence.words.contains("202401") && found.evidence.words.contains("networks.linkedin.options.version"));
-
-            let back = [("error", "unauthorized_scope_error"), ("error_description", "Scope w_organization_social is not authorized")];
-            let back: Vec<(String, String)> = back.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
-            let Err(Failure::Misconfigured { evidence }) = LinkedIn.exchange(cx, &BTreeMap::new(), &back) else {
-                panic!("an admin has to look")
-            };
-            assert!(evidence.words.contains("networks.linkedin.scopes"), "{}", evidence.words);
-        });
-    }
-}
+mod tests;

@@ -11,7 +11,7 @@ use lifecycle::secret::{Secret, TokenSet};
 use lifecycle::time::Timestamp;
 use lifecycle::words::{Cause, Evidence, clean};
 
-pub use crate::about::{Ability, About, Asks, Can, Endpoint, RefreshTokens, Registration, Rule, Words};
+pub use crate::about::{Ability, About, Asks, Can, ENDED_IN_SETTINGS, Endpoint, RefreshTokens, Registration, Rule, Words};
 use crate::acting::{self, Acting, Comment, Done, Post, Posted};
 use crate::signal::Inbound;
 use crate::wire::{BoxFuture, Dice, Wire};
@@ -229,7 +229,7 @@ pub struct Found {
     pub network_id: String,
     /// What it is.
     pub kind: Kind,
-    /// Its name there. Hostile text.
+    /// Its name there; its id where the name was not read, and then a name that is known stays. Hostile text.
     pub name: String,
     /// Its handle or address there, where it has one. Hostile text.
     pub handle: Option<String>,
@@ -352,6 +352,12 @@ pub trait Network: Send + Sync {
         !answer.status().is_client_error() || answer.status() == http::StatusCode::TOO_MANY_REQUESTS
     }
 
+    /// Where people end our access by themselves, where no call of the network does it, or none that can be relied on. `None` where
+    /// [`Network::revoke`] does.
+    fn ended_by_person(&self) -> Option<Rule> {
+        None
+    }
+
     /// Lists what the person may act as. A diagnosis instead of a list when the network would not give it.
     fn discover<'a>(&'a self, cx: Cx<'a>, wire: &'a dyn Wire, tokens: &'a TokenSet) -> BoxFuture<'a, Result<Discovery, Diagnosis>>;
 
@@ -375,6 +381,12 @@ pub trait Network: Send + Sync {
     fn comment<'a>(&'a self, _by: Acting<'a>, _post: &'a str, in_reply_to: Option<&'a str>, _text: &'a str) -> Done<'a, Posted> {
         let can = self.about().can;
         Box::pin(async move { Err(acting::not_supported(if in_reply_to.is_some() { can.reply } else { can.comment })) })
+    }
+
+    /// The origin of the server that this token set leads to, where each account may live on one of its own: what is known of
+    /// one server's health says nothing of the others. `None` where the instance says it.
+    fn server(&self, _tokens: &TokenSet) -> Option<String> {
+        None
     }
 
     /// Where the network's API begins, for calls that are passed through: the one host they can reach. `None` where there is none.
@@ -402,6 +414,11 @@ pub trait Network: Send + Sync {
     /// revoke events, Google security events). `None` where it has no such signals.
     fn receive(&self, _cx: Cx<'_>, _request: &Request<Bytes>) -> Option<Inbound> {
         None
+    }
+
+    /// What a profile of that kind allows, where it is less than what [`About::can`] says of the network.
+    fn can_as(&self, _kind: Kind) -> Can {
+        self.about().can
     }
 
     /// Where refresh tokens are given to some network apps and not to others, and only an answer tells: what people have to

@@ -144,6 +144,21 @@ pub fn text<'a>(json: &'a Value, field: &str) -> Option<&'a str> {
     json.get(field).and_then(Value::as_str).filter(|text| !text.is_empty())
 }
 
+/// The rows of a list in an answer.
+///
+/// # Errors
+/// Where they are not there: a list is complete or it is none. One that is missing, or cut short, would look as if everything in
+/// it were lost.
+pub fn rows<'a>(now: Timestamp, json: &'a Value, field: &str) -> Result<&'a [Value], Diagnosis> {
+    let rows = json.get(field).and_then(Value::as_array);
+    rows.map(Vec::as_slice).ok_or_else(|| incomplete(now, &format!("a list without {field}")))
+}
+
+/// What a listing means that cannot be followed to its end, or holds what cannot be read: nothing.
+pub fn incomplete(now: Timestamp, words: &str) -> Diagnosis {
+    Diagnosis::transient(Evidence::new(now, Source::Discovery, Some(200), Some("incomplete"), words), None)
+}
+
 /// A number of seconds, also where a network writes it as text; negative and absurd ones are none.
 pub fn seconds(json: &Value, field: &str) -> Option<Span> {
     let field = json.get(field)?;
@@ -182,6 +197,21 @@ pub fn retry_after(answer: &Response<Bytes>) -> Option<Span> {
     (0..=86_400).contains(&seconds).then(|| Span::seconds(seconds))
 }
 
+/// The longest wait that is believed.
+const WAIT_MAX: i64 = 86_400;
+
+/// What the network asks us to wait: `Retry-After`, or the moment at which its limit starts anew, which some write as Unix seconds and
+/// some as seconds from now.
+pub fn wait(now: Timestamp, answer: &Response<Bytes>) -> Option<Span> {
+    let number = |name: &str| -> Option<i64> { answer.headers().get(name)?.to_str().ok()?.trim().parse().ok() };
+    let reset = || {
+        let reset = ["x-ratelimit-reset", "x-rate-limit-reset", "ratelimit-reset"].into_iter().find_map(number)?;
+        let seconds = if reset > 1_000_000_000 { reset.checked_sub(now.as_seconds())? } else { reset };
+        (0..=WAIT_MAX).contains(&seconds).then(|| Span::seconds(seconds))
+    };
+    retry_after(answer).or_else(|| reset().filter(|_| answer.status() == StatusCode::TOO_MANY_REQUESTS))
+}
+
 /// 429, 408 and every 5xx say nothing about a token (RF-30).
 pub fn is_trouble(status: StatusCode) -> bool {
     status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS || status == StatusCode::REQUEST_TIMEOUT
@@ -212,7 +242,7 @@ pub fn failed_renewal(now: Timestamp, answer: &Response<Bytes>, own: impl Fn(&Va
     let seen =
         if code.is_empty() { unreadable(now, Source::Renewal, answer) } else { evidence(now, Source::Renewal, answer, Some(code), words) };
     if answer.status() == StatusCode::TOO_MANY_REQUESTS {
-        return Renewal::Failed(Diagnosis::transient(seen, retry_after(answer)));
+        return Renewal::Failed(Diagnosis::transient(seen, wait(now, answer)));
     }
     // Every 5xx after the request was sent is ambiguous: some servers rotate first and fail afterwards.
     if answer.status().is_server_error() {
@@ -337,6 +367,22 @@ mod tests {
         let header = basic("a b", "c:d");
         assert_eq!(header.to_str().ok(), Some("Basic YStiOmMlM0Fk"));
         assert!(!format!("{header:?}").contains("YSti"));
+    }
+
+    #[test]
+    fn a_limit_says_when_it_starts_anew() {
+        let now = Timestamp::from_seconds(1_800_000_000);
+        let waits = |status: u16, name: &str, value: &str| {
+            let answer = Response::builder().status(status).header(name, value).body(Bytes::new()).expect("an answer");
+            wait(now, &answer).map(Span::as_seconds)
+        };
+        assert_eq!(waits(429, "retry-after", "7"), Some(7));
+        assert_eq!(waits(429, "x-ratelimit-reset", "1800000060"), Some(60));
+        assert_eq!(waits(429, "x-ratelimit-reset", "60"), Some(60));
+        assert_eq!(waits(200, "x-ratelimit-reset", "60"), None, "said with every answer");
+        for absurd in ["1700000000", "1900000000", "-5", "soon"] {
+            assert_eq!(waits(429, "x-ratelimit-reset", absurd), None, "{absurd}");
+        }
     }
 
     #[test]

@@ -16,8 +16,8 @@ use lifecycle::words::{Cause, Confidence, Evidence, Source};
 use serde_json::Value;
 
 use crate::network::{
-    Ability, About, Answer, Asks, Authorization, Callback, Can, Cx, Discovery, Endpoint, Failure, Found, Issued, Kind, Network, PersonSeen,
-    Registration, Renewal, Rule, Start, value,
+    Ability, About, Answer, Asks, Authorization, Callback, Can, Cx, Discovery, ENDED_IN_SETTINGS, Endpoint, Failure, Found, Issued, Kind,
+    Network, PersonSeen, Registration, Renewal, Rule, Start, value,
 };
 use crate::oauth;
 use crate::wire::{BoxFuture, Wire};
@@ -219,6 +219,11 @@ impl Network for OAuth2 {
         cx.endpoint(self.about, "revoke")?;
         let token = tokens.refresh_token.as_ref().unwrap_or(&tokens.access_token);
         Some(self.form(&cx, "revoke", &[("token", token.expose())]))
+    }
+
+    fn ended_by_person(&self) -> Option<Rule> {
+        // Whether the operator named a call that revokes stands in the configuration, and nothing promises that it works.
+        Some(ENDED_IN_SETTINGS)
     }
 
     fn discover<'a>(&'a self, cx: Cx<'a>, wire: &'a dyn Wire, tokens: &'a TokenSet) -> BoxFuture<'a, Result<Discovery, Diagnosis>> {

@@ -16,8 +16,8 @@ use serde_json::Value;
 
 use crate::acting::{Acting, Done, Post, Posted};
 use crate::network::{
-    Ability, About, Answer, Asks, Authorization, Callback, Can, Cx, Discovery, Endpoint, Failure, Found, Issued, Kind, Network, PersonSeen,
-    Registration, Renewal, Rule, Start, Words,
+    Ability, About, Answer, Asks, Authorization, Callback, Can, Cx, Discovery, ENDED_IN_SETTINGS, Endpoint, Failure, Found, Issued, Kind,
+    Network, PersonSeen, Registration, Renewal, Rule, Start, Words,
 };
 use crate::oauth;
 use crate::wire::{BoxFuture, Wire};
@@ -43,10 +43,27 @@ static ABOUT: About = About {
             en: "Changing the password or user name at Pinterest ends the connection: please refresh it afterwards.",
             de: "Wer bei Pinterest Passwort oder Benutzernamen ändert, beendet die Verbindung: bitte danach erneuern.",
         },
+        Rule {
+            en: "While the network app has Pinterest's trial access only, what it publishes is visible to nobody but the account itself.",
+            de: "Solange die Netzwerk-App bei Pinterest nur Trial-Zugang hat, sieht das Veröffentlichte nur das Konto selbst.",
+        },
+        Rule {
+            en: "Pinterest does not say why a connection ended. Its Token Debugger may: developers.pinterest.com/docs/developer-tools/token-debugger/",
+            de: "Pinterest sagt nicht, warum eine Verbindung endete. Sein Token Debugger weiß es vielleicht: developers.pinterest.com/docs/developer-tools/token-debugger/",
+        },
     ],
     asks: Asks::Nothing,
     registration: Registration::ByHand,
-    scopes: &["user_accounts:read", "boards:read", "boards:read_secret", "boards:write", "pins:read", "pins:write"],
+    scopes: &[
+        "user_accounts:read",
+        "boards:read",
+        "boards:read_secret",
+        "boards:write",
+        "boards:write_secret",
+        "pins:read",
+        "pins:write",
+        "pins:write_secret",
+    ],
     endpoints: &[
         Endpoint { key: "authorize", url: "https://www.pinterest.com/oauth/" },
         Endpoint { key: "token", url: "https://api.pinterest.com/v5/oauth/token" },
@@ -86,9 +103,10 @@ impl Pinterest {
             // One code for expired, revoked and changed password: the network does not tell them apart.
             (401, 2) => Diagnosis::refused(Cause::Unknown, Confidence::Guess, seen),
             (401, 3) => Diagnosis::refused(Cause::ScopeMissing, Confidence::Certain, seen),
-            (403, 2625 | 2626) => Diagnosis::refused(Cause::PersonBlocked, Confidence::Certain, seen),
+            // Documented of merchants' calls alone.
+            (403, 2625 | 2626) => Diagnosis::refused(Cause::PersonBlocked, Confidence::Likely, seen),
             (403, 29) => Diagnosis::misconfigured(seen),
-            _ => Diagnosis::transient(seen, oauth::retry_after(answer)),
+            _ => Diagnosis::transient(seen, oauth::wait(cx.now, answer)),
         }
     }
 
@@ -118,38 +136,56 @@ impl Pinterest {
             parent: None,
             unusable: None,
         }];
-        let mut bookmark: Option<String> = None;
-        for _ in 0..PAGES_MAX {
-            let mark = bookmark.take().map(|mark| format!("&bookmark={}", oauth::percent(&mark))).unwrap_or_default();
-            let page = Self::ask(cx, wire, Self::get(&cx, &format!("/boards?page_size=250{mark}"), tokens)).await?;
-            profiles
-                .extend(page.get("items").and_then(Value::as_array).into_iter().flatten().filter_map(|item| board(item, &id, &username)));
-            bookmark = oauth::text(&page, "bookmark").map(str::to_owned);
-            if bookmark.is_none() {
-                break;
+        let mut asked = "/boards?page_size=250".to_owned();
+        for page in 0..=PAGES_MAX {
+            if page == PAGES_MAX {
+                return Err(oauth::incomplete(cx.now, "the list of boards has more pages than are followed"));
+            }
+            let listed = Self::ask(cx, wire, Self::get(&cx, &asked, tokens)).await?;
+            for item in oauth::rows(cx.now, &listed, "items")? {
+                profiles.push(board(item, &id, &username, tokens).ok_or_else(|| oauth::incomplete(cx.now, "a board without id"))?);
+            }
+            match oauth::text(&listed, "bookmark") {
+                Some(mark) => asked = format!("/boards?page_size=250&bookmark={}", oauth::percent(mark)),
+                None => break,
             }
         }
         Ok(Discovery { person: PersonSeen { network_id: id, name, handle: Some(username) }, profiles, all_come_along: true })
     }
 }
 
-fn board(item: &Value, account: &str, username: &str) -> Option<Found> {
+/// What a secret board needs beyond the others, to be published on.
+const SECRET: [&str; 2] = ["boards:write_secret", "pins:write_secret"];
+
+/// Why nothing can be published on a board; `None` when it can.
+fn unusable(item: &Value, tokens: &TokenSet) -> Option<Words> {
+    if item.get("is_ads_only").and_then(Value::as_bool).unwrap_or(false) {
+        return Some(Words::new(
+            "This board is for ads only; nothing can be published on it.",
+            "Diese Pinnwand ist nur für Werbung; auf ihr kann nichts veröffentlicht werden.",
+        ));
+    }
+    let lacks = || SECRET.iter().any(|scope| !tokens.scopes.iter().any(|granted| granted == scope));
+    (oauth::text(item, "privacy") == Some("SECRET") && lacks()).then(|| {
+        Words::new(
+            "This board is secret, and the permission to publish on secret boards is missing: refresh the connection to grant it.",
+            "Diese Pinnwand ist geheim, und die Berechtigung, auf geheimen Pinnwänden zu veröffentlichen, fehlt: erneuern Sie die Verbindung, um sie zu erteilen.",
+        )
+    })
+}
+
+fn board(item: &Value, account: &str, username: &str, tokens: &TokenSet) -> Option<Found> {
     let own = item.pointer("/owner/username").and_then(Value::as_str).is_none_or(|owner| owner == username);
-    let ads_only = item.get("is_ads_only").and_then(Value::as_bool).unwrap_or(false);
+    let network_id = oauth::id(item, "id")?;
     Some(Found {
-        network_id: oauth::id(item, "id")?,
+        name: oauth::text(item, "name").unwrap_or(&network_id).to_owned(),
+        network_id,
         kind: Kind::Board,
-        name: oauth::text(item, "name").unwrap_or("Board").to_owned(),
         handle: None,
         avatar: None,
         role: if own { "owner" } else { "collaborator" }.into(),
         parent: Some(account.to_owned()),
-        unusable: ads_only.then(|| {
-            Words::new(
-                "This board is for ads only; nothing can be published on it.",
-                "Diese Pinnwand ist nur für Werbung; auf ihr kann nichts veröffentlicht werden.",
-            )
-        }),
+        unusable: unusable(item, tokens),
     })
 }
 
@@ -232,6 +268,10 @@ impl Network for Pinterest {
     /// Only tokens of system users can be revoked (403 code 29 for ordinary people): the person removes the app.
     fn revoke(&self, _: Cx<'_>, _: &TokenSet) -> Option<Request<Bytes>> {
         None
+    }
+
+    fn ended_by_person(&self) -> Option<Rule> {
+        Some(ENDED_IN_SETTINGS)
     }
 
     fn discover<'a>(&'a self, cx: Cx<'a>, wire: &'a dyn Wire, tokens: &'a TokenSet) -> BoxFuture<'a, Result<Discovery, Diagnosis>> {

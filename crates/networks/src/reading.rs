@@ -40,6 +40,13 @@ pub fn renewal_outcome(claim: &Claim, read: Result<(Renewal, BTreeMap<String, St
     }
 }
 
+/// The server whose health a claim depends on: the account's own where each may live on another (one small server may be down for
+/// days), else the instance.
+pub fn server_of(claim: &Claim) -> String {
+    let own = crate::find(&claim.network).and_then(|network| network.server(&claim.tokens));
+    own.unwrap_or_else(|| claim.instance.clone())
+}
+
 /// What a probe came to.
 pub fn probe_finding(read: Result<Diagnosis, WireError>, now: Timestamp) -> Diagnosis {
     read.unwrap_or_else(|error| Diagnosis::transient(no_answer(Source::Probe, &error, now), None))

@@ -43,6 +43,10 @@ static ABOUT: About = About {
             de: "TikTok verlangt alle 365 Tage eine neue Anmeldung. Wir erinnern 30, 14, 7 und 1 Tag vorher.",
         },
         Rule {
+            en: "Until TikTok has audited the network app, it publishes for nobody but the account itself, and only from accounts that are set to private.",
+            de: "Solange TikTok die Netzwerk-App nicht geprüft hat, sieht das Veröffentlichte nur das Konto selbst, und das Konto muss privat gestellt sein.",
+        },
+        Rule {
             en: "Leave all boxes ticked: without a permission the connection is not complete.",
             de: "Lassen Sie alle Häkchen gesetzt: ohne eine Berechtigung ist die Verbindung nicht vollständig.",
         },
@@ -60,6 +64,18 @@ static ABOUT: About = About {
         Endpoint { key: "advertisers", url: "" },
     ],
 };
+
+/// The note of how far a revocation is; only while it lasts.
+const REVOKING: &str = "revoking";
+const RENEWING: &str = "renewing";
+const RENEWED: &str = "renewed";
+
+/// The error in a body of the token endpoints, or of the API, which come with status 200 as well.
+fn error_in(answer: &Response<Bytes>) -> Option<String> {
+    let json = oauth::json(answer)?;
+    let nested = json.pointer("/error/code").and_then(Value::as_str).filter(|code| *code != "ok");
+    nested.or_else(|| oauth::text(&json, "error")).map(str::to_owned)
+}
 
 impl TikTok {
     fn url(cx: &Cx<'_>, key: &str) -> String {
@@ -84,14 +100,15 @@ impl TikTok {
             "ok" => Diagnosis::works(seen),
             "access_token_invalid" => Diagnosis::refused(Cause::Unknown, Confidence::Guess, seen),
             "scope_not_authorized" | "scope_permission_missed" => Diagnosis::refused(Cause::ScopeMissing, Confidence::Certain, seen),
-            "spam_risk_user_banned_from_posting" | "user_banned" => Diagnosis::refused(Cause::PersonBlocked, Confidence::Certain, seen),
+            // The account may not post; whether it may do anything else, the look tells.
+            "spam_risk_user_banned_from_posting" => Diagnosis::refused(Cause::PersonBlocked, Confidence::Likely, seen),
             "reached_active_user_cap" | "unaudited_client_can_only_post_to_private_accounts" | "url_ownership_unverified" => {
                 Diagnosis::misconfigured(seen)
             }
             // Caps of a day, counted by creator.
             "spam_risk_too_many_posts" | "spam_risk_too_many_pending_share" => Diagnosis::transient(seen, Some(Span::hours(24))),
-            "" => Diagnosis::transient(oauth::unreadable(cx.now, source, answer), oauth::retry_after(answer)),
-            _ => Diagnosis::transient(seen, oauth::retry_after(answer)),
+            "" => Diagnosis::transient(oauth::unreadable(cx.now, source, answer), oauth::wait(cx.now, answer)),
+            _ => Diagnosis::transient(seen, oauth::wait(cx.now, answer)),
         }
     }
 
@@ -252,6 +269,27 @@ impl Network for TikTok {
             ("token", tokens.access_token.expose()),
         ];
         Some(oauth::post_form(&Self::url(&cx, "revoke"), &form))
+    }
+
+    /// The body first, here too. Only an access token revokes, and it lives for a day: one that is over is renewed for this alone.
+    fn read_revoke(&self, cx: Cx<'_>, tokens: &TokenSet, answer: &Response<Bytes>) -> Answer<bool> {
+        let ask_next = |request: Request<Bytes>, stage: &str| {
+            let notes = BTreeMap::from([(REVOKING.to_owned(), stage.to_owned())]);
+            Answer::AskAgain { request: Box::new(request), notes, secrets: BTreeMap::new() }
+        };
+        match (tokens.notes.get(REVOKING).map(String::as_str), error_in(answer)) {
+            (Some(RENEWING), _) => match Self::issued(cx, answer, &tokens.scopes) {
+                Some(issued) => self.revoke(cx, &issued.tokens).map_or(Answer::Done(false), |request| ask_next(request, RENEWED)),
+                // The refresh token is over as well: nothing is left that could be revoked.
+                None => Answer::Done(error_in(answer).as_deref() == Some("invalid_grant")),
+            },
+            (_, None) => Answer::Done(answer.status().is_success()),
+            (None, Some(error)) if !matches!(error.as_str(), "invalid_client" | "unauthorized_client" | "server_error") => self
+                .renew(cx, tokens)
+                .filter(|_| !oauth::is_trouble(answer.status()))
+                .map_or(Answer::Done(false), |request| ask_next(request, RENEWING)),
+            (_, Some(_)) => Answer::Done(false),
+        }
     }
 
     fn discover<'a>(&'a self, cx: Cx<'a>, wire: &'a dyn Wire, tokens: &'a TokenSet) -> BoxFuture<'a, Result<Discovery, Diagnosis>> {

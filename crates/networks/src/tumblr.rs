@@ -14,8 +14,8 @@ use serde_json::{Value, json};
 
 use crate::acting::{self, Acting, Comment, Done, NotDone, Post, Posted};
 use crate::network::{
-    Ability, About, Answer, Asks, Authorization, Callback, Can, Cx, Discovery, Endpoint, Failure, Found, Issued, Kind, Network, PersonSeen,
-    Registration, Renewal, Rule, Start, Words,
+    Ability, About, Answer, Asks, Authorization, Callback, Can, Cx, Discovery, ENDED_IN_SETTINGS, Endpoint, Failure, Found, Issued, Kind,
+    Network, PersonSeen, Registration, Renewal, Rule, Start, Words,
 };
 use crate::oauth;
 use crate::wire::{BoxFuture, Wire};
@@ -108,14 +108,15 @@ impl Tumblr {
         let answer = wire.send(request).await.map_err(|error| oauth::no_answer(cx.now, Source::Discovery, &error))?;
         let json: Value = serde_json::from_slice(answer.body()).unwrap_or_default();
         let user = json.pointer("/response/user").filter(|_| answer.status().is_success()).cloned().unwrap_or_default();
-        let blogs: Vec<&Value> = user.get("blogs").and_then(Value::as_array).into_iter().flatten().collect();
+        let blogs = user.get("blogs").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
         // There is no id of a user: the primary blog's lasts as long as the user.
         let primary = blogs.iter().find(|blog| blog.get("primary").and_then(Value::as_bool) == Some(true));
         let Some(id) = primary.and_then(|blog| oauth::text(blog, "uuid")) else {
             return Err(Self::diagnose(&cx, Source::Discovery, &answer));
         };
         let name = oauth::text(&user, "name").unwrap_or(id).to_owned();
-        let profiles = blogs.iter().filter_map(|blog| blog_of(blog)).collect();
+        let profiles: Option<Vec<Found>> = blogs.iter().map(blog_of).collect();
+        let profiles = profiles.ok_or_else(|| oauth::incomplete(cx.now, "a blog without name or id"))?;
         let person = PersonSeen { network_id: id.to_owned(), name: name.clone(), handle: Some(name) };
         Ok(Discovery { person, profiles, all_come_along: false })
     }
@@ -283,6 +284,10 @@ impl Network for Tumblr {
     /// None is documented: the person removes the app.
     fn revoke(&self, _: Cx<'_>, _: &TokenSet) -> Option<Request<Bytes>> {
         None
+    }
+
+    fn ended_by_person(&self) -> Option<Rule> {
+        Some(ENDED_IN_SETTINGS)
     }
 
     fn discover<'a>(&'a self, cx: Cx<'a>, wire: &'a dyn Wire, tokens: &'a TokenSet) -> BoxFuture<'a, Result<Discovery, Diagnosis>> {

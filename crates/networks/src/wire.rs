@@ -5,6 +5,7 @@ use std::pin::Pin;
 
 use bytes::Bytes;
 use http::{Request, Response};
+use lifecycle::time::Span;
 
 /// A future behind a pointer, so that networks can be kept in a list.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -13,6 +14,12 @@ pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 pub trait Wire: Send + Sync {
     /// Sends it and waits for the whole answer.
     fn send(&self, request: Request<Bytes>) -> BoxFuture<'_, Result<Response<Bytes>, WireError>>;
+
+    /// Waits before the next request, where a network needs a moment for what it was asked. Where no time passes by itself, in
+    /// simulations, there is nothing to wait for.
+    fn pause(&self, _span: Span) -> BoxFuture<'_, ()> {
+        Box::pin(async {})
+    }
 }
 
 /// Why no answer came. The texts name host and trouble, never a URL's query or a header.

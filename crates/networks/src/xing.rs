@@ -18,8 +18,8 @@ use url::form_urlencoded;
 
 use crate::acting::{Acting, Done, Post, Posted};
 use crate::network::{
-    Ability, About, Answer, Asks, Authorization, Callback, Can, Cx, Discovery, Endpoint, Failure, Found, Issued, Kind, Network, PersonSeen,
-    Registration, Renewal, Rule, Start, value,
+    Ability, About, Answer, Asks, Authorization, Callback, Can, Cx, Discovery, ENDED_IN_SETTINGS, Endpoint, Failure, Found, Issued, Kind,
+    Network, PersonSeen, Registration, Renewal, Rule, Start, value,
 };
 use crate::oauth1::signed;
 use crate::wire::{BoxFuture, Wire};
@@ -92,6 +92,11 @@ impl Xing {
                 | "REQUIRED_PARAMETER_MISSING"
                 | "NONCE_MISSING",
             ) => Diagnosis::misconfigured(seen),
+            // Whatever stands in the body: the API itself is gone, and no login brings it back.
+            (410, _) => {
+                let words = "XING answers that this part of its API is gone (410): it may have closed it for this app";
+                Diagnosis::misconfigured(oauth::evidence(cx.now, source, answer, Some(name).filter(|name| !name.is_empty()), words))
+            }
             (_, "") => Diagnosis::transient(oauth::unreadable(cx.now, source, answer), oauth::retry_after(answer)),
             _ => Diagnosis::transient(seen, oauth::retry_after(answer)),
         }
@@ -236,6 +241,10 @@ impl Network for Xing {
 
     fn revoke(&self, _: Cx<'_>, _: &TokenSet) -> Option<Request<Bytes>> {
         None
+    }
+
+    fn ended_by_person(&self) -> Option<Rule> {
+        Some(ENDED_IN_SETTINGS)
     }
 
     fn discover<'a>(&'a self, cx: Cx<'a>, wire: &'a dyn Wire, tokens: &'a TokenSet) -> BoxFuture<'a, Result<Discovery, Diagnosis>> {

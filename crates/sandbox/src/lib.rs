@@ -7,6 +7,7 @@ mod apps;
 mod consent;
 pub mod control;
 pub mod http;
+mod limits;
 pub mod mailbox;
 mod networks;
 mod notices;

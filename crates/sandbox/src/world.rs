@@ -39,14 +39,19 @@ pub enum Mood {
     Html,
     /// Renewals are refused as those of a dead token are, although nothing is wrong with the token.
     InvalidGrantNoise,
+    /// Calls with a token of the last seconds are refused as if the person had withdrawn it, where a network is known for that
+    /// (LinkedIn).
+    YoungTokenNoise,
     /// The request is carried out; half of the answer's body arrives.
     CutBody,
+    /// Every call of the API comes too often, and is refused as the network does that.
+    RateLimited,
     /// The network's clock is ten minutes ahead of everybody else's.
     ClockSkew,
 }
 
 impl Mood {
-    pub(crate) const ALL: [(Mood, &'static str, &'static str); 9] = [
+    pub(crate) const ALL: [(Mood, &'static str, &'static str); 11] = [
         (Mood::Normal, "normal", "as documented"),
         (Mood::Outage, "outage", "503 to everything"),
         (Mood::Slow, "slow", "each answer takes three seconds"),
@@ -54,7 +59,9 @@ impl Mood {
         (Mood::ErrorAfterCommit, "error_after_commit", "carried out, answered with 500"),
         (Mood::Html, "html", "200 with HTML"),
         (Mood::InvalidGrantNoise, "invalid_grant_noise", "renewals refused without reason"),
+        (Mood::YoungTokenNoise, "young_token_noise", "tokens of the last seconds refused without reason (LinkedIn)"),
         (Mood::CutBody, "cut_body", "carried out, half of the body arrives"),
+        (Mood::RateLimited, "rate_limited", "every call of the API comes too often"),
         (Mood::ClockSkew, "clock_skew", "its clock is ten minutes ahead"),
     ];
 }
@@ -115,6 +122,8 @@ pub struct World {
 
 /// How far a network's clock is ahead in the mood of that name, in µs.
 const SKEW: i64 = 10 * 60 * 1_000_000;
+/// How long a token is young in the mood of that name, in µs.
+const YOUNG: i64 = 8 * 1_000_000;
 
 fn cut(mut answer: Answer) -> Answer {
     let half = answer.body().len() / 2;
@@ -228,10 +237,16 @@ impl World {
             Mood::Outage => json(503, &serde_json::json!({ "message": "Service Unavailable" })),
             Mood::Html => html(200, "<html><body><h1>Welcome to the hotel network</h1></body></html>".into()),
             Mood::InvalidGrantNoise => networks::refused_renewal(network),
+            Mood::YoungTokenNoise => {
+                let young = self.vault.access.get(incoming.bearer()).is_some_and(|token| now - token.created < YOUNG);
+                let noise = networks::withdrawn_token(network).filter(|_| young);
+                noise.unwrap_or_else(|| networks::handle(self, now, network, incoming))
+            }
             Mood::ErrorAfterCommit => {
                 networks::handle(self, now, network, incoming);
                 json(500, &serde_json::json!({ "message": "Internal Server Error" }))
             }
+            Mood::RateLimited if about == "api" => networks::rate_limited(network, now),
             Mood::CutBody => cut(networks::handle(self, now, network, incoming)),
             Mood::ClockSkew => networks::handle(self, now + SKEW, network, incoming),
             _ => networks::handle(self, now, network, incoming),

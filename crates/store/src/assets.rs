@@ -46,6 +46,7 @@ pub(crate) async fn compare(
     }
     let mut drift = Drift { tx, organisation, grant, actor, now, is_first: known.is_empty(), appeared: vec![] };
     for asset in listed {
+        let asset = &with_known_name(asset, &known);
         match known.iter().find(|(before, _)| before.network_id == asset.network_id) {
             Some((before, false)) if asset.is_as_before(before) => {}
             before => drift.keep(asset, before).await?,
@@ -57,6 +58,12 @@ pub(crate) async fn compare(
         }
     }
     Ok(drift.appeared)
+}
+
+/// Where a name was not read, the id stands in for it, and the name that is known stays.
+fn with_known_name(asset: &Asset, known: &[(Asset, bool)]) -> Asset {
+    let before = known.iter().find(|(before, _)| asset.name == asset.network_id && before.network_id == asset.network_id);
+    Asset { name: before.map_or(&asset.name, |(before, _)| &before.name).clone(), ..asset.clone() }
 }
 
 struct Drift<'a> {

@@ -346,9 +346,14 @@ pub(crate) async fn upsert_profile(
         profiles::sort_key(&found.name).into(),
     ]);
     if tx.run(sql, &values).await? == 0 {
-        let sql = format!(
-            "UPDATE profiles SET name = $5, handle = $6, avatar = $7, sort_key = $8, parent_id = COALESCE($9, parent_id) WHERE {BY_PLACE} AND network_id = $4 RETURNING id"
-        );
+        // Where the name was not read, the id stands in for it: what is known of the profile stays.
+        let shown = if found.name == found.network_id {
+            "name = COALESCE(name, $5), handle = COALESCE($6, handle), avatar = COALESCE($7, avatar), sort_key = COALESCE(sort_key, $8)"
+        } else {
+            "name = $5, handle = $6, avatar = $7, sort_key = $8"
+        };
+        let sql =
+            format!("UPDATE profiles SET {shown}, parent_id = COALESCE($9, parent_id) WHERE {BY_PLACE} AND network_id = $4 RETURNING id");
         let mut values = key(&found.network_id);
         values.extend([
             found.name.as_str().into(),

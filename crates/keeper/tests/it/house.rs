@@ -143,6 +143,8 @@ pub(crate) struct Strict {
     /// Answers that are held back until this is set.
     pub(crate) slow: AtomicBool,
     pub(crate) open: Notify,
+    /// Does not let our app list anything.
+    pub(crate) closed: AtomicBool,
     /// Answers with a success that no adapter understands.
     pub(crate) odd: AtomicBool,
 }
@@ -197,7 +199,13 @@ impl Wire for Cable {
         Box::pin(async move {
             self.1.step("send").await;
             if request.method() == http::Method::GET {
-                return Ok(Response::new(Bytes::from_static(br#"{"username":"fern","account_type":"BUSINESS","items":[]}"#)));
+                let mut answer = Response::new(Bytes::from_static(br#"{"id":"1","username":"fern","account_type":"BUSINESS","items":[]}"#));
+                if self.0.closed.load(Ordering::SeqCst) && request.uri().path().ends_with("/boards") {
+                    answer =
+                        Response::new(Bytes::from_static(br#"{"code":29,"message":"You are not permitted to access that resource."}"#));
+                    *answer.status_mut() = http::StatusCode::FORBIDDEN;
+                }
+                return Ok(answer);
             }
             let answer = self.0.answer(request.body());
             while self.0.slow.load(Ordering::SeqCst) {

@@ -8,6 +8,22 @@ use lifecycle::time::Span;
 use crate::house::{House, T0, eventually};
 
 #[tokio::test]
+async fn a_list_that_our_configuration_does_not_get_is_said_to_the_operator() {
+    let house = House::new().await;
+    *house.clock.0.lock().unwrap() = T0 + Span::minutes(1);
+    house.network.closed.store(true, SeqCst);
+    let life = house.start().await;
+    life.keeper.check(&house.grant).await.unwrap();
+    let lines = life.alarms.lines();
+    assert!(lines.len() == 1 && lines[0].contains("Pinterest") && lines[0].contains("not permitted"), "{lines:?}");
+    house.network.closed.store(false, SeqCst);
+    house.pass(Span::minutes(1));
+    life.keeper.check(&house.grant).await.unwrap();
+    assert!(life.alarms.lines().is_empty(), "over");
+    life.die().await;
+}
+
+#[tokio::test]
 async fn rf_21_stopping_waits_for_the_answer_and_claims_nothing_more() {
     let house = House::new().await;
     house.network.slow.store(true, SeqCst);

@@ -272,6 +272,10 @@ impl Stepper<'_> {
             }
             // One refused call in real use is evidence: look at once, judge by the look.
             (Finding::Refused { .. }, State::Fresh | State::Unsure { .. }) => self.grant.probe_at = Some(self.now),
+            // A refusal of one target says nothing of the token; it may be the first sign of a role that is lost, which the look lists.
+            (Finding::Misconfigured | Finding::Transient { .. }, State::Fresh) if diagnosis.is_about_target() && !self.facts.calls_cost => {
+                self.grant.probe_at = Some(self.now);
+            }
             _ => {}
         }
     }

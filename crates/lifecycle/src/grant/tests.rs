@@ -43,6 +43,21 @@ fn one_refusal_is_evidence_two_are_a_verdict() {
 }
 
 #[test]
+fn a_refused_target_is_looked_into_at_once_and_says_nothing_of_the_token() {
+    let facts = facts();
+    let grant = fresh(&facts, true);
+    let used =
+        |status: u16, source| Event::Used(Diagnosis::transient(Evidence::new(T0, source, Some(status), None, "no such board"), None));
+    for status in [401, 403, 404] {
+        let after = step(&grant, &used(status, Source::Use), &facts, T0).grant;
+        assert_eq!((after.probe_at, &after.state), (Some(T0), &State::Fresh), "{status}");
+    }
+    for other in [used(429, Source::Use), used(503, Source::Use), used(403, Source::Signal)] {
+        assert_eq!(step(&grant, &other, &facts, T0).grant, grant);
+    }
+}
+
+#[test]
 fn a_refusal_too_soon_after_the_first_does_not_count() {
     let facts = facts();
     let one = step(&fresh(&facts, true), &Event::Probed(refusal(T0)), &facts, T0).grant;

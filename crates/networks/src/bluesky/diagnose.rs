@@ -9,8 +9,10 @@ use lifecycle::time::{Span, Timestamp};
 use lifecycle::words::{Cause, Confidence, Evidence, Source};
 use serde_json::Value;
 
+use super::resolve;
+use super::session::{DID, PDS, Session};
 use crate::dpop;
-use crate::network::Renewal;
+use crate::network::{Cx, Renewal};
 use crate::oauth;
 
 /// The longest wait that is believed.
@@ -23,14 +25,43 @@ pub(super) fn renewal(now: Timestamp, answer: &Response<Bytes>) -> Renewal {
         return Renewal::Failed(Diagnosis::transient(seen, wait(now, answer)));
     }
     oauth::failed_renewal(now, answer, |json, seen| match oauth::text(json, "error")? {
-        // One code for a session ended by the person, removed with a taken down account, replayed, too old or moved to
-        // another client key; the server tells them apart in words only. The commonest, for a client that keeps its
-        // tokens well, is the first; ends that are known beforehand are told by our own clock.
-        "invalid_grant" => Some(Diagnosis::refused(Cause::RevokedByPerson, Confidence::Guess, seen)),
+        "invalid_grant" => {
+            let (cause, confidence, more) = of_words(oauth::text(json, "error_description").unwrap_or_default());
+            let words = if more.is_empty() { seen.words.clone() } else { format!("{} ({more})", seen.words) };
+            Some(Diagnosis::refused(cause, confidence, Evidence { words, ..seen }))
+        }
         // The server could not read our document, or our clock or proof is off: the session lives on.
         "invalid_client_metadata" | "invalid_dpop_proof" => Some(Diagnosis::misconfigured(seen)),
         _ => None,
     })
+}
+
+/// One code for a session that was ended by the person or removed with a taken down account, replayed, too old, or another client's;
+/// the reference server tells them apart in words only. Other servers have other words, which say nothing.
+fn of_words(description: &str) -> (Cause, Confidence, &'static str) {
+    match description {
+        "Session expired" | "Refresh token expired" => (Cause::Expired, Confidence::Likely, ""),
+        // The client id or its key is another than the session began with: only a new login helps.
+        "Token was not issued to this client" => (Cause::AppBlocked, Confidence::Likely, "the client id or its key changed"),
+        "Refresh token replayed" => (Cause::Unknown, Confidence::Guess, "an answer to a renewal was lost on its way to us"),
+        "DPoP proof does not match the expected JKT" => (Cause::Unknown, Confidence::Guess, "the session's key is another one"),
+        _ => (Cause::Unknown, Confidence::Guess, ""),
+    }
+}
+
+/// The document of an account whose server refused the session with that code: does the account live elsewhere now?
+pub(super) fn after_a_move(cx: &Cx<'_>, session: &Session, refused: &str, answer: &Response<Bytes>) -> Diagnosis {
+    let (did, before) = (session.get(DID), session.get(PDS));
+    let document = oauth::json(answer).filter(|_| answer.status() == StatusCode::OK);
+    let account = document.and_then(|json| resolve::read_document(cx, did, &json));
+    let seen = |words: &str| Evidence::new(cx.now, Source::Probe, Some(401), Some(refused), words);
+    match account {
+        Some(account) if dpop::origin(&account.pds) != dpop::origin(before) => {
+            let words = format!("the account moved to another server, from {before} to {}: log in there", account.pds);
+            Diagnosis::refused(Cause::Unknown, Confidence::Likely, seen(&words))
+        }
+        _ => Diagnosis::refused(Cause::Unknown, Confidence::Guess, seen("the account's server does not know this session")),
+    }
 }
 
 /// A call of the API that was not answered as hoped.

@@ -48,6 +48,9 @@ const PUBLIC_LIFE: Span = Span::days(14);
 /// Life of a refresh token of a confidential client: the reference server's three months, rounded down. Each renewal
 /// begins it anew; the specification allows 180 days.
 const CONFIDENTIAL_LIFE: Span = Span::days(90);
+/// The longest that a session of a confidential client lasts, in all, on the reference server (the specification knows no end).
+/// `manual_renewal_every` of the configuration replaces it.
+const SESSION_LIFE: Span = Span::days(2 * 365);
 /// How often the pushed request is sent: once, and once more with the nonce.
 const PUSHES: usize = 2;
 
@@ -92,6 +95,9 @@ fn misconfigured(cx: &Cx<'_>, code: &str, words: &str) -> Failure {
 fn suspicious(cx: &Cx<'_>, words: &str) -> Failure {
     Failure::Suspicious { evidence: Evidence::new(cx.now, Source::Signal, None, None, words) }
 }
+
+/// The note of the code with which the account's server refused a look; only while the look lasts.
+const REFUSED_WITH: &str = "refused_with";
 
 fn get_session_url(pds: &str) -> String {
     format!("{pds}/xrpc/com.atproto.server.getSession")
@@ -357,7 +363,9 @@ impl Network for Bluesky {
             issued.tokens.notes.remove(PDS);
             issued.tokens.notes.insert(DID.into(), did);
         }
-        if !session.is_confidential() {
+        if session.is_confidential() {
+            issued.clocks.human_until = Some(cx.now + cx.facts.manual_renewal_every.unwrap_or(SESSION_LIFE));
+        } else {
             // Each renewal gives a new token, but none outlives the session.
             let end = cx.now + cx.facts.refresh_life.unwrap_or(PUBLIC_LIFE);
             issued.clocks.refresh_until = Some(end);
@@ -394,6 +402,11 @@ impl Network for Bluesky {
         })
     }
 
+    /// The account's own server, or the one that issued the token while that is not known.
+    fn server(&self, tokens: &TokenSet) -> Option<String> {
+        [PDS, ISSUER].into_iter().find_map(|name| tokens.notes.get(name)).map(|url| dpop::origin(url))
+    }
+
     fn api(&self, _cx: Cx<'_>, tokens: &TokenSet) -> Option<String> {
         Some(format!("{}/xrpc", tokens.notes.get(session::PDS)?.trim_end_matches('/')))
     }
@@ -405,6 +418,9 @@ impl Network for Bluesky {
     fn read_probe(&self, cx: Cx<'_>, tokens: &TokenSet, answer: &Response<Bytes>) -> Answer<Diagnosis> {
         let Some(mut session) = Session::of(tokens) else { return Answer::Done(no_session(&cx, Source::Probe)) };
         let did = session.get(DID).to_owned();
+        if let Some(refused) = tokens.notes.get(REFUSED_WITH) {
+            return Answer::Done(diagnose::after_a_move(&cx, &session, refused, answer));
+        }
         let notes = if session.get(PDS).is_empty() {
             let document = oauth::json(answer).filter(|_| answer.status() == StatusCode::OK);
             let Some(account) = document.and_then(|json| resolve::read_document(&cx, &did, &json)) else {
@@ -416,7 +432,15 @@ impl Network for Bluesky {
             let url = get_session_url(session.get(PDS));
             let notes = session.learn(&url, answer);
             if !dpop::wants_nonce(answer) {
-                return Answer::Done(diagnose::session(cx.now, Source::Probe, &did, answer));
+                let looked = diagnose::session(cx.now, Source::Probe, &did, answer);
+                // A server that does not know the account, or the session: the account may have moved. Its document tells.
+                let may_have_moved = matches!(looked.finding, Finding::Refused { cause: Cause::Unknown, .. });
+                let url = resolve::document_url(&cx, &did).filter(|_| may_have_moved);
+                let Some(url) = url else { return Answer::Done(looked) };
+                let refused = looked.evidence.code.unwrap_or_default();
+                let request = Request::builder().uri(url).header("accept", "application/json").body(Bytes::new()).unwrap_or_default();
+                let notes = BTreeMap::from([(REFUSED_WITH.to_owned(), refused)]);
+                return Answer::AskAgain { request: Box::new(request), notes, secrets: BTreeMap::new() };
             }
             notes
         };

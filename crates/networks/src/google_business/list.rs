@@ -47,7 +47,8 @@ pub(super) async fn locations(cx: Cx<'_>, wire: &dyn Wire, tokens: &TokenSet) ->
             Err(Diagnosis { finding: Finding::Refused { cause: Cause::PermissionLost, .. }, .. }) => continue,
             Err(other) => return Err(other),
         };
-        for location in rows.iter().filter_map(|row| read(row, account)) {
+        for row in &rows {
+            let location = read(row, account).ok_or_else(|| oauth::incomplete(cx.now, "a location without id"))?;
             if !found.contains_key(&location.network_id) {
                 order.push(location.network_id.clone());
                 found.insert(location.network_id.clone(), location);
@@ -71,7 +72,8 @@ async fn accounts(cx: Cx<'_>, wire: &dyn Wire, tokens: &TokenSet) -> Result<Vec<
         let role = oauth::text(row, "role").unwrap_or("OWNER").to_owned();
         Some(Account { name: oauth::text(row, "name")?.to_owned(), role })
     };
-    Ok(rows.iter().filter_map(account).collect())
+    let all: Option<Vec<Account>> = rows.iter().map(account).collect();
+    all.ok_or_else(|| oauth::incomplete(cx.now, "an account without name"))
 }
 
 /// All rows of a list. It is complete or it is an error: a list cut short would look as if roles were lost.
@@ -91,17 +93,18 @@ async fn pages(
             asked.push(("pageToken", &next));
         }
         let mut json = google::look(cx, wire, oauth::get_bearer(&oauth::with_query(url, &asked), &tokens.access_token)).await?;
-        if let Some(Value::Array(more)) = json.get_mut(field).map(Value::take) {
-            rows.extend(more);
+        match json.get_mut(field).map(Value::take) {
+            Some(Value::Array(more)) => rows.extend(more),
+            // Google leaves out what is empty.
+            None => {}
+            Some(_) => return Err(oauth::incomplete(cx.now, &format!("{field} is no list"))),
         }
         match oauth::text(&json, "nextPageToken") {
             Some(token) => token.clone_into(&mut next),
             None => return Ok(rows),
         }
     }
-    let words = "the list has more pages than are followed";
-    let seen = lifecycle::words::Evidence::new(cx.now, lifecycle::words::Source::Discovery, None, None, words);
-    Err(Diagnosis::transient(seen, None))
+    Err(oauth::incomplete(cx.now, "the list has more pages than are followed"))
 }
 
 /// A resource name as part of an address: its slashes stay.

@@ -265,6 +265,10 @@ macro_rules! delegate {
             None
         }
 
+        fn ended_by_person(&self) -> Option<crate::network::Rule> {
+            Some(crate::network::ENDED_IN_SETTINGS)
+        }
+
         fn discover<'a>(&'a self, cx: Cx<'a>, wire: &'a dyn Wire, tokens: &'a TokenSet) -> BoxFuture<'a, Result<Discovery, Diagnosis>> {
             Box::pin($login.list(cx, wire, tokens))
         }

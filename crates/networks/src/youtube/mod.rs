@@ -95,8 +95,11 @@ impl YouTube {
         let parameters = [("part", "id,snippet,status"), ("mine", "true"), ("maxResults", "50")];
         let request = oauth::get_bearer(&Self::api(&cx, "channels", &parameters), &tokens.access_token);
         let json = google::look(cx, wire, request).await?;
-        let items = json.get("items").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
-        let mut profiles: Vec<Found> = items.iter().filter_map(channel).collect();
+        // Google leaves out what is empty; the answer still says what it is.
+        let is_empty = json.get("items").is_none() && oauth::text(&json, "kind") == Some("youtube#channelListResponse");
+        let items = if is_empty { &[][..] } else { oauth::rows(cx.now, &json, "items")? };
+        let profiles: Option<Vec<Found>> = items.iter().map(channel).collect();
+        let mut profiles = profiles.ok_or_else(|| oauth::incomplete(cx.now, "a channel without id"))?;
         let network_id = profiles.first().map_or_else(|| person.sub.clone(), |channel| person_id(&person.sub, &channel.network_id));
         if profiles.is_empty() {
             profiles.push(without_channel(&person));

@@ -63,7 +63,9 @@ impl Given {
 
     /// Tokens as they stand after a while; with a key and the addresses of a session where the network is one of proofs.
     pub(crate) fn tokens(&self) -> TokenSet {
-        let mut tokens = TokenSet::bearer(Secret::new("canary-access"), Some(Secret::new("canary-refresh")), vec!["a".into()]);
+        // Granted was what is asked for.
+        let scopes = self.cx().scopes(self.network.about());
+        let mut tokens = TokenSet::bearer(Secret::new("canary-access"), Some(Secret::new("canary-refresh")), scopes);
         tokens.token_secret = Some(Secret::new("canary-token-secret"));
         // Of whatever is acted as, where profiles have tokens of their own.
         tokens.profile_tokens.insert("1".into(), Secret::new("canary-profile"));

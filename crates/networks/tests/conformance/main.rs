@@ -61,6 +61,20 @@ fn about_is_complete() {
     }
 }
 
+/// Nothing is promised that a network does not do: where no call of it ends our access, people are told where they end it.
+#[test]
+fn who_cannot_revoke_says_where_people_end_it() {
+    for network in networks::ALL {
+        let given = Given::at(*network);
+        let revokes = network.revoke(given.cx(), &given.tokens()).is_some();
+        let said = network.ended_by_person();
+        assert!(revokes || said.is_some(), "{}", network.about().name);
+        assert!(said.is_none_or(|rule| rule.en.len() > 20 && rule.de.len() > 20), "{}", network.about().name);
+    }
+    let says = |name: &str| networks::find(name).and_then(Network::ended_by_person).is_some();
+    assert!(says("pinterest") && says("xing") && !says("tiktok"));
+}
+
 #[tokio::test]
 async fn the_person_is_sent_with_state_and_the_exact_redirect_address() {
     for network in by_hand() {

@@ -60,7 +60,7 @@ pub(super) fn handle(world: &mut World, now: i64, incoming: &Incoming) -> Option
         {
             acts::handle(world, now, incoming)
         }
-        ("GET", path) if path == "/v2/userinfo" || path.starts_with("/rest/") => api(world, now, incoming),
+        ("GET", path) if path == "/v2/userinfo" || path == "/v2/me" || path.starts_with("/rest/") => api(world, now, incoming),
         _ => return None,
     })
 }
@@ -231,6 +231,15 @@ fn refused(status: u16, number: i64, code: &str, words: &str) -> Answer {
     answer(status, &json!({ "status": status, "serviceErrorCode": number, "code": code, "message": words }))
 }
 
+pub(super) fn withdrawn() -> Answer {
+    refused(401, 65601, "REVOKED_ACCESS_TOKEN", "The token used in the request has been revoked by the user")
+}
+
+/// No header says when it goes on; the quota of a day starts anew at 00:00 UTC.
+pub(super) fn too_many() -> Answer {
+    refused(429, 101, "TOO_MANY_REQUESTS", "Resource level throttle MEMBER DAY limit for calls to this resource is reached.")
+}
+
 fn not_enough(what: &str) -> Answer {
     refused(403, 100, "ACCESS_DENIED", &format!("Not enough permissions to access: {what}"))
 }
@@ -240,10 +249,8 @@ fn authorized(world: &World, now: i64, incoming: &Incoming) -> Result<Family, An
     let family = match world.check_access(now, NAME, incoming.bearer()) {
         Ok((_, family)) => family,
         Err(Dead::Expired) => return Err(refused(401, 65602, "EXPIRED_ACCESS_TOKEN", "The token used in the request has expired")),
-        Err(Dead::Revoked) => {
-            return Err(refused(401, 65601, "REVOKED_ACCESS_TOKEN", "The token used in the request has been revoked by the user"));
-        }
-        Err(Dead::Blocked) => return Err(refused(403, 0, "MEMBER_RESTRICTED", "The member is restricted")),
+        // What a call of a restricted member is answered is not documented: as one of somebody whose tokens are gone.
+        Err(Dead::Revoked | Dead::Blocked) => return Err(withdrawn()),
         Err(Dead::Unknown) => return Err(refused(401, 65600, "INVALID_ACCESS_TOKEN", "Invalid access token")),
     };
     let needs_version = incoming.path.starts_with("/rest/") && !incoming.path.starts_with("/rest/upload/");
@@ -267,6 +274,9 @@ fn api(world: &World, now: i64, incoming: &Incoming) -> Answer {
     let has = |scopes: &[&str]| family.scopes.iter().any(|granted| scopes.contains(&granted.as_str()));
     if incoming.path == "/v2/userinfo" {
         return if has(&["openid"]) && has(&["profile"]) { userinfo(world, &family) } else { not_enough("userinfo.GET.NO_VERSION") };
+    }
+    if incoming.path == "/v2/me" {
+        return if has(&["r_basicprofile"]) { me(world, &family) } else { not_enough("me.GET.NO_VERSION") };
     }
     let reads_pages = has(&["rw_organization_admin", "r_organization_admin"]);
     if incoming.path == "/rest/organizationAcls" {
@@ -294,6 +304,13 @@ fn userinfo(world: &World, family: &Family) -> Answer {
         200,
         &json!({ "sub": person.id, "name": person.name, "given_name": given, "family_name": last, "locale": { "country": "DE", "language": "de" } }),
     )
+}
+
+fn me(world: &World, family: &Family) -> Answer {
+    let Some(person) = world.person(NAME, &family.username) else { return answer(404, &json!({})) };
+    let (given, last) = person.name.split_once(' ').unwrap_or((&person.name, ""));
+    let vanity = person.username.replace('.', "-");
+    answer(200, &json!({ "id": person.id, "localizedFirstName": given, "localizedLastName": last, "vanityName": vanity }))
 }
 
 fn acls(world: &World, incoming: &Incoming, family: &Family) -> Answer {

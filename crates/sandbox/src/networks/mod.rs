@@ -21,6 +21,7 @@ mod youtube;
 
 pub(crate) use moment::rfc3339;
 
+use crate::limits;
 use crate::people::{Page, Person};
 use crate::request::{Answer, Incoming, html};
 use crate::world::World;
@@ -257,6 +258,22 @@ pub(crate) fn refused_renewal(network: &str) -> Answer {
     ALL.iter().find(|entry| entry.name == network).map_or_else(|| html(404, String::new()), |entry| (entry.refused_renewal)())
 }
 
+/// How a network refuses what comes too often.
+pub(crate) fn rate_limited(network: &str, now: i64) -> Answer {
+    match network {
+        "linkedin" => linkedin::too_many(),
+        "tiktok" => tiktok::too_many(now, 60),
+        "pinterest" => pinterest::too_many(0, 60),
+        "xing" => xing::too_many(),
+        _ => limits::plain(),
+    }
+}
+
+/// The refusal of a token that the person withdrew, at a network that also gives it to tokens of the last seconds.
+pub(crate) fn withdrawn_token(network: &str) -> Option<Answer> {
+    (network == "linkedin").then(linkedin::withdrawn)
+}
+
 /// What a request is about, for moods and the ledger: `page`, `exchange`, `renewal`, `revocation` or `api`. Consent pages are
 /// always there.
 pub(crate) fn about(network: &str, incoming: &Incoming) -> &'static str {
@@ -304,9 +321,9 @@ pub(crate) fn survives_password_reset(network: &str) -> bool {
 }
 
 /// Whether consents end when the network blocks the person, and do not come back with the account: Reddit
-/// revokes them, a take-down at Bluesky removes them.
+/// revokes them, a take-down at Bluesky removes them, TikTok says itself that the grant is removed with a banned account.
 pub(crate) fn ends_with_block(network: &str) -> bool {
-    matches!(network, "reddit" | "bluesky")
+    matches!(network, "reddit" | "bluesky" | "tiktok")
 }
 
 /// Whether what a consent gave works on while the network blocks the person: a webhook of Discord does not depend on its maker.

@@ -6,6 +6,7 @@ use serde_json::json;
 
 use super::{Consent, client_id, client_secret, is_redirect_uri, refuse_page};
 use crate::consent::{Ask, Decision, decide};
+use crate::limits::{Limit, with_numbers};
 use crate::people::{Person, person};
 use crate::request::{Answer, Incoming, json as answer, see_other, with_query};
 use crate::tokens::{DAY, Family};
@@ -20,6 +21,9 @@ fn ask(incoming: &Incoming) -> Ask {
 }
 
 pub(super) fn handle(world: &mut World, now: i64, incoming: &Incoming) -> Option<Answer> {
+    if let Err(refused) = counted(world, now, incoming) {
+        return Some(refused);
+    }
     Some(match (incoming.method.as_str(), incoming.path.as_str()) {
         (_, "/oauth/") => authorize(world, now, incoming),
         ("POST", "/v5/oauth/token") => token(world, now, incoming),
@@ -27,7 +31,7 @@ pub(super) fn handle(world: &mut World, now: i64, incoming: &Incoming) -> Option
         ("GET", "/v5/user_account") => with_token(world, now, incoming, |family| account(world, family)),
         ("POST", "/v5/pins") => {
             let Ok((_, family)) = world.check_access(now, NAME, incoming.bearer()) else {
-                return Some(with_token(world, now, incoming, |_| error(401, 2, "Authentication failed.")));
+                return Some(error(401, 2, "Authentication failed."));
             };
             acts::publish(world, now, incoming, &family)
         }
@@ -110,9 +114,26 @@ fn token(world: &mut World, now: i64, incoming: &Incoming) -> Answer {
 fn with_token(world: &World, now: i64, incoming: &Incoming, then: impl FnOnce(&Family) -> Answer) -> Answer {
     match world.check_access(now, NAME, incoming.bearer()) {
         Ok((_, family)) => then(&family),
-        Err(crate::tokens::Dead::Blocked) => error(403, 2625, "The account has been disapproved."),
+        // One code for a token that is over, withdrawn, or of a deactivated account.
         Err(_) => error(401, 2, "Authentication failed."),
     }
+}
+
+/// Of each person and app, by the category of the call (second-hand figures of the standard tier).
+const READS: Limit = Limit { network: NAME, name: "org_read", calls: 1_000, seconds: 60 };
+const WRITES: Limit = Limit { network: NAME, name: "org_write", calls: 100, seconds: 60 };
+
+pub(super) fn too_many(calls: u64, seconds: i64) -> Answer {
+    let calls = i64::try_from(calls).unwrap_or(i64::MAX);
+    let headers = [("x-ratelimit-limit", calls), ("x-ratelimit-remaining", 0), ("x-ratelimit-reset", seconds)];
+    with_numbers(error(429, 8, "This request exceeded a rate limit."), &headers)
+}
+
+/// Counts a call of the token's person; `Err` is the answer to give.
+fn counted(world: &mut World, now: i64, incoming: &Incoming) -> Result<(), Answer> {
+    let Ok((_, family)) = world.check_access(now, NAME, incoming.bearer()) else { return Ok(()) };
+    let limit = if incoming.method == "GET" { READS } else { WRITES };
+    world.count(now, &limit, &family.username).map_err(|seconds| too_many(limit.calls, seconds))
 }
 
 fn account(world: &World, family: &Family) -> Answer {

@@ -7,9 +7,10 @@ use serde_json::json;
 
 use super::{Consent, client_id, client_secret, is_redirect_uri, refuse_page};
 use crate::consent::{Ask, Decision, decide};
+use crate::limits::{Limit, with_numbers};
 use crate::people::{Person, person};
 use crate::request::{Answer, Incoming, json as answer, see_other, with_query};
-use crate::tokens::{DAY, Dead, Family};
+use crate::tokens::{DAY, Family};
 use crate::world::World;
 
 const NAME: &str = "tiktok";
@@ -29,7 +30,10 @@ pub(super) fn handle(world: &mut World, now: i64, incoming: &Incoming) -> Option
             acts::handle(world, now, incoming, path.trim_start_matches("/v2/post/publish/"))
         }
         ("PUT", path) if path.starts_with("/upload/") && !incoming.body.is_empty() => answer(201, &json!({})),
-        ("GET", "/v2/user/info/") => user(world, now, incoming),
+        ("GET", "/v2/user/info/") => match world.count(now, &USER_INFO, incoming.bearer()) {
+            Ok(()) => user(world, now, incoming),
+            Err(seconds) => too_many(now, seconds),
+        },
         ("GET", "/open_api/v1.3/oauth2/advertiser/get/") => advertisers(world, now, incoming),
         _ => return None,
     })
@@ -72,9 +76,9 @@ pub(super) fn consent(world: &mut World, now: i64, incoming: &Incoming, consent:
         .then(|| if consent.deny { denied(incoming) } else { allowed(world, now, incoming, consent.username, scopes) })
 }
 
-/// The status of errors is not documented; the body counts.
+/// The status of errors is not documented; the body counts, and here comes with the status that says the least.
 fn error(code: &str, words: &str) -> Answer {
-    answer(400, &json!({ "error": code, "error_description": words, "log_id": "2026112300000000000000000000000000" }))
+    answer(200, &json!({ "error": code, "error_description": words, "log_id": "2026112300000000000000000000000000" }))
 }
 
 pub(super) fn refused_renewal() -> Answer {
@@ -122,21 +126,33 @@ fn revoke(world: &mut World, now: i64, incoming: &Incoming) -> Answer {
     if incoming.f("client_key") != client_id(NAME) || incoming.f("client_secret") != client_secret(NAME) {
         return error("invalid_client", "Client key or secret is incorrect.");
     }
-    if let Ok((family, _)) = world.check_access(now, NAME, incoming.f("token")) {
-        world.vault.families[family].revoked = true;
+    match world.check_access(now, NAME, incoming.f("token")) {
+        Ok((family, _)) => {
+            world.vault.families[family].revoked = true;
+            answer(200, &json!({}))
+        }
+        // An access token alone is revoked, and only while it lives.
+        Err(_) => error("invalid_grant", "Access token is invalid or expired."),
     }
-    answer(200, &json!({}))
 }
 
 fn api_error(status: u16, code: &str, words: &str) -> Answer {
     answer(status, &json!({ "data": {}, "error": { "code": code, "message": words, "log_id": "202611230000000000" } }))
 }
 
+/// Which headers come with it is not documented; this one is read by others.
+pub(super) fn too_many(now: i64, seconds: i64) -> Answer {
+    let refused = api_error(429, "rate_limit_exceeded", "The API rate limit was exceeded. Please try again later.");
+    with_numbers(refused, &[("x-ratelimit-reset", now / 1_000_000 + seconds)])
+}
+
+const USER_INFO: Limit = Limit { network: NAME, name: "user info", calls: 600, seconds: 60 };
+
 /// Whose token it is. `Err` is the answer to give.
 fn who(world: &World, now: i64, incoming: &Incoming) -> Result<Family, Answer> {
     match world.check_access(now, NAME, incoming.bearer()) {
         Ok((_, family)) => Ok(family),
-        Err(Dead::Blocked) => Err(api_error(403, "user_banned", "The account is banned.")),
+        // With a banned account the grant is removed: the webhook alone says why.
         Err(_) => Err(api_error(401, "access_token_invalid", "The access token is invalid or not found in the request.")),
     }
 }

@@ -23,7 +23,7 @@ pub(super) fn handle(world: &mut World, now: i64, incoming: &Incoming) -> Option
         ("POST" | "GET", "/v1/request_token") => request_token(world, now, incoming),
         (_, "/v1/authorize") => authorize(world, now, incoming),
         ("POST", "/v1/access_token") => access_token(world, now, incoming),
-        (_, path) if path == "/v1/users/me/feed" || path.starts_with("/v1/users/me/s") || path.starts_with("/v1/activities/") => {
+        (_, path) if is_feed(path) || path.starts_with("/v1/users/me/s") || path.starts_with("/v1/activities/") => {
             acts::handle(world, now, incoming)
         }
         ("GET", "/v1/users/me" | "/v1/users/me/id_card") => me(world, now, incoming),
@@ -31,8 +31,24 @@ pub(super) fn handle(world: &mut World, now: i64, incoming: &Incoming) -> Option
     })
 }
 
+/// Own feeds are asked for by the user's id.
+fn is_feed(path: &str) -> bool {
+    path.strip_prefix("/v1/users/").and_then(|rest| rest.split_once('/')).is_some_and(|(_, rest)| rest == "feed")
+}
+
 fn error(status: u16, name: &str, words: &str) -> Answer {
     answer(status, &json!({ "error_name": name, "message": words }))
+}
+
+/// With a status of its own, and no word of when it goes on.
+pub(super) fn too_many() -> Answer {
+    error(403, "RATE_LIMIT_EXCEEDED", "You have exceeded the rate limit. Please try again later.")
+}
+
+/// A parameter that is not taken, and why.
+fn invalid(field: &str, reason: &str) -> Answer {
+    let errors = json!([{ "field": field, "reason": reason }]);
+    answer(403, &json!({ "error_name": "INVALID_PARAMETERS", "message": "Invalid parameters", "errors": errors }))
 }
 
 /// The one answer to a token that does not work, whatever ended it.
@@ -93,6 +109,13 @@ fn verify(world: &mut World, now: i64, incoming: &Incoming, token_secret: &str) 
     if nonce.is_empty() {
         return Err(error(401, "NONCE_MISSING", "Nonce missing"));
     }
+    // Seconds that never go back, for each consumer and token.
+    let clock = (NAME, format!("timestamp/{}", get("oauth_token")));
+    if !get("oauth_token").is_empty() && world.kept.get(&clock).and_then(serde_json::Value::as_i64).is_some_and(|before| timestamp < before)
+    {
+        return Err(error(401, "INVALID_TIMESTAMP", "The timestamp must be equal or greater than the one used before"));
+    }
+    world.kept.insert(clock, timestamp.into());
     world.nonces.retain(|_, seen| now - *seen < DAY * 1_000_000);
     if world.nonces.insert(nonce, now).is_some() {
         return Err(error(401, "NONCE_ALREADY_USED", "Nonce already used"));
@@ -213,15 +236,42 @@ fn who(world: &mut World, now: i64, incoming: &Incoming) -> Result<String, Answe
         Ok((_, family)) => family,
         Err(Dead::Blocked | Dead::Expired | Dead::Revoked | Dead::Unknown) => return Err(dead_token()),
     };
-    verify(world, now, incoming, &secret.unwrap_or_default())?;
-    Ok(family.username)
+    let protocol = verify(world, now, incoming, &secret.unwrap_or_default())?;
+    // These belong to the handshake alone.
+    match ["oauth_callback", "oauth_verifier"].into_iter().find(|name| !value(&protocol, name).is_empty()) {
+        Some(name) => Err(invalid(name, "UNEXPECTED")),
+        None => Ok(family.username),
+    }
 }
+
+/// What can be asked of a user.
+const FIELDS: &[&str] = &[
+    "id",
+    "first_name",
+    "last_name",
+    "display_name",
+    "page_name",
+    "permalink",
+    "active_email",
+    "gender",
+    "time_zone",
+    "premium_services",
+    "badges",
+    "photo_urls",
+    "private_address",
+    "business_address",
+    "professional_experience",
+    "educational_background",
+];
 
 fn me(world: &mut World, now: i64, incoming: &Incoming) -> Answer {
     let username = match who(world, now, incoming) {
         Ok(username) => username,
         Err(refused) => return refused,
     };
+    if let Some(unknown) = incoming.q("fields").split(',').find(|field| !field.is_empty() && !FIELDS.contains(field)) {
+        return invalid("fields", &format!("UNKNOWN_VALUE: {unknown}"));
+    }
     let Some(person) = world.person(NAME, &username) else { return error(404, "RESOURCE_NOT_FOUND", "Not found") };
     let page_name = person.username.replace('.', "_");
     let user = json!({ "id": person.id, "display_name": person.name, "page_name": page_name, "permalink": format!("https://www.xing.com/profile/{page_name}") });

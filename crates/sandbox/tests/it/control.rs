@@ -123,7 +123,7 @@ fn the_ledger_says_what_was_seen() {
         [
             "tiktok POST /v2/oauth/token/ 200 exchange",
             "tiktok POST /v2/oauth/token/ 200 renewal",
-            "tiktok POST /v2/oauth/token/ 400 renewal",
+            "tiktok POST /v2/oauth/token/ 200 renewal",
             "pinterest GET /v5/boards 401 api",
         ]
     );

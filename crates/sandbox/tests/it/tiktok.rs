@@ -199,24 +199,50 @@ fn withdrawn_means_dead() {
 }
 
 #[test]
-fn a_banned_account_is_refused_until_the_ban_ends() {
+fn a_banned_account_does_not_get_its_grant_back() {
     let mut net = Net::new();
     let tokens = connect(&mut net, "fernweh.outdoor");
     net.person("tiktok", "fernweh.outdoor", "block");
-    let got = user(&mut net, &tokens.access);
-    assert!(matches!(got.status, 401 | 403) && got.json["error"]["code"] != "ok", "{}", got.text);
-    token_error(&refresh(&mut net, &tokens.refresh), "invalid_grant");
+    dead(&mut net, &tokens);
     net.person("tiktok", "fernweh.outdoor", "unblock");
-    assert_eq!(user(&mut net, &tokens.access).status, 200);
-    assert_eq!(refresh(&mut net, &tokens.refresh).status, 200, "the refusal had not spent it");
+    dead(&mut net, &tokens);
+    let again = connect(&mut net, "fernweh.outdoor");
+    assert_eq!(user(&mut net, &again.access).status, 200);
 }
 
 #[test]
 fn our_own_revocation_ends_the_grant() {
     let mut net = Net::new();
     let tokens = connect(&mut net, "fernweh.outdoor");
+    let got = call(&mut net, "revoke", &[("token", &tokens.refresh)]);
+    token_error(&got, "invalid_grant");
+    assert_eq!(got.status, 200, "the body counts");
     call(&mut net, "revoke", &[("token", &tokens.access)]).is(200, &json!({}));
     dead(&mut net, &tokens);
+    let late = connect(&mut net, "fernweh.outdoor");
+    net.pass(DAY);
+    token_error(&call(&mut net, "revoke", &[("token", &late.access)]), "invalid_grant");
+    assert_eq!(refresh(&mut net, &late.refresh).status, 200, "the grant lives on");
+}
+
+#[test]
+fn every_kind_of_call_has_its_limit_for_each_token() {
+    let mut net = Net::new();
+    let (ours, guides) = (connect(&mut net, "fernweh.outdoor"), connect(&mut net, "gipfel.guides"));
+    let ask = |net: &mut Net, token: &str| {
+        let bearer = format!("Bearer {token}");
+        net.send(Method::POST, "/tiktok/v2/post/publish/creator_info/query/", &[("authorization", &bearer)], "{}")
+    };
+    for _ in 0..20 {
+        assert_eq!(ask(&mut net, &ours.access).status, 200);
+    }
+    let got = ask(&mut net, &ours.access);
+    api_error(&got, 429, "rate_limit_exceeded");
+    let reset: i64 = got.header("x-ratelimit-reset").parse().unwrap();
+    assert!((1..=60).contains(&(reset - net.now / 1_000_000)));
+    assert_eq!(ask(&mut net, &guides.access).status, 200, "everybody has their own");
+    net.pass(60);
+    assert_eq!(ask(&mut net, &ours.access).status, 200);
 }
 
 #[test]

@@ -5,6 +5,7 @@ use serde_json::Value;
 use store::outbox::Letter;
 
 use crate::i18n::Lang;
+use crate::pages::view;
 use crate::show;
 
 /// A mail, ready to send.
@@ -89,6 +90,10 @@ pub(super) fn draft(letter: &Letter, lang: Lang, public_url: &str) -> Draft {
             let words = letter.payload["evidence"]["words"].as_str().filter(|words| !words.is_empty());
             quote = words.map(|words| lang.fill("mail.evidence", &[("network", &network), ("words", words)]));
             button = Some((fill("mail.renew_button"), renew));
+        }
+        "deleted" => {
+            let named = profiles.first().map(|profile| text(&profile["network"])).unwrap_or_default();
+            paragraphs.extend(view::end_of_access(lang, &named));
         }
         "storm" => button = Some((fill("mail.storm.button"), format!("{public_url}/settings/profiles?status=disconnected"))),
         "reminder" => {

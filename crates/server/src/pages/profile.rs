@@ -18,7 +18,7 @@ use store::profiles::{self, Profile};
 use store::users::{self, User};
 use store::{reminders, renewal_links, teams, telling};
 
-use super::view::{Line, Options, Row, line, owners, refresh_tokens, row, title_of, zone};
+use super::view::{Line, Options, Row, end_of_access, line, owners, refresh_tokens, row, title_of, zone};
 use super::{Fields, Page, Shell, for_people, go, show};
 use crate::actions::explain::{Explanation, explain};
 use crate::actions::finish::shown;
@@ -321,7 +321,8 @@ pub async fn delete_form(State(app): State<Arc<App>>, caller: Caller, Path(id): 
     let page = async {
         let profile = auth::profile(&app, &caller, &id, Act::DeleteProfile).await?;
         let lang = caller.lang;
-        let mut lines = vec![lang.fill("delete.lost", &[("network", &title_of(&profile.network))])];
+        let mut lines = vec![lang.t("delete.lost").to_owned()];
+        lines.extend(end_of_access(lang, &profile.network));
         if has_boards(&app, &profile).await? {
             lines.push(lang.t("delete.boards").to_owned());
         }

@@ -15,7 +15,7 @@ use bytes::Bytes;
 use futures_util::{StreamExt as _, TryStreamExt as _};
 use lifecycle::diagnosis::Finding;
 use lifecycle::permission::Act;
-use lifecycle::secret::{Secret, TokenType};
+use lifecycle::secret::{Secret, TokenSet, TokenType};
 use lifecycle::time::{Span, Timestamp};
 use lifecycle::words::{Cause, Confidence};
 use networks::proxied::{self, Call};
@@ -87,7 +87,7 @@ async fn pass(app: &App, caller: &Caller, id: &str, request: Request) -> Result<
         return Err(malformed("the query names a credential; it is put onto the call here, and only here"));
     }
     let ready = act::ready(app, caller, &profile, act::SPARE).await?;
-    paused(app, &profile).await?;
+    paused(app, &profile, &server_of(&profile, &ready.tokens)).await?;
     let payload = payload(&parts.method, &parts.headers, body, ready.tokens.token_type).await?;
     let passed = Passed { method: parts.method, path, query, headers: headers::sent(&parts.headers), payload };
     through(app, caller, &profile, ready, passed).await
@@ -139,11 +139,17 @@ async fn payload(method: &Method, headers: &HeaderMap, body: Body, kind: TokenTy
     Ok(Payload::Flows(Body::from_stream(bounded)))
 }
 
+/// The server whose wishes count: the account's own where each may live on another, else the instance.
+fn server_of(profile: &Profile, tokens: &TokenSet) -> String {
+    let own = networks::find(&profile.network).and_then(|network| network.server(tokens));
+    own.unwrap_or_else(|| profile.instance.clone())
+}
+
 /// The network told one of our apps to wait: nobody asks before.
-async fn paused(app: &App, profile: &Profile) -> Result<(), Problem> {
+async fn paused(app: &App, profile: &Profile, server: &str) -> Result<(), Problem> {
     let now = app.now();
     let mut tx = app.store.read().await?;
-    let Some(until) = pauses::until(&mut tx, &app.organisation, &profile.network, &profile.instance, now).await? else { return Ok(()) };
+    let Some(until) = pauses::until(&mut tx, &app.organisation, &profile.network, server, now).await? else { return Ok(()) };
     let seconds = until.since(now).as_seconds().max(1);
     let words = format!("The network asked this app to wait. Try again in {seconds} seconds.");
     Err(Problem::new(StatusCode::TOO_MANY_REQUESTS, "rate_limited_by_network", words).with(json!({ "retry_after": seconds })))
@@ -175,7 +181,7 @@ async fn through(app: &App, caller: &Caller, profile: &Profile, mut ready: Ready
         let status = answer.status();
         let again = !matches!(passed.payload, Payload::Flows(_));
         if status == StatusCode::TOO_MANY_REQUESTS {
-            pause(app, profile, answer.headers()).await?;
+            pause(app, profile, &server_of(profile, &ready.tokens), answer.headers()).await?;
         }
         if !matches!(status, StatusCode::UNAUTHORIZED | StatusCode::BAD_REQUEST) {
             return Ok(returned(answer, Redactor::new(&texts(&secrets))));
@@ -217,7 +223,7 @@ async fn is_refused(app: &App, profile: &Profile, ready: &Ready, refusal: &axum:
         // A permission that this one call needs says nothing of the token.
         Finding::Refused { cause: Cause::PermissionLost, confidence, .. } if confidence != Confidence::Certain => Ok(false),
         Finding::Refused { .. } => evidence::told_in_use(app, profile, ready, &told).await.map(|()| true),
-        Finding::Transient { retry_after: Some(wait) } => quiet(app, profile, app.now() + wait).await.map(|()| false),
+        Finding::Transient { retry_after: Some(wait) } => quiet(app, profile, &server_of(profile, &ready.tokens), app.now() + wait).await.map(|()| false),
         _ => Ok(false),
     }
 }
@@ -349,19 +355,19 @@ fn returned(answer: reqwest::Response, redactor: Redactor) -> Response {
 }
 
 /// Remembers that the network wants quiet, for every node.
-async fn pause(app: &App, profile: &Profile, headers: &HeaderMap) -> Result<(), Problem> {
+async fn pause(app: &App, profile: &Profile, server: &str, headers: &HeaderMap) -> Result<(), Problem> {
     let number = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).and_then(|text| text.trim().parse::<i64>().ok());
     let now = app.now();
     let reset = number("x-rate-limit-reset").or_else(|| number("x-ratelimit-reset")).or_else(|| number("ratelimit-reset"));
     // Some write when it is over, some how long it takes.
     let at = |number: i64| if number > 1_000_000_000 { Timestamp::from_seconds(number) } else { now + Span::seconds(number) };
     let until = number("retry-after").map(|seconds| now + Span::seconds(seconds)).or_else(|| reset.map(at)).unwrap_or(now + PAUSE.0);
-    quiet(app, profile, until).await
+    quiet(app, profile, server, until).await
 }
 
 /// Nobody asks before; not longer than is believed.
-async fn quiet(app: &App, profile: &Profile, until: Timestamp) -> Result<(), Problem> {
+async fn quiet(app: &App, profile: &Profile, server: &str, until: Timestamp) -> Result<(), Problem> {
     let mut tx = app.store.write().await?;
-    pauses::set(&mut tx, &app.organisation, &profile.network, &profile.instance, until.min(app.now() + PAUSE.1)).await?;
+    pauses::set(&mut tx, &app.organisation, &profile.network, server, until.min(app.now() + PAUSE.1)).await?;
     Ok(tx.commit().await?)
 }

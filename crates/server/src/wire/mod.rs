@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http::{Request, Response};
+use lifecycle::time::Span;
 use networks::wire::{BoxFuture, Wire, WireError};
 use url::Url;
 
@@ -142,6 +143,10 @@ fn classify(host: &str, error: &reqwest::Error) -> WireError {
 impl Wire for HttpWire {
     fn send(&self, request: Request<Bytes>) -> BoxFuture<'_, Result<Response<Bytes>, WireError>> {
         Box::pin(self.exchange(request))
+    }
+
+    fn pause(&self, span: Span) -> BoxFuture<'_, ()> {
+        Box::pin(tokio::time::sleep(Duration::from_micros(span.as_micros().unsigned_abs())))
     }
 }
 

@@ -1,11 +1,15 @@
 //! `staygreen doctor`: one line each, with what to do.
 
+use bytes::Bytes;
 use clap::Args;
 use keeper::ports::Clock as _;
 use lifecycle::time::Timestamp;
 use networks::network::Registration;
+use networks::wire::Wire as _;
 use server::outbox::mail::Mailer;
 use server::time::SystemClock;
+use server::wire::guard::Guard;
+use server::wire::{HttpWire, Limits};
 use store::{network_apps, users};
 
 use super::ConfigArgs;
@@ -20,6 +24,36 @@ pub(crate) struct Doctor {
 fn say(good: bool, what: &str, words: &str) -> bool {
     println!("{}  {what:<24} {words}", if good { "ok  " } else { "FAIL" });
     good
+}
+
+/// The document that is our client id: the network's servers fetch it from outside, and refuse every renewal while they cannot.
+async fn own_metadata(title: &str, public_url: &str) -> bool {
+    let url = format!("{}/oauth/client-metadata.json", public_url.trim_end_matches('/'));
+    let found = match HttpWire::new(Guard::new(vec![], &[url.clone()]), Limits::ENDPOINTS) {
+        Ok(wire) => match http::Request::get(&url).body(Bytes::new()) {
+            Ok(request) => wire.send(request).await.map_err(|why| why.to_string()).and_then(|answer| is_metadata(&url, &answer)),
+            Err(why) => Err(why.to_string()),
+        },
+        Err(why) => Err(why.to_string()),
+    };
+    let words = match &found {
+        Ok(()) => "needs no network app; our client metadata is found at its address".to_owned(),
+        Err(why) => format!(
+            "{url} {why}: the network's servers fetch it from the internet; start the server, and check server.public_url and the proxy"
+        ),
+    };
+    say(found.is_ok(), title, &words)
+}
+
+/// Whether an answer is our client metadata, which names its own address.
+fn is_metadata(url: &str, answer: &http::Response<Bytes>) -> Result<(), String> {
+    let json: serde_json::Value = serde_json::from_slice(answer.body()).unwrap_or_default();
+    match (answer.status().as_u16(), json["client_id"].as_str()) {
+        (200, Some(id)) if id == url => Ok(()),
+        (200, Some(id)) => Err(format!("names another address ({id})")),
+        (200, None) => Err("is no client metadata".into()),
+        (status, _) => Err(format!("answers with status {status}")),
+    }
 }
 
 impl Doctor {
@@ -58,6 +92,10 @@ impl Doctor {
                     let by_config = config.networks.get(about.name).is_some_and(|set| set.client_id.is_some());
                     let stored = network_apps::get(&mut tx, store.keys(), &organisation, about.name, "").await?.is_some();
                     let (mark, words) = match about.registration {
+                        Registration::Metadata if !by_config && config.server.public_url.starts_with("https://") => {
+                            good &= own_metadata(about.title, &config.server.public_url).await;
+                            continue;
+                        }
                         Registration::Metadata | Registration::AtInstance => ("ok  ", "needs no network app"),
                         Registration::ByHand if by_config || stored => ("ok  ", "network app is configured"),
                         Registration::ByHand => ("note", "no network app: staygreen network-app set, or Settings, Network apps"),
@@ -68,5 +106,23 @@ impl Doctor {
             Err(error) => good &= say(false, "database", &error.to_string()),
         }
         if good { Ok(()) } else { Err(anyhow::anyhow!("something needs attention (see FAIL above)")) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn client_metadata_has_to_name_the_address_at_which_it_is_found() {
+        let url = "https://staygreen.example/oauth/client-metadata.json";
+        let says = |status: u16, body: String| {
+            let answer = http::Response::builder().status(status).body(Bytes::from(body)).expect("an answer");
+            is_metadata(url, &answer).map_err(|why| why.split(' ').next().unwrap_or_default().to_owned())
+        };
+        assert_eq!(says(200, format!(r#"{{"client_id":"{url}"}}"#)), Ok(()));
+        assert_eq!(says(200, r#"{"client_id":"https://elsewhere.example/"}"#.into()), Err("names".into()));
+        assert_eq!(says(200, "<html>Welcome</html>".into()), Err("is".into()));
+        assert_eq!(says(301, String::new()), Err("answers".into()));
     }
 }

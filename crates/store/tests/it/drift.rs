@@ -67,9 +67,17 @@ async fn drift_is_told_once_each() {
             profiles::list(&mut tx, &organisation, &Filter::default(), 10).await.unwrap().into_iter().map(|profile| profile.name).collect();
         assert_eq!(names, ["Page 2", "Renamed"], "the profile is called what the network calls it");
         drop(tx);
-        list(store, day(4), std::slice::from_ref(&new)).await;
+        // A name that could not be read, where the id stands in for it, is no new name.
+        list(store, day(4), &[asset("1", "1", "ADMINISTRATOR"), asset("2", "2", "ANALYST"), new.clone()]).await;
+        assert_eq!(counted().await, [1, 0, 1, 1], "nothing changed");
+        let mut tx = store.read().await.unwrap();
+        let names: Vec<_> =
+            profiles::list(&mut tx, &organisation, &Filter::default(), 10).await.unwrap().into_iter().map(|profile| profile.name).collect();
+        assert_eq!(names, ["Page 2", "Renamed"], "the name that is known stays");
+        drop(tx);
+        list(store, day(5), std::slice::from_ref(&new)).await;
         assert_eq!(counted().await, [1, 2, 1, 1]);
-        list(store, day(5), &[new, two]).await;
+        list(store, day(6), &[new, two]).await;
         assert_eq!(counted().await, [2, 2, 1, 1], "what comes back is new again");
     }
 }

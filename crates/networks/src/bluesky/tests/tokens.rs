@@ -92,10 +92,12 @@ fn the_life_of_a_session_depends_on_the_client_and_on_nothing_but_configuration_
     let mut house = House::confidential();
     let memory = memory(&house, &start("alice.example"));
     let issued = read(&house, &memory, &granted(ALICE)).expect("tokens");
-    assert_eq!((issued.clocks.refresh_until, issued.clocks.human_until), (Some(Timestamp::from_seconds(NOW) + Span::days(90)), None));
+    let at = |days| Some(Timestamp::from_seconds(NOW) + Span::days(days));
+    assert_eq!((issued.clocks.refresh_until, issued.clocks.human_until), (at(90), at(730)), "the reference server's session is over then");
     house.facts.refresh_life = Some(Span::days(180));
+    house.facts.manual_renewal_every = Some(Span::days(365));
     let issued = read(&house, &memory, &granted(ALICE)).expect("tokens");
-    assert_eq!(issued.clocks.refresh_until, Some(Timestamp::from_seconds(NOW) + Span::days(180)));
+    assert_eq!((issued.clocks.refresh_until, issued.clocks.human_until), (at(180), at(365)));
 }
 
 #[test]
@@ -235,6 +237,36 @@ fn a_probe_binds_its_proof_to_the_token_and_keeps_nonces_of_servers_apart() {
     let Answer::AskAgain { request, notes, .. } = Bluesky.read_probe(house.cx(), &tokens, &challenge) else { panic!("not asked again") };
     assert_eq!(proof(&request)["nonce"], "p-1");
     assert_eq!(notes, BTreeMap::from([("nonce:https://pds.example".into(), "p-1".into())]));
+}
+
+#[test]
+fn a_server_that_does_not_know_the_account_is_not_believed_before_its_document_was_read() {
+    let house = House::public();
+    let mut tokens = house.tokens();
+    assert_eq!(Bluesky.server(&tokens).as_deref(), Some("https://pds.example"));
+    let unknown = answer(403, &[], r#"{"error":"AccountNotFound","message":"Account not found"}"#);
+    let Answer::AskAgain { request, notes, .. } = Bluesky.read_probe(house.cx(), &tokens, &unknown) else { panic!("not asked again") };
+    assert_eq!(request.uri().to_string(), format!("https://plc.directory/{ALICE}"));
+    assert!(!request.headers().contains_key("authorization"), "no token for the directory");
+    tokens.notes.extend(notes);
+    let read = |pds: &str| {
+        let internet = Internet::in_order();
+        internet.put_account(ALICE, "alice.example", pds);
+        let document = now(internet.send((*request).clone())).expect("a document");
+        match Bluesky.read_probe(house.cx(), &tokens, &document) {
+            Answer::Done(diagnosis) => diagnosis,
+            Answer::AskAgain { .. } => panic!("asked again"),
+        }
+    };
+    let moved = read("https://new.example");
+    assert!(
+        matches!(moved.finding, Finding::Refused { cause: Cause::Unknown, confidence: Confidence::Likely, terminal: false }),
+        "{moved:?}"
+    );
+    assert!(moved.evidence.words.contains("moved to another server") && moved.evidence.words.contains("https://new.example"), "{moved:?}");
+    let gone = read("https://pds.example");
+    assert!(matches!(gone.finding, Finding::Refused { cause: Cause::Unknown, confidence: Confidence::Guess, .. }), "{gone:?}");
+    assert!(!gone.evidence.words.contains("moved"), "{gone:?}");
 }
 
 #[test]

@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::{NAME, authorized, not_enough, refused};
+use super::{NAME, authorized, not_enough, refused, too_many};
+use crate::limits::Limit;
 use crate::people::{Comment, Post};
 use crate::request::{Answer, Incoming, json as answer, percent_decoded};
 use crate::tokens::Family;
@@ -28,15 +29,20 @@ pub(super) fn handle(world: &mut World, now: i64, incoming: &Incoming) -> Answer
     }
 }
 
-/// Whether the person may write as this author: themselves, or a page whose admin or content admin they are.
-fn may_write(world: &World, family: &Family, author: &str) -> bool {
-    let has = |scope: &str| family.scopes.iter().any(|granted| granted == scope);
+fn has(family: &Family, scope: &str) -> bool {
+    family.scopes.iter().any(|granted| granted == scope)
+}
+
+/// Whether the person may write as this author: themselves, or a page whose admin or content admin they are. Comments have scopes of
+/// their own, with this ending.
+fn may_write(world: &World, family: &Family, author: &str, ending: &str) -> bool {
     if let Some(id) = author.strip_prefix("urn:li:person:") {
-        return has("w_member_social") && world.person(NAME, &family.username).is_some_and(|person| person.id == id);
+        return has(family, &format!("w_member_social{ending}"))
+            && world.person(NAME, &family.username).is_some_and(|person| person.id == id);
     }
     let page = author.strip_prefix("urn:li:organization:").and_then(|id| id.parse::<u64>().ok());
     let page = page.and_then(|id| world.pages.iter().find(|page| page.network == NAME && page.id == id));
-    has("w_organization_social")
+    has(family, &format!("w_organization_social{ending}"))
         && page.is_some_and(|page| {
             let writes = |(username, role, state): &(String, String, &str)| {
                 *username == family.username && *state == "APPROVED" && matches!(role.as_str(), "ADMINISTRATOR" | "CONTENT_ADMINISTRATOR")
@@ -45,13 +51,19 @@ fn may_write(world: &World, family: &Family, author: &str) -> bool {
         })
 }
 
+/// Figures are not published; so many calls a day are quoted for the product that posts as a member.
+const POSTS: Limit = Limit { network: NAME, name: "posts", calls: 150, seconds: 86_400 };
+
 fn publish(world: &mut World, now: i64, family: &Family, body: &Value) -> Answer {
+    if world.count(now, &POSTS, &family.username).is_err() {
+        return too_many();
+    }
     let text = body["commentary"].as_str().unwrap_or_default();
     let author = body["author"].as_str().unwrap_or_default().to_owned();
     if body["lifecycleState"] != "PUBLISHED" || !body["visibility"].is_string() || !body["distribution"].is_object() {
         return refused(400, 0, "ILLEGAL_ARGUMENT", "ERROR :: /distribution :: field is required but not found and has no default value");
     }
-    if !may_write(world, family, &author) {
+    if !may_write(world, family, &author, "") {
         return not_enough("posts.CREATE");
     }
     if text.chars().count() > TEXT_MAX {
@@ -87,7 +99,7 @@ fn plain(text: &str) -> String {
 }
 
 fn begin_upload(world: &mut World, incoming: &Incoming, family: &Family, body: &Value) -> Answer {
-    if !may_write(world, family, body["initializeUploadRequest"]["owner"].as_str().unwrap_or_default()) {
+    if !may_write(world, family, body["initializeUploadRequest"]["owner"].as_str().unwrap_or_default(), "") {
         return not_enough("images.ACTION-initializeUpload");
     }
     let id = world.number();
@@ -116,11 +128,10 @@ fn shown(comment: &Comment) -> Value {
 }
 
 fn comments(world: &World, incoming: &Incoming, family: &Family, post: &str) -> Answer {
-    if !family.scopes.iter().any(|scope| scope == "r_organization_social" || scope == "r_member_social") {
+    let Some(of) = world.post(NAME, post) else { return refused(404, 0, "RESOURCE_NOT_FOUND", "Could not find entity") };
+    let scope = if of.profile.starts_with("urn:li:person:") { "r_member_social_feed" } else { "r_organization_social_feed" };
+    if !has(family, scope) {
         return not_enough("partnerApiSocialActions.GET");
-    }
-    if world.post(NAME, post).is_none() {
-        return refused(404, 0, "RESOURCE_NOT_FOUND", "Could not find entity");
     }
     let start: usize = incoming.q("start").parse().unwrap_or(0);
     let count: usize = incoming.q("count").parse().unwrap_or(10).clamp(1, 100);
@@ -130,7 +141,7 @@ fn comments(world: &World, incoming: &Incoming, family: &Family, post: &str) -> 
 
 fn comment(world: &mut World, now: i64, family: &Family, post: &str, body: &Value) -> Answer {
     let actor = body["actor"].as_str().unwrap_or_default().to_owned();
-    if !may_write(world, family, &actor) {
+    if !may_write(world, family, &actor, "_feed") {
         return not_enough("partnerApiSocialActions.CREATE");
     }
     let text = body["message"]["text"].as_str().unwrap_or_default().to_owned();

@@ -14,8 +14,12 @@ pub(super) fn publish(world: &mut World, now: i64, incoming: &Incoming, family: 
     }
     let Ok(body) = serde_json::from_slice::<Value>(&incoming.body) else { return error(400, 1, "Invalid request: the body is not JSON") };
     let text = |field: &str| body[field].as_str().unwrap_or_default().to_owned();
-    let board = boards_of(world, family).iter().find(|board| board.id.to_string() == text("board_id")).map(|board| board.id);
-    let Some(board) = board else { return error(404, 40, "Board not found.") };
+    let board = boards_of(world, family).into_iter().find(|board| board.id.to_string() == text("board_id"));
+    let Some((board, secret)) = board.map(|board| (board.id, board.secret)) else { return error(404, 40, "Board not found.") };
+    let may = |scope: &str| family.scopes.iter().any(|granted| granted == scope);
+    if secret && !(may("boards:write_secret") && may("pins:write_secret")) {
+        return error(401, 3, "Your application consumer type is not supported, please contact support. Missing scope: pins:write_secret");
+    }
     let source = &body["media_source"];
     let media = match source["source_type"].as_str() {
         Some("image_url") => source["url"].as_str().filter(|url| url.starts_with("http")).map(str::to_owned),

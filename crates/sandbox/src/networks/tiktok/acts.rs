@@ -2,11 +2,19 @@
 
 use serde_json::{Value, json};
 
-use super::{NAME, api_error, who};
+use super::{NAME, api_error, too_many, who};
+use crate::limits::Limit;
 use crate::people::Post;
 use crate::request::{Answer, Incoming, json as answer};
 use crate::tokens::Family;
 use crate::world::World;
+
+/// Of each user token, by the end of the path.
+const LIMITS: [Limit; 3] = [
+    Limit { network: NAME, name: "creator_info/query/", calls: 20, seconds: 60 },
+    Limit { network: NAME, name: "init/", calls: 6, seconds: 60 },
+    Limit { network: NAME, name: "status/fetch/", calls: 30, seconds: 60 },
+];
 
 fn ok(data: &Value) -> Answer {
     answer(200, &json!({ "data": data, "error": { "code": "ok", "message": "", "log_id": "202611230000000000" } }))
@@ -20,12 +28,17 @@ pub(super) fn handle(world: &mut World, now: i64, incoming: &Incoming, path: &st
     if !family.scopes.iter().any(|scope| scope == "video.publish") {
         return api_error(401, "scope_not_authorized", "The user did not authorize the scope required for completing this request.");
     }
+    if let Some(limit) = LIMITS.iter().find(|limit| path.ends_with(limit.name))
+        && let Err(seconds) = world.count(now, limit, incoming.bearer())
+    {
+        return too_many(now, seconds);
+    }
     let body: Value = serde_json::from_slice(&incoming.body).unwrap_or_default();
     match path {
         "creator_info/query/" => creator(world, &family),
         "video/init/" => film(world, now, incoming, &family, &body),
         "content/init/" => pictures(world, now, &family, &body),
-        "status/fetch/" => status(world, &body),
+        "status/fetch/" => status(world, now, &family, &body),
         _ => api_error(404, "not_found", "There is no such call."),
     }
 }
@@ -69,6 +82,12 @@ fn film(world: &mut World, now: i64, incoming: &Incoming, family: &Family, body:
     }
     match source["source"].as_str() {
         Some("PULL_FROM_URL") => match source["video_url"].as_str().filter(|url| url.starts_with("https://")) {
+            // It is fetched behind the answer, and whether that works shows later.
+            Some(url) if url.contains("missing") => {
+                let id = format!("v_pub_url~v2.{}", world.number());
+                world.kept.insert((NAME, format!("failed/{id}")), true.into());
+                ok(&json!({ "publish_id": id }))
+            }
             Some(url) => {
                 let id = keep(world, now, family, title, vec![url.to_owned()]);
                 ok(&json!({ "publish_id": id }))
@@ -96,9 +115,28 @@ fn pictures(world: &mut World, now: i64, family: &Family, body: &Value) -> Answe
     ok(&json!({ "publish_id": id }))
 }
 
-fn status(world: &World, body: &Value) -> Answer {
-    match body["publish_id"].as_str().and_then(|id| world.post(NAME, id)) {
-        Some(_) => ok(&json!({ "status": "PUBLISH_COMPLETE", "publicaly_available_post_id": [], "uploaded_bytes": 0 })),
+/// How long a post is worked on before it is there, in µs.
+const WORKS: i64 = 4 * 1_000_000;
+
+/// The public id of a post: more digits than a fraction holds.
+fn public_id(publish_id: &str) -> u64 {
+    7_300_000_000_000_000_000 + publish_id.rsplit('.').next().and_then(|number| number.parse::<u64>().ok()).unwrap_or(0)
+}
+
+fn status(world: &World, now: i64, family: &Family, body: &Value) -> Answer {
+    let id = body["publish_id"].as_str().unwrap_or_default();
+    if world.kept.contains_key(&(NAME, format!("failed/{id}"))) {
+        return ok(&json!({ "status": "FAILED", "fail_reason": "video_pull_failed", "publicaly_available_post_id": [] }));
+    }
+    match world.post(NAME, id) {
         None => api_error(400, "invalid_publish_id", "The publish_id does not exist."),
+        Some(post) if post.username != family.username => {
+            api_error(400, "token_not_authorized_for_specified_publish_id", "The publish_id is another user's.")
+        }
+        Some(post) if now - post.at < WORKS => {
+            let status = if post.media == ["upload"] { "PROCESSING_UPLOAD" } else { "PROCESSING_DOWNLOAD" };
+            ok(&json!({ "status": status, "publicaly_available_post_id": [] }))
+        }
+        Some(_) => ok(&json!({ "status": "PUBLISH_COMPLETE", "publicaly_available_post_id": [public_id(id)] })),
     }
 }

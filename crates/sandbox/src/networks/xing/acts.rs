@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{NAME, error, who};
+use super::{NAME, error, invalid, who};
 use crate::people::{Comment, Post};
 use crate::request::{Answer, Incoming, json as answer, percent_decoded};
 use crate::world::World;
@@ -18,7 +18,7 @@ pub(super) fn handle(world: &mut World, now: i64, incoming: &Incoming) -> Answer
     match (incoming.method.as_str(), parts.as_slice()) {
         ("POST", ["users", "me", "status_message"]) => publish(world, now, &username, &given("message"), ""),
         ("POST", ["users", "me", "share", "link"]) => publish(world, now, &username, &given("text"), &given("uri")),
-        ("GET", ["users", "me", "feed"]) => feed(world, &username),
+        ("GET", ["users", id, "feed"]) => feed(world, &username, id),
         ("POST", ["activities", id, "comments"]) => comment(world, now, &username, id, &given("text")),
         _ => error(404, "RESOURCE_NOT_FOUND", "Not found"),
     }
@@ -26,7 +26,7 @@ pub(super) fn handle(world: &mut World, now: i64, incoming: &Incoming) -> Answer
 
 fn publish(world: &mut World, now: i64, username: &str, text: &str, link: &str) -> Answer {
     if (text.is_empty() && link.is_empty()) || text.chars().count() > 420 {
-        return error(400, "INVALID_PARAMETERS", "Invalid parameters: message");
+        return invalid("message", if text.is_empty() { "MISSING" } else { "TOO_LONG" });
     }
     let profile = world.person(NAME, username).map(|person| person.id.clone()).unwrap_or_default();
     let id = format!("{}_activity", world.number());
@@ -47,7 +47,11 @@ fn publish(world: &mut World, now: i64, username: &str, text: &str, link: &str) 
     said
 }
 
-fn feed(world: &World, username: &str) -> Answer {
+/// A user's own feed, by id: the feed of one's contacts lies elsewhere.
+fn feed(world: &World, username: &str, id: &str) -> Answer {
+    if id != "me" && world.person(NAME, username).is_none_or(|person| person.id != id) {
+        return error(403, "ACCESS_DENIED", "Access denied");
+    }
     let own = world.posts.iter().rev().filter(|post| post.network == NAME && post.username == username).take(20);
     let activities: Vec<_> =
         own.map(|post| json!({ "ids": [post.id], "verb": "post", "objects": [{ "type": "status", "content": post.text }] })).collect();
@@ -59,7 +63,7 @@ fn comment(world: &mut World, now: i64, username: &str, post: &str, text: &str) 
         return error(404, "RESOURCE_NOT_FOUND", "Not found");
     }
     if text.is_empty() {
-        return error(400, "INVALID_PARAMETERS", "Invalid parameters: text");
+        return invalid("text", "MISSING");
     }
     let author = world.person(NAME, username).map(|person| person.name.clone()).unwrap_or_default();
     let id = format!("{}_comment", world.number());

@@ -10,7 +10,7 @@ use lifecycle::ids::{TeamId, UserId};
 use lifecycle::permission::Act;
 use lifecycle::status::Status;
 use lifecycle::time::Timestamp;
-use networks::network::Ability;
+use networks::network::{Ability, Kind};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use store::grants::{Holder, holders_of};
@@ -118,7 +118,7 @@ async fn whole(app: &App, caller: &Caller, profile: &Profile) -> Result<Value, P
     let person = standing.person.as_ref().and_then(|id| holders.iter().find(|holder| holder.person.id == *id));
     let person = person.map(|holder| shown(&holder.person.name, holder.person.handle.as_deref()));
     let words = explain(caller.lang, standing, person.as_deref(), &title_of(&profile.network));
-    let can = networks::find(&profile.network).map(|network| network.about().can);
+    let can = networks::find(&profile.network).zip(Kind::parse(&profile.kind)).map(|(network, kind)| network.can_as(kind));
     let allowed = |pick: fn(networks::network::Can) -> Ability| can.is_some_and(|can| pick(can).is_yes());
     let mut body = brief(profile);
     body["confidence"] = json!(standing.confidence);

@@ -1,0 +1,128 @@
+//! LinkedIn: what it says falsely, what it says of one token alone, and what one list must never be taken for.
+
+use lifecycle::diagnosis::Finding;
+use lifecycle::words::{Cause, Confidence};
+use networks::acting::{NotDone, Post};
+use networks::network::{Discovery, Kind, Renewal};
+use serde_json::json;
+
+use super::{Bench, DAY, cause, target};
+
+fn pages(discovery: &Discovery) -> Vec<&str> {
+    discovery.profiles.iter().filter(|found| found.kind == Kind::Page).map(|found| found.name.as_str()).collect()
+}
+
+#[tokio::test]
+async fn a_token_of_the_last_seconds_is_asked_again() {
+    let bench = Bench::new("linkedin");
+    bench.mood("young_token_noise");
+    let tokens = bench.connect("jana.lindner").await;
+    let listed = bench.discover(&tokens).await.expect("the list, after a moment");
+    assert_eq!(listed.person.name, "Jana Lindner");
+    assert_eq!(bench.asked.lock().unwrap().iter().filter(|asked| asked.ends_with("/v2/userinfo")).count(), 3, "0, 5 and 10 seconds");
+    // Withdrawn indeed: the same words, and they stay.
+    bench.mood("normal");
+    bench.happen("jana.lindner", "revoke");
+    let refused = bench.discover(&tokens).await.expect_err("no list");
+    assert_eq!(cause(&refused), Some(Cause::RevokedByPerson));
+}
+
+#[tokio::test]
+async fn an_app_for_pages_alone_names_the_member_by_the_older_product() {
+    let mut bench = Bench::new("linkedin");
+    bench.app.scopes = ["r_basicprofile", "rw_organization_admin", "w_organization_social"].map(str::to_owned).to_vec();
+    let tokens = bench.connect("jana.lindner").await;
+    let listed = bench.discover(&tokens).await.expect("the list");
+    assert_eq!((listed.person.name.as_str(), listed.person.handle.as_deref()), ("Jana Lindner", Some("jana-lindner")));
+    assert!(listed.profiles[0].unusable.is_some(), "it may not post as the member");
+    assert_eq!(pages(&listed).len(), 4);
+}
+
+#[tokio::test]
+async fn an_app_for_profiles_alone_is_never_asked_for_roles() {
+    let mut bench = Bench::new("linkedin");
+    bench.app.scopes = ["openid", "profile", "w_member_social"].map(str::to_owned).to_vec();
+    let tokens = bench.connect("jana.lindner").await;
+    let listed = bench.discover(&tokens).await.expect("the list");
+    assert!(listed.profiles.len() == 1 && listed.profiles[0].unusable.is_none(), "{listed:?}");
+}
+
+#[tokio::test]
+async fn what_can_be_renewed_is_renewed_before_anybody_is_called() {
+    let bench = Bench::new("linkedin");
+    let tokens = bench.connect("jana.lindner").await;
+    bench.pass(61 * DAY);
+    let seen = bench.probe(&tokens);
+    assert_eq!(seen.finding, Finding::Refused { cause: Cause::Expired, confidence: Confidence::Certain, terminal: false });
+    let tokens = bench.renewed(&tokens);
+    assert_eq!(bench.probe(&tokens).finding, Finding::Works);
+    // Withdrawn is final only when the refresh token is said to be, too.
+    bench.happen("jana.lindner", "revoke");
+    let seen = bench.probe(&tokens);
+    assert!(matches!(seen.finding, Finding::Refused { cause: Cause::RevokedByPerson, terminal: true, .. }), "{seen:?}");
+    assert!(matches!(bench.renew(&tokens), Renewal::Failed(_)));
+}
+
+#[tokio::test]
+async fn an_expiry_without_a_refresh_token_is_final() {
+    let bench = Bench::new("linkedin");
+    bench.control("apps", &json!({ "network": "linkedin", "refresh_tokens": false }));
+    let tokens = bench.connect("jana.lindner").await;
+    bench.pass(61 * DAY);
+    assert!(matches!(bench.probe(&tokens).finding, Finding::Refused { cause: Cause::Expired, terminal: true, .. }));
+}
+
+#[tokio::test]
+async fn a_401_of_introspection_is_our_secret_or_the_member() {
+    let mut bench = Bench::new("linkedin");
+    let tokens = bench.connect("jana.lindner").await;
+    let ours = bench.app.client_secret.replace(lifecycle::secret::Secret::new("another"));
+    let seen = bench.probe(&tokens);
+    assert_eq!(seen.finding, Finding::Misconfigured, "the token works: {seen:?}");
+    bench.app.client_secret = ours;
+    bench.happen("jana.lindner", "block");
+    let seen = bench.probe(&tokens);
+    assert_eq!(seen.finding, Finding::Refused { cause: Cause::PersonBlocked, confidence: Confidence::Likely, terminal: false });
+    bench.happen("jana.lindner", "unblock");
+    assert_eq!(bench.probe(&tokens).finding, Finding::Works);
+}
+
+#[tokio::test]
+async fn a_token_of_another_client_is_a_changed_client_id() {
+    let bench = Bench::new("linkedin");
+    let mut tokens = bench.connect("jana.lindner").await;
+    tokens.access_token = lifecycle::secret::Secret::new("AQXof-another-client");
+    let seen = bench.probe(&tokens);
+    assert!(seen.finding == Finding::Misconfigured && seen.evidence.words.contains("client id"), "{seen:?}");
+}
+
+#[tokio::test]
+async fn comments_of_pages_need_scopes_of_their_own_and_those_of_members_are_not_shown() {
+    let bench = Bench::new("linkedin");
+    let tokens = bench.connect("jana.lindner").await;
+    let listed = bench.discover(&tokens).await.expect("the list");
+    let post = Post { text: "A new hut".into(), key: "k".into(), ..Post::default() };
+    let (member, page) = (&listed.profiles[0], listed.profiles.iter().find(|found| found.kind == Kind::Page).expect("a page"));
+    let posted = bench.network.publish(bench.acting(&tokens, target(page)), &post).await.expect("published");
+    let said = bench.network.comment(bench.acting(&tokens, target(page)), &posted.id, None, "Two hours from the station.").await;
+    let said = said.expect("said");
+    let read = bench.network.comments(bench.acting(&tokens, target(page)), &posted.id).await.expect("read");
+    assert_eq!((read.len(), read[0].id.as_str()), (1, said.id.as_str()));
+    let reply = bench.network.comment(bench.acting(&tokens, target(page)), &posted.id, Some(&said.id), "In the valley.").await;
+    assert!(reply.is_ok(), "{reply:?}");
+    // As a member: their own posts can be commented on, and what others say there is not shown.
+    let own = bench.network.publish(bench.acting(&tokens, target(member)), &post).await.expect("published");
+    assert!(bench.network.comment(bench.acting(&tokens, target(member)), &own.id, None, "Come along").await.is_ok());
+    let read = bench.network.comments(bench.acting(&tokens, target(member)), &own.id).await;
+    assert!(matches!(read, Err(NotDone::NotSupported(_))), "{read:?}");
+
+    // With the older scopes alone.
+    let mut older = Bench::new("linkedin");
+    older.app.scopes = ["openid", "profile", "w_member_social", "rw_organization_admin", "w_organization_social", "r_organization_social"]
+        .map(str::to_owned)
+        .to_vec();
+    let tokens = older.connect("jana.lindner").await;
+    let posted = older.network.publish(older.acting(&tokens, target(page)), &post).await.expect("published");
+    let said = older.network.comment(older.acting(&tokens, target(page)), &posted.id, None, "x").await;
+    assert!(matches!(&said, Err(NotDone::Refused(diagnosis)) if diagnosis.is_harmless()), "{said:?}");
+}
