@@ -1,6 +1,7 @@
 //! TikTok for Developers (Login Kit v2): one login is one account. Facts: `networks/tiktok` of the knowledge base.
 
 mod acts;
+mod outcome;
 mod signals;
 
 use std::collections::BTreeMap;

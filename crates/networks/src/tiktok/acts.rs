@@ -7,7 +7,7 @@ use lifecycle::secret::TokenSet;
 use lifecycle::words::Source;
 use serde_json::{Value, json};
 
-use super::TikTok;
+use super::{TikTok, outcome};
 use crate::acting::{self, Acting, Media, NotDone, Post, Posted};
 use crate::network::{Cx, Words};
 use crate::oauth;
@@ -40,13 +40,14 @@ fn data(cx: Cx<'_>, answer: &Response<Bytes>) -> Result<Value, NotDone> {
     Err(if answer.status().is_server_error() { NotDone::Unclear(diagnosis.evidence) } else { NotDone::Refused(diagnosis) })
 }
 
-async fn call(cx: Cx<'_>, wire: &dyn Wire, tokens: &TokenSet, path: &str, body: &Value) -> Result<Value, NotDone> {
+pub(super) async fn call(cx: Cx<'_>, wire: &dyn Wire, tokens: &TokenSet, path: &str, body: &Value) -> Result<Value, NotDone> {
     let url = format!("{}{path}", TikTok::url(&cx, "publish"));
     let answer = acting::send(cx, wire, oauth::post_json(&url, &tokens.access_token, body)).await?;
     data(cx, &answer)
 }
 
-pub(super) async fn publish(Acting { cx, wire, tokens, .. }: Acting<'_>, post: &Post) -> Result<Posted, NotDone> {
+pub(super) async fn publish(by: Acting<'_>, post: &Post) -> Result<Posted, NotDone> {
+    let Acting { cx, wire, tokens, .. } = by;
     if post.link.is_some() {
         return Err(invalid("link", "TikTok takes no links.", "TikTok nimmt keine Links."));
     }
@@ -67,9 +68,8 @@ pub(super) async fn publish(Acting { cx, wire, tokens, .. }: Acting<'_>, post: &
     };
     let mut body = body;
     let title = if path == "/video/init/" { post.text.clone() } else { post.title.clone().unwrap_or_default() };
-    body["post_info"] = json!({
-        "title": title, "privacy_level": privacy(cx, wire, tokens).await?, "disable_comment": false, "disable_duet": false, "disable_stitch": false
-    });
+    body["post_info"] = settings(cx, wire, tokens).await?;
+    body["post_info"]["title"] = title.into();
     if path == "/content/init/" {
         body["post_info"]["description"] = post.text.as_str().into();
     }
@@ -86,7 +86,7 @@ pub(super) async fn publish(Acting { cx, wire, tokens, .. }: Acting<'_>, post: &
     if let (Some(url), [film]) = (oauth::text(&made, "upload_url"), post.media.as_slice()) {
         upload(cx, wire, url, film).await?;
     }
-    Ok(Posted { id: id.to_owned(), url: None })
+    outcome::of(by, id).await
 }
 
 fn film_body(film: &Media) -> Result<Value, NotDone> {
@@ -118,14 +118,26 @@ fn pictures_body(post: &Post) -> Result<Value, NotDone> {
     }))
 }
 
-/// Who may see it: what the operator chose (option `privacy_level`), if this creator may choose it; else the widest there is.
-async fn privacy(cx: Cx<'_>, wire: &dyn Wire, tokens: &TokenSet) -> Result<String, NotDone> {
+/// Who may see it, and what others may do with it: as the operator chose (option `privacy_level`), within what this creator may choose and
+/// has switched off. Never wider than was chosen: where TikTok does not offer it for this account, nothing is published.
+async fn settings(cx: Cx<'_>, wire: &dyn Wire, tokens: &TokenSet) -> Result<Value, NotDone> {
     let info = call(cx, wire, tokens, "/creator_info/query/", &json!({})).await?;
     let offered: Vec<&str> =
         info.get("privacy_level_options").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect();
     let wanted = cx.app.options.get("privacy_level").map_or("PUBLIC_TO_EVERYONE", String::as_str);
-    let chosen = offered.iter().find(|level| **level == wanted).or(offered.first());
-    Ok((*chosen.unwrap_or(&"SELF_ONLY")).to_owned())
+    if !offered.contains(&wanted) {
+        let offered = offered.join(", ");
+        let words = Words::new(
+            format!("TikTok does not offer {wanted} for this account, but: {offered}. An administrator sets networks.tiktok.options.privacy_level, or the account is changed at TikTok."),
+            format!("TikTok bietet {wanted} für dieses Konto nicht an, sondern: {offered}. Die Verwaltung setzt networks.tiktok.options.privacy_level, oder das Konto wird bei TikTok umgestellt."),
+        );
+        return Err(NotDone::Invalid { field: "profile", words });
+    }
+    let is_off = |what: &str| info.get(what).and_then(Value::as_bool).unwrap_or(false);
+    Ok(json!({
+        "privacy_level": wanted, "disable_comment": is_off("comment_disabled"), "disable_duet": is_off("duet_disabled"),
+        "disable_stitch": is_off("stitch_disabled")
+    }))
 }
 
 async fn upload(cx: Cx<'_>, wire: &dyn Wire, url: &str, film: &Media) -> Result<(), NotDone> {

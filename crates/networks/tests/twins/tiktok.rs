@@ -1,9 +1,10 @@
 //! TikTok: access tokens of a day, a body that says more than its status, and a grant that a banned account does not get back.
 
 use lifecycle::diagnosis::Finding;
-
-use super::{Bench, DAY, cause};
 use lifecycle::words::Cause;
+use networks::acting::{Media, NotDone, Post};
+
+use super::{Bench, DAY, cause, media, target};
 
 #[tokio::test]
 async fn a_token_that_is_over_is_renewed_to_be_revoked() {
@@ -27,4 +28,39 @@ async fn a_banned_account_does_not_get_its_grant_back() {
     assert_eq!(cause(&bench.probe(&tokens)), Some(Cause::Unknown));
     let tokens = bench.connect("fernweh.outdoor").await;
     assert_eq!(bench.probe(&tokens).finding, Finding::Works);
+}
+
+fn film(url: &str) -> Post {
+    let film = Media { url: Some(url.into()), ..media("video/mp4", b"") };
+    Post { text: "A hut at dawn".into(), media: vec![film], key: "k".into(), ..Post::default() }
+}
+
+#[tokio::test]
+async fn a_post_is_published_when_tiktok_says_so_and_not_before() {
+    let bench = Bench::new("tiktok");
+    let tokens = bench.connect("fernweh.outdoor").await;
+    let account = &bench.discover(&tokens).await.expect("the account").profiles[0];
+    let posted = bench.network.publish(bench.acting(&tokens, target(account)), &film("https://films.example/hut.mp4")).await;
+    let posted = posted.expect("published");
+    assert!(posted.id.len() == 19 && posted.id.bytes().all(|byte| byte.is_ascii_digit()), "{posted:?}");
+    assert_eq!(posted.url, Some(format!("https://www.tiktok.com/@fernweh.outdoor/video/{}", posted.id)));
+
+    let failed = bench.network.publish(bench.acting(&tokens, target(account)), &film("https://films.example/missing.mp4")).await;
+    let Err(NotDone::Refused(why)) = failed else { panic!("{failed:?}") };
+    assert_eq!(why.evidence.code.as_deref(), Some("video_pull_failed"));
+    assert!(why.is_harmless(), "about this film: {why:?}");
+}
+
+#[tokio::test]
+async fn nothing_is_shown_to_more_people_than_was_chosen() {
+    let mut bench = Bench::new("tiktok");
+    let tokens = bench.connect("gipfel.guides").await;
+    let account = bench.discover(&tokens).await.expect("the account").profiles[0].clone();
+    let post = film("https://films.example/hut.mp4");
+    let refused = bench.network.publish(bench.acting(&tokens, target(&account)), &post).await;
+    let Err(NotDone::Invalid { field: "profile", words }) = refused else { panic!("{refused:?}") };
+    assert!(words.en.contains("PUBLIC_TO_EVERYONE") && words.de.contains("SELF_ONLY"), "{words:?}");
+    bench.app.options.insert("privacy_level".into(), "SELF_ONLY".into());
+    let posted = bench.network.publish(bench.acting(&tokens, target(&account)), &post).await;
+    assert!(posted.is_ok(), "as chosen, and without the comments that are switched off there: {posted:?}");
 }

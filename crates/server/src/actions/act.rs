@@ -331,7 +331,8 @@ async fn end<T>(app: &App, deed: &Deed<'_>, ready: &Ready, done: Result<T, NotDo
     })
 }
 
-/// Writes how it ended. A refusal is evidence: it starts a look at the token at once.
+/// Writes how it ended. A refusal is evidence: it starts a look at once, at the token, or at the roles where it is about what was acted
+/// as.
 async fn note<T>(
     app: &App,
     deed: &Deed<'_>,
@@ -345,7 +346,7 @@ async fn note<T>(
     events::append(&mut tx, &app.organisation, app.now(), &kind, &deed.caller.named, &about(deed, ready), detail).await?;
     tx.commit().await?;
     if let Err(NotDone::Refused(diagnosis)) = done
-        && !diagnosis.is_harmless()
+        && (!diagnosis.is_harmless() || diagnosis.is_about_target())
     {
         app.store.see_evidence(&ready.grant, diagnosis, &ready.client.facts, app.now()).await?;
         app.keeper.wake();

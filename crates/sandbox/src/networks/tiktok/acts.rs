@@ -47,14 +47,28 @@ fn creator(world: &World, family: &Family) -> Answer {
     let name = world.person(NAME, &family.username).map_or("", |person| &person.name);
     ok(&json!({
         "creator_username": family.username, "creator_nickname": name, "creator_avatar_url": "https://pictures.example/avatar.png",
-        "privacy_level_options": ["PUBLIC_TO_EVERYONE", "MUTUAL_FOLLOW_FRIENDS", "SELF_ONLY"],
-        "comment_disabled": false, "duet_disabled": false, "stitch_disabled": false, "max_video_post_duration_sec": 300
+        "privacy_level_options": offered(family),
+        "comment_disabled": family.username == PRIVATE, "duet_disabled": false, "stitch_disabled": false, "max_video_post_duration_sec": 300
     }))
 }
 
-/// What every post has to say: who may see it, by one of the creator's own options.
-fn has_privacy(body: &Value) -> bool {
-    ["PUBLIC_TO_EVERYONE", "MUTUAL_FOLLOW_FRIENDS", "SELF_ONLY"].iter().any(|level| body["post_info"]["privacy_level"] == *level)
+/// Somebody whose account is private, and who let nobody comment.
+const PRIVATE: &str = "gipfel.guides";
+
+/// Who may see a post, as far as this creator can choose.
+fn offered(family: &Family) -> &'static [&'static str] {
+    if family.username == PRIVATE {
+        &["FOLLOWER_OF_CREATOR", "MUTUAL_FOLLOW_FRIENDS", "SELF_ONLY"]
+    } else {
+        &["PUBLIC_TO_EVERYONE", "MUTUAL_FOLLOW_FRIENDS", "SELF_ONLY"]
+    }
+}
+
+/// What every post has to say: who may see it, by one of the creator's own options, and no comments where they are switched off.
+fn is_allowed(family: &Family, body: &Value) -> bool {
+    let info = &body["post_info"];
+    let comments = family.username != PRIVATE || info["disable_comment"] == true;
+    comments && offered(family).iter().any(|level| info["privacy_level"] == *level)
 }
 
 fn keep(world: &mut World, now: i64, family: &Family, text: &str, media: Vec<String>) -> String {
@@ -74,8 +88,8 @@ fn keep(world: &mut World, now: i64, family: &Family, text: &str, media: Vec<Str
 
 fn film(world: &mut World, now: i64, incoming: &Incoming, family: &Family, body: &Value) -> Answer {
     let (source, title) = (&body["source_info"], body["post_info"]["title"].as_str().unwrap_or_default());
-    if !has_privacy(body) {
-        return api_error(400, "privacy_level_option_mismatch", "The privacy_level is not one of privacy_level_options.");
+    if !is_allowed(family, body) {
+        return api_error(403, "privacy_level_option_mismatch", "The privacy_level is not one of privacy_level_options.");
     }
     if title.encode_utf16().count() > 2200 {
         return api_error(400, "invalid_params", "The title is too long.");
@@ -107,7 +121,7 @@ fn pictures(world: &mut World, now: i64, family: &Family, body: &Value) -> Answe
     let images: Vec<String> =
         body["source_info"]["photo_images"].as_array().into_iter().flatten().filter_map(|url| url.as_str().map(str::to_owned)).collect();
     let good = body["media_type"] == "PHOTO" && body["post_mode"] == "DIRECT_POST" && body["source_info"]["source"] == "PULL_FROM_URL";
-    if !good || images.is_empty() || images.len() > 35 || !has_privacy(body) {
+    if !good || images.is_empty() || images.len() > 35 || !is_allowed(family, body) {
         return api_error(400, "invalid_params", "The request is not valid.");
     }
     let text = body["post_info"]["description"].as_str().unwrap_or_default().to_owned();
