@@ -306,6 +306,22 @@ fn debug(product: &Product, world: &World, now: i64, incoming: &Incoming) -> Ans
     answer(200, &json!({ "data": data }))
 }
 
+/// Why somebody may not act as a page.
+fn refused_as(product: &Product, world: &World, incoming: &Incoming, data: &Family, page: u64, path: &[&str]) -> Option<Answer> {
+    let task = if path.last().is_some_and(|edge| matches!(*edge, "comments" | "replies")) { "MODERATE" } else { "CREATE_CONTENT" };
+    Some(if !exists(product, world, page) {
+        error(400, 190, 0, DELETED)
+    } else if !has_role(product, world, page, &data.username) {
+        error(400, 190, 492, "The user must be an administrator of the page in order to impersonate it.")
+    } else if !is_ticked(data, page) {
+        error(403, 10, 0, "(#10) Application does not have permission for this action")
+    } else if incoming.method == http::Method::POST && !may(product, world, page, &data.username, task) {
+        error(403, 200, 0, "(#200) The user does not have sufficient administrative permission on the page.")
+    } else {
+        return None;
+    })
+}
+
 fn api(product: &Product, world: &mut World, now: i64, incoming: &Incoming, path: &[&str]) -> Answer {
     let is_act = incoming.method == http::Method::POST;
     if let Some(refused) = graph::trouble(world, product.name, is_act) {
@@ -330,18 +346,8 @@ fn api(product: &Product, world: &mut World, now: i64, incoming: &Incoming, path
         return error(400, 10, 0, "(#10) Application does not have permission for this action");
     }
     let page = world.page_tokens.get(&token).copied();
-    if page.is_some_and(|page| !exists(product, world, page)) {
-        return error(400, 190, 0, DELETED);
-    }
-    if page.is_some_and(|page| !has_role(product, world, page, &data.username)) {
-        return error(400, 190, 492, "The user must be an administrator of the page in order to impersonate it.");
-    }
-    if page.is_some_and(|page| !is_ticked(&data, page)) {
-        return error(403, 10, 0, "(#10) Application does not have permission for this action");
-    }
-    let task = if path.last().is_some_and(|edge| matches!(*edge, "comments" | "replies")) { "MODERATE" } else { "CREATE_CONTENT" };
-    if page.is_some_and(|page| incoming.method == http::Method::POST && !may(product, world, page, &data.username, task)) {
-        return error(403, 200, 0, "(#200) The user does not have sufficient administrative permission on the page.");
+    if let Some(refused) = page.and_then(|page| refused_as(product, world, incoming, &data, page, path)) {
+        return refused;
     }
     if let (Some(service), Some(page)) = (product.instagram, page) {
         return meta::act_as(service, world, now, incoming, &data, &account_id(page), path);
