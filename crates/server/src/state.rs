@@ -57,6 +57,8 @@ pub struct App {
     pub told: Arc<Notify>,
     /// What the operator has to know.
     pub alarms: Arc<Alarms>,
+    /// A disk of this machine failed: the process ends.
+    pub fault: CancellationToken,
     /// Wakes the deliveries to endpoints.
     pub deliver: Notify,
     /// Requests that are being worked on, whether somebody still waits for the answer or not.

@@ -12,6 +12,7 @@ mod canary;
 mod company;
 mod disk;
 mod forecast;
+mod io_error;
 mod kill;
 mod live;
 mod matrix;

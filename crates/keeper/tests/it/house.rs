@@ -215,6 +215,8 @@ pub(crate) struct Book {
     pub(crate) store: Store,
     pub(crate) steps: Arc<Steps>,
     pub(crate) broken: Arc<AtomicBool>,
+    /// And whether that is for good.
+    pub(crate) for_good: Arc<AtomicBool>,
 }
 
 impl Ledger for Book {
@@ -239,7 +241,7 @@ impl Ledger for Book {
     async fn commit(&self, commit: &Commit) -> Result<Committed, LedgerError> {
         self.steps.step("commit").await;
         if self.broken.load(Ordering::SeqCst) {
-            return Err(LedgerError(Box::new(eio())));
+            return Err(LedgerError { why: Box::new(eio()), is_final: self.for_good.load(Ordering::SeqCst) });
         }
         let done = self.store.commit(commit).await;
         self.steps.step("committed").await;
@@ -345,6 +347,7 @@ pub(crate) struct House {
     pub(crate) network: Arc<Strict>,
     pub(crate) clock: Arc<Hands>,
     pub(crate) broken: Arc<AtomicBool>,
+    pub(crate) for_good: Arc<AtomicBool>,
     pub(crate) grant: GrantId,
     _folder: tempfile::TempDir,
 }
@@ -355,6 +358,8 @@ pub(crate) struct Life {
     pub(crate) alarms: Arc<Alarms>,
     pub(crate) spool: Arc<Spool>,
     pub(crate) stop: CancellationToken,
+    /// Ends the process where a disk failed.
+    pub(crate) fault: CancellationToken,
     pub(crate) running: tokio::task::JoinHandle<()>,
 }
 
@@ -379,6 +384,7 @@ impl House {
             network: Arc::default(),
             clock: Arc::new(Hands(Mutex::new(T0 + Span::hours(1)))),
             broken: Arc::default(),
+            for_good: Arc::default(),
             grant,
             _folder: folder,
         }
@@ -393,8 +399,14 @@ impl House {
         let spool =
             Spool::open(Arc::new(Head(Arc::clone(&self.platter), Arc::clone(&steps))), Arc::new(Seals(self.store.clone())), 2).unwrap();
         let alarms = Arc::new(Alarms::default());
+        let fault = CancellationToken::new();
         let ports = Ports {
-            ledger: Book { store: self.store.clone(), steps: Arc::clone(&steps), broken: Arc::clone(&self.broken) },
+            ledger: Book {
+                store: self.store.clone(),
+                steps: Arc::clone(&steps),
+                broken: Arc::clone(&self.broken),
+                for_good: Arc::clone(&self.for_good),
+            },
             wire: Arc::new(Cable(Arc::clone(&self.network), steps)),
             clock: self.clock.clone(),
             dice: Arc::new(NoDice),
@@ -405,6 +417,7 @@ impl House {
             wake: Arc::new(Notify::new()),
             spool: Arc::clone(&spool),
             alarms: Arc::clone(&alarms),
+            fault: fault.clone(),
         };
         let options = Options {
             poll_every: Duration::from_millis(50),
@@ -419,7 +432,7 @@ impl House {
             let (keeper, stop) = (Arc::clone(&keeper), stop.clone());
             async move { keeper.run(stop).await }
         });
-        Life { keeper, alarms, spool, stop, running }
+        Life { keeper, alarms, spool, stop, fault, running }
     }
 
     pub(crate) fn pass(&self, span: Span) {
