@@ -80,7 +80,8 @@ impl<L: Ledger + 'static> Keeper<L> {
     pub async fn run(&self, stop: CancellationToken) {
         let places = Arc::new(Semaphore::new(self.options.concurrency));
         let (mut away_until, mut caught_up_at) = (None, None);
-        while !stop.is_cancelled() {
+        let fault = &self.worker.ports.fault;
+        while !stop.is_cancelled() && !fault.is_cancelled() {
             // Captured answers first, then attempts that were left open, then what is due (RF-20).
             let resting = away_until.is_some_and(|until| Instant::now() < until);
             let worked = match self.bring_in_kept().await {
@@ -103,6 +104,7 @@ impl<L: Ledger + 'static> Keeper<L> {
             let sleep = self.until_next_due().await;
             tokio::select! {
                 () = stop.cancelled() => {}
+                () = fault.cancelled() => {}
                 () = self.wake.notified() => {}
                 () = tokio::time::sleep(sleep) => {}
             }

@@ -11,7 +11,7 @@ use lifecycle::diagnosis::{Diagnosis, Finding};
 use lifecycle::facts::{Facts, RenewalModel};
 use lifecycle::grant::Event;
 use lifecycle::ids::AttemptId;
-use lifecycle::ledger::{Claim, Committed, Ending, Held, Lease, Ledger};
+use lifecycle::ledger::{Claim, Commit, Committed, Ending, Held, Lease, Ledger};
 use lifecycle::plan::{Happened, Looked, held_instead, plan, verdict_since};
 use lifecycle::renewal::{Action, End, Outcome, Renewal};
 use lifecycle::schedule::{self, Task};
@@ -206,6 +206,9 @@ impl<L: Ledger> Worker<L> {
                 Action::Done(End::Superseded) => {
                     return tracing::info!(grant = %claim.grant.id, "keeper: somebody else took the grant over");
                 }
+                Action::Done(End::LeftBehind) => {
+                    return tracing::error!(grant = %claim.grant.id, "keeper: the disk under the database failed; the next start goes on from what lies in the spool");
+                }
                 Action::Done(End::NotCovered) => {
                     tracing::warn!(grant = %claim.grant.id, "keeper: was paused too long to send safely; the grant is taken up again");
                     return self.let_go(&claim).await;
@@ -238,6 +241,10 @@ impl<L: Ledger> Worker<L> {
             Outcome::Committed => self.ports.spool.done(attempt).await,
             _ => self.ports.spool.let_loose(attempt),
         }
+        if self.ports.spool.has_failed() {
+            // What the answer was written into may not be on the disk. It is stored now, or kept in another file.
+            self.ports.fault.cancel();
+        }
     }
 
     /// Gives a claim back without a change.
@@ -263,6 +270,7 @@ impl<L: Ledger> Worker<L> {
                     return Outcome::Committed;
                 }
                 Ok(Committed::Superseded) => return Outcome::Superseded,
+                Err(error) if error.is_final && self.is_left_behind(&commit).await => return Outcome::LeftBehind,
                 Err(error) => {
                     tracing::error!(grant = %claim.grant.id, error = %error, holds_new_tokens = commit.tokens.is_some(), "keeper: the outcome of a renewal could not be stored; trying again");
                     if commit.tokens.is_some() {
@@ -275,6 +283,19 @@ impl<L: Ledger> Worker<L> {
             }
             waited = (waited * 2).clamp(200, 5_000);
             tokio::time::sleep(std::time::Duration::from_millis(waited)).await;
+        }
+    }
+
+    /// The disk under the ledger failed for good: whether what came of a renewal is safe without this process (RF-43).
+    async fn is_left_behind(&self, commit: &Commit) -> bool {
+        self.ports.fault.cancel();
+        let Some((attempt, _)) = commit.closes.as_ref().filter(|_| commit.tokens.is_some()) else { return true };
+        match self.ports.spool.keep_again(attempt).await {
+            Ok(()) => true,
+            Err(error) => {
+                tracing::error!(grant = %commit.grant.id, error = %error, "keeper: a renewed token set is in memory alone: neither the database nor the spool takes it");
+                false
+            }
         }
     }
 

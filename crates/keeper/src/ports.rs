@@ -11,6 +11,7 @@ use networks::Network;
 use networks::network::{App, Cx, Discovery};
 use networks::wire::{BoxFuture, Dice, Wire};
 use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
 use zeroize::Zeroizing;
 
 use crate::alarms::Alarms;
@@ -86,4 +87,6 @@ pub struct Ports<L> {
     pub spool: Arc<Spool>,
     /// What the operator has to know.
     pub alarms: Arc<Alarms>,
+    /// A disk of this machine failed: this process has to end (RF-43). Whoever notices it cancels it.
+    pub fault: CancellationToken,
 }

@@ -165,17 +165,23 @@ pub enum Committed {
 
 /// The ledger could not be asked. Not the same as a lost race (RF-11).
 #[derive(Debug)]
-pub struct LedgerError(pub Box<dyn std::error::Error + Send + Sync>);
+pub struct LedgerError {
+    /// Why.
+    pub why: Box<dyn std::error::Error + Send + Sync>,
+    /// The disk below it failed: this process stores nothing any more, and nobody knows what of its last words is on the disk
+    /// (RF-43). Otherwise it is away, and asked again.
+    pub is_final: bool,
+}
 
 impl fmt::Display for LedgerError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the ledger could not be asked: {}", self.0)
+        write!(f, "the ledger could not be asked: {}", self.why)
     }
 }
 
 impl std::error::Error for LedgerError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        Some(self.0.as_ref())
+        Some(self.why.as_ref())
     }
 }
 

@@ -46,6 +46,8 @@ pub enum End {
     Superseded,
     /// The lease does not cover the time an answer may take: nothing was sent (RF-08).
     NotCovered,
+    /// The disk below the ledger failed: what came of it lies in the spool, or is asked again, by the next process (RF-43).
+    LeftBehind,
 }
 
 /// What came of an action.
@@ -72,6 +74,8 @@ pub enum Outcome {
     Committed,
     /// Somebody else committed first.
     Superseded,
+    /// This process commits nothing any more.
+    LeftBehind,
 }
 
 #[derive(Debug)]
@@ -146,6 +150,7 @@ impl Renewal {
                 At::Answered { event: Event::RenewLost(evidence), tokens: None, ending: Ending::AnswerLost }
             }
             (At::Answered { .. }, Outcome::Committed) => At::Ended(End::Committed),
+            (At::Answered { .. }, Outcome::LeftBehind) => At::Ended(End::LeftBehind),
             (at, _) => at,
         };
     }

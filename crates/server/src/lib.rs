@@ -6,7 +6,9 @@ pub mod api;
 pub mod assets;
 pub mod auth;
 pub mod config;
+mod disks;
 mod error;
+mod first_admin;
 mod high_water;
 pub mod i18n;
 mod metrics;
@@ -75,6 +77,7 @@ impl Server {
         let directory = Arc::new(NetworkApps::new(config.clone(), store.clone(), public_url.clone()));
         let told = Arc::new(Notify::new());
         let alarms = Arc::new(Alarms::default());
+        let fault = CancellationToken::new();
         high_water::compare(&store, &config.spool_dir(), &alarms, clock.now()).await?;
         let ports = Ports {
             ledger: store.clone(),
@@ -88,6 +91,7 @@ impl Server {
             wake: Arc::new(Notify::new()),
             spool,
             alarms: Arc::clone(&alarms),
+            fault: fault.clone(),
         };
         let options = Options {
             poll_every: config.keeper.poll_every.duration(),
@@ -114,6 +118,7 @@ impl Server {
             told,
             alarms,
             signal_keys: actions::signal_keys::SignalKeys::default(),
+            fault,
             deliver: Notify::new(),
             requests: TaskTracker::new(),
             stopping: CancellationToken::new(),
@@ -121,20 +126,10 @@ impl Server {
         Ok(Self { app: Arc::new(app), listener, mailer })
     }
 
-    /// The address of the first admin's one-time link, when nobody can sign in yet.
-    pub async fn setup_link(&self) -> Result<Option<String>, StoreError> {
-        let mut tx = self.app.store.write().await?;
-        if tx.one("SELECT id FROM users LIMIT 1", &[]).await?.is_some() {
-            return Ok(None);
-        }
-        let secret: Secret = fresh_secret(&*self.app.dice, "");
-        let sql = "INSERT INTO installation (name, value) VALUES ('setup_secret_hash', $1) ON CONFLICT (name) DO UPDATE SET value = excluded.value";
-        tx.run(sql, &[store::seal::hash(&secret).into()]).await?;
-        tx.commit().await?;
-        Ok(Some(format!("{}/setup/{}", self.app.public_url, secret.expose())))
-    }
-
     /// Serves, keeps and sends until the token is cancelled; then waits for what is under way.
+    ///
+    /// # Errors
+    /// When the way in breaks, or when a disk of this machine failed: then the process has to be started anew (RF-43).
     pub async fn run(self, stop: CancellationToken) -> std::io::Result<()> {
         let router = routes::router(&self.app);
         let keeping = {
@@ -145,10 +140,11 @@ impl Server {
         let hearing = tokio::spawn(Arc::clone(&self.app).hear(stop.clone()));
         let delivering = tokio::spawn(outbox::deliver::run(Arc::clone(&self.app), stop.clone()));
         let marking = tokio::spawn(high_water::run(Arc::clone(&self.app), stop.clone()));
+        let watching = tokio::spawn(disks::watch(Arc::clone(&self.app), stop.clone()));
         axum::serve(self.listener, router).with_graceful_shutdown(stop.cancelled_owned()).await?;
         self.app.requests.close();
         self.app.requests.wait().await;
-        let _ = tokio::join!(keeping, sending, delivering, marking, hearing);
-        Ok(())
+        let _ = tokio::join!(keeping, sending, delivering, marking, hearing, watching);
+        if self.app.fault.is_cancelled() { Err(std::io::Error::other(disks::FAILED)) } else { Ok(()) }
     }
 }

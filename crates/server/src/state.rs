@@ -60,6 +60,8 @@ pub struct App {
     pub alarms: Arc<Alarms>,
     /// The keys with which networks sign what they tell us.
     pub signal_keys: SignalKeys,
+    /// A disk of this machine failed: the process ends.
+    pub fault: CancellationToken,
     /// Wakes the deliveries to endpoints.
     pub deliver: Notify,
     /// Requests that are being worked on, whether somebody still waits for the answer or not.

@@ -178,7 +178,7 @@ impl Run {
                 // A lease that cannot be given back ends by itself.
                 let _ = at_once(self.memory.release(&job.claim.lease, None));
             }
-            Action::Done(End::Committed | End::Superseded) => {}
+            Action::Done(End::Committed | End::Superseded | End::LeftBehind) => {}
         }
     }
 

@@ -13,6 +13,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePo
 use tokio::sync::Mutex;
 
 use crate::driver::{StoreError, Tx};
+use crate::fault::DiskFault;
 use crate::writer::{Turn, Writer};
 
 /// The migrations, oldest first. Forward only; a released one is never edited. `{binary}` is the only placeholder: the
@@ -211,7 +212,7 @@ impl Dialect {
 
 #[derive(Clone)]
 pub(crate) enum Db {
-    Sqlite { writer: Arc<Mutex<Writer>>, readers: SqlitePool, about: Arc<str>, _lock: Option<Arc<File>> },
+    Sqlite { writer: Arc<Mutex<Writer>>, readers: SqlitePool, about: Arc<str>, fault: DiskFault, _lock: Option<Arc<File>> },
     Postgres { pool: PgPool, about: Arc<str> },
 }
 
@@ -257,8 +258,9 @@ impl Db {
         }
         migrations(Dialect::Sqlite, last).run(&writer).await.map_err(migration_error)?;
         let readers = SqlitePoolOptions::new().max_connections(4).connect_with(options.read_only(true)).await.map_err(not_writable)?;
-        let writer = Writer::new(writer.acquire().await.map_err(StoreError::from)?);
-        Ok(Self::Sqlite { writer, readers, about: format!("SQLite {version}").into(), _lock: lock })
+        let fault = DiskFault::default();
+        let writer = Writer::new(writer.acquire().await.map_err(StoreError::from)?, fault.clone());
+        Ok(Self::Sqlite { writer, readers, about: format!("SQLite {version}").into(), fault, _lock: lock })
     }
 
     async fn open_postgres(url: &str, last: i64) -> Result<Self, OpenError> {
@@ -308,6 +310,14 @@ impl Db {
                 }
             }
             tokio::time::sleep(LISTEN_AGAIN).await;
+        }
+    }
+
+    /// Returns when the disk under a local database has failed; never on a server, whose disk is not ours.
+    pub(crate) async fn disk_failed(&self) {
+        match self {
+            Self::Sqlite { fault, .. } => fault.happened().await,
+            Self::Postgres { .. } => std::future::pending().await,
         }
     }
 

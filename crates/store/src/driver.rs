@@ -8,8 +8,8 @@ use sqlx::sqlite::{Sqlite, SqliteRow};
 use sqlx::{Row as _, Transaction};
 
 use crate::dialect::{self, Dialect};
-use crate::events;
 use crate::writer::Turn;
+use crate::{events, fault};
 
 /// The storage could not do what was asked.
 #[derive(Debug, thiserror::Error)]
@@ -20,6 +20,9 @@ pub enum StoreError {
     /// The disk under the database did not take it; nothing of it is stored.
     #[error("the database could not make it durable: {0}")]
     NotDurable(std::sync::Arc<sqlx::Error>),
+    /// The disk under a local database failed: this process writes nothing any more (RF-43).
+    #[error("the disk under the database failed; the server has to be started anew")]
+    DiskFailed,
     /// What is stored cannot be read.
     #[error("the stored data cannot be read: {0}")]
     Broken(String),
@@ -40,6 +43,16 @@ impl StoreError {
         match self {
             Self::Database(error) => dialect::means_try_again(error),
             Self::NotDurable(error) => dialect::means_try_again(error),
+            Self::Broken(_) | Self::Seal(_) | Self::DiskFailed => false,
+        }
+    }
+
+    /// True when nothing is written by this process any more.
+    pub fn is_final(&self) -> bool {
+        match self {
+            Self::DiskFailed => true,
+            Self::Database(error) => fault::is_of_disk(error),
+            Self::NotDurable(error) => fault::is_of_disk(error),
             Self::Broken(_) | Self::Seal(_) => false,
         }
     }
@@ -242,7 +255,10 @@ impl Tx {
     pub async fn run(&mut self, sql: &str, values: &[Value]) -> Result<u64, StoreError> {
         Ok(match &mut self.inner {
             Inner::Sqlite(tx) => bound!(sql, values, Sqlite).execute(&mut **tx).await?.rows_affected(),
-            Inner::Turn(turn) => bound!(sql, values, Sqlite).execute(turn.connection()?).await?.rows_affected(),
+            Inner::Turn(turn) => {
+                let done = bound!(sql, values, Sqlite).execute(turn.connection()?).await;
+                turn.noting(done)?.rows_affected()
+            }
             Inner::Postgres(tx) => bound!(sql, values, Postgres).execute(&mut **tx).await?.rows_affected(),
         })
     }
@@ -251,7 +267,10 @@ impl Tx {
     pub async fn all(&mut self, sql: &str, values: &[Value]) -> Result<Vec<Row>, StoreError> {
         Ok(match &mut self.inner {
             Inner::Sqlite(tx) => bound!(sql, values, Sqlite).fetch_all(&mut **tx).await?.into_iter().map(Row::Sqlite).collect(),
-            Inner::Turn(turn) => bound!(sql, values, Sqlite).fetch_all(turn.connection()?).await?.into_iter().map(Row::Sqlite).collect(),
+            Inner::Turn(turn) => {
+                let rows = bound!(sql, values, Sqlite).fetch_all(turn.connection()?).await;
+                turn.noting(rows)?.into_iter().map(Row::Sqlite).collect()
+            }
             Inner::Postgres(tx) => bound!(sql, values, Postgres).fetch_all(&mut **tx).await?.into_iter().map(Row::Postgres).collect(),
         })
     }

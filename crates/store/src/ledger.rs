@@ -21,7 +21,7 @@ use crate::{Dialect, Store, assets, grants, hold, new_profiles, rotations};
 
 impl From<StoreError> for LedgerError {
     fn from(error: StoreError) -> Self {
-        Self(Box::new(error))
+        Self { is_final: error.is_final(), why: Box::new(error) }
     }
 }
 

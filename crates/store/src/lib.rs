@@ -16,6 +16,7 @@ mod dialect;
 pub mod driver;
 pub mod events;
 mod fan_out;
+mod fault;
 pub mod forecast;
 pub mod freezes;
 pub mod grants;
@@ -84,6 +85,11 @@ impl Store {
     /// Begins a transaction that only reads.
     pub async fn read(&self) -> Result<Tx, StoreError> {
         self.db.begin(false).await
+    }
+
+    /// Returns when the disk under a local database has failed: nothing is written any more, and the process has to end (RF-43).
+    pub async fn disk_failed(&self) {
+        self.db.disk_failed().await;
     }
 
     /// Calls `heard` whenever a node on the same database made something happen; never returns. Alone on its file there is

@@ -13,6 +13,7 @@ use sqlx::{AssertSqlSafe, Executor as _};
 use tokio::sync::{Mutex, Notify, OwnedMutexGuard};
 
 use crate::driver::StoreError;
+use crate::fault::DiskFault;
 
 /// How long somebody waits for the writer until that is taken for a fault.
 const WAIT_MAX: Duration = Duration::from_secs(30);
@@ -41,15 +42,17 @@ pub(crate) struct Writer {
     group: Option<Arc<Group>>,
     /// The last transaction was dropped instead of committed: its savepoint is still to be taken back.
     abandoned: bool,
+    /// Whether the disk failed.
+    fault: DiskFault,
 }
 
 impl Writer {
-    pub(crate) fn new(connection: PoolConnection<Sqlite>) -> Arc<Mutex<Self>> {
-        Arc::new(Mutex::new(Self { connection, group: None, abandoned: false }))
+    pub(crate) fn new(connection: PoolConnection<Sqlite>, fault: DiskFault) -> Arc<Mutex<Self>> {
+        Arc::new(Mutex::new(Self { connection, group: None, abandoned: false, fault }))
     }
 
     async fn say(&mut self, sql: &'static str) -> Result<(), sqlx::Error> {
-        self.connection.execute(AssertSqlSafe(sql)).await.map(drop)
+        self.connection.execute(AssertSqlSafe(sql)).await.map(drop).inspect_err(|error| self.fault.note(error))
     }
 
     /// Takes back what a dropped transaction left. Some errors (a full disk) take back the whole group by themselves.
@@ -80,6 +83,11 @@ impl Writer {
     async fn flush(&mut self) {
         let _ = self.clean().await;
         let Some(group) = self.group.take() else { return };
+        if self.fault.is_there() {
+            // Its pages may never reach the disk, whatever the next sync says.
+            let _ = self.say("ROLLBACK").await;
+            return group.end(Err(Arc::new(sqlx::Error::WorkerCrashed)));
+        }
         match self.say("COMMIT").await {
             Ok(()) => group.end(Ok(())),
             Err(error) => {
@@ -111,6 +119,9 @@ impl Turn {
         let mut writer = waited.map_err(|_| sqlx::Error::PoolTimedOut)?;
         // A group that fell with the one who left it has been told so; here a new one begins.
         let _ = writer.clean().await;
+        if writer.fault.is_there() {
+            return Err(StoreError::DiskFailed);
+        }
         if writer.group.is_none() {
             // IMMEDIATE: a transaction that reads first and writes later must not fail half-way.
             writer.say("BEGIN IMMEDIATE").await?;
@@ -124,6 +135,15 @@ impl Turn {
     pub(crate) fn connection(&mut self) -> Result<&mut SqliteConnection, StoreError> {
         let writer = self.writer.as_mut().ok_or(sqlx::Error::PoolClosed)?;
         Ok(&mut *writer.connection)
+    }
+
+    /// An error of a statement is looked at before it is passed on.
+    pub(crate) fn noting<T>(&self, result: Result<T, sqlx::Error>) -> Result<T, sqlx::Error> {
+        result.inspect_err(|error| {
+            if let Some(writer) = &self.writer {
+                writer.fault.note(error);
+            }
+        })
     }
 
     /// Returns when it is durable.

@@ -13,6 +13,7 @@ mod company;
 mod consent;
 mod disk;
 mod forecast;
+mod io_error;
 mod kill;
 mod live;
 mod matrix;

@@ -52,6 +52,25 @@ impl Running {
         Self::ready(command, arguments)
     }
 
+    /// With SIGXFSZ ignored: a file that may not grow is an error of the write then, and not the end of the process.
+    pub(crate) fn start_deaf_to_file_limits(arguments: &[&str], log: &std::path::Path) -> Self {
+        let mut command = Command::new("sh");
+        command.stderr(std::fs::File::create(log).unwrap());
+        command.args(["-c", "trap '' XFSZ; exec \"$@\"", "sh"]).arg(binary());
+        Self::ready(command, arguments)
+    }
+
+    /// Until it has ended by itself, for a minute at most: its exit code.
+    pub(crate) async fn wait_for_code(&mut self) -> Option<i32> {
+        for _ in 0..600 {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status.code();
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        panic!("it does not end by itself");
+    }
+
     fn ready(mut command: Command, arguments: &[&str]) -> Self {
         command.args(arguments).arg("--json").stdin(Stdio::null()).stdout(Stdio::piped());
         let mut child = command.spawn().unwrap();

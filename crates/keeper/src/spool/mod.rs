@@ -39,6 +39,8 @@ struct State {
     made: u32,
     aside: usize,
     held: BTreeMap<AttemptId, Held>,
+    /// A write or its sync failed: what lies in that file nobody knows.
+    failed: bool,
 }
 
 struct Held {
@@ -148,6 +150,7 @@ impl Spool {
         let written = self
             .blocking(move |spool| {
                 let Err(error) = spool.disk.write(&first, &bytes) else { return Ok(first) };
+                spool.state().failed = true;
                 tracing::error!(error = %error, slot = first, "spool: a slot cannot be written; trying another one");
                 let second = spool.make()?;
                 spool.disk.write(&second, &bytes)?;
@@ -158,6 +161,39 @@ impl Spool {
             held.slot = Some((written, len));
         }
         Ok(())
+    }
+
+    /// Writes an answer that no disk has taken yet once more, into a file of its own. `Ok` when it is durable, also where it was before.
+    ///
+    /// # Errors
+    /// No disk takes it.
+    pub async fn keep_again(self: &Arc<Self>, attempt: &AttemptId) -> io::Result<()> {
+        let kept = {
+            let state = self.state();
+            let held = state.held.get(attempt).ok_or(io::ErrorKind::NotFound)?;
+            if held.slot.is_some() {
+                return Ok(());
+            }
+            held.kept.clone()
+        };
+        let bytes = page::write(&kept, &*self.sealer);
+        let len = bytes.len();
+        let written = self
+            .blocking(move |spool| {
+                let name = spool.make()?;
+                spool.disk.write(&name, &bytes)?;
+                Ok(name)
+            })
+            .await?;
+        if let Some(held) = self.state().held.get_mut(attempt) {
+            held.slot = Some((written, len));
+        }
+        Ok(())
+    }
+
+    /// Whether the disk failed to take an answer in this life of the process.
+    pub fn has_failed(&self) -> bool {
+        self.state().failed
     }
 
     /// The answer that is held for a grant, if there is one.

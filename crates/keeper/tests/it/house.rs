@@ -223,6 +223,8 @@ pub(crate) struct Book {
     pub(crate) store: Store,
     pub(crate) steps: Arc<Steps>,
     pub(crate) broken: Arc<AtomicBool>,
+    /// And whether that is for good.
+    pub(crate) for_good: Arc<AtomicBool>,
 }
 
 impl Ledger for Book {
@@ -247,7 +249,7 @@ impl Ledger for Book {
     async fn commit(&self, commit: &Commit) -> Result<Committed, LedgerError> {
         self.steps.step("commit").await;
         if self.broken.load(Ordering::SeqCst) {
-            return Err(LedgerError(Box::new(eio())));
+            return Err(LedgerError { why: Box::new(eio()), is_final: self.for_good.load(Ordering::SeqCst) });
         }
         let done = self.store.commit(commit).await;
         self.steps.step("committed").await;
@@ -353,6 +355,7 @@ pub(crate) struct House {
     pub(crate) network: Arc<Strict>,
     pub(crate) clock: Arc<Hands>,
     pub(crate) broken: Arc<AtomicBool>,
+    pub(crate) for_good: Arc<AtomicBool>,
     pub(crate) grant: GrantId,
     _folder: tempfile::TempDir,
 }
@@ -363,6 +366,8 @@ pub(crate) struct Life {
     pub(crate) alarms: Arc<Alarms>,
     pub(crate) spool: Arc<Spool>,
     pub(crate) stop: CancellationToken,
+    /// Ends the process where a disk failed.
+    pub(crate) fault: CancellationToken,
     pub(crate) running: tokio::task::JoinHandle<()>,
 }
 
@@ -387,6 +392,7 @@ impl House {
             network: Arc::default(),
             clock: Arc::new(Hands(Mutex::new(T0 + Span::hours(1)))),
             broken: Arc::default(),
+            for_good: Arc::default(),
             grant,
             _folder: folder,
         }
@@ -401,8 +407,14 @@ impl House {
         let spool =
             Spool::open(Arc::new(Head(Arc::clone(&self.platter), Arc::clone(&steps))), Arc::new(Seals(self.store.clone())), 2).unwrap();
         let alarms = Arc::new(Alarms::default());
+        let fault = CancellationToken::new();
         let ports = Ports {
-            ledger: Book { store: self.store.clone(), steps: Arc::clone(&steps), broken: Arc::clone(&self.broken) },
+            ledger: Book {
+                store: self.store.clone(),
+                steps: Arc::clone(&steps),
+                broken: Arc::clone(&self.broken),
+                for_good: Arc::clone(&self.for_good),
+            },
             wire: Arc::new(Cable(Arc::clone(&self.network), steps)),
             clock: self.clock.clone(),
             dice: Arc::new(NoDice),
@@ -413,6 +425,7 @@ impl House {
             wake: Arc::new(Notify::new()),
             spool: Arc::clone(&spool),
             alarms: Arc::clone(&alarms),
+            fault: fault.clone(),
         };
         let options = Options {
             poll_every: Duration::from_millis(50),
@@ -427,7 +440,7 @@ impl House {
             let (keeper, stop) = (Arc::clone(&keeper), stop.clone());
             async move { keeper.run(stop).await }
         });
-        Life { keeper, alarms, spool, stop, running }
+        Life { keeper, alarms, spool, stop, fault, running }
     }
 
     pub(crate) fn pass(&self, span: Span) {
