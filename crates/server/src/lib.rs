@@ -28,9 +28,8 @@ use std::sync::Arc;
 use keeper::alarms::Alarms;
 use keeper::ports::{Clock, Ports};
 use keeper::{Keeper, Options};
-use lifecycle::secret::Secret;
 use networks::wire::Dice;
-use store::{StoreError, users};
+use store::users;
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
@@ -43,7 +42,7 @@ pub use state::open_store;
 use crate::config::Config;
 use crate::outbox::mail::Mailer;
 use crate::state::{App, NetworkApps};
-use crate::time::{SystemDice, fresh_secret};
+use crate::time::SystemDice;
 use crate::wire::Ways;
 
 /// A server that listens and is ready to run.
