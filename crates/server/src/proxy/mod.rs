@@ -223,7 +223,9 @@ async fn is_refused(app: &App, profile: &Profile, ready: &Ready, refusal: &axum:
         // A permission that this one call needs says nothing of the token.
         Finding::Refused { cause: Cause::PermissionLost, confidence, .. } if confidence != Confidence::Certain => Ok(false),
         Finding::Refused { .. } => evidence::told_in_use(app, profile, ready, &told).await.map(|()| true),
-        Finding::Transient { retry_after: Some(wait) } => quiet(app, profile, &server_of(profile, &ready.tokens), app.now() + wait).await.map(|()| false),
+        Finding::Transient { retry_after: Some(wait) } => {
+            quiet(app, profile, &server_of(profile, &ready.tokens), app.now() + wait).await.map(|()| false)
+        }
         _ => Ok(false),
     }
 }
