@@ -61,7 +61,7 @@ impl<L: Ledger + 'static> Keeper<L> {
                     None => worker.let_go(&claim).await,
                 }
             };
-            worker.holding(&lease, work).await;
+            Box::pin(worker.holding(&lease, work)).await;
         });
         let _ = running.await;
         self.wake.notify_one();

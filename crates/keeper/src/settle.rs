@@ -64,7 +64,7 @@ impl<L: Ledger + 'static> Keeper<L> {
             let claim = self.worker.ports.ledger.claim(&self.node, &ticket.grant, now, self.worker.ports.lease).await?;
             if let Some(claim) = claim {
                 let lease = claim.lease.clone();
-                self.worker.holding(&lease, self.worker.take_up(claim)).await;
+                Box::pin(self.worker.holding(&lease, self.worker.take_up(claim))).await;
             } else if self.worker.ports.spool.missed(&ticket.attempt) {
                 tracing::warn!(grant = %ticket.grant, "keeper: a captured answer belongs to a grant that is gone");
                 self.worker.ports.spool.done(&ticket.attempt).await;
