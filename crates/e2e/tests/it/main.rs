@@ -11,6 +11,7 @@ mod bulk;
 mod canary;
 mod company;
 mod consent;
+mod description;
 mod disk;
 mod forecast;
 mod io_error;
