@@ -4,6 +4,7 @@ pub mod csv;
 pub mod described;
 pub mod door;
 pub mod idempotency;
+pub mod local;
 pub mod openapi;
 pub mod shape;
 pub mod token_exchange;
