@@ -13,6 +13,7 @@ mod company;
 mod consent;
 mod description;
 mod disk;
+mod examples;
 mod forecast;
 mod io_error;
 mod kill;
