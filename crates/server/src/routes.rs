@@ -15,7 +15,7 @@ use axum::routing::{MethodRouter, get, post};
 use lifecycle::permission::Act;
 use tower_http::catch_panic::CatchPanicLayer;
 
-use crate::api::{described, door, idempotency, openapi, token_exchange};
+use crate::api::{described, door, idempotency, mcp, openapi, token_exchange};
 use crate::auth::{Caller, Needs, guard};
 use crate::error::Problem;
 use crate::state::App;
@@ -47,8 +47,10 @@ pub fn router(app: &Arc<App>) -> Router {
         };
         api = api.merge(guarded(app, route.path, route.needs, handler));
     }
+    let inside = mcp::http::Inside { app: Arc::clone(app), api: api.clone().with_state(Arc::clone(app)) };
     router
         .merge(api)
+        .route("/mcp", post(mcp::http::post).with_state(inside))
         .merge(guarded(app, "/metrics", Needs::May(Act::SeeMetrics), get(crate::metrics::get)))
         .route("/healthz", get(|| async { "alive\n" }))
         .route("/readyz", get(ready))

@@ -20,6 +20,7 @@ mod kill;
 mod leaving;
 mod live;
 mod matrix;
+mod mcp;
 mod nodes;
 mod oidc;
 mod pds;

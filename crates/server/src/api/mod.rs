@@ -5,6 +5,7 @@ pub mod described;
 pub mod door;
 pub mod idempotency;
 pub mod local;
+pub mod mcp;
 pub mod openapi;
 pub mod shape;
 pub mod token_exchange;

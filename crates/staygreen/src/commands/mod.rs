@@ -5,6 +5,7 @@ mod demo;
 mod doctor;
 mod keys;
 mod leaving;
+mod mcp;
 mod moving;
 mod remote;
 mod sandbox;
@@ -63,6 +64,8 @@ pub(crate) enum Command {
     /// Verify the audit, export it, print its anchor
     #[command(subcommand)]
     Audit(remote::Audit),
+    /// Serve tools for agents over stdin and stdout (Model Context Protocol)
+    Mcp(mcp::Mcp),
     /// Print everything but secrets as JSON lines, or one list as CSV
     Export(leaving::Export),
     /// Bring token sets along from another tool, or users and profiles from another Staygreen
@@ -104,6 +107,7 @@ impl Command {
             Self::Hold(hold) => hold.run().await,
             Self::Freeze(freeze) => freeze.run().await,
             Self::Audit(audit) => audit.run().await,
+            Self::Mcp(mcp) => mcp.run().await,
             Self::Export(export) => export.run().await,
             Self::Import(import) => import.run().await,
             Self::Token(token) => token.run().await,
