@@ -20,7 +20,7 @@ const HELP: &str = "cargo xtask <command>
   new-network NAME  a working adapter and its simulated twin to begin with (docs/adding-a-network.md)
   bench [profiles]  speed as ratios to a bare baseline in the same run
   fuzz [seconds]  coverage-guided fuzzing of everything that reads networks' answers (60 s where nothing is said)
-  generate        write docs/networks.md anew from the code
+  generate        write docs/networks.md and docs/api/openapi.json anew from the code
   screenshots     pictures of every page into target/screenshots (runs the browser test)
 ";
 
@@ -53,7 +53,9 @@ fn main() -> ExitCode {
 
 /// Writes what is generated from the code; the same tests fail when it is not up to date.
 fn generate() -> anyhow::Result<()> {
-    run(Command::new("cargo").args(["test", "--package", "networks", "--test", "table"]).env("STAYGREEN_GENERATE", "1"))
+    let write = |arguments: &[&str]| run(Command::new("cargo").arg("test").args(arguments).env("STAYGREEN_GENERATE", "1"));
+    write(&["--package", "networks", "--test", "table"])?;
+    write(&["--package", "e2e", "--test", "it", "--", "the_committed_description_is_up_to_date"])
 }
 
 /// The project's root.

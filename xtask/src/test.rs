@@ -12,6 +12,8 @@ use crate::{peers, target};
 struct Peers {
     smtp_python: Option<PathBuf>,
     oauth1_python: Option<PathBuf>,
+    schemathesis: Option<PathBuf>,
+    mcp_python: Option<PathBuf>,
     axe: Option<PathBuf>,
     pds: Option<PathBuf>,
     oidc: Option<PathBuf>,
@@ -32,6 +34,14 @@ fn install() -> Peers {
     match peers::venv("oauth1", include_str!("../../crates/e2e/peers/oauth1-requirements.txt")) {
         Ok(folder) => found.oauth1_python = Some(folder.join("bin/python")),
         Err(error) => found.missing.push(format!("PyPI's oauthlib ({error:#})")),
+    }
+    match peers::venv("schemathesis", include_str!("../../crates/e2e/peers/schemathesis-requirements.txt")) {
+        Ok(folder) => found.schemathesis = Some(folder.join("bin/schemathesis")),
+        Err(error) => found.missing.push(format!("PyPI's schemathesis ({error:#})")),
+    }
+    match peers::venv("mcp", include_str!("../../crates/e2e/peers/mcp-requirements.txt")) {
+        Ok(folder) => found.mcp_python = Some(folder.join("bin/python")),
+        Err(error) => found.missing.push(format!("PyPI's client of the Model Context Protocol ({error:#})")),
     }
     match peers::npm("axe", "axe-core@4.14.1") {
         Ok(folder) => found.axe = Some(folder.join("node_modules/axe-core/axe.min.js")),
@@ -71,6 +81,8 @@ pub(crate) fn run(filter: &[String]) -> anyhow::Result<()> {
     let named = [
         ("STAYGREEN_TEST_SMTP_PYTHON", &found.smtp_python),
         ("STAYGREEN_TEST_OAUTHLIB_PYTHON", &found.oauth1_python),
+        ("STAYGREEN_TEST_SCHEMATHESIS", &found.schemathesis),
+        ("STAYGREEN_TEST_MCP_PYTHON", &found.mcp_python),
         ("STAYGREEN_TEST_AXE", &found.axe),
         ("STAYGREEN_TEST_PDS", &found.pds),
         ("STAYGREEN_TEST_OIDC", &found.oidc),

@@ -61,6 +61,8 @@ word_enum! {
         Freeze = "freezes:manage",
         /// Search, verify and export the audit.
         SeeAudit = "audit:read",
+        /// Take everything but secrets out.
+        Export = "export:read",
         /// How many of what there is and happens, for monitoring.
         SeeMetrics = "metrics:read",
         /// API keys.

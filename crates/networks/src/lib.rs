@@ -9,6 +9,7 @@ pub mod bluesky;
 pub mod catalogue;
 mod discord;
 pub mod dpop;
+pub mod elsewhere;
 mod facebook;
 mod google;
 mod google_business;

@@ -1,6 +1,6 @@
 //! What goes wrong, said to people and tools: RFC 9457 in the API, a page for people; internals stay in the log.
 
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 use store::StoreError;
@@ -85,6 +85,9 @@ impl IntoResponse for Problem {
         let mut answer =
             (self.status, [(header::CONTENT_TYPE, "application/problem+json"), (header::CACHE_CONTROL, "no-store")], body.to_string())
                 .into_response();
+        if self.status == StatusCode::UNAUTHORIZED {
+            answer.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"Staygreen\""));
+        }
         if let Some(seconds) = retry_after {
             answer.headers_mut().insert(header::RETRY_AFTER, seconds.into());
         }

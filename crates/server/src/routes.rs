@@ -15,14 +15,14 @@ use axum::routing::{MethodRouter, get, post};
 use lifecycle::permission::Act;
 use tower_http::catch_panic::CatchPanicLayer;
 
-use crate::api::{idempotency, openapi, token_exchange};
+use crate::api::{described, door, idempotency, mcp, openapi, token_exchange};
 use crate::auth::{Caller, Needs, guard};
 use crate::error::Problem;
 use crate::state::App;
 
 pub use pages::{PAGES, Row};
+use rest::handler;
 pub use rest::{API, ApiRoute};
-use rest::{PROXY, handler};
 
 /// The most bytes of a signal that are read.
 const SIGNAL_MAX: usize = 64 * 1024;
@@ -33,13 +33,24 @@ pub fn router(app: &Arc<App>) -> Router {
     for (path, needs, make) in PAGES {
         router = router.merge(guarded(app, path, *needs, make()));
     }
+    let mut api = Router::new();
     for route in API {
         let once = middleware::from_fn_with_state(Arc::clone(app), idempotency::once);
         // What is passed through flows: the network has its own ways to do a thing once, and the key goes on to it.
-        let handler = if route.path == PROXY { handler(route.id) } else { handler(route.id).layer(once) };
-        router = router.merge(guarded(app, route.path, route.needs, handler));
+        let handler = match described::of(route.id) {
+            _ if route.is_proxy() => handler(route.id),
+            Some(operation) => {
+                let enter = middleware::from_fn(move |request: Request, next: Next| door::enter(operation, route.path, request, next));
+                handler(route.id).layer(once).layer(enter)
+            }
+            None => unreachable!("{} is not described in api/described", route.id),
+        };
+        api = api.merge(guarded(app, route.path, route.needs, handler));
     }
+    let inside = mcp::http::Inside { app: Arc::clone(app), api: api.clone().with_state(Arc::clone(app)) };
     router
+        .merge(api)
+        .route("/mcp", post(mcp::http::post).with_state(inside))
         .merge(guarded(app, "/metrics", Needs::May(Act::SeeMetrics), get(crate::metrics::get)))
         .route("/healthz", get(|| async { "alive\n" }))
         .route("/readyz", get(ready))
@@ -52,6 +63,7 @@ pub fn router(app: &Arc<App>) -> Router {
         .route("/static/{file}", get(crate::assets::get))
         .fallback(get(not_found))
         .layer(DefaultBodyLimit::max(256 * 1024))
+        .layer(middleware::from_fn(door::in_form))
         .layer(middleware::from_fn(security_headers))
         .layer(middleware::from_fn(crate::metrics::measure))
         .layer(CatchPanicLayer::custom(panicked))

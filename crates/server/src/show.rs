@@ -2,6 +2,8 @@
 
 use jiff::tz::TimeZone;
 use lifecycle::time::{Span, Timestamp};
+use lifecycle::words::Evidence;
+use serde_json::{Value, json};
 
 use crate::i18n::Lang;
 
@@ -14,6 +16,18 @@ fn local(at: Timestamp, zone: &str) -> jiff::civil::DateTime {
 pub fn rfc3339(at: Timestamp) -> String {
     let stamp = jiff::Timestamp::from_second(at.as_seconds()).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
     stamp.to_string()
+}
+
+/// What a network said, as tools read it.
+pub fn evidence(seen: &Evidence) -> Value {
+    let mut shown = json!({ "at": rfc3339(seen.at), "source": seen.source, "words": seen.words });
+    if let Some(status) = seen.http_status {
+        shown["http_status"] = status.into();
+    }
+    if let Some(code) = &seen.code {
+        shown["code"] = code.as_str().into();
+    }
+    shown
 }
 
 /// A day.

@@ -31,6 +31,7 @@ pub mod numbers;
 pub mod outbox;
 mod pacing;
 pub mod pauses;
+pub mod people;
 pub mod presets;
 pub mod profiles;
 pub mod rekey;

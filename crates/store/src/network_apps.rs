@@ -45,6 +45,13 @@ pub async fn set(
     Ok(())
 }
 
+/// Every client that was entered: network, instance, client id. The secrets stay where they are.
+pub async fn list(tx: &mut Tx, organisation: &OrganisationId) -> Result<Vec<(String, String, String)>, StoreError> {
+    let sql = "SELECT network, instance, client_id FROM network_apps WHERE organisation_id = $1 ORDER BY network, instance";
+    let rows = tx.all(sql, &[organisation.as_str().into()]).await?;
+    rows.iter().map(|row| Ok((row.text("network")?, row.text("instance")?, row.text("client_id")?))).collect()
+}
+
 /// The client at a network.
 pub async fn get(
     tx: &mut Tx,

@@ -115,7 +115,7 @@ async fn tell(
     let person = grants::person(tx, &grant.person).await?;
     let listed: Vec<_> = new
         .iter()
-        .map(|(asset, id)| json!({ "id": id.map(|id| id.as_str()), "name": asset.name, "network": place.network, "kind": asset.kind }))
+        .map(|(asset, id)| json!({ "id": id.map(lifecycle::ids::ProfileId::as_str), "name": asset.name, "network": place.network, "kind": asset.kind }))
         .collect();
     let payload = json!({
         "profiles": listed,

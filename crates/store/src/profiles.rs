@@ -7,7 +7,8 @@ use lifecycle::status::{Standing, Status};
 use lifecycle::time::Timestamp;
 use lifecycle::words::Cause;
 
-use crate::driver::{Row, StoreError, Tx, Value, placeholders};
+use crate::driver::{Row, StoreError, Tx, Value, placeholders, to_json};
+use crate::ids::fresh;
 
 /// A profile with its settings and its derived standing.
 #[derive(Debug, Clone)]
@@ -326,4 +327,60 @@ pub async fn without_deadline(tx: &mut Tx, organisation: &OrganisationId, visibl
     let sql =
         format!("SELECT COUNT(*) AS n FROM profiles WHERE {conditions} AND enabled = 1 AND deadline IS NULL AND status <> 'disconnected'");
     tx.one(&sql, &values).await?.map_or(Ok(0), |row| row.int("n"))
+}
+
+/// A profile that is expected: known from elsewhere, with its settings, and without anybody who gave access yet.
+#[derive(Debug, Clone, Copy)]
+pub struct Expected<'a> {
+    /// The network.
+    pub network: &'a str,
+    /// The instance; empty where there is one only.
+    pub instance: &'a str,
+    /// Its id at the network.
+    pub network_id: &'a str,
+    /// What it is.
+    pub kind: &'a str,
+    /// Its name there. Hostile text.
+    pub name: &'a str,
+    /// Its handle there.
+    pub handle: Option<&'a str>,
+    /// The profile owner.
+    pub owner: Option<&'a UserId>,
+    /// The teams.
+    pub teams: &'a [TeamId],
+    /// *No access tokens available.*
+    pub notify_no_access: bool,
+    /// Early warnings.
+    pub notify_renew_soon: bool,
+}
+
+/// Writes down a profile that is expected, disconnected until somebody logs in; `false` when it is here already, which keeps it as
+/// it is.
+pub async fn expect(tx: &mut Tx, organisation: &OrganisationId, expected: &Expected<'_>, now: Timestamp) -> Result<bool, StoreError> {
+    let (id, standing): (ProfileId, _) = (fresh(), Standing::unborn(now));
+    let sql = "INSERT INTO profiles (id, organisation_id, network, instance, network_id, kind, name, handle, owner_id, notify_no_access, notify_renew_soon, enabled, \
+               status, status_since, standing, sort_key, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 1, $12, $13, $14, $15, $13) \
+               ON CONFLICT (organisation_id, network, instance, network_id) DO NOTHING";
+    let values = [
+        id.as_str().into(),
+        organisation.as_str().into(),
+        expected.network.into(),
+        expected.instance.into(),
+        expected.network_id.into(),
+        expected.kind.into(),
+        expected.name.into(),
+        expected.handle.into(),
+        expected.owner.map(UserId::as_str).into(),
+        expected.notify_no_access.into(),
+        expected.notify_renew_soon.into(),
+        standing.status.as_str().into(),
+        now.into(),
+        to_json(&standing)?.into(),
+        sort_key(expected.name).into(),
+    ];
+    if tx.run(sql, &values).await? == 0 {
+        return Ok(false);
+    }
+    put_in_teams(tx, organisation, &id, expected.teams).await?;
+    Ok(true)
 }

@@ -33,7 +33,7 @@ const OF_ONE_PROFILE: [&str; 17] = [
 /// For whoever began it, and company admins.
 const OF_ONE_CONNECTION: [&str; 2] = ["getConnection", "addProfiles"];
 /// Of the organisation: for company admins, and keys that carry it.
-const OF_THE_ORGANISATION: [&str; 37] = [
+const OF_THE_ORGANISATION: [&str; 38] = [
     "listWebhookEndpoints",
     "createWebhookEndpoint",
     "getWebhookEndpoint",
@@ -71,6 +71,7 @@ const OF_THE_ORGANISATION: [&str; 37] = [
     "verifyAudit",
     "getAuditAnchor",
     "exportAudit",
+    "export",
 ];
 /// Narrowed, or nobody's secret, or one's own.
 const FOR_EVERYBODY_KNOWN: [&str; 7] =

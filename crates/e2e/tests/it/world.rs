@@ -6,6 +6,8 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
+use server::api::described;
+use server::routes::API;
 
 /// The binary under test: the one that xtask built, or the one of this workspace's last build.
 pub(crate) fn binary() -> PathBuf {
@@ -137,7 +139,9 @@ impl Demo {
             request = request.json(&body);
         }
         let answer = request.send().await.unwrap();
-        (answer.status().as_u16(), answer.json().await.unwrap_or(Value::Null))
+        let (status, answer) = (answer.status().as_u16(), answer.json().await.unwrap_or(Value::Null));
+        as_described(method, path, status, &answer);
+        (status, answer)
     }
 
     /// Makes something happen at the simulated networks.
@@ -212,6 +216,20 @@ impl Demo {
             async || self.mails().await.into_iter().find(|mail| mail["to"] == to && mail["subject"].as_str().unwrap().contains(words));
         eventually(&format!("a mail to {to} with {words}"), async || found().await.is_some()).await;
         found().await.unwrap()
+    }
+}
+
+/// Every answer that any test sees is one that the description describes.
+fn as_described(method: &str, path: &str, status: u16, answer: &Value) {
+    let path = format!("/api/v1{}", path.split('?').next().unwrap_or_default());
+    let matches = |route: &str| {
+        let (route, path): (Vec<&str>, Vec<&str>) = (route.split('/').collect(), path.split('/').collect());
+        route.len() == path.len() && route.iter().zip(&path).all(|(route, path)| route.starts_with('{') || route == path)
+    };
+    let Some(route) = API.iter().find(|route| route.method == method && matches(route.path) && !route.is_proxy()) else { return };
+    let shape = if status == route.status { described::of(route.id).and_then(|operation| operation.answer) } else { None };
+    if let Some(shape) = shape {
+        assert_eq!(shape.check(answer, ""), Ok(()), "{} answered what is not described: {answer}", route.id);
     }
 }
 

@@ -26,7 +26,7 @@ use store::{Tx, api_keys};
 use super::finish::shown;
 use crate::auth::{self, Caller};
 use crate::error::Problem;
-use crate::show::rfc3339;
+use crate::show::{evidence, rfc3339};
 use crate::state::App;
 
 /// A token that ends sooner than this is renewed before it is used for an act of ours.
@@ -322,11 +322,11 @@ async fn end<T>(app: &App, deed: &Deed<'_>, ready: &Ready, done: Result<T, NotDo
         NotDone::Invalid { field, words } => Problem::field(field, lang.pick(&words.en, &words.de)),
         NotDone::Refused(diagnosis) => {
             let detail = format!("{title} refused it: {}", diagnosis.evidence.words);
-            Problem::new(StatusCode::BAD_GATEWAY, "refused_by_network", detail).with(json!({ "evidence": diagnosis.evidence }))
+            Problem::new(StatusCode::BAD_GATEWAY, "refused_by_network", detail).with(json!({ "evidence": evidence(&diagnosis.evidence) }))
         }
-        NotDone::Unclear(evidence) => {
+        NotDone::Unclear(seen) => {
             let detail = format!("{title} gave no clear answer: it may have been done. Look there before you repeat it.");
-            Problem::new(StatusCode::BAD_GATEWAY, "unclear", detail).with(json!({ "evidence": evidence }))
+            Problem::new(StatusCode::BAD_GATEWAY, "unclear", detail).with(json!({ "evidence": evidence(&seen) }))
         }
     })
 }

@@ -10,7 +10,7 @@ use lifecycle::ids::ProfileId;
 use lifecycle::secret::{Secret, TokenSet};
 use lifecycle::words::{Evidence, Source};
 use networks::Network;
-use networks::network::{Answer, Callback, Discovery, Failure, Issued};
+use networks::network::{Answer, Callback, Discovery, Failure, Found, Issued};
 use serde_json::json;
 use store::connect::Authorized;
 use store::connections::{self, Connection, Discovered, Failed, Taken};
@@ -226,24 +226,23 @@ pub fn client_of(client: &NetworkApp) -> Client<'_> {
     Client { network: client.network.about().name, instance: &client.app.instance, client_id: &client.app.client_id }
 }
 
-fn discovered_of(found: &Discovery) -> Vec<Discovered> {
-    found
-        .profiles
-        .iter()
-        .map(|found| Discovered {
-            network_id: found.network_id.clone(),
-            kind: found.kind.as_str().into(),
-            name: found.name.clone(),
-            handle: found.handle.clone(),
-            avatar: found.avatar.clone(),
-            role: found.role.clone(),
-            parent: found.parent.clone(),
-            unusable: found.unusable.clone().map(|words| (words.en, words.de)),
-        })
-        .collect()
+/// What was found, as it is stored.
+pub(super) fn discovered(found: &Discovery) -> Vec<Discovered> {
+    let one = |found: &Found| Discovered {
+        network_id: found.network_id.clone(),
+        kind: found.kind.as_str().into(),
+        name: found.name.clone(),
+        handle: found.handle.clone(),
+        avatar: found.avatar.clone(),
+        role: found.role.clone(),
+        parent: found.parent.clone(),
+        unusable: found.unusable.clone().map(|words| (words.en, words.de)),
+    };
+    found.profiles.iter().map(one).collect()
 }
 
-fn authorized_of<'a>(issued: &'a Issued, found: &'a Discovery, discovered: &'a [Discovered]) -> Authorized<'a> {
+/// What an authorisation brought, as it is stored.
+pub(super) fn authorized<'a>(issued: &'a Issued, found: &'a Discovery, discovered: &'a [Discovered]) -> Authorized<'a> {
     Authorized {
         tokens: &issued.tokens,
         clocks: issued.clocks,
@@ -264,8 +263,8 @@ async fn keep_for_them(app: &App, client: &NetworkApp, connection: &Connection, 
         if !grants::is_held_by(&mut tx, &connection.organisation, &connection.place, &found.person.network_id).await? {
             return Ok(());
         }
-        let discovered = discovered_of(found);
-        let authorized = authorized_of(issued, found, &discovered);
+        let discovered = discovered(found);
+        let authorized = authorized(issued, found, &discovered);
         app.store.authorized(&mut tx, connection, &authorized, &client.facts, app.now()).await?;
         tx.commit().await
     };
@@ -278,8 +277,8 @@ async fn keep_for_them(app: &App, client: &NetworkApp, connection: &Connection, 
 
 async fn keep(app: &App, client: &NetworkApp, connection: &Connection, issued: &Issued, found: &Discovery) -> Result<(), Problem> {
     let now = app.now();
-    let discovered = discovered_of(found);
-    let authorized = authorized_of(issued, found, &discovered);
+    let discovered = discovered(found);
+    let authorized = authorized(issued, found, &discovered);
     let mut tx = app.store.write().await?;
     let reached = app.store.authorized(&mut tx, connection, &authorized, &client.facts, now).await?;
     if client.network.refresh_tokens().is_some() {
@@ -355,7 +354,7 @@ pub async fn choose(app: &App, connection: &Connection, chosen: &[String], by: &
     Ok(added)
 }
 
-async fn room_for(app: &App, tx: &mut store::Tx, more: usize) -> Result<(), Problem> {
+pub(super) async fn room_for(app: &App, tx: &mut store::Tx, more: usize) -> Result<(), Problem> {
     let limit = app.config.server.profile_limit;
     let have = u64::try_from(profiles::count(tx, &app.organisation).await?).unwrap_or(u64::MAX);
     if limit > 0 && have.saturating_add(more as u64) > limit {

@@ -10,24 +10,35 @@ use store::StoreError;
 use store::events::Actor;
 use store::idempotency::{Key, Seen};
 
+use super::shape::{Field, Shape, may};
 use super::v1::{LARGE_MAX, too_large};
 use crate::auth::Caller;
 use crate::error::Problem;
 use crate::state::App;
 
-/// The most characters of a key.
-const KEY_MAX: usize = 255;
+/// The header, as it is described.
+pub const HEADER: Field = may(
+    "Idempotency-Key",
+    Shape::Pattern { pattern: "^[!-~]{1,255}$", max: 255, fits: is_key, what: "has 1 to 255 printable characters without spaces" },
+);
+
+fn is_key(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
 /// The most bytes of an answer that is kept; none of ours is nearly as long.
 const ANSWER_MAX: usize = 1024 * 1024;
 
 /// Between the decision and the handler of every API route.
 pub async fn once(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
-    let key = match request.headers().get("idempotency-key").map(|key| key.to_str()) {
-        Some(Ok(key)) if request.method() == Method::POST && !key.is_empty() && key.len() <= KEY_MAX => key.to_owned(),
-        None | Some(Ok("")) => return next.run(request).await,
-        Some(_) if request.method() != Method::POST => return next.run(request).await,
-        Some(_) => return Problem::field("Idempotency-Key", "may have 255 printable characters at most").into_response(),
-    };
+    if request.method() != Method::POST {
+        return next.run(request).await;
+    }
+    let Some(key) = request.headers().get("idempotency-key") else { return next.run(request).await };
+    let key = key.to_str().unwrap_or_default().to_owned();
+    if let Err(what) = HEADER.shape.check_text(&key) {
+        return Problem::field(HEADER.name, &what).into_response();
+    }
     let caller = request.extensions().get::<Caller>().map(|caller| caller.named.clone());
     let Some(Actor::User { id: actor, .. } | Actor::ApiKey { id: actor, .. }) = caller else { return Problem::sign_in().into_response() };
     match keyed(&app, &actor, &key, request, next).await {

@@ -276,6 +276,9 @@ pub async fn guard(State((app, needs)): State<(Arc<App>, Needs)>, mut request: R
         Ok(caller) => caller,
         Err(error) => return Problem::from(error).into_response(),
     };
+    if is_api && caller.actor == Actor::Stranger && needs != Needs::Nothing {
+        return Problem::sign_in().into_response();
+    }
     let by_key = matches!(caller.actor, Actor::ApiKey { .. });
     if !by_key && !is_same_origin(&app, request.method(), request.headers()) {
         return refuse(

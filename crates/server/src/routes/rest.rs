@@ -23,18 +23,21 @@ pub struct ApiRoute {
     pub summary: &'static str,
     /// What it needs.
     pub needs: Needs,
-    /// Query parameters.
-    pub query: &'static [&'static str],
-    /// Fields of the body: name, JSON type, required.
-    pub body: &'static [(&'static str, &'static str, bool)],
     /// Status of success.
     pub status: u16,
-    /// Media type of success.
+    /// Media types of success.
     pub answers: &'static str,
 }
 
+impl ApiRoute {
+    /// Whether the network answers, and not we.
+    pub fn is_proxy(&self) -> bool {
+        self.path == PROXY
+    }
+}
+
 const fn api(method: &'static str, path: &'static str, id: &'static str, act: Act, status: u16, summary: &'static str) -> ApiRoute {
-    ApiRoute { method, path, id, summary, needs: Needs::May(act), query: &[], body: &[], status, answers: "application/json" }
+    ApiRoute { method, path, id, summary, needs: Needs::May(act), status, answers: "application/json" }
 }
 
 /// What is passed through; the path is the network's.
@@ -43,45 +46,24 @@ pub(super) const PROXY: &str = "/api/v1/profiles/{id}/proxy/{*path}";
 /// The REST API.
 pub const API: &[ApiRoute] = &[
     api("GET", "/api/v1/networks", "listNetworks", Act::SeeNetworks, 200, "Every network with what it can, its rules and lifetimes"),
-    ApiRoute {
-        body: &[("network", "string", true), ("instance", "string", false), ("handle", "string", false), ("return_to", "string", false)],
-        ..api("POST", "/api/v1/connections", "beginConnection", Act::Connect, 201, "Begin connecting")
-    },
+    api("POST", "/api/v1/connections", "beginConnection", Act::Connect, 201, "Begin connecting"),
     api("GET", "/api/v1/connections/{id}", "getConnection", Act::Connect, 200, "Where a connection stands"),
-    ApiRoute {
-        body: &[("ids", "array", true)],
-        ..api("POST", "/api/v1/connections/{id}/profiles", "addProfiles", Act::Connect, 200, "Add the chosen profiles")
-    },
-    ApiRoute {
-        query: &["network", "status", "owner", "team", "q", "cursor", "limit"],
-        ..api("GET", "/api/v1/profiles", "listProfiles", Act::SeeProfile, 200, "Profiles by name")
-    },
+    api("POST", "/api/v1/connections/{id}/profiles", "addProfiles", Act::Connect, 200, "Add the chosen profiles"),
+    api("GET", "/api/v1/profiles", "listProfiles", Act::SeeProfile, 200, "Profiles by name"),
     api("GET", "/api/v1/profiles/{id}", "getProfile", Act::SeeProfile, 200, "One profile with its explanation and accesses"),
-    ApiRoute {
-        body: &[("owner_id", "string", false), ("team_ids", "array", false), ("notifications", "object", false)],
-        ..api("PATCH", "/api/v1/profiles/{id}", "changeProfile", Act::ManageProfile, 200, "Owner, teams, notifications")
-    },
+    api("PATCH", "/api/v1/profiles/{id}", "changeProfile", Act::ManageProfile, 200, "Owner, teams, notifications"),
     api("DELETE", "/api/v1/profiles/{id}", "deleteProfile", Act::DeleteProfile, 204, "Disconnect: revoke at the network and shred"),
-    ApiRoute {
-        body: &[("via", "string", true), ("email", "string", false)],
-        ..api(
-            "POST",
-            "/api/v1/profiles/{id}/refresh-connection",
-            "refreshConnection",
-            Act::RefreshConnection,
-            201,
-            "Begin a renewal, or make a renewal link",
-        )
-    },
+    api(
+        "POST",
+        "/api/v1/profiles/{id}/refresh-connection",
+        "refreshConnection",
+        Act::RefreshConnection,
+        201,
+        "Begin a renewal, or make a renewal link",
+    ),
     api("POST", "/api/v1/profiles/{id}/check", "checkProfile", Act::CheckProfile, 200, "Look now"),
-    ApiRoute {
-        query: &["min_ttl"],
-        ..api("GET", "/api/v1/profiles/{id}/access-token", "getAccessToken", Act::ReadToken, 200, "An access token that lives long enough")
-    },
-    ApiRoute {
-        body: &[("text", "string", true), ("link", "string", false), ("title", "string", false), ("media", "array", false)],
-        ..api("POST", "/api/v1/profiles/{id}/posts", "publishPost", Act::Publish, 201, "Publish a post as the profile")
-    },
+    api("GET", "/api/v1/profiles/{id}/access-token", "getAccessToken", Act::ReadToken, 200, "An access token that lives long enough"),
+    api("POST", "/api/v1/profiles/{id}/posts", "publishPost", Act::Publish, 201, "Publish a post as the profile"),
     api(
         "GET",
         "/api/v1/profiles/{id}/posts/{post}/comments",
@@ -90,46 +72,26 @@ pub const API: &[ApiRoute] = &[
         200,
         "What was said under a post, oldest first",
     ),
-    ApiRoute {
-        body: &[("text", "string", true), ("in_reply_to", "string", false)],
-        ..api(
-            "POST",
-            "/api/v1/profiles/{id}/posts/{post}/comments",
-            "writeComment",
-            Act::Comment,
-            201,
-            "Comment under a post, or reply to a comment",
-        )
-    },
-    ApiRoute {
-        query: &["until"],
-        ..api("GET", "/api/v1/forecast", "getForecast", Act::SeeProfile, 200, "What will need a person, when, who")
-    },
+    api(
+        "POST",
+        "/api/v1/profiles/{id}/posts/{post}/comments",
+        "writeComment",
+        Act::Comment,
+        201,
+        "Comment under a post, or reply to a comment",
+    ),
+    api("GET", "/api/v1/forecast", "getForecast", Act::SeeProfile, 200, "What will need a person, when, who"),
     api("GET", "/api/v1/webhook-endpoints", "listWebhookEndpoints", Act::ManageWebhooks, 200, "Every webhook endpoint and chat channel"),
-    ApiRoute {
-        body: &[
-            ("url", "string", true),
-            ("name", "string", false),
-            ("kind", "string", false),
-            ("events", "array", false),
-            ("language", "string", false),
-            ("signature", "string", false),
-            ("token", "string", false),
-        ],
-        ..api(
-            "POST",
-            "/api/v1/webhook-endpoints",
-            "createWebhookEndpoint",
-            Act::ManageWebhooks,
-            201,
-            "Add an endpoint; its signing secret is shown once",
-        )
-    },
+    api(
+        "POST",
+        "/api/v1/webhook-endpoints",
+        "createWebhookEndpoint",
+        Act::ManageWebhooks,
+        201,
+        "Add an endpoint; its signing secret is shown once",
+    ),
     api("GET", "/api/v1/webhook-endpoints/{id}", "getWebhookEndpoint", Act::ManageWebhooks, 200, "One endpoint"),
-    ApiRoute {
-        body: &[("name", "string", false), ("url", "string", false), ("events", "array", false), ("enabled", "boolean", false)],
-        ..api("PATCH", "/api/v1/webhook-endpoints/{id}", "changeWebhookEndpoint", Act::ManageWebhooks, 200, "Change an endpoint")
-    },
+    api("PATCH", "/api/v1/webhook-endpoints/{id}", "changeWebhookEndpoint", Act::ManageWebhooks, 200, "Change an endpoint"),
     api("DELETE", "/api/v1/webhook-endpoints/{id}", "deleteWebhookEndpoint", Act::ManageWebhooks, 204, "Delete an endpoint"),
     api("POST", "/api/v1/webhook-endpoints/{id}/test", "testWebhookEndpoint", Act::ManageWebhooks, 200, "Send a test and say how it went"),
     api(
@@ -140,17 +102,14 @@ pub const API: &[ApiRoute] = &[
         200,
         "A new signing secret; the one before it signs too for 24 hours",
     ),
-    ApiRoute {
-        query: &["cursor", "limit"],
-        ..api(
-            "GET",
-            "/api/v1/webhook-endpoints/{id}/deliveries",
-            "listDeliveries",
-            Act::ManageWebhooks,
-            200,
-            "How each delivery went, newest first",
-        )
-    },
+    api(
+        "GET",
+        "/api/v1/webhook-endpoints/{id}/deliveries",
+        "listDeliveries",
+        Act::ManageWebhooks,
+        200,
+        "How each delivery went, newest first",
+    ),
     api(
         "POST",
         "/api/v1/webhook-endpoints/{id}/deliveries/{message}/replay",
@@ -159,75 +118,39 @@ pub const API: &[ApiRoute] = &[
         202,
         "Send a delivery once more, under the same id",
     ),
-    ApiRoute {
-        body: &[("access_token", "string", true), ("status", "integer", false)],
-        ..api(
-            "POST",
-            "/api/v1/profiles/{id}/access-token/report",
-            "reportAccessToken",
-            Act::ReadToken,
-            202,
-            "Say that a token does not work",
-        )
-    },
+    api("POST", "/api/v1/profiles/{id}/access-token/report", "reportAccessToken", Act::ReadToken, 202, "Say that a token does not work"),
     api("GET", PROXY, "proxyGet", Act::CallApi, 200, "Call the network's API with a token the caller never sees"),
     api("POST", PROXY, "proxyPost", Act::CallApi, 200, "The same with POST"),
     api("PUT", PROXY, "proxyPut", Act::CallApi, 200, "The same with PUT"),
     api("PATCH", PROXY, "proxyPatch", Act::CallApi, 200, "The same with PATCH"),
     api("DELETE", PROXY, "proxyDelete", Act::CallApi, 200, "The same with DELETE"),
-    ApiRoute { query: &["after", "profile"], ..api("GET", "/api/v1/events", "listEvents", Act::SeeEvents, 200, "The event log") },
+    api("GET", "/api/v1/events", "listEvents", Act::SeeEvents, 200, "The event log"),
     ApiRoute {
-        query: &["after", "profile"],
         answers: "text/event-stream",
         ..api("GET", "/api/v1/events/stream", "streamEvents", Act::SeeEvents, 200, "The event log as it happens (Server-Sent Events)")
     },
     api("GET", "/api/v1/api-keys", "listApiKeys", Act::ManageApiKeys, 200, "API keys with what they may"),
-    ApiRoute {
-        body: &[("name", "string", true), ("permissions", "array", true), ("expires_at", "string", false)],
-        ..api("POST", "/api/v1/api-keys", "createApiKey", Act::ManageApiKeys, 201, "Make an API key; it is told this once")
-    },
+    api("POST", "/api/v1/api-keys", "createApiKey", Act::ManageApiKeys, 201, "Make an API key; it is told this once"),
     api("GET", "/api/v1/api-keys/{id}", "getApiKey", Act::ManageApiKeys, 200, "One API key"),
     api("DELETE", "/api/v1/api-keys/{id}", "revokeApiKey", Act::ManageApiKeys, 204, "Revoke an API key, effective at the next request"),
     ApiRoute {
         needs: Needs::SomebodyKnown,
-        body: &[
-            ("permission", "string", true),
-            ("api_key", "string", false),
-            ("profile", "string", false),
-            ("method", "string", false),
-            ("path", "string", false),
-        ],
         ..api("POST", "/api/v1/permissions/check", "checkPermission", Act::SeeProfile, 200, "May it be done, and why not; nothing is done")
     },
     api("GET", "/api/v1/users", "listUsers", Act::ManageUsers, 200, "Everybody who works here, by name"),
-    ApiRoute {
-        body: &[("email", "string", true), ("name", "string", false), ("role", "string", false)],
-        ..api("POST", "/api/v1/users", "inviteUser", Act::ManageUsers, 201, "Invite a user; the link is told this once")
-    },
+    api("POST", "/api/v1/users", "inviteUser", Act::ManageUsers, 201, "Invite a user; the link is told this once"),
     api("GET", "/api/v1/users/{id}", "getUser", Act::ManageUsers, 200, "One user"),
-    ApiRoute {
-        body: &[("role", "string", false), ("disabled", "boolean", false)],
-        ..api("PATCH", "/api/v1/users/{id}", "changeUser", Act::ManageUsers, 200, "Change a user's role, or switch the account off or on")
-    },
+    api("PATCH", "/api/v1/users/{id}", "changeUser", Act::ManageUsers, 200, "Change a user's role, or switch the account off or on"),
     api("DELETE", "/api/v1/users/{id}", "deleteUser", Act::ManageUsers, 204, "Delete a user; what was theirs has no owner then"),
     api("POST", "/api/v1/users/{id}/invitation", "inviteUserAgain", Act::ManageUsers, 201, "A new invitation link, told this once"),
     api("GET", "/api/v1/teams", "listTeams", Act::ManageTeams, 200, "Teams and who is in them"),
-    ApiRoute {
-        body: &[("name", "string", true), ("member_ids", "array", false)],
-        ..api("POST", "/api/v1/teams", "createTeam", Act::ManageTeams, 201, "Make a team")
-    },
+    api("POST", "/api/v1/teams", "createTeam", Act::ManageTeams, 201, "Make a team"),
     api("GET", "/api/v1/teams/{id}", "getTeam", Act::ManageTeams, 200, "One team"),
-    ApiRoute {
-        body: &[("name", "string", false), ("member_ids", "array", false)],
-        ..api("PATCH", "/api/v1/teams/{id}", "changeTeam", Act::ManageTeams, 200, "Change a team's name or members")
-    },
+    api("PATCH", "/api/v1/teams/{id}", "changeTeam", Act::ManageTeams, 200, "Change a team's name or members"),
     api("DELETE", "/api/v1/teams/{id}", "deleteTeam", Act::ManageTeams, 204, "Delete a team; its profiles and users stay"),
     api("GET", "/api/v1/page-presets", "listPagePresets", Act::ManagePresets, 200, "What new profiles get, per network"),
     api("GET", "/api/v1/page-presets/{network}", "getPagePreset", Act::ManagePresets, 200, "What a new profile of that network gets"),
-    ApiRoute {
-        body: &[("owner_id", "string", false), ("team_ids", "array", false), ("notifications", "object", false)],
-        ..api("PUT", "/api/v1/page-presets/{network}", "setPagePreset", Act::ManagePresets, 200, "Set what new profiles get")
-    },
+    api("PUT", "/api/v1/page-presets/{network}", "setPagePreset", Act::ManagePresets, 200, "Set what new profiles get"),
     api(
         "DELETE",
         "/api/v1/page-presets/{network}",
@@ -237,25 +160,17 @@ pub const API: &[ApiRoute] = &[
         "Let what holds for all networks hold again",
     ),
     api("GET", "/api/v1/me/notifications", "getMyNotifications", Act::ManageOwnAccount, 200, "What I am told by mail"),
-    ApiRoute {
-        body: &[("no_access_tokens", "boolean", false), ("renew_soon", "boolean", false), ("new_profiles", "boolean", false)],
-        ..api("PATCH", "/api/v1/me/notifications", "changeMyNotifications", Act::ManageOwnAccount, 200, "Change what I am told by mail")
-    },
+    api("PATCH", "/api/v1/me/notifications", "changeMyNotifications", Act::ManageOwnAccount, 200, "Change what I am told by mail"),
     api("GET", "/api/v1/freezes", "listFreezes", Act::Freeze, 200, "What is frozen and was"),
-    ApiRoute {
-        body: &[("target", "string", true), ("reason", "string", false)],
-        ..api("POST", "/api/v1/freezes", "freeze", Act::Freeze, 201, "Freeze somebody or something, effective at the next request")
-    },
+    api("POST", "/api/v1/freezes", "freeze", Act::Freeze, 201, "Freeze somebody or something, effective at the next request"),
     api("DELETE", "/api/v1/freezes/{id}", "thaw", Act::Freeze, 204, "Thaw"),
     api("GET", "/api/v1/hold", "getHold", Act::Freeze, 200, "Whether a restored database holds tokens back, and how far it is"),
     api("POST", "/api/v1/hold/release", "releaseHold", Act::Freeze, 200, "The original is stopped: renew again, slowly"),
+    api("GET", "/api/v1/audit", "listAudit", Act::SeeAudit, 200, "The audit, newest first"),
+    api("GET", "/api/v1/audit/verify", "verifyAudit", Act::SeeAudit, 200, "Whether every row is as it was written"),
     ApiRoute {
-        query: &["before", "profile", "act", "q", "limit"],
-        ..api("GET", "/api/v1/audit", "listAudit", Act::SeeAudit, 200, "The audit, newest first")
-    },
-    ApiRoute {
-        query: &["anchor"],
-        ..api("GET", "/api/v1/audit/verify", "verifyAudit", Act::SeeAudit, 200, "Whether every row is as it was written")
+        answers: "application/x-ndjson, text/csv",
+        ..api("GET", "/api/v1/export", "export", Act::Export, 200, "Everything but secrets as JSON lines, or one list as CSV")
     },
     api("GET", "/api/v1/audit/anchor", "getAuditAnchor", Act::SeeAudit, 200, "The present end of the chain, to be kept elsewhere"),
     ApiRoute {
@@ -328,6 +243,7 @@ pub(super) fn handler(id: &str) -> MethodRouter<Arc<App>> {
         "listAudit" => get(v1::audit::list),
         "verifyAudit" => get(v1::audit::verify),
         "getAuditAnchor" => get(v1::audit::anchor),
+        "export" => get(v1::export::export),
         "exportAudit" => get(v1::audit::export),
         other => unreachable!("the table names an operation without a handler: {other}"),
     }

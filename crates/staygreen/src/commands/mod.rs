@@ -4,12 +4,15 @@ mod admin;
 mod demo;
 mod doctor;
 mod keys;
+mod leaving;
+mod mcp;
 mod moving;
 mod remote;
 mod sandbox;
 mod seed;
 mod serve;
 mod simulate;
+mod way;
 
 use std::path::PathBuf;
 
@@ -40,7 +43,7 @@ pub(crate) enum Command {
     /// Enter and list the registered clients at networks
     #[command(subcommand)]
     NetworkApp(admin::NetworkApp),
-    /// List, show and check profiles of a running server
+    /// List, show and check profiles
     #[command(subcommand)]
     Profile(remote::Profile),
     /// Write everything into a file, also while the server runs
@@ -61,6 +64,12 @@ pub(crate) enum Command {
     /// Verify the audit, export it, print its anchor
     #[command(subcommand)]
     Audit(remote::Audit),
+    /// Serve tools for agents over stdin and stdout (Model Context Protocol)
+    Mcp(mcp::Mcp),
+    /// Print everything but secrets as JSON lines, or one list as CSV
+    Export(leaving::Export),
+    /// Bring token sets along from another tool, or users and profiles from another Staygreen
+    Import(leaving::Import),
     /// Print an access token of a profile that lives long enough; the server writes down who asked
     Token(remote::Token),
 }
@@ -98,6 +107,9 @@ impl Command {
             Self::Hold(hold) => hold.run().await,
             Self::Freeze(freeze) => freeze.run().await,
             Self::Audit(audit) => audit.run().await,
+            Self::Mcp(mcp) => mcp.run().await,
+            Self::Export(export) => export.run().await,
+            Self::Import(import) => import.run().await,
             Self::Token(token) => token.run().await,
         }
     }

@@ -1,26 +1,13 @@
-//! `staygreen profile` and `staygreen token`: the REST calls of a running server, from a shell.
+//! `staygreen profile`, `token`, `freeze`, `hold`, `audit`: the REST calls of that name, from a shell.
 
 use std::path::PathBuf;
 
-use anyhow::{Context as _, anyhow, bail};
+use anyhow::{Context as _, bail};
 use clap::{Args, Subcommand};
-use lifecycle::secret::Secret;
 use serde_json::Value;
 use server::config::Length;
 
-/// Which server, and as whom.
-#[derive(Args)]
-pub(crate) struct Server {
-    /// The server's address
-    #[arg(long, env = "STAYGREEN_URL", default_value = "http://127.0.0.1:8420")]
-    url: String,
-    /// A file with an API key; or set STAYGREEN_API_KEY
-    #[arg(long, value_name = "FILE")]
-    api_key_file: Option<PathBuf>,
-    /// Print JSON
-    #[arg(long)]
-    json: bool,
-}
+use super::way::Server;
 
 /// `staygreen profile`
 #[derive(Subcommand)]
@@ -132,73 +119,9 @@ pub(crate) struct Token {
     server: Server,
 }
 
-impl Server {
-    fn key(&self) -> anyhow::Result<Secret> {
-        let text = match &self.api_key_file {
-            Some(path) => std::fs::read_to_string(path).with_context(|| format!("{} cannot be read", path.display()))?,
-            None => api_key_from_environment()
-                .ok_or_else(|| anyhow!("no API key: set STAYGREEN_API_KEY, or name a file with --api-key-file"))?,
-        };
-        Ok(Secret::new(text.trim()))
-    }
-
-    async fn call(&self, method: reqwest::Method, path: &str, query: &[(&str, String)]) -> anyhow::Result<Value> {
-        self.send(method, path, query, None).await
-    }
-
-    async fn send(&self, method: reqwest::Method, path: &str, query: &[(&str, String)], body: Option<Value>) -> anyhow::Result<Value> {
-        let url = format!("{}/api/v1{path}", self.url.trim_end_matches('/'));
-        let http = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build()?;
-        let mut request = http.request(method, &url).query(query).bearer_auth(self.key()?.expose());
-        if let Some(body) = body {
-            request = request.json(&body);
-        }
-        let answer = request.send().await.with_context(|| format!("{} cannot be reached", self.url))?;
-        let good = answer.status().is_success();
-        if answer.status() == reqwest::StatusCode::NO_CONTENT {
-            return Ok(Value::Null);
-        }
-        let body: Value = answer.json().await.with_context(|| format!("{} is no Staygreen server", self.url))?;
-        if !good {
-            bail!("{}", body["detail"].as_str().unwrap_or("the server refused without a reason"));
-        }
-        Ok(body)
-    }
-
-    /// Copies an answer to stdout as it comes.
-    async fn copy(&self, path: &str) -> anyhow::Result<()> {
-        use std::io::Write as _;
-        let url = format!("{}/api/v1{path}", self.url.trim_end_matches('/'));
-        let http = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build()?;
-        let mut answer =
-            http.get(&url).bearer_auth(self.key()?.expose()).send().await.with_context(|| format!("{} cannot be reached", self.url))?;
-        if !answer.status().is_success() {
-            let body: Value = answer.json().await.with_context(|| format!("{} is no Staygreen server", self.url))?;
-            bail!("{}", body["detail"].as_str().unwrap_or("the server refused without a reason"));
-        }
-        while let Some(part) = answer.chunk().await? {
-            std::io::stdout().write_all(&part)?;
-        }
-        Ok(())
-    }
-
-    #[expect(clippy::print_stdout, reason = "data goes to stdout")]
-    fn print(&self, value: &Value, words: impl FnOnce(&Value) -> String) {
-        if self.json {
-            println!("{value}");
-        } else {
-            println!("{}", words(value));
-        }
-    }
-}
-
 /// One segment of a path, whatever was typed.
 fn segment(text: &str) -> String {
     networks::oauth::percent(text)
-}
-
-fn api_key_from_environment() -> Option<String> {
-    std::env::var("STAYGREEN_API_KEY").ok().filter(|key| !key.is_empty())
 }
 
 fn text<'a>(value: &'a Value, field: &str) -> &'a str {
@@ -329,7 +252,7 @@ impl Audit {
                     bail!("row {}: {}", first["position"], text(first, "what"));
                 }
             }
-            Self::Export { server } => server.copy("/audit/export").await?,
+            Self::Export { server } => server.copy("/audit/export", &[]).await?,
             Self::Anchor { server } => {
                 let anchor = server.call(reqwest::Method::GET, "/audit/anchor", &[]).await?;
                 server.print(&anchor, Value::to_string);

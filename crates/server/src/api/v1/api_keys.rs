@@ -18,7 +18,7 @@ use crate::error::Problem;
 use crate::show::rfc3339;
 use crate::state::App;
 
-fn shown(key: &ApiKey) -> Value {
+pub(super) fn shown(key: &ApiKey) -> Value {
     json!({
         "id": key.id.as_str(),
         "name": key.name,

@@ -33,7 +33,7 @@ fn parsed(text: &str) -> Value {
     serde_json::from_str(text).unwrap_or_else(|_| text.into())
 }
 
-fn shown(row: &Entered) -> Value {
+pub(super) fn shown(row: &Entered) -> Value {
     json!({ "position": row.position, "at": rfc3339(Timestamp::from_micros(row.at)), "actor": parsed(&row.actor), "act": row.act, "profile": row.profile_id, "grant": row.grant_id, "under": row.under, "detail": parsed(&row.detail), "hash": row.hash })
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::extract::{Path, State};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use store::connections::{self, Connection};
+use store::connections::{self, Connection, Failed};
 use store::grants;
 
 use super::{Answer, Body, json};
@@ -13,7 +13,7 @@ use crate::actions::connect::{self, By, network_named};
 use crate::actions::{finish, return_to};
 use crate::auth::{self, Caller};
 use crate::error::Problem;
-use crate::show::rfc3339;
+use crate::show::{evidence, rfc3339};
 use crate::state::App;
 
 /// What `POST /connections` takes.
@@ -56,9 +56,19 @@ async fn show(app: &App, caller: &Caller, connection: &Connection) -> Result<Val
         "discovered": connection.discovered.iter().map(found).collect::<Vec<_>>(),
         "profiles": connection.added.iter().map(lifecycle::ids::ProfileId::as_str).collect::<Vec<_>>(),
         "left_out": connection.left_out,
-        "error": connection.failure,
+        "error": connection.failure.as_ref().map(|failed| failure(caller, failed)),
         "expires_at": rfc3339(connection.expires_at),
     }))
+}
+
+fn failure(caller: &Caller, failed: &Failed) -> Value {
+    json!({
+        "code": failed.code,
+        "evidence": failed.evidence.as_ref().map(evidence),
+        "expected": failed.expected,
+        "came": failed.came,
+        "words": failed.words.as_ref().map(|(en, de)| caller.lang.pick(en, de)),
+    })
 }
 
 /// GET /api/v1/connections/{id}

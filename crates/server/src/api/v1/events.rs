@@ -20,6 +20,7 @@ use crate::state::App;
 pub struct Asked {
     pub(super) after: Option<i64>,
     pub(super) profile: Option<String>,
+    limit: Option<u32>,
 }
 
 /// One event, as tools read it.
@@ -30,18 +31,20 @@ pub(super) fn shown(event: &events::Event) -> Value {
 /// The log: everything after a position, or the history of one profile, newest first. Users who may not see everything
 /// ask by profile.
 pub async fn list(State(app): State<Arc<App>>, caller: Caller, Query(asked): Query<Asked>) -> Answer {
+    // Checked at the door.
+    let limit = asked.limit.unwrap_or(200);
     let found = match &asked.profile {
         Some(id) => {
             let profile = auth::profile(&app, &caller, id, Act::SeeEvents).await?;
             let mut tx = app.store.read().await?;
-            events::of_profile(&mut tx, &app.organisation, &profile.id, None, 200).await?
+            events::of_profile(&mut tx, &app.organisation, &profile.id, None, limit).await?
         }
         None if caller.narrowed_to(Act::SeeEvents).is_some() => {
             return Err(Problem::field("profile", "is needed: you may see the history of single profiles"));
         }
         None => {
             let mut tx = app.store.read().await?;
-            events::after(&mut tx, &app.organisation, asked.after.unwrap_or(0), 200).await?
+            events::after(&mut tx, &app.organisation, asked.after.unwrap_or(0), limit).await?
         }
     };
     let next = found.last().filter(|_| asked.profile.is_none()).map(|event| event.position);

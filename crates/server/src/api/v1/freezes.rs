@@ -18,14 +18,17 @@ use crate::show::rfc3339;
 use crate::state::App;
 
 /// How many are listed; those in force come first.
-const LIST_MAX: u32 = 500;
+pub(super) const LIST_MAX: u32 = 500;
+
+pub(super) fn shown(one: &freezes::Freeze) -> Value {
+    json!({ "id": one.id.as_str(), "target": one.target.to_string(), "reason": one.reason, "by": one.by, "at": rfc3339(one.at), "thawed_at": one.thawed_at.map(rfc3339) })
+}
 
 /// GET /api/v1/freezes
 pub async fn list(State(app): State<Arc<App>>) -> Answer {
     let mut tx = app.store.read().await?;
     let all = freezes::list(&mut tx, &app.organisation, LIST_MAX).await?;
-    let item = |one: &freezes::Freeze| json!({ "id": one.id.as_str(), "target": one.target.to_string(), "reason": one.reason, "by": one.by, "at": rfc3339(one.at), "thawed_at": one.thawed_at.map(rfc3339) });
-    json(200, &json!({ "items": all.iter().map(item).collect::<Vec<Value>>() }))
+    json(200, &json!({ "items": all.iter().map(shown).collect::<Vec<Value>>() }))
 }
 
 /// What to freeze.

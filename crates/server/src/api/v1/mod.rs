@@ -5,6 +5,7 @@ pub mod audit;
 pub mod connections;
 pub mod event_stream;
 pub mod events;
+pub mod export;
 pub mod forecast;
 pub mod freezes;
 pub mod hold;
@@ -24,6 +25,7 @@ use axum::response::{IntoResponse, Json, Response};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
+use crate::api::door::{self, Entered};
 use crate::error::Problem;
 
 /// What a handler gives back.
@@ -72,13 +74,16 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Large<T> {
 async fn read<T: DeserializeOwned>(request: Request, max: usize) -> Result<T, Problem> {
     let kind = request.headers().get("content-type").and_then(|kind| kind.to_str().ok()).unwrap_or_default();
     if !kind.starts_with("application/json") {
-        return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "not_json", "Send the body as application/json."));
+        return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "not_json", "Send the body as application/json.")
+            .with(serde_json::json!({ "field": "Content-Type" })));
     }
+    let entered = request.extensions().get::<Entered>().copied();
     let bytes = axum::body::to_bytes(request.into_body(), max).await.map_err(|_| too_large(max))?;
-    serde_json::from_slice(&bytes).map_err(|error| Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_body", error.to_string()))
+    door::read(entered, &bytes)
 }
 
 /// The body is larger than it may be.
 pub(crate) fn too_large(max: usize) -> Problem {
     Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", format!("The body may have {} KiB at most.", max / 1024))
+        .with(serde_json::json!({ "field": "body" }))
 }

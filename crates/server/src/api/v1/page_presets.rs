@@ -19,7 +19,7 @@ use crate::state::App;
 /// The name of what holds for all others.
 const DEFAULT: &str = "default";
 
-fn shown(preset: &Preset) -> Value {
+pub(super) fn shown(preset: &Preset) -> Value {
     json!({
         "network": if preset.network.is_empty() { DEFAULT } else { &preset.network },
         "owner_id": preset.owner.as_ref().map(UserId::as_str),

@@ -24,7 +24,7 @@ use crate::actions::{check, disconnect, invite};
 use crate::auth::{self, Caller};
 use crate::error::Problem;
 use crate::pages::view::title_of;
-use crate::show::rfc3339;
+use crate::show::{evidence, rfc3339};
 use crate::state::App;
 
 /// What `GET /profiles` takes.
@@ -89,7 +89,7 @@ fn at(moment: Option<Timestamp>) -> Value {
     moment.map(rfc3339).into()
 }
 
-fn brief(profile: &Profile) -> Value {
+pub(super) fn brief(profile: &Profile) -> Value {
     let standing = &profile.standing;
     json!({
         "id": profile.id.as_str(),
@@ -122,7 +122,7 @@ async fn whole(app: &App, caller: &Caller, profile: &Profile) -> Result<Value, P
     let allowed = |pick: fn(networks::network::Can) -> Ability| can.is_some_and(|can| pick(can).is_yes());
     let mut body = brief(profile);
     body["confidence"] = json!(standing.confidence);
-    body["evidence"] = json!(standing.evidence);
+    body["evidence"] = standing.evidence.as_ref().map(evidence).into();
     body["explanation"] = json!({ "title": words.title, "happened": words.happened, "who_must_act": person, "what_to_do": words.todo });
     body["notifications"] = json!({ "no_access_tokens": profile.notify_no_access, "renew_soon": profile.notify_renew_soon });
     body["can"] = json!({ "publish": allowed(|can| can.publish), "comment": allowed(|can| can.comment), "read_comments": allowed(|can| can.read_comments), "reply": allowed(|can| can.reply) });
@@ -130,7 +130,7 @@ async fn whole(app: &App, caller: &Caller, profile: &Profile) -> Result<Value, P
     Ok(body)
 }
 
-fn access(app: &App, holder: &Holder) -> Value {
+pub(super) fn access(app: &App, holder: &Holder) -> Value {
     let clocks = holder.grant.clocks;
     let state = match (&holder.access.state, holder.grant.verdict()) {
         (AccessState::Lost { .. }, _) => "role_lost".to_owned(),

@@ -15,7 +15,7 @@ use crate::actions::company;
 use crate::auth::Caller;
 use crate::state::App;
 
-fn shown(team: &Team) -> Value {
+pub(super) fn shown(team: &Team) -> Value {
     json!({ "id": team.id.as_str(), "name": team.name, "member_ids": team.members.iter().map(UserId::as_str).collect::<Vec<_>>() })
 }
 

@@ -17,7 +17,7 @@ use crate::error::Problem;
 use crate::show::rfc3339;
 use crate::state::App;
 
-fn shown(user: &User) -> Value {
+pub(super) fn shown(user: &User) -> Value {
     let state = match user {
         User { disabled_at: Some(_), .. } => "disabled",
         User { password_hash: None, .. } => "invited",

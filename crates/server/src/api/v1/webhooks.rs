@@ -18,7 +18,7 @@ use crate::error::Problem;
 use crate::show::rfc3339;
 use crate::state::App;
 
-fn shown(endpoint: &Endpoint) -> Value {
+pub(super) fn shown(endpoint: &Endpoint) -> Value {
     json!({
         "id": endpoint.id.as_str(),
         "kind": endpoint.kind,

@@ -1,0 +1,85 @@
+//! Tools for agents: the protocol's own client over both ways, and what no agent gets.
+
+use std::path::Path;
+use std::process::Command;
+
+use serde_json::{Value, json};
+
+use crate::authorised::key;
+use crate::world::{Demo, client};
+
+/// Runs the protocol's own client; what it saw.
+fn agent(python: &Path, arguments: &[&str], url: &str, key: &str) -> Value {
+    let mut command = Command::new(python);
+    command.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/peers/mcp_client.py")).args(arguments);
+    command.env("STAYGREEN_URL", url).env("STAYGREEN_API_KEY", key).env("NO_PROXY", "127.0.0.1");
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+#[tokio::test]
+async fn an_agent_sees_and_acts_over_both_ways() {
+    let Some(python) = std::env::var_os("STAYGREEN_TEST_MCP_PYTHON") else {
+        crate::skipped(
+            "the tests with an agent: STAYGREEN_TEST_MCP_PYTHON does not name a Python with the Model Context Protocol's client",
+        );
+        return;
+    };
+    let demo = Demo::start();
+    let (url, program) = (demo.running.url().to_owned(), crate::world::binary());
+    let (_, all) = key(&demo, &["profiles:read", "posts:write", "comments:read", "comments:write"]).await;
+    let (_, reads) = key(&demo, &["profiles:read"]).await;
+    let ways: [&[&str]; 2] = [&["http", &format!("{url}/mcp")], &["stdio", program.to_str().unwrap(), "mcp"]];
+    for way in ways {
+        let seen = agent(Path::new(&python), way, &url, &all);
+        assert_eq!(seen["server"], "staygreen");
+        let names = json!(["list_profiles", "explain_profile", "publish_post", "list_comments", "write_comment", "forecast"]);
+        assert_eq!(seen["tools"], names);
+        assert_eq!(seen["reads"], json!(["list_profiles", "explain_profile", "list_comments", "forecast"]));
+        assert!(seen["post"]["id"].is_string() && seen["same"] == true && seen["comment"]["id"].is_string(), "{seen}");
+        assert_eq!(seen["comments"]["items"][0]["text"], "And a comment");
+        assert!(seen["forecast"] == true && seen["unknown"]["error"].as_str().unwrap().starts_with("not_found"), "{seen}");
+        // Exactly what the key may: another one reads, and does nothing.
+        let seen = agent(Path::new(&python), way, &url, &reads);
+        assert!(seen["explained"].is_string() && seen["post"]["error"].as_str().unwrap().starts_with("forbidden"), "{seen}");
+    }
+    // What was done stands in the audit under the agent's key.
+    let (_, audit) = demo.api("GET", "/audit?act=posts:write", None).await;
+    let rows = audit["items"].as_array().unwrap();
+    assert!(rows.len() >= 2 && rows.iter().all(|row| row["actor"]["kind"] == "api_key" && row["under"] == "posts:write"), "{audit}");
+}
+
+#[tokio::test]
+async fn nobody_else_gets_in_and_nothing_is_guessed() {
+    let demo = Demo::start();
+    let url = format!("{}/mcp", demo.running.url());
+    let post = async |key: Option<String>, header: (&'static str, &'static str), body: &str| {
+        let mut request = client().post(&url).header(header.0, header.1).header("content-type", "application/json").body(body.to_owned());
+        if let Some(key) = key {
+            request = request.bearer_auth(key);
+        }
+        let answer = request.send().await.unwrap();
+        (answer.status().as_u16(), answer.json::<Value>().await.unwrap_or_default())
+    };
+    let ping = json!({ "jsonrpc": "2.0", "id": 1, "method": "ping" }).to_string();
+    let (none, all) = (("x-nothing", ""), Some(demo.text("api_key")));
+    assert_eq!(post(None, none, &ping).await.0, 401);
+    assert_eq!(post(Some("sg_wrong".into()), none, &ping).await.0, 401);
+    assert_eq!(post(all.clone(), ("origin", "https://evil.example"), &ping).await.0, 403);
+    assert_eq!(post(all.clone(), ("mcp-protocol-version", "1999-01-01"), &ping).await.0, 400);
+    assert_eq!(post(all.clone(), none, &ping).await, (200, json!({ "jsonrpc": "2.0", "id": 1, "result": {} })));
+    let told = json!({ "jsonrpc": "2.0", "method": "notifications/initialized" }).to_string();
+    assert_eq!(post(all.clone(), none, &told).await, (202, Value::Null));
+    for (message, code) in [
+        ("{".to_owned(), -32700),
+        (json!({ "id": 1 }).to_string(), -32600),
+        (json!({ "jsonrpc": "2.0", "id": 1, "method": "resources/list" }).to_string(), -32601),
+        (json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": { "name": "delete_everything" } }).to_string(), -32602),
+        (json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": { "name": "explain_profile", "arguments": { "profile": 1 } } }).to_string(), -32602),
+        (json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": { "name": "forecast", "arguments": { "untill": "x" } } }).to_string(), -32602),
+    ] {
+        assert_eq!(post(all.clone(), none, &message).await.1["error"]["code"], code, "{message}");
+    }
+    assert_eq!(client().get(&url).send().await.unwrap().status(), 405, "there is nothing to listen to");
+}

@@ -1,0 +1,188 @@
+//! Users, teams, presets, API keys, webhook endpoints: what company admins set.
+
+use lifecycle::permission::{Act, Role};
+use store::webhooks::{EndpointKind, SUBSCRIBABLE, Signature};
+
+use super::{
+    EMAIL, MANY, MAYBE_MOMENT, MAYBE_TEXT, MAYBE_USER, MOMENT, NAME, NOTIFICATIONS, Operation, TEAMS, TEXT, URL, USER, WHOLE, answers,
+    silent,
+};
+use crate::api::shape::{Shape, may, must};
+
+const MEMBERS: Shape = Shape::List { of: &USER, max: 1000 };
+const PERMISSIONS: Shape = Shape::List { of: &Shape::Text { min: 1, max: 2000 }, max: 100 };
+const EVENTS: Shape = Shape::List { of: &Shape::Word(|| SUBSCRIBABLE.to_vec()), max: 20 };
+const PROFILE: Shape = Shape::Id("prf_");
+
+pub(super) const OPERATIONS: &[Operation] = &[
+    answers("listWebhookEndpoints", Shape::Object(&[must("items", Shape::List { of: &ENDPOINT, max: MANY })])),
+    answers("createWebhookEndpoint", ENDPOINT_WITH_SECRET).takes(
+        &[
+            must("url", URL),
+            may("name", NAME),
+            may("kind", Shape::Word(endpoint_kinds)),
+            may("events", EVENTS),
+            may("language", Shape::Word(languages)),
+            may("signature", Shape::Word(signatures)),
+            may("token", Shape::Maybe(&Shape::Text { min: 0, max: 2000 })),
+        ],
+        r#"{"url":"https://example.com/hooks/staygreen","name":"Our tool","events":["profile.disconnected","profile.recovered"]}"#,
+    ),
+    answers("getWebhookEndpoint", ENDPOINT),
+    answers("changeWebhookEndpoint", ENDPOINT).takes(
+        &[may("name", NAME), may("url", URL), may("events", EVENTS), may("enabled", Shape::Flag)],
+        r#"{"events":["profile.disconnected"],"enabled":true}"#,
+    ),
+    silent("deleteWebhookEndpoint"),
+    answers("testWebhookEndpoint", DELIVERY),
+    answers("rotateWebhookSecret", ENDPOINT_WITH_SECRET),
+    answers("listDeliveries", Shape::Object(&[must("items", Shape::List { of: &DELIVERY, max: MANY }), must("next_cursor", MAYBE_TEXT)]))
+        .asked(&[may("cursor", Shape::Id("msg_")), may("limit", Shape::Int { min: 1, max: 200 })]),
+    answers("replayDelivery", Shape::Object(&[must("id", TEXT)])),
+    answers("listApiKeys", Shape::Object(&[must("items", Shape::List { of: &KEY, max: MANY })])),
+    answers("createApiKey", Shape::Plus(&KEY_FIELDS, &[must("api_key", TEXT)])).takes(
+        &[must("name", NAME), must("permissions", PERMISSIONS), may("expires_at", MAYBE_MOMENT)],
+        r#"{"name":"Planner","permissions":["profiles:read","posts:write network=linkedin rate=10/1h"]}"#,
+    ),
+    answers("getApiKey", KEY),
+    silent("revokeApiKey"),
+    answers(
+        "checkPermission",
+        Shape::Object(&[
+            must("allowed", Shape::Flag),
+            must("reason", MAYBE_TEXT),
+            must("words", TEXT),
+            must("under", MAYBE_TEXT),
+            must("rate", Shape::Maybe(&Shape::Object(&[must("count", WHOLE), must("seconds", WHOLE)]))),
+            must("needs_approval_by", MAYBE_TEXT),
+        ]),
+    )
+    .takes(
+        &[
+            must("permission", Shape::Word(acts)),
+            may("api_key", Shape::Maybe(&Shape::Id("key_"))),
+            may("profile", Shape::Maybe(&PROFILE)),
+            may("method", Shape::Maybe(&Shape::Word(|| vec!["GET", "POST", "PUT", "PATCH", "DELETE"]))),
+            may("path", Shape::Maybe(&Shape::Text { min: 1, max: 2000 })),
+        ],
+        r#"{"permission":"posts:write"}"#,
+    ),
+    answers("listUsers", Shape::Object(&[must("items", Shape::List { of: &PERSON, max: MANY })])),
+    answers("inviteUser", Shape::Plus(&PERSON_FIELDS, &[must("invitation", URL)])).takes(
+        &[must("email", EMAIL), may("name", Shape::Text { min: 0, max: 80 }), may("role", Shape::Word(roles))],
+        r#"{"email":"mira@example.com","name":"Mira","role":"standard_user"}"#,
+    ),
+    answers("getUser", PERSON),
+    answers("changeUser", PERSON)
+        .takes(&[may("role", Shape::Word(roles)), may("disabled", Shape::Flag)], r#"{"role":"standard_user","disabled":false}"#),
+    silent("deleteUser"),
+    answers("inviteUserAgain", Shape::Object(&[must("invitation", URL), must("expires_at", MOMENT)])),
+    answers("listTeams", Shape::Object(&[must("items", Shape::List { of: &TEAM, max: MANY })])),
+    answers("createTeam", TEAM).takes(&[must("name", NAME), may("member_ids", MEMBERS)], r#"{"name":"Trail guides","member_ids":[]}"#),
+    answers("getTeam", TEAM),
+    answers("changeTeam", TEAM).takes(&[may("name", NAME), may("member_ids", MEMBERS)], r#"{"name":"Mountain guides"}"#),
+    silent("deleteTeam"),
+    answers("listPagePresets", Shape::Object(&[must("items", Shape::List { of: &PRESET, max: MANY })])),
+    answers("getPagePreset", PRESET),
+    answers("setPagePreset", PRESET).takes(
+        &[may("owner_id", MAYBE_USER), may("team_ids", TEAMS), may("notifications", NOTIFICATIONS)],
+        r#"{"owner_id":null,"team_ids":[],"notifications":{"no_access_tokens":true,"renew_soon":false}}"#,
+    ),
+    silent("removePagePreset"),
+    answers("getMyNotifications", MINE),
+    answers("changeMyNotifications", MINE).takes(
+        &[may("no_access_tokens", Shape::Flag), may("renew_soon", Shape::Flag), may("new_profiles", Shape::Flag)],
+        r#"{"renew_soon":false}"#,
+    ),
+];
+
+const ENDPOINT: Shape = Shape::Named("WebhookEndpoint", &ENDPOINT_FIELDS);
+const ENDPOINT_FIELDS: Shape = Shape::Object(&[
+    must("id", Shape::Id("whe_")),
+    must("kind", Shape::Word(endpoint_kinds)),
+    must("name", TEXT),
+    must("host", TEXT),
+    must("events", Shape::List { of: &TEXT, max: MANY }),
+    must("language", TEXT),
+    must("signature", Shape::Maybe(&Shape::Word(signatures))),
+    must("public_key", MAYBE_TEXT),
+    must("previous_secret_until", MAYBE_MOMENT),
+    must("created_at", MOMENT),
+    must("enabled", Shape::Flag),
+    must("disabled_at", MAYBE_MOMENT),
+    must("disabled_why", MAYBE_TEXT),
+]);
+const ENDPOINT_WITH_SECRET: Shape = Shape::Plus(&ENDPOINT_FIELDS, &[must("secret", MAYBE_TEXT)]);
+
+const DELIVERY: Shape = Shape::Named("Delivery", &DELIVERY_FIELDS);
+const DELIVERY_FIELDS: Shape = Shape::Object(&[
+    must("id", Shape::Id("msg_")),
+    must("type", TEXT),
+    must("state", Shape::Word(|| vec!["delivered", "gave_up", "waiting"])),
+    must("created_at", MOMENT),
+    must("tries", WHOLE),
+    must("next_try_at", MAYBE_MOMENT),
+    must("delivered_at", MAYBE_MOMENT),
+    must("last_error", MAYBE_TEXT),
+]);
+
+const KEY: Shape = Shape::Named("ApiKey", &KEY_FIELDS);
+const KEY_FIELDS: Shape = Shape::Object(&[
+    must("id", Shape::Id("key_")),
+    must("name", TEXT),
+    must("permissions", Shape::List { of: &TEXT, max: MANY }),
+    must("created_by", MAYBE_TEXT),
+    must("created_at", MOMENT),
+    must("expires_at", MAYBE_MOMENT),
+    must("used_at", MAYBE_MOMENT),
+    must("revoked_at", MAYBE_MOMENT),
+]);
+
+const PERSON: Shape = Shape::Named("User", &PERSON_FIELDS);
+const PERSON_FIELDS: Shape = Shape::Object(&[
+    must("id", USER),
+    must("email", TEXT),
+    must("name", TEXT),
+    must("role", Shape::Word(roles)),
+    must("state", Shape::Word(|| vec!["disabled", "invited", "active"])),
+    must("language", TEXT),
+    must("time_zone", TEXT),
+    must("disabled_at", MAYBE_MOMENT),
+    must("notifications", NOTIFICATIONS),
+]);
+
+const TEAM: Shape = Shape::Named("Team", &TEAM_FIELDS);
+const TEAM_FIELDS: Shape = Shape::Object(&[must("id", Shape::Id("tem_")), must("name", TEXT), must("member_ids", MEMBERS)]);
+
+const PRESET: Shape = Shape::Named("PagePreset", &PRESET_FIELDS);
+const PRESET_FIELDS: Shape =
+    Shape::Object(&[must("network", TEXT), must("owner_id", MAYBE_USER), must("team_ids", TEAMS), must("notifications", NOTIFICATIONS)]);
+
+const MINE: Shape = Shape::Named("MyNotifications", &MINE_FIELDS);
+const MINE_FIELDS: Shape = Shape::Object(&[
+    must("user_id", USER),
+    must("email", TEXT),
+    must("no_access_tokens", Shape::Flag),
+    must("renew_soon", Shape::Flag),
+    must("new_profiles", Shape::Flag),
+]);
+
+fn endpoint_kinds() -> Vec<&'static str> {
+    EndpointKind::ALL.iter().map(|kind| kind.as_str()).collect()
+}
+
+fn signatures() -> Vec<&'static str> {
+    Signature::ALL.iter().map(|signature| signature.as_str()).collect()
+}
+
+fn languages() -> Vec<&'static str> {
+    vec!["en", "de"]
+}
+
+fn roles() -> Vec<&'static str> {
+    Role::ALL.iter().map(|role| role.as_str()).collect()
+}
+
+fn acts() -> Vec<&'static str> {
+    Act::ALL.iter().map(|act| act.as_str()).collect()
+}

@@ -1,0 +1,80 @@
+"""A tour of the API with Python's standard library. STAYGREEN_URL and STAYGREEN_API_KEY say where, and as whom."""
+
+import json
+import os
+import sys
+import urllib.error
+import urllib.parse
+import urllib.request
+import uuid
+
+API = os.environ["STAYGREEN_URL"].rstrip("/") + "/api/v1"
+
+
+class Problem(Exception):
+    """What the server refused, as it said it (RFC 9457): a stable code, words, and the field that is wrong."""
+
+    def __init__(self, document):
+        super().__init__(document["detail"])
+        self.code = document["code"]
+        self.field = document.get("field")
+
+
+def ask(method, path, query=None, body=None, key=None):
+    url = API + path + ("?" + urllib.parse.urlencode(query) if query else "")
+    request = urllib.request.Request(url, method=method)
+    request.add_header("Authorization", "Bearer " + os.environ["STAYGREEN_API_KEY"])
+    if key:
+        request.add_header("Idempotency-Key", key)
+    data = None
+    if body is not None:
+        request.add_header("Content-Type", "application/json")
+        data = json.dumps(body).encode()
+    try:
+        with urllib.request.urlopen(request, data, timeout=120) as answer:
+            return json.load(answer)
+    except urllib.error.HTTPError as error:
+        raise Problem(json.load(error)) from None
+
+
+def profiles(**filters):
+    """Every profile that fits, page after page."""
+    cursor = {}
+    while True:
+        page = ask("GET", "/profiles", {"limit": 50, **filters, **cursor})
+        yield from page["items"]
+        if not page["next_cursor"]:
+            return
+        cursor = {"cursor": page["next_cursor"]}
+
+
+def main(network):
+    profile = next(profiles(network=network, status="connected"))["id"]
+    checked = ask("POST", f"/profiles/{profile}/check")
+
+    # The key names the act: a retry with the same key is the same post.
+    key = str(uuid.uuid4())
+    post = ask("POST", f"/profiles/{profile}/posts", body={"text": "Hello from Python"}, key=key)
+    again = ask("POST", f"/profiles/{profile}/posts", body={"text": "Hello from Python"}, key=key)
+    assert post == again
+
+    comments = f"/profiles/{profile}/posts/{urllib.parse.quote(post['id'], safe='')}/comments"
+    comment = ask("POST", comments, body={"text": "And a comment"}, key=str(uuid.uuid4()))
+    said = ask("GET", comments)["items"]
+
+    # A token is a secret: it goes on to where it is needed, and nowhere else.
+    token = ask("GET", f"/profiles/{profile}/access-token", {"min_ttl": 600})
+
+    try:
+        ask("GET", "/profiles", {"limit": 0})
+    except Problem as problem:
+        refused = problem.code
+
+    print(json.dumps({
+        "profile": profile, "status": checked["status"], "post": post["id"], "comment": comment["id"],
+        "text": said[0]["text"], "token_type": token["token_type"], "refused": refused,
+    }))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1] if len(sys.argv) > 1 else "linkedin")
