@@ -274,7 +274,8 @@ impl Network for Tumblr {
     }
 
     fn read_probe(&self, cx: Cx<'_>, _: &TokenSet, answer: &Response<Bytes>) -> Answer<Diagnosis> {
-        let known = oauth::json(answer).filter(|json| answer.status().is_success() && json.pointer("/response/user").is_some_and(Value::is_object));
+        let known =
+            oauth::json(answer).filter(|json| answer.status().is_success() && json.pointer("/response/user").is_some_and(Value::is_object));
         Answer::Done(match known {
             Some(_) => Diagnosis::works(oauth::evidence(cx.now, Source::Probe, answer, None, "user/limits answered")),
             None => Self::diagnose(&cx, Source::Probe, answer),

@@ -42,7 +42,11 @@ const CHECKED: &[(&str, &str, &str)] = &[
         "",
         "whether the token of a page does all that the reference describes for the person's; limits of hashtags and mentions",
     ),
-    ("threads", "", "which profiles are private, whose logins end after 90 days; subcodes on these hosts; what a changed password does; five links a post"),
+    (
+        "threads",
+        "",
+        "which profiles are private, whose logins end after 90 days; subcodes on these hosts; what a changed password does; five links a post",
+    ),
     ("discord", "", "whether a webhook outlives its maker's consent, password or account; how events are signed; a thread's title; PKCE"),
     ("reddit", "", "length of texts; what a changed password does; the server's source is an archive of 2017"),
 ];

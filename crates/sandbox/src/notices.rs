@@ -81,7 +81,9 @@ fn meta(network: &str, now: i64, person: &Person, action: &str) -> Option<(Vec<(
     if !matches!(action, "revoke" | "delete" | "request-deletion") {
         return None;
     }
-    let payload = json!({ "algorithm": "HMAC-SHA256", "issued_at": now / MICRO, "user_id": crate::networks::app_scoped_id(network, &person.id) }).to_string();
+    let payload =
+        json!({ "algorithm": "HMAC-SHA256", "issued_at": now / MICRO, "user_id": crate::networks::app_scoped_id(network, &person.id) })
+            .to_string();
     let payload = URL_SAFE_NO_PAD.encode(payload);
     let signed = format!("{}.{payload}", URL_SAFE_NO_PAD.encode(tag(network, payload.as_bytes())));
     let body = form_urlencoded::Serializer::new(String::new()).append_pair("signed_request", &signed).finish();

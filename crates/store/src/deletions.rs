@@ -98,7 +98,8 @@ impl Store {
     /// Carries a request out, where it is time; how it ended, or `None` while it waits.
     pub async fn settle_deletion(&self, open: &Open, facts: &Facts, now: Timestamp) -> Result<Option<Outcome>, StoreError> {
         let mut tx = self.write().await?;
-        let sql = "SELECT * FROM people WHERE organisation_id = $1 AND network = $2 AND (network_id = $3 OR also_known_as = $3) ORDER BY id";
+        let sql =
+            "SELECT * FROM people WHERE organisation_id = $1 AND network = $2 AND (network_id = $3 OR also_known_as = $3) ORDER BY id";
         let rows = tx.all(sql, &[open.organisation.as_str().into(), open.network.as_str().into(), open.network_id.as_str().into()]).await?;
         let people = rows.iter().map(grants::read_person).collect::<Result<Vec<_>, _>>()?;
         let mut held = vec![];

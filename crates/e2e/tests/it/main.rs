@@ -16,6 +16,7 @@ mod forecast;
 mod io_error;
 mod kill;
 mod live;
+mod logins;
 mod matrix;
 mod nodes;
 mod oidc;

@@ -13,7 +13,9 @@ use lifecycle::words::{Cause, Confidence, Evidence, Source};
 use serde_json::Value;
 
 use super::{diagnose, extended};
-use crate::network::{About, Answer, Authorization, Callback, Cx, Discovery, Failure, Found, Issued, Kind, PersonSeen, Renewal, Start, Words};
+use crate::network::{
+    About, Answer, Authorization, Callback, Cx, Discovery, Failure, Found, Issued, Kind, PersonSeen, Renewal, Start, Words,
+};
 use crate::oauth;
 use crate::wire::Wire;
 

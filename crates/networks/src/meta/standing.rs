@@ -37,7 +37,8 @@ impl Told {
     pub(super) fn read(answer: &Value) -> Option<Self> {
         let data = answer.get("data").filter(|data| data.is_object())?;
         // A zero is no moment.
-        let moment = |field: &str| data.get(field).and_then(Value::as_i64).filter(|at| (1..=1 << 40).contains(at)).map(Timestamp::from_seconds);
+        let moment =
+            |field: &str| data.get(field).and_then(Value::as_i64).filter(|at| (1..=1 << 40).contains(at)).map(Timestamp::from_seconds);
         let scopes = data.get("scopes").and_then(Value::as_array).into_iter().flatten();
         Some(Self {
             valid: data.get("is_valid").and_then(Value::as_bool)?,
@@ -55,7 +56,12 @@ fn is_of_person(refused: &Diagnosis) -> bool {
     let Finding::Refused { cause, confidence: Confidence::Certain, .. } = refused.finding else { return false };
     matches!(
         cause,
-        Cause::RevokedByPerson | Cause::PasswordChanged | Cause::PersonBlocked | Cause::RenewalDue | Cause::ScopeMissing | Cause::AppBlocked
+        Cause::RevokedByPerson
+            | Cause::PasswordChanged
+            | Cause::PersonBlocked
+            | Cause::RenewalDue
+            | Cause::ScopeMissing
+            | Cause::AppBlocked
     )
 }
 
@@ -205,7 +211,11 @@ impl PageLogin {
         match unclear {
             Some(refused) if profiles.is_empty() && !is_one_lost => Err(refused),
             // Nobody is asked who they are: it is not the person's token that answers.
-            _ => Ok(Discovery { person: PersonSeen { network_id: String::new(), name: String::new(), handle: None }, profiles, all_come_along: false }),
+            _ => Ok(Discovery {
+                person: PersonSeen { network_id: String::new(), name: String::new(), handle: None },
+                profiles,
+                all_come_along: false,
+            }),
         }
     }
 
@@ -215,7 +225,9 @@ impl PageLogin {
         let turn = usize::try_from(cx.now.as_seconds() / 21_600).unwrap_or(0).wrapping_mul(ASKED_AT_ONCE) % count.max(1);
         let held = tokens.profile_tokens.iter().cycle().skip(turn).take(count.min(ASKED_AT_ONCE));
         for (id, token) in held {
-            let Some(found) = listed.profiles.iter_mut().find(|found| found.network_id == *id && found.unusable.is_none()) else { continue };
+            let Some(found) = listed.profiles.iter_mut().find(|found| found.network_id == *id && found.unusable.is_none()) else {
+                continue;
+            };
             match self.ask_page(cx, wire, id, token).await {
                 Ok(_) => {}
                 Err(refused) if refused.is_harmless() || is_of_person(&refused) => return Err(refused),

@@ -128,8 +128,12 @@ async fn settings(cx: Cx<'_>, wire: &dyn Wire, tokens: &TokenSet) -> Result<Valu
     if !offered.contains(&wanted) {
         let offered = offered.join(", ");
         let words = Words::new(
-            format!("TikTok does not offer {wanted} for this account, but: {offered}. An administrator sets networks.tiktok.options.privacy_level, or the account is changed at TikTok."),
-            format!("TikTok bietet {wanted} für dieses Konto nicht an, sondern: {offered}. Die Verwaltung setzt networks.tiktok.options.privacy_level, oder das Konto wird bei TikTok umgestellt."),
+            format!(
+                "TikTok does not offer {wanted} for this account, but: {offered}. An administrator sets networks.tiktok.options.privacy_level, or the account is changed at TikTok."
+            ),
+            format!(
+                "TikTok bietet {wanted} für dieses Konto nicht an, sondern: {offered}. Die Verwaltung setzt networks.tiktok.options.privacy_level, oder das Konto wird bei TikTok umgestellt."
+            ),
         );
         return Err(NotDone::Invalid { field: "profile", words });
     }

@@ -80,12 +80,18 @@ pub(super) fn trouble(world: &mut World, network: &'static str, is_act: bool) ->
             r#"{"call_count":100,"total_cputime":25,"total_time":25}"#,
         ),
         ("page_limit", _) => with_header(
-            error(400, if network.starts_with("instagram") { 80_002 } else { 80_001 }, 0, "There have been too many calls to this account."),
+            error(
+                400,
+                if network.starts_with("instagram") { 80_002 } else { 80_001 },
+                0,
+                "There have been too many calls to this account.",
+            ),
             "x-business-use-case-usage",
             r#"{"1":[{"type":"pages","call_count":100,"total_cputime":1,"total_time":1,"estimated_time_to_regain_access":12}]}"#,
         ),
         ("transient", _) => {
-            let body = json!({ "message": "An unexpected error has occurred.", "type": "OAuthException", "code": 190, "is_transient": true });
+            let body =
+                json!({ "message": "An unexpected error has occurred.", "type": "OAuthException", "code": 190, "is_transient": true });
             answer(500, &json!({ "error": body }))
         }
         ("app_blocked", _) => error(400, 200, 0, "API access blocked."),

@@ -214,7 +214,11 @@ fn fresh(world: &mut World, now: i64, family: usize) -> Answer {
 /// A day old, not over, and the basic permission still granted.
 fn extend(service: &Service, world: &mut World, now: i64, incoming: &Incoming) -> Answer {
     let token = incoming.q("access_token").to_owned();
-    let is_short = world.vault.access.get(&token).is_some_and(|token| token.until.is_some_and(|until| until - token.created <= SHORT_LIFE * 1_000_000));
+    let is_short = world
+        .vault
+        .access
+        .get(&token)
+        .is_some_and(|token| token.until.is_some_and(|until| until - token.created <= SHORT_LIFE * 1_000_000));
     let young = world.vault.access.get(&token).is_some_and(|token| now - token.created < DAY * 1_000_000);
     match world.check_access(now, service.name, &token) {
         _ if incoming.q("grant_type") != format!("{}_refresh_token", service.prefix) => {
@@ -266,7 +270,8 @@ pub(super) fn act_as(
     own: &str,
     parts: &[&str],
 ) -> Answer {
-    let unseen = || error(service, 400, 100, 33, "Unsupported request. Object does not exist or cannot be loaded due to missing permissions.");
+    let unseen =
+        || error(service, 400, 100, 33, "Unsupported request. Object does not exist or cannot be loaded due to missing permissions.");
     match (incoming.method.as_str(), parts) {
         ("POST", [id, edge]) if *id == own && *edge == service.edges.0 => container(service, world, incoming, family, own),
         ("POST", [id, edge]) if *id == own && *edge == service.edges.1 => publish(service, world, now, incoming, family, own),
@@ -300,8 +305,7 @@ fn is_under(service: &Service, world: &World, own: &str, id: &str) -> bool {
 fn me(service: &Service, world: &World, family: &Family) -> Answer {
     let Some(person) = world.person(service.name, &family.username) else { return refused_renewal() };
     let kind = if person.business { "Business" } else { "Personal" };
-    let body =
-        json!({ "id": super::app_scoped_id(service.name, &person.id), "user_id": person.id, "username": person.username, "name": person.name, "account_type": kind });
+    let body = json!({ "id": super::app_scoped_id(service.name, &person.id), "user_id": person.id, "username": person.username, "name": person.name, "account_type": kind });
     if service.needs_picture { answer(200, &json!({ "data": [body] })) } else { answer(200, &body) }
 }
 

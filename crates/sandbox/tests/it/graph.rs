@@ -21,7 +21,8 @@ fn call(net: &mut Net, method: Method, path: &str, token: &str) -> Got {
 const PERMISSIONS: &str = "public_profile,pages_show_list,pages_read_engagement,pages_manage_posts";
 
 fn short_lived(net: &mut Net, username: &str) -> String {
-    let query = [("client_id", "sandbox-facebook"), ("redirect_uri", CALLBACK), ("scope", PERMISSIONS), ("state", "s"), ("response_type", "code")];
+    let query =
+        [("client_id", "sandbox-facebook"), ("redirect_uri", CALLBACK), ("scope", PERMISSIONS), ("state", "s"), ("response_type", "code")];
     let code = code_of(&net.consent(&format!("/facebook/v26.0/dialog/oauth?{}", encoded(&query)), username));
     let client = [("client_id", "sandbox-facebook"), ("client_secret", "sandbox-facebook-secret")];
     let fields = [client[0], client[1], ("redirect_uri", CALLBACK), ("code", code.as_str())];
@@ -64,7 +65,12 @@ fn every_call_is_proven_and_lists_come_in_pages() {
     let mut net = Net::new();
     let token = short_lived(&mut net, "jana.lindner");
     let bearer = format!("Bearer {token}");
-    for wrong in ["", "?appsecret_proof=", &format!("?appsecret_proof={}", "0".repeat(64)), &format!("?appsecret_proof={}", proof("threads", &token))] {
+    for wrong in [
+        "",
+        "?appsecret_proof=",
+        &format!("?appsecret_proof={}", "0".repeat(64)),
+        &format!("?appsecret_proof={}", proof("threads", &token)),
+    ] {
         let got = net.send(Method::GET, &format!("/facebook/v26.0/me{wrong}"), &[("authorization", &bearer)], "");
         assert_eq!((got.status, got.json.pointer("/error/code")), (400, Some(&json!(104))), "{wrong}: {}", got.text);
     }
@@ -82,7 +88,8 @@ fn whoever_removes_the_app_removes_every_token_and_is_answered_true() {
     let (first, second) = (short_lived(&mut net, "jana.lindner"), short_lived(&mut net, "jana.lindner"));
     assert_eq!(call(&mut net, Method::DELETE, "/me/permissions/pages_manage_posts", &second).text, "true");
     let listed = call(&mut net, Method::GET, "/me/permissions", &second);
-    let status = listed.json["data"].as_array().unwrap().iter().find(|each| each["permission"] == "pages_manage_posts").unwrap()["status"].clone();
+    let status =
+        listed.json["data"].as_array().unwrap().iter().find(|each| each["permission"] == "pages_manage_posts").unwrap()["status"].clone();
     assert_eq!(status, "declined");
     assert_eq!(call(&mut net, Method::DELETE, "/me/permissions", &second).text, "true");
     for token in [&first, &second] {
