@@ -20,7 +20,7 @@ use lifecycle::time::Span;
 use lifecycle::words::{Evidence, Source};
 use networks::network::Answer;
 use networks::reading;
-use networks::wire::WireError;
+use networks::wire::{Wire, WireError};
 
 use crate::calls::{Calls, Wait};
 use crate::health::Health;
@@ -307,7 +307,7 @@ impl<L: Ledger> Worker<L> {
             app.network.read_renew(app.cx(self.ports.clock.now(), &*self.ports.dice), tokens, answer)
         };
         let since = Instant::now();
-        let asked = self.ask(request, &claim.tokens, capture, read).await;
+        let asked = self.ask(self.ports.wire.of(&claim.network), request, &claim.tokens, capture, read).await;
         measure::answered(&claim.network, "renewal", since);
         let now = self.ports.clock.now();
         self.health.heard(claim, reading::is_trouble(&asked), now);
@@ -335,6 +335,7 @@ impl<L: Ledger> Worker<L> {
     /// come the notes that changed on the way.
     async fn ask<T>(
         &self,
+        wire: &dyn Wire,
         request: Request<Bytes>,
         tokens: &TokenSet,
         mut capture: Option<Capture>,
@@ -348,7 +349,7 @@ impl<L: Ledger> Worker<L> {
             if !capture.as_ref().is_none_or(is_covered) {
                 return Err(WireError::NotSent("the network took so long to ask again that the lease is nearly over".into()));
             }
-            let answer = self.ports.wire.send(request).await?;
+            let answer = wire.send(request).await?;
             if answer.status().is_success()
                 && let Some(capture) = capture.take()
             {
@@ -371,7 +372,7 @@ impl<L: Ledger> Worker<L> {
         let request = app.network.probe(app.cx(now, &*self.ports.dice), &claim.tokens);
         let since = Instant::now();
         let asked = self
-            .ask(request, &claim.tokens, None, |tokens, answer| {
+            .ask(self.ports.wire.of(&claim.network), request, &claim.tokens, None, |tokens, answer| {
                 app.network.read_probe(app.cx(self.ports.clock.now(), &*self.ports.dice), tokens, answer)
             })
             .await;
@@ -386,7 +387,7 @@ impl<L: Ledger> Worker<L> {
         self.count_refusal(&claim, app, diagnosis.evidence.http_status);
         let mut looked = Looked::default();
         if app.network.has_roles() && reading::wants_listing(&diagnosis) {
-            let listing = app.discover(self.ports.clock.now(), &*self.ports.dice, &*self.ports.wire, &tokens).await;
+            let listing = app.discover(self.ports.clock.now(), &*self.ports.dice, self.ports.wire.of(&claim.network), &tokens).await;
             self.heard_listing(&claim, app, listing.as_ref().err());
             (diagnosis, looked) = reading::listing_after_probe(&claim, listing, &app.facts, diagnosis, self.ports.clock.now());
         }

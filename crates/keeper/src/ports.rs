@@ -9,7 +9,7 @@ use lifecycle::secret::TokenSet;
 use lifecycle::time::{Span, Timestamp};
 use networks::Network;
 use networks::network::{App, Cx, Discovery};
-use networks::wire::{BoxFuture, Dice, Wire};
+use networks::wire::{BoxFuture, Dice, Wire, Wires};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use zeroize::Zeroizing;
@@ -67,8 +67,8 @@ pub trait Sealer: Send + Sync {
 pub struct Ports<L> {
     /// The storage.
     pub ledger: L,
-    /// The way out.
-    pub wire: Arc<dyn Wire>,
+    /// The ways out.
+    pub wire: Arc<dyn Wires>,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// The dice.

@@ -72,6 +72,9 @@ pub struct Facts {
     /// own with refused renewals for an hour or two (RF-33, NT-38), and an idle token whose access token is over can only be asked
     /// by renewals. A lost answer before it makes a loss likelier, and not certain: the same trouble may have eaten the answer.
     pub doubt_for: Span,
+    /// How long the network has to be out of reach until the owner hears of it: an outage of days is nobody's to mend, a server that
+    /// is gone for good is.
+    pub unreachable_after: Span,
     /// How many days ahead a manual renewal is announced, longest first.
     pub warn_days: Vec<i64>,
     /// How fast our network app may ask (RF-05).
@@ -99,6 +102,7 @@ impl Facts {
             after_verdict: AfterVerdict::LookRarely,
             second_look_after: Span::seconds(30),
             doubt_for: Span::hours(3),
+            unreachable_after: Span::days(14),
             warn_days: vec![30, 14, 7, 1],
             pace: Pace::USUAL,
         }

@@ -52,6 +52,9 @@ pub struct Standing {
     pub warned_deadline: Option<Timestamp>,
     /// How many days ahead it was announced.
     pub warned_days: Option<i64>,
+    /// That the network is out of reach was told, and it still is.
+    #[serde(default)]
+    pub told_out_of_reach: bool,
 }
 
 impl Standing {
@@ -70,6 +73,7 @@ impl Standing {
             episode: None,
             warned_deadline: None,
             warned_days: None,
+            told_out_of_reach: false,
         }
     }
 }
@@ -96,6 +100,11 @@ pub enum News {
         /// The day itself.
         deadline: Timestamp,
     },
+    /// The network has been out of reach for so long that it may be gone for good. Told once, until there is proof again.
+    OutOfReach {
+        /// The last proof.
+        since: Timestamp,
+    },
 }
 
 impl News {
@@ -106,6 +115,7 @@ impl News {
             Self::NoAccessTokens { episode } => Some(("no_access_tokens", episode.as_micros().to_string())),
             Self::Recovered { episode } => Some(("recovered", episode.as_micros().to_string())),
             Self::RenewSoon { days, deadline } => Some(("renew_soon", format!("{}:{days}", deadline.as_micros()))),
+            Self::OutOfReach { since } => Some(("out_of_reach", since.as_micros().to_string())),
         }
     }
 
@@ -116,6 +126,7 @@ impl News {
             Self::NoAccessTokens { .. } => "profile.disconnected",
             Self::Recovered { .. } => "profile.recovered",
             Self::RenewSoon { .. } => "profile.renew_soon",
+            Self::OutOfReach { .. } => "profile.out_of_reach",
         }
     }
 }
@@ -259,6 +270,14 @@ fn tell(before: &Standing, after: &mut Standing, facts: &Facts, now: Timestamp) 
         (None, false) if before.status == Status::Disconnected => news.push(News::Connected),
         _ => {}
     }
+    // Refused again and again is another story, and has evidence.
+    let out_of_reach = after.status == Status::Unverified && after.evidence.is_none();
+    let since = after.verified_at.unwrap_or(after.since);
+    if out_of_reach && !after.told_out_of_reach && now.since(since) > facts.unreachable_after {
+        after.told_out_of_reach = true;
+        news.push(News::OutOfReach { since });
+    }
+    after.told_out_of_reach &= out_of_reach;
     if is_another_day(after.warned_deadline, after.deadline) && !dead {
         after.warned_deadline = after.deadline;
         after.warned_days = None;

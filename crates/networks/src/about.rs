@@ -98,6 +98,16 @@ pub const ENDED_IN_SETTINGS: Rule = Rule {
     de: "Um ihn auch dort zu beenden, entfernen Sie die App in den Einstellungen des Kontos, unter den Apps mit Zugriff.",
 };
 
+/// What a cause means at one network, where the usual words for it would not be true there. `{person}` and `{network}` stand for
+/// who must act and where.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CauseWords {
+    /// What happened.
+    pub happened: Rule,
+    /// The one thing to do; `None`: the usual.
+    pub todo: Option<Rule>,
+}
+
 /// What people have to know of a network that gives refresh tokens to some network apps and not to others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RefreshTokens {

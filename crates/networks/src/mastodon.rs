@@ -2,6 +2,7 @@
 //! tokens are renewed like any other. Decided by status: texts are translated. Facts: `networks/mastodon` of the knowledge base.
 
 mod acts;
+mod registration;
 
 use std::collections::BTreeMap;
 
@@ -17,11 +18,14 @@ use url::{Host, Url};
 
 use crate::acting::{Acting, Comment, Done, Post, Posted};
 use crate::network::{
-    Ability, About, Answer, App, Asks, Authorization, Callback, Can, Cx, Discovery, Endpoint, Failure, Found, Issued, Kind, Network,
-    PersonSeen, Registered, Registration, Renewal, Rule, Start, Words,
+    Ability, About, Answer, Asks, Authorization, Callback, Can, CauseWords, Cx, Discovery, Endpoint, Failure, Found, Issued, Kind, Network,
+    PersonSeen, Registration, Renewal, Rule, Start, Words,
 };
 use crate::wire::{BoxFuture, Wire};
 use crate::{moment, oauth};
+
+/// A note: the client that a token was issued to. Its secret is the token set's second one.
+const CLIENT: &str = "client_id";
 
 /// The adapter.
 pub(crate) struct Mastodon;
@@ -42,13 +46,14 @@ static ABOUT: About = About {
     ],
     asks: Asks::Instance,
     registration: Registration::AtInstance,
-    scopes: &["read:accounts", "read:statuses", "write:statuses", "write:media"],
+    scopes: &["read:accounts", "read:statuses", "read:search", "write:statuses", "write:media"],
     endpoints: &[
         Endpoint { key: "apps", url: "https://{instance}/api/v1/apps" },
         Endpoint { key: "authorize", url: "https://{instance}/oauth/authorize" },
         Endpoint { key: "token", url: "https://{instance}/oauth/token" },
         Endpoint { key: "revoke", url: "https://{instance}/oauth/revoke" },
         Endpoint { key: "api", url: "https://{instance}/api" },
+        Endpoint { key: "metadata", url: "https://{instance}/.well-known/oauth-authorization-server" },
     ],
 };
 
@@ -62,23 +67,40 @@ impl Mastodon {
     }
 
     fn form(cx: &Cx<'_>, endpoint: &str, parameters: &[(&str, &str)]) -> Request<Bytes> {
-        let client = [("client_id", cx.app.client_id.as_str()), ("client_secret", oauth::client_secret(cx))];
-        let all: Vec<(&str, &str)> = parameters.iter().copied().chain(client).collect();
-        oauth::post_form(&Self::url(cx, endpoint), &all)
+        Self::form_of((&cx.app.client_id, oauth::client_secret(cx)), &Self::url(cx, endpoint), parameters)
     }
 
-    /// Status alone: one text for removed, reset and never there, in the language of the account.
-    fn diagnose(cx: &Cx<'_>, source: Source, answer: &Response<Bytes>) -> Diagnosis {
+    fn form_of((id, secret): (&str, &str), url: &str, parameters: &[(&str, &str)]) -> Request<Bytes> {
+        let all: Vec<(&str, &str)> = parameters.iter().copied().chain([("client_id", id), ("client_secret", secret)]).collect();
+        oauth::post_form(url, &all)
+    }
+
+    /// The status decides: texts come in the language of the account. Where they are English they say it more exactly, and the
+    /// scopes that were granted tell a missing one from a frozen account in every language.
+    fn diagnose(cx: &Cx<'_>, source: Source, tokens: &TokenSet, answer: &Response<Bytes>) -> Diagnosis {
         let json = oauth::json(answer).unwrap_or(Value::Null);
         let Some(words) = oauth::text(&json, "error") else {
             return Diagnosis::transient(oauth::unreadable(cx.now, source, answer), wait(cx.now, answer));
         };
         let status = answer.status().as_u16();
         let seen = oauth::evidence(cx.now, source, answer, Some(&status.to_string()), words);
+        let says = |part: &str| words.contains(part);
         match status {
+            401 if says("token was revoked") => Diagnosis::refused(Cause::RevokedByPerson, Confidence::Likely, seen),
+            // Other software; Mastodon's own have no end.
+            401 if says("token expired") => Diagnosis::refused(Cause::Expired, Confidence::Likely, seen),
             401 => Diagnosis::refused(Cause::RevokedByPerson, Confidence::Guess, seen),
-            // Frozen, not yet confirmed, or a scope that is missing: the stored scopes tell the last apart.
-            403 if source != Source::Use => Diagnosis::refused(Cause::PersonBlocked, Confidence::Guess, seen),
+            403 if says("outside the authorized scopes") => Diagnosis::refused(Cause::ScopeMissing, Confidence::Likely, seen),
+            403 if ["currently disabled", "confirmed e-mail", "pending approval", "two-factor"].into_iter().any(says) => {
+                Diagnosis::refused(Cause::PersonBlocked, Confidence::Likely, seen)
+            }
+            // Policy, or a limited account: this act, not the token.
+            403 if source == Source::Use && says("action is not allowed") => Diagnosis::transient(seen, None),
+            403 if source != Source::Use && !may_see_account(&tokens.scopes) => {
+                Diagnosis::refused(Cause::ScopeMissing, Confidence::Likely, seen)
+            }
+            // In another language: of an act it may be the act alone, which the look that follows finds out.
+            403 => Diagnosis::refused(Cause::PersonBlocked, Confidence::Guess, seen),
             // An app's token where a person's is wanted; of an act it is the act that is not valid.
             422 if source != Source::Use => Diagnosis::misconfigured(seen),
             410 => Diagnosis::refused(Cause::PersonBlocked, Confidence::Likely, seen),
@@ -86,58 +108,12 @@ impl Mastodon {
         }
     }
 
-    /// Registers us at the instance: once, not per login (registration is throttled there).
-    async fn register(cx: Cx<'_>, wire: &dyn Wire) -> Result<Registered, Failure> {
-        let name = cx.app.options.get("client_name").map_or("Staygreen", String::as_str);
-        let scopes = cx.scopes(&ABOUT).join(" ");
-        // As form with line breaks: the one spelling that every server understands.
-        let form = [("client_name", name), ("redirect_uris", cx.app.redirect_uri.as_str()), ("scopes", &scopes)];
-        let request = oauth::post_form(&Self::url(&cx, "apps"), &form);
-        let answer = wire.send(request).await.map_err(|error| oauth::unavailable(cx.now, &error))?;
-        let json = oauth::json(&answer).filter(|_| answer.status().is_success()).unwrap_or(Value::Null);
-        match (oauth::text(&json, "client_id"), oauth::text(&json, "client_secret")) {
-            (Some(id), Some(secret)) => Ok(Registered { client_id: id.to_owned(), client_secret: Secret::new(secret) }),
-            _ if oauth::is_trouble(answer.status()) => {
-                Err(Failure::Unavailable { evidence: oauth::unreadable(cx.now, Source::Signal, &answer) })
-            }
-            _ => {
-                let words = Words::new(
-                    format!("{} does not answer like a Mastodon server. Check the name of the server.", cx.app.instance),
-                    format!("{} antwortet nicht wie ein Mastodon-Server. Prüfen Sie den Namen des Servers.", cx.app.instance),
-                );
-                Err(Failure::BadHint { words })
-            }
-        }
-    }
-
-    /// Whether the instance still knows us: servers have swept registered apps away. Trouble is no answer, and changes nothing.
-    async fn is_known(cx: Cx<'_>, wire: &dyn Wire) -> bool {
-        let scopes = cx.scopes(&ABOUT).join(" ");
-        let form = [("grant_type", "client_credentials"), ("redirect_uri", cx.app.redirect_uri.as_str()), ("scope", &scopes)];
-        let request = Self::form(&cx, "token", &form);
-        let Ok(answer) = wire.send(request).await else { return true };
-        let json = oauth::json(&answer).unwrap_or(Value::Null);
-        !(answer.status() == StatusCode::UNAUTHORIZED && oauth::text(&json, "error") == Some("invalid_client"))
-    }
-
-    async fn start(cx: Cx<'_>, wire: &dyn Wire, start: &Start) -> Result<Authorization, Failure> {
-        let registered =
-            if cx.app.client_id.is_empty() || !Self::is_known(cx, wire).await { Some(Self::register(cx, wire).await?) } else { None };
-        let app = registered.as_ref().map(|made| App { client_id: made.client_id.clone(), ..cx.app.clone() });
-        let cx = Cx { app: app.as_ref().unwrap_or(cx.app), ..cx };
-        // The right account has to be chosen, whoever the browser is signed in as.
-        let more: &[_] = if start.expected_person.is_some() { &[("force_login", "true")] } else { &[] };
-        let scope = cx.scopes(&ABOUT).join(" ");
-        let authorization = oauth::authorization_with_proof(&cx, &Self::url(&cx, "authorize"), &scope, start, more);
-        Ok(Authorization { registered, ..authorization })
-    }
-
     async fn list(cx: Cx<'_>, wire: &dyn Wire, tokens: &TokenSet) -> Result<Discovery, Diagnosis> {
         let request = Self::get(&cx, "/v1/accounts/verify_credentials", tokens);
         let answer = wire.send(request).await.map_err(|error| oauth::no_answer(cx.now, Source::Discovery, &error))?;
         let json: Value = serde_json::from_slice(answer.body()).unwrap_or_default();
         let Some(id) = oauth::id(&json, "id").filter(|_| answer.status() == StatusCode::OK) else {
-            return Err(Self::diagnose(&cx, Source::Discovery, &answer));
+            return Err(Self::diagnose(&cx, Source::Discovery, tokens, &answer));
         };
         let handle = oauth::text(&json, "acct").map(|acct| format!("@{acct}@{}", cx.app.instance));
         let name = oauth::text(&json, "display_name").or(handle.as_deref()).unwrap_or(&id).to_owned();
@@ -155,11 +131,25 @@ impl Mastodon {
     }
 }
 
+/// Whether these scopes let the account be seen, one by one or in the broad form. Where none are known nothing is concluded.
+fn may_see_account(scopes: &[String]) -> bool {
+    scopes.is_empty() || scopes.iter().any(|scope| matches!(scope.as_str(), "read" | "profile" | "read:accounts"))
+}
+
+/// The client that a token was issued to: an instance may have been given another since, which can neither renew nor revoke it.
+fn issued_to(cx: &Cx<'_>, tokens: &TokenSet) -> (String, Secret) {
+    let noted = tokens.notes.get(CLIENT).cloned().zip(tokens.token_secret.clone());
+    noted.unwrap_or_else(|| (cx.app.client_id.clone(), Secret::new(oauth::client_secret(cx))))
+}
+
 /// When the window of a rate limit ends: a moment here, not a number of seconds.
 fn wait(now: Timestamp, answer: &Response<Bytes>) -> Option<lifecycle::time::Span> {
     let text = |name: &str| answer.headers().get(name)?.to_str().ok();
-    let reset = moment::rfc3339(text("x-ratelimit-reset")?).filter(|_| answer.status() == StatusCode::TOO_MANY_REQUESTS)?;
-    oauth::retry_after(answer).or_else(|| (reset > now).then(|| reset.since(now)))
+    let reset = || {
+        let reset = moment::rfc3339(text("x-ratelimit-reset")?).filter(|_| answer.status() == StatusCode::TOO_MANY_REQUESTS)?;
+        (reset > now).then(|| reset.since(now))
+    };
+    oauth::retry_after(answer).or_else(reset)
 }
 
 /// The host that was meant: `mastodon.social`, `https://mastodon.social/`, `@ana@mastodon.social`.
@@ -196,10 +186,11 @@ impl Network for Mastodon {
     }
 
     fn begin<'a>(&'a self, cx: Cx<'a>, wire: &'a dyn Wire, start: &'a Start) -> BoxFuture<'a, Result<Authorization, Failure>> {
-        Box::pin(Self::start(cx, wire, start))
+        Box::pin(registration::start(cx, wire, start))
     }
 
     fn exchange(&self, cx: Cx<'_>, memory: &BTreeMap<String, Secret>, callback: &Callback) -> Result<Request<Bytes>, Failure> {
+        registration::check_issuer(&cx, memory, callback)?;
         let code = oauth::callback_code(cx.now, callback, &[])?;
         Ok(Self::form(&cx, "token", &oauth::code_form(&cx, memory, code)))
     }
@@ -211,11 +202,17 @@ impl Network for Mastodon {
         _: &Callback,
         answer: &Response<Bytes>,
     ) -> Result<Answer<Issued>, Failure> {
-        oauth::read_exchange(cx, answer, &cx.scopes(&ABOUT))
+        let mut read = oauth::read_exchange(cx, answer, &cx.scopes(&ABOUT))?;
+        if let Answer::Done(issued) = &mut read {
+            issued.tokens.notes.insert(CLIENT.into(), cx.app.client_id.clone());
+            issued.tokens.token_secret.clone_from(&cx.app.client_secret);
+        }
+        Ok(read)
     }
 
     fn renew(&self, cx: Cx<'_>, tokens: &TokenSet) -> Option<Request<Bytes>> {
-        Some(Self::form(&cx, "token", &oauth::refresh_form(tokens)?))
+        let (id, secret) = issued_to(&cx, tokens);
+        Some(Self::form_of((&id, secret.expose()), &Self::url(&cx, "token"), &oauth::refresh_form(tokens)?))
     }
 
     fn read_renew(&self, cx: Cx<'_>, tokens: &TokenSet, answer: &Response<Bytes>) -> Answer<Renewal> {
@@ -226,17 +223,30 @@ impl Network for Mastodon {
         Self::get(&cx, "/v1/accounts/verify_credentials", tokens)
     }
 
-    fn read_probe(&self, cx: Cx<'_>, _: &TokenSet, answer: &Response<Bytes>) -> Answer<Diagnosis> {
+    fn read_probe(&self, cx: Cx<'_>, tokens: &TokenSet, answer: &Response<Bytes>) -> Answer<Diagnosis> {
         let known = oauth::json(answer).filter(|json| answer.status() == StatusCode::OK && oauth::id(json, "id").is_some());
         Answer::Done(match known {
             Some(_) => Diagnosis::works(oauth::evidence(cx.now, Source::Probe, answer, None, "verify_credentials answered")),
-            None => Self::diagnose(&cx, Source::Probe, answer),
+            None => Self::diagnose(&cx, Source::Probe, tokens, answer),
+        })
+    }
+
+    /// A password that is changed in the settings ends nothing there.
+    fn words_on(&self, cause: Cause) -> Option<CauseWords> {
+        (cause == Cause::RevokedByPerson).then_some(CauseWords {
+            happened: Rule {
+                en: "The server no longer takes the access of {person}: our app was removed there under authorised apps, or the password was reset by mail.",
+                de: "Der Server nimmt den Zugang von {person} nicht mehr an: unsere App wurde dort unter den autorisierten Anwendungen entfernt, oder das Passwort wurde per Mail zurückgesetzt.",
+            },
+            todo: None,
         })
     }
 
     /// Ends this token; the app stays in the person's list of authorised apps there. Relatives want the bearer as well.
     fn revoke(&self, cx: Cx<'_>, tokens: &TokenSet) -> Option<Request<Bytes>> {
-        let mut request = Self::form(&cx, "revoke", &[("token", tokens.access_token.expose())]);
+        let (id, secret) = issued_to(&cx, tokens);
+        let form = [("token", tokens.access_token.expose())];
+        let mut request = Self::form_of((&id, secret.expose()), &Self::url(&cx, "revoke"), &form);
         request.headers_mut().insert("authorization", oauth::sensitive(&format!("Bearer {}", tokens.access_token.expose())));
         Some(request)
     }
@@ -259,22 +269,4 @@ impl Network for Mastodon {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::host;
-
-    #[test]
-    fn servers_are_named_in_many_ways() {
-        for typed in
-            ["mastodon.social", " https://mastodon.social/ ", "@ana@mastodon.social", "Mastodon.Social", "https://mastodon.social/@ana"]
-        {
-            assert_eq!(host(typed).as_deref(), Some("mastodon.social"), "{typed}");
-        }
-        assert_eq!(host("social.example:8443").as_deref(), Some("social.example:8443"));
-        assert_eq!(host("münchen.social").as_deref(), Some("xn--mnchen-3ya.social"));
-        for wrong in
-            ["", "mastodon", "ana@x@y", "https://user:pw@mastodon.social", "ftp://mastodon.social", "[::1]", "10.0.0.1", "a.b?c", "a b.c"]
-        {
-            assert_eq!(host(wrong), None, "{wrong}");
-        }
-    }
-}
+mod tests;

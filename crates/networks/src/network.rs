@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use http::{Request, Response};
+use http::{HeaderName, HeaderValue, Request, Response};
 use lifecycle::diagnosis::Diagnosis;
 use lifecycle::facts::Facts;
 use lifecycle::grant::Clocks;
@@ -11,7 +11,7 @@ use lifecycle::secret::{Secret, TokenSet};
 use lifecycle::time::Timestamp;
 use lifecycle::words::{Cause, Evidence, clean};
 
-pub use crate::about::{Ability, About, Asks, Can, ENDED_IN_SETTINGS, Endpoint, RefreshTokens, Registration, Rule, Words};
+pub use crate::about::{Ability, About, Asks, Can, CauseWords, ENDED_IN_SETTINGS, Endpoint, RefreshTokens, Registration, Rule, Words};
 use crate::acting::{self, Acting, Comment, Done, Post, Posted};
 use crate::signal::Inbound;
 use crate::wire::{BoxFuture, Dice, Wire};
@@ -355,6 +355,28 @@ pub trait Network: Send + Sync {
     /// Where people end our access by themselves, where no call of the network does it, or none that can be relied on. `None` where
     /// [`Network::revoke`] does.
     fn ended_by_person(&self) -> Option<Rule> {
+        None
+    }
+
+    /// Headers that every call of its API must carry, also one that somebody makes through us.
+    fn own_headers(&self, _cx: Cx<'_>) -> Vec<(HeaderName, HeaderValue)> {
+        vec![]
+    }
+
+    /// Its own words on a cause, where the usual ones would not be true of it.
+    fn words_on(&self, _cause: Cause) -> Option<CauseWords> {
+        None
+    }
+
+    /// Which logins a revocation ends as a whole, beyond the token it names: the name of whoever keeps the consent, and the login in
+    /// our id of the person. `None` where it ends that token set alone.
+    fn ends_login<'a>(&self, _person: &'a str) -> Option<(&'static str, &'a str)> {
+        None
+    }
+
+    /// What a login has made at the network, as far as the memory of its exchange tells: where each login makes something of its
+    /// own (Discord: a webhook), what is not kept, or takes another's place, has to be taken away again.
+    fn made_by_login(&self, _memory: &BTreeMap<String, Secret>) -> Option<TokenSet> {
         None
     }
 

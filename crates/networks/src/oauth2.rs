@@ -2,8 +2,13 @@
 //! (RFC 7009), introspection (RFC 7662) and a document that says who the person is. For networks that are not shipped, and
 //! for anything else that speaks plain OAuth 2.0.
 //!
-//! Options (`networks.NAME.options`): `client_auth` = `basic`, `post` or `none`; `issuer`, compared with the callback's
-//! `iss` (RFC 9207); `id`, `name`, `handle`: JSON pointers or field names in the userinfo document.
+//! Options (`networks.NAME.options`): `client_auth` = `basic`, `post` or `none`; `issuer`, whose own metadata (RFC 8414) must
+//! agree and which is compared with the callback's `iss` (RFC 9207); `id`, `name`, `handle`: JSON pointers or field names in the
+//! userinfo document.
+
+mod answers;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 
@@ -12,7 +17,7 @@ use http::{Request, Response};
 use lifecycle::diagnosis::Diagnosis;
 use lifecycle::facts::{Facts, RenewalModel, Reuse};
 use lifecycle::secret::{Secret, TokenSet};
-use lifecycle::words::{Cause, Confidence, Evidence, Source};
+use lifecycle::words::{Evidence, Source};
 use serde_json::Value;
 
 use crate::network::{
@@ -21,6 +26,11 @@ use crate::network::{
 };
 use crate::oauth;
 use crate::wire::{BoxFuture, Wire};
+
+/// What is remembered of the issuer's metadata: whether it says that it puts no `iss` into its answers.
+const ISS_NOT_SENT: &str = "iss_not_sent";
+/// A note for the second reading of one look, or of one revocation: what was asked last. Never kept with the token set.
+const ASKED: &str = "asked";
 
 /// A network of the configuration.
 pub struct OAuth2 {
@@ -94,22 +104,24 @@ impl OAuth2 {
         oauth::get_bearer(&self.url(cx, "userinfo"), &tokens.access_token)
     }
 
-    /// RFC 6750 3.1: 401 `invalid_token` is said of expired, revoked and malformed tokens alike.
-    fn diagnose(cx: &Cx<'_>, source: Source, answer: &Response<Bytes>) -> Diagnosis {
-        let header = answer.headers().get("www-authenticate").and_then(|value| value.to_str().ok()).unwrap_or_default();
-        let json = oauth::json(answer).unwrap_or(Value::Null);
-        let code = oauth::text(&json, "error")
-            .map(str::to_owned)
-            .or_else(|| header.split("error=\"").nth(1).and_then(|rest| rest.split('"').next()).map(str::to_owned))
-            .unwrap_or_default();
-        let words = oauth::text(&json, "error_description").unwrap_or(&code);
-        let seen = oauth::evidence(cx.now, source, answer, Some(&code), words);
-        match (answer.status().as_u16(), code.as_str()) {
-            (401, "" | "invalid_token") => Diagnosis::refused(Cause::Unknown, Confidence::Guess, seen),
-            (403, "insufficient_scope") => Diagnosis::refused(Cause::ScopeMissing, Confidence::Certain, seen),
-            (400, "invalid_request") => Diagnosis::misconfigured(seen),
-            _ => Diagnosis::transient(seen, oauth::retry_after(answer)),
+    /// The issuer's own metadata (RFC 8414 section 3, or OpenID Connect Discovery): it must name itself as configured. Where it is
+    /// not offered nothing is learned.
+    async fn issuer_says(cx: &Cx<'_>, wire: &dyn Wire, issuer: &str) -> Result<Option<Value>, Failure> {
+        let Ok(mut inserted) = url::Url::parse(issuer) else { return Ok(None) };
+        let path = inserted.path().trim_end_matches('/').to_owned();
+        inserted.set_path(&format!("/.well-known/oauth-authorization-server{path}"));
+        let appended = format!("{}/.well-known/openid-configuration", issuer.trim_end_matches('/'));
+        for address in [inserted.as_str(), &appended] {
+            let Ok(request) = Request::get(address).header("accept", "application/json").body(Bytes::new()) else { continue };
+            let Ok(answer) = wire.send(request).await else { continue };
+            let Some(json) = oauth::json(&answer).filter(|_| answer.status().is_success()) else { continue };
+            if oauth::text(&json, "issuer") != Some(issuer) {
+                let words = "the metadata of the issuer names another issuer than the option \"issuer\"";
+                return Err(Failure::Misconfigured { evidence: oauth::evidence(cx.now, Source::Signal, &answer, Some("issuer"), words) });
+            }
+            return Ok(Some(json));
         }
+        Ok(None)
     }
 
     async fn list(&self, cx: Cx<'_>, wire: &dyn Wire, tokens: &TokenSet) -> Result<Discovery, Diagnosis> {
@@ -124,7 +136,7 @@ impl OAuth2 {
                 _ => None,
             }
         };
-        let Some(id) = field("id", "sub") else { return Err(Self::diagnose(&cx, Source::Discovery, &answer)) };
+        let Some(id) = field("id", "sub") else { return Err(answers::diagnose(&cx, Source::Discovery, &answer)) };
         let (name, handle) = (field("name", "name").unwrap_or_else(|| id.clone()), field("handle", "preferred_username"));
         let profile = Found {
             network_id: id.clone(),
@@ -150,17 +162,27 @@ impl Network for OAuth2 {
         Facts { renewal: RenewalModel::Rotating(Reuse::RevokesFamily), access_life: None, ..Facts::unknown() }
     }
 
-    fn begin<'a>(&'a self, cx: Cx<'a>, _: &'a dyn Wire, start: &'a Start) -> BoxFuture<'a, Result<Authorization, Failure>> {
+    fn begin<'a>(&'a self, cx: Cx<'a>, wire: &'a dyn Wire, start: &'a Start) -> BoxFuture<'a, Result<Authorization, Failure>> {
         let scope = cx.scopes(self.about).join(" ");
         // OpenID servers give a refresh token only to an explicit consent.
         let more: &[_] = if scope.split(' ').any(|scope| scope == "offline_access") { &[("prompt", "consent")] } else { &[] };
-        let authorization = oauth::authorization_with_proof(&cx, &self.url(&cx, "authorize"), &scope, start, more);
-        Box::pin(async move { Ok(authorization) })
+        let mut authorization = oauth::authorization_with_proof(&cx, &self.url(&cx, "authorize"), &scope, start, more);
+        Box::pin(async move {
+            let Some(issuer) = cx.app.options.get("issuer") else { return Ok(authorization) };
+            let metadata = Self::issuer_says(&cx, wire, issuer).await?;
+            let sends = |json: &Value| json.get("authorization_response_iss_parameter_supported").and_then(Value::as_bool) == Some(true);
+            if metadata.is_some_and(|json| !sends(&json)) {
+                authorization.memory.insert(ISS_NOT_SENT.into(), Secret::new("true"));
+            }
+            Ok(authorization)
+        })
     }
 
     fn exchange(&self, cx: Cx<'_>, memory: &BTreeMap<String, Secret>, callback: &Callback) -> Result<Request<Bytes>, Failure> {
         if let Some(issuer) = cx.app.options.get("issuer")
             && value(callback, "iss") != Some(issuer)
+            // Who says that it sends none, and sends none, is no other than who was asked.
+            && !(memory.contains_key(ISS_NOT_SENT) && value(callback, "iss").is_none())
         {
             let words = "the answer names another issuer than the one that was asked";
             return Err(Failure::Suspicious { evidence: Evidence::new(cx.now, Source::Signal, None, Some("iss"), words) });
@@ -176,7 +198,13 @@ impl Network for OAuth2 {
         _: &Callback,
         answer: &Response<Bytes>,
     ) -> Result<Answer<Issued>, Failure> {
-        oauth::read_exchange(cx, answer, &cx.scopes(self.about))
+        if let Some(kind) = answers::foreign_type(answer) {
+            let words = format!("it issues tokens of the type \"{kind}\"; only bearer tokens can be used here");
+            return Err(Failure::Misconfigured { evidence: oauth::evidence(cx.now, Source::Signal, answer, Some("token_type"), &words) });
+        }
+        let asked = cx.scopes(self.about);
+        let issued = answers::granted(cx, answer, &asked).map(Answer::Done);
+        issued.ok_or_else(|| oauth::failed_exchange(cx.now, answer))
     }
 
     fn renew(&self, cx: Cx<'_>, tokens: &TokenSet) -> Option<Request<Bytes>> {
@@ -184,7 +212,10 @@ impl Network for OAuth2 {
     }
 
     fn read_renew(&self, cx: Cx<'_>, tokens: &TokenSet, answer: &Response<Bytes>) -> Answer<Renewal> {
-        oauth::read_renewal(cx, tokens, answer, |_, _| None)
+        Answer::Done(match answers::granted(cx, answer, &tokens.scopes) {
+            Some(issued) => Renewal::Renewed(Box::new(issued)),
+            None => oauth::failed_renewal(cx.now, answer, |_, _| None),
+        })
     }
 
     /// Introspection where the server has it: its own word on a token. Else the document about the person.
@@ -195,15 +226,18 @@ impl Network for OAuth2 {
         }
     }
 
-    fn read_probe(&self, cx: Cx<'_>, _: &TokenSet, answer: &Response<Bytes>) -> Answer<Diagnosis> {
+    fn read_probe(&self, cx: Cx<'_>, tokens: &TokenSet, answer: &Response<Bytes>) -> Answer<Diagnosis> {
         let json = oauth::json(answer).filter(|_| answer.status().is_success());
         let seen = |words: &str| oauth::evidence(cx.now, Source::Probe, answer, None, words);
-        let asked_introspection = cx.endpoint(self.about, "introspect").is_some();
+        let asked_introspection = cx.endpoint(self.about, "introspect").is_some() && !tokens.notes.contains_key(ASKED);
         Answer::Done(match json {
             Some(json) if asked_introspection => match json.get("active").and_then(Value::as_bool) {
                 Some(true) => Diagnosis::works(seen("introspection: active")),
-                // RFC 7662 2.2: expired, revoked, unknown to this server, or not to be seen by us.
-                Some(false) => Diagnosis::refused(Cause::Unknown, Confidence::Guess, seen("introspection: not active")),
+                // RFC 7662 2.2: expired, revoked, unknown to this server, or only not to be seen by us. The resource decides.
+                Some(false) => {
+                    let notes = BTreeMap::from([(ASKED.to_owned(), "userinfo".to_owned())]);
+                    return Answer::AskAgain { request: Box::new(self.userinfo(&cx, tokens)), notes, secrets: BTreeMap::new() };
+                }
                 None => Diagnosis::transient(oauth::unreadable(cx.now, Source::Probe, answer), None),
             },
             Some(_) => Diagnosis::works(seen("the document about the person was given")),
@@ -211,14 +245,29 @@ impl Network for OAuth2 {
             None if asked_introspection && answer.status() == http::StatusCode::UNAUTHORIZED => {
                 Diagnosis::misconfigured(seen("introspection refuses our client"))
             }
-            None => Self::diagnose(&cx, Source::Probe, answer),
+            None => answers::diagnose(&cx, Source::Probe, answer),
         })
     }
 
     fn revoke(&self, cx: Cx<'_>, tokens: &TokenSet) -> Option<Request<Bytes>> {
         cx.endpoint(self.about, "revoke")?;
-        let token = tokens.refresh_token.as_ref().unwrap_or(&tokens.access_token);
-        Some(self.form(&cx, "revoke", &[("token", token.expose())]))
+        let (token, hint) = match &tokens.refresh_token {
+            Some(refresh) => (refresh, "refresh_token"),
+            None => (&tokens.access_token, "access_token"),
+        };
+        Some(self.form(&cx, "revoke", &[("token", token.expose()), ("token_type_hint", hint)]))
+    }
+
+    /// RFC 7009 2.2.1: a server may not know how to revoke one of the kinds; the access token is then ended by itself.
+    fn read_revoke(&self, cx: Cx<'_>, tokens: &TokenSet, answer: &Response<Bytes>) -> Answer<bool> {
+        let json = oauth::json(answer).unwrap_or(Value::Null);
+        let unsupported = !answer.status().is_success() && oauth::text(&json, "error") == Some("unsupported_token_type");
+        if unsupported && tokens.refresh_token.is_some() && !tokens.notes.contains_key(ASKED) {
+            let form = [("token", tokens.access_token.expose()), ("token_type_hint", "access_token")];
+            let notes = BTreeMap::from([(ASKED.to_owned(), "access_token".to_owned())]);
+            return Answer::AskAgain { request: Box::new(self.form(&cx, "revoke", &form)), notes, secrets: BTreeMap::new() };
+        }
+        Answer::Done(self.is_revoked(answer))
     }
 
     fn ended_by_person(&self) -> Option<Rule> {

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use http::{Request, Response};
+use http::{HeaderName, HeaderValue, Request, Response, header};
 use lifecycle::diagnosis::Diagnosis;
 use lifecycle::facts::{Facts, RenewalModel};
 use lifecycle::secret::{Secret, TokenSet};
@@ -14,8 +14,8 @@ use serde_json::Value;
 
 use crate::acting::{self, Acting, Comment, Done, NotDone, Post, Posted};
 use crate::network::{
-    Ability, About, Answer, Asks, Authorization, Callback, Can, Cx, Discovery, Endpoint, Failure, Found, Issued, Kind, Network, PersonSeen,
-    Registration, Renewal, Rule, Start, Words,
+    Ability, About, Answer, Asks, Authorization, Callback, Can, CauseWords, Cx, Discovery, Endpoint, Failure, Found, Issued, Kind, Network,
+    PersonSeen, Registration, Renewal, Rule, Start, Words,
 };
 use crate::oauth;
 use crate::wire::{BoxFuture, Wire};
@@ -26,8 +26,12 @@ pub(crate) struct Reddit;
 const TITLE_MAX: usize = 300;
 /// Of a post (unconfirmed).
 const TEXT_MAX: usize = 40_000;
+/// Who the account is; texts come without HTML's escapes.
+const ME: &str = "/api/v1/me?raw_json=1";
 /// Of a comment (unconfirmed).
 const COMMENT_MAX: usize = 10_000;
+/// How often more of a tree is asked for, a hundred comments at a time.
+const MORE_MAX: usize = 20;
 
 static ABOUT: About = About {
     name: "reddit",
@@ -55,13 +59,20 @@ static ABOUT: About = About {
     ],
 };
 
-/// A name of ours is demanded, honest and always the same; default names of libraries are throttled (option `user_agent`).
+/// A name of ours is demanded, honest, always the same, and with the account that answers for the app (option `username`): others
+/// are throttled or turned away. Option `user_agent` replaces it as a whole. `None` where neither is set.
+fn agent(cx: &Cx<'_>) -> Option<HeaderValue> {
+    let set = |name: &str| cx.app.options.get(name).map(|text| text.trim()).filter(|text| !text.is_empty());
+    let ours = |user: &str| {
+        let user = user.trim_start_matches("/u/").trim_start_matches("u/");
+        format!("server:{}:v{} (by /u/{user})", cx.app.client_id, env!("CARGO_PKG_VERSION"))
+    };
+    let name = set("user_agent").map(str::to_owned).or_else(|| set("username").map(ours))?;
+    HeaderValue::from_str(&name).ok()
+}
+
 fn named(cx: &Cx<'_>, mut request: Request<Bytes>) -> Request<Bytes> {
-    let usual = format!("server:{}:1.0 (Staygreen)", cx.app.client_id);
-    let name = cx.app.options.get("user_agent").unwrap_or(&usual);
-    if let Ok(name) = http::HeaderValue::from_str(name) {
-        request.headers_mut().insert("user-agent", name);
-    }
+    request.headers_mut().extend(agent(cx).map(|agent| (header::USER_AGENT, agent)));
     request
 }
 
@@ -72,8 +83,34 @@ fn whole(number: &Value) -> Option<i64> {
 
 /// When the window of the rate limit ends, in seconds; the numbers may have fractions.
 fn wait(answer: &Response<Bytes>) -> Option<Span> {
-    let reset = answer.headers().get("x-ratelimit-reset")?.to_str().ok()?.split('.').next()?.trim().parse::<i64>().ok()?;
-    oauth::retry_after(answer).or_else(|| (0..=86_400).contains(&reset).then(|| Span::seconds(reset)))
+    let reset = || answer.headers().get("x-ratelimit-reset")?.to_str().ok()?.split('.').next()?.trim().parse::<i64>().ok();
+    oauth::retry_after(answer).or_else(|| reset().filter(|reset| (0..=86_400).contains(reset)).map(Span::seconds))
+}
+
+/// Comments of a tree, with the ids of those it leaves out.
+fn gather(nodes: &[Value], all: &mut Vec<Comment>, left_out: &mut Vec<String>) {
+    let mut open: Vec<&Value> = nodes.iter().collect();
+    while let Some(node) = open.pop() {
+        let Some(data) = node.get("data") else { continue };
+        if oauth::text(node, "kind") == Some("more") {
+            let ids = data.get("children").and_then(Value::as_array).into_iter().flatten();
+            left_out.extend(ids.filter_map(Value::as_str).map(str::to_owned));
+            continue;
+        }
+        if oauth::text(node, "kind") != Some("t1") {
+            continue;
+        }
+        let parent = oauth::text(data, "parent_id").filter(|parent| parent.starts_with("t1_")).map(str::to_owned);
+        let seconds = data.get("created_utc").and_then(whole).map(Timestamp::from_seconds);
+        all.extend(oauth::text(data, "name").map(|id| Comment {
+            id: id.to_owned(),
+            author: oauth::text(data, "author").unwrap_or_default().to_owned(),
+            text: oauth::text(data, "body").unwrap_or_default().to_owned(),
+            at: seconds,
+            in_reply_to: parent,
+        }));
+        open.extend(data.pointer("/replies/data/children").and_then(Value::as_array).into_iter().flatten());
+    }
 }
 
 impl Reddit {
@@ -97,6 +134,16 @@ impl Reddit {
         let code = challenge.split("error=\"").nth(1).and_then(|rest| rest.split('"').next()).unwrap_or_default();
         let json = oauth::json(answer).unwrap_or(Value::Null);
         let words = oauth::text(&json, "message").unwrap_or(code);
+        // Our name or our address is turned away, in JSON or in HTML: that speaks of no token.
+        if answer.status().as_u16() == 403 && String::from_utf8_lossy(answer.body()).to_lowercase().contains("blocked") {
+            return Diagnosis::misconfigured(oauth::evidence(
+                cx.now,
+                source,
+                answer,
+                Some("Blocked"),
+                "our name (User-Agent) or address is blocked",
+            ));
+        }
         if words.is_empty() {
             return Diagnosis::transient(oauth::unreadable(cx.now, source, answer), wait(answer));
         }
@@ -110,7 +157,7 @@ impl Reddit {
     }
 
     async fn list(cx: Cx<'_>, wire: &dyn Wire, tokens: &TokenSet) -> Result<Discovery, Diagnosis> {
-        let request = Self::get(&cx, "/api/v1/me", tokens);
+        let request = Self::get(&cx, ME, tokens);
         let answer = wire.send(request).await.map_err(|error| oauth::no_answer(cx.now, Source::Discovery, &error))?;
         let json = oauth::json(&answer).filter(|_| answer.status().is_success()).unwrap_or(Value::Null);
         let (Some(id), Some(name)) = (oauth::text(&json, "id"), oauth::text(&json, "name")) else {
@@ -124,7 +171,12 @@ impl Reddit {
             avatar: oauth::text(&json, "icon_img").map(str::to_owned),
             role: "owner".into(),
             parent: None,
-            unusable: None,
+            unusable: (json.get("is_suspended") == Some(&Value::Bool(true))).then(|| {
+                Words::new(
+                    "Reddit has suspended this account. It can be connected when Reddit lifts that.",
+                    "Reddit hat dieses Konto gesperrt. Es kann verbunden werden, sobald Reddit das aufhebt.",
+                )
+            }),
         };
         let person = PersonSeen { network_id: format!("t2_{id}"), name: name.to_owned(), handle: Some(name.to_owned()) };
         Ok(Discovery { person, profiles: vec![profile], all_come_along: false })
@@ -175,29 +227,36 @@ impl Reddit {
         Ok(Posted { id: id.to_owned(), url: oauth::text(&made, "url").map(str::to_owned) })
     }
 
+    /// The tree as it comes, then what it left out (`more`), a hundred at a time.
     async fn read_comments(Acting { cx, wire, tokens, .. }: Acting<'_>, post: &str) -> Result<Vec<Comment>, NotDone> {
-        let path = format!("/comments/{}?limit=500&raw_json=1", oauth::percent(post.trim_start_matches("t3_")));
-        let answer = acting::send(cx, wire, Self::get(&cx, &path, tokens)).await?;
-        let json: Value = serde_json::from_slice(answer.body()).unwrap_or_default();
-        let Some(top) = json.pointer("/1/data/children").and_then(Value::as_array).filter(|_| answer.status().is_success()) else {
-            return Err(acting::refused(cx, &answer, Self::diagnose(&cx, Source::Use, &answer)));
+        let id = oauth::percent(post.trim_start_matches("t3_"));
+        let json = Self::look(cx, wire, tokens, &format!("/comments/{id}?limit=500&raw_json=1")).await?;
+        let Some(top) = json.pointer("/1/data/children").and_then(Value::as_array) else {
+            let seen = Evidence::new(cx.now, Source::Use, Some(200), None, "a list of comments that cannot be read");
+            return Err(NotDone::Refused(Diagnosis::transient(seen, None)));
         };
-        let (mut all, mut open): (Vec<Comment>, Vec<&Value>) = (vec![], top.iter().collect());
-        while let Some(node) = open.pop() {
-            let Some(data) = node.get("data").filter(|_| oauth::text(node, "kind") == Some("t1")) else { continue };
-            let parent = oauth::text(data, "parent_id").filter(|parent| parent.starts_with("t1_")).map(str::to_owned);
-            let seconds = data.get("created_utc").and_then(whole).map(Timestamp::from_seconds);
-            all.extend(oauth::text(data, "name").map(|id| Comment {
-                id: id.to_owned(),
-                author: oauth::text(data, "author").unwrap_or_default().to_owned(),
-                text: oauth::text(data, "body").unwrap_or_default().to_owned(),
-                at: seconds,
-                in_reply_to: parent,
-            }));
-            open.extend(data.pointer("/replies/data/children").and_then(Value::as_array).into_iter().flatten());
+        let (mut all, mut left_out) = (vec![], vec![]);
+        gather(top, &mut all, &mut left_out);
+        for _ in 0..MORE_MAX {
+            if left_out.is_empty() {
+                break;
+            }
+            let some: Vec<String> = left_out.drain(..left_out.len().min(100)).collect();
+            let asked = [("api_type", "json"), ("raw_json", "1"), ("link_id", &format!("t3_{id}")), ("children", &some.join(","))];
+            let json = Self::look(cx, wire, tokens, &oauth::with_query("/api/morechildren", &asked)).await?;
+            let things = json.pointer("/json/data/things").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+            gather(things, &mut all, &mut left_out);
         }
         all.sort_by_key(|comment| comment.at);
         Ok(all)
+    }
+
+    /// Asks what changes nothing.
+    async fn look(cx: Cx<'_>, wire: &dyn Wire, tokens: &TokenSet, path: &str) -> Result<Value, NotDone> {
+        let answer = wire.send(Self::get(&cx, path, tokens)).await;
+        let answer = answer.map_err(|error| NotDone::Refused(oauth::no_answer(cx.now, Source::Use, &error)))?;
+        let json = serde_json::from_slice::<Value>(answer.body()).ok().filter(|_| answer.status().is_success());
+        json.ok_or_else(|| NotDone::Refused(Self::diagnose(&cx, Source::Use, &answer)))
     }
 
     async fn say(Acting { cx, wire, tokens, .. }: Acting<'_>, under: &str, text: &str) -> Result<Posted, NotDone> {
@@ -223,7 +282,11 @@ impl Network for Reddit {
         // Without it there is no refresh token.
         let more = [("duration", "permanent")];
         let authorization = oauth::authorization(&cx, &Self::url(&cx, "authorize"), &scope, start, &more);
-        Box::pin(async move { Ok(authorization) })
+        let named = agent(&cx).map(|_| authorization).ok_or_else(|| {
+            let words = "Reddit wants to know who answers for the app: set options.username of this network to the Reddit account that registered it";
+            Failure::Misconfigured { evidence: Evidence::new(cx.now, Source::Signal, None, Some("username"), words) }
+        });
+        Box::pin(async move { named })
     }
 
     fn exchange(&self, cx: Cx<'_>, memory: &BTreeMap<String, Secret>, callback: &Callback) -> Result<Request<Bytes>, Failure> {
@@ -271,18 +334,30 @@ impl Network for Reddit {
     }
 
     fn probe(&self, cx: Cx<'_>, tokens: &TokenSet) -> Request<Bytes> {
-        Self::get(&cx, "/api/v1/me", tokens)
+        Self::get(&cx, ME, tokens)
     }
 
     fn read_probe(&self, cx: Cx<'_>, _: &TokenSet, answer: &Response<Bytes>) -> Answer<Diagnosis> {
         let json = oauth::json(answer).filter(|json| answer.status().is_success() && oauth::text(json, "id").is_some());
         Answer::Done(match json.map(|json| json.get("is_suspended").and_then(Value::as_bool)) {
             Some(Some(true)) => {
+                // That the field says so is unconfirmed.
                 let seen = oauth::evidence(cx.now, Source::Probe, answer, Some("is_suspended"), "the account is suspended");
-                Diagnosis::refused(Cause::PersonBlocked, Confidence::Certain, seen)
+                Diagnosis::refused(Cause::PersonBlocked, Confidence::Likely, seen)
             }
             Some(_) => Diagnosis::works(oauth::evidence(cx.now, Source::Probe, answer, None, "me answered")),
             None => Self::diagnose(&cx, Source::Probe, answer),
+        })
+    }
+
+    /// One answer for all of it (archived source).
+    fn words_on(&self, cause: Cause) -> Option<CauseWords> {
+        (cause == Cause::RevokedByPerson).then_some(CauseWords {
+            happened: Rule {
+                en: "{network} ended the access of {person} and does not say why: our app was removed there, sessions were ended with a new password, or the account is suspended.",
+                de: "{network} hat den Zugang von {person} beendet und sagt nicht, warum: unsere App wurde dort entfernt, Sitzungen wurden mit einem neuen Passwort beendet, oder das Konto ist gesperrt.",
+            },
+            todo: None,
         })
     }
 
@@ -294,6 +369,10 @@ impl Network for Reddit {
 
     fn discover<'a>(&'a self, cx: Cx<'a>, wire: &'a dyn Wire, tokens: &'a TokenSet) -> BoxFuture<'a, Result<Discovery, Diagnosis>> {
         Box::pin(Self::list(cx, wire, tokens))
+    }
+
+    fn own_headers(&self, cx: Cx<'_>) -> Vec<(HeaderName, HeaderValue)> {
+        agent(&cx).map(|agent| (header::USER_AGENT, agent)).into_iter().collect()
     }
 
     fn publish<'a>(&'a self, by: Acting<'a>, post: &'a Post) -> Done<'a, Posted> {

@@ -12,7 +12,8 @@ use crate::wire::Dice;
 /// The moment of every unit test, in seconds since 1970.
 pub(crate) const NOW: i64 = 1_800_000_000;
 
-struct Sevens;
+/// Dice that always fall on seven.
+pub(crate) struct Sevens;
 
 impl Dice for Sevens {
     fn fill(&self, buffer: &mut [u8]) {

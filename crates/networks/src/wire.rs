@@ -22,6 +22,19 @@ pub trait Wire: Send + Sync {
     }
 }
 
+/// The ways out, one for each network: what an operator named for one of them opens nothing for another.
+pub trait Wires: Send + Sync {
+    /// The way out of that network's own requests.
+    fn of(&self, network: &str) -> &dyn Wire;
+}
+
+/// One way for all: where nothing is guarded by the network.
+impl<W: Wire> Wires for W {
+    fn of(&self, _: &str) -> &dyn Wire {
+        self
+    }
+}
+
 /// Why no answer came. The texts name host and trouble, never a URL's query or a header.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum WireError {

@@ -84,6 +84,10 @@ fn act(world: &mut World, now: i64, what: &[&str], body: &Value) -> Result<Value
         ["troubles"] => networks::set_trouble(world, &b.network, &b.trouble, b.requests).map(|()| json!({ "trouble": b.trouble })),
         ["comments"] => comment(world, now, &b),
         ["apps"] => world.set_app(&b.network, b.refresh_tokens, b.notices_url.as_deref(), b.redirect_uris).map(|app| json!(app)),
+        ["registrations"] => {
+            world.kept.retain(|(network, key), _| *network != b.network || !key.starts_with("app/"));
+            Ok(json!({}))
+        }
         ["consent"] => consent(world, now, &b),
         _ => Err("there is no such call".into()),
     }

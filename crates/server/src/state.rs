@@ -11,8 +11,8 @@ use lifecycle::ids::OrganisationId;
 use lifecycle::secret::Secret;
 use lifecycle::time::Timestamp;
 use networks::Network;
-use networks::network::{App as NetworkClient, Registration};
-use networks::wire::{BoxFuture, Dice, Wire};
+use networks::network::{About, App as NetworkClient, Registration};
+use networks::wire::{BoxFuture, Dice, Wires};
 use store::seal::Keyring;
 use store::{Store, StoreError, network_apps, rotations};
 use tokio::sync::Notify;
@@ -23,8 +23,8 @@ use crate::StartError;
 use crate::actions::signal_keys::SignalKeys;
 use crate::auth::password::Passwords;
 use crate::config::Config;
-use crate::wire::HttpWire;
 use crate::wire::stream::StreamWire;
+use crate::wire::{EachNetwork, HttpWire};
 
 /// The running server.
 pub struct App {
@@ -34,12 +34,12 @@ pub struct App {
     pub store: Store,
     /// The keeper of this node.
     pub keeper: Keeper<Store>,
-    /// The way out to the networks.
-    pub wire: Arc<dyn Wire>,
+    /// The ways out to the networks.
+    pub wire: Arc<dyn Wires>,
     /// The way out to what users name: webhook endpoints and chat channels.
     pub endpoints: HttpWire,
     /// The way out for calls that are passed through.
-    pub streams: StreamWire,
+    pub streams: EachNetwork<StreamWire>,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// The dice.
@@ -123,9 +123,12 @@ impl NetworkApps {
         Self { config, store, public_url, rotations: RwLock::default() }
     }
 
-    /// Where a network sends people back to: one address per network (RFC 9700 4.4.2).
-    pub fn redirect_uri(&self, network: &str) -> String {
-        format!("{}/oauth/callback/{network}", self.public_url)
+    /// Where a network sends people back to: one address per network, and per instance where we register at each, so that no
+    /// server's answer can be taken for another's (RFC 9700 4.4.2).
+    pub fn redirect_uri(&self, about: &About, instance: &str) -> String {
+        let network = format!("{}/oauth/callback/{}", self.public_url, about.name);
+        let own = about.registration == Registration::AtInstance && !instance.is_empty();
+        if own { format!("{network}/{instance}") } else { network }
     }
 
     /// The facts of a network, as configured; how often an idle token is proven follows what was measured, where nobody set it.
@@ -204,7 +207,7 @@ impl Directory for NetworkApps {
                 client_id,
                 client_secret,
                 instance: instance.to_owned(),
-                redirect_uri: self.redirect_uri(network.about().name),
+                redirect_uri: self.redirect_uri(network.about(), instance),
                 scopes: set.scopes,
                 base_url: set.base_url,
                 endpoints: set.endpoints,

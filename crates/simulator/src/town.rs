@@ -44,7 +44,7 @@ impl Client {
             scopes: vec![],
             base_url: Some(format!("http://sandbox/{name}")),
             endpoints: BTreeMap::new(),
-            options: BTreeMap::new(),
+            options: BTreeMap::from([("username".to_owned(), "fernweh_outdoor".to_owned())]),
         };
         let (probe_every, idle_check_every, warn_days) = (options.probe_every, options.idle_check_every, options.warn_days.clone());
         let facts = network.facts();

@@ -240,9 +240,11 @@ impl Store {
     ) -> Result<(), StoreError> {
         let Some(row) = tx.one("SELECT * FROM grants WHERE id = $1", &[id.as_str().into()]).await? else { return Ok(()) };
         let place = Place { network: row.text("network")?, instance: row.text("instance")? };
+        let person = tx.one("SELECT network_id FROM people WHERE id = $1", &[row.text("person_id")?.into()]).await?;
+        let person = person.map(|person| person.text("network_id")).transpose()?;
         if let Some(sealed) = row.opt_bytes("sealed_tokens")? {
             match open_tokens(self.keys(), &token_context(id.as_str(), organisation.as_str(), row.int("generation")?), &sealed) {
-                Ok(tokens) => revocations::owe(tx, self.keys(), organisation, &place, &tokens, now).await?,
+                Ok(tokens) => revocations::owe(tx, self.keys(), organisation, &place, person.as_deref(), &tokens, now).await?,
                 // What cannot be opened cannot be revoked; the profile can be given up all the same.
                 Err(error) => {
                     tracing::error!(grant = %id, error = %error, "store: the tokens of a deleted profile cannot be opened, so they cannot be revoked");

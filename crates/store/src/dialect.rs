@@ -29,6 +29,8 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (14, "backlogs and call budgets", include_str!("../migrations/0014_backlogs_and_call_budgets.sql")),
     (15, "profiles left out and requests for deletion", include_str!("../migrations/0015_left_out_and_deletions.sql")),
     (18, "rotations", include_str!("../migrations/0018_rotations.sql")),
+    (20, "also known as", include_str!("../migrations/0020_also_known_as.sql")),
+    (21, "whole logins", include_str!("../migrations/0021_whole_logins.sql")),
 ];
 
 /// Rings that come closer together than that are heard as few.

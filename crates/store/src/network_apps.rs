@@ -72,6 +72,42 @@ pub async fn get(
     Ok(Some(StoredApp { client_id: row.text("client_id")?, client_secret, updated_at: row.time("updated_at")? }))
 }
 
+/// What a client was registered with at an instance.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RegisteredWith {
+    /// The redirect address.
+    pub redirect_uri: String,
+    /// The scopes, separated by spaces.
+    pub scopes: String,
+}
+
+/// Notes what the client there was registered with.
+pub async fn set_registered_with(
+    tx: &mut Tx,
+    organisation: &OrganisationId,
+    network: &str,
+    instance: &str,
+    with: &RegisteredWith,
+) -> Result<(), StoreError> {
+    let id = format!("{organisation}/{network}/{instance}");
+    let sql = "UPDATE network_apps SET redirect_uri = $2, scopes = $3 WHERE id = $1";
+    tx.run(sql, &[id.into(), with.redirect_uri.as_str().into(), with.scopes.as_str().into()]).await?;
+    Ok(())
+}
+
+/// What the client there was registered with; `None` where that is not known, or none is registered.
+pub async fn registered_with(
+    tx: &mut Tx,
+    organisation: &OrganisationId,
+    network: &str,
+    instance: &str,
+) -> Result<Option<RegisteredWith>, StoreError> {
+    let id = format!("{organisation}/{network}/{instance}");
+    let Some(row) = tx.one("SELECT redirect_uri, scopes FROM network_apps WHERE id = $1", &[id.into()]).await? else { return Ok(None) };
+    let (redirect_uri, scopes) = (row.opt_text("redirect_uri")?, row.opt_text("scopes")?);
+    Ok(redirect_uri.zip(scopes).map(|(redirect_uri, scopes)| RegisteredWith { redirect_uri, scopes }))
+}
+
 /// A client of ours, by where it is registered and under which id.
 #[derive(Debug, Clone, Copy)]
 pub struct Client<'a> {

@@ -8,7 +8,7 @@ use serde_json::json;
 use crate::Store;
 use crate::driver::{Row, StoreError, Tx};
 use crate::events::{self, About, Actor};
-use crate::grants::Place;
+use crate::grants::{Place, of_person, token_context};
 use crate::ids::fresh;
 use crate::seal::{Context, Keyring, open_tokens, seal_tokens};
 
@@ -25,6 +25,8 @@ pub struct Revocation {
     pub organisation: OrganisationId,
     /// Where.
     pub place: Place,
+    /// Whose they are, as the network names the person; `None` where that was never learned.
+    pub person: Option<String>,
     /// What to revoke.
     pub tokens: TokenSet,
     /// How often it was tried.
@@ -41,12 +43,13 @@ pub(crate) async fn owe(
     keys: &Keyring,
     organisation: &OrganisationId,
     place: &Place,
+    person: Option<&str>,
     tokens: &TokenSet,
     now: Timestamp,
 ) -> Result<(), StoreError> {
     let id = fresh::<lifecycle::ids::AttemptId>();
     let sealed = seal_tokens(keys, &context(id.as_str(), organisation.as_str()), tokens);
-    let sql = "INSERT INTO revocations (id, organisation_id, network, instance, sealed_tokens, created_at, due_at, tries) VALUES ($1, $2, $3, $4, $5, $6, $6, 0)";
+    let sql = "INSERT INTO revocations (id, organisation_id, network, instance, sealed_tokens, created_at, due_at, tries, person_network_id) VALUES ($1, $2, $3, $4, $5, $6, $6, 0, $7)";
     tx.run(
         sql,
         &[
@@ -56,6 +59,7 @@ pub(crate) async fn owe(
             place.instance.as_str().into(),
             sealed.into(),
             now.into(),
+            person.map(str::to_owned).into(),
         ],
     )
     .await?;
@@ -63,6 +67,46 @@ pub(crate) async fn owe(
 }
 
 impl Store {
+    /// Notes that tokens have to be revoked which were issued and are not kept.
+    pub async fn owe_revocation(
+        &self,
+        tx: &mut Tx,
+        organisation: &OrganisationId,
+        place: &Place,
+        tokens: &TokenSet,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        owe(tx, self.keys(), organisation, place, None, tokens, now).await
+    }
+
+    /// Notes that what a person's grant holds now has to be revoked: something else is about to take its place. What is known to
+    /// be dead is left alone.
+    pub async fn owe_replaced(
+        &self,
+        tx: &mut Tx,
+        organisation: &OrganisationId,
+        place: &Place,
+        person: &str,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let sql = "SELECT id FROM people WHERE organisation_id = $1 AND network = $2 AND instance = $3 AND network_id = $4";
+        let values = [organisation.as_str().into(), place.network.as_str().into(), place.instance.as_str().into(), person.into()];
+        let Some(row) = tx.one(sql, &values).await? else { return Ok(()) };
+        let Some(grant) = of_person(tx, &row.parsed("id")?).await?.filter(|grant| grant.verdict().is_none()) else { return Ok(()) };
+        let kept = tx.one("SELECT sealed_tokens, generation FROM grants WHERE id = $1", &[grant.id.as_str().into()]).await?;
+        let Some(row) = kept else { return Ok(()) };
+        let Some(sealed) = row.opt_bytes("sealed_tokens")? else { return Ok(()) };
+        let context = token_context(grant.id.as_str(), organisation.as_str(), row.int("generation")?);
+        match open_tokens(self.keys(), &context, &sealed) {
+            Ok(tokens) => owe(tx, self.keys(), organisation, place, Some(person), &tokens, now).await,
+            // What cannot be opened cannot be revoked; what takes its place is good all the same.
+            Err(error) => {
+                tracing::error!(grant = %grant.id, error = %error, "store: tokens that are replaced cannot be opened, so they cannot be revoked");
+                Ok(())
+            }
+        }
+    }
+
     /// Claims revocations that are due.
     pub async fn claim_revocations(&self, now: Timestamp, limit: u32) -> Result<Vec<Revocation>, StoreError> {
         let mut look = self.read().await?;
@@ -95,7 +139,7 @@ impl Store {
         let sealed = row.opt_bytes("sealed_tokens")?.ok_or_else(|| StoreError::Broken("the tokens are shredded".into()))?;
         let tokens = open_tokens(self.keys(), &context(&id, organisation.as_str()), &sealed)?;
         let place = Place { network: row.text("network")?, instance: row.text("instance")? };
-        Ok(Revocation { id, organisation, place, tokens, tries: row.int("tries")? })
+        Ok(Revocation { id, organisation, place, person: row.opt_text("person_network_id")?, tokens, tries: row.int("tries")? })
     }
 
     /// Ends a revocation: the tokens are shredded, and the log says what came of it.
@@ -122,7 +166,7 @@ impl Store {
 }
 
 async fn end(tx: &mut Tx, id: &str, outcome: &str, now: Timestamp) -> Result<(), StoreError> {
-    let sql = "UPDATE revocations SET sealed_tokens = NULL, due_at = NULL, ended_at = $2, outcome = $3 WHERE id = $1 AND ended_at IS NULL RETURNING *";
+    let sql = "UPDATE revocations SET sealed_tokens = NULL, person_network_id = NULL, due_at = NULL, ended_at = $2, outcome = $3 WHERE id = $1 AND ended_at IS NULL RETURNING *";
     let Some(row) = tx.one(sql, &[id.into(), now.into(), outcome.into()]).await? else { return Ok(()) };
     let detail = json!({ "network": row.text("network")?, "outcome": outcome, "tries": row.int("tries")? });
     events::append(tx, &row.parsed("organisation_id")?, now, "revocation.ended", &Actor::Keeper, &About::default(), &detail).await

@@ -125,6 +125,7 @@ pub(crate) fn detail(standing: &Standing, news: &News) -> serde_json::Value {
         News::RenewSoon { days, .. } => (Some(*days), None),
         News::NoAccessTokens { episode } | News::Recovered { episode } => (None, Some(*episode)),
         News::Connected => (None, None),
+        News::OutOfReach { since } => (None, Some(*since)),
     };
     json!({
         "status": standing.status,

@@ -41,8 +41,8 @@ word_enum! {
 }
 
 /// The events that can be subscribed to.
-pub const SUBSCRIBABLE: [&str; 5] =
-    ["profile.connected", "profile.renew_soon", "profile.disconnected", "profile.recovered", "profile.deleted"];
+pub const SUBSCRIBABLE: [&str; 6] =
+    ["profile.connected", "profile.renew_soon", "profile.disconnected", "profile.recovered", "profile.deleted", "profile.out_of_reach"];
 
 /// The most endpoints of an organisation: each event is written once for each of them.
 pub const ENDPOINTS_MAX: usize = 50;

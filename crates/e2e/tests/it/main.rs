@@ -19,6 +19,7 @@ mod io_error;
 mod kill;
 mod leaving;
 mod live;
+mod logins;
 mod matrix;
 mod mcp;
 mod nodes;

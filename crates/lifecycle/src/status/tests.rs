@@ -168,3 +168,26 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_server_that_is_gone_for_good_is_told_once_and_again_only_after_it_came_back() {
+    let one = access(1);
+    let away = Grant { unreachable_since: Some(T0), verified_at: Some(T0), ..grant(1) };
+    let here = Grant { unreachable_since: None, ..away.clone() };
+    let limit = facts().unreachable_after;
+    let connected = settle(&Standing::unborn(T0), &[(&one, &here)], &facts(), T0).0;
+    let told = |news: &[News]| news.iter().filter(|news| matches!(news, News::OutOfReach { .. })).count();
+    let (days, news) = settle(&connected, &[(&one, &away)], &facts(), T0 + limit);
+    assert_eq!((days.status, told(&news)), (Status::Unverified, 0), "an outage of days is nobody's to mend");
+    let (gone, news) = settle(&days, &[(&one, &away)], &facts(), T0 + limit + Span::hours(1));
+    assert_eq!(news, [News::OutOfReach { since: T0 }]);
+    let (gone, news) = settle(&gone, &[(&one, &away)], &facts(), T0 + limit + Span::days(100));
+    assert_eq!(told(&news), 0, "once");
+    let back_at = T0 + limit + Span::days(101);
+    let back = Grant { verified_at: Some(back_at), ..here };
+    let (back, news) = settle(&gone, &[(&one, &back)], &facts(), back_at);
+    assert_eq!((back.status, told(&news), back.told_out_of_reach), (Status::Connected, 0, false));
+    let again = Grant { unreachable_since: Some(back_at), verified_at: Some(back_at), ..away };
+    let (_, news) = settle(&back, &[(&one, &again)], &facts(), back_at + limit + Span::hours(1));
+    assert_eq!(told(&news), 1);
+}

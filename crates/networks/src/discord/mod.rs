@@ -3,7 +3,8 @@
 //!
 //! What is kept is the webhook, not the OAuth tokens: posting does not need them, the webhook's secret has no end, and a
 //! rotation that nobody needs is a risk that nobody needs. They are used once, to learn who logged in, and forgotten. Each
-//! login makes another webhook, so the profile is the channel: whoever logs in again finds the same one.
+//! login makes another webhook, so the profile is the channel: whoever logs in again finds the same one, and the webhook before
+//! is deleted. One login holds one channel, so our id of the person is the user and the channel, as with YouTube's.
 //!
 //! The secret is part of the address: Discord knows no other place for it.
 
@@ -26,8 +27,8 @@ use serde_json::Value;
 
 use crate::acting::{Acting, Done, Post, Posted};
 use crate::network::{
-    Ability, About, Answer, Asks, Authorization, Callback, Can, Cx, Discovery, Endpoint, Failure, Found, Issued, Kind, Network, PersonSeen,
-    Registration, Renewal, Rule, Start, Words,
+    Ability, About, Answer, Asks, Authorization, Callback, Can, CauseWords, Cx, Discovery, Endpoint, Failure, Found, Issued, Kind, Network,
+    PersonSeen, Registration, Renewal, Rule, Start, Words,
 };
 use crate::oauth;
 use crate::signal::Inbound;
@@ -59,8 +60,8 @@ static ABOUT: About = About {
             de: "Sie brauchen in diesem Kanal die Berechtigung „Webhooks verwalten“.",
         },
         Rule {
-            en: "A channel takes 15 webhooks. Each login adds one: remove those you no longer need in the channel's settings.",
-            de: "Ein Kanal nimmt 15 Webhooks. Jede Anmeldung fügt einen hinzu: entfernen Sie nicht mehr benötigte in den Kanaleinstellungen.",
+            en: "A channel takes 15 webhooks. Each login adds one, and the one of your login before is removed.",
+            de: "Ein Kanal nimmt 15 Webhooks. Jede Anmeldung fügt einen hinzu; der Ihrer Anmeldung zuvor wird entfernt.",
         },
         Rule {
             en: "The connection does not run out. It ends when somebody deletes the webhook, the channel or the server.",
@@ -92,6 +93,17 @@ const NAME: &str = "webhook_name";
 const PERSON: &str = "person_id";
 const PERSON_NAME: &str = "person_name";
 const GRANTED: &str = "granted";
+/// Kept only while a connection is made: the OAuth token, and how often the identity was asked for in vain.
+const ACCESS: &str = "oauth_access";
+const ASKED: &str = "identity_asked";
+/// How often the identity is asked for: the webhook is made already, and without the person's id nobody could renew it.
+const IDENTITY_TRIES: usize = 3;
+
+/// Our id of the person: the user, and the channel that the login was for. The same user may be connected once for each channel,
+/// and a login for another channel must never take the place of the webhook of this one.
+fn person_id(user: &str, channel: &str) -> String {
+    format!("{user}/{channel}")
+}
 
 fn note<'a>(tokens: &'a TokenSet, name: &str) -> &'a str {
     tokens.notes.get(name).map_or("", String::as_str)
@@ -166,8 +178,30 @@ impl Discord {
         }
         let access = text("/access_token").filter(|_| text("/scope").is_some_and(|scope| scope.contains("identify")));
         let Some(access) = access else { return Ok(Answer::Done(Self::issued(cx, &learned, None))) };
-        let request = Self::named(&cx, oauth::get_bearer(&Self::url(&cx, "me"), &Secret::new(access)));
-        Ok(Answer::AskAgain { request: Box::new(request), notes: BTreeMap::new(), secrets: learned })
+        learned.insert(ACCESS.to_owned(), Secret::new(access));
+        Ok(Answer::AskAgain { request: Box::new(Self::who(&cx, &learned)), notes: BTreeMap::new(), secrets: learned })
+    }
+
+    fn who(cx: &Cx<'_>, learned: &BTreeMap<String, Secret>) -> Request<Bytes> {
+        let access = learned.get(ACCESS).cloned().unwrap_or_else(|| Secret::new(""));
+        Self::named(cx, oauth::get_bearer(&Self::url(cx, "me"), &access))
+    }
+
+    /// The second answer: who logged in. Asked again a few times; a person who stays unknown is connected to nothing, and the
+    /// webhook is taken away again (`made_by_login`).
+    fn read_identity(cx: Cx<'_>, memory: &BTreeMap<String, Secret>, answer: &Response<Bytes>) -> Result<Answer<Issued>, Failure> {
+        let json = oauth::json(answer).filter(|_| answer.status().is_success()).unwrap_or(Value::Null);
+        let user = json.get("user").unwrap_or(&Value::Null);
+        if let Some(id) = oauth::id(user, "id") {
+            let name = oauth::text(user, "global_name").or(oauth::text(user, "username")).unwrap_or(&id).to_owned();
+            return Ok(Answer::Done(Self::issued(cx, memory, Some((id, name)))));
+        }
+        let asked = memory.get(ASKED).map_or(1, |asked| asked.expose().len() + 1);
+        if asked >= IDENTITY_TRIES {
+            return Err(Failure::Unavailable { evidence: oauth::unreadable(cx.now, Source::Signal, answer) });
+        }
+        let secrets = BTreeMap::from([(ASKED.to_owned(), Secret::new("x".repeat(asked)))]);
+        Ok(Answer::AskAgain { request: Box::new(Self::who(&cx, memory)), notes: BTreeMap::new(), secrets })
     }
 
     fn failure(cx: Cx<'_>, answer: &Response<Bytes>, json: &Value) -> Failure {
@@ -192,8 +226,9 @@ impl Discord {
         let missing_scopes =
             if granted.is_empty() { vec![] } else { cx.scopes(&ABOUT).into_iter().filter(|scope| !granted.contains(scope)).collect() };
         let mut tokens = TokenSet::bearer(Secret::new(get(WEBHOOK_SECRET)), None, granted);
-        // A person who stays unknown is known by the webhook alone: the webhook is made, and losing it would help nobody.
-        let (person, name) = person.unwrap_or_else(|| (format!("webhook:{}", get(WEBHOOK)), "Discord".to_owned()));
+        // Where the app does not ask who logs in, whoever may make a webhook in the channel is the same to us.
+        let (user, name) = person.unwrap_or_else(|| ("unknown".to_owned(), "Discord".to_owned()));
+        let person = person_id(&user, &get(CHANNEL));
         for note in [WEBHOOK, CHANNEL, GUILD, NAME] {
             tokens.notes.insert(note.to_owned(), get(note));
         }
@@ -218,7 +253,10 @@ impl Discord {
             parent: None,
             unusable: None,
         };
-        let person = PersonSeen { network_id: note(tokens, PERSON).to_owned(), name: note(tokens, PERSON_NAME).to_owned(), handle: None };
+        // Which channel the login was for: of one user's logins it tells them apart.
+        let handle = Some(note(tokens, PERSON).split('/').nth(1).unwrap_or_default()).filter(|id| !id.is_empty());
+        let handle = handle.map(|id| format!("channel {id}"));
+        let person = PersonSeen { network_id: note(tokens, PERSON).to_owned(), name: note(tokens, PERSON_NAME).to_owned(), handle };
         Ok(Discovery { person, profiles: vec![profile], all_come_along: true })
     }
 }
@@ -272,11 +310,7 @@ impl Network for Discord {
         if !memory.contains_key(WEBHOOK_SECRET) {
             return Self::read_tokens(cx, answer);
         }
-        let json = oauth::json(answer).filter(|_| answer.status().is_success()).unwrap_or(Value::Null);
-        let user = json.get("user").unwrap_or(&Value::Null);
-        let name = oauth::text(user, "global_name").or(oauth::text(user, "username"));
-        let person = oauth::id(user, "id").map(|id| (id.clone(), name.map_or(id, str::to_owned)));
-        Ok(Answer::Done(Self::issued(cx, memory, person)))
+        Self::read_identity(cx, memory, answer)
     }
 
     fn renew(&self, _: Cx<'_>, _: &TokenSet) -> Option<Request<Bytes>> {
@@ -307,6 +341,27 @@ impl Network for Discord {
     fn is_revoked(&self, answer: &Response<Bytes>) -> bool {
         let json = oauth::json(answer).unwrap_or(Value::Null);
         answer.status().is_success() || (answer.status().as_u16() == 404 && code(&json) == Some(10015))
+    }
+
+    /// Passwords and logins have no say in what becomes of a webhook.
+    fn words_on(&self, cause: Cause) -> Option<CauseWords> {
+        (cause == Cause::RevokedByPerson).then_some(CauseWords {
+            happened: Rule {
+                en: "The webhook at {network} is gone: somebody deleted it, its channel or its server, or removed our app.",
+                de: "Den Webhook bei {network} gibt es nicht mehr: jemand hat ihn, seinen Kanal oder seinen Server gelöscht oder unsere App entfernt.",
+            },
+            todo: Some(Rule {
+                en: "{person} refreshes the connection by logging in at {network} and picking the same channel.",
+                de: "{person} erneuert die Verbindung mit einer Anmeldung bei {network} und wählt denselben Kanal.",
+            }),
+        })
+    }
+
+    /// Each login makes a webhook, and a channel takes fifteen.
+    fn made_by_login(&self, memory: &BTreeMap<String, Secret>) -> Option<TokenSet> {
+        let mut tokens = TokenSet::bearer(memory.get(WEBHOOK_SECRET)?.clone(), None, vec![]);
+        tokens.notes.insert(WEBHOOK.to_owned(), memory.get(WEBHOOK)?.expose().to_owned());
+        Some(tokens)
     }
 
     fn discover<'a>(&'a self, cx: Cx<'a>, wire: &'a dyn Wire, tokens: &'a TokenSet) -> BoxFuture<'a, Result<Discovery, Diagnosis>> {

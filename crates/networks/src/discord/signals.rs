@@ -66,7 +66,8 @@ fn deauthorized(cx: &Cx<'_>, body: &Value) -> Option<Signal> {
     let at = oauth::text(event, "timestamp").unwrap_or_default();
     Some(Signal {
         id: format!("{kind}:{person}:{at}"),
-        subject: Subject::Person(person),
+        // One user may have logged in for several channels.
+        subject: Subject::Login(person),
         cause: Cause::RevokedByPerson,
         evidence: Evidence::new(cx.now, Source::Signal, None, Some(kind), "the person removed the app"),
     })

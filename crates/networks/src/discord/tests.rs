@@ -32,9 +32,22 @@ fn a_webhook_is_what_counts() {
     let body = json!({ "access_token": "A", "refresh_token": "R", "scope": "webhook.incoming identify", "webhook": webhook });
     let Ok(Answer::AskAgain { secrets, request, .. }) = read(&none, &answer(200, &body.to_string())) else { panic!("does not ask") };
     assert!(request.uri().path().ends_with("/oauth2/@me"));
-    // The webhook is made: who made it may stay unknown.
-    let Ok(Answer::Done(issued)) = read(&secrets, &answer(500, "")) else { panic!("lost") };
-    assert_eq!(issued.person_network_id.as_deref(), Some("webhook:1"));
+    // The webhook is made: who made it is asked three times, and one whom nobody can name is taken away again.
+    let mut memory = secrets.clone();
+    for _ in 0..2 {
+        let again = read(&memory, &answer(500, ""));
+        let Ok(Answer::AskAgain { secrets, request, .. }) = again else { panic!("{again:?}") };
+        assert!(request.uri().path().ends_with("/oauth2/@me"));
+        memory.extend(secrets);
+    }
+    assert!(matches!(read(&memory, &answer(500, "")), Err(crate::network::Failure::Unavailable { .. })));
+    let left = Discord.made_by_login(&memory).expect("made");
+    let delete = testing::with(&[], |cx| Discord.revoke(cx, &left)).expect("deletes");
+    assert_eq!((delete.method().as_str(), delete.uri().path()), ("DELETE", "/api/v10/webhooks/1/secret"));
+    assert!(Discord.made_by_login(&none).is_none());
+    let named = r#"{"user":{"id":"7","global_name":"Jana"}}"#;
+    let Ok(Answer::Done(issued)) = read(&memory, &answer(200, named)) else { panic!("lost") };
+    assert_eq!(issued.person_network_id.as_deref(), Some("7/2"), "the user and the channel");
     assert_eq!(issued.tokens.access_token.expose(), "secret");
     assert!(issued.tokens.refresh_token.is_none() && !issued.renewable && issued.missing_scopes.is_empty());
     assert!(!issued.tokens.notes.values().any(|note| note.contains("secret")), "notes are no place for secrets");
@@ -65,7 +78,7 @@ fn a_removed_app_is_told_by_a_signed_event() {
     match sent(&body, testing::NOW, false) {
         Inbound::Signals(signals, answer) => {
             assert_eq!((signals.len(), answer.status().as_u16()), (1, 204));
-            assert_eq!((&signals[0].subject, signals[0].cause), (&Subject::Person("111".into()), Cause::RevokedByPerson));
+            assert_eq!((&signals[0].subject, signals[0].cause), (&Subject::Login("111".into()), Cause::RevokedByPerson));
         }
         other => panic!("{other:?}"),
     }

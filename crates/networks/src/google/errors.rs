@@ -126,7 +126,9 @@ pub(crate) fn api(cx: &Cx<'_>, source: Source, answer: &Response<Bytes>) -> Diag
         (403 | 429, "rateLimitExceeded" | "userRateLimitExceeded") => Diagnosis::transient(seen, wait),
         (400 | 403, "uploadLimitExceeded") => Diagnosis::transient(seen, Some(Span::hours(24))),
         // The API is not switched on in our project.
-        (403, "accessNotConfigured" | "SERVICE_DISABLED") => Diagnosis::misconfigured(seen),
+        (403, "accessNotConfigured" | "SERVICE_DISABLED" | "CONSUMER_INVALID" | "CONSUMER_SUSPENDED" | "USER_PROJECT_DENIED") => {
+            Diagnosis::misconfigured(seen)
+        }
         (403, _) if Told::detail_reason(&json) == "SERVICE_DISABLED" => Diagnosis::misconfigured(seen),
         (403, "commentsDisabled") => Diagnosis::transient(seen, None),
         // A project that was not approved has a quota of none (how the limit is written is unconfirmed): waiting is no help.
@@ -135,7 +137,9 @@ pub(crate) fn api(cx: &Cx<'_>, source: Source, answer: &Response<Bytes>) -> Diag
         // authError, authorizationRequired, UNAUTHENTICATED: renewing decides.
         (401, _) if !code.is_empty() => refused(Cause::Unknown, Confidence::Guess),
         (403, "forbidden") => refused(Cause::PermissionLost, Confidence::Guess),
-        (403, _) if told.status == "PERMISSION_DENIED" => refused(Cause::PermissionLost, Confidence::Likely),
+        // Without a reason, of one location that is acted as: the role there is lost. With one that is not known it may speak of
+        // our project as well, and of a list it says nothing about the person.
+        (403, "") if told.status == "PERMISSION_DENIED" && source == Source::Use => refused(Cause::PermissionLost, Confidence::Likely),
         _ => Diagnosis::transient(seen, wait),
     }
 }

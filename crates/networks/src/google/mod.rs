@@ -16,7 +16,7 @@ use lifecycle::words::{Cause, Evidence, Source};
 use serde_json::Value;
 
 use crate::acting::NotDone;
-use crate::network::{About, Answer, Authorization, Callback, Cx, Endpoint, Failure, Issued, Renewal, Start, value};
+use crate::network::{About, Answer, Authorization, Callback, CauseWords, Cx, Endpoint, Failure, Issued, Renewal, Rule, Start, value};
 use crate::oauth;
 use crate::wire::{Wire, WireError};
 
@@ -28,6 +28,25 @@ pub(crate) const SIGNAL_KEYS: Endpoint = Endpoint { key: "signal_keys", url: "ht
 /// Who the person is. Instead of tokeninfo, which Google calls a debugging aid and throttles, and which takes the token in
 /// the query.
 pub(crate) const USERINFO: Endpoint = Endpoint { key: "userinfo", url: "https://openidconnect.googleapis.com/v1/userinfo" };
+
+/// Who keeps the consents of YouTube and Google Business Profile: one of a person for each client.
+pub(crate) const KEEPS_CONSENTS: &str = "google";
+
+/// What Google's refusals mean: a changed password ends nothing here, and some ends have no answer of their own.
+pub(crate) fn words_on(cause: Cause) -> Option<CauseWords> {
+    let happened = match cause {
+        Cause::RevokedByPerson => Rule {
+            en: "{network} no longer takes the access of {person} and does not say why. Usual reasons: our app was removed in the Google account, or many newer logins pushed this one out.",
+            de: "{network} nimmt den Zugang von {person} nicht mehr an und sagt nicht, warum. Übliche Gründe: unsere App wurde im Google-Konto entfernt, oder viele neuere Anmeldungen haben diese verdrängt.",
+        },
+        Cause::Expired => Rule {
+            en: "The access of {person} at {network} has run out: the time it was given for is over, or our app is in Google's status Testing (7 days), or nobody used it for half a year.",
+            de: "Der Zugang von {person} bei {network} ist abgelaufen: die gewährte Zeit ist um, oder unsere App ist in Googles Status Testing (7 Tage), oder er wurde ein halbes Jahr nicht genutzt.",
+        },
+        _ => return None,
+    };
+    Some(CauseWords { happened, todo: None })
+}
 
 /// When the person authorised, in seconds since 1970: kept with the token set, for a cause that no answer names.
 const AUTHORIZED_AT: &str = "authorized_at";

@@ -87,6 +87,24 @@ fn what_was_not_granted_is_missing_and_long_names_are_the_same_scopes() {
 }
 
 #[test]
+fn faults_of_our_project_are_not_the_persons() {
+    let read = |source, reason: &str| {
+        let details =
+            if reason.is_empty() { json!([]) } else { json!([{ "@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": reason }]) };
+        let body = json!({ "error": { "code": 403, "message": "no", "status": "PERMISSION_DENIED", "details": details } });
+        says(&with(&[], |cx| errors::api(&cx, source, &answer(403, &body.to_string()))))
+    };
+    for reason in ["CONSUMER_SUSPENDED", "CONSUMER_INVALID", "USER_PROJECT_DENIED", "SERVICE_DISABLED"] {
+        assert_eq!(read(Source::Use, reason), Says::Ours, "{reason}");
+    }
+    for source in [Source::Use, Source::Discovery, Source::Probe] {
+        assert_eq!(read(source, "SOMETHING_NEW"), Says::Nothing);
+    }
+    assert_eq!(read(Source::Use, ""), Says::Against(Cause::PermissionLost), "of the one location that is acted as");
+    assert_eq!((read(Source::Discovery, ""), read(Source::Probe, "")), (Says::Nothing, Says::Nothing));
+}
+
+#[test]
 fn midnight_in_california() {
     let next = |seconds: i64| errors::next_midnight_pacific(Timestamp::from_seconds(seconds)).as_seconds();
     let at = |text: &str| crate::moment::rfc3339(text).expect("a moment").as_seconds();

@@ -19,7 +19,7 @@ const POST_MAX: usize = 1500;
 /// What Google takes as an answer to a review, in characters (unconfirmed).
 const ANSWER_MAX: usize = 4096;
 /// The most pages of reviews that are read.
-const PAGES_MAX: usize = 5;
+const PAGES_MAX: usize = 40;
 
 fn invalid(field: &'static str, en: &str, de: &str) -> NotDone {
     NotDone::Invalid { field, words: Words::new(en, de) }
@@ -189,10 +189,18 @@ fn read(review: &Value) -> Vec<Comment> {
     said
 }
 
-pub(super) async fn answer(Acting { cx, wire, tokens, .. }: Acting<'_>, in_reply_to: Option<&str>, text: &str) -> Result<Posted, NotDone> {
+pub(super) async fn answer(
+    Acting { cx, wire, tokens, target }: Acting<'_>,
+    in_reply_to: Option<&str>,
+    text: &str,
+) -> Result<Posted, NotDone> {
     // Only a review has an answer; the answer has none.
     let parts: Vec<&str> = in_reply_to.unwrap_or_default().split('/').collect();
-    let ["accounts", _, "locations", _, "reviews", _] = parts.as_slice() else { return Err(acting::not_supported(NO_COMMENTS)) };
+    let ["accounts", _, "locations", location, "reviews", _] = parts.as_slice() else { return Err(acting::not_supported(NO_COMMENTS)) };
+    // The login may manage many; who may act as this one may not speak for the others.
+    if format!("locations/{location}") != target.network_id {
+        return Err(invalid("in_reply_to", "This review is of another location.", "Diese Rezension gehört zu einem anderen Standort."));
+    }
     let review = parts.join("/");
     acting::fits("text", text, text.chars().count(), ANSWER_MAX)?;
     let request =

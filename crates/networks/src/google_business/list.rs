@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use lifecycle::diagnosis::{Diagnosis, Finding};
 use lifecycle::secret::TokenSet;
-use lifecycle::words::Cause;
 use serde_json::Value;
 
 use super::ABOUT;
@@ -38,13 +37,17 @@ pub(super) async fn locations(cx: Cx<'_>, wire: &dyn Wire, tokens: &TokenSet) ->
     accounts.sort_by_key(|account| rank(&account.role));
     let mut found: BTreeMap<String, Found> = BTreeMap::new();
     let mut order: Vec<String> = vec![];
+    let mut closed = None;
     for account in &accounts {
         let url = format!("{}/{}/locations", google::url(&cx, &ABOUT, "information"), path(&account.name));
         let parameters = [("readMask", "name,title,storefrontAddress,metadata"), ("pageSize", "100")];
         let rows = match pages(cx, wire, tokens, &url, &parameters, "locations").await {
             Ok(rows) => rows,
             // One account that is closed to the person does not hide the others.
-            Err(Diagnosis { finding: Finding::Refused { cause: Cause::PermissionLost, .. }, .. }) => continue,
+            Err(refused) if is_closed(&refused) => {
+                closed = Some(refused);
+                continue;
+            }
             Err(other) => return Err(other),
         };
         for row in &rows {
@@ -55,7 +58,19 @@ pub(super) async fn locations(cx: Cx<'_>, wire: &dyn Wire, tokens: &TokenSet) ->
             }
         }
     }
-    Ok(order.iter().filter_map(|id| found.remove(id)).collect())
+    // Where no account opens, that is no list: it would look as if every role were lost.
+    match closed {
+        Some(refused) if order.is_empty() => Err(refused),
+        _ => Ok(order.iter().filter_map(|id| found.remove(id)).collect()),
+    }
+}
+
+/// Refused without a reason: with one, it may speak of our project.
+fn is_closed(diagnosis: &Diagnosis) -> bool {
+    let seen = &diagnosis.evidence;
+    seen.http_status == Some(403)
+        && seen.code.as_deref() == Some("PERMISSION_DENIED")
+        && matches!(diagnosis.finding, Finding::Transient { .. })
 }
 
 /// The fullest role first; two of them have older names.

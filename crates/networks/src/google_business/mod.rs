@@ -11,11 +11,12 @@ use http::{Request, Response};
 use lifecycle::diagnosis::Diagnosis;
 use lifecycle::facts::Facts;
 use lifecycle::secret::{Secret, TokenSet};
+use lifecycle::words::Cause;
 
 use crate::acting::{Acting, Comment, Done, Post, Posted};
 use crate::network::{
-    Ability, About, Answer, Asks, Authorization, Callback, Can, Cx, Discovery, Endpoint, Failure, Issued, Network, Registration, Renewal,
-    Rule, Start,
+    Ability, About, Answer, Asks, Authorization, Callback, Can, CauseWords, Cx, Discovery, Endpoint, Failure, Issued, Network,
+    Registration, Renewal, Rule, Start,
 };
 use crate::signal::Inbound;
 use crate::wire::{BoxFuture, Wire};
@@ -127,6 +128,15 @@ impl Network for GoogleBusiness {
 
     fn is_revoked(&self, answer: &Response<Bytes>) -> bool {
         google::is_revoked(answer)
+    }
+
+    fn words_on(&self, cause: Cause) -> Option<CauseWords> {
+        google::words_on(cause)
+    }
+
+    /// Google ends all that a person allowed our client, whichever token is named.
+    fn ends_login<'a>(&self, person: &'a str) -> Option<(&'static str, &'a str)> {
+        Some((google::KEEPS_CONSENTS, person))
     }
 
     fn discover<'a>(&'a self, cx: Cx<'a>, wire: &'a dyn Wire, tokens: &'a TokenSet) -> BoxFuture<'a, Result<Discovery, Diagnosis>> {

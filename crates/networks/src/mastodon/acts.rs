@@ -5,7 +5,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
 use http::{HeaderValue, Method, Response, StatusCode};
+use lifecycle::diagnosis::Diagnosis;
 use lifecycle::secret::TokenSet;
+use lifecycle::time::Span;
 use lifecycle::words::Source;
 use serde_json::{Value, json};
 use unicode_segmentation::UnicodeSegmentation as _;
@@ -24,13 +26,13 @@ const PICTURES_MAX: usize = 4;
 /// How often a picture that is still being processed is asked for.
 const LOOKS: usize = 5;
 
-fn refused(cx: Cx<'_>, answer: &Response<Bytes>) -> NotDone {
-    acting::refused(cx, answer, Mastodon::diagnose(&cx, Source::Use, answer))
+fn refused(cx: Cx<'_>, tokens: &TokenSet, answer: &Response<Bytes>) -> NotDone {
+    acting::refused(cx, answer, Mastodon::diagnose(&cx, Source::Use, tokens, answer))
 }
 
-fn read(cx: Cx<'_>, answer: &Response<Bytes>) -> Result<Value, NotDone> {
+fn read(cx: Cx<'_>, tokens: &TokenSet, answer: &Response<Bytes>) -> Result<Value, NotDone> {
     let json = serde_json::from_slice::<Value>(answer.body()).ok();
-    json.filter(|json| answer.status().is_success() && json.is_object()).ok_or_else(|| refused(cx, answer))
+    json.filter(|json| answer.status().is_success() && json.is_object()).ok_or_else(|| refused(cx, tokens, answer))
 }
 
 /// Length as Mastodon counts it: characters as people see them, addresses all alike.
@@ -80,12 +82,50 @@ pub(super) async fn publish(Acting { cx, wire, tokens, .. }: Acting<'_>, post: &
     send(cx, wire, tokens, &body, &post.key).await
 }
 
-pub(super) async fn comment(Acting { cx, wire, tokens, .. }: Acting<'_>, to: &str, text: &str) -> Result<Posted, NotDone> {
-    acting::fits("text", text, length(text), text_max(cx, wire, tokens).await)?;
-    let body = json!({ "status": text, "in_reply_to_id": to, "visibility": "public" });
+pub(super) async fn comment(Acting { cx, wire, tokens, target }: Acting<'_>, to: &str, text: &str) -> Result<Posted, NotDone> {
+    let answered = answered(cx, wire, tokens, to).await?;
+    let own = answered.pointer("/account/id").and_then(Value::as_str) == Some(target.network_id);
+    let acct = answered.pointer("/account/acct").and_then(Value::as_str).filter(|acct| !acct.is_empty() && !own);
+    // Whoever is answered is told only where the text names them.
+    let text = match acct.map(|acct| format!("@{acct}")) {
+        Some(name) if !text.to_lowercase().contains(&name.to_lowercase()) => format!("{name} {text}"),
+        _ => text.to_owned(),
+    };
+    acting::fits("text", &text, length(&text), text_max(cx, wire, tokens).await)?;
+    // An answer is seen by no more people than what it answers.
+    let visibility = oauth::text(&answered, "visibility").unwrap_or("public");
+    let id = oauth::id(&answered, "id").unwrap_or_else(|| to.to_owned());
+    let body = json!({ "status": text, "in_reply_to_id": id, "visibility": visibility });
     let mut random = [0; 16];
     cx.dice.fill(&mut random);
     send(cx, wire, tokens, &body, &URL_SAFE_NO_PAD.encode(random)).await
+}
+
+/// The status that is answered, as this server knows it. One that is named by its address at another server is fetched first.
+async fn answered(cx: Cx<'_>, wire: &dyn Wire, tokens: &TokenSet, to: &str) -> Result<Value, NotDone> {
+    let is_address = to.starts_with("https://") || to.starts_with("http://");
+    let path = if is_address {
+        oauth::with_query("/v2/search", &[("q", to), ("resolve", "true"), ("type", "statuses")])
+    } else {
+        format!("/v1/statuses/{}", oauth::percent(to))
+    };
+    let answer = wire.send(Mastodon::get(&cx, &path, tokens)).await;
+    let answer = answer.map_err(|error| NotDone::Refused(oauth::no_answer(cx.now, Source::Use, &error)))?;
+    let mut json = read(cx, tokens, &answer).map_err(|not_done| match not_done {
+        // Nothing was done by looking.
+        NotDone::Unclear(seen) => NotDone::Refused(Diagnosis::transient(seen, None)),
+        other => other,
+    })?;
+    if !is_address {
+        return Ok(json);
+    }
+    json.pointer_mut("/statuses/0").map(Value::take).ok_or_else(|| {
+        let words = Words::new(
+            "This server does not find the post at that address.",
+            "Dieser Server findet den Beitrag unter dieser Adresse nicht.",
+        );
+        NotDone::Invalid { field: "in_reply_to", words }
+    })
 }
 
 /// The same key within the hour is the same status.
@@ -96,8 +136,8 @@ async fn send(cx: Cx<'_>, wire: &dyn Wire, tokens: &TokenSet, body: &Value, key:
         request.headers_mut().insert("idempotency-key", key);
     }
     let answer = acting::send(cx, wire, request).await?;
-    let json = read(cx, &answer)?;
-    let id = oauth::id(&json, "id").ok_or_else(|| refused(cx, &answer))?;
+    let json = read(cx, tokens, &answer)?;
+    let id = oauth::id(&json, "id").ok_or_else(|| refused(cx, tokens, &answer))?;
     Ok(Posted { id, url: oauth::text(&json, "url").map(str::to_owned) })
 }
 
@@ -122,25 +162,34 @@ async fn upload(cx: Cx<'_>, wire: &dyn Wire, tokens: &TokenSet, media: &Media) -
     }
     *request.body_mut() = body.into();
     let answer = acting::send(cx, wire, request).await?;
-    let json = read(cx, &answer)?;
-    let id = oauth::id(&json, "id").ok_or_else(|| refused(cx, &answer))?;
+    let json = read(cx, tokens, &answer)?;
+    let id = oauth::id(&json, "id").ok_or_else(|| refused(cx, tokens, &answer))?;
     // 202: still being processed. It can be used as soon as it can be fetched.
     for _ in 0..LOOKS {
         if answer.status() == StatusCode::OK {
             break;
         }
+        wire.pause(Span::seconds(2)).await;
         let look = acting::send(cx, wire, Mastodon::get(&cx, &format!("/v1/media/{}", oauth::percent(&id)), tokens)).await?;
         if look.status() == StatusCode::OK {
-            break;
+            return Ok(id);
         }
     }
-    Ok(id)
+    if answer.status() == StatusCode::OK {
+        return Ok(id);
+    }
+    // A status with a film that is not ready would be refused.
+    let words = "the film is still being processed there; nothing was posted. Try again in a minute";
+    Err(NotDone::Refused(Diagnosis::transient(
+        oauth::evidence(cx.now, Source::Use, &answer, Some("not_ready"), words),
+        Some(Span::minutes(1)),
+    )))
 }
 
 pub(super) async fn comments(Acting { cx, wire, tokens, .. }: Acting<'_>, post: &str) -> Result<Vec<Comment>, NotDone> {
     let path = format!("/v1/statuses/{}/context", oauth::percent(post));
     let answer = acting::send(cx, wire, Mastodon::get(&cx, &path, tokens)).await?;
-    let json = read(cx, &answer)?;
+    let json = read(cx, tokens, &answer)?;
     let said = |status: &Value| {
         let to = oauth::id(status, "in_reply_to_id").filter(|to| to != post);
         Some(Comment {

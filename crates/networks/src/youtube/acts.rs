@@ -22,7 +22,7 @@ const COMMENT_MAX: usize = 10_000;
 /// How often an upload that broke off is taken up again.
 const ROUNDS: usize = 4;
 /// The most pages of comments that are read.
-const PAGES_MAX: usize = 5;
+const PAGES_MAX: usize = 40;
 /// "People & Blogs": what YouTube's own page proposes (option `category`).
 const CATEGORY: &str = "22";
 

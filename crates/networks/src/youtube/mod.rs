@@ -16,8 +16,8 @@ use serde_json::Value;
 use crate::acting::{Acting, Comment, Done, Post, Posted};
 use crate::google;
 use crate::network::{
-    Ability, About, Answer, Asks, Authorization, Callback, Can, Cx, Discovery, Endpoint, Failure, Found, Issued, Kind, Network, PersonSeen,
-    Registration, Renewal, Rule, Start, Words,
+    Ability, About, Answer, Asks, Authorization, Callback, Can, CauseWords, Cx, Discovery, Endpoint, Failure, Found, Issued, Kind, Network,
+    PersonSeen, Registration, Renewal, Rule, Start, Words,
 };
 use crate::oauth;
 use crate::signal::Inbound;
@@ -214,6 +214,15 @@ impl Network for YouTube {
 
     fn is_revoked(&self, answer: &Response<Bytes>) -> bool {
         google::is_revoked(answer)
+    }
+
+    fn words_on(&self, cause: Cause) -> Option<CauseWords> {
+        google::words_on(cause)
+    }
+
+    /// Google ends all that a person allowed our client, whichever token is named.
+    fn ends_login<'a>(&self, person: &'a str) -> Option<(&'static str, &'a str)> {
+        Some((google::KEEPS_CONSENTS, person.split('/').next().unwrap_or(person)))
     }
 
     fn discover<'a>(&'a self, cx: Cx<'a>, wire: &'a dyn Wire, tokens: &'a TokenSet) -> BoxFuture<'a, Result<Discovery, Diagnosis>> {

@@ -52,7 +52,7 @@ impl Given {
             scopes: vec![],
             base_url: None,
             endpoints: BTreeMap::new(),
-            options: BTreeMap::new(),
+            options: BTreeMap::from([("username".to_owned(), "canary_user".to_owned())]),
         };
         Self { network, app, facts: network.facts() }
     }

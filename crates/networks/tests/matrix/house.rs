@@ -96,7 +96,9 @@ impl House {
             scopes: vec![],
             base_url: Some(format!("{BASE}/{name}")),
             endpoints: BTreeMap::new(),
-            options: BTreeMap::from([("allow_http_loopback".to_owned(), "true".to_owned())]),
+            options: BTreeMap::from(
+                [("allow_http_loopback", "true"), ("username", "fernweh_outdoor")].map(|(name, value)| (name.to_owned(), value.to_owned())),
+            ),
         };
         let app = Mutex::new(&*Box::leak(Box::new(app)));
         Self {

@@ -22,12 +22,12 @@ async fn from_connecting_to_deleting_the_webhook() {
     let bench = Bench::new("discord");
     let issued = bench.try_connect("jana.lindner", json!({})).await.expect("connects");
     assert!(!issued.renewable && issued.missing_scopes.is_empty(), "{issued:?}");
-    assert_eq!(issued.person_network_id.as_deref(), Some("1100000000000000101"));
+    assert_eq!(issued.person_network_id.as_deref(), Some("1100000000000000101/1100000000000000201"));
     assert_eq!((issued.clocks.access_until, issued.clocks.human_until), (None, None), "a webhook has no end");
     let tokens = issued.tokens;
     assert!(bench.network.renew(bench.cx(), &tokens).is_none());
     let found = bench.discover(&tokens).await.expect("listed");
-    assert_eq!((found.person.network_id.as_str(), found.person.name.as_str()), ("1100000000000000101", "Jana Lindner"));
+    assert_eq!((found.person.network_id.as_str(), found.person.name.as_str()), ("1100000000000000101/1100000000000000201", "Jana Lindner"));
     let channel = &found.profiles[0];
     assert_eq!((channel.network_id.as_str(), channel.kind, found.profiles.len()), ("1100000000000000201", Kind::Channel, 1));
     assert_eq!(bench.probe(&tokens).finding, Finding::Works);
@@ -75,6 +75,19 @@ async fn what_ends_a_webhook_and_what_does_not() {
     other.access_token = Secret::new("wrong");
     let wrong = bench.probe(&other);
     assert!(matches!(wrong.finding, Finding::Refused { cause: Cause::RevokedByPerson, terminal: false, .. }), "{wrong:?}");
+}
+
+#[tokio::test]
+async fn two_channels_of_one_user_are_two_logins() {
+    let bench = Bench::new("discord");
+    let news = bench.try_connect("jana.lindner", json!({ "page": NEWS })).await.expect("connects");
+    let forum = bench.try_connect("jana.lindner", json!({ "page": FORUM })).await.expect("connects");
+    assert_ne!(news.person_network_id, forum.person_network_id, "the second must not take the place of the first");
+    let again = bench.try_connect("jana.lindner", json!({ "page": NEWS })).await.expect("connects");
+    assert_eq!(again.person_network_id, news.person_network_id);
+    let found = bench.discover(&forum.tokens).await.expect("listed");
+    assert_eq!(Some(found.person.network_id.as_str()), forum.person_network_id.as_deref());
+    assert_ne!(found.person.handle, bench.discover(&news.tokens).await.expect("listed").person.handle, "people can tell them apart");
 }
 
 #[tokio::test]

@@ -192,3 +192,15 @@ async fn a_project_that_google_did_not_approve_speaks_about_us_and_never_about_t
     let refused = bench.discover(&tokens).await.expect_err("no quota");
     assert_eq!(refused.finding, Finding::Misconfigured);
 }
+
+#[tokio::test]
+async fn a_review_of_another_location_is_not_answered_as_this_one() {
+    let bench = Bench::new("google_business");
+    let tokens = bench.connect("jana.lindner").await;
+    let found = bench.discover(&tokens).await.expect("listed");
+    let (here, there) = (target(&found.profiles[0]), target(&found.profiles[2]));
+    let reviews = bench.network.comments(bench.acting(&tokens, here), here.network_id).await.expect("read");
+    let refused = bench.network.comment(bench.acting(&tokens, there), there.network_id, Some(&reviews[0].id), "x").await;
+    assert!(matches!(&refused, Err(NotDone::Invalid { field: "in_reply_to", .. })), "{refused:?}");
+    bench.network.comment(bench.acting(&tokens, here), here.network_id, Some(&reviews[0].id), "Danke").await.expect("answered");
+}

@@ -9,8 +9,10 @@ mod instagram;
 mod instagram_page;
 mod lexicons;
 mod linkedin;
+mod mastodon;
 mod openapi;
 mod pinterest;
+mod reddit;
 mod threads;
 mod tiktok;
 mod tumblr;
@@ -102,7 +104,7 @@ impl Bench {
             scopes: vec![],
             base_url: Some(format!("http://sandbox.test/{name}")),
             endpoints: BTreeMap::new(),
-            options: BTreeMap::new(),
+            options: BTreeMap::from([("username".to_owned(), "fernweh_outdoor".to_owned())]),
         };
         Self {
             network,

@@ -31,6 +31,9 @@ pub(super) fn handle(world: &mut World, now: i64, incoming: &Incoming) -> Option
     if !incoming.header("user-agent").is_some_and(|agent| agent.starts_with("DiscordBot (http") && agent.contains(", ")) {
         return Some(html(403, "error code: 1010".into()));
     }
+    if dead_calls(world, now).len() > DEAD_CALLS_MAX {
+        return Some(html(429, "error code: 1015".into()));
+    }
     match (incoming.method.as_str(), incoming.path.as_str()) {
         ("POST", "/api/oauth2/token") => Some(token(world, now, incoming)),
         ("POST", "/api/oauth2/token/revoke") => Some(revoke(world, now, incoming)),
@@ -202,14 +205,29 @@ fn me(world: &World, now: i64, incoming: &Incoming) -> Answer {
     answer(200, &body)
 }
 
+/// Calls of webhooks that are gone in the last ten minutes: whoever goes on with them is turned away altogether. The real limit is
+/// much higher and its window is of the address; that it exists is what a client has to know.
+const DEAD_CALLS_MAX: usize = 10;
+
+fn dead_calls(world: &World, now: i64) -> Vec<i64> {
+    let kept = world.kept.get(&(NAME, "dead_calls".into())).and_then(Value::as_array);
+    kept.into_iter().flatten().filter_map(Value::as_i64).filter(|at| now - at < 600 * MICRO).collect()
+}
+
+fn dead_call(world: &mut World, now: i64, said: Answer) -> Answer {
+    let calls: Vec<i64> = dead_calls(world, now).into_iter().chain([now]).collect();
+    world.kept.insert((NAME, "dead_calls".into()), json!(calls));
+    said
+}
+
 fn webhook(world: &mut World, now: i64, incoming: &Incoming, rest: &str) -> Answer {
     let parts: Vec<&str> = rest.split('/').collect();
     let [id, secret, more @ ..] = parts.as_slice() else { return refused(401, 0, "401: Unauthorized") };
     let Some(kept) = living(world).find(|(known, _)| known == id).map(|(_, kept)| kept.clone()) else {
-        return refused(404, 10015, "Unknown Webhook");
+        return dead_call(world, now, refused(404, 10015, "Unknown Webhook"));
     };
     if kept["token"] != json!(secret) {
-        return refused(401, 50027, "Invalid Webhook Token");
+        return dead_call(world, now, refused(401, 50027, "Invalid Webhook Token"));
     }
     match (incoming.method.as_str(), more) {
         ("GET", []) => answer(200, &shown(id, &kept)),
@@ -302,6 +320,7 @@ fn execute(world: &mut World, now: i64, incoming: &Incoming, id: &str, kept: &Va
     };
     // A thread of a forum has the id of its first message.
     let shown = message(&post, id, &if is_forum { json!(post.id) } else { json!(channel) });
+    world.kept.insert((NAME, format!("message/{}", post.id)), json!(id));
     world.publish(post);
     if incoming.q("wait") == "true" {
         return answer(200, &shown);
@@ -314,7 +333,8 @@ fn execute(world: &mut World, now: i64, incoming: &Incoming, id: &str, kept: &Va
 /// A webhook reads, changes and deletes what it sent itself, and nothing else.
 fn message_call(world: &mut World, incoming: &Incoming, method: &str, webhook: &str, id: &str) -> Answer {
     let body: Value = serde_json::from_slice(&incoming.body).unwrap_or(Value::Null);
-    let Some(post) = world.posts.iter_mut().find(|post| post.network == NAME && post.id == id) else {
+    let is_own = world.kept.get(&(NAME, format!("message/{id}"))) == Some(&json!(webhook));
+    let Some(post) = world.posts.iter_mut().find(|post| is_own && post.network == NAME && post.id == id) else {
         return refused(404, 10008, "Unknown Message");
     };
     match method {

@@ -206,6 +206,12 @@ fn is_of(scopes: &[String], kind: &str) -> bool {
     scopes.iter().any(|scope| scope == kind)
 }
 
+/// Whether a code or refresh token was given to this client: to another one it is worth nothing.
+fn is_of_client(scopes: &[String], service: &Service, incoming: &Incoming) -> bool {
+    let kind = app(service, incoming.f("client_id")).unwrap_or_default();
+    [TESTING, UNAPPROVED].into_iter().all(|marker| is_of(scopes, marker) == (marker == kind))
+}
+
 /// Whether Google approved the app for the interfaces behind this consent.
 pub(super) fn is_approved(family: &Family) -> bool {
     !is_of(&family.scopes, UNAPPROVED)
@@ -233,6 +239,9 @@ fn token(world: &mut World, now: i64, incoming: &Incoming, service: &Service) ->
         }
         "refresh_token" => {
             let Ok((family, data)) = world.check_refresh(now, service.name, incoming.f("refresh_token")) else { return refused_renewal() };
+            if !is_of_client(&data.scopes, service, incoming) {
+                return refused_renewal();
+            }
             // Use restarts the six months, and not the seven days.
             if !is_of(&data.scopes, TESTING)
                 && let Some(token) = world.vault.refresh.get_mut(incoming.f("refresh_token"))
@@ -253,6 +262,9 @@ fn exchange(world: &mut World, now: i64, incoming: &Incoming, service: &Service)
     let Ok(code) = world.take_code(now, service.name, incoming.f("code"), incoming.f("redirect_uri")) else {
         return error(400, "invalid_grant", "Bad Request");
     };
+    if !is_of_client(&code.scopes, service, incoming) {
+        return error(400, "invalid_grant", "Bad Request");
+    }
     if !code.challenge.is_empty() && code.challenge != hash(incoming.f("code_verifier")) {
         return error(400, "invalid_grant", "Invalid code verifier.");
     }

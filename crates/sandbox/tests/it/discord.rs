@@ -84,6 +84,24 @@ fn messages() {
 }
 
 #[test]
+fn a_webhook_touches_its_own_messages_and_whoever_calls_dead_ones_is_turned_away() {
+    let mut net = Net::new();
+    let (first, second) = (connect(&mut net, "jana.lindner"), connect(&mut net, "tom.becker"));
+    let sent = call(&mut net, Method::POST, &format!("{}?wait=true", path(&first)), &json!({ "content": "Huts" }));
+    let message = format!("messages/{}", sent.str("id"));
+    call(&mut net, Method::GET, &format!("{}/{message}", path(&second)), &Value::Null)
+        .is(404, &json!({ "message": "Unknown Message", "code": 10008 }));
+    assert_eq!(call(&mut net, Method::GET, &format!("{}/{message}", path(&first)), &Value::Null).status, 200);
+    assert_eq!(call(&mut net, Method::DELETE, &path(&first), &Value::Null).status, 204);
+    for _ in 0..11 {
+        assert_eq!(call(&mut net, Method::GET, &path(&first), &Value::Null).status, 404);
+    }
+    assert_eq!(call(&mut net, Method::GET, &path(&second), &Value::Null).status, 429, "a good one is turned away as well");
+    net.pass(600);
+    assert_eq!(call(&mut net, Method::GET, &path(&second), &Value::Null).status, 200);
+}
+
+#[test]
 fn agents_clients_and_permissions() {
     let mut net = Net::new();
     let tokens = connect(&mut net, "tom.becker");

@@ -132,6 +132,23 @@ fn what_ends_tokens() {
 }
 
 #[test]
+fn what_is_left_of_tokens_accounts_and_registrations() {
+    let mut net = Net::new();
+    let client = register(&mut net, SCOPES);
+    let access = connect(&mut net, &client, "jana.lindner");
+    net.person("mastodon", "jana.lindner", "revoke");
+    me(&mut net, &access).is(401, &json!({ "error": "The access token was revoked" }));
+    net.pass(8 * DAY);
+    me(&mut net, &access).is(401, &json!({ "error": "The access token is invalid" }));
+    let access = connect(&mut net, &client, "jana.lindner");
+    net.person("mastodon", "jana.lindner", "delete");
+    me(&mut net, &access).is(410, &json!({ "error": "Gone" }));
+    net.control("registrations", &json!({ "network": "mastodon" }));
+    let got = token(&mut net, &client, &[("grant_type", "client_credentials"), ("scope", SCOPES)]);
+    assert_eq!((got.status, got.str("error")), (401, "invalid_client"));
+}
+
+#[test]
 fn our_own_revocation_ends_one_token() {
     let mut net = Net::new();
     let (client, other) = (register(&mut net, SCOPES), register(&mut net, SCOPES));

@@ -73,6 +73,28 @@ fn post(net: &mut Net, path: &str, bearer: &str, body: &Value) -> Got {
 }
 
 #[test]
+fn codes_and_refresh_tokens_belong_to_the_client_they_were_given_to() {
+    let mut net = Net::new();
+    let code = code_of(&net.consent(&authorize_at("youtube", &scopes(), &[]), "tom.becker"));
+    let mut other = |fields: &[(&str, &str)]| {
+        let client = [("client_id", "sandbox-youtube-testing"), ("client_secret", "sandbox-youtube-secret"), ("redirect_uri", CALLBACK)];
+        let all: Vec<_> = client.iter().chain(fields).copied().collect();
+        net.form("/youtube/token", &[], &all)
+    };
+    let got = other(&[("grant_type", "authorization_code"), ("code", &code), ("code_verifier", VERIFIER)]);
+    assert_eq!((got.status, got.str("error")), (400, "invalid_grant"));
+    let tokens = connect(&mut net, "tom.becker");
+    let mut other = |fields: &[(&str, &str)]| {
+        let client = [("client_id", "sandbox-youtube-testing"), ("client_secret", "sandbox-youtube-secret")];
+        let all: Vec<_> = client.iter().chain(fields).copied().collect();
+        net.form("/youtube/token", &[], &all)
+    };
+    let got = other(&[("grant_type", "refresh_token"), ("refresh_token", &tokens.refresh)]);
+    assert_eq!((got.status, got.str("error")), (400, "invalid_grant"));
+    assert_eq!(refresh(&mut net, &tokens.refresh).status, 200);
+}
+
+#[test]
 fn what_is_wrong_on_the_way_is_shown_and_a_refusal_comes_back() {
     let mut net = Net::new();
     for (name, value) in [("client_id", "7"), ("redirect_uri", "nowhere"), ("response_type", "token"), ("scope", "everything")] {

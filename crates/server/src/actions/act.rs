@@ -8,6 +8,7 @@ use axum::http::StatusCode;
 use keeper::Checked;
 use keeper::ports::NetworkApp;
 use lifecycle::access::AccessState;
+use lifecycle::diagnosis::Diagnosis;
 use lifecycle::grant::State;
 use lifecycle::ids::{ApiKeyId, GrantId, PersonId};
 use lifecycle::ledger::Ledger as _;
@@ -107,7 +108,11 @@ pub async fn comments(app: &App, caller: &Caller, profile: &Profile, post: &str)
     let deed =
         Deed { act: Act::ReadComments, kind: "comments", call: None, in_history: true, caller, profile, detail: json!({ "post": post }) };
     begin(app, &deed, &ready).await?;
-    let done = ready.client.network.comments(ready.acting(app, profile), post).await;
+    let done = ready.client.network.comments(ready.acting(app, profile), post).await.map_err(|not_done| match not_done {
+        // Nothing is done by reading, whatever became of the answer.
+        NotDone::Unclear(seen) => NotDone::Refused(Diagnosis::transient(seen, None)),
+        other => other,
+    });
     end(app, &deed, &ready, done, |list| json!({ "post": post, "count": list.len() })).await
 }
 
@@ -167,7 +172,7 @@ impl Ready {
     fn acting<'a>(&'a self, app: &'a App, profile: &'a Profile) -> Acting<'a> {
         let kind = Kind::parse(&profile.kind).unwrap_or(Kind::Account);
         let target = Target { network_id: &profile.network_id, kind, handle: profile.handle.as_deref() };
-        Acting { cx: self.client.cx(app.now(), &*app.dice), wire: &*app.wire, tokens: &self.tokens, target }
+        Acting { cx: self.client.cx(app.now(), &*app.dice), wire: app.wire.of(&profile.network), tokens: &self.tokens, target }
     }
 }
 

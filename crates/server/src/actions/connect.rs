@@ -1,16 +1,19 @@
 //! Beginning a connection: for new profiles, to refresh one, or by a renewal link.
 
+use std::sync::Arc;
+
 use axum::http::StatusCode;
+use keeper::ports::NetworkApp;
 use lifecycle::ids::ConnectionId;
 use lifecycle::secret::Secret;
 use lifecycle::time::Timestamp;
 use networks::Network;
-use networks::network::{Asks, Failure, Start};
+use networks::network::{Asks, Failure, Registration, Start};
 use serde_json::json;
 use store::connections::Begun;
 use store::events::{self, About, Actor};
 use store::grants::{Place, holders_of};
-use store::network_apps;
+use store::network_apps::{self, RegisteredWith};
 use store::profiles::Profile;
 use store::seal;
 
@@ -94,11 +97,14 @@ async fn start(app: &App, network: &'static dyn Network, instance: String, wish:
             format!("No network app is configured for {}. An admin enters client id and secret under Settings, Network apps.", about.title);
         return Err(Problem::new(StatusCode::CONFLICT, "network_app_missing", detail));
     };
+    let client = as_registered(app, client).await?;
     let now = app.now();
     let state = fresh_secret(&*app.dice, "");
     let asked = Start { state, hint: wish.hint, expected_person: wish.expected.first().cloned() };
-    let authorization =
-        network.begin(client.cx(now, &*app.dice), &*app.wire, &asked).await.map_err(|failure| refused(network, by.lang, failure))?;
+    let authorization = network
+        .begin(client.cx(now, &*app.dice), app.wire.of(about.name), &asked)
+        .await
+        .map_err(|failure| refused(network, by.lang, failure))?;
     let id: ConnectionId = store::ids::fresh();
     let place = Place { network: about.name.into(), instance: authorization.instance.clone() };
     let begun = Begun {
@@ -113,6 +119,7 @@ async fn start(app: &App, network: &'static dyn Network, instance: String, wish:
     if let Some(made) = &authorization.registered {
         let (id, secret) = (made.client_id.as_str(), Some(&made.client_secret));
         network_apps::set(&mut tx, app.store.keys(), &app.organisation, about.name, &place.instance, id, secret, now).await?;
+        network_apps::set_registered_with(&mut tx, &app.organisation, about.name, &place.instance, &registration(&client)).await?;
     }
     app.store
         .open_connection(&mut tx, &id, &app.organisation, &place, &begun, &authorization.returns_with, &authorization.memory, now, life)
@@ -121,6 +128,29 @@ async fn start(app: &App, network: &'static dyn Network, instance: String, wish:
     events::append(&mut tx, &app.organisation, now, "connection.begun", &by.actor, &what, &json!({ "network": about.name })).await?;
     tx.commit().await?;
     Ok(Started { id, authorize_url: authorization.url, expires_at: now + life })
+}
+
+/// What our client is registered with at an instance, when it is registered now.
+fn registration(client: &NetworkApp) -> RegisteredWith {
+    let scopes = if client.app.scopes.is_empty() { client.network.about().scopes.join(" ") } else { client.app.scopes.join(" ") };
+    RegisteredWith { redirect_uri: client.app.redirect_uri.clone(), scopes }
+}
+
+/// The client as it stands at the instance: one that was registered with another redirect address or other scopes cannot be used
+/// for a login any more, and counts as none. What it was given before lives on.
+async fn as_registered(app: &App, client: Arc<NetworkApp>) -> Result<Arc<NetworkApp>, Problem> {
+    let about = client.network.about();
+    if about.registration != Registration::AtInstance || client.app.client_id.is_empty() {
+        return Ok(client);
+    }
+    let mut tx = app.store.read().await?;
+    let with = network_apps::registered_with(&mut tx, &app.organisation, about.name, &client.app.instance).await?;
+    if with.as_ref() == Some(&registration(&client)) {
+        return Ok(client);
+    }
+    let mut anew = (*client).clone();
+    (anew.app.client_id, anew.app.client_secret) = (String::new(), None);
+    Ok(Arc::new(anew))
 }
 
 fn refused(network: &dyn Network, lang: Lang, failure: Failure) -> Problem {

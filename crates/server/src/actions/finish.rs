@@ -10,7 +10,7 @@ use lifecycle::ids::ProfileId;
 use lifecycle::secret::{Secret, TokenSet};
 use lifecycle::words::{Evidence, Source};
 use networks::Network;
-use networks::network::{Answer, Callback, Discovery, Failure, Found, Issued};
+use networks::network::{Answer, Callback, Discovery, Failure, Found, Issued, Registration};
 use serde_json::json;
 use store::connect::Authorized;
 use store::connections::{self, Connection, Discovered, Failed, Taken};
@@ -30,8 +30,14 @@ pub enum Finished {
     NotOurs(&'static str),
 }
 
-/// Takes a callback. Whatever goes wrong, nothing that is stored gets worse.
-pub async fn finish(app: &App, network: &'static dyn Network, callback: &Callback, browser: Option<&Secret>) -> Result<Finished, Problem> {
+/// Takes a callback, at the address of that instance (empty: of the network). Whatever goes wrong, nothing that is stored gets worse.
+pub async fn finish(
+    app: &App,
+    network: &'static dyn Network,
+    at: &str,
+    callback: &Callback,
+    browser: Option<&Secret>,
+) -> Result<Finished, Problem> {
     let now = app.now();
     let Some(state) = network.returned_state(callback) else { return Ok(Finished::NotOurs("state_missing")) };
     let mut tx = app.store.write().await?;
@@ -58,14 +64,29 @@ pub async fn finish(app: &App, network: &'static dyn Network, callback: &Callbac
         Taken::OtherBrowser(connection) => return refuse(app, tx, &connection, "other_browser").await,
     };
     tx.commit().await?;
-    let outcome = exchange(app, network, &connection, &memory, callback).await;
+    let mut memory = memory;
+    let outcome = if is_from(network, &connection, at) {
+        exchange(app, network, &connection, &mut memory, callback).await
+    } else {
+        // One server's code must never be shown to another (RFC 9700 4.4).
+        let words = "the answer came to the address of another server than the one that was asked";
+        Err(failed("suspicious", Some(Evidence::new(app.now(), Source::Signal, None, Some("mix_up"), words))))
+    };
     let id = connection.id.clone();
     if let Err(failed) = outcome {
-        fail(app, &connection, &failed).await?;
+        // Where the tokens are kept and only the profile is missing, what was made is in use.
+        let left = network.made_by_login(&memory).filter(|_| failed.code != "role_missing");
+        fail(app, &connection, &failed, left).await?;
     }
     let mut tx = app.store.read().await?;
     let connection = connections::get(&mut tx, &app.organisation, &id).await?.ok_or_else(Problem::not_found)?;
     Ok(Finished::Connection(Box::new(connection)))
+}
+
+/// Whether an answer came back to where the connection leads: to the instance that was asked, where we are registered at each.
+fn is_from(network: &dyn Network, connection: &Connection, at: &str) -> bool {
+    let expected = if network.about().registration == Registration::AtInstance { connection.place.instance.as_str() } else { "" };
+    at == expected
 }
 
 async fn refuse(app: &App, mut tx: store::Tx, connection: &Connection, reason: &'static str) -> Result<Finished, Problem> {
@@ -84,13 +105,17 @@ async fn refuse(app: &App, mut tx: store::Tx, connection: &Connection, reason: &
     Ok(Finished::NotOurs(reason))
 }
 
-async fn fail(app: &App, connection: &Connection, failed: &Failed) -> Result<(), Problem> {
+async fn fail(app: &App, connection: &Connection, failed: &Failed, left: Option<TokenSet>) -> Result<(), Problem> {
     let mut tx = app.store.write().await?;
+    if let Some(tokens) = left {
+        app.store.owe_revocation(&mut tx, &app.organisation, &connection.place, &tokens, app.now()).await?;
+    }
     connections::set_failed(&mut tx, &connection.id, failed).await?;
     let about = About { connection: Some(connection.id.clone()), profile: connection.begun.profile.clone(), ..About::default() };
     let detail = json!({ "reason": failed.code, "evidence": failed.evidence, "expected": failed.expected, "came": failed.came });
     events::append(&mut tx, &app.organisation, app.now(), "connection.failed", &connection.begun.by, &about, &detail).await?;
     tx.commit().await?;
+    app.told.notify_one();
     Ok(())
 }
 
@@ -118,7 +143,7 @@ async fn exchange(
     app: &App,
     network: &'static dyn Network,
     connection: &Connection,
-    memory: &BTreeMap<String, Secret>,
+    memory: &mut BTreeMap<String, Secret>,
     callback: &Callback,
 ) -> Result<(), Failed> {
     let Some(client) = app.network_app(network, &connection.place.instance).await else { return Err(failed("network_app_missing", None)) };
@@ -128,11 +153,15 @@ async fn exchange(
         let words = Evidence::new(app.now(), Source::Discovery, None, None, "the token and the account list name different people");
         return Err(failed("suspicious", Some(words)));
     }
+    let replaces = network.made_by_login(memory).is_some();
     if let Err(wrong) = check_person(app, connection, &found).await {
-        keep_for_them(app, &client, connection, &issued, &found).await;
+        if keep_for_them(app, &client, connection, &issued, &found, replaces).await {
+            // What was made is in use.
+            memory.clear();
+        }
         return Err(wrong);
     }
-    keep(app, &client, connection, &issued, &found)
+    keep(app, &client, connection, &issued, &found, replaces)
         .await
         .map_err(|problem| Failed { words: Some((problem.detail.clone(), problem.detail.clone())), ..failed(problem.code, None) })
 }
@@ -143,7 +172,7 @@ const LIST_AGAIN_AFTER: [std::time::Duration; 2] = [std::time::Duration::from_se
 /// Lists what the new tokens lead to. There are networks at which the login has just ended the tokens that are stored, so it is not
 /// given up for a moment's trouble.
 async fn list(app: &App, client: &NetworkApp, tokens: &TokenSet) -> Result<Discovery, Diagnosis> {
-    let ask = async || client.discover(app.now(), &*app.dice, &*app.wire, tokens).await;
+    let ask = async || client.discover(app.now(), &*app.dice, app.wire.of(client.network.about().name), tokens).await;
     let mut listed = ask().await;
     for wait in LIST_AGAIN_AFTER {
         if !matches!(&listed, Err(diagnosis) if matches!(diagnosis.finding, Finding::Transient { .. })) {
@@ -167,14 +196,19 @@ fn no_list(diagnosis: &Diagnosis) -> Failed {
 /// How many calls an exchange may take: Meta's takes four and one more for each hundred pages, and a DPoP nonce may be asked for on top.
 const ASK_AGAIN_MAX: usize = 24;
 
-/// Sends the exchange, once; again only in the form the network asks for (a DPoP nonce, a long-lived token).
-async fn ask(app: &App, client: &NetworkApp, memory: &BTreeMap<String, Secret>, callback: &Callback) -> Result<Issued, Failure> {
-    let mut memory = memory.clone();
-    let mut request: Request<Bytes> = client.network.exchange(client.cx(app.now(), &*app.dice), &memory, callback)?;
+/// Sends the exchange, once; again only in the form the network asks for (a DPoP nonce, a long-lived token). What was learned on
+/// the way stays in the memory, also when it comes to nothing.
+async fn ask(app: &App, client: &NetworkApp, memory: &mut BTreeMap<String, Secret>, callback: &Callback) -> Result<Issued, Failure> {
+    let mut request: Request<Bytes> = client.network.exchange(client.cx(app.now(), &*app.dice), memory, callback)?;
     let mut newer = BTreeMap::new();
     for _ in 0..ASK_AGAIN_MAX {
-        let answer = app.wire.send(request).await.map_err(|error| networks::oauth::unavailable(app.now(), &error))?;
-        match client.network.read_exchange(client.cx(app.now(), &*app.dice), &memory, callback, &answer)? {
+        let answer = app
+            .wire
+            .of(client.network.about().name)
+            .send(request)
+            .await
+            .map_err(|error| networks::oauth::unavailable(app.now(), &error))?;
+        match client.network.read_exchange(client.cx(app.now(), &*app.dice), memory, callback, &answer)? {
             Answer::Done(mut issued) => {
                 for (name, value) in newer {
                     issued.tokens.notes.entry(name).or_insert(value);
@@ -256,30 +290,52 @@ pub(super) fn authorized<'a>(issued: &'a Issued, found: &'a Discovery, discovere
 }
 
 /// Somebody else came than was asked for. Where they have an access token of their own here, this is its successor, and there are
-/// networks that ended the earlier one by this very login (X): it is kept for them, and for nothing else.
-async fn keep_for_them(app: &App, client: &NetworkApp, connection: &Connection, issued: &Issued, found: &Discovery) {
+/// networks that ended the earlier one by this very login (X): it is kept for them, and for nothing else. Whether it was.
+async fn keep_for_them(
+    app: &App,
+    client: &NetworkApp,
+    connection: &Connection,
+    issued: &Issued,
+    found: &Discovery,
+    replaces: bool,
+) -> bool {
     let kept = async {
         let mut tx = app.store.write().await?;
         if !grants::is_held_by(&mut tx, &connection.organisation, &connection.place, &found.person.network_id).await? {
-            return Ok(());
+            return Ok(false);
+        }
+        if replaces {
+            app.store.owe_replaced(&mut tx, &app.organisation, &connection.place, &found.person.network_id, app.now()).await?;
         }
         let discovered = discovered(found);
         let authorized = authorized(issued, found, &discovered);
         app.store.authorized(&mut tx, connection, &authorized, &client.facts, app.now()).await?;
-        tx.commit().await
+        tx.commit().await?;
+        Ok(true)
     };
-    let kept: Result<(), store::StoreError> = kept.await;
-    match kept {
-        Ok(()) => app.told.notify_one(),
-        Err(error) => tracing::error!(error = %error, "connect: the token of another login could not be kept"),
-    }
+    let kept: Result<bool, store::StoreError> = kept.await;
+    app.told.notify_one();
+    kept.unwrap_or_else(|error| {
+        tracing::error!(error = %error, "connect: the token of another login could not be kept");
+        false
+    })
 }
 
-async fn keep(app: &App, client: &NetworkApp, connection: &Connection, issued: &Issued, found: &Discovery) -> Result<(), Problem> {
+async fn keep(
+    app: &App,
+    client: &NetworkApp,
+    connection: &Connection,
+    issued: &Issued,
+    found: &Discovery,
+    replaces: bool,
+) -> Result<(), Problem> {
     let now = app.now();
     let discovered = discovered(found);
     let authorized = authorized(issued, found, &discovered);
     let mut tx = app.store.write().await?;
+    if replaces {
+        app.store.owe_replaced(&mut tx, &app.organisation, &connection.place, &found.person.network_id, now).await?;
+    }
     let reached = app.store.authorized(&mut tx, connection, &authorized, &client.facts, now).await?;
     if client.network.refresh_tokens().is_some() {
         network_apps::saw_refresh_token(&mut tx, &app.organisation, client_of(client), issued.renewable, now).await?;

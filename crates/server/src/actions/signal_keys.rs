@@ -28,7 +28,7 @@ impl SignalKeys {
         let mut handed = client.clone();
         let address = client.network.signal_keys(client.cx(app.now(), &*app.dice)).filter(|_| !client.app.options.contains_key(OPTION));
         if let Some(address) = address
-            && let Some(keys) = self.at(app, &address, if newer { AGAIN } else { KEPT }).await
+            && let Some(keys) = self.at(app, client.network.about().name, &address, if newer { AGAIN } else { KEPT }).await
         {
             handed.app.options.insert(OPTION.to_owned(), keys);
         }
@@ -36,13 +36,13 @@ impl SignalKeys {
     }
 
     /// One fetch at a time: whoever comes meanwhile waits for its result.
-    async fn at(&self, app: &App, address: &str, kept: Span) -> Option<String> {
+    async fn at(&self, app: &App, network: &str, address: &str, kept: Span) -> Option<String> {
         let mut known = self.0.lock().await;
         if let Some((_, keys)) = known.get(address).filter(|(at, _)| app.now().since(*at) < kept) {
             return Some(keys.clone());
         }
         let request = Request::get(address).header("accept", "application/json").body(Bytes::new()).ok()?;
-        match app.wire.send(request).await {
+        match app.wire.of(network).send(request).await {
             Ok(answer) if answer.status().is_success() => {
                 let keys = String::from_utf8(answer.into_body().to_vec()).ok()?;
                 known.insert(address.to_owned(), (app.now(), keys.clone()));

@@ -40,6 +40,8 @@ pub struct NetworkConfig {
     pub access_life: Option<Length>,
     /// How long a refresh token lives where the network does not say.
     pub refresh_life: Option<Length>,
+    /// How long the network has to be out of reach until the owner hears of it.
+    pub unreachable_after: Option<Length>,
     /// After how long the network demands a manual renewal.
     pub manual_renewal_every: Option<Length>,
     /// How many days ahead a manual renewal is announced, longest first.
@@ -132,6 +134,7 @@ impl NetworkConfig {
         pace.burst = self.calls_burst.unwrap_or(pace.burst).max(1);
         pace.at_once = self.calls_at_once.unwrap_or(pace.at_once).max(1);
         pace.refused_in_10_minutes = self.refused_calls_max.unwrap_or(pace.refused_in_10_minutes).max(1);
+        facts.unreachable_after = span(self.unreachable_after).unwrap_or(facts.unreachable_after);
         facts.access_life = span(self.access_life).or(facts.access_life);
         facts.refresh_life = span(self.refresh_life).or(facts.refresh_life);
         facts.manual_renewal_every = span(self.manual_renewal_every).or(facts.manual_renewal_every);

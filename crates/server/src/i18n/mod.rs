@@ -57,7 +57,7 @@ impl Lang {
 
     /// The same with `{name}` filled in.
     pub fn fill(self, key: &str, values: &[(&str, &str)]) -> String {
-        values.iter().fold(self.t(key).to_owned(), |text, (name, value)| text.replace(&format!("{{{name}}}"), value))
+        filled(self.t(key), values)
     }
 
     /// Picks the sentence in this language.
@@ -67,6 +67,11 @@ impl Lang {
             Self::De => de,
         }
     }
+}
+
+/// A sentence with its holes filled.
+pub fn filled(sentence: &str, values: &[(&str, &str)]) -> String {
+    values.iter().fold(sentence.to_owned(), |text, (name, value)| text.replace(&format!("{{{name}}}"), value))
 }
 
 #[cfg(test)]

@@ -1,10 +1,12 @@
 //! What a mail says: the same words as the pages, a text part and an HTML part, in the recipient's language.
 
 use lifecycle::time::Timestamp;
+use lifecycle::words::Cause;
 use serde_json::Value;
 use store::outbox::Letter;
 
-use crate::i18n::Lang;
+use crate::actions::explain;
+use crate::i18n::{self, Lang};
 use crate::pages::view;
 use crate::show;
 
@@ -59,10 +61,12 @@ pub(super) fn draft(letter: &Letter, lang: Lang, public_url: &str) -> Draft {
         Value::Null => lang.t("person.somebody").to_owned(),
         person => text(&person["name"]),
     };
-    let cause = if letter.payload["lost_in_rotation"] == Value::Bool(true) {
-        "lost".to_owned()
-    } else {
-        format!("cause.{}", letter.payload["cause"].as_str().unwrap_or("unknown"))
+    let happened = || match Cause::parse(letter.payload["cause"].as_str().unwrap_or_default()) {
+        _ if letter.payload["lost_in_rotation"] == Value::Bool(true) => lang.t("lost.happened").to_owned(),
+        cause => {
+            let name = profiles.first().map(|profile| text(&profile["network"])).unwrap_or_default();
+            explain::sentence(lang, &name, cause.unwrap_or(Cause::Unknown), "happened")
+        }
     };
     let date = letter.payload["deadline"].as_i64().map(|at| show::date(Timestamp::from_micros(at), "UTC", lang)).unwrap_or_default();
     let days = letter.payload["days"].as_i64().unwrap_or_default().to_string();
@@ -85,7 +89,7 @@ pub(super) fn draft(letter: &Letter, lang: Lang, public_url: &str) -> Draft {
     let mut quote = None;
     match kind {
         "no_access_tokens" => {
-            paragraphs.push(fill(&format!("{cause}.happened")));
+            paragraphs.push(i18n::filled(&happened(), &values));
             paragraphs.push(fill("mail.must_act"));
             let words = letter.payload["evidence"]["words"].as_str().filter(|words| !words.is_empty());
             quote = words.map(|words| lang.fill("mail.evidence", &[("network", &network), ("words", words)]));
@@ -97,7 +101,7 @@ pub(super) fn draft(letter: &Letter, lang: Lang, public_url: &str) -> Draft {
         }
         "storm" => button = Some((fill("mail.storm.button"), format!("{public_url}/settings/profiles?status=disconnected"))),
         "reminder" => {
-            paragraphs.push(fill(&format!("{cause}.happened")));
+            paragraphs.push(i18n::filled(&happened(), &values));
             paragraphs.push(fill("mail.must_act"));
             paragraphs.push(lang.fill("mail.reminder.quiet", &[("link", &format!("{public_url}/settings/profiles/{id}/notifications"))]));
             button = Some((fill("mail.renew_button"), renew));
@@ -105,6 +109,10 @@ pub(super) fn draft(letter: &Letter, lang: Lang, public_url: &str) -> Draft {
         "renew_soon" => {
             paragraphs.push(fill("mail.must_act"));
             button = Some((fill("mail.renew_button"), renew));
+        }
+        "out_of_reach" => {
+            paragraphs.push(fill("mail.out_of_reach.todo"));
+            button = Some((fill("mail.out_of_reach.button"), format!("{public_url}/settings/profiles/{id}")));
         }
         "recovered" | "connected" => button = Some((fill("mail.recovered.button"), format!("{public_url}/settings/profiles/{id}"))),
         "new_profiles" if letter.payload["added"] == Value::Bool(true) => {
@@ -224,7 +232,7 @@ mod tests {
 
     #[test]
     fn every_mail_in_both_languages_is_complete() {
-        for kind in ["no_access_tokens", "reminder", "storm", "renew_soon", "recovered", "invitation", "renewal_link"] {
+        for kind in ["no_access_tokens", "reminder", "storm", "renew_soon", "out_of_reach", "recovered", "invitation", "renewal_link"] {
             for language in ["en", "de"] {
                 let mail = compose(&letter(kind, language, "Fernweh Outdoor"), "https://sg.example");
                 for part in [&mail.subject, &mail.text, &mail.html] {

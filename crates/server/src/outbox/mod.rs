@@ -10,10 +10,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use lifecycle::time::Span;
+use networks::Network;
 use networks::network::Answer;
 use networks::wire::WireError;
 use store::revocations::Revocation;
-use store::{StoreError, deletions};
+use store::{StoreError, deletions, signals};
 use tokio_util::sync::CancellationToken;
 
 use self::mail::Mailer;
@@ -120,14 +121,35 @@ async fn revoke_due(app: &App) -> Result<(), StoreError> {
     Ok(())
 }
 
+/// Whether the network would end, with these tokens, what another access token here stands on: one that came with the same login
+/// for the same client of ours. Then nothing is asked of it; the last one that is given up takes all along.
+async fn is_login_held(app: &App, network: &dyn Network, client_id: &str, owed: &Revocation) -> Result<bool, StoreError> {
+    let Some((keeper, login)) = owed.person.as_deref().and_then(|person| network.ends_login(person)) else { return Ok(false) };
+    for other in networks::all() {
+        if other.ends_login(login).is_none_or(|(other, _)| other != keeper) {
+            continue;
+        }
+        let name = other.about().name;
+        let shares = app.network_app(other, "").await.is_some_and(|client| client.app.client_id == client_id);
+        let mut tx = app.store.read().await?;
+        if shares && !signals::grants_of_login(&mut tx, &owed.organisation, name, login).await?.is_empty() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
 /// `Ok` with what came of it, or why to try again.
 async fn revoke(app: &App, owed: &Revocation) -> Result<&'static str, String> {
     let Some(network) = networks::find(&owed.place.network) else { return Ok("unknown_network") };
     let Some(client) = app.network_app(network, &owed.place.instance).await else { return Ok("no_network_app") };
+    if is_login_held(app, network, &client.app.client_id, owed).await.map_err(|error| error.to_string())? {
+        return Ok("kept_for_others");
+    }
     let Some(request) = network.revoke(client.cx(app.now(), &*app.dice), &owed.tokens) else { return Ok("not_offered_by_network") };
     let (mut request, mut tokens) = (request, owed.tokens.clone());
     for _ in 0..3 {
-        let answer = app.wire.send(request).await.map_err(|error: WireError| error.to_string())?;
+        let answer = app.wire.of(&owed.place.network).send(request).await.map_err(|error: WireError| error.to_string())?;
         match network.read_revoke(client.cx(app.now(), &*app.dice), &tokens, &answer) {
             Answer::Done(true) => return Ok("revoked"),
             Answer::Done(false) if !network.may_revoke_later(client.cx(app.now(), &*app.dice), &answer) => return Ok("refused_by_network"),

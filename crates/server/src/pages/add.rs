@@ -168,16 +168,31 @@ pub async fn callback(
     RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> Response {
+    returned(&app, &caller, (&name, ""), query, &headers).await
+}
+
+/// GET /oauth/callback/{network}/{instance}: the return from one of many.
+pub async fn callback_of_instance(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    Path((name, instance)): Path<(String, String)>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> Response {
+    returned(&app, &caller, (&name, &instance), query, &headers).await
+}
+
+async fn returned(app: &App, caller: &Caller, (name, at): (&str, &str), query: Option<String>, headers: &HeaderMap) -> Response {
     let page = async {
-        let network = network_named(&name).map_err(|_| Problem::not_found())?;
+        let network = network_named(name).map_err(|_| Problem::not_found())?;
         let callback: Vec<(String, String)> = url::form_urlencoded::parse(query.unwrap_or_default().as_bytes()).into_owned().collect();
-        let browser = cookie(&headers, CONNECT).map(Secret::new);
-        match finish::finish(&app, network, &callback, browser.as_ref()).await? {
-            Finished::NotOurs(code) => failure_page(&caller, code, network.about().title, &[], None, None, "/settings/profiles"),
-            Finished::Connection(connection) => after_return(&caller, &connection),
+        let browser = cookie(headers, CONNECT).map(Secret::new);
+        match finish::finish(app, network, at, &callback, browser.as_ref()).await? {
+            Finished::NotOurs(code) => failure_page(caller, code, network.about().title, &[], None, None, "/settings/profiles"),
+            Finished::Connection(connection) => after_return(caller, &connection),
         }
     };
-    for_people(&caller, page.await)
+    for_people(caller, page.await)
 }
 
 /// Whoever a tool sent goes back to it; a user of ours goes on to a page of theirs; anybody else is told here.

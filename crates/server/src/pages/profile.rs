@@ -142,7 +142,7 @@ async fn tab(app: &App, caller: &Caller, id: &str, tab: &'static str, flash: Opt
         s: Shell::new(caller, "profiles").flash(flash),
         row: row(caller, &profile, &users, now),
         tab,
-        explanation: explain(lang, &profile.standing, person.as_deref(), &title_of(&profile.network)),
+        explanation: explain(lang, &profile.standing, person.as_deref(), &profile.network),
         evidence: evidence.map(|evidence| SeenWords {
             words: evidence.words.clone(),
             code: evidence.code.clone(),

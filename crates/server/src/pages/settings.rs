@@ -285,7 +285,7 @@ async fn apps_page(app: &App, caller: &Caller, flash: Option<String>) -> Page {
             name: about.name,
             title: about.title,
             state: caller.lang.t(state).to_owned(),
-            redirect_uri: app.directory.redirect_uri(about.name),
+            redirect_uri: app.directory.redirect_uri(about, ""),
             idle_checks: idle_checks(app, caller, network),
             client_id: client.map(|client| client.app.client_id.clone()).unwrap_or_default(),
             by_config: registers_itself || app.config.networks.get(about.name).is_some_and(|set| set.client_id.is_some()),

@@ -111,7 +111,7 @@ pub fn row(caller: &Caller, profile: &Profile, users: &[User], now: Timestamp) -
             .map(|user| user.name.clone())
             .unwrap_or_default(),
         deadline: standing.deadline.map(when),
-        explanation: crate::actions::explain::explain(lang, standing, None, &title).title,
+        explanation: crate::actions::explain::explain(lang, standing, None, &profile.network).title,
         network_title: title,
         child: profile.parent.is_some(),
         enabled: profile.enabled,

@@ -177,7 +177,8 @@ async fn through(app: &App, caller: &Caller, profile: &Profile, mut ready: Ready
         act::begin(app, &deed(app, caller, profile, &passed), &ready).await?;
         let mut secrets = secrets(&ready, profile, &credential);
         secrets.extend(proofs.into_iter().map(|(_, proof)| Secret::new(proof)));
-        let answer = send(app, &mut passed, &url, credential).await?;
+        let headers = credential.into_iter().chain(ready.client.network.own_headers(cx)).collect();
+        let answer = send(app, &profile.network, &mut passed, &url, headers).await?;
         let status = answer.status();
         let again = !matches!(passed.payload, Payload::Flows(_));
         if status == StatusCode::TOO_MANY_REQUESTS {
@@ -261,9 +262,10 @@ fn texts(secrets: &[Secret]) -> Vec<&str> {
 
 async fn send(
     app: &App,
+    network: &str,
     passed: &mut Passed,
     url: &str,
-    credential: Vec<(header::HeaderName, header::HeaderValue)>,
+    headers: Vec<(header::HeaderName, header::HeaderValue)>,
 ) -> Result<reqwest::Response, Problem> {
     let body = match &mut passed.payload {
         Payload::Nothing => reqwest::Body::from(""),
@@ -276,11 +278,11 @@ async fn send(
         .body(body)
         .map_err(|_| malformed("the address cannot be read"))?;
     *request.headers_mut() = passed.headers.clone();
-    for (name, value) in credential {
+    for (name, value) in headers {
         // In place of whatever stood there: exactly once.
         request.headers_mut().insert(name, value);
     }
-    app.streams.send(request).await.map_err(|error| {
+    app.streams.of(network).send(request).await.map_err(|error| {
         let (code, status) = match &error {
             WireError::NotSent(_) | WireError::Forbidden(_) => ("network_unreachable", StatusCode::BAD_GATEWAY),
             WireError::Lost(_) => ("unclear", StatusCode::BAD_GATEWAY),
@@ -358,13 +360,8 @@ fn returned(answer: reqwest::Response, redactor: Redactor) -> Response {
 
 /// Remembers that the network wants quiet, for every node.
 async fn pause(app: &App, profile: &Profile, server: &str, headers: &HeaderMap) -> Result<(), Problem> {
-    let number = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).and_then(|text| text.trim().parse::<i64>().ok());
     let now = app.now();
-    let reset = number("x-rate-limit-reset").or_else(|| number("x-ratelimit-reset")).or_else(|| number("ratelimit-reset"));
-    // Some write when it is over, some how long it takes.
-    let at = |number: i64| if number > 1_000_000_000 { Timestamp::from_seconds(number) } else { now + Span::seconds(number) };
-    let until = number("retry-after").map(|seconds| now + Span::seconds(seconds)).or_else(|| reset.map(at)).unwrap_or(now + PAUSE.0);
-    quiet(app, profile, server, until).await
+    quiet(app, profile, server, quiet_until(headers, now).unwrap_or(now + PAUSE.0)).await
 }
 
 /// Nobody asks before; not longer than is believed.
@@ -372,4 +369,35 @@ async fn quiet(app: &App, profile: &Profile, server: &str, until: Timestamp) -> 
     let mut tx = app.store.write().await?;
     pauses::set(&mut tx, &app.organisation, &profile.network, server, until.min(app.now() + PAUSE.1)).await?;
     Ok(tx.commit().await?)
+}
+
+/// Until when a network wants quiet: some write how long it takes, with a fraction or without, some the moment as a number of
+/// seconds, some as a date (Mastodon).
+fn quiet_until(headers: &HeaderMap, now: Timestamp) -> Option<Timestamp> {
+    let moment = |name: &str| {
+        let text = headers.get(name)?.to_str().ok()?.trim();
+        let number = text.split('.').next()?.parse::<i64>().ok();
+        let at = |number: i64| if number > 1_000_000_000 { Timestamp::from_seconds(number) } else { now + Span::seconds(number) };
+        number.map(at).or_else(|| lifecycle::moment::rfc3339(text))
+    };
+    ["retry-after", "x-rate-limit-reset", "x-ratelimit-reset", "ratelimit-reset"].into_iter().find_map(moment)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_network_says_in_many_ways_how_long_it_wants_quiet() {
+        let now = Timestamp::from_seconds(1_800_000_000);
+        let until = |name: &'static str, text: &str| {
+            let headers = HeaderMap::from_iter([(header::HeaderName::from_static(name), text.parse().expect("a value"))]);
+            quiet_until(&headers, now).map(|until| until.since(now).as_seconds())
+        };
+        assert_eq!(until("retry-after", "30"), Some(30));
+        assert_eq!(until("x-ratelimit-reset", "2027-01-15T08:05:00.000000Z"), Some(300), "as Mastodon writes it");
+        assert_eq!(until("x-ratelimit-reset", "212.0"), Some(212), "as Reddit writes it");
+        assert_eq!(until("x-rate-limit-reset", "1800000060"), Some(60));
+        assert_eq!(until("x-ratelimit-reset", "soon"), None);
+    }
 }

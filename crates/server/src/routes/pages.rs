@@ -25,6 +25,7 @@ pub const PAGES: &[Row] = &[
     ("/deletion/{code}", Needs::Nothing, || get(deletion::get)),
     ("/renew/{secret}", Needs::Nothing, || get(renew::get).post(renew::post)),
     ("/oauth/callback/{network}", Needs::Nothing, || get(add::callback)),
+    ("/oauth/callback/{network}/{instance}", Needs::Nothing, || get(add::callback_of_instance)),
     ("/settings/profiles", Needs::May(Act::SeeProfile), || get(profiles::get)),
     ("/settings/profiles/bulk", Needs::May(Act::ManageProfile), || post(profiles::bulk)),
     ("/settings/profiles/add", Needs::May(Act::Connect), || get(add::list)),

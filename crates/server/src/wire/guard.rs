@@ -1,6 +1,7 @@
-//! Which addresses the product may connect to. Hosts that the operator configured are trusted; hosts that users name
-//! (handles, instances, what their documents lead to) must resolve to public addresses, or to ranges the operator
-//! allowed. Every address of an answer must pass, and the connector uses only addresses that passed (NT-09).
+//! Which addresses the product may connect to. Origins that the operator configured for a network are trusted for that
+//! network's own requests, to the port; what users name (handles, instances, what their documents lead to) must resolve to
+//! public addresses, or to ranges the operator allowed. Every address of an answer must pass, and the connector uses only
+//! addresses that passed (NT-09).
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -9,7 +10,7 @@ use std::sync::Arc;
 
 use ipnet::IpNet;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
-use url::{Host, Url};
+use url::{Host, Origin, Url};
 
 /// The address is not one to connect to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,17 +31,33 @@ pub struct Guard {
     trusted: BTreeSet<String>,
 }
 
+/// Scheme, host and port: what is trusted is no more than was named.
+fn origin(url: &Url) -> Option<String> {
+    let origin = url.origin();
+    matches!(origin, Origin::Tuple(..)).then(|| origin.ascii_serialization())
+}
+
 impl Guard {
-    /// `allowed` ranges may be reached by anybody's naming; hosts of `trusted` URLs (the operator's configuration) always.
+    /// `allowed` ranges may be reached by anybody's naming; origins of `trusted` URLs (the operator's configuration) always.
     pub fn new(allowed: Vec<IpNet>, trusted: &[String]) -> Self {
-        let hosts = trusted.iter().filter_map(|url| Url::parse(url).ok()).filter_map(|url| url.host_str().map(str::to_owned));
-        Self { allowed, trusted: hosts.collect() }
+        let origins = trusted.iter().filter_map(|url| Url::parse(url).ok()).filter_map(|url| origin(&url));
+        Self { allowed, trusted: origins.collect() }
+    }
+
+    /// Whether the operator named this very origin: what it resolves to is then the operator's affair.
+    pub fn trusts(&self, url: &Url) -> bool {
+        origin(url).is_some_and(|origin| self.trusted.contains(&origin))
+    }
+
+    /// Whether there is any such origin.
+    pub fn trusts_any(&self) -> bool {
+        !self.trusted.is_empty()
     }
 
     /// Checks what a URL shows before any name is resolved: scheme, user info, literal addresses.
     pub fn check_url(&self, url: &Url) -> Result<(), ForbiddenAddress> {
         let shown = url.host_str().unwrap_or_default();
-        if self.trusted.contains(shown) {
+        if self.trusts(url) {
             return Ok(());
         }
         if !url.username().is_empty() || url.password().is_some() {
@@ -92,9 +109,6 @@ impl Guard {
 
     /// Every address that a name has must pass: which of them is connected to is not ours to choose (NT-09).
     fn vet(&self, name: &str, found: &[SocketAddr]) -> Result<(), ForbiddenAddress> {
-        if self.trusted.contains(name) {
-            return Ok(());
-        }
         found.iter().try_for_each(|address| self.check(name, address.ip()))
     }
 }

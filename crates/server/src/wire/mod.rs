@@ -5,6 +5,7 @@
 pub mod guard;
 pub mod stream;
 
+use std::collections::BTreeMap;
 use std::error::Error as _;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,7 +13,7 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use http::{Request, Response};
 use lifecycle::time::Span;
-use networks::wire::{BoxFuture, Wire, WireError};
+use networks::wire::{BoxFuture, Wire, WireError, Wires};
 use url::Url;
 
 use self::guard::{ForbiddenAddress, Guard};
@@ -32,8 +33,8 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// For networks: their answers matter to the last byte.
-    pub const NETWORKS: Self = Self { answer_timeout: Duration::from_secs(90), answer_max: 1024 * 1024, cut: false };
+    /// For networks: their answers matter to the last byte, and long threads come as one.
+    pub const NETWORKS: Self = Self { answer_timeout: Duration::from_secs(90), answer_max: 4 * 1024 * 1024, cut: false };
     /// For webhook endpoints: only the status matters (Standard Webhooks, NT-25).
     pub const ENDPOINTS: Self = Self { answer_timeout: Duration::from_secs(15), answer_max: 64 * 1024, cut: true };
 }
@@ -41,22 +42,83 @@ impl Limits {
 /// The ways out of one server.
 pub(crate) struct Ways {
     /// To the networks.
-    pub(crate) wire: Arc<dyn Wire>,
+    pub(crate) wire: Arc<dyn Wires>,
     /// To what users name: webhook endpoints and chat channels.
     pub(crate) endpoints: HttpWire,
     /// For calls that are passed through.
-    pub(crate) streams: StreamWire,
+    pub(crate) streams: EachNetwork<StreamWire>,
+}
+
+/// A way out for each network that the operator named origins for, and one that trusts nobody for all others: an instance that
+/// somebody names at one network does not lead into what was named for another (NT-08).
+pub struct EachNetwork<W> {
+    own: BTreeMap<String, W>,
+    rest: W,
+}
+
+impl<W> EachNetwork<W> {
+    fn open(config: &Config, make: impl Fn(Guard) -> Result<W, reqwest::Error>) -> Result<Self, reqwest::Error> {
+        let allowed = || config.server.allow_private_networks.clone();
+        let mut own = BTreeMap::new();
+        for (name, set) in &config.networks {
+            let named: Vec<String> = set.base_url.iter().chain(set.endpoints.values()).cloned().collect();
+            let guard = Guard::new(allowed(), &named);
+            if guard.trusts_any() {
+                own.insert(name.clone(), make(guard)?);
+            }
+        }
+        Ok(Self { own, rest: make(Guard::new(allowed(), &[]))? })
+    }
+
+    /// The way of that network's own requests.
+    pub fn of(&self, network: &str) -> &W {
+        self.own.get(network).unwrap_or(&self.rest)
+    }
+}
+
+impl Wires for EachNetwork<HttpWire> {
+    fn of(&self, network: &str) -> &dyn Wire {
+        self.of(network)
+    }
+}
+
+/// Two clients: strangers' names are vetted as they resolve, origins that the operator named are not.
+struct Clients {
+    guard: Guard,
+    vetted: reqwest::Client,
+    own: Option<reqwest::Client>,
+}
+
+impl Clients {
+    fn new(guard: Guard, settings: impl Fn() -> reqwest::ClientBuilder) -> Result<Self, reqwest::Error> {
+        let plain = || {
+            settings()
+                .redirect(reqwest::redirect::Policy::none())
+                .retry(reqwest::retry::never())
+                .no_proxy()
+                // An idle connection may be closed by the peer in the moment of writing: ambiguous. So none is kept (RF-14).
+                .pool_max_idle_per_host(0)
+                .connect_timeout(Duration::from_secs(10))
+                .user_agent(concat!("Staygreen/", env!("CARGO_PKG_VERSION")))
+        };
+        let own = guard.trusts_any().then(|| plain().build()).transpose()?;
+        let vetted = plain().dns_resolver(Arc::new(guard.clone())).build()?;
+        Ok(Self { guard, vetted, own })
+    }
+
+    /// The one to ask an address with.
+    fn of(&self, url: &Url) -> Result<&reqwest::Client, ForbiddenAddress> {
+        self.guard.check_url(url)?;
+        Ok(self.own.as_ref().filter(|_| self.guard.trusts(url)).unwrap_or(&self.vetted))
+    }
 }
 
 impl Ways {
     /// Opens them all. Nothing is sent yet.
     pub(crate) fn open(config: &Config) -> Result<Self, StartError> {
-        let trusted: Vec<String> =
-            config.networks.values().flat_map(|set| set.base_url.iter().chain(set.endpoints.values()).cloned()).collect();
-        let guard = Guard::new(config.server.allow_private_networks.clone(), &trusted);
-        let streams = StreamWire::new(guard.clone(), proxy::IDLE, proxy::WHOLE).map_err(StartError::Client)?;
+        let streams = EachNetwork::open(config, |guard| StreamWire::new(guard, proxy::IDLE, proxy::WHOLE)).map_err(StartError::Client)?;
         let limits = Limits { answer_timeout: config.keeper.answer_timeout().duration(), ..Limits::NETWORKS };
-        let wire = Arc::new(HttpWire::new(guard, limits).map_err(StartError::Client)?);
+        let wire = Arc::new(EachNetwork::open(config, |guard| HttpWire::new(guard, limits)).map_err(StartError::Client)?);
         // Endpoints are named by users: the hosts that the operator trusts for networks are none of theirs.
         let users_guard = Guard::new(config.server.allow_private_networks.clone(), &[]);
         let endpoints = HttpWire::new(users_guard, Limits::ENDPOINTS).map_err(StartError::Client)?;
@@ -66,40 +128,28 @@ impl Ways {
 
 /// Sends requests over HTTP.
 pub struct HttpWire {
-    client: reqwest::Client,
-    guard: Arc<Guard>,
+    clients: Clients,
     limits: Limits,
 }
 
 impl HttpWire {
     /// A wire that lets through what the guard allows, within limits.
     pub fn new(guard: Guard, limits: Limits) -> Result<Self, reqwest::Error> {
-        let guard = Arc::new(guard);
-        let client = reqwest::Client::builder()
-            .redirect(reqwest::redirect::Policy::none())
-            .retry(reqwest::retry::never())
-            .no_proxy()
-            // An idle connection may be closed by the peer in the moment of writing: ambiguous. So none is kept (RF-14).
-            .pool_max_idle_per_host(0)
-            .connect_timeout(Duration::from_secs(10))
-            .timeout(limits.answer_timeout)
-            .user_agent(concat!("Staygreen/", env!("CARGO_PKG_VERSION")))
-            .dns_resolver(Arc::clone(&guard))
-            .build()?;
-        Ok(Self { client, guard, limits })
+        let clients = Clients::new(guard, || reqwest::Client::builder().timeout(limits.answer_timeout))?;
+        Ok(Self { clients, limits })
     }
 
     /// Whether an address may be asked at all, before any name is resolved.
     pub fn check(&self, url: &Url) -> Result<(), ForbiddenAddress> {
-        self.guard.check_url(url)
+        self.clients.of(url).map(drop)
     }
 
     async fn exchange(&self, request: Request<Bytes>) -> Result<Response<Bytes>, WireError> {
         let (parts, body) = request.into_parts();
         let url = Url::parse(&parts.uri.to_string()).map_err(|_| WireError::Forbidden("not an absolute URL".into()))?;
         let host = url.host_str().unwrap_or_default().to_owned();
-        self.guard.check_url(&url).map_err(|why| WireError::Forbidden(why.to_string()))?;
-        let sent = self.client.request(parts.method, url).headers(parts.headers).body(body).send().await;
+        let client = self.clients.of(&url).map_err(|why| WireError::Forbidden(why.to_string()))?;
+        let sent = client.request(parts.method, url).headers(parts.headers).body(body).send().await;
         let mut answer = sent.map_err(|error| classify(&host, &error))?;
         let mut read = BytesMut::new();
         while let Some(chunk) = answer.chunk().await.map_err(|error| classify(&host, &error))? {

@@ -82,6 +82,9 @@ fn config(folder: &Path, port: u16, sandbox_url: &str, smtp: &str) -> Config {
             set.client_id = Some(format!("sandbox-{name}"));
             set.client_secret = Some(Secret::new(format!("sandbox-{name}-secret")));
         }
+        if name == "reddit" {
+            set.options.insert("username".into(), "fernweh_outdoor".into());
+        }
         if name == "tiktok" {
             set.endpoints.insert("advertisers".into(), format!("{sandbox_url}/tiktok/open_api/v1.3/oauth2/advertiser/get/"));
         }

@@ -123,7 +123,7 @@ async fn connect(app: &App, world: &Sandbox, network: &str, username: &str, ids:
     let answer: Value = serde_json::from_slice(answer.body())?;
     let back = answer["redirect_to"].as_str().ok_or_else(|| anyhow!("the sandbox refused: {answer}"))?;
     let callback: Vec<(String, String)> = url::Url::parse(back)?.query_pairs().into_owned().collect();
-    let Finished::Connection(connection) = finish(app, network, &callback, None).await.map_err(failed)? else {
+    let Finished::Connection(connection) = finish(app, network, "", &callback, None).await.map_err(failed)? else {
         return Err(anyhow!("the callback was not ours"));
     };
     match connection.stage {

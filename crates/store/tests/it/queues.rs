@@ -1,11 +1,16 @@
 //! What waits to leave the house: messages and revocations. One bad row stops nobody, and a late sender changes nothing.
 
+use lifecycle::ledger::Ledger as _;
+use lifecycle::secret::{Secret, TokenSet};
 use lifecycle::time::{Span, Timestamp};
 use serde_json::json;
 use store::events::Actor;
+use store::grants::Place;
+use store::ids;
+use store::network_apps::{self, RegisteredWith};
 use store::profiles::{self, Filter};
 
-use crate::loops::{T0, connect, organisation};
+use crate::loops::{T0, claim, commit_of, connect, dead, organisation};
 use crate::{Fixture, count, each, run};
 
 async fn send(store: &store::Store, organisation: &lifecycle::ids::OrganisationId, to: &str) {
@@ -118,5 +123,44 @@ async fn rf_39_revocations_are_owed_until_they_end_and_then_the_tokens_are_gone(
         assert_eq!(tries, 12);
         assert_eq!(run(&store, "UPDATE revocations SET tries = tries WHERE sealed_tokens IS NOT NULL", &[]).await, 0, "shredded");
         assert_eq!(count(&store, "revocation.ended").await, 3);
+    }
+}
+
+#[tokio::test]
+async fn a_webhook_that_is_replaced_or_not_kept_is_owed_its_end() {
+    for Fixture { store, .. } in each().await {
+        let (organisation, _) = organisation(&store).await;
+        connect(&store, &organisation, "a/1", &["1"], T0).await;
+        connect(&store, &organisation, "b/1", &["2"], T0).await;
+        let place = Place { network: "linkedin".into(), instance: String::new() };
+        let claims = claim(&store, &ids::fresh(), T0 + Span::days(1)).await;
+        let dead_one = claims.iter().find(|claim| claim.accesses.iter().any(|access| access.network_id == "2")).expect("claimed");
+        store.commit(&commit_of(dead_one, &dead(T0 + Span::days(1)), T0 + Span::days(1))).await.unwrap();
+        let mut tx = store.write().await.unwrap();
+        for person in ["a/1", "b/1", "nobody"] {
+            store.owe_replaced(&mut tx, &organisation, &place, person, T0).await.unwrap();
+        }
+        let left = TokenSet::bearer(Secret::new("made and not kept"), None, vec![]);
+        store.owe_revocation(&mut tx, &organisation, &place, &left, T0).await.unwrap();
+        tx.commit().await.unwrap();
+        let owed = store.claim_revocations(T0, 10).await.unwrap();
+        let mut shown: Vec<_> = owed.iter().map(|owed| (owed.person.as_deref(), owed.tokens.access_token.expose())).collect();
+        shown.sort_unstable();
+        assert_eq!(shown, [(None, "made and not kept"), (Some("a/1"), "canary-access")], "what is known to be dead is left alone");
+    }
+}
+
+#[tokio::test]
+async fn what_a_client_was_registered_with_is_known() {
+    for Fixture { store, .. } in each().await {
+        let (organisation, _) = organisation(&store).await;
+        let with = RegisteredWith { redirect_uri: "https://sg.example/oauth/callback/mastodon/x".into(), scopes: "read".into() };
+        let mut tx = store.write().await.unwrap();
+        network_apps::set(&mut tx, store.keys(), &organisation, "mastodon", "x", "id", None, T0).await.unwrap();
+        assert_eq!(network_apps::registered_with(&mut tx, &organisation, "mastodon", "x").await.unwrap(), None);
+        network_apps::set_registered_with(&mut tx, &organisation, "mastodon", "x", &with).await.unwrap();
+        assert_eq!(network_apps::registered_with(&mut tx, &organisation, "mastodon", "x").await.unwrap(), Some(with));
+        assert_eq!(network_apps::registered_with(&mut tx, &organisation, "mastodon", "y").await.unwrap(), None);
+        tx.commit().await.unwrap();
     }
 }

@@ -61,6 +61,7 @@ async fn mastodon_fits_the_communitys_description() {
         "GET /api/v1/accounts/verify_credentials 403",
         "GET /api/v1/media/{id} 200",
         "GET /api/v1/media/{id} 206",
+        "GET /api/v1/statuses/{id} 200",
         "GET /api/v1/statuses/{id}/context 200",
         "GET /api/v1/statuses/{id}/context 404",
         "GET /api/v2/instance 200",

@@ -8,7 +8,7 @@ use super::{DOMAIN, MICRO, MOVED, NAME, app, holds, list};
 use crate::pages::esc;
 use crate::people::{Comment, Post};
 use crate::request::{Answer, Incoming, json as answer};
-use crate::tokens::{Dead, Family};
+use crate::tokens::{DAY, Dead, Family};
 use crate::world::World;
 
 const CHARACTERS_MAX: usize = 500;
@@ -85,10 +85,14 @@ fn signed_in(world: &mut World, now: i64, incoming: &Incoming) -> Answer {
     }
     let family = match world.check_access(now, NAME, token) {
         _ if client.is_none() => return refused(None, 401, "The access token is invalid", ""),
+        // The account is gone for good, and its tokens with it.
+        _ if kept.as_ref().is_some_and(|family| family.why == "delete") => return answer(410, &json!({ "error": "Gone" })),
         Ok((_, family)) => family,
         Err(Dead::Blocked) => {
             return refused(kept.as_ref(), 403, "Your login is currently disabled", "Deine Anmeldung ist derzeit deaktiviert");
         }
+        // Rows of revoked tokens are cleaned away: after that nobody knows them any more.
+        Err(Dead::Revoked) if seen_revoked(world, now, token) => return refused(None, 401, "The access token is invalid", ""),
         Err(Dead::Revoked) => return refused(kept.as_ref(), 401, "The access token was revoked", "Der Zugriffstoken wurde widerrufen"),
         Err(Dead::Expired) => return refused(kept.as_ref(), 401, "The access token expired", "Der Zugriffstoken ist abgelaufen"),
         Err(Dead::Unknown) => return refused(None, 401, "The access token is invalid", ""),
@@ -97,6 +101,7 @@ fn signed_in(world: &mut World, now: i64, incoming: &Incoming) -> Answer {
         ("GET", "/api/v1/apps/verify_credentials") => return who_asks(world, client.as_deref()),
         ("GET", "/api/v1/accounts/verify_credentials") => &["profile", "read:accounts"],
         ("GET", "/oauth/userinfo") => &["profile"],
+        ("GET", "/api/v2/search") => &["read:search"],
         ("POST", "/api/v2/media") => &["write:media"],
         ("GET", path) if path.starts_with("/api/v1/media/") => &["write:media"],
         ("GET", path) if path.starts_with("/api/v1/statuses/") => &["read:statuses"],
@@ -111,6 +116,12 @@ fn signed_in(world: &mut World, now: i64, incoming: &Incoming) -> Answer {
     act(world, now, incoming, &family)
 }
 
+/// Whether a revoked token was shown so long ago that its row is gone: a week after somebody first met the refusal.
+fn seen_revoked(world: &mut World, now: i64, token: &str) -> bool {
+    let first = world.kept.entry((NAME, format!("revoked/{token}"))).or_insert(json!(now));
+    first.as_i64().is_some_and(|first| now - first > 7 * DAY * MICRO)
+}
+
 fn act(world: &mut World, now: i64, incoming: &Incoming, family: &Family) -> Answer {
     match (incoming.method.as_str(), incoming.path.as_str()) {
         ("GET", "/api/v1/accounts/verify_credentials") => me(world, family),
@@ -122,6 +133,7 @@ fn act(world: &mut World, now: i64, incoming: &Incoming, family: &Family) -> Ans
                 &json!({ "iss": format!("https://{DOMAIN}/"), "sub": account["uri"], "name": account["display_name"], "preferred_username": name }),
             )
         }
+        ("GET", "/api/v2/search") => search(world, incoming),
         ("POST", "/api/v2/media") => media(world, incoming),
         ("POST", "/api/v1/statuses") => publish(world, now, incoming, family),
         (method, path) => match path.strip_prefix("/api/v1/media/") {
@@ -192,7 +204,15 @@ fn media(world: &mut World, incoming: &Incoming) -> Answer {
     }
     let is_film = body.to_lowercase().contains("content-type: video/");
     let id = world.number().to_string();
-    world.kept.insert((NAME, format!("media/{id}")), json!(if is_film { 2 } else { 0 }));
+    // A long film takes longer than anybody waits.
+    let looks = if body.contains("a long film") {
+        50
+    } else if is_film {
+        2
+    } else {
+        0
+    };
+    world.kept.insert((NAME, format!("media/{id}")), json!(looks));
     let (status, url) = if is_film { (202, Value::Null) } else { (200, json!(format!("https://{DOMAIN}/media/{id}.png"))) };
     answer(status, &attachment(&id, &url))
 }
@@ -257,6 +277,14 @@ fn show(world: &World, status: &Status) -> Value {
         "sensitive": false, "spoiler_text": "", "language": "de", "replies_count": 0, "reblogs_count": 0, "favourites_count": 0,
         "quotes_count": 0, "media_attachments": [], "mentions": [], "tags": [], "emojis": [], "card": null, "poll": null, "reblog": null
     })
+}
+
+/// What an address leads to, where it is a status this server knows or can fetch.
+fn search(world: &World, incoming: &Incoming) -> Answer {
+    let id = incoming.q("q").rsplit('/').next().unwrap_or_default().to_owned();
+    let found = find(world, &id).filter(|_| incoming.q("type") == "statuses" && incoming.q("q").starts_with("https://"));
+    let statuses: Vec<Value> = found.iter().map(|status| show(world, status)).collect();
+    answer(200, &json!({ "accounts": [], "statuses": statuses, "hashtags": [] }))
 }
 
 fn publish(world: &mut World, now: i64, incoming: &Incoming, family: &Family) -> Answer {

@@ -3,7 +3,7 @@
 use http::HeaderValue;
 use serde_json::{Value, json};
 
-use super::{MICRO, NAME};
+use super::{MICRO, NAME, SUSPENDED};
 use crate::people::{Comment, Post};
 use crate::request::{Answer, Incoming, json as answer};
 use crate::tokens::Family;
@@ -36,6 +36,9 @@ pub(super) fn handle(world: &mut World, now: i64, incoming: &Incoming) -> Option
         match world.check_access(now, NAME, incoming.bearer()) {
             Err(_) => challenged(401, "Unauthorized", "invalid_token"),
             Ok((_, family)) if !family.scopes.iter().any(|scope| scope == needs) => challenged(403, "Forbidden", "insufficient_scope"),
+            Ok((_, family)) if family.username == SUSPENDED && incoming.path != "/api/v1/me" => {
+                answer(403, &json!({ "message": "Forbidden", "error": 403 }))
+            }
             Ok((_, family)) => act(world, now, incoming, &family),
         }
     };
@@ -71,7 +74,7 @@ fn count(world: &mut World, now: i64) -> (u64, u64, i64) {
 
 fn act(world: &mut World, now: i64, incoming: &Incoming, family: &Family) -> Answer {
     match incoming.path.as_str() {
-        "/api/v1/me" => me(world, family),
+        "/api/v1/me" => me(world, incoming, family),
         "/subreddits/mine/subscriber" => subscriptions(incoming, family),
         "/api/submit" => submit(world, now, incoming, family),
         "/api/comment" => comment(world, now, incoming, family),
@@ -83,13 +86,17 @@ fn act(world: &mut World, now: i64, incoming: &Incoming, family: &Family) -> Ans
     }
 }
 
-fn me(world: &World, family: &Family) -> Answer {
+/// Escaped unless asked otherwise.
+const ICON: &str = "https://styles.redditmedia.com/t5_x/icon.png?width=256&s=1";
+
+fn me(world: &World, incoming: &Incoming, family: &Family) -> Answer {
     let Some(person) = world.person(NAME, &family.username) else { return challenged(401, "Unauthorized", "invalid_token") };
     answer(
         200,
         &json!({
-            "id": person.id, "name": person.name, "icon_img": "https://styles.redditmedia.com/t5_x/icon.png?width=256&amp;s=1",
-            "is_suspended": false, "total_karma": if family.username == NEW_HERE { 3 } else { 4211 }, "created_utc": 1_600_000_000.0,
+            "id": person.id, "name": person.name,
+            "icon_img": if incoming.q("raw_json") == "1" { ICON.to_owned() } else { ICON.replace('&', "&amp;") },
+            "is_suspended": family.username == SUSPENDED, "total_karma": if family.username == NEW_HERE { 3 } else { 4211 }, "created_utc": 1_600_000_000.0,
             "subreddit": { "display_name": format!("u_{}", person.name) }
         }),
     )

@@ -38,7 +38,11 @@ pub(super) fn handle(world: &mut World, now: i64, incoming: &Incoming) -> Option
 /// `<platform>:<app id>:<version> (by /u/<username>)`; libraries and browsers are turned away.
 fn is_honest(agent: &str) -> bool {
     let first = agent.split_whitespace().next().unwrap_or_default();
-    first.split(':').filter(|part| !part.is_empty()).count() >= 3 && !agent.contains("Mozilla") && !agent.contains("python-requests")
+    let names_somebody = agent.split_once("(by /u/").is_some_and(|(_, user)| user.trim_end_matches(')').len() > 1);
+    names_somebody
+        && first.split(':').filter(|part| !part.is_empty()).count() >= 3
+        && !agent.contains("Mozilla")
+        && !agent.contains("python-requests")
 }
 
 fn scopes(incoming: &Incoming) -> Vec<String> {
@@ -151,11 +155,15 @@ fn revoke(world: &mut World, now: i64, incoming: &Incoming) -> Answer {
     said
 }
 
+/// Suspended: may log in and look at itself, and nothing else (unconfirmed).
+pub(super) const SUSPENDED: &str = "gipfel_archiv";
+
 pub(super) fn people() -> Vec<Person> {
     vec![
         person(NAME, "fernweh_outdoor", "fernweh_outdoor", "1a2b3c"),
         person(NAME, "jana_lindner", "jana_lindner", "4d5e6f"),
         person(NAME, "tom_becker", "tom_becker", "7g8h9i"),
+        person(NAME, SUSPENDED, SUSPENDED, "0j1k2l"),
     ]
 }
 

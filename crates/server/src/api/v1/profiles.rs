@@ -117,7 +117,7 @@ async fn whole(app: &App, caller: &Caller, profile: &Profile) -> Result<Value, P
     let standing = &profile.standing;
     let person = standing.person.as_ref().and_then(|id| holders.iter().find(|holder| holder.person.id == *id));
     let person = person.map(|holder| shown(&holder.person.name, holder.person.handle.as_deref()));
-    let words = explain(caller.lang, standing, person.as_deref(), &title_of(&profile.network));
+    let words = explain(caller.lang, standing, person.as_deref(), &profile.network);
     let can = networks::find(&profile.network).zip(Kind::parse(&profile.kind)).map(|(network, kind)| network.can_as(kind));
     let allowed = |pick: fn(networks::network::Can) -> Ability| can.is_some_and(|can| pick(can).is_yes());
     let mut body = brief(profile);

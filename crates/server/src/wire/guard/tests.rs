@@ -145,6 +145,11 @@ async fn nt_08_no_connection_is_made() {
 fn what_the_operator_named_is_trusted_and_nothing_else() {
     let guard = Guard::new(vec!["127.0.0.0/8".parse().expect("a range")], &["http://sandbox.internal:8430/x".into()]);
     let allowed = |url: &str| guard.check_url(&Url::parse(url).expect(url)).is_ok();
+    for elsewhere in
+        ["http://sandbox.internal/", "http://sandbox.internal:9200/", "https://sandbox.internal:22/", "http://x.sandbox.internal:8430/"]
+    {
+        assert!(!allowed(elsewhere), "{elsewhere} is another origin");
+    }
     assert!(allowed("http://sandbox.internal:8430/y") && allowed("http://127.0.0.1:5/") && allowed("http://localhost:5/"));
     assert!(
         !allowed("http://example.com/")
@@ -156,13 +161,13 @@ fn what_the_operator_named_is_trusted_and_nothing_else() {
 
 #[tokio::test]
 async fn nt_09_every_resolved_address_must_pass() {
-    let guard = Arc::new(Guard::new(vec![], &["https://own.example".into()]));
+    let guard = Arc::new(Guard::new(vec![], &["https://own.example".into(), "http://localhost:1/".into()]));
     let refused = guard.clone().lookup("localhost".into()).await.err().expect("refused");
     assert!(refused.downcast_ref::<ForbiddenAddress>().is_some());
     let at = |address: &str| SocketAddr::new(address.parse().expect(address), 0);
     assert!(guard.vet("evil.example", &[at("1.1.1.1"), at("8.8.8.8")]).is_ok());
     for private in ["127.0.0.1", "10.0.0.1", "169.254.169.254", "::1", "fd00::1", "::ffff:10.0.0.1"] {
         assert!(guard.vet("evil.example", &[at("1.1.1.1"), at(private)]).is_err(), "a public address beside {private} does not save it");
-        assert!(guard.vet("own.example", &[at(private)]).is_ok(), "what the operator named");
+        assert!(guard.vet("own.example", &[at(private)]).is_err(), "a name is trusted with its port alone, which a resolver does not see");
     }
 }

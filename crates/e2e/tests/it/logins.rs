@@ -1,0 +1,133 @@
+//! One login and what it stands for: several channels of one user, a webhook that another login replaces, a consent that several
+//! access tokens stand on, and servers that must not be taken for one another.
+
+use serde_json::{Value, json};
+
+use crate::world::{Demo, client, eventually};
+
+async fn ledger(demo: &Demo, network: &str) -> Vec<String> {
+    let url = format!("{}/control/api/ledger?network={network}", demo.text("sandbox_url"));
+    let ledger: Value = client().get(url).send().await.unwrap().json().await.unwrap();
+    ledger["seen"].as_array().unwrap().iter().map(|seen| seen["request"].as_str().unwrap().to_owned()).collect()
+}
+
+/// Connects what a person picked at the network's own page.
+async fn connect(demo: &Demo, network: &str, username: &str, page: Option<u64>) -> Value {
+    let (status, begun) = demo.api("POST", "/connections", Some(json!({ "network": network }))).await;
+    assert_eq!(status, 201, "{begun}");
+    let asked = json!({ "authorize_url": begun["authorize_url"], "username": username, "page": page });
+    let back = demo.control("/consent", asked).await["redirect_to"].as_str().unwrap().to_owned();
+    let page = client().get(back).send().await.unwrap().text().await.unwrap();
+    let path = format!("/connections/{}", begun["id"].as_str().unwrap());
+    let connection = demo.api("GET", &path, None).await.1;
+    if connection["status"] == "choose" {
+        let ids: Vec<&Value> =
+            connection["discovered"].as_array().unwrap().iter().filter(|found| found["usable"] == true).map(|found| &found["id"]).collect();
+        return demo.api("POST", &format!("{path}/profiles"), Some(json!({ "ids": ids }))).await.1;
+    }
+    assert_eq!(connection["status"], "complete", "{connection} {page}");
+    connection
+}
+
+async fn outcomes(demo: &Demo) -> Vec<String> {
+    let (mut after, mut outcomes) = (0, vec![]);
+    loop {
+        let (_, events) = demo.api("GET", &format!("/events?after={after}"), None).await;
+        let events = events["items"].as_array().unwrap();
+        let Some(last) = events.last() else { return outcomes };
+        after = last["position"].as_i64().unwrap();
+        let ended = events.iter().filter(|event| event["kind"] == "revocation.ended");
+        outcomes.extend(ended.map(|event| event["detail"]["outcome"].as_str().unwrap_or_default().to_owned()));
+    }
+}
+
+const NEWS: u64 = 1_100_000_000_000_000_201;
+const FORUM: u64 = 1_100_000_000_000_000_202;
+
+#[tokio::test]
+async fn two_channels_of_one_discord_user_stay_and_a_login_replaces_its_own_webhook_alone() {
+    let demo = Demo::start();
+    connect(&demo, "discord", "jana.lindner", Some(NEWS)).await;
+    connect(&demo, "discord", "jana.lindner", Some(FORUM)).await;
+    let ids = |profiles: &[Value]| profiles.iter().map(|profile| profile["id"].as_str().unwrap().to_owned()).collect::<Vec<_>>();
+    let profiles = demo.profiles("discord").await;
+    assert_eq!(profiles.len(), 2, "{profiles:?}");
+    for id in ids(&profiles) {
+        let (status, posted) = demo.api("POST", &format!("/profiles/{id}/posts"), Some(json!({ "text": "Huts", "title": "Huts" }))).await;
+        assert_eq!(status, 201, "each with a webhook of its own: {posted}");
+    }
+    let deleted = async || ledger(&demo, "discord").await.iter().filter(|request| request.starts_with("DELETE")).count();
+    assert_eq!(deleted().await, 0);
+    connect(&demo, "discord", "jana.lindner", Some(NEWS)).await;
+    eventually("the webhook before is deleted", async || deleted().await == 1).await;
+    for id in ids(&demo.profiles("discord").await) {
+        let (status, shown) = demo.api("POST", &format!("/profiles/{id}/check"), None).await;
+        assert!(status == 200 && shown["status"] == "connected", "{shown}");
+    }
+    // A login that comes to nothing leaves nothing behind: the channel that was picked is another one than the profile's.
+    let forum = demo.profiles("discord").await.into_iter().map(|profile| profile["id"].as_str().unwrap().to_owned()).next().unwrap();
+    let (_, begun) = demo.api("POST", &format!("/profiles/{forum}/refresh-connection"), Some(json!({ "via": "redirect" }))).await;
+    let back = demo.control("/consent", json!({ "authorize_url": begun["authorize_url"], "username": "tom.becker", "page": NEWS })).await;
+    let page = client().get(back["redirect_to"].as_str().unwrap()).send().await.unwrap().text().await.unwrap();
+    assert!(page.contains("Expected"), "{page}");
+    eventually("what nobody keeps is deleted", async || deleted().await == 2).await;
+}
+
+#[tokio::test]
+async fn giving_up_one_channel_of_a_google_account_leaves_its_others_alone() {
+    let demo = Demo::start();
+    let state: Value = client().get(format!("{}/control/api/state", demo.text("sandbox_url"))).send().await.unwrap().json().await.unwrap();
+    let of = |page: &&Value| page["network"] == "youtube" && page["roles"].as_array().unwrap().iter().any(|role| role[0] == "jana.lindner");
+    let channels: Vec<u64> = state["pages"].as_array().unwrap().iter().filter(of).map(|page| page["id"].as_u64().unwrap()).collect();
+    assert!(channels.len() >= 2, "{channels:?}");
+    for channel in &channels[..2] {
+        connect(&demo, "youtube", "jana.lindner", Some(*channel)).await;
+    }
+    let profiles = demo.profiles("youtube").await;
+    let id = |profile: &Value| profile["id"].as_str().unwrap().to_owned();
+    assert!(profiles.len() >= 2, "{profiles:?}");
+    let (status, _) = demo.api("DELETE", &format!("/profiles/{}", id(&profiles[0])), None).await;
+    assert_eq!(status, 204);
+    eventually("the revocation waits for nobody", async || outcomes(&demo).await == ["kept_for_others"]).await;
+    let (_, shown) = demo.api("POST", &format!("/profiles/{}/check", id(&profiles[1])), None).await;
+    assert_eq!(shown["status"], "connected", "{shown}");
+    for profile in &profiles[1..] {
+        demo.api("DELETE", &format!("/profiles/{}", id(profile)), None).await;
+    }
+    eventually("the last one takes all along", async || outcomes(&demo).await.contains(&"revoked".to_owned())).await;
+}
+
+#[tokio::test]
+async fn nt_03_one_mastodon_server_s_answer_is_not_taken_for_another_s() {
+    let demo = Demo::start();
+    let asked = |instance: &str| json!({ "network": "mastodon", "instance": instance });
+    let begin = async |instance: &str| {
+        let (status, begun) = demo.api("POST", "/connections", Some(asked(instance))).await;
+        assert_eq!(status, 201, "{begun}");
+        begun
+    };
+    let begun = begin("social.example").await;
+    let back = demo.consent(&begun["authorize_url"], "fernweh.outdoor").await;
+    assert!(back.contains("/oauth/callback/mastodon/social.example?"), "{back}");
+    for other in ["/oauth/callback/mastodon/evil.example?", "/oauth/callback/mastodon?"] {
+        let begun = begin("social.example").await;
+        let back = demo.consent(&begun["authorize_url"], "fernweh.outdoor").await;
+        let mixed = back.replace("/oauth/callback/mastodon/social.example?", other);
+        client().get(mixed).send().await.unwrap();
+        let (_, connection) = demo.api("GET", &format!("/connections/{}", begun["id"].as_str().unwrap()), None).await;
+        assert_eq!((&connection["status"], &connection["error"]["code"]), (&json!("failed"), &json!("suspicious")), "{connection}");
+    }
+    client().get(back).send().await.unwrap();
+    let (_, connection) = demo.api("GET", &format!("/connections/{}", begun["id"].as_str().unwrap()), None).await;
+    assert_eq!(connection["status"], "choose", "{connection}");
+    // Registered once for all of them, and anew where the server has lost us.
+    let registered =
+        async || ledger(&demo, "mastodon").await.iter().filter(|request| request.contains("POST") && request.contains("/apps")).count();
+    let before = registered().await;
+    begin("social.example").await;
+    assert_eq!(registered().await, before);
+    demo.control("/registrations", json!({ "network": "mastodon" })).await;
+    demo.connect_as(asked("social.example"), "jana.lindner").await;
+    assert_eq!(registered().await, before + 1);
+    demo.profile_named("mastodon", "Jana Lindner").await;
+}
