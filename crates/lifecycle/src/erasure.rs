@@ -47,7 +47,7 @@ mod tests {
 
     #[test]
     fn a_request_waits_for_a_look_and_no_longer_than_a_month() {
-        let facts = Facts::unknown();
+        let facts = Facts { access_life: None, ..Facts::unknown() };
         let born = Grant::born(GrantId::from_u128(1), PersonId::from_u128(2), Clocks::default(), false, &facts, T0).grant;
         let (asked, look) = (T0 + Span::hours(1), T0 + Span::hours(2));
         assert_eq!(decide(&[], asked, asked), Erasure::Erase, "nobody is left to ask about");

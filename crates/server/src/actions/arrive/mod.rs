@@ -123,7 +123,7 @@ async fn look_at(app: &App, rows: &[Row]) -> Result<(Vec<Line>, Option<Login>), 
     if let Some(secret) = row.token_secret.clone() {
         (tokens.token_type, tokens.token_secret) = (TokenType::OAuth1, Some(secret));
     }
-    let found = match client.discover(app.now(), &*app.dice, &*app.wire, &tokens).await {
+    let found = match client.discover(app.now(), &*app.dice, app.wire.of(network.about().name), &tokens).await {
         Ok(found) => found,
         Err(diagnosis) => {
             let outcome = if matches!(diagnosis.finding, Finding::Refused { .. }) { "refused" } else { "unreachable" };

@@ -23,7 +23,6 @@ use crate::actions::finish::shown;
 use crate::actions::{check, disconnect, invite};
 use crate::auth::{self, Caller};
 use crate::error::Problem;
-use crate::pages::view::title_of;
 use crate::show::{evidence, rfc3339};
 use crate::state::App;
 
