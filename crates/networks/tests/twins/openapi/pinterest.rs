@@ -54,7 +54,6 @@ async fn pinterest_fits_its_own_published_description() {
         "GET /boards 200",
         "GET /user_account 200",
         "GET /user_account 401",
-        "GET /user_account 403",
         "POST /oauth/token 200",
         "POST /oauth/token 401",
         "POST /pins 201",
