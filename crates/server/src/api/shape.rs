@@ -109,6 +109,11 @@ pub struct Style<'a> {
     pub closed: bool,
 }
 
+/// An entry without fields is part of the list's own field; an object's fields have names of their own.
+fn in_list(at: &str, n: usize, of: &Shape, wrong: Wrong) -> Wrong {
+    if of.fields().is_empty() { Wrong { field: at.to_owned(), what: format!("entry {} {}", n + 1, wrong.what) } } else { wrong }
+}
+
 /// Whether text has one of the forms that JSON Schema has a name for.
 fn in_form(name: &str, text: &str) -> Result<(), String> {
     let (fits, what) = match name {
@@ -155,7 +160,8 @@ impl Shape {
                 if items.len() > *max {
                     return wrong(format!("has {max} entries at most"));
                 }
-                items.iter().enumerate().try_for_each(|(n, item)| of.check(item, &format!("{at}[{n}]")))
+                let checked = |(n, item): (usize, &Value)| of.check(item, &format!("{at}[{n}]")).map_err(|wrong| in_list(at, n, of, wrong));
+                items.iter().enumerate().try_for_each(checked)
             }
             (Self::List { .. }, _) => wrong("is a list".into()),
             (Self::Object(_) | Self::Plus(..), Value::Object(object)) => self.check_fields(object, at),
@@ -310,7 +316,7 @@ mod tests {
             (json!({ "name": "\u{0}" }), "name"),
             (json!({ "name": null }), "name"),
             (json!({ "name": "a", "nam": 1 }), "nam"),
-            (json!({ "name": "a", "ids": ["usr_1"] }), "ids[0]"),
+            (json!({ "name": "a", "ids": ["usr_1"] }), "ids"),
             (json!({ "name": "a", "ids": [1, 2, 3] }), "ids"),
         ] {
             assert_eq!(wrong(value.clone()).as_deref(), Some(field), "{value}");
