@@ -165,7 +165,7 @@ fn unusable(item: &Value, tokens: &TokenSet) -> Option<Words> {
             "Diese Pinnwand ist nur für Werbung; auf ihr kann nichts veröffentlicht werden.",
         ));
     }
-    let lacks = || SECRET.iter().any(|scope| !tokens.scopes.iter().any(|granted| granted == scope));
+    let lacks = || !tokens.scopes.is_empty() && SECRET.iter().any(|scope| !tokens.scopes.iter().any(|granted| granted == scope));
     (oauth::text(item, "privacy") == Some("SECRET") && lacks()).then(|| {
         Words::new(
             "This board is secret, and the permission to publish on secret boards is missing: refresh the connection to grant it.",

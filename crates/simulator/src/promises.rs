@@ -24,7 +24,9 @@ impl Judge {
     pub(crate) fn promise_1_no_avoidable_loss(&mut self, grant: &GrantId, by: Destroyed, now: Timestamp, tally: &mut Tally) {
         *tally.losses.entry(by).or_default() += 1;
         if by == Destroyed::Nothing {
-            self.breaks("promise_1_no_avoidable_loss", now, format!("{grant} was lost and nothing had destroyed its successor"));
+            let network = self.grants.get(grant).map_or("", |known| known.network);
+            let what = format!("{grant} at {network} was lost and nothing had destroyed its successor");
+            self.breaks("promise_1_no_avoidable_loss", now, what);
         }
     }
 

@@ -318,6 +318,10 @@ impl Run {
         let found: Vec<(String, String)> = usable.map(|found| (found.network_id.clone(), found.role.clone())).collect();
         let mut books = self.memory.books();
         if !books.grants.contains_key(&grant) {
+            if found.is_empty() {
+                // Who finds nothing to connect goes away again (a personal account at Instagram).
+                return;
+            }
             let blank = Grant::born(grant.clone(), citizen.person.clone(), issued.clocks, issued.renewable, &client.facts, self.now).grant;
             let blank = Grant { generation: 0, state: State::Fresh, clocks: Clocks::default(), verified_at: None, ..blank };
             let accesses = found.iter().map(|(network_id, role)| access(&grant, network_id, role, self.now)).collect();

@@ -304,9 +304,13 @@ fn is_under(service: &Service, world: &World, own: &str, id: &str) -> bool {
 
 fn me(service: &Service, world: &World, family: &Family) -> Answer {
     let Some(person) = world.person(service.name, &family.username) else { return refused_renewal() };
-    let kind = if person.business { "Business" } else { "Personal" };
-    let body = json!({ "id": super::app_scoped_id(service.name, &person.id), "user_id": person.id, "username": person.username, "name": person.name, "account_type": kind });
-    if service.needs_picture { answer(200, &json!({ "data": [body] })) } else { answer(200, &body) }
+    let mut body = json!({ "id": super::app_scoped_id(service.name, &person.id), "user_id": person.id, "username": person.username, "name": person.name });
+    if !service.needs_picture {
+        // Threads knows one kind of account.
+        return answer(200, &body);
+    }
+    body["account_type"] = if person.business { "Business" } else { "Personal" }.into();
+    answer(200, &json!({ "data": [body] }))
 }
 
 /// Letters count one; emoji count as the bytes of their UTF-8.
