@@ -53,16 +53,28 @@ def certificate():
 
 
 class Keep:
+    async def handle_RCPT(self, server, session, envelope, address, options):
+        # Whoever is called so is not known here.
+        if address.startswith("gone"):
+            return "550 5.1.1 <" + address + ">: Recipient address rejected: User unknown"
+        envelope.rcpt_tos.append(address)
+        return "250 OK"
+
     async def handle_DATA(self, server, session, envelope):
         parsed = email.message_from_bytes(envelope.content, policy=email.policy.default)
         text = parsed.get_body(("plain",))
         html = parsed.get_body(("html",))
+        lines = envelope.content.split(b"\r\n")
         mail = {
             "to": envelope.rcpt_tos,
             "subject": parsed["subject"],
             "message_id": parsed["message-id"],
             "text": text.get_content() if text else "",
             "html": html.get_content() if html else "",
+            "headers": [[name, str(value)] for name, value in parsed.items()],
+            "ascii": envelope.content.isascii(),
+            "bare_line_ends": any(b"\r" in line or b"\n" in line for line in lines),
+            "longest_line": max(len(line) for line in lines),
             "tls": session.ssl is not None,
             "authenticated": bool(session.authenticated),
         }

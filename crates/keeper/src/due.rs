@@ -25,11 +25,12 @@ impl<L: Ledger + 'static> Keeper<L> {
         Ok(())
     }
 
-    pub(crate) async fn take_up_due(&self, places: &Arc<Semaphore>) -> Result<(), LedgerError> {
+    /// `true` when nothing that is due is left; `false` when all hands are full.
+    pub(crate) async fn take_up_due(&self, places: &Arc<Semaphore>) -> Result<bool, LedgerError> {
         loop {
             let free = u32::try_from(places.available_permits()).unwrap_or(u32::MAX);
             if free == 0 {
-                return Ok(());
+                return Ok(false);
             }
             let now = self.worker.ports.clock.now();
             let lease = self.worker.ports.lease;
@@ -37,10 +38,10 @@ impl<L: Ledger + 'static> Keeper<L> {
             let left = free.saturating_sub(u32::try_from(claims.len()).unwrap_or(u32::MAX));
             claims.extend(self.worker.ports.ledger.claim_due(&self.node, now, lease, left).await?);
             if claims.is_empty() {
-                return Ok(());
+                return Ok(true);
             }
             for claim in claims {
-                let Ok(place) = Arc::clone(places).acquire_owned().await else { return Ok(()) };
+                let Ok(place) = Arc::clone(places).acquire_owned().await else { return Ok(false) };
                 let worker = Arc::clone(&self.worker);
                 let wake = Arc::clone(&self.wake);
                 self.tasks.spawn(async move {

@@ -20,7 +20,7 @@ use std::time::Instant;
 
 use lifecycle::ids::NodeId;
 use lifecycle::ledger::Ledger;
-use tokio::sync::{Notify, Semaphore};
+use tokio::sync::{Notify, Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -50,6 +50,8 @@ pub struct Keeper<L: Ledger + 'static> {
     worker: Arc<Worker<L>>,
     options: Options,
     wake: Arc<Notify>,
+    /// How often all that was due was taken up.
+    passes: watch::Sender<u64>,
     /// All that is under way, asked for or due.
     tasks: TaskTracker,
 }
@@ -70,8 +72,14 @@ impl<L: Ledger + 'static> Keeper<L> {
             }),
             options,
             wake,
+            passes: watch::Sender::new(0),
             tasks: TaskTracker::new(),
         }
+    }
+
+    /// Counts full passes: all answers that were kept are brought in, and all that was due is taken up.
+    pub fn passes(&self) -> watch::Receiver<u64> {
+        self.passes.subscribe()
     }
 
     /// Runs until the token is cancelled, then waits for what was sent. A ledger that cannot be asked is asked again.
@@ -85,14 +93,20 @@ impl<L: Ledger + 'static> Keeper<L> {
             let worked = match self.bring_in_kept().await {
                 Ok(()) if !resting => match self.catch_up(&mut caught_up_at).await {
                     Ok(()) => self.take_up_due(&places).await,
-                    failed => failed,
+                    failed => failed.map(|()| false),
                 },
-                brought => brought,
+                brought => brought.map(|()| false),
             };
             match worked {
                 // Who rests has not asked, and cannot say that all is well.
-                Ok(()) if resting => {}
-                Ok(()) => self.worker.ports.alarms.clear("ledger"),
+                Ok(_) if resting => {}
+                Ok(whole) => {
+                    self.worker.ports.alarms.clear("ledger");
+                    self.passes.send_if_modified(|passes| {
+                        *passes += u64::from(whole);
+                        whole
+                    });
+                }
                 Err(error) => {
                     tracing::error!(error = %error, "keeper: the ledger could not be asked");
                     away_until = Some(Instant::now() + self.options.holders_first);

@@ -13,6 +13,7 @@
 //! | [`access`] | the edge from a grant to a profile, with the role held there |
 //! | [`breaker`] | an incident of a network told apart from dead tokens |
 //! | [`budget`] | how many calls an app may make now |
+//! | [`departure`] | when a mail leaves: at once, with the digest, after quiet hours |
 //! | [`schedule`] | when to renew and probe; jitter without dice |
 //! | [`erasure`] | when what is stored about a person goes because they asked their network for it |
 //! | [`status`] | a profile's status, derived from its accesses, and the news that follow |
@@ -24,6 +25,7 @@
 pub mod access;
 pub mod breaker;
 pub mod budget;
+pub mod departure;
 pub mod diagnosis;
 pub mod erasure;
 pub mod facts;

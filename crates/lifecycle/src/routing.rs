@@ -14,11 +14,13 @@ pub struct Reader {
     pub active: bool,
     /// They want this kind of message.
     pub opted_in: bool,
+    /// Their mail server takes mails for them.
+    pub reachable: bool,
 }
 
 impl Reader {
     fn can_be_told(&self) -> bool {
-        self.active && self.opted_in
+        self.active && self.opted_in && self.reachable
     }
 }
 
@@ -47,6 +49,8 @@ word_enum! {
         Disabled = "owner_disabled",
         /// They do not want such messages.
         NotOptedIn = "owner_not_opted_in",
+        /// A mail server refuses their address.
+        Unreachable = "owner_unreachable",
     }
 }
 
@@ -59,6 +63,8 @@ pub struct Route {
     pub rung: Rung,
     /// Why it is not the owner.
     pub why_not_owner: Option<WhyNotOwner>,
+    /// A message would arrive at one of them, as far as is known.
+    pub arrives: bool,
 }
 
 /// Chooses who is told.
@@ -67,10 +73,11 @@ pub fn route(owner: Option<&Reader>, team: &[Reader], admins: &[Reader]) -> Rout
         None => Some(WhyNotOwner::NoOwner),
         Some(owner) if !owner.active => Some(WhyNotOwner::Disabled),
         Some(owner) if !owner.opted_in => Some(WhyNotOwner::NotOptedIn),
+        Some(owner) if !owner.reachable => Some(WhyNotOwner::Unreachable),
         Some(_) => None,
     };
     if let (Some(owner), None) = (owner, why_not_owner) {
-        return Route { users: vec![owner.user.clone()], rung: Rung::Owner, why_not_owner };
+        return Route { users: vec![owner.user.clone()], rung: Rung::Owner, why_not_owner, arrives: true };
     }
     let those = |readers: &[Reader], may: fn(&Reader) -> bool| {
         let mut users: Vec<UserId> = readers.iter().filter(|reader| may(reader)).map(|reader| reader.user.clone()).collect();
@@ -81,11 +88,16 @@ pub fn route(owner: Option<&Reader>, team: &[Reader], admins: &[Reader]) -> Rout
     let rungs = [
         (Rung::Team, those(team, Reader::can_be_told)),
         (Rung::Admins, those(admins, Reader::can_be_told)),
-        (Rung::AllAdmins, those(admins, |reader| reader.active)),
+        (Rung::AllAdmins, those(admins, |reader| reader.active && reader.reachable)),
     ];
     let found = rungs.into_iter().find(|(_, users)| !users.is_empty());
-    let (rung, users) = found.unwrap_or((Rung::Nobody, vec![]));
-    Route { users, rung, why_not_owner }
+    if let Some((rung, users)) = found {
+        return Route { users, rung, why_not_owner, arrives: true };
+    }
+    // An address that was refused yesterday may be good today; not to try at all would be silence for sure.
+    let users = those(admins, |reader| reader.active);
+    let rung = if users.is_empty() { Rung::Nobody } else { Rung::AllAdmins };
+    Route { users, rung, why_not_owner, arrives: false }
 }
 
 /// Reminders come so many days after an episode began, while it is open (NF-04).
@@ -101,7 +113,7 @@ mod tests {
     use super::*;
 
     fn reader(id: u128, active: bool, opted_in: bool) -> Reader {
-        Reader { user: UserId::from_u128(id), active, opted_in }
+        Reader { user: UserId::from_u128(id), active, opted_in, reachable: true }
     }
 
     fn ids(route: &Route) -> Vec<UserId> {
@@ -125,6 +137,43 @@ mod tests {
         let forced = route(None, &[], &[reader(4, false, true), reader(5, true, false)]);
         assert_eq!((ids(&forced), forced.rung), (vec![UserId::from_u128(5)], Rung::AllAdmins));
         assert_eq!(route(None, &[], &[]).rung, Rung::Nobody);
+    }
+
+    #[test]
+    fn whoever_cannot_be_reached_is_passed_over_until_nobody_else_is_left() {
+        let refused = |id| Reader { reachable: false, ..reader(id, true, true) };
+        let (owner, team) = (refused(1), [refused(2), reader(3, true, true)]);
+        let found = route(Some(&owner), &team, &[reader(4, true, true)]);
+        assert_eq!((ids(&found), found.why_not_owner), (vec![UserId::from_u128(3)], Some(WhyNotOwner::Unreachable)));
+        let found = route(Some(&owner), &[refused(2)], &[refused(4), reader(5, true, false)]);
+        assert_eq!((ids(&found), found.rung, found.arrives), (vec![UserId::from_u128(5)], Rung::AllAdmins, true));
+        let found = route(Some(&owner), &[refused(2)], &[refused(4), reader(5, false, true)]);
+        assert_eq!((ids(&found), found.rung, found.arrives), (vec![UserId::from_u128(4)], Rung::AllAdmins, false), "tried all the same");
+        assert!(!route(None, &[], &[]).arrives);
+    }
+
+    proptest::proptest! {
+        /// While there is an active admin somebody is told, and never somebody who is switched off.
+        #[test]
+        fn never_nobody(owner in proptest::option::of(any_reader()), team in proptest::collection::vec(any_reader(), 0..4), admins in proptest::collection::vec(any_reader(), 0..4)) {
+            let found = route(owner.as_ref(), &team, &admins);
+            let everybody: Vec<&Reader> = owner.iter().chain(&team).chain(&admins).collect();
+            proptest::prop_assert!(!found.users.is_empty() || !admins.iter().any(|admin| admin.active));
+            for user in &found.users {
+                proptest::prop_assert!(everybody.iter().any(|reader| reader.user == *user && reader.active));
+            }
+            let reached = found.users.iter().any(|user| everybody.iter().any(|reader| reader.user == *user && reader.active && reader.reachable));
+            proptest::prop_assert_eq!(found.arrives, reached && !found.users.is_empty());
+        }
+    }
+
+    fn any_reader() -> impl proptest::strategy::Strategy<Value = Reader> {
+        use proptest::prelude::*;
+        static NEXT: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(1);
+        (any::<bool>(), any::<bool>(), any::<bool>()).prop_map(|(active, opted_in, reachable)| {
+            let id = NEXT.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            Reader { user: UserId::from_u128(id.into()), active, opted_in, reachable }
+        })
     }
 
     #[test]

@@ -18,6 +18,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use crate::api::{described, door, idempotency, mcp, openapi, token_exchange};
 use crate::auth::{Caller, Needs, guard};
 use crate::error::Problem;
+use crate::pages::unsubscribe;
 use crate::state::App;
 
 pub use pages::{PAGES, Row};
@@ -60,6 +61,8 @@ pub fn router(app: &Arc<App>) -> Router {
         // Networks sign what they send: there is no session here whose origin could be checked.
         .route("/signals/{network}", get(signal).post(signal))
         .route("/signals/{network}/deletion", post(signal))
+        // Mail programs click for their user (RFC 8058): no cookie, no origin; the secret in the path is all there is.
+        .route("/unsubscribe/{secret}", get(unsubscribe::get).post(unsubscribe::post))
         .route("/static/{file}", get(crate::assets::get))
         .fallback(get(not_found))
         .layer(DefaultBodyLimit::max(256 * 1024))

@@ -1,5 +1,6 @@
 //! The delivery log: every message that left the house or wants to, as people read it.
 
+use lifecycle::departure::WaitsFor;
 use lifecycle::ids::{EndpointId, OrganisationId, OutboxId};
 use lifecycle::time::Timestamp;
 use serde_json::Value as Json;
@@ -23,6 +24,10 @@ pub struct Delivery {
     pub payload: Json,
     /// When it became necessary.
     pub created_at: Timestamp,
+    /// Why it waits, if it is not for another try.
+    pub waits_for: Option<WaitsFor>,
+    /// It left in that digest.
+    pub gathered_in: Option<OutboxId>,
     /// When it is tried next.
     pub due_at: Option<Timestamp>,
     /// How often it was tried.
@@ -44,6 +49,8 @@ fn read(row: &Row) -> Result<Delivery, StoreError> {
         // One that cannot be read stays in the log, without what it says.
         payload: row.json("payload").unwrap_or(Json::Null),
         created_at: row.time("created_at")?,
+        waits_for: row.opt_text("waits_for")?.as_deref().and_then(WaitsFor::parse),
+        gathered_in: row.opt_parsed("gathered_in")?,
         due_at: row.opt_time("due_at")?,
         tries: row.int("tries")?,
         sent_at: row.opt_time("sent_at")?,

@@ -13,6 +13,7 @@ pub mod connections;
 pub mod deletions;
 pub mod deliveries;
 mod dialect;
+pub mod digests;
 pub mod driver;
 pub mod events;
 mod fan_out;
@@ -49,6 +50,7 @@ pub mod teams;
 pub mod telling;
 pub mod users;
 pub mod webhooks;
+pub mod wishes;
 mod writer;
 
 use std::sync::Arc;

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use lifecycle::departure::Digest;
 use lifecycle::facts::Facts;
 use lifecycle::grant::Grant;
 use lifecycle::ids::{OrganisationId, ProfileId, UserId};
@@ -93,7 +94,8 @@ async fn add(
 
 /// The owners who want to hear of it, else the company admins who do. News, not an alarm: nobody is told against their will.
 async fn readers(tx: &mut Tx, organisation: &OrganisationId, owners: &[UserId]) -> Result<Vec<User>, StoreError> {
-    let wants = |user: &User| user.disabled_at.is_none() && user.notify_new_profiles;
+    let hears_news = |user: &User| user.notify_new_profiles && user.wishes.digest != Digest::Off;
+    let wants = |user: &User| user.disabled_at.is_none() && user.refused.is_none() && hears_news(user);
     let mut readers = vec![];
     for owner in owners.iter().collect::<BTreeSet<_>>() {
         readers.extend(users::by_id(tx, owner).await?.filter(wants));
@@ -115,7 +117,7 @@ async fn tell(
     let person = grants::person(tx, &grant.person).await?;
     let listed: Vec<_> = new
         .iter()
-        .map(|(asset, id)| json!({ "id": id.map(lifecycle::ids::ProfileId::as_str), "name": asset.name, "network": place.network, "kind": asset.kind }))
+        .map(|(asset, id)| json!({ "id": id.map(ProfileId::as_str), "name": asset.name, "network": place.network, "kind": asset.kind }))
         .collect();
     let payload = json!({
         "profiles": listed,
@@ -123,6 +125,6 @@ async fn tell(
         "added": new.iter().all(|(_, id)| id.is_some()),
     });
     let dedupe = format!("new_profiles:{}:{}:{}", grant.id, now.as_micros(), user.id);
-    telling::insert(tx, "new_profiles", user, &payload, &dedupe, now, now).await?;
+    telling::insert(tx, "new_profiles", user, &payload, &dedupe, now).await?;
     Ok(())
 }

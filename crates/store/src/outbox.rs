@@ -12,7 +12,7 @@ use crate::driver::{Row, StoreError, Tx, Value, placeholders, to_json};
 use crate::events::{self, About, Actor};
 use crate::ids::fresh;
 use crate::seal::Context;
-use crate::{telling, users};
+use crate::{digests, telling, users};
 
 /// How long a claimed message is left alone; longer than any mail server takes.
 const LEASE: Span = Span::minutes(5);
@@ -43,6 +43,8 @@ pub struct Letter {
     pub channel: String,
     /// To whom: an address, or an endpoint.
     pub recipient: String,
+    /// The user it is for, if it is one.
+    pub user: Option<UserId>,
     /// In which language.
     pub language: String,
     /// What it says.
@@ -55,7 +57,7 @@ pub struct Letter {
     pub created_at: Timestamp,
 }
 
-fn context<'a>(id: &'a str, organisation: &'a str) -> Context<'a> {
+pub(crate) fn context<'a>(id: &'a str, organisation: &'a str) -> Context<'a> {
     Context { table: "outbox", column: "sealed_payload", row: id, organisation, generation: None }
 }
 
@@ -96,19 +98,18 @@ impl Store {
     /// Claims mails that are due. The try is counted before it is made (NF-02). A message that cannot be read is given
     /// up, with an event, and does not stop the others.
     pub async fn claim_letters(&self, now: Timestamp, limit: u32) -> Result<Vec<Letter>, StoreError> {
-        self.claim(now, limit, "=", &[]).await
+        self.claim(now, limit, "channel = 'mail'", &[]).await
     }
 
     /// Claims messages to endpoints that are due, apart from the mails: neither waits for the other. Nothing is claimed for
     /// the endpoints named.
     pub async fn claim_deliveries(&self, now: Timestamp, limit: u32, except: &[&str]) -> Result<Vec<Letter>, StoreError> {
-        self.claim(now, limit, "<>", except).await
+        self.claim(now, limit, "channel NOT IN ('mail', 'digest')", except).await
     }
 
     async fn claim(&self, now: Timestamp, limit: u32, channel: &str, except: &[&str]) -> Result<Vec<Letter>, StoreError> {
         let mut look = self.read().await?;
-        let due =
-            format!("SELECT id FROM outbox WHERE due_at <= $1 AND (lease_until IS NULL OR lease_until <= $1) AND channel {channel} 'mail'");
+        let due = format!("SELECT id FROM outbox WHERE due_at <= $1 AND (lease_until IS NULL OR lease_until <= $1) AND {channel}");
         if look.one(&format!("{due} LIMIT 1"), &[now.into()]).await?.is_none() {
             return Ok(vec![]);
         }
@@ -118,7 +119,7 @@ impl Store {
         let others = if except.is_empty() { String::new() } else { format!(" AND recipient NOT IN ({})", placeholders(4, except.len())) };
         let mut tx = self.write().await?;
         let sql = format!(
-            "UPDATE outbox SET lease_until = $2, tries = tries + 1 WHERE id IN ({due}{others} ORDER BY due_at LIMIT $3{}) RETURNING *",
+            "UPDATE outbox SET lease_until = $2, tries = tries + 1, waits_for = NULL WHERE id IN ({due}{others} ORDER BY due_at LIMIT $3{}) RETURNING *",
             tx.dialect().skip_locked()
         );
         let mut letters = vec![];
@@ -160,6 +161,12 @@ impl Store {
             let detail = json!({ "mail": letter.kind, "recipient": letter.recipient, "tries": letter.tries });
             log(&mut tx, letter, "notification.sent", &detail, now).await?;
         }
+        if let Some(user) = &letter.user {
+            users::reached(&mut tx, user, &letter.recipient).await?;
+        }
+        if letter.kind == "digest" {
+            digests::arrived(&mut tx, &letter.id, now).await?;
+        }
         tx.commit().await
     }
 
@@ -174,6 +181,23 @@ impl Store {
         let values = [letter.id.as_str().into(), letter.tries.into(), error.into(), (now + *wait).into()];
         let sql = "UPDATE outbox SET due_at = $4, lease_until = NULL, last_error = $3 WHERE id = $1 AND tries = $2 AND due_at IS NOT NULL";
         tx.run(sql, &values).await?;
+        tx.commit().await
+    }
+
+    /// The mail server refuses the address for good: the user is passed over until a mail arrives there again, and whoever is next
+    /// on the ladder hears at once what matters (NF-03).
+    pub async fn letter_refused(&self, letter: &Letter, why: &str, now: Timestamp) -> Result<(), StoreError> {
+        let mut tx = self.write().await?;
+        let known = match &letter.user {
+            Some(user) => users::refuse_address(&mut tx, user, &letter.recipient, why, now).await?,
+            None => false,
+        };
+        give_up(&mut tx, letter, why, now).await?;
+        if known {
+            let detail = json!({ "recipient": letter.recipient, "error": why });
+            events::append(&mut tx, &letter.organisation, now, "notification.unreachable", &Actor::Keeper, &About::default(), &detail)
+                .await?;
+        }
         tx.commit().await
     }
 
@@ -194,6 +218,11 @@ pub(crate) async fn withdraw(tx: &mut Tx, user: &UserId, now: Timestamp) -> Resu
     Ok(())
 }
 
+/// A message that its reader does not want any more; what matters of it is told to the company admins instead.
+pub(crate) async fn refuse(tx: &mut Tx, row: &Row, why: &str, now: Timestamp) -> Result<(), StoreError> {
+    give_up(tx, &plain(row)?, why, now).await
+}
+
 /// What is not sealed of a message.
 fn plain(row: &Row) -> Result<Letter, StoreError> {
     Ok(Letter {
@@ -202,6 +231,7 @@ fn plain(row: &Row) -> Result<Letter, StoreError> {
         kind: row.text("kind")?,
         channel: row.text("channel")?,
         recipient: row.text("recipient")?,
+        user: row.opt_parsed("user_id")?,
         language: row.text("language")?,
         payload: row.json("payload")?,
         tries: row.int("tries")?,
@@ -218,22 +248,39 @@ async fn give_up(tx: &mut Tx, letter: &Letter, error: &str, now: Timestamp) -> R
         let detail = json!({ "mail": letter.kind, "channel": letter.channel, "recipient": letter.recipient, "error": error });
         log(tx, letter, "notification.failed", &detail, now).await?;
         escalate(tx, letter, now).await?;
+        if letter.kind == "digest" {
+            for row in digests::lost(tx, &letter.id, error, now).await? {
+                escalate(tx, &plain(&row)?, now).await?;
+            }
+        }
     }
     Ok(())
 }
 
-/// What could not be told to its reader is told to the company admins (NF-03), each once; what cannot be told to them either
-/// stays in the delivery log.
+/// What could not be told to its reader is told to whoever is next on the ladder where the reader's address is refused, and to the
+/// company admins otherwise (NF-03), each once; what cannot be told to them either stays in the delivery log.
 async fn escalate(tx: &mut Tx, letter: &Letter, now: Timestamp) -> Result<(), StoreError> {
     let matters = ["no_access_tokens", "storm", "reminder", "renew_soon"].contains(&letter.kind.as_str());
-    if letter.channel != "mail" || !matters || !letter.payload["undelivered"].is_null() {
+    if !["mail", "digest"].contains(&letter.channel.as_str()) || !matters {
         return Ok(());
     }
+    let reader = match &letter.user {
+        Some(user) => users::by_id(tx, user).await?,
+        None => None,
+    };
+    let is_refused = reader.is_some_and(|reader| reader.refused.is_some());
+    // One rung further for each address that is refused; what fails in another way goes to the company admins and no further.
+    let instead = match (is_refused, letter.payload["undelivered"].is_null()) {
+        (true, _) => telling::readers_instead(tx, &letter.organisation, &letter.kind, &letter.payload).await?,
+        (false, true) => users::with_role(tx, &letter.organisation, Role::CompanyAdmin).await?,
+        (false, false) => return Ok(()),
+    };
+    let first = letter.payload["undelivered"]["of"].as_str().unwrap_or(letter.id.as_str()).to_owned();
     let mut payload = letter.payload.clone();
-    payload["undelivered"] = json!({ "to": letter.recipient });
-    for admin in users::with_role(tx, &letter.organisation, Role::CompanyAdmin).await? {
-        if admin.disabled_at.is_none() && admin.email != letter.recipient {
-            telling::insert(tx, &letter.kind, &admin, &payload, &format!("undelivered:{}:{}", letter.id, admin.id), now, now).await?;
+    payload["undelivered"] = json!({ "to": letter.recipient, "of": first });
+    for reader in instead {
+        if reader.disabled_at.is_none() && reader.email != letter.recipient && !(is_refused && reader.refused.is_some()) {
+            telling::insert(tx, &letter.kind, &reader, &payload, &format!("undelivered:{first}:{}", reader.id), now).await?;
         }
     }
     Ok(())

@@ -19,7 +19,7 @@ const SIGNALS_KEPT: Span = Span::days(90);
 
 /// What goes, and from which moment on, counted back from now. Each finds its rows by an index: cost follows what is over,
 /// not how much there is.
-const RULES: [(&str, Span); 9] = [
+const RULES: [(&str, Span); 10] = [
     ("DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE expires_at <= $1 LIMIT $2)", Span::ZERO),
     ("DELETE FROM invitations WHERE secret_hash IN (SELECT secret_hash FROM invitations WHERE expires_at <= $1 LIMIT $2)", LINKS_KEPT),
     ("DELETE FROM renewal_links WHERE secret_hash IN (SELECT secret_hash FROM renewal_links WHERE expires_at <= $1 LIMIT $2)", LINKS_KEPT),
@@ -34,6 +34,10 @@ const RULES: [(&str, Span); 9] = [
     (
         "DELETE FROM idempotency_keys WHERE (organisation_id, actor, key) IN (SELECT organisation_id, actor, key FROM idempotency_keys WHERE created_at <= $1 LIMIT $2)",
         idempotency::KEPT,
+    ),
+    (
+        "DELETE FROM unsubscribe_links WHERE secret_hash IN (SELECT secret_hash FROM unsubscribe_links WHERE created_at <= $1 LIMIT $2)",
+        crate::digests::LINKS_KEPT,
     ),
     ("DELETE FROM outbox WHERE id IN (SELECT id FROM outbox WHERE due_at IS NULL AND created_at <= $1 LIMIT $2)", MESSAGES_KEPT),
     (

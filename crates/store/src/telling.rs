@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use lifecycle::departure::{Digest, WaitsFor};
 use lifecycle::ids::{OrganisationId, OutboxId, PersonId, ProfileId, UserId};
 use lifecycle::permission::Role;
 use lifecycle::routing::{Reader, Route, Rung, route};
@@ -17,10 +18,11 @@ use crate::ids::fresh;
 use crate::seal::digest;
 use crate::standing::detail;
 use crate::users::{self, User};
+use crate::wishes;
 
 /// So many messages about deaths a reader gets one by one; what follows within the window comes together (NF-05).
 const STORM_AFTER: i64 = 5;
-const STORM_WINDOW: Span = Span::minutes(10);
+pub(crate) const STORM_WINDOW: Span = Span::minutes(10);
 
 /// One piece of news about one profile, before it is known who hears it.
 #[derive(Debug, Clone)]
@@ -61,18 +63,29 @@ impl Told {
     }
 }
 
+/// Whether a user wants such a mail. A reminder is news for whoever is told of deaths; the first word of one never is.
+fn wants(user: &User, mail: &str) -> bool {
+    let hears_news = user.wishes.digest != Digest::Off;
+    match mail {
+        "renew_soon" => user.notify_renew_soon && hears_news,
+        "reminder" => user.notify_no_access && hears_news,
+        _ => user.notify_no_access,
+    }
+}
+
 /// Who is asked first, second, third about one profile, as they stand now.
 pub async fn route_of(
     tx: &mut Tx,
     organisation: &OrganisationId,
     profile: &ProfileId,
     owner: Option<&UserId>,
-    early: bool,
+    mail: &str,
 ) -> Result<Route, StoreError> {
     let reader = |user: &User| Reader {
         user: user.id.clone(),
         active: user.disabled_at.is_none(),
-        opted_in: if early { user.notify_renew_soon } else { user.notify_no_access },
+        opted_in: wants(user, mail),
+        reachable: user.refused.is_none(),
     };
     let owner = match owner {
         Some(id) => users::by_id(tx, id).await?.as_ref().map(reader),
@@ -101,7 +114,7 @@ pub(crate) async fn tell(tx: &mut Tx, told: Vec<Told>, now: Timestamp, cause_of_
             continue;
         }
         let early = item.mail == "renew_soon";
-        let route = route_of(tx, &item.organisation, &item.profile, item.owner.as_ref(), early).await?;
+        let route = route_of(tx, &item.organisation, &item.profile, item.owner.as_ref(), item.mail).await?;
         if let Some(why) = route.why_not_owner {
             let kind = if route.rung == Rung::Nobody { "notification.nobody" } else { "notification.rerouted" };
             note(tx, &item, kind, &json!({ "mail": item.mail, "reason": why, "to": route.rung }), now).await?;
@@ -114,8 +127,68 @@ pub(crate) async fn tell(tx: &mut Tx, told: Vec<Told>, now: Timestamp, cause_of_
     }
     let mut count = 0;
     for ((user, mail, _), (route, items)) in letters {
-        if let Some(user) = users::by_id(tx, &user).await? {
+        // Nobody else has to hear an all-clear that its reader does not want.
+        let user = users::by_id(tx, &user).await?.filter(|user| mail != "recovered" || user.wishes.digest != Digest::Off);
+        if let Some(user) = user {
             count += usize::from(tell_one(tx, mail, &user, &route, &items, now, cause_of_change).await?);
+        }
+    }
+    Ok(count)
+}
+
+/// A mail that says that mails arrive: the way back for somebody whose address was refused. `false` when one was asked for within
+/// this minute already.
+pub async fn test_mail(tx: &mut Tx, user: &UserId, now: Timestamp) -> Result<bool, StoreError> {
+    let Some(user) = users::by_id(tx, user).await? else { return Ok(false) };
+    let dedupe = format!("test_mail:{}:{}", user.id, now.as_seconds().div_euclid(60));
+    insert(tx, "test_mail", &user, &json!({ "profiles": [] }), &dedupe, now).await
+}
+
+/// By whom a message is read that could not be delivered to somebody: whoever is next on the ladder of each profile it speaks of.
+pub(crate) async fn readers_instead(
+    tx: &mut Tx,
+    organisation: &OrganisationId,
+    mail: &str,
+    payload: &Json,
+) -> Result<Vec<User>, StoreError> {
+    let mail = if mail == "storm" { "no_access_tokens" } else { mail };
+    let mut found: BTreeMap<UserId, User> = BTreeMap::new();
+    for profile in payload["profiles"].as_array().into_iter().flatten().filter_map(|profile| profile["id"].as_str()) {
+        let sql = "SELECT id, owner_id FROM profiles WHERE id = $1 AND organisation_id = $2";
+        let Some(row) = tx.one(sql, &[profile.into(), organisation.as_str().into()]).await? else { continue };
+        let owner: Option<UserId> = row.opt_parsed("owner_id")?;
+        for user in route_of(tx, organisation, &row.parsed("id")?, owner.as_ref(), mail).await?.users {
+            if let Some(user) = users::by_id(tx, &user).await? {
+                found.insert(user.id.clone(), user);
+            }
+        }
+    }
+    Ok(found.into_values().collect())
+}
+
+/// Whether any mail about profiles reaches a user as they wish now.
+pub fn is_reached(user: &User) -> bool {
+    user.notify_no_access || (user.wishes.digest != Digest::Off && (user.notify_renew_soon || user.notify_new_profiles))
+}
+
+/// Somebody switched off the last mails that reached them: the other company admins hear which profiles are theirs, since a death
+/// there goes down the ladder from now on. How many messages.
+pub async fn warn_of_unreached(tx: &mut Tx, user: &User, now: Timestamp) -> Result<usize, StoreError> {
+    let sql = "SELECT id, name, network, kind FROM profiles WHERE owner_id = $1 ORDER BY sort_key, id LIMIT 100";
+    let mut profiles = vec![];
+    for row in tx.all(sql, &[user.id.as_str().into()]).await? {
+        let named = json!({ "id": row.text("id")?, "name": row.text("name")?, "network": row.text("network")?, "kind": row.text("kind")? });
+        profiles.push(named);
+    }
+    if profiles.is_empty() {
+        return Ok(0);
+    }
+    let payload = json!({ "profiles": profiles, "reader": user.name });
+    let mut count = 0;
+    for admin in users::with_role(tx, &user.organisation, Role::CompanyAdmin).await? {
+        if admin.disabled_at.is_none() && admin.id != user.id {
+            let dedupe = format!("unreached:{}:{}:{}", user.id, now.as_micros(), admin.id);
+            count += usize::from(insert(tx, "unreached", &admin, &payload, &dedupe, now).await?);
         }
     }
     Ok(count)
@@ -153,7 +226,7 @@ async fn tell_one(
     if mail == "no_access_tokens" && is_storm(tx, user, now).await? {
         return join_storm(tx, user, payload, &dedupe, now).await;
     }
-    insert(tx, mail, user, &payload, &dedupe, now, now).await
+    insert(tx, mail, user, &payload, &dedupe, now).await
 }
 
 async fn is_storm(tx: &mut Tx, user: &User, now: Timestamp) -> Result<bool, StoreError> {
@@ -168,7 +241,7 @@ async fn join_storm(tx: &mut Tx, user: &User, payload: Json, dedupe: &str, now: 
     let sql = format!("SELECT id, payload FROM outbox WHERE user_id = $1 AND kind = 'storm' AND due_at > $2 AND tries = 0 LIMIT 1{lock}");
     let Some(row) = tx.one(&sql, &[user.id.as_str().into(), now.into()]).await? else {
         let dedupe = format!("storm:{dedupe}");
-        return insert(tx, "storm", user, &payload, &dedupe, now, now + STORM_WINDOW).await;
+        return insert(tx, "storm", user, &payload, &dedupe, now).await;
     };
     let mut gathered: Json = row.json("payload")?;
     if let (Some(all), Some(more)) = (gathered["profiles"].as_array_mut(), payload["profiles"].as_array()) {
@@ -178,28 +251,24 @@ async fn join_storm(tx: &mut Tx, user: &User, payload: Json, dedupe: &str, now: 
     Ok(true)
 }
 
-pub(crate) async fn insert(
-    tx: &mut Tx,
-    mail: &str,
-    user: &User,
-    payload: &Json,
-    dedupe: &str,
-    now: Timestamp,
-    due: Timestamp,
-) -> Result<bool, StoreError> {
-    let sql = "INSERT INTO outbox (id, organisation_id, kind, dedupe, channel, recipient, user_id, language, payload, created_at, due_at, tries) \
-               VALUES ($1, $2, $3, $4, 'mail', $5, $6, $7, $8, $9, $10, 0) ON CONFLICT (dedupe) DO NOTHING";
-    let values: [Value; 10] = [
+/// Writes one mail to a user, which leaves when they wish. `false` when it was written before.
+pub(crate) async fn insert(tx: &mut Tx, mail: &str, user: &User, payload: &Json, dedupe: &str, now: Timestamp) -> Result<bool, StoreError> {
+    let departure = wishes::leaves(user, mail, payload, now);
+    let sql = "INSERT INTO outbox (id, organisation_id, kind, dedupe, channel, recipient, user_id, language, payload, created_at, due_at, waits_for, tries) \
+               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, 0) ON CONFLICT (dedupe) DO NOTHING";
+    let values: [Value; 12] = [
         fresh::<OutboxId>().as_str().into(),
         user.organisation.as_str().into(),
         mail.into(),
         dedupe.into(),
+        wishes::channel(&departure).into(),
         user.email.as_str().into(),
         user.id.as_str().into(),
         user.language.as_str().into(),
         to_json(payload)?.into(),
         now.into(),
-        due.into(),
+        departure.at.into(),
+        departure.waits_for.map(WaitsFor::as_str).into(),
     ];
     Ok(tx.run(sql, &values).await? == 1)
 }

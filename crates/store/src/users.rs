@@ -1,5 +1,6 @@
 //! Organisations, users, and the one-time links by which a password is set.
 
+use lifecycle::departure::Wishes;
 use lifecycle::ids::{OrganisationId, ProfileId, UserId};
 use lifecycle::permission::Role;
 use lifecycle::secret::Secret;
@@ -10,6 +11,7 @@ use crate::ids::fresh;
 use crate::installation;
 use crate::outbox;
 use crate::seal::hash;
+use crate::wishes;
 
 /// A wrong password so many times in a row locks the sign-in for a while (NT-23).
 const FAILURES_MAX: i64 = 10;
@@ -42,6 +44,10 @@ pub struct User {
     pub notify_renew_soon: bool,
     /// Wants to hear of pages and boards that turn up at the networks.
     pub notify_new_profiles: bool,
+    /// A mail server refuses the address: since when, and in whose words.
+    pub refused: Option<(Timestamp, String)>,
+    /// When mails leave.
+    pub wishes: Wishes,
     /// Since when the account is switched off.
     pub disabled_at: Option<Timestamp>,
     /// Until when signing in is refused.
@@ -63,7 +69,15 @@ pub struct NewUser<'a> {
     pub password_hash: Option<String>,
 }
 
-fn read(row: &Row) -> Result<User, StoreError> {
+/// A refused address says nothing about another one that was entered since.
+fn refused(row: &Row) -> Result<Option<(Timestamp, String)>, StoreError> {
+    if row.opt_text("refused_address")? != Some(row.text("email")?) {
+        return Ok(None);
+    }
+    Ok(row.opt_time("refused_at")?.zip(row.opt_text("refused_why")?))
+}
+
+pub(crate) fn read(row: &Row) -> Result<User, StoreError> {
     Ok(User {
         id: row.parsed("id")?,
         organisation: row.parsed("organisation_id")?,
@@ -77,6 +91,8 @@ fn read(row: &Row) -> Result<User, StoreError> {
         notify_no_access: row.flag("notify_no_access")?,
         notify_renew_soon: row.flag("notify_renew_soon")?,
         notify_new_profiles: row.flag("notify_new_profiles")?,
+        refused: refused(row)?,
+        wishes: wishes::read(row)?,
         disabled_at: row.opt_time("disabled_at")?,
         locked_until: row.opt_time("locked_until")?,
     })
@@ -168,11 +184,25 @@ pub async fn set_password(tx: &mut Tx, id: &UserId, password_hash: &str) -> Resu
     Ok(())
 }
 
-/// Name, language, time zone, theme.
-pub async fn set_account(tx: &mut Tx, id: &UserId, name: &str, language: &str, time_zone: &str, theme: &str) -> Result<(), StoreError> {
+/// What users say about themselves.
+#[derive(Debug, Clone, Copy)]
+pub struct Account<'a> {
+    /// Name.
+    pub name: &'a str,
+    /// `en` or `de`.
+    pub language: &'a str,
+    /// IANA time zone.
+    pub time_zone: &'a str,
+    /// `auto`, `light` or `dark`.
+    pub theme: &'a str,
+}
+
+/// Name, language, time zone, theme. Where somebody lives decides when what waits for them leaves.
+pub async fn set_account(tx: &mut Tx, id: &UserId, account: &Account<'_>, now: Timestamp) -> Result<(), StoreError> {
     let sql = "UPDATE users SET name = $2, language = $3, time_zone = $4, theme = $5 WHERE id = $1";
-    tx.run(sql, &[id.as_str().into(), name.into(), language.into(), time_zone.into(), theme.into()]).await?;
-    Ok(())
+    let values = [id.as_str().into(), account.name.into(), account.language.into(), account.time_zone.into(), account.theme.into()];
+    tx.run(sql, &values).await?;
+    wishes::retime(tx, id, now).await
 }
 
 /// Sets whether a user hears of what turns up at the networks.
@@ -185,6 +215,19 @@ pub async fn set_notify_new_profiles(tx: &mut Tx, id: &UserId, wanted: bool) -> 
 pub async fn set_notifications(tx: &mut Tx, id: &UserId, no_access: bool, renew_soon: bool) -> Result<(), StoreError> {
     let sql = "UPDATE users SET notify_no_access = $2, notify_renew_soon = $3 WHERE id = $1";
     tx.run(sql, &[id.as_str().into(), no_access.into(), renew_soon.into()]).await?;
+    Ok(())
+}
+
+/// Notes that a mail server refuses a user's address. `false` when it was not theirs any more.
+pub(crate) async fn refuse_address(tx: &mut Tx, id: &UserId, address: &str, why: &str, now: Timestamp) -> Result<bool, StoreError> {
+    let sql = "UPDATE users SET refused_address = email, refused_at = $3, refused_why = $4 WHERE id = $1 AND email = $2";
+    Ok(tx.run(sql, &[id.as_str().into(), address.into(), now.into(), why.into()]).await? == 1)
+}
+
+/// A mail arrived there: the address is good.
+pub(crate) async fn reached(tx: &mut Tx, id: &UserId, address: &str) -> Result<(), StoreError> {
+    let sql = "UPDATE users SET refused_address = NULL, refused_at = NULL, refused_why = NULL WHERE id = $1 AND refused_address = $2";
+    tx.run(sql, &[id.as_str().into(), address.into()]).await?;
     Ok(())
 }
 
@@ -234,6 +277,7 @@ pub async fn delete(tx: &mut Tx, organisation: &OrganisationId, id: &UserId, now
         "DELETE FROM team_members WHERE user_id = $1",
         "DELETE FROM sessions WHERE user_id = $1",
         "DELETE FROM invitations WHERE user_id = $1",
+        "DELETE FROM unsubscribe_links WHERE user_id = $1",
         "DELETE FROM calendar_entries WHERE feed_id IN (SELECT id FROM calendar_feeds WHERE user_id = $1)",
         "DELETE FROM calendar_feeds WHERE user_id = $1",
         "DELETE FROM users WHERE id = $1",

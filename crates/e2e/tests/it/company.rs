@@ -71,7 +71,7 @@ async fn users_are_invited_changed_and_deleted_and_one_admin_stays() {
     assert!(left["items"].as_array().unwrap().iter().any(|user| user["id"] == me["id"]));
 }
 
-async fn sign_in(demo: &Demo) -> String {
+pub(crate) async fn sign_in(demo: &Demo) -> String {
     let url = demo.running.url();
     let form = [("email", demo.text("user")), ("password", demo.text("password"))];
     let answer = client().post(format!("{url}/sign-in")).header("origin", url).form(&form).send().await.unwrap();

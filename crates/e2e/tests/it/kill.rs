@@ -8,11 +8,13 @@ use crate::smtp::Smtp;
 use crate::world::{Running, client, eventually};
 
 /// The server apart from the networks, so that it can be killed alone.
-struct Apart {
-    folder: tempfile::TempDir,
-    sandbox: Running,
-    port: u16,
-    smtp: Smtp,
+pub(crate) struct Apart {
+    pub(crate) folder: tempfile::TempDir,
+    pub(crate) sandbox: Running,
+    pub(crate) port: u16,
+    pub(crate) smtp: Smtp,
+    /// As browsers reach it; empty: as it listens.
+    pub(crate) public_url: &'static str,
 }
 
 impl Apart {
@@ -24,7 +26,8 @@ impl Apart {
             )
         };
         format!(
-            "[server]\nlisten = \"127.0.0.1:{}\"\ndata_dir = \"{}\"\n[mail]\nsmtp_url = \"smtp+starttls://staygreen:smtp-pass@localhost:{}\"\nca_file = \"{}\"\nfrom = \"Staygreen <staygreen@example.com>\"\n[keeper]\npoll_every = \"500 ms\"\nprobe_every = \"2 s\"\nidle_check_every = \"2 s\"\n{}{}",
+            "[server]\npublic_url = \"{}\"\nlisten = \"127.0.0.1:{}\"\ndata_dir = \"{}\"\n[mail]\nsmtp_url = \"smtp+starttls://staygreen:smtp-pass@localhost:{}\"\nca_file = \"{}\"\nfrom = \"Staygreen <staygreen@example.com>\"\n[keeper]\npoll_every = \"500 ms\"\nprobe_every = \"2 s\"\nidle_check_every = \"2 s\"\n{}{}",
+            self.public_url,
             self.port,
             self.folder.path().join("data").display(),
             self.smtp.port,
@@ -34,7 +37,7 @@ impl Apart {
         )
     }
 
-    fn serve(&self) -> Running {
+    pub(crate) fn serve(&self) -> Running {
         let file = self.folder.path().join("staygreen.toml");
         std::fs::write(&file, self.config()).unwrap();
         Running::start(&["serve", "--config", file.to_str().unwrap()], &[])
@@ -46,7 +49,7 @@ async fn killed_at_twenty_random_moments_nothing_is_lost_or_doubled() {
     let Some(smtp) = Smtp::start() else { return };
     let folder = tempfile::tempdir().unwrap();
     let port = std::net::TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).unwrap().port();
-    let apart = Apart { folder, sandbox: Running::start(&["sandbox", "--port", "0"], &[]), port, smtp };
+    let apart = Apart { folder, sandbox: Running::start(&["sandbox", "--port", "0"], &[]), port, smtp, public_url: "" };
     let http = client();
     let mut server = apart.serve();
     let session = first_admin(&http, &server).await;
@@ -90,7 +93,7 @@ async fn killed_at_twenty_random_moments_nothing_is_lost_or_doubled() {
 }
 
 /// The one-time link, a password, a session.
-async fn first_admin(http: &reqwest::Client, server: &Running) -> String {
+pub(crate) async fn first_admin(http: &reqwest::Client, server: &Running) -> String {
     let setup = server.ready["setup_url"].as_str().unwrap();
     let form = [("name", "Ada Admin"), ("email", "ada@example.com"), ("password", "a sentence is a good password")];
     let answer = http.post(setup).header("origin", server.url()).form(&form).send().await.unwrap();
@@ -117,7 +120,7 @@ async fn first_admin(http: &reqwest::Client, server: &Running) -> String {
 }
 
 /// On the pages, as a person does, with the sandbox's door for the consent.
-async fn connect(http: &reqwest::Client, url: &str, session: &str, apart: &Apart, network: &str, username: &str) {
+pub(crate) async fn connect(http: &reqwest::Client, url: &str, session: &str, apart: &Apart, network: &str, username: &str) {
     let answer = http
         .post(format!("{url}/settings/profiles/add/{network}"))
         .header("cookie", session)

@@ -23,8 +23,10 @@ mod logins;
 mod matrix;
 mod mcp;
 mod nodes;
+mod notifications;
 mod oidc;
 mod pds;
+mod ping;
 #[path = "../../../store/tests/it/postgres.rs"]
 mod postgres;
 mod proxy;

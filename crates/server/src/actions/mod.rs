@@ -20,3 +20,4 @@ pub mod return_to;
 pub mod signal;
 pub mod signal_keys;
 pub mod webhooks;
+pub mod wishes;

@@ -7,7 +7,7 @@ use super::ConfigError;
 const PREFIX: &str = "STAYGREEN_";
 
 /// Sections of the configuration; other variables with our prefix (those of tests and tools) are not ours to judge.
-const SECTIONS: [&str; 6] = ["server", "database", "keys", "mail", "keeper", "networks"];
+const SECTIONS: [&str; 7] = ["server", "database", "keys", "mail", "keeper", "monitoring", "networks"];
 
 /// Sets every `STAYGREEN_SECTION__KEY` in the table.
 pub(super) fn apply(table: &mut Table, variables: impl Iterator<Item = (String, String)>) -> Result<(), ConfigError> {

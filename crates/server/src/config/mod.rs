@@ -32,6 +32,8 @@ pub struct Config {
     pub mail: MailConfig,
     /// `[keeper]`
     pub keeper: KeeperConfig,
+    /// `[monitoring]`
+    pub monitoring: MonitoringConfig,
     /// `[networks.NAME]`
     pub networks: BTreeMap<String, NetworkConfig>,
 }
@@ -118,6 +120,18 @@ impl Default for MailConfig {
     fn default() -> Self {
         Self { smtp_url: None, smtp_url_file: None, from: "Staygreen <staygreen@localhost>".into(), ca_file: None }
     }
+}
+
+/// `[monitoring]`
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct MonitoringConfig {
+    /// Asked after each full pass of the keeper, at most once a minute: whoever watches it notices when we are gone (NF-06). A
+    /// secret, since whoever knows it can pretend that all is well.
+    #[serde(deserialize_with = "secret")]
+    pub ping_url: Option<Secret>,
+    /// A file that holds the URL instead.
+    pub ping_url_file: Option<PathBuf>,
 }
 
 /// `[keeper]`
@@ -238,6 +252,9 @@ impl Config {
         if let Some(path) = &self.mail.smtp_url_file {
             self.mail.smtp_url = Some(secret_from(path, "mail.smtp_url_file")?);
         }
+        if let Some(path) = &self.monitoring.ping_url_file {
+            self.monitoring.ping_url = Some(secret_from(path, "monitoring.ping_url_file")?);
+        }
         for (name, network) in &mut self.networks {
             if let Some(path) = &network.client_secret_file {
                 network.client_secret = Some(secret_from(path, &format!("networks.{name}.client_secret_file"))?);
@@ -258,6 +275,12 @@ impl Config {
                     &format!("{origin:?} is no origin; write it like https://tool.example, without a path"),
                 ));
             }
+        }
+        let is_web = |url: url::Url| ["http", "https"].contains(&url.scheme()) && url.has_host();
+        if let Some(url) = &self.monitoring.ping_url
+            && !url::Url::parse(url.expose()).is_ok_and(is_web)
+        {
+            return Err(value("monitoring.ping_url", "is not a URL; write it like https://hc.example.com/ping/0f1e..."));
         }
         for (name, network) in &self.networks {
             network.check(name).map_err(|message| value(&format!("networks.{name}"), &message))?;

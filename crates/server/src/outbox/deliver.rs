@@ -197,6 +197,7 @@ mod tests {
             kind: "profile.disconnected".into(),
             channel: "webhook".into(),
             recipient: "whe_1".into(),
+            user: None,
             language: "en".into(),
             payload: json!({
                 "type": "profile.disconnected", "at": 1_800_000_000_000_000_i64, "status": "disconnected", "cause": "expired", "confidence": "certain",

@@ -5,6 +5,7 @@ use lifecycle::words::Cause;
 use serde_json::Value;
 use store::outbox::Letter;
 
+use super::frame;
 use crate::actions::explain;
 use crate::i18n::{self, Lang};
 use crate::pages::view;
@@ -19,6 +20,8 @@ pub struct Composed {
     pub text: String,
     /// The HTML part.
     pub html: String,
+    /// The link that switches such mails off; digests only.
+    pub unsubscribe: Option<String>,
 }
 
 /// What is said, before it takes the shape of a mail or of a chat's message.
@@ -37,6 +40,9 @@ pub(super) struct Draft {
 /// Writes a mail.
 pub fn compose(letter: &Letter, public_url: &str) -> Composed {
     let lang = Lang::from_code(&letter.language);
+    if letter.kind == "digest" {
+        return super::digest::compose(letter, lang, public_url);
+    }
     render(lang, &draft(letter, lang, public_url))
 }
 
@@ -77,6 +83,7 @@ pub(super) fn draft(letter: &Letter, lang: Lang, public_url: &str) -> Draft {
         ("date", &date),
         ("days", &days),
         ("organisation", letter.payload["organisation"].as_str().unwrap_or("Staygreen")),
+        ("reader", letter.payload["reader"].as_str().unwrap_or_default()),
         ("asks", letter.payload["asks"].as_str().unwrap_or_default()),
     ];
     let fill = |key: &str| lang.fill(key, &values);
@@ -123,6 +130,8 @@ pub(super) fn draft(letter: &Letter, lang: Lang, public_url: &str) -> Draft {
             let network = profiles.first().map(|profile| text(&profile["network"])).unwrap_or_default();
             button = Some((fill("mail.new_profiles.button"), format!("{public_url}/settings/profiles/add/{network}")));
         }
+        "unreached" => button = Some((fill("mail.unreached.button"), format!("{public_url}/settings/profiles/{id}/notifications"))),
+        "test_mail" => button = Some((fill("mail.test_mail.button"), format!("{public_url}/account"))),
         "test" => button = Some((fill("mail.test.button"), format!("{public_url}/settings/webhooks"))),
         _ => button = button.or(link.map(|link| (fill(&format!("mail.{kind}.button")), link))),
     }
@@ -141,15 +150,15 @@ pub(super) fn draft(letter: &Letter, lang: Lang, public_url: &str) -> Draft {
 }
 
 /// Names come from networks: no line break leaves a subject (NT-28).
-fn one_line(text: &str) -> String {
+pub(super) fn one_line(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(180).collect()
 }
 
-fn text(value: &Value) -> String {
+pub(super) fn text(value: &Value) -> String {
     value.as_str().unwrap_or_default().to_owned()
 }
 
-fn title_of(network: &str) -> String {
+pub(super) fn title_of(network: &str) -> String {
     networks::find(network).map_or(network, |network| network.about().title).to_owned()
 }
 
@@ -158,40 +167,11 @@ fn render(lang: Lang, draft: &Draft) -> Composed {
     let quote = draft.quote.iter().map(|quote| format!("> {quote}"));
     let button = draft.button.iter().map(|(label, url)| format!("{label}:\n{url}"));
     let text: Vec<String> = draft.paragraphs.iter().cloned().chain(quote).chain(button).chain([format!("-- \n{}", draft.footer)]).collect();
-    let esc = |text: &str| askama::filters::escape(text, askama::filters::Html).map(|safe| safe.to_string()).unwrap_or_default();
-    let paragraphs: String = draft.paragraphs.iter().map(|text| format!("<p style=\"margin:0 0 14px\">{}</p>", esc(text))).collect();
-    let quote = draft
-        .quote
-        .as_ref()
-        .map(|quote| {
-            format!(
-                "<p style=\"margin:0 0 14px;padding:8px 14px;border-left:4px solid #c9a227;background:#faf6e8;color:#4a3f10\">{}</p>",
-                esc(quote)
-            )
-        })
-        .unwrap_or_default();
-    let button = draft.button.as_ref().map(|(label, url)| {
-        format!(
-            "<p style=\"margin:22px 0\"><a href=\"{url}\" style=\"background:#1d6b45;color:#ffffff;text-decoration:none;padding:12px 22px;border-radius:8px;font-weight:600;display:inline-block\">{}</a></p>\
-             <p style=\"margin:0 0 14px;font-size:13px;color:#5b6a61;word-break:break-all\">{url}</p>",
-            esc(label),
-            url = esc(url)
-        )
-    });
-    let html = format!(
-        "<!doctype html><html lang=\"{}\"><head><meta charset=\"utf-8\"><meta name=\"color-scheme\" content=\"light dark\"><title>{}</title></head>\
-         <body style=\"margin:0;padding:24px;background:#f3f5f3;font-family:Helvetica,Arial,sans-serif;font-size:16px;line-height:1.5;color:#17221c\">\
-         <table role=\"presentation\" width=\"100%\" cellpadding=\"0\" cellspacing=\"0\"><tr><td align=\"center\"><table role=\"presentation\" width=\"560\" cellpadding=\"0\" cellspacing=\"0\" \
-         style=\"max-width:560px;width:100%;background:#ffffff;border:1px solid #dde3df;border-radius:12px\"><tr><td style=\"padding:28px\">\
-         <p style=\"margin:0 0 18px;color:#1d6b45;font-weight:700\">Staygreen</p><h1 style=\"margin:0 0 14px;font-size:21px\">{}</h1>{paragraphs}{quote}{}\
-         <p style=\"margin:22px 0 0;padding-top:14px;border-top:1px solid #dde3df;font-size:13px;color:#5b6a61\">{}</p></td></tr></table></td></tr></table></body></html>",
-        lang.code(),
-        esc(&subject),
-        esc(&subject),
-        button.unwrap_or_default(),
-        esc(&draft.footer),
-    );
-    Composed { subject, text: text.join("\n\n"), html }
+    let mut body: String = draft.paragraphs.iter().map(|text| frame::paragraph(text)).collect();
+    body.extend(draft.quote.iter().map(|words| frame::quote(words)));
+    body.extend(draft.button.iter().map(|(label, url)| frame::button(label, url)));
+    let html = frame::page(lang, &subject, &body, &frame::esc(&draft.footer));
+    Composed { subject, text: text.join("\n\n"), html, unsubscribe: None }
 }
 
 #[cfg(test)]
@@ -217,12 +197,13 @@ mod tests {
             kind: kind.into(),
             channel: "mail".into(),
             recipient: "tom@example.com".into(),
+            user: None,
             language: language.into(),
             payload: json!({
                 "profiles": [{ "id": "prf_00000000000000000000000000000001", "name": name, "network": "linkedin", "kind": "page" }],
                 "cause": "password_changed", "evidence": { "at": 0, "source": "probe", "words": "revoked by the user" },
                 "person": { "name": "Jana Lindner", "handle": null }, "deadline": 1_800_000_000_000_000_i64, "days": 14,
-                "organisation": "Fernweh", "asks": "Tom"
+                "organisation": "Fernweh", "asks": "Tom", "reader": "Mira Sato"
             }),
             link: matches!(kind, "invitation" | "renewal_link").then(|| zeroize::Zeroizing::new("https://sg.example/renew/x".to_owned())),
             tries: 1,
@@ -232,10 +213,24 @@ mod tests {
 
     #[test]
     fn every_mail_in_both_languages_is_complete() {
-        for kind in ["no_access_tokens", "reminder", "storm", "renew_soon", "out_of_reach", "recovered", "invitation", "renewal_link"] {
+        let kinds = [
+            "no_access_tokens",
+            "reminder",
+            "storm",
+            "renew_soon",
+            "out_of_reach",
+            "recovered",
+            "unreached",
+            "test_mail",
+            "invitation",
+            "renewal_link",
+        ];
+        for kind in kinds {
             for language in ["en", "de"] {
                 let mail = compose(&letter(kind, language, "Fernweh Outdoor"), "https://sg.example");
-                for part in [&mail.subject, &mail.text, &mail.html] {
+                // Braces in the styles are no holes.
+                let (_, html) = mail.html.split_once("</style>").expect("styles");
+                for part in [mail.subject.as_str(), &mail.text, html] {
                     assert!(!part.contains(crate::i18n::MISSING) && !part.contains('{'), "{kind} {language}: {part}");
                 }
                 assert!(mail.text.contains("https://sg.example/") && mail.html.contains("https://sg.example/"), "{kind}: one link");

@@ -2,8 +2,11 @@
 
 mod chat;
 pub mod deliver;
+mod digest;
+mod frame;
 pub mod letter;
 pub mod mail;
+pub mod ping;
 pub mod sign;
 
 use std::sync::Arc;
@@ -13,12 +16,14 @@ use lifecycle::time::Span;
 use networks::Network;
 use networks::network::Answer;
 use networks::wire::WireError;
+use store::digests::UnsubscribeLink;
 use store::revocations::Revocation;
 use store::{StoreError, deletions, signals};
 use tokio_util::sync::CancellationToken;
 
-use self::mail::Mailer;
+use self::mail::{Mailer, NotSent};
 use crate::state::App;
+use crate::time::fresh_secret;
 
 /// How often what is over is forgotten.
 const SWEEP_EVERY: Span = Span::hours(1);
@@ -31,6 +36,7 @@ pub async fn run(app: Arc<App>, mailer: Option<Mailer>, stop: CancellationToken)
     let every = app.config.keeper.poll_every.duration().min(Duration::from_secs(5));
     let (mut swept_at, mut reconciled_at) = (None, None);
     let sealing = tokio::spawn(reseal(Arc::clone(&app)));
+    let pinging = tokio::spawn(ping::run(Arc::clone(&app), stop.clone()));
     while !stop.is_cancelled() {
         crate::metrics::upkeep();
         if swept_at.is_none_or(|at| app.now().since(at) >= SWEEP_EVERY) {
@@ -46,7 +52,11 @@ pub async fn run(app: Arc<App>, mailer: Option<Mailer>, stop: CancellationToken)
         if reconcile {
             reconciled_at = Some(app.now());
         }
-        if let Err(error) = call_to_mind(&app, reconcile).await {
+        let prepared = async {
+            call_to_mind(&app, reconcile).await?;
+            app.store.gather_digests(app.now(), || unsubscribe_link(&app)).await
+        };
+        if let Err(error) = prepared.await {
             tracing::error!(error = %error, "outbox: the storage could not be asked; trying again");
         }
         if let Some(mailer) = &mailer
@@ -67,6 +77,7 @@ pub async fn run(app: Arc<App>, mailer: Option<Mailer>, stop: CancellationToken)
         }
     }
     sealing.abort();
+    let _ = pinging.await;
 }
 
 /// Once after each start: what is not sealed with the first key of the key file is sealed anew.
@@ -86,11 +97,22 @@ async fn call_to_mind(app: &App, reconcile: bool) -> Result<(), StoreError> {
     Ok(())
 }
 
+/// The link by which one digest can be switched off, and nothing else.
+fn unsubscribe_link(app: &App) -> UnsubscribeLink {
+    let secret = fresh_secret(&*app.dice, "sgu_");
+    UnsubscribeLink { address: format!("{}/unsubscribe/{}", app.public_url, secret.expose()), secret }
+}
+
 async fn send_due(app: &App, mailer: &Mailer) -> Result<(), StoreError> {
     for letter in app.store.claim_letters(app.now(), 20).await? {
-        match mailer.send(&letter::compose(&letter, &app.public_url), &letter).await {
+        match mailer.send(&letter::compose(&letter, &app.public_url), &letter, app.now()).await {
             Ok(()) => app.store.letter_sent(&letter, app.now()).await?,
-            Err(error) => {
+            Err(NotSent::Refused(why)) => {
+                tracing::warn!(message = %letter.id, error = %why, "outbox: the mail server refuses this address");
+                app.store.letter_refused(&letter, &why, app.now()).await?;
+                app.told.notify_one();
+            }
+            Err(NotSent::Later(error)) => {
                 tracing::warn!(message = %letter.id, tries = letter.tries, error = %error, "outbox: a mail could not be sent");
                 app.store.letter_failed(&letter, &error, app.now()).await?;
             }

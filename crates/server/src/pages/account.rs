@@ -4,15 +4,19 @@ use std::sync::Arc;
 
 use askama::Template;
 use axum::extract::{Path, State};
+use axum::http::StatusCode;
 use axum::response::Response;
+use lifecycle::departure::{Digest, Quiet, Wishes};
 use lifecycle::secret::Secret;
 use store::users::User;
 use store::{sessions, users};
 
 use super::view::Options;
 use super::{Fields, Page, Shell, for_people, go, show};
+use crate::actions::wishes::{self, Chosen, WEEKDAYS, clock, minute_of, quiet};
 use crate::auth::Caller;
 use crate::error::Problem;
+use crate::i18n::Lang;
 use crate::show::When;
 use crate::state::App;
 
@@ -32,10 +36,63 @@ struct Account {
     language: String,
     time_zone: String,
     themes: Options,
+    told: ToldView,
+    refused: Option<(String, String)>,
+    sessions: Vec<SessionView>,
+}
+
+/// What the user is told and when, as the form shows it.
+struct ToldView {
     no_access: bool,
     renew_soon: bool,
     new_profiles: bool,
-    sessions: Vec<SessionView>,
+    digests: Options,
+    digest_at: String,
+    weekdays: Options,
+    quiet: bool,
+    quiet_from: String,
+    quiet_to: String,
+    deaths_at_once: bool,
+}
+
+impl ToldView {
+    fn of(user: &User, lang: Lang) -> Self {
+        let wishes = &user.wishes;
+        let option = |word: &str, key: String, chosen: bool| (word.to_owned(), lang.t(&key).to_owned(), chosen);
+        let quiet = wishes.quiet.unwrap_or(Quiet { from: 22 * 60, to: 7 * 60 });
+        let days = WEEKDAYS.iter().zip(1..);
+        Self {
+            no_access: user.notify_no_access,
+            renew_soon: user.notify_renew_soon,
+            new_profiles: user.notify_new_profiles,
+            digests: Digest::ALL.iter().map(|one| option(one.as_str(), format!("digest.{one}"), *one == wishes.digest)).collect(),
+            digest_at: clock(wishes.digest_at),
+            weekdays: days.map(|(day, n)| option(day, format!("weekday.{day}"), n == wishes.digest_weekday)).collect(),
+            quiet: wishes.quiet.is_some(),
+            quiet_from: clock(quiet.from),
+            quiet_to: clock(quiet.to),
+            deaths_at_once: !wishes.deaths_wait,
+        }
+    }
+}
+
+/// What the form says. Two of its fields can be typed wrong.
+fn chosen(fields: &Fields) -> Result<Chosen, Problem> {
+    let digest_at = minute_of(fields.get("digest_at")).ok_or_else(|| Problem::field("digest_at", "is a time of the day, like 08:00"))?;
+    let weekday = WEEKDAYS.iter().zip(1..).find(|(day, _)| **day == fields.get("digest_weekday")).map_or(1, |(_, n)| n);
+    let wishes = Wishes {
+        digest: Digest::parse(fields.get("digest")).unwrap_or(Digest::Immediate),
+        digest_at,
+        digest_weekday: weekday,
+        quiet: if fields.ticked("quiet") { Some(quiet(fields.get("quiet_from"), fields.get("quiet_to"))?) } else { None },
+        deaths_wait: !fields.ticked("deaths_at_once"),
+    };
+    Ok(Chosen {
+        no_access: fields.ticked("no_access"),
+        renew_soon: fields.ticked("renew_soon"),
+        new_profiles: fields.ticked("new_profiles"),
+        wishes,
+    })
 }
 
 fn me(caller: &Caller) -> Result<&User, Problem> {
@@ -64,9 +121,11 @@ async fn build(app: &App, caller: &Caller, error: Option<String>) -> Page {
         language: user.language.clone(),
         time_zone: user.time_zone.clone(),
         themes: themes.into(),
-        no_access: user.notify_no_access,
-        renew_soon: user.notify_renew_soon,
-        new_profiles: user.notify_new_profiles,
+        told: ToldView::of(&user, caller.lang),
+        refused: user.refused.as_ref().map(|(since, why)| {
+            let since = When::new(*since, app.now(), &user.time_zone, caller.lang).text;
+            (caller.lang.fill("account.refused", &[("email", &user.email), ("since", &since)]), why.clone())
+        }),
         sessions: open.iter().map(view).collect(),
     })
 }
@@ -91,7 +150,8 @@ pub async fn save(State(app): State<Arc<App>>, caller: Caller, fields: Fields) -
             return Err(Problem::field("name", "is missing"));
         }
         let mut tx = app.store.write().await?;
-        users::set_account(&mut tx, &user.id, fields.get("name"), language, zone, theme).await?;
+        let account = users::Account { name: fields.get("name"), language, time_zone: zone, theme };
+        users::set_account(&mut tx, &user.id, &account, app.now()).await?;
         tx.commit().await?;
         go("/account")
     };
@@ -102,10 +162,26 @@ pub async fn save(State(app): State<Arc<App>>, caller: Caller, fields: Fields) -
 pub async fn save_notifications(State(app): State<Arc<App>>, caller: Caller, fields: Fields) -> Response {
     let page = async {
         let user = me(&caller)?;
-        let mut tx = app.store.write().await?;
-        users::set_notifications(&mut tx, &user.id, fields.ticked("no_access"), fields.ticked("renew_soon")).await?;
-        users::set_notify_new_profiles(&mut tx, &user.id, fields.ticked("new_profiles")).await?;
-        tx.commit().await?;
+        let saved = match chosen(&fields) {
+            Ok(chosen) => wishes::choose(&app, &user.id, chosen).await,
+            Err(wrong) => Err(wrong),
+        };
+        match saved {
+            Ok(()) => go("/account"),
+            Err(wrong) if wrong.status == StatusCode::UNPROCESSABLE_ENTITY => {
+                build(&app, &caller, Some(caller.lang.t("account.wrong_time").to_owned())).await
+            }
+            Err(other) => Err(other),
+        }
+    };
+    for_people(&caller, page.await)
+}
+
+/// POST /account/test-mail: whether mails arrive, which nobody else can see.
+pub async fn test_mail(State(app): State<Arc<App>>, caller: Caller) -> Response {
+    let page = async {
+        let user = me(&caller)?;
+        wishes::test_mail(&app, &user.id).await?;
         go("/account")
     };
     for_people(&caller, page.await)

@@ -14,6 +14,7 @@ pub mod profiles;
 pub mod renew;
 pub mod settings;
 pub mod sign_in;
+pub mod unsubscribe;
 pub mod view;
 pub mod webhooks;
 

@@ -130,7 +130,7 @@ async fn tab(app: &App, caller: &Caller, id: &str, tab: &'static str, flash: Opt
     let all_teams = teams::list(&mut tx, &app.organisation).await?;
     let holders = holders_of(&mut tx, &profile.id).await?;
     let events = if tab == "tokens" { events::of_profile(&mut tx, &app.organisation, &profile.id, None, 50).await? } else { vec![] };
-    let route = telling::route_of(&mut tx, &app.organisation, &profile.id, profile.owner.as_ref(), false).await?;
+    let route = telling::route_of(&mut tx, &app.organisation, &profile.id, profile.owner.as_ref(), "no_access_tokens").await?;
     let remind_at = reminders::next(&mut tx, &profile.id).await?;
     drop(tx);
     let refresh_tokens = if tab == "tokens" { refresh_tokens(app, &profile.network, &profile.instance, lang).await? } else { None };
@@ -171,7 +171,8 @@ fn hears(caller: &Caller, profile: &Profile, route: &Route, users: &[User]) -> H
         route.users.iter().filter_map(|id| users.iter().find(|user| user.id == *id)).map(|user| user.name.as_str()).collect();
     let who = lang.fill(&format!("route.{}", route.rung), &[("names", &names.join(", "))]);
     let why = route.why_not_owner.map(|why| lang.t(&format!("route.why.{why}"))).unwrap_or_default();
-    Hears { words: format!("{why} {who}").trim().to_owned(), warn: route.why_not_owner.is_some() }
+    let lost = if route.arrives || route.users.is_empty() { "" } else { lang.t("route.arrives_nowhere") };
+    Hears { words: format!("{why} {who} {lost}").trim().to_owned(), warn: route.why_not_owner.is_some() || !route.arrives }
 }
 
 fn reminders_words(caller: &Caller, profile: &Profile, next: Option<Timestamp>, now: Timestamp) -> Option<String> {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use askama::Template;
 use axum::extract::{Path, Query, State};
 use axum::response::Response;
+use lifecycle::departure::WaitsFor;
 use lifecycle::secret::Secret;
 use serde::Deserialize;
 use store::deliveries::{self, Delivery};
@@ -161,18 +162,28 @@ fn delivery(app: &App, caller: &Caller, delivery: &Delivery) -> DeliveryView {
     let error = delivery.last_error.as_deref().unwrap_or_default();
     let tries = delivery.tries.to_string();
     let (icon, state) = match (delivery.sent_at, delivery.gave_up_at, delivery.due_at) {
+        (Some(at), ..) if delivery.gathered_in.is_some() => ("connected", lang.fill("delivery.gathered_sent", &[("when", &when(at).text)])),
         (Some(at), ..) => ("connected", lang.fill("delivery.sent", &[("when", &when(at).text)])),
         (_, Some(_), _) => ("disconnected", lang.fill("delivery.gave_up", &[("tries", &tries), ("error", error)])),
         (.., Some(due)) if !error.is_empty() => {
             ("renew_soon", lang.fill("delivery.retrying", &[("tries", &tries), ("error", error), ("when", &when(due).relative)]))
         }
+        (.., Some(due)) if delivery.waits_for.is_some() => {
+            let why = delivery.waits_for.map_or("", WaitsFor::as_str);
+            ("unverified", lang.fill(&format!("delivery.waits.{why}"), &[("when", &when(due).text)]))
+        }
+        _ if delivery.gathered_in.is_some() => ("unverified", lang.t("delivery.gathered").to_owned()),
         _ => ("unverified", lang.t("delivery.waiting").to_owned()),
     };
     let names: Vec<&str> =
         delivery.payload["profiles"].as_array().into_iter().flatten().filter_map(|profile| profile["name"].as_str()).collect();
     let more = if names.len() > 1 { format!(" (+{})", names.len() - 1) } else { String::new() };
     let name = names.first().copied().unwrap_or_default();
-    let words = if delivery.channel == "mail" { format!("delivery.mail.{}", delivery.kind) } else { format!("event.{}", delivery.kind) };
+    let words = if ["mail", "digest"].contains(&delivery.channel.as_str()) {
+        format!("delivery.mail.{}", delivery.kind)
+    } else {
+        format!("event.{}", delivery.kind)
+    };
     DeliveryView {
         id: delivery.id.to_string(),
         what: format!("{}{more}", lang.fill(&words, &[("name", name)])),

@@ -71,6 +71,7 @@ pub const PAGES: &[Row] = &[
     ("/settings/webhooks/{id}/delete", Needs::May(Act::ManageWebhooks), || post(webhooks::delete)),
     ("/account", Needs::May(Act::ManageOwnAccount), || get(account::get).post(account::save)),
     ("/account/notifications", Needs::May(Act::ManageOwnAccount), || post(account::save_notifications)),
+    ("/account/test-mail", Needs::May(Act::ManageOwnAccount), || post(account::test_mail)),
     ("/account/password", Needs::May(Act::ManageOwnAccount), || post(account::save_password)),
     ("/account/sessions/{id}/end", Needs::May(Act::ManageOwnAccount), || post(account::end_session)),
 ];

@@ -81,6 +81,11 @@ impl Doctor {
             Ok(None) => good &= say(false, "mail", "is off: nobody can be told; set mail.smtp_url"),
             Err(why) => good &= say(false, "mail", &why),
         }
+        match server::outbox::ping::check(&config).await {
+            Some(Ok(host)) => good &= say(true, "dead-man ping", &format!("{host} can be reached")),
+            Some(Err(why)) => good &= say(false, "dead-man ping", &format!("{why}; check monitoring.ping_url")),
+            None => println!("note  {:<24} is not set: nobody notices when this server is gone; set monitoring.ping_url", "dead-man ping"),
+        }
         match server::open_store(&config).await {
             Ok(store) => {
                 good &= say(true, "database", store.describe());

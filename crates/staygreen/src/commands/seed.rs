@@ -18,7 +18,7 @@ use store::connections::Stage;
 use store::events::Actor;
 use store::presets::{self, Preset};
 use store::teams;
-use store::users::{self, NewUser};
+use store::users::{self, Account, NewUser};
 
 /// What a newcomer needs to know.
 pub(crate) struct Seeded {
@@ -84,7 +84,8 @@ async fn make_team(app: &App) -> anyhow::Result<()> {
         users::set_notifications(&mut tx, user, true, true).await?;
         let name = users::by_id(&mut tx, user).await?.map(|user| (user.name, user.language));
         if let Some((name, language)) = name {
-            users::set_account(&mut tx, user, &name, &language, "Europe/Berlin", "auto").await?;
+            let account = Account { name: &name, language: &language, time_zone: "Europe/Berlin", theme: "auto" };
+            users::set_account(&mut tx, user, &account, now).await?;
         }
     }
     let brand = teams::create(&mut tx, &app.organisation, "Brand", now).await?;

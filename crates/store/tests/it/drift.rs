@@ -17,7 +17,7 @@ use store::{Store, deletions, grants, ids, signals};
 use crate::loops::{T0, claim, commit_of, connect, organisation};
 use crate::{count, each, run};
 
-fn asset(id: &str, name: &str, role: &str) -> Asset {
+pub(crate) fn asset(id: &str, name: &str, role: &str) -> Asset {
     Asset {
         network_id: id.into(),
         kind: "page".into(),
@@ -29,7 +29,7 @@ fn asset(id: &str, name: &str, role: &str) -> Asset {
     }
 }
 
-async fn list(store: &Store, now: Timestamp, listed: &[Asset]) {
+pub(crate) async fn list(store: &Store, now: Timestamp, listed: &[Asset]) {
     let node: NodeId = ids::fresh();
     let mut grants = store.claim_due(&node, now, Span::seconds(60), 10).await.unwrap();
     let claim = grants.pop().unwrap();

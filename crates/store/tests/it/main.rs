@@ -6,6 +6,7 @@ mod authorisation;
 mod backup;
 mod calendars;
 mod crosswise;
+mod departures;
 mod differential;
 mod drift;
 mod families;

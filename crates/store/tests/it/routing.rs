@@ -13,7 +13,7 @@ use crate::loops::{T0, connect, organisation};
 use crate::news::roles;
 use crate::{Fixture, count, each, run};
 
-async fn user(store: &Store, organisation: &OrganisationId, name: &str, role: Role, wants: bool) -> UserId {
+pub(crate) async fn user(store: &Store, organisation: &OrganisationId, name: &str, role: Role, wants: bool) -> UserId {
     let mut tx = store.write().await.unwrap();
     let email = format!("{name}@example.com");
     let new = NewUser { email: &email, name, role, language: "en", password_hash: None };

@@ -1,5 +1,6 @@
 //! Users, teams, presets, API keys, webhook endpoints: what company admins set.
 
+use lifecycle::departure::Digest;
 use lifecycle::permission::{Act, Role};
 use store::webhooks::{EndpointKind, SUBSCRIBABLE, Signature};
 
@@ -7,6 +8,7 @@ use super::{
     EMAIL, MANY, MAYBE_MOMENT, MAYBE_TEXT, MAYBE_USER, MOMENT, NAME, NOTIFICATIONS, Operation, TEAMS, TEXT, URL, USER, WHOLE, answers,
     silent,
 };
+use crate::actions::wishes;
 use crate::api::shape::{Shape, may, must};
 
 const MEMBERS: Shape = Shape::List { of: &USER, max: 1000 };
@@ -91,7 +93,16 @@ pub(super) const OPERATIONS: &[Operation] = &[
     silent("removePagePreset"),
     answers("getMyNotifications", MINE),
     answers("changeMyNotifications", MINE).takes(
-        &[may("no_access_tokens", Shape::Flag), may("renew_soon", Shape::Flag), may("new_profiles", Shape::Flag)],
+        &[
+            may("no_access_tokens", Shape::Flag),
+            may("renew_soon", Shape::Flag),
+            may("new_profiles", Shape::Flag),
+            may("digest", Shape::Word(digests)),
+            may("digest_at", CLOCK),
+            may("digest_weekday", Shape::Word(weekdays)),
+            may("quiet_hours", Shape::Maybe(&HOURS)),
+            may("deaths_in_quiet_hours", Shape::Word(deaths)),
+        ],
         r#"{"renew_soon":false}"#,
     ),
 ];
@@ -121,6 +132,7 @@ const DELIVERY_FIELDS: Shape = Shape::Object(&[
     must("state", Shape::Word(|| vec!["delivered", "gave_up", "waiting"])),
     must("created_at", MOMENT),
     must("tries", WHOLE),
+    must("waits_for", MAYBE_TEXT),
     must("next_try_at", MAYBE_MOMENT),
     must("delivered_at", MAYBE_MOMENT),
     must("last_error", MAYBE_TEXT),
@@ -165,7 +177,34 @@ const MINE_FIELDS: Shape = Shape::Object(&[
     must("no_access_tokens", Shape::Flag),
     must("renew_soon", Shape::Flag),
     must("new_profiles", Shape::Flag),
+    must("digest", Shape::Word(digests)),
+    must("digest_at", CLOCK),
+    must("digest_weekday", Shape::Word(weekdays)),
+    must("quiet_hours", Shape::Maybe(&HOURS)),
+    must("deaths_in_quiet_hours", Shape::Word(deaths)),
+    must("time_zone", TEXT),
 ]);
+
+/// A time of the day.
+const CLOCK: Shape = Shape::Pattern {
+    pattern: "^([01]?[0-9]|2[0-3]):[0-5]?[0-9]$",
+    max: 5,
+    fits: |text| wishes::minute_of(text).is_some(),
+    what: "is a time of the day, like 08:00",
+};
+const HOURS: Shape = Shape::Object(&[must("from", CLOCK), must("to", CLOCK)]);
+
+fn digests() -> Vec<&'static str> {
+    Digest::ALL.iter().map(|digest| digest.as_str()).collect()
+}
+
+fn weekdays() -> Vec<&'static str> {
+    wishes::WEEKDAYS.into()
+}
+
+fn deaths() -> Vec<&'static str> {
+    vec!["wait", "at_once"]
+}
 
 fn endpoint_kinds() -> Vec<&'static str> {
     EndpointKind::ALL.iter().map(|kind| kind.as_str()).collect()

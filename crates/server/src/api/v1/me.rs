@@ -3,14 +3,16 @@
 use std::sync::Arc;
 
 use axum::extract::State;
+use lifecycle::departure::Digest;
 use lifecycle::permission::Actor;
 use serde::Deserialize;
 use serde_json::json;
+use store::api_keys;
 use store::users::User;
-use store::{api_keys, users};
 
 use super::{Answer, Body, json};
 use crate::actions::company;
+use crate::actions::wishes::{self, Chosen, WEEKDAYS, clock, minute_of, quiet};
 use crate::auth::Caller;
 use crate::error::Problem;
 use crate::state::App;
@@ -28,7 +30,21 @@ async fn me(app: &App, caller: &Caller) -> Result<User, Problem> {
 }
 
 fn shown(user: &User) -> serde_json::Value {
-    json!({ "user_id": user.id.as_str(), "email": user.email, "no_access_tokens": user.notify_no_access, "renew_soon": user.notify_renew_soon, "new_profiles": user.notify_new_profiles })
+    let wishes = &user.wishes;
+    let weekday = usize::try_from(wishes.digest_weekday - 1).ok().and_then(|day| WEEKDAYS.get(day));
+    json!({
+        "user_id": user.id.as_str(),
+        "email": user.email,
+        "no_access_tokens": user.notify_no_access,
+        "renew_soon": user.notify_renew_soon,
+        "new_profiles": user.notify_new_profiles,
+        "digest": wishes.digest,
+        "digest_at": clock(wishes.digest_at),
+        "digest_weekday": weekday,
+        "quiet_hours": wishes.quiet.map(|quiet| json!({ "from": clock(quiet.from), "to": clock(quiet.to) })),
+        "deaths_in_quiet_hours": if wishes.deaths_wait { "wait" } else { "at_once" },
+        "time_zone": user.time_zone,
+    })
 }
 
 /// GET /api/v1/me/notifications
@@ -43,16 +59,61 @@ pub struct Change {
     no_access_tokens: Option<bool>,
     renew_soon: Option<bool>,
     new_profiles: Option<bool>,
+    digest: Option<Digest>,
+    digest_at: Option<String>,
+    digest_weekday: Option<String>,
+    #[serde(default, deserialize_with = "present")]
+    quiet_hours: Option<Option<Hours>>,
+    deaths_in_quiet_hours: Option<InQuietHours>,
+}
+
+/// Two times of the day.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Hours {
+    from: String,
+    to: String,
+}
+
+/// What a death does in quiet hours.
+#[derive(Deserialize, PartialEq)]
+#[serde(rename_all = "snake_case")]
+enum InQuietHours {
+    Wait,
+    AtOnce,
+}
+
+/// `null` is a value here: no quiet hours.
+fn present<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Option<Option<Hours>>, D::Error> {
+    Option::<Hours>::deserialize(from).map(Some)
+}
+
+fn changed(user: &User, change: &Change) -> Result<Chosen, Problem> {
+    let mut chosen = Chosen::of(user);
+    chosen.no_access = change.no_access_tokens.unwrap_or(chosen.no_access);
+    chosen.renew_soon = change.renew_soon.unwrap_or(chosen.renew_soon);
+    chosen.new_profiles = change.new_profiles.unwrap_or(chosen.new_profiles);
+    let wishes = &mut chosen.wishes;
+    wishes.digest = change.digest.unwrap_or(wishes.digest);
+    if let Some(at) = &change.digest_at {
+        wishes.digest_at = minute_of(at).ok_or_else(|| Problem::field("digest_at", "is a time of the day, like 08:00"))?;
+    }
+    if let Some(day) = &change.digest_weekday {
+        let found = WEEKDAYS.iter().zip(1..).find(|(name, _)| *name == day);
+        wishes.digest_weekday = found.ok_or_else(|| Problem::field("digest_weekday", "is one of monday to sunday"))?.1;
+    }
+    if let Some(hours) = &change.quiet_hours {
+        wishes.quiet = hours.as_ref().map(|hours| quiet(&hours.from, &hours.to)).transpose()?;
+    }
+    if let Some(deaths) = &change.deaths_in_quiet_hours {
+        wishes.deaths_wait = *deaths == InQuietHours::Wait;
+    }
+    Ok(chosen)
 }
 
 /// PATCH /api/v1/me/notifications
 pub async fn change(State(app): State<Arc<App>>, caller: Caller, Body(change): Body<Change>) -> Answer {
     let user = me(&app, &caller).await?;
-    let mut tx = app.store.write().await?;
-    let no_access = change.no_access_tokens.unwrap_or(user.notify_no_access);
-    let renew_soon = change.renew_soon.unwrap_or(user.notify_renew_soon);
-    users::set_notifications(&mut tx, &user.id, no_access, renew_soon).await?;
-    users::set_notify_new_profiles(&mut tx, &user.id, change.new_profiles.unwrap_or(user.notify_new_profiles)).await?;
-    tx.commit().await?;
+    wishes::choose(&app, &user.id, changed(&user, &change)?).await?;
     json(200, &shown(&me(&app, &caller).await?))
 }

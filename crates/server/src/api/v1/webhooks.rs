@@ -48,6 +48,7 @@ fn delivery(delivery: &Delivery) -> Value {
         "state": state,
         "created_at": rfc3339(delivery.created_at),
         "tries": delivery.tries,
+        "waits_for": delivery.waits_for,
         "next_try_at": delivery.due_at.map(rfc3339),
         "delivered_at": delivery.sent_at.map(rfc3339),
         "last_error": delivery.last_error,
