@@ -14,6 +14,7 @@ mod consent;
 mod description;
 mod disk;
 mod examples;
+mod explain;
 mod forecast;
 mod io_error;
 mod kill;
@@ -25,6 +26,7 @@ mod mcp;
 mod nodes;
 mod oidc;
 mod pds;
+mod people;
 #[path = "../../../store/tests/it/postgres.rs"]
 mod postgres;
 mod proxy;
