@@ -17,6 +17,7 @@
 //! | [`schedule`] | when to renew and probe; jitter without dice |
 //! | [`erasure`] | when what is stored about a person goes because they asked their network for it |
 //! | [`status`] | a profile's status, derived from its accesses, and the news that follow |
+//! | [`repair`] | what repairs a profile, and who can do it |
 //! | [`renewal`] | the renewal protocol as a machine that gives actions and takes outcomes |
 //! | [`ledger`] | what is claimed, intended and committed, and the one storage trait |
 //! | [`plan`] | from what happened to what is committed |
@@ -37,6 +38,7 @@ pub mod moment;
 pub mod permission;
 pub mod plan;
 pub mod renewal;
+pub mod repair;
 pub mod routing;
 pub mod schedule;
 pub mod secret;

@@ -55,6 +55,8 @@ word_enum! {
         ManageTeams = "teams:manage",
         /// Users, invitations, roles.
         ManageUsers = "users:manage",
+        /// People at networks: what each holds, what dies without them, replacements, giving up what they granted.
+        ManagePeople = "people:manage",
         /// The registered clients at networks.
         ManageNetworkApps = "network_apps:manage",
         /// Freeze and thaw: users, API keys, people, profiles, networks, everything.

@@ -205,6 +205,13 @@ fn show_dead(after: &mut Standing, accesses: &[(&Access, &Grant)]) {
             after.lost_in_rotation = story.lost_in_rotation;
             after.verified_at = story.verified_at;
         }
+        // Somebody held it, and their access was given up here: whatever was known of it explains nothing any more.
+        None if accesses.is_empty() && after.person.is_some() => {
+            after.cause = Some(Cause::GivenUp);
+            after.confidence = Some(Confidence::Certain);
+            after.evidence = None;
+            after.lost_in_rotation = false;
+        }
         None => after.cause = after.cause.or(Some(Cause::Unknown)),
     }
 }

@@ -57,6 +57,8 @@ word_enum! {
         ScopeMissing = "scope_missing",
         /// Somebody else logged in than the one required.
         WrongPerson = "wrong_person",
+        /// It was revoked here, and nobody else holds the profile.
+        GivenUp = "given_up",
         /// The network does not say.
         Unknown = "unknown",
     }

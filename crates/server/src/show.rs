@@ -45,19 +45,36 @@ pub fn moment(at: Timestamp, zone: &str, lang: Lang) -> String {
     local(at, zone).strftime(lang.pick("%-d %b %Y, %H:%M", "%d.%m.%Y, %H:%M")).to_string()
 }
 
+/// So many of one unit; minutes at least.
+fn in_one_unit(seconds: u64, lang: Lang) -> (String, &'static str) {
+    let (n, unit) = match seconds {
+        0..3600 => (seconds / 60, "minute"),
+        3600..86_400 => (seconds / 3600, "hour"),
+        _ => (seconds / 86_400, "day"),
+    };
+    (n.to_string(), lang.t(&format!("time.{unit}{}", if n == 1 { "" } else { "s" })))
+}
+
+/// How long something took.
+pub fn length(span: Span, lang: Lang) -> String {
+    let seconds = span.as_micros().unsigned_abs() / 1_000_000;
+    if seconds < 60 {
+        return lang.t("time.under_a_minute").to_owned();
+    }
+    let (n, unit) = in_one_unit(seconds, lang);
+    lang.fill("time.length", &[("n", &n), ("unit", unit)])
+}
+
 /// How far away a moment is, in one unit.
 pub fn relative(at: Timestamp, now: Timestamp, lang: Lang) -> String {
     let span = at.since(now);
     let past = span < Span::ZERO;
     let seconds = span.as_micros().unsigned_abs() / 1_000_000;
-    let (n, unit) = match seconds {
-        0..60 => return lang.t("time.now").to_owned(),
-        60..3600 => (seconds / 60, "minute"),
-        3600..86_400 => (seconds / 3600, "hour"),
-        _ => (seconds / 86_400, "day"),
-    };
-    let unit = lang.t(&format!("time.{unit}{}", if n == 1 { "" } else { "s" }));
-    lang.fill(if past { "time.ago" } else { "time.in" }, &[("n", &n.to_string()), ("unit", unit)])
+    if seconds < 60 {
+        return lang.t("time.now").to_owned();
+    }
+    let (n, unit) = in_one_unit(seconds, lang);
+    lang.fill(if past { "time.ago" } else { "time.in" }, &[("n", &n), ("unit", unit)])
 }
 
 /// A moment for a page: `<time>` wants all three.

@@ -18,7 +18,7 @@ use crate::grants::{self, Place, fence_off, insert_blank, of_person, token_conte
 use crate::ids::fresh;
 use crate::seal::{open_tokens, seal_tokens};
 use crate::standing::{profiles_of, settle_profiles};
-use crate::{Store, assets, new_profiles, presets, profiles, revocations};
+use crate::{Store, assets, new_profiles, presets, profiles, renewal_links, revocations};
 
 /// The note of a token set with the id under which the network speaks of the person by itself, where that is another one.
 pub const ALSO_KNOWN_AS: &str = "also_known_as";
@@ -214,7 +214,8 @@ impl Store {
         let touched = tx.all(&reaching, &[id.as_str().into()]).await?;
         for row in rows {
             let each: ProfileId = row.parsed("id")?;
-            for table in ["accesses", "profile_teams", "renewal_links"] {
+            renewal_links::forget_profile(tx, &each).await?;
+            for table in ["accesses", "profile_teams"] {
                 tx.run(&format!("DELETE FROM {table} WHERE profile_id = $1"), &[each.as_str().into()]).await?;
             }
             tx.run("DELETE FROM profiles WHERE id = $1", &[each.as_str().into()]).await?;

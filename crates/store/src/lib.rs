@@ -45,6 +45,7 @@ pub mod seal;
 pub mod sessions;
 pub mod signals;
 pub mod standing;
+pub mod story;
 mod sweep;
 pub mod teams;
 pub mod telling;

@@ -193,6 +193,35 @@ fn covered(reach: &Reach, values: &mut Vec<Value>) -> String {
     format!("({})", all.join(" AND "))
 }
 
+/// The most repairs that are looked at.
+const REPAIRS: u32 = 5_000;
+
+/// The episodes without access tokens that ended since a moment: when each began and ended, newest end first.
+pub async fn repaired(
+    tx: &mut Tx,
+    organisation: &OrganisationId,
+    visible_to: Option<&Narrow>,
+    since: Timestamp,
+) -> Result<Vec<(Timestamp, Timestamp)>, StoreError> {
+    let (conditions, mut values) = conditions(organisation, &Filter { visible_to: visible_to.cloned(), ..Filter::default() });
+    values.extend([since.into(), REPAIRS.into()]);
+    let visible =
+        if visible_to.is_some() { format!(" AND profile_id IN (SELECT id FROM profiles WHERE {conditions})") } else { String::new() };
+    let (since, limit) = (values.len() - 1, values.len());
+    let sql = format!(
+        "SELECT at, detail FROM events WHERE organisation_id = $1 AND kind = 'profile.recovered' AND at >= ${since}{visible} \
+         ORDER BY at DESC LIMIT ${limit}"
+    );
+    let mut repaired = vec![];
+    for row in tx.all(&sql, &values).await? {
+        let detail: serde_json::Value = row.json("detail")?;
+        if let Some(began) = detail["episode"].as_i64() {
+            repaired.push((Timestamp::from_micros(began), row.time("at")?));
+        }
+    }
+    Ok(repaired)
+}
+
 /// How many profiles there are of each status.
 pub async fn counts(tx: &mut Tx, organisation: &OrganisationId, visible_to: Option<&Narrow>) -> Result<Vec<(Status, i64)>, StoreError> {
     let (conditions, values) = conditions(organisation, &Filter { visible_to: visible_to.cloned(), ..Filter::default() });
@@ -211,6 +240,18 @@ pub async fn get(tx: &mut Tx, organisation: &OrganisationId, id: &ProfileId) -> 
         .await?;
     let profiles = row.as_ref().map(read).transpose()?.into_iter().collect();
     Ok(with_teams(tx, profiles).await?.pop())
+}
+
+/// Several profiles of an organisation by their ids, in no order; 500 at most.
+pub async fn by_ids(tx: &mut Tx, organisation: &OrganisationId, ids: &[ProfileId]) -> Result<Vec<Profile>, StoreError> {
+    if ids.is_empty() {
+        return Ok(vec![]);
+    }
+    let mut values: Vec<Value> = vec![organisation.as_str().into()];
+    values.extend(ids.iter().map(|id| Value::from(id.as_str())));
+    let sql = format!("SELECT * FROM profiles WHERE organisation_id = $1 AND id IN ({})", placeholders(2, ids.len()));
+    let profiles = tx.all(&sql, &values).await?.iter().map(read).collect::<Result<_, _>>()?;
+    with_teams(tx, profiles).await
 }
 
 /// Sets owner and teams; those of other organisations are left out.

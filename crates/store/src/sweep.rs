@@ -22,6 +22,11 @@ const SIGNALS_KEPT: Span = Span::days(90);
 const RULES: [(&str, Span); 10] = [
     ("DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE expires_at <= $1 LIMIT $2)", Span::ZERO),
     ("DELETE FROM invitations WHERE secret_hash IN (SELECT secret_hash FROM invitations WHERE expires_at <= $1 LIMIT $2)", LINKS_KEPT),
+    (
+        "DELETE FROM renewal_link_profiles WHERE (secret_hash, profile_id) IN (SELECT renewal_link_profiles.secret_hash, renewal_link_profiles.profile_id \
+         FROM renewal_links JOIN renewal_link_profiles ON renewal_link_profiles.secret_hash = renewal_links.secret_hash WHERE expires_at <= $1 LIMIT $2)",
+        LINKS_KEPT,
+    ),
     ("DELETE FROM renewal_links WHERE secret_hash IN (SELECT secret_hash FROM renewal_links WHERE expires_at <= $1 LIMIT $2)", LINKS_KEPT),
     (
         "UPDATE connections SET sealed_memory = NULL WHERE id IN (SELECT id FROM connections WHERE sealed_memory IS NOT NULL AND expires_at <= $1 LIMIT $2)",

@@ -14,6 +14,7 @@ mod consent;
 mod description;
 mod disk;
 mod examples;
+mod explain;
 mod forecast;
 mod io_error;
 mod kill;
@@ -26,6 +27,7 @@ mod nodes;
 mod notifications;
 mod oidc;
 mod pds;
+mod people;
 mod ping;
 #[path = "../../../store/tests/it/postgres.rs"]
 mod postgres;

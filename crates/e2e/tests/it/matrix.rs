@@ -11,8 +11,9 @@ use crate::authorised::key;
 use crate::world::{Demo, client};
 
 /// Asked with the id of a profile that the role may not see.
-const OF_ONE_PROFILE: [&str; 17] = [
+const OF_ONE_PROFILE: [&str; 18] = [
     "getProfile",
+    "explainProfile",
     "changeProfile",
     "deleteProfile",
     "refreshConnection",
@@ -32,8 +33,10 @@ const OF_ONE_PROFILE: [&str; 17] = [
 ];
 /// For whoever began it, and company admins.
 const OF_ONE_CONNECTION: [&str; 2] = ["getConnection", "addProfiles"];
+/// For whoever made it, and company admins.
+const OF_ONE_RENEWAL_LINK: [&str; 1] = ["withdrawRenewalLink"];
 /// Of the organisation: for company admins, and keys that carry it.
-const OF_THE_ORGANISATION: [&str; 38] = [
+const OF_THE_ORGANISATION: [&str; 42] = [
     "listWebhookEndpoints",
     "createWebhookEndpoint",
     "getWebhookEndpoint",
@@ -53,6 +56,10 @@ const OF_THE_ORGANISATION: [&str; 38] = [
     "changeUser",
     "deleteUser",
     "inviteUserAgain",
+    "listPeople",
+    "getPerson",
+    "askReplacement",
+    "giveUpPerson",
     "listTeams",
     "createTeam",
     "getTeam",
@@ -74,8 +81,17 @@ const OF_THE_ORGANISATION: [&str; 38] = [
     "export",
 ];
 /// Narrowed, or nobody's secret, or one's own.
-const FOR_EVERYBODY_KNOWN: [&str; 7] =
-    ["listNetworks", "beginConnection", "listProfiles", "getForecast", "checkPermission", "getMyNotifications", "changeMyNotifications"];
+const FOR_EVERYBODY_KNOWN: [&str; 9] = [
+    "listNetworks",
+    "beginConnection",
+    "listProfiles",
+    "getForecast",
+    "checkPermission",
+    "getMyNotifications",
+    "changeMyNotifications",
+    "listRenewalLinks",
+    "createRenewalLink",
+];
 /// Pages about one profile or connection; the others are the organisation's, the user's own, or need nothing.
 const PAGES_OF_ONE: &str = "/settings/profiles/{id}";
 
@@ -107,6 +123,7 @@ struct House {
     demo: Demo,
     profile: String,
     connection: String,
+    link: String,
 }
 
 impl House {
@@ -140,7 +157,7 @@ impl House {
 
 #[test]
 fn nt_20_every_route_is_listed() {
-    let lists: [&[&str]; 4] = [&OF_ONE_PROFILE, &OF_ONE_CONNECTION, &OF_THE_ORGANISATION, &FOR_EVERYBODY_KNOWN];
+    let lists: [&[&str]; 5] = [&OF_ONE_PROFILE, &OF_ONE_CONNECTION, &OF_ONE_RENEWAL_LINK, &OF_THE_ORGANISATION, &FOR_EVERYBODY_KNOWN];
     let listed: Vec<&str> = lists.concat();
     let known: BTreeSet<&str> = API.iter().map(|route| route.id).collect();
     assert_eq!(listed.iter().copied().collect::<BTreeSet<_>>(), known, "list what is new in this file, and say what it is about");
@@ -165,7 +182,10 @@ async fn nt_20_every_route_is_closed_to_every_role_it_is_not_for() {
         .collect();
     let (_, elsewhere) = key(&demo, &narrowed.iter().map(String::as_str).collect::<Vec<_>>()).await;
     let (_, nothing) = key(&demo, &["networks:read"]).await;
-    let house = House { demo, profile, connection: begun["id"].as_str().unwrap().to_owned() };
+    let made = demo.api("POST", "/renewal-links", Some(serde_json::json!({ "profile_ids": [profile] }))).await;
+    assert_eq!(made.0, 201, "{}", made.1);
+    let link = demo.api("GET", "/renewal-links", None).await.1["items"][0]["id"].as_str().unwrap().to_owned();
+    let house = House { demo, profile, connection: begun["id"].as_str().unwrap().to_owned(), link };
     let outsider = house.session("mira.sato@fernweh.example").await;
     let everybody = [
         Somebody { name: "a stranger", header: ("x-nobody", String::new()) },
@@ -179,6 +199,7 @@ async fn nt_20_every_route_is_closed_to_every_role_it_is_not_for() {
             let (closed, theirs, unknown) = match route.id {
                 id if OF_ONE_PROFILE.contains(&id) => (true, house.profile.as_str(), NOBODYS),
                 id if OF_ONE_CONNECTION.contains(&id) => (true, house.connection.as_str(), "con_00000000000000000000000000000001"),
+                id if OF_ONE_RENEWAL_LINK.contains(&id) => (true, house.link.as_str(), "0000"),
                 id if OF_THE_ORGANISATION.contains(&id) => {
                     (true, "key_00000000000000000000000000000001", "frz_00000000000000000000000000000001")
                 }
@@ -220,6 +241,7 @@ async fn state(house: &House) -> Vec<Value> {
         "/users",
         "/teams",
         "/page-presets",
+        "/renewal-links",
         "/freezes",
         "/audit?act=posts:write",
         "/audit?act=tokens:read",

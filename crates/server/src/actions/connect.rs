@@ -70,6 +70,13 @@ fn field_of(network: &dyn Network) -> &'static str {
     if network.about().asks == Asks::Instance { "instance" } else { "handle" }
 }
 
+/// Begins to connect a profile through somebody who does not hold it yet: any admin of it at the network may log in.
+pub async fn refresh_by_any(app: &App, profile: &Profile, by: By, return_to: Option<String>) -> Result<Started, Problem> {
+    let network = network_named(&profile.network)?;
+    start(app, network, profile.instance.clone(), Wish { hint: None, expected: vec![], profile: Some(profile.id.clone()), return_to }, by)
+        .await
+}
+
 /// Begins to refresh a profile's connection: one of the people who hold access tokens for it must log in.
 pub async fn refresh(app: &App, profile: &Profile, by: By, return_to: Option<String>) -> Result<Started, Problem> {
     let network = network_named(&profile.network)?;

@@ -1,6 +1,6 @@
 //! The return from the network: the code is exchanged at once, inside the callback, never from a queue.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 use http::Request;
@@ -15,9 +15,11 @@ use serde_json::json;
 use store::connect::Authorized;
 use store::connections::{self, Connection, Discovered, Failed, Taken};
 use store::events::{self, About};
-use store::grants::{self, holders_of};
+use store::grants::{self, Person, holders_of};
 use store::network_apps::{self, Client};
-use store::{profiles, renewal_links, scopes};
+use store::profiles::Profile;
+use store::renewal_links::{self, Accepts};
+use store::{StoreError, profiles, scopes};
 
 use crate::error::Problem;
 use crate::state::App;
@@ -231,6 +233,11 @@ async fn ask(app: &App, client: &NetworkApp, memory: &mut BTreeMap<String, Secre
 /// Promise 6: another login never overwrites a token. It is refused before anything is stored.
 async fn check_person(app: &App, connection: &Connection, found: &Discovery) -> Result<(), Failed> {
     let expected = &connection.begun.expected_people;
+    let leaving = who_leaves(app, connection).await.map_err(|_| failed("storage_unavailable", None))?;
+    if leaving.is_some_and(|person| person.network_id == found.person.network_id) {
+        let came = shown(&found.person.name, found.person.handle.as_deref());
+        return Err(Failed { came: Some(came), ..failed("same_person", None) });
+    }
     if expected.is_empty() || expected.contains(&found.person.network_id) {
         return Ok(());
     }
@@ -239,6 +246,21 @@ async fn check_person(app: &App, connection: &Connection, found: &Discovery) -> 
         None => vec![],
     };
     Err(Failed { expected: names, came: Some(shown(&found.person.name, found.person.handle.as_deref())), ..failed("wrong_person", None) })
+}
+
+/// Whose place is to be taken, where the renewal link was made for that.
+async fn who_leaves(app: &App, connection: &Connection) -> Result<Option<Person>, StoreError> {
+    let Some(hash) = link_of(connection) else { return Ok(None) };
+    let mut tx = app.store.read().await?;
+    match renewal_links::by_hash(&mut tx, hash, app.now()).await?.map(|link| link.accepts) {
+        Some(Accepts::AnyAdmin { instead_of: Some(person) }) => grants::person(&mut tx, &person).await,
+        _ => Ok(None),
+    }
+}
+
+/// The hash of the renewal link with which a connection was begun.
+pub fn link_of(connection: &Connection) -> Option<&str> {
+    connection.begun.return_to.as_deref()?.strip_prefix("renewal-link:")
 }
 
 async fn names_of_holders(app: &App, profile: &ProfileId) -> Vec<String> {
@@ -359,18 +381,11 @@ async fn keep(
     if let Some(person) = &connection.person {
         scopes::set_missing(&mut tx, person, &issued.missing_scopes).await?;
     }
-    let usable = |id: &str| discovered.iter().any(|found| found.network_id == id && found.unusable.is_none());
     if let Some(profile) = &connection.begun.profile {
-        let wanted = profiles::get(&mut tx, &app.organisation, profile).await?.ok_or_else(Problem::not_found)?;
-        if !usable(&wanted.network_id) {
+        if let Some(name) = renew(app, &mut tx, client, &connection, profile, &reached).await? {
             // The login was right, the role on this profile is not: the token stays, the profile stays red.
             tx.commit().await?;
-            return Err(Problem::new(axum::http::StatusCode::CONFLICT, "role_missing", wanted.name));
-        }
-        let again: Vec<String> = refreshed(&mut tx, app, &reached, profile).await?;
-        app.store.add_profiles(&mut tx, &connection, &again, &client.facts, &connection.begun.by, now).await?;
-        if let Some(link) = connection.begun.return_to.as_deref().and_then(|to| to.strip_prefix("renewal-link:")) {
-            renewal_links::used(&mut tx, link, now).await?;
+            return Err(Problem::new(axum::http::StatusCode::CONFLICT, "role_missing", name));
         }
     } else if found.all_come_along {
         room_for(app, &mut tx, discovered.len()).await?;
@@ -382,13 +397,54 @@ async fn keep(
     Ok(())
 }
 
-/// One login repairs every profile that hangs on that person, and the one that was asked for.
-async fn refreshed(tx: &mut store::Tx, app: &App, reached: &[ProfileId], asked: &ProfileId) -> Result<Vec<String>, Problem> {
-    let mut ids = vec![];
-    for profile in reached.iter().chain([asked]) {
-        ids.extend(profiles::get(tx, &app.organisation, profile).await?.map(|profile| profile.network_id));
+/// Renews what was asked for with the token that came; the name of the profile where the person's role is not enough for it.
+async fn renew(
+    app: &App,
+    tx: &mut store::Tx,
+    client: &NetworkApp,
+    connection: &Connection,
+    profile: &ProfileId,
+    reached: &[ProfileId],
+) -> Result<Option<String>, Problem> {
+    let now = app.now();
+    let asked = profiles::get(tx, &app.organisation, profile).await?.ok_or_else(Problem::not_found)?;
+    let name = asked.name.clone();
+    let mut repaired = wanted(tx, app, connection, asked).await?;
+    let usable =
+        |profile: &Profile| connection.discovered.iter().any(|found| found.network_id == profile.network_id && found.unusable.is_none());
+    if !repaired.iter().any(usable) {
+        return Ok(Some(name));
     }
-    Ok(ids)
+    // One login repairs every profile that hangs on that person, and those that were asked for.
+    for id in reached {
+        repaired.extend(profiles::get(tx, &app.organisation, id).await?);
+    }
+    repaired.retain(usable);
+    let again: BTreeSet<String> = repaired.iter().map(|profile| profile.network_id.clone()).collect();
+    let again: Vec<String> = again.into_iter().collect();
+    app.store.add_profiles(tx, connection, &again, &client.facts, &connection.begun.by, now).await?;
+    if let Some(link) = link_of(connection) {
+        let done: Vec<ProfileId> = repaired.into_iter().map(|profile| profile.id).collect();
+        renewal_links::done(tx, link, &done, now).await?;
+    }
+    Ok(None)
+}
+
+/// What was asked for: one profile; by a link for any admin everything at that network that the link still leads through, since
+/// whoever comes may hold some of it only.
+async fn wanted(tx: &mut store::Tx, app: &App, connection: &Connection, asked: Profile) -> Result<Vec<Profile>, Problem> {
+    let Some(hash) = link_of(connection) else { return Ok(vec![asked]) };
+    let link = renewal_links::by_hash(tx, hash, app.now()).await?;
+    let Some(link) = link.filter(|link| link.accepts != Accepts::Holders) else { return Ok(vec![asked]) };
+    let mut all = vec![];
+    for step in link.steps.iter().filter(|step| step.done_at.is_none()) {
+        all.extend(profiles::get(tx, &app.organisation, &step.profile).await?);
+    }
+    all.retain(|profile| profile.network == connection.place.network && profile.instance == connection.place.instance);
+    if all.is_empty() {
+        all.push(asked);
+    }
+    Ok(all)
 }
 
 /// Adds the profiles that were chosen.

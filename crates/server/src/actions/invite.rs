@@ -1,13 +1,14 @@
 //! Invitations and renewal links: one-time secrets that travel by mail.
 
-use lifecycle::ids::UserId;
+use lifecycle::ids::{ProfileId, UserId};
 use lifecycle::permission::Role;
 use lifecycle::time::{Span, Timestamp};
 use serde_json::json;
 use store::events::{self, About, Actor};
 use store::profiles::Profile;
+use store::renewal_links::{self, Accepts, NewLink};
 use store::users::{self, NewUser, User};
-use store::{StoreError, Tx, renewal_links};
+use store::{StoreError, Tx};
 
 use crate::error::Problem;
 use crate::i18n::Lang;
@@ -66,34 +67,47 @@ pub fn check_email(email: &str) -> Result<(), Problem> {
     }
 }
 
-/// Makes a renewal link for a network admin who needs no account here, and mails it where an address is given.
+/// The most profiles one link leads through.
+pub const LINK_MAX: usize = 200;
+
+/// Makes a renewal link through profiles for a network admin who needs no account here, and mails it where an address is given.
 pub async fn renewal_link(
     app: &App,
-    profile: &Profile,
+    profiles: &[Profile],
+    accepts: &Accepts,
     email: Option<&str>,
     lang: Lang,
     by: &Actor,
 ) -> Result<(String, Timestamp), Problem> {
+    if profiles.is_empty() || profiles.len() > LINK_MAX {
+        return Err(Problem::field("profile_ids", &format!("names 1 to {LINK_MAX} profiles")));
+    }
     if let Some(email) = email {
         check_email(email)?;
     }
     let secret = fresh_secret(&*app.dice, "");
     let link = format!("{}/renew/{}", app.public_url, secret.expose());
     let now = app.now();
+    let ids: Vec<ProfileId> = profiles.iter().map(|profile| profile.id.clone()).collect();
     let mut tx = app.store.write().await?;
-    let expires_at =
-        renewal_links::create(&mut tx, &app.organisation, &profile.id, &secret, by, email, now, app.config.server.renewal_link_max.span())
-            .await?;
+    let life = app.config.server.renewal_link_max.span();
+    let new = NewLink { profiles: &ids, secret: &secret, by, email, accepts, life };
+    let expires_at = renewal_links::create(&mut tx, &app.organisation, new, now).await?;
     if let Some(email) = email {
         let asks = match by {
             Actor::User { name, .. } | Actor::ApiKey { name, .. } => name.clone(),
             _ => app.organisation_name.clone(),
         };
-        let payload = json!({ "organisation": app.organisation_name, "asks": asks, "profiles": [{ "id": profile.id.as_str(), "name": profile.name, "network": profile.network }], "expires_at": expires_at });
+        let named = |profile: &Profile| json!({ "id": profile.id.as_str(), "name": profile.name, "network": profile.network });
+        let named: Vec<_> = profiles.iter().map(named).collect();
+        let payload = json!({ "organisation": app.organisation_name, "asks": asks, "profiles": named, "expires_at": expires_at });
         app.store.send_link(&mut tx, &app.organisation, "renewal_link", email, lang.code(), &payload, &link, now).await?;
     }
-    let about = About { profile: Some(profile.id.clone()), ..About::default() };
-    events::append(&mut tx, &app.organisation, now, "renewal_link.created", by, &about, &json!({ "mailed": email.is_some() })).await?;
+    let detail = json!({ "mailed": email.is_some(), "any_admin": *accepts != Accepts::Holders, "profiles": ids.len() });
+    for id in ids {
+        let about = About { profile: Some(id), ..About::default() };
+        events::append(&mut tx, &app.organisation, now, "renewal_link.created", by, &about, &detail).await?;
+    }
     tx.commit().await?;
     app.told.notify_one();
     Ok((link, expires_at))

@@ -14,7 +14,7 @@ use store::{grants, presets, profiles, users};
 
 use super::sign_in::set_cookie;
 use super::view::{Row, badge_of, row, title_of};
-use super::{Fields, Message, Page, Shell, for_people, go, show, show_with};
+use super::{Fields, Message, Page, Shell, for_people, go, renew, show, show_with};
 use crate::actions::connect::{self, By, network_named};
 use crate::actions::finish::{self, Finished};
 use crate::actions::return_to;
@@ -189,22 +189,25 @@ async fn returned(app: &App, caller: &Caller, (name, at): (&str, &str), query: O
         let browser = cookie(headers, CONNECT).map(Secret::new);
         match finish::finish(app, network, at, &callback, browser.as_ref()).await? {
             Finished::NotOurs(code) => failure_page(caller, code, network.about().title, &[], None, None, "/settings/profiles"),
-            Finished::Connection(connection) => after_return(caller, &connection),
+            Finished::Connection(connection) => after_return(app, caller, &connection, headers).await,
         }
     };
     for_people(caller, page.await)
 }
 
 /// Whoever a tool sent goes back to it; a user of ours goes on to a page of theirs; anybody else is told here.
-fn after_return(caller: &Caller, connection: &Connection) -> Page {
+async fn after_return(app: &App, caller: &Caller, connection: &Connection, headers: &HeaderMap) -> Page {
     if let Some(address) = return_to::address(connection) {
         return Ok(Redirect::to(&address).into_response());
     }
     if matches!(connection.begun.by, store::events::Actor::User { .. }) {
         return go(&format!("/settings/profiles/connections/{}", connection.id));
     }
-    match connection.stage {
-        Stage::Failed => failed_page(caller, connection),
+    // A renewal link that leads on to something else is opened again.
+    let link = finish::link_of(connection).and_then(|hash| renew::link_in(headers, hash));
+    match (connection.stage, link) {
+        (Stage::Failed, link) => failed_page(caller, connection, link),
+        (_, Some(secret)) if renew::is_left(app, secret).await? => go(&format!("/renew/{secret}")),
         _ => {
             let mut words = warnings(caller, connection);
             words.push(caller.lang.t("renew.done_more").to_owned());
@@ -213,11 +216,12 @@ fn after_return(caller: &Caller, connection: &Connection) -> Page {
     }
 }
 
-fn failed_page(caller: &Caller, connection: &Connection) -> Page {
+fn failed_page(caller: &Caller, connection: &Connection, link: Option<&str>) -> Page {
     let title = title_of(&connection.place.network);
-    let again = match &connection.begun.profile {
-        Some(profile) => format!("/settings/profiles/{profile}/refresh"),
-        None => format!("/settings/profiles/add/{}", connection.place.network),
+    let again = match (&connection.begun.profile, link) {
+        (_, Some(secret)) => format!("/renew/{secret}"),
+        (Some(profile), None) => format!("/settings/profiles/{profile}/refresh"),
+        (None, None) => format!("/settings/profiles/add/{}", connection.place.network),
     };
     let Some(failed) = &connection.failure else { return Err(Problem::not_found()) };
     failure_page(
@@ -249,7 +253,7 @@ fn failure_page(
         lang.fill(&format!("failure.{code}.text"), &values),
     )
     .quote(quote);
-    if caller.user.is_some() {
+    if caller.user.is_some() || again.starts_with("/renew/") {
         page = page.link(lang.t("failure.again"), again);
     }
     show_with(StatusCode::CONFLICT, &page)
@@ -260,7 +264,7 @@ pub async fn connection(State(app): State<Arc<App>>, caller: Caller, Path(id): P
     let page = async {
         let connection = auth::connection(&app, &caller, &id).await?;
         match connection.stage {
-            Stage::Failed => failed_page(&caller, &connection),
+            Stage::Failed => failed_page(&caller, &connection, None),
             Stage::Choose => choose_page(&app, &caller, &connection).await,
             Stage::Complete => connected_page(&app, &caller, &connection).await,
             Stage::Pending | Stage::Exchanging => {

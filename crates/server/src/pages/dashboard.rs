@@ -6,15 +6,16 @@ use askama::Template;
 use axum::extract::State;
 use axum::response::Response;
 use lifecycle::permission::{About, Act, Decision};
+use lifecycle::repair::median;
 use lifecycle::status::Status;
-use lifecycle::time::Span;
+use lifecycle::time::{Span, Timestamp};
 use store::profiles::{self, Filter};
 use store::{events, hold, users};
 
 use super::view::{Line, Row, line, row};
-use super::{Page, Shell, for_people, show};
+use super::{Page, Shell, for_people};
 use crate::auth::Caller;
-use crate::show::When;
+use crate::show::{self, When};
 use crate::state::App;
 
 struct Number {
@@ -31,6 +32,8 @@ struct Dashboard {
     /// Whether one of them is a hold, which is ended on a page.
     held: bool,
     numbers: Vec<Number>,
+    /// How long repairs took, in words; `None` where there was none.
+    repairs: Option<String>,
     needs: Vec<Row>,
     profiles: Vec<Row>,
     coming: Vec<Row>,
@@ -41,6 +44,16 @@ struct Dashboard {
 pub async fn get(State(app): State<Arc<App>>, caller: Caller) -> Response {
     let page = build(&app, &caller).await;
     for_people(&caller, page)
+}
+
+/// How long repairs took within the last 30 and 90 days.
+fn repairs(caller: &Caller, ended: &[(Timestamp, Timestamp)], now: Timestamp) -> Option<String> {
+    let (lang, since) = (caller.lang, |days| now - Span::days(days));
+    let took = |days| ended.iter().filter(|(_, end)| *end >= since(days)).map(|(began, end)| end.since(*began)).collect::<Vec<Span>>();
+    let quarter = took(90);
+    let (n, long) = (quarter.len().to_string(), median(quarter)?);
+    let words = |span: Option<Span>| span.map_or_else(|| lang.t("dashboard.no_repair").to_owned(), |span| show::length(span, lang));
+    Some(lang.fill("dashboard.repairs", &[("month", &words(median(took(30)))), ("quarter", &words(Some(long))), ("n", &n)]))
 }
 
 /// How many lines of history are shown.
@@ -69,6 +82,7 @@ async fn build(app: &App, caller: &Caller) -> Page {
     let mut needs = rows(Some(Status::Disconnected), 20).await?;
     needs.extend(rows(Some(Status::RenewSoon), 20).await?);
     let all = rows(None, 12).await?;
+    let ended = profiles::repaired(&mut tx, &app.organisation, visible_to.as_ref(), now - Span::days(90)).await?;
     let coming = profiles::deadlines(&mut tx, &app.organisation, visible_to.as_ref(), now + Span::days(90), 8).await?;
     let coming = coming.iter().map(|profile| row(caller, profile, &users, now)).collect();
     let mut history = vec![];
@@ -90,5 +104,15 @@ async fn build(app: &App, caller: &Caller) -> Page {
     let for_operators = matches!(caller.decide(Act::Freeze, About::Organisation), Decision::Allow(_));
     let alarms = if for_operators { app.alarms.lines() } else { vec![] };
     let held = hold::get(&mut tx).await?.is_some_and(|hold| hold.released_at.is_none());
-    show(&Dashboard { s: Shell::new(caller, "dashboard"), alarms, held, numbers, needs, profiles: all, coming, history })
+    super::show(&Dashboard {
+        s: Shell::new(caller, "dashboard"),
+        alarms,
+        held,
+        numbers,
+        repairs: repairs(caller, &ended, now),
+        needs,
+        profiles: all,
+        coming,
+        history,
+    })
 }

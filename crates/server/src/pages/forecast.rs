@@ -4,17 +4,20 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use askama::Template;
-use axum::extract::{Query, State};
+use axum::extract::{Path, Query, State};
 use axum::response::Response;
 use jiff::civil::{Date, Weekday};
 use lifecycle::forecast::Basis;
 use lifecycle::time::{Span, Timestamp};
 use serde::Deserialize;
 use store::calendars;
+use store::renewal_links::OpenLink;
 
 use super::view::{badge_of, title_of, zone};
-use super::{Page, Shell, for_people, show};
+use super::{Fields, Page, Shell, for_people, go, show};
+use crate::actions::explanation::name_of;
 use crate::actions::forecast::{Appointment, look};
+use crate::actions::renewal_links;
 use crate::auth::Caller;
 use crate::error::Problem;
 use crate::show::{self, When};
@@ -49,6 +52,18 @@ struct Week {
 struct Person {
     name: String,
     items: Vec<Item>,
+    /// Their logins, to be asked for together.
+    ids: Vec<String>,
+    /// What one link would lead through, in words.
+    one_link: String,
+}
+
+/// A renewal link that can be used.
+struct LinkView {
+    id: String,
+    words: String,
+    who: String,
+    until: When,
 }
 
 #[derive(Template)]
@@ -67,6 +82,9 @@ struct Forecast {
     cut: bool,
     feed: Option<When>,
     link: Option<String>,
+    /// The renewal link that was just made.
+    made: Option<String>,
+    links: Vec<LinkView>,
 }
 
 /// What the address asks for.
@@ -142,15 +160,49 @@ fn people(caller: &Caller, all: &[Appointment], now: Timestamp) -> Vec<Person> {
     }
     let person = |(name, items): (&str, Vec<&Appointment>)| Person {
         name: name.to_owned(),
+        ids: {
+            let mut ids: Vec<String> = items.iter().map(|appointment| appointment.person.to_string()).collect();
+            ids.sort();
+            ids.dedup();
+            ids
+        },
+        one_link: {
+            let profiles: usize = items.iter().map(|appointment| appointment.profiles.len()).sum();
+            caller.lang.fill("forecast.one_link", &[("logins", &items.len().to_string()), ("n", &profiles.to_string())])
+        },
         items: items.into_iter().map(|appointment| item(caller, appointment, now)).collect(),
     };
     found.into_iter().map(person).collect()
 }
 
-async fn page(app: &App, caller: &Caller, asked: &Asked, link: Option<String>) -> Page {
-    let now = app.now();
+/// What was just made and is shown once.
+#[derive(Default)]
+struct Once {
+    /// The address of the calendar feed.
+    calendar: Option<String>,
+    /// A renewal link.
+    renewal: Option<String>,
+}
+
+fn ahead_of(asked: &Asked, now: Timestamp) -> (usize, Timestamp) {
     let ahead = asked.weeks.filter(|weeks| CHOICES.contains(weeks)).unwrap_or(CHOICES[0]);
-    let until = now + Span::days(7 * i64::try_from(ahead).unwrap_or(13));
+    (ahead, now + Span::days(7 * i64::try_from(ahead).unwrap_or(13)))
+}
+
+async fn links(app: &App, caller: &Caller) -> Result<Vec<LinkView>, Problem> {
+    let (lang, now) = (caller.lang, app.now());
+    let view = |link: &OpenLink| LinkView {
+        id: link.hash.clone(),
+        words: lang.fill("renew.progress", &[("done", &link.done.to_string()), ("n", &link.steps.to_string())]),
+        who: link.email.clone().unwrap_or_else(|| name_of(lang, &link.created_by)),
+        until: When::new(link.expires_at, now, zone(caller), lang),
+    };
+    Ok(renewal_links::open(app, caller).await?.iter().map(view).collect())
+}
+
+async fn page(app: &App, caller: &Caller, asked: &Asked, once: Once) -> Page {
+    let now = app.now();
+    let (ahead, until) = ahead_of(asked, now);
     let outlook = look(app, caller.narrowed_to(lifecycle::permission::Act::SeeProfile).as_ref(), until).await?;
     let (over, coming): (Vec<&Appointment>, Vec<&Appointment>) = outlook.appointments.iter().partition(|item| item.at <= now);
     let feed = match &caller.user {
@@ -173,13 +225,36 @@ async fn page(app: &App, caller: &Caller, asked: &Asked, link: Option<String>) -
         unpredictable: caller.lang.fill("forecast.unpredictable", &[("n", &outlook.unpredictable.to_string())]),
         cut: outlook.cut,
         feed: feed.map(|at| When::new(at, now, zone(caller), caller.lang)),
-        link,
+        link: once.calendar,
+        made: once.renewal,
+        links: links(app, caller).await?,
     })
+}
+
+/// POST /forecast/renewal-links: one link through everything of somebody's logins that is due in the chosen span.
+pub async fn ask(State(app): State<Arc<App>>, caller: Caller, fields: Fields) -> Response {
+    let made = async {
+        let asked = Asked { weeks: fields.get("weeks").parse().ok(), by: "person".into() };
+        let email = Some(fields.get("email")).filter(|email| !email.is_empty());
+        let until = ahead_of(&asked, app.now()).1;
+        let made = renewal_links::for_people(&app, &caller, &fields.ids("person"), until, email).await?;
+        page(&app, &caller, &asked, Once { renewal: Some(made.link), ..Once::default() }).await
+    };
+    for_people(&caller, made.await)
+}
+
+/// POST /forecast/renewal-links/{id}/withdraw
+pub async fn withdraw(State(app): State<Arc<App>>, caller: Caller, Path(id): Path<String>) -> Response {
+    let done = async {
+        renewal_links::withdraw(&app, &caller, &id).await?;
+        go("/forecast?by=person")
+    };
+    for_people(&caller, done.await)
 }
 
 /// GET /forecast
 pub async fn get(State(app): State<Arc<App>>, caller: Caller, Query(asked): Query<Asked>) -> Response {
-    let page = page(&app, &caller, &asked, None).await;
+    let page = page(&app, &caller, &asked, Once::default()).await;
     for_people(&caller, page)
 }
 
@@ -192,7 +267,7 @@ pub async fn calendar(State(app): State<Arc<App>>, caller: Caller) -> Response {
         calendars::create(&mut tx, &user.id, &secret, app.now()).await?;
         tx.commit().await?;
         let link = format!("{}/calendar/{}.ics", app.public_url, secret.expose());
-        page(&app, &caller, &Asked::default(), Some(link)).await
+        page(&app, &caller, &Asked::default(), Once { calendar: Some(link), ..Once::default() }).await
     };
     for_people(&caller, made.await)
 }
@@ -204,7 +279,7 @@ pub async fn revoke(State(app): State<Arc<App>>, caller: Caller) -> Response {
         let mut tx = app.store.write().await?;
         calendars::revoke(&mut tx, &user.id).await?;
         tx.commit().await?;
-        page(&app, &caller, &Asked::default(), None).await
+        page(&app, &caller, &Asked::default(), Once::default()).await
     };
     for_people(&caller, revoked.await)
 }

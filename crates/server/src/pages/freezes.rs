@@ -7,7 +7,7 @@ use axum::extract::{Path, Query, State};
 use axum::response::Response;
 use lifecycle::permission::{Frozen, NotFreezable};
 use serde::Deserialize;
-use store::{api_keys, freezes, hold, profiles, users};
+use store::{api_keys, freezes, grants, hold, profiles, users};
 
 use super::{Fields, Page, Shell, for_people, go, show};
 use crate::actions::{freeze, restore};
@@ -58,6 +58,7 @@ async fn page(app: &App, caller: &Caller, chosen: &str, receipt: Option<String>,
     {
         let name = match &target {
             Frozen::Profile(id) => profiles::get(&mut tx, &app.organisation, id).await?.map(|profile| profile.name),
+            Frozen::Person(id) => grants::person(&mut tx, id).await?.map(|person| person.name),
             _ => None,
         };
         targets.push((chosen.to_owned(), name.unwrap_or_else(|| target.to_string())));

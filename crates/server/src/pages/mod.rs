@@ -6,9 +6,12 @@ pub mod audit;
 pub mod calendar;
 pub mod dashboard;
 pub mod deletion;
+pub mod explain;
 pub mod forecast;
 pub mod freezes;
 pub mod keys;
+pub mod link;
+pub mod people;
 pub mod profile;
 pub mod profiles;
 pub mod renew;
@@ -19,6 +22,7 @@ pub mod view;
 pub mod webhooks;
 
 use askama::Template;
+use axum::body::HttpBody as _;
 use axum::extract::{FromRequest, RawForm, Request};
 use axum::http::{StatusCode, header};
 use axum::response::{Html, IntoResponse, Redirect, Response};
@@ -68,6 +72,7 @@ impl Shell {
             ("/settings/profiles", "nav.profiles", "profiles", Act::SeeProfile),
             ("/settings/page-presets", "nav.presets", "presets", Act::ManagePresets),
             ("/settings/teams", "nav.teams", "teams", Act::ManageTeams),
+            ("/settings/people", "nav.people", "people", Act::ManagePeople),
             ("/settings/users", "nav.users", "users", Act::ManageUsers),
             ("/settings/network-apps", "nav.network_apps", "apps", Act::ManageNetworkApps),
             ("/settings/api-keys", "nav.api_keys", "keys", Act::ManageApiKeys),
@@ -173,6 +178,20 @@ impl Message {
     }
 }
 
+/// A page that asks before something is done that cannot be taken back.
+#[derive(Template)]
+#[template(path = "confirm.html")]
+pub struct Confirm {
+    s: Shell,
+    title: String,
+    lines: Vec<String>,
+    /// What it is about, one a line.
+    items: Vec<String>,
+    action: String,
+    button: String,
+    back: String,
+}
+
 /// A problem as a page for people.
 pub fn problem(caller: &Caller, problem: Problem) -> Response {
     let s = Shell::new(caller, "");
@@ -221,6 +240,10 @@ impl<S: Send + Sync> FromRequest<S> for Fields {
     type Rejection = Problem;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        // A request without a body is a form in which nothing was filled in.
+        if !request.headers().contains_key(header::CONTENT_TYPE) && request.body().is_end_stream() {
+            return Ok(Self(vec![]));
+        }
         let RawForm(bytes) = RawForm::from_request(request, state)
             .await
             .map_err(|error| Problem::new(StatusCode::BAD_REQUEST, "bad_form", error.to_string()))?;

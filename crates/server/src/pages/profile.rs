@@ -16,13 +16,13 @@ use store::events::{self, About};
 use store::grants::{Holder, holders_of};
 use store::profiles::{self, Profile};
 use store::users::{self, User};
-use store::{reminders, renewal_links, teams, telling};
+use store::{reminders, teams, telling};
 
 use super::view::{Line, Options, Row, end_of_access, line, owners, refresh_tokens, row, title_of, zone};
-use super::{Fields, Page, Shell, for_people, go, show};
+use super::{Confirm, Fields, Page, Shell, for_people, go, show};
 use crate::actions::explain::{Explanation, explain};
 use crate::actions::finish::shown;
-use crate::actions::{check, connect, disconnect, invite};
+use crate::actions::{check, connect, disconnect};
 use crate::auth::{self, Caller};
 use crate::show::When;
 use crate::state::App;
@@ -84,23 +84,6 @@ struct Refresh {
     action: String,
     button: String,
     back: Option<String>,
-}
-
-/// A page that asks before something is done.
-#[derive(Template)]
-#[template(path = "confirm.html")]
-struct Confirm {
-    s: Shell,
-    title: String,
-    lines: Vec<String>,
-    action: String,
-    field: Option<(String, &'static str)>,
-    button: String,
-    back: String,
-    link: Option<String>,
-    /// What can be taken back: words, where to, and the words on the button.
-    withdraw: Option<(String, String, String)>,
-    danger: bool,
 }
 
 /// GET /settings/profiles/{id}
@@ -332,12 +315,9 @@ pub async fn delete_form(State(app): State<Arc<App>>, caller: Caller, Path(id): 
             title: lang.fill("delete.title", &[("name", &profile.name)]),
             lines,
             action: format!("/settings/profiles/{id}/delete"),
-            field: None,
             button: lang.t("action.delete").to_owned(),
             back: format!("/settings/profiles/{id}"),
-            link: None,
-            withdraw: None,
-            danger: true,
+            items: vec![],
         })
     };
     for_people(&caller, page.await)
@@ -354,59 +334,6 @@ pub async fn delete(State(app): State<Arc<App>>, caller: Caller, Path(id): Path<
         let profile = auth::profile(&app, &caller, &id, Act::DeleteProfile).await?;
         disconnect::disconnect(&app, &profile.id, &caller.named).await?;
         go(&networks::oauth::with_query("/settings/profiles", &[("done", &profile.name)]))
-    };
-    for_people(&caller, page.await)
-}
-
-async fn link_page(app: &App, caller: &Caller, id: &str, email: Option<&str>, create: bool, flash: Option<String>) -> Page {
-    let profile = auth::profile(app, caller, id, Act::RefreshConnection).await?;
-    let lang = caller.lang;
-    let link = if create { Some(invite::renewal_link(app, &profile, email, lang, &caller.named).await?.0) } else { None };
-    let open = renewal_links::open(&mut app.store.read().await?, &app.organisation, &profile.id, app.now()).await?;
-    let withdraw = (
-        lang.fill("link.open", &[("n", &open.to_string())]),
-        format!("/settings/profiles/{id}/renewal-link/withdraw"),
-        lang.t("link.withdraw").to_owned(),
-    );
-    show(&Confirm {
-        s: Shell::new(caller, "profiles").flash(flash),
-        withdraw: Some(withdraw).filter(|_| open > 0),
-        title: lang.fill("link.title", &[("name", &profile.name)]),
-        lines: vec![lang.fill("link.intro", &[("network", &title_of(&profile.network))])],
-        action: format!("/settings/profiles/{id}/renewal-link"),
-        field: Some((lang.t("link.email").to_owned(), "email")),
-        button: lang.t("link.button").to_owned(),
-        back: format!("/settings/profiles/{id}"),
-        link,
-        danger: false,
-    })
-}
-
-/// GET /settings/profiles/{id}/renewal-link
-pub async fn link_form(State(app): State<Arc<App>>, caller: Caller, Path(id): Path<String>) -> Response {
-    let page = link_page(&app, &caller, &id, None, false, None).await;
-    for_people(&caller, page)
-}
-
-/// POST /settings/profiles/{id}/renewal-link
-pub async fn link(State(app): State<Arc<App>>, caller: Caller, Path(id): Path<String>, fields: Fields) -> Response {
-    let email = Some(fields.get("email")).filter(|email| !email.is_empty());
-    let page = link_page(&app, &caller, &id, email, true, None).await;
-    for_people(&caller, page)
-}
-
-/// POST /settings/profiles/{id}/renewal-link/withdraw: every link of the profile that was not used ends.
-pub async fn withdraw(State(app): State<Arc<App>>, caller: Caller, Path(id): Path<String>) -> Response {
-    let page = async {
-        let profile = auth::profile(&app, &caller, &id, Act::RefreshConnection).await?;
-        let mut tx = app.store.write().await?;
-        let count = renewal_links::withdraw(&mut tx, &app.organisation, &profile.id, app.now()).await?;
-        let about = About { profile: Some(profile.id.clone()), ..About::default() };
-        let detail = json!({ "count": count });
-        events::append(&mut tx, &app.organisation, app.now(), "renewal_link.withdrawn", &caller.named, &about, &detail).await?;
-        tx.commit().await?;
-        let flash = Some(caller.lang.t("link.withdrawn").to_owned());
-        link_page(&app, &caller, &id, None, false, flash).await
     };
     for_people(&caller, page.await)
 }

@@ -8,7 +8,8 @@ use lifecycle::permission::Act;
 use crate::api::v1;
 use crate::auth::Needs;
 use crate::pages::{
-    account, add, audit, calendar, dashboard, deletion, forecast, freezes, keys, profile, profiles, renew, settings, sign_in, webhooks,
+    account, add, audit, calendar, dashboard, deletion, explain, forecast, freezes, keys, link, people, profile, profiles, renew, settings,
+    sign_in, webhooks,
 };
 use crate::state::App;
 
@@ -37,14 +38,19 @@ pub const PAGES: &[Row] = &[
     }),
     ("/settings/profiles/{id}/reminders", Needs::May(Act::ManageProfile), || post(profile::put_off)),
     ("/settings/profiles/{id}/access-tokens", Needs::May(Act::SeeProfile), || get(profile::tokens)),
+    ("/settings/profiles/{id}/explain", Needs::May(Act::SeeProfile), || get(explain::get)),
     ("/settings/profiles/{id}/refresh", Needs::May(Act::RefreshConnection), || get(profile::refresh_form).post(profile::refresh)),
     ("/settings/profiles/{id}/check", Needs::May(Act::CheckProfile), || post(profile::check_now)),
-    ("/settings/profiles/{id}/renewal-link", Needs::May(Act::RefreshConnection), || get(profile::link_form).post(profile::link)),
-    ("/settings/profiles/{id}/renewal-link/withdraw", Needs::May(Act::RefreshConnection), || post(profile::withdraw)),
+    ("/settings/profiles/{id}/renewal-link", Needs::May(Act::RefreshConnection), || get(link::get).post(link::create)),
+    ("/settings/profiles/{id}/renewal-link/withdraw", Needs::May(Act::RefreshConnection), || post(link::withdraw)),
     ("/settings/profiles/{id}/delete", Needs::May(Act::DeleteProfile), || get(profile::delete_form).post(profile::delete)),
     ("/settings/page-presets", Needs::May(Act::ManagePresets), || get(settings::presets).post(settings::save_preset)),
     ("/settings/teams", Needs::May(Act::ManageTeams), || get(settings::teams_list).post(settings::create_team)),
     ("/settings/teams/{id}", Needs::May(Act::ManageTeams), || post(settings::save_team)),
+    ("/settings/people", Needs::May(Act::ManagePeople), || get(people::list)),
+    ("/settings/people/{id}", Needs::May(Act::ManagePeople), || get(people::get)),
+    ("/settings/people/{id}/replacements", Needs::May(Act::ManagePeople), || post(people::replace)),
+    ("/settings/people/{id}/give-up", Needs::May(Act::ManagePeople), || get(people::give_up_form).post(people::give_up_all)),
     ("/settings/users", Needs::May(Act::ManageUsers), || get(settings::users_list).post(settings::invite_user)),
     ("/settings/users/{id}", Needs::May(Act::ManageUsers), || post(settings::save_user)),
     ("/settings/network-apps", Needs::May(Act::ManageNetworkApps), || get(settings::apps).post(settings::save_app)),
@@ -59,6 +65,8 @@ pub const PAGES: &[Row] = &[
     ("/forecast", Needs::May(Act::SeeProfile), || get(forecast::get)),
     ("/forecast/calendar", Needs::May(Act::ManageOwnAccount), || post(forecast::calendar)),
     ("/forecast/calendar/revoke", Needs::May(Act::ManageOwnAccount), || post(forecast::revoke)),
+    ("/forecast/renewal-links", Needs::May(Act::RefreshConnection), || post(forecast::ask)),
+    ("/forecast/renewal-links/{id}/withdraw", Needs::May(Act::RefreshConnection), || post(forecast::withdraw)),
     // Calendar programs cannot sign in: the address is the key. The second one is where the REST API has its paths.
     ("/calendar/{secret}", Needs::Nothing, || get(calendar::get)),
     ("/api/v1/calendar/{secret}", Needs::Nothing, || get(calendar::get)),

@@ -1,18 +1,20 @@
 //! The smaller families of tables.
 
-use lifecycle::ids::{OrganisationId, UserId};
+use lifecycle::ids::{OrganisationId, ProfileId, UserId};
 use lifecycle::permission::Role;
 use lifecycle::secret::Secret;
+use lifecycle::status::Status;
 use lifecycle::time::Span;
+use lifecycle::words::Cause;
 use store::events::Actor;
 use store::idempotency::{Key, Seen};
 use store::profiles::{self, Filter};
-use store::renewal_links::{self, LinkState};
+use store::renewal_links::{self, Accepts, LinkState, NewLink};
 use store::seal::hash;
 use store::users::{self, NewUser};
-use store::{Store, ids, installation, sessions, teams};
+use store::{Store, ids, installation, people, sessions, teams};
 
-use crate::loops::{T0, connect, organisation};
+use crate::loops::{T0, connect, facts, organisation};
 use crate::{Fixture, each, run};
 
 async fn seen(store: &Store, key: Key<'_>, request: &[u8], minutes: i64) -> Seen {
@@ -109,6 +111,12 @@ async fn nt_22_one_link_sets_one_password() {
     }
 }
 
+async fn link(tx: &mut store::Tx, organisation: &OrganisationId, profiles: &[ProfileId], secret: &Secret) {
+    let by = &Actor::System;
+    let new = NewLink { profiles, secret, by, email: None, accepts: &Accepts::Holders, life: Span::days(7) };
+    renewal_links::create(tx, organisation, new, T0).await.unwrap();
+}
+
 #[tokio::test]
 async fn a_renewal_link_is_used_once_or_taken_back() {
     for Fixture { store, .. } in each().await {
@@ -116,16 +124,48 @@ async fn a_renewal_link_is_used_once_or_taken_back() {
         let profile = connect(&store, &organisation, "jana", &["1"], T0).await.added.remove(0);
         let mut tx = store.write().await.unwrap();
         let (used, open) = (Secret::new("used"), Secret::new("open"));
+        let one = std::slice::from_ref(&profile);
         for secret in [&used, &open] {
-            renewal_links::create(&mut tx, &organisation, &profile, secret, &Actor::System, None, T0, Span::days(7)).await.unwrap();
+            link(&mut tx, &organisation, one, secret).await;
         }
-        assert!(renewal_links::used(&mut tx, &hash(&used), T0).await.unwrap());
-        assert!(!renewal_links::used(&mut tx, &hash(&used), T0).await.unwrap());
+        assert_eq!(renewal_links::open(&mut tx, &organisation, &profile, T0).await.unwrap(), 2);
+        assert!(renewal_links::done(&mut tx, &hash(&used), one, T0).await.unwrap());
+        assert!(!renewal_links::done(&mut tx, &hash(&used), one, T0).await.unwrap());
+        assert_eq!(renewal_links::open(&mut tx, &organisation, &profile, T0).await.unwrap(), 1);
         assert_eq!(renewal_links::find(&mut tx, &open, T0 + Span::days(7)).await.unwrap().unwrap().state, LinkState::Expired);
         assert_eq!(renewal_links::withdraw(&mut tx, &organisation, &profile, T0).await.unwrap(), 1);
-        assert!(!renewal_links::used(&mut tx, &hash(&open), T0).await.unwrap(), "{}", store.describe());
+        assert!(!renewal_links::done(&mut tx, &hash(&open), one, T0).await.unwrap(), "{}", store.describe());
         assert_eq!(renewal_links::find(&mut tx, &open, T0).await.unwrap().unwrap().state, LinkState::Withdrawn);
         assert_eq!(renewal_links::find(&mut tx, &used, T0).await.unwrap().unwrap().state, LinkState::Used);
+    }
+}
+
+/// A link through several profiles ends with the last of them, each is done once, and a deleted profile is no step any more.
+#[tokio::test]
+async fn a_link_through_several_profiles_is_used_step_by_step() {
+    for Fixture { store, .. } in each().await {
+        let (organisation, _) = organisation(&store).await;
+        let added = connect(&store, &organisation, "jana", &["1", "2", "3"], T0).await.added;
+        let secret = Secret::new("several");
+        let mut tx = store.write().await.unwrap();
+        link(&mut tx, &organisation, &added, &secret).await;
+        let hash = hash(&secret);
+        let left = async |tx: &mut store::Tx| {
+            let link = renewal_links::find(tx, &secret, T0).await.unwrap().unwrap();
+            (link.state, link.steps.iter().filter(|step| step.done_at.is_none()).count())
+        };
+        assert_eq!(left(&mut tx).await, (LinkState::Open, 3));
+        assert!(renewal_links::done(&mut tx, &hash, &added[..1], T0).await.unwrap());
+        assert!(!renewal_links::done(&mut tx, &hash, &added[..1], T0).await.unwrap(), "once: {}", store.describe());
+        assert_eq!(left(&mut tx).await, (LinkState::Open, 2));
+        assert!(store.delete_profile(&mut tx, &organisation, &added[0], &Actor::System, T0).await.unwrap());
+        assert!(store.delete_profile(&mut tx, &organisation, &added[1], &Actor::System, T0).await.unwrap());
+        assert_eq!(left(&mut tx).await, (LinkState::Open, 1));
+        assert!(renewal_links::done(&mut tx, &hash, &added[2..], T0).await.unwrap());
+        assert_eq!(left(&mut tx).await, (LinkState::Used, 0));
+        tx.commit().await.unwrap();
+        assert!(store.sweep(T0 + Span::days(98)).await.unwrap() >= 2);
+        assert!(renewal_links::find(&mut store.read().await.unwrap(), &secret, T0).await.unwrap().is_none());
     }
 }
 
@@ -208,5 +248,35 @@ async fn a_sweep_forgets_what_is_over_and_nothing_else() {
         assert!(sessions::find(&mut tx, &Secret::new("open"), T0 + Span::days(2), Span::days(9)).await.unwrap().is_some());
         drop(tx);
         assert_eq!(store.sweep(T0 + Span::days(92)).await.unwrap(), 2, "the other session and the old invitation");
+    }
+}
+
+/// What a person granted is revoked and shredded; what somebody else holds stays green, the rest says why it is red.
+#[tokio::test]
+async fn giving_up_a_person_ends_what_nobody_else_holds() {
+    for Fixture { store, .. } in each().await {
+        let (organisation, _) = organisation(&store).await;
+        let theirs = connect(&store, &organisation, "jana", &["1", "2"], T0).await;
+        connect(&store, &organisation, "tom", &["2"], T0).await;
+        let person = theirs.person.unwrap();
+        let mut tx = store.write().await.unwrap();
+        let all = people::list(&mut tx, &organisation, "", None, 10).await.unwrap();
+        let counted: Vec<_> = all.iter().map(|one| (one.person.name.as_str(), one.works, one.holds, one.alone)).collect();
+        assert_eq!(counted, [("jana", Some(true), 2, 1), ("tom", Some(true), 1, 0)], "{}", store.describe());
+        let after_jana = people::list(&mut tx, &organisation, "", Some(("jana", person.as_str())), 10).await.unwrap();
+        assert_eq!(after_jana.len(), 1);
+        let could = people::could_take_over(&mut tx, &person).await.unwrap();
+        assert!(could.is_empty(), "tom was never listed with page 1: {could:?}");
+        let done = store.give_up_person(&mut tx, &organisation, &person, &facts(), &Actor::System, T0).await.unwrap();
+        assert_eq!(done.map(|done| done.profiles), Some(2));
+        assert!(store.give_up_person(&mut tx, &organisation, &person, &facts(), &Actor::System, T0).await.unwrap().is_none(), "once");
+        let left = profiles::list(&mut tx, &organisation, &Filter::default(), 10).await.unwrap();
+        let left: Vec<_> =
+            left.iter().map(|profile| (profile.network_id.as_str(), profile.standing.status, profile.standing.cause)).collect();
+        assert_eq!(left, [("1", Status::Disconnected, Some(Cause::GivenUp)), ("2", Status::Connected, None)]);
+        let owed = tx.one("SELECT COUNT(*) AS n FROM revocations WHERE due_at IS NOT NULL", &[]).await.unwrap().unwrap();
+        assert_eq!(owed.int("n").unwrap(), 1, "the network is going to hear of it");
+        let gone = people::get(&mut tx, &organisation, &person).await.unwrap().unwrap();
+        assert_eq!((gone.works, gone.holds), (None, 0));
     }
 }

@@ -2,6 +2,7 @@
 
 mod acting;
 mod company;
+mod logins;
 mod profiles;
 mod watching;
 
@@ -52,7 +53,7 @@ pub fn of(id: &str) -> Option<&'static Operation> {
 
 /// Every operation.
 pub fn all() -> impl Iterator<Item = &'static Operation> {
-    [profiles::OPERATIONS, acting::OPERATIONS, company::OPERATIONS, watching::OPERATIONS].into_iter().flatten()
+    [profiles::OPERATIONS, logins::OPERATIONS, acting::OPERATIONS, company::OPERATIONS, watching::OPERATIONS].into_iter().flatten()
 }
 
 /// What a parameter in a path looks like.
@@ -66,6 +67,7 @@ pub fn in_path(path: &str, name: &str) -> Shape {
         ("id", "users") => id("usr_"),
         ("id", "teams") => id("tem_"),
         ("id", "freezes") => id("frz_"),
+        ("id", "people") => id("per_"),
         ("message", _) => id("msg_"),
         ("network", _) => PRESET,
         _ => Shape::Text { min: 1, max: 500 },

@@ -41,11 +41,14 @@ pub(super) const OPERATIONS: &[Operation] = &[
         "refreshConnection",
         Shape::Object(&[may("connection_id", Shape::Id("con_")), may("authorize_url", URL), may("link", URL), must("expires_at", MOMENT)]),
     )
-    .takes(&[must("via", Shape::Word(ways)), may("email", EMAIL)], r#"{"via":"link","email":"admin@example.com"}"#),
+    .takes(
+        &[must("via", Shape::Word(ways)), may("email", EMAIL), may("any_admin", Shape::Flag)],
+        r#"{"via":"link","email":"admin@example.com"}"#,
+    ),
     answers("checkProfile", CHECKED),
 ];
 
-const STATUS: Shape = Shape::Word(statuses);
+pub(super) const STATUS: Shape = Shape::Word(statuses);
 const CURSOR: Shape = Shape::Pattern {
     pattern: r"^prf_[0-9a-f]{32}~[^\u0000]*$",
     max: 400,
@@ -125,7 +128,7 @@ const FAILED_FIELDS: Shape = Shape::Object(&[
     must("words", MAYBE_TEXT),
 ]);
 
-const PERSON: Shape = Shape::Named("Person", &PERSON_FIELDS);
+pub(super) const PERSON: Shape = Shape::Named("Person", &PERSON_FIELDS);
 const PERSON_FIELDS: Shape = Shape::Object(&[must("id", Shape::Id("per_")), must("name", TEXT), must("handle", MAYBE_TEXT)]);
 
 const PROFILE: Shape = Shape::Named("Profile", &PROFILE_FIELDS);
@@ -189,7 +192,7 @@ fn statuses() -> Vec<&'static str> {
     Status::ALL.iter().map(|status| status.as_str()).collect()
 }
 
-fn confidences() -> Vec<&'static str> {
+pub(super) fn confidences() -> Vec<&'static str> {
     Confidence::ALL.iter().map(|confidence| confidence.as_str()).collect()
 }
 

@@ -23,7 +23,7 @@ pub struct Asked {
 }
 
 /// A moment (RFC 3339) or a day.
-fn moment(text: &str) -> Option<Timestamp> {
+pub(super) fn moment(text: &str) -> Option<Timestamp> {
     let stamp = text.parse::<jiff::Timestamp>().ok();
     let day = || text.parse::<jiff::civil::Date>().ok()?.in_tz("UTC").ok().map(|zoned| zoned.timestamp());
     stamp.or_else(day).map(|stamp| Timestamp::from_micros(stamp.as_microsecond()))

@@ -15,6 +15,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use store::grants::{Holder, holders_of};
 use store::profiles::{self, Filter, Profile, sort_key};
+use store::renewal_links::Accepts;
 
 use super::{Answer, Body, Notifications, json};
 use crate::actions::connect::{self, By};
@@ -196,6 +197,9 @@ pub async fn delete(State(app): State<Arc<App>>, caller: Caller, Path(id): Path<
 pub struct Refresh {
     via: Via,
     email: Option<String>,
+    /// Any admin of the profile at the network may use the link, not only the people who hold it.
+    #[serde(default)]
+    any_admin: bool,
 }
 
 /// How the person gets there.
@@ -212,8 +216,17 @@ pub enum Via {
 pub async fn refresh(State(app): State<Arc<App>>, caller: Caller, Path(id): Path<String>, Body(body): Body<Refresh>) -> Answer {
     let profile = auth::profile(&app, &caller, &id, Act::RefreshConnection).await?;
     if body.via == Via::Link {
-        let (link, expires_at) = invite::renewal_link(&app, &profile, body.email.as_deref(), caller.lang, &caller.named).await?;
+        // Whoever comes with such a link is somebody new.
+        if body.any_admin && !caller.may(Act::Connect) {
+            return Err(Problem::forbidden("A link for any admin connects somebody new: that needs profiles:connect too."));
+        }
+        let accepts = if body.any_admin { Accepts::AnyAdmin { instead_of: None } } else { Accepts::Holders };
+        let (link, expires_at) =
+            invite::renewal_link(&app, std::slice::from_ref(&profile), &accepts, body.email.as_deref(), caller.lang, &caller.named).await?;
         return json(201, &json!({ "link": link, "expires_at": rfc3339(expires_at) }));
+    }
+    if body.any_admin {
+        return Err(Problem::field("any_admin", "goes with \"via\": \"link\""));
     }
     let by = By { actor: caller.named.clone(), browser: None, lang: caller.lang };
     let started = connect::refresh(&app, &profile, by, None).await?;
