@@ -12,7 +12,7 @@ use lifecycle::time::Timestamp;
 use lifecycle::words::{Cause, Evidence, clean};
 
 pub use crate::about::{Ability, About, Asks, Can, CauseWords, ENDED_IN_SETTINGS, Endpoint, RefreshTokens, Registration, Rule, Words};
-use crate::acting::{self, Acting, Comment, Done, Post, Posted};
+use crate::acting::{self, Acting, Comment, Done, Draft, Fit, NotDone, Post, Posted, Target};
 use crate::signal::Inbound;
 use crate::wire::{BoxFuture, Dice, Wire};
 
@@ -389,6 +389,24 @@ pub trait Network: Send + Sync {
         vec![]
     }
 
+    /// Whether a draft fits what the network takes of that profile: length by its own counting, pictures, films, links. Needs no token
+    /// and sends nothing; [`Network::publish`] and [`Network::comment`] ask the same before they send.
+    ///
+    /// # Errors
+    /// [`NotDone::NotSupported`] or [`NotDone::Invalid`], with what to change.
+    fn check(&self, app: &App, target: Target<'_>, draft: Draft<'_>) -> Result<Fit, NotDone> {
+        acting::allowed(self.can_as(target.kind), draft)?;
+        self.measure(app, target, draft)
+    }
+
+    /// The network's own part of [`Network::check`].
+    ///
+    /// # Errors
+    /// With the field and what to change.
+    fn measure(&self, _app: &App, _target: Target<'_>, _draft: Draft<'_>) -> Result<Fit, NotDone> {
+        Err(acting::not_supported(Ability::Yes))
+    }
+
     /// Publishes a post as a profile.
     fn publish<'a>(&'a self, _by: Acting<'a>, _post: &'a Post) -> Done<'a, Posted> {
         Box::pin(async { Err(acting::not_supported(self.about().can.publish)) })
@@ -409,6 +427,12 @@ pub trait Network: Send + Sync {
     /// one server's health says nothing of the others. `None` where the instance says it.
     fn server(&self, _tokens: &TokenSet) -> Option<String> {
         None
+    }
+
+    /// Whether a post that may have been published at `since` or later is there: asked before it is sent again. `None` means that it can
+    /// be sent again without ever being there twice.
+    fn look<'a>(&'a self, _by: Acting<'a>, _post: &'a Post, _since: Timestamp) -> Done<'a, Option<Posted>> {
+        Box::pin(async { Err(acting::cannot_be_asked()) })
     }
 
     /// Where the network's API begins, for calls that are passed through: the one host they can reach. `None` where there is none.

@@ -214,7 +214,7 @@ impl Store {
         let touched = tx.all(&reaching, &[id.as_str().into()]).await?;
         for row in rows {
             let each: ProfileId = row.parsed("id")?;
-            for table in ["accesses", "profile_teams", "renewal_links"] {
+            for table in ["accesses", "profile_teams", "renewal_links", "acts"] {
                 tx.run(&format!("DELETE FROM {table} WHERE profile_id = $1"), &[each.as_str().into()]).await?;
             }
             tx.run("DELETE FROM profiles WHERE id = $1", &[each.as_str().into()]).await?;

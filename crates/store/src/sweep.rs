@@ -19,7 +19,7 @@ const SIGNALS_KEPT: Span = Span::days(90);
 
 /// What goes, and from which moment on, counted back from now. Each finds its rows by an index: cost follows what is over,
 /// not how much there is.
-const RULES: [(&str, Span); 9] = [
+const RULES: [(&str, Span); 10] = [
     ("DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE expires_at <= $1 LIMIT $2)", Span::ZERO),
     ("DELETE FROM invitations WHERE secret_hash IN (SELECT secret_hash FROM invitations WHERE expires_at <= $1 LIMIT $2)", LINKS_KEPT),
     ("DELETE FROM renewal_links WHERE secret_hash IN (SELECT secret_hash FROM renewal_links WHERE expires_at <= $1 LIMIT $2)", LINKS_KEPT),
@@ -39,6 +39,10 @@ const RULES: [(&str, Span); 9] = [
     (
         "DELETE FROM calendar_entries WHERE (feed_id, uid) IN (SELECT feed_id, uid FROM calendar_entries WHERE cancelled_at <= $1 LIMIT $2)",
         crate::calendars::CANCELLED_KEPT,
+    ),
+    (
+        "DELETE FROM acts WHERE id IN (SELECT id FROM acts WHERE try_at IS NULL AND state <> 'unclear' AND changed_at <= $1 LIMIT $2)",
+        crate::acts::KEPT,
     ),
     ("DELETE FROM signals WHERE id IN (SELECT id FROM signals WHERE received_at <= $1 LIMIT $2)", SIGNALS_KEPT),
 ];

@@ -74,8 +74,20 @@ const OF_THE_ORGANISATION: [&str; 38] = [
     "export",
 ];
 /// Narrowed, or nobody's secret, or one's own.
-const FOR_EVERYBODY_KNOWN: [&str; 7] =
-    ["listNetworks", "beginConnection", "listProfiles", "getForecast", "checkPermission", "getMyNotifications", "changeMyNotifications"];
+const FOR_EVERYBODY_KNOWN: [&str; 10] = [
+    "listNetworks",
+    "beginConnection",
+    "listProfiles",
+    "getForecast",
+    "checkPermission",
+    "getMyNotifications",
+    "changeMyNotifications",
+    "publishPosts",
+    "checkPosts",
+    "listWaitingActs",
+];
+/// For whoever wanted it, was named to approve it, or may do the same as that profile.
+const OF_ONE_ACT: [&str; 5] = ["getWaitingAct", "approveWaitingAct", "declineWaitingAct", "withdrawWaitingAct", "repeatWaitingAct"];
 /// Pages about one profile or connection; the others are the organisation's, the user's own, or need nothing.
 const PAGES_OF_ONE: &str = "/settings/profiles/{id}";
 
@@ -87,6 +99,7 @@ fn body_of(id: &str) -> &'static str {
         "reportAccessToken" => r#"{"access_token":"x"}"#,
         "addProfiles" => r#"{"ids":[]}"#,
         "publishPost" | "writeComment" => r#"{"text":"x"}"#,
+        "publishPosts" | "checkPosts" => r#"{"profiles":["prf_00000000000000000000000000000001"],"text":"x"}"#,
         "inviteUser" => r#"{"email":"x@example.com"}"#,
         "createTeam" => r#"{"name":"x"}"#,
         "createApiKey" => r#"{"name":"x","permissions":["profiles:read"]}"#,
@@ -107,6 +120,7 @@ struct House {
     demo: Demo,
     profile: String,
     connection: String,
+    act: String,
 }
 
 impl House {
@@ -140,7 +154,7 @@ impl House {
 
 #[test]
 fn nt_20_every_route_is_listed() {
-    let lists: [&[&str]; 4] = [&OF_ONE_PROFILE, &OF_ONE_CONNECTION, &OF_THE_ORGANISATION, &FOR_EVERYBODY_KNOWN];
+    let lists: [&[&str]; 5] = [&OF_ONE_PROFILE, &OF_ONE_CONNECTION, &OF_ONE_ACT, &OF_THE_ORGANISATION, &FOR_EVERYBODY_KNOWN];
     let listed: Vec<&str> = lists.concat();
     let known: BTreeSet<&str> = API.iter().map(|route| route.id).collect();
     assert_eq!(listed.iter().copied().collect::<BTreeSet<_>>(), known, "list what is new in this file, and say what it is about");
@@ -165,7 +179,9 @@ async fn nt_20_every_route_is_closed_to_every_role_it_is_not_for() {
         .collect();
     let (_, elsewhere) = key(&demo, &narrowed.iter().map(String::as_str).collect::<Vec<_>>()).await;
     let (_, nothing) = key(&demo, &["networks:read"]).await;
-    let house = House { demo, profile, connection: begun["id"].as_str().unwrap().to_owned() };
+    let posted = demo.api("POST", &format!("/profiles/{profile}/posts"), Some(serde_json::json!({ "text": "Somebody's" }))).await.1;
+    let (connection, act) = (begun["id"].as_str().unwrap().to_owned(), posted["act"].as_str().unwrap().to_owned());
+    let house = House { demo, profile, connection, act };
     let outsider = house.session("mira.sato@fernweh.example").await;
     let everybody = [
         Somebody { name: "a stranger", header: ("x-nobody", String::new()) },
@@ -179,6 +195,7 @@ async fn nt_20_every_route_is_closed_to_every_role_it_is_not_for() {
             let (closed, theirs, unknown) = match route.id {
                 id if OF_ONE_PROFILE.contains(&id) => (true, house.profile.as_str(), NOBODYS),
                 id if OF_ONE_CONNECTION.contains(&id) => (true, house.connection.as_str(), "con_00000000000000000000000000000001"),
+                id if OF_ONE_ACT.contains(&id) => (true, house.act.as_str(), "act_00000000000000000000000000000001"),
                 id if OF_THE_ORGANISATION.contains(&id) => {
                     (true, "key_00000000000000000000000000000001", "frz_00000000000000000000000000000001")
                 }
@@ -198,7 +215,10 @@ async fn nt_20_every_route_is_closed_to_every_role_it_is_not_for() {
         }
         for (path, needs, _) in PAGES {
             let own = matches!(needs, Needs::Nothing | Needs::May(Act::ManageOwnAccount | Act::Connect));
-            if own || !(path.starts_with(PAGES_OF_ONE) || path.starts_with("/audit")) && matches!(needs, Needs::May(Act::SeeProfile)) {
+            if own
+                || !(path.starts_with(PAGES_OF_ONE) || path.starts_with("/audit"))
+                    && matches!(needs, Needs::May(Act::SeeProfile | Act::Publish | Act::ReadComments | Act::Comment))
+            {
                 continue;
             }
             for method in ["GET", "POST"] {

@@ -66,6 +66,7 @@ pub fn in_path(path: &str, name: &str) -> Shape {
         ("id", "users") => id("usr_"),
         ("id", "teams") => id("tem_"),
         ("id", "freezes") => id("frz_"),
+        ("id", "waiting-acts") => id("act_"),
         ("message", _) => id("msg_"),
         ("network", _) => PRESET,
         _ => Shape::Text { min: 1, max: 500 },

@@ -17,6 +17,7 @@ pub mod profiles;
 pub mod teams;
 pub mod tokens;
 pub mod users;
+pub mod waiting_acts;
 pub mod webhooks;
 
 use axum::extract::{FromRequest, Request};
