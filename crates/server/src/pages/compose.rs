@@ -11,6 +11,7 @@ use axum::response::Response;
 use lifecycle::permission::Act;
 use lifecycle::status::Status;
 use lifecycle::time::Span;
+use networks::network::Kind;
 use store::profiles::{self, Filter, Profile};
 
 use self::acts::ActLine;
@@ -149,7 +150,10 @@ async fn choices(app: &App, caller: &Caller, written: &Written) -> Result<(Vec<P
             found.push(profile);
         }
     }
-    let takes = |profile: &Profile| networks::find(&profile.network).is_some_and(|network| network.about().can.publish.is_yes());
+    let takes = |profile: &Profile| {
+        let (network, kind) = (networks::find(&profile.network), Kind::parse(&profile.kind));
+        network.zip(kind).is_some_and(|(network, kind)| network.can_as(kind).publish.is_yes())
+    };
     found.retain(|profile| profile.enabled && takes(profile));
     Ok((found, more))
 }

@@ -3,6 +3,7 @@
 mod acting;
 mod company;
 mod profiles;
+mod waiting;
 mod watching;
 
 use lifecycle::words::Cause;
@@ -22,20 +23,27 @@ pub struct Operation {
     pub example: &'static str,
     /// What it answers when it is done, where that is JSON.
     pub answer: Option<Shape>,
+    /// What it answers with 202 when it is noted and has to wait, where that can be.
+    pub waits: Option<Shape>,
 }
 
 const fn answers(id: &'static str, answer: Shape) -> Operation {
-    Operation { id, query: &[], body: &[], example: "", answer: Some(answer) }
+    Operation { id, query: &[], body: &[], example: "", answer: Some(answer), waits: None }
 }
 
 const fn silent(id: &'static str) -> Operation {
-    Operation { id, query: &[], body: &[], example: "", answer: None }
+    Operation { id, query: &[], body: &[], example: "", answer: None, waits: None }
 }
 
 impl Operation {
     const fn takes(mut self, body: Fields, example: &'static str) -> Self {
         self.body = body;
         self.example = example;
+        self
+    }
+
+    const fn or_waits(mut self, waits: Shape) -> Self {
+        self.waits = Some(waits);
         self
     }
 
@@ -52,7 +60,7 @@ pub fn of(id: &str) -> Option<&'static Operation> {
 
 /// Every operation.
 pub fn all() -> impl Iterator<Item = &'static Operation> {
-    [profiles::OPERATIONS, acting::OPERATIONS, company::OPERATIONS, watching::OPERATIONS].into_iter().flatten()
+    [profiles::OPERATIONS, acting::OPERATIONS, waiting::OPERATIONS, company::OPERATIONS, watching::OPERATIONS].into_iter().flatten()
 }
 
 /// What a parameter in a path looks like.
