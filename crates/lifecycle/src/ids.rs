@@ -104,6 +104,8 @@ ids! {
     AttemptId = "att_";
     /// A signed-in browser.
     SessionId = "ses_";
+    /// One post or comment made through us.
+    ActId = "act_";
     /// One freeze of somebody or something.
     FreezeId = "frz_";
     /// One running server process.

@@ -22,6 +22,7 @@
 //! | [`ledger`] | what is claimed, intended and committed, and the one storage trait |
 //! | [`plan`] | from what happened to what is committed |
 //! | [`permission`] | who may do what; deny by default |
+//! | [`waiting`] | posts and comments that wait: what they may become |
 
 pub mod access;
 pub mod breaker;
@@ -44,4 +45,5 @@ pub mod schedule;
 pub mod secret;
 pub mod status;
 pub mod time;
+pub mod waiting;
 pub mod words;

@@ -8,7 +8,7 @@ use lifecycle::secret::TokenSet;
 use lifecycle::time::Timestamp;
 use lifecycle::words::{Evidence, Source};
 
-use crate::network::{Ability, Cx, Kind, Words};
+use crate::network::{Ability, Can, Cx, Kind, Words};
 use crate::oauth;
 use crate::wire::{BoxFuture, Wire, WireError};
 
@@ -67,6 +67,52 @@ pub struct Post {
     pub key: String,
 }
 
+/// What somebody wants to say, before anything is sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Draft<'a> {
+    /// A post.
+    Post(&'a Post),
+    /// Something under a post.
+    Comment {
+        /// The comment it answers; `None`: the post.
+        in_reply_to: Option<&'a str>,
+        /// The words.
+        text: &'a str,
+    },
+}
+
+impl<'a> Draft<'a> {
+    /// The post, at a network where nothing can be said under one.
+    ///
+    /// # Errors
+    /// For a comment.
+    pub fn post(self) -> Result<&'a Post, NotDone> {
+        match self {
+            Self::Post(post) => Ok(post),
+            Self::Comment { .. } => Err(not_supported(Ability::Yes)),
+        }
+    }
+
+    /// The words.
+    pub fn text(self) -> &'a str {
+        match self {
+            Self::Post(post) => &post.text,
+            Self::Comment { text, .. } => text,
+        }
+    }
+}
+
+/// A draft that fits, as the network counts it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Fit {
+    /// How long its text is to the network, in whatever the network counts.
+    pub counted: usize,
+    /// The most that the network takes, in the same unit.
+    pub max: usize,
+    /// What only shows when it is sent (a server of one's own may have another limit).
+    pub note: Option<Words>,
+}
+
 /// What was published or said.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Posted {
@@ -117,11 +163,50 @@ pub fn not_supported(ability: Ability) -> NotDone {
     }
 }
 
+/// The answer of a network that cannot be asked whether a post is there.
+pub fn cannot_be_asked() -> NotDone {
+    NotDone::NotSupported(Words::new(
+        "This network cannot be asked whether the post is there.",
+        "Dieses Netzwerk kann nicht gefragt werden, ob der Beitrag da ist.",
+    ))
+}
+
+/// Whether a network does such a thing for anybody, and the link is one that can be opened.
+///
+/// # Errors
+/// With the network's reason, or the field and what to change.
+pub fn allowed(can: Can, draft: Draft<'_>) -> Result<(), NotDone> {
+    let ability = match draft {
+        Draft::Post(_) => can.publish,
+        Draft::Comment { in_reply_to: None, .. } => can.comment,
+        Draft::Comment { in_reply_to: Some(_), .. } => can.reply,
+    };
+    if !ability.is_yes() {
+        return Err(not_supported(ability));
+    }
+    let link = if let Draft::Post(post) = draft { post.link.as_deref().filter(|link| !link.is_empty()) } else { None };
+    let is_web = |link: &str| url::Url::parse(link).is_ok_and(|url| matches!(url.scheme(), "https" | "http") && url.has_host());
+    if link.is_some_and(|link| !is_web(link)) {
+        let words = Words::new("This is no web address.", "Das ist keine Internetadresse.");
+        return Err(NotDone::Invalid { field: "link", words });
+    }
+    Ok(())
+}
+
+/// A text and the link that goes with it, where the network has no place of its own for a link.
+pub fn with_link(post: &Post) -> String {
+    match post.link.as_deref().filter(|link| !link.is_empty() && !post.text.contains(link)) {
+        Some(link) if post.text.trim().is_empty() => link.to_owned(),
+        Some(link) => format!("{}\n{link}", post.text),
+        None => post.text.clone(),
+    }
+}
+
 /// Text that must be there and not longer than the network takes.
 ///
 /// # Errors
 /// With the field and what to change.
-pub fn fits(field: &'static str, text: &str, count: usize, max: usize) -> Result<(), NotDone> {
+pub fn fits(field: &'static str, text: &str, count: usize, max: usize) -> Result<Fit, NotDone> {
     if text.trim().is_empty() {
         return Err(NotDone::Invalid { field, words: Words::new("Write something first.", "Schreiben Sie zuerst etwas.") });
     }
@@ -132,7 +217,7 @@ pub fn fits(field: &'static str, text: &str, count: usize, max: usize) -> Result
         );
         return Err(NotDone::Invalid { field, words });
     }
-    Ok(())
+    Ok(Fit { counted: count, max, note: None })
 }
 
 /// Sends an act, once. What never left the house was not done; what left and was not answered may have been.

@@ -11,10 +11,10 @@ use lifecycle::secret::{Secret, TokenSet};
 use lifecycle::words::{Evidence, Source};
 use serde_json::Value;
 
-use crate::acting::{self, Acting, Comment, Done, NotDone, Post, Posted};
+use crate::acting::{self, Acting, Comment, Done, Draft, Fit, Media, NotDone, Post, Posted, Target};
 use crate::meta::pages::{self, PageLogin};
 use crate::network::{
-    Ability, About, Answer, Asks, Authorization, Callback, Can, Cx, Discovery, Endpoint, Failure, Found, Issued, Kind, Network,
+    Ability, About, Answer, App, Asks, Authorization, Callback, Can, Cx, Discovery, Endpoint, Failure, Found, Issued, Kind, Network,
     Registration, Renewal, Rule, Start, Words,
 };
 use crate::wire::{BoxFuture, Wire};
@@ -61,6 +61,8 @@ static ABOUT: About = About {
 
 /// The most characters of a post (folk value).
 const TEXT_MAX: usize = 63_206;
+/// The most characters of a comment (folk value).
+const COMMENT_MAX: usize = 8_000;
 
 static LOGIN: PageLogin = PageLogin {
     about: &ABOUT,
@@ -90,25 +92,34 @@ fn page(account: &Value) -> Option<Found> {
     })
 }
 
+fn measure(draft: Draft<'_>) -> Result<Fit, NotDone> {
+    let post = match draft {
+        Draft::Comment { text, .. } => return acting::fits("text", text, text.chars().count(), COMMENT_MAX),
+        Draft::Post(post) => post,
+    };
+    let is_picture = |picture: &Media| picture.content_type.starts_with("image/") && picture.url.is_some();
+    if post.media.len() > 1 || !post.media.iter().all(is_picture) {
+        let words = Words::new("Facebook takes one picture here, by its address.", "Facebook nimmt hier ein Bild, über seine Adresse.");
+        return Err(NotDone::Invalid { field: "media", words });
+    }
+    match post.text.as_str() {
+        "" if !post.media.is_empty() || post.link.is_some() => Ok(Fit { max: TEXT_MAX, ..Fit::default() }),
+        text => acting::fits("text", text, text.chars().count(), TEXT_MAX),
+    }
+}
+
 async fn post(Acting { cx, wire, tokens, target }: Acting<'_>, post: &Post) -> Result<Posted, NotDone> {
     let token = pages::page_token(&cx, tokens, target)?;
-    if post.media.is_empty() && post.link.is_none() || !post.text.is_empty() {
-        acting::fits("text", &post.text, post.text.chars().count(), TEXT_MAX)?;
-    }
     let base = format!("{}/{}", LOGIN.graph(&cx), oauth::percent(target.network_id));
-    let request = match post.media.as_slice() {
-        [] => {
+    let request = match post.media.first() {
+        None => {
             let mut form = vec![("message", post.text.as_str())];
             form.extend(post.link.as_deref().map(|link| ("link", link)));
             meta::call(&cx, Method::POST, &format!("{base}/feed"), token, &form)
         }
-        [picture] if picture.content_type.starts_with("image/") && picture.url.is_some() => {
+        Some(picture) => {
             let url = picture.url.as_deref().unwrap_or_default();
             meta::call(&cx, Method::POST, &format!("{base}/photos"), token, &[("url", url), ("caption", &post.text)])
-        }
-        _ => {
-            let words = Words::new("Facebook takes one picture here, by its address.", "Facebook nimmt hier ein Bild, über seine Adresse.");
-            return Err(NotDone::Invalid { field: "media", words });
         }
     };
     let made = meta::act(cx, wire, request).await?;
@@ -144,7 +155,6 @@ async fn read_comments(Acting { cx, wire, tokens, target }: Acting<'_>, post: &s
 
 async fn say(Acting { cx, wire, tokens, target }: Acting<'_>, under: &str, text: &str) -> Result<Posted, NotDone> {
     let token = pages::page_token(&cx, tokens, target)?;
-    acting::fits("text", text, text.chars().count(), 8_000)?;
     let url = format!("{}/{}/comments", LOGIN.graph(&cx), oauth::percent(under));
     let made = meta::act(cx, wire, meta::call(&cx, Method::POST, &url, token, &[("message", text)])).await?;
     let id = oauth::id(&made, "id");
@@ -157,8 +167,15 @@ async fn say(Acting { cx, wire, tokens, target }: Acting<'_>, under: &str, text:
 impl Network for Facebook {
     pages::delegate!(LOGIN);
 
+    fn measure(&self, _: &App, _: Target<'_>, draft: Draft<'_>) -> Result<Fit, NotDone> {
+        measure(draft)
+    }
+
     fn publish<'a>(&'a self, by: Acting<'a>, wanted: &'a Post) -> Done<'a, Posted> {
-        Box::pin(post(by, wanted))
+        Box::pin(async move {
+            self.check(by.cx.app, by.target, Draft::Post(wanted))?;
+            post(by, wanted).await
+        })
     }
 
     fn comments<'a>(&'a self, by: Acting<'a>, post: &'a str) -> Done<'a, Vec<Comment>> {
@@ -166,6 +183,9 @@ impl Network for Facebook {
     }
 
     fn comment<'a>(&'a self, by: Acting<'a>, post: &'a str, in_reply_to: Option<&'a str>, text: &'a str) -> Done<'a, Posted> {
-        Box::pin(say(by, in_reply_to.unwrap_or(post), text))
+        Box::pin(async move {
+            self.check(by.cx.app, by.target, Draft::Comment { in_reply_to, text })?;
+            say(by, in_reply_to.unwrap_or(post), text).await
+        })
     }
 }

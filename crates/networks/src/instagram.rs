@@ -9,7 +9,7 @@ use lifecycle::diagnosis::Diagnosis;
 use lifecycle::facts::Facts;
 use lifecycle::secret::{Secret, TokenSet};
 
-use crate::acting::{Acting, Comment, Done, NotDone, Post, Posted};
+use crate::acting::{Acting, Comment, Done, Draft, Fit, NotDone, Post, Posted};
 use crate::meta;
 use crate::meta::login::{self, Login};
 use crate::meta::media::{self, Door};
@@ -64,6 +64,10 @@ fn door<'a>(by: &Acting<'a>) -> Door<'a> {
 async fn post(by: Acting<'_>, post: &Post) -> Result<Posted, NotDone> {
     let door = door(&by);
     media::post(by, &door, post).await
+}
+
+fn measure(draft: Draft<'_>) -> Result<Fit, NotDone> {
+    media::measure(draft)
 }
 
 async fn read_comments(by: Acting<'_>, post: &str) -> Result<Vec<Comment>, NotDone> {

@@ -10,11 +10,11 @@ use lifecycle::facts::Facts;
 use lifecycle::secret::{Secret, TokenSet};
 use serde_json::Value;
 
-use crate::acting::{Acting, Comment, Done, NotDone, Post, Posted};
+use crate::acting::{Acting, Comment, Done, Draft, Fit, NotDone, Post, Posted, Target};
 use crate::meta::media::{self, Door};
 use crate::meta::pages::{self, PageLogin};
 use crate::network::{
-    Ability, About, Answer, Asks, Authorization, Callback, Can, Cx, Discovery, Endpoint, Failure, Found, Issued, Kind, Network,
+    Ability, About, Answer, App, Asks, Authorization, Callback, Can, Cx, Discovery, Endpoint, Failure, Found, Issued, Kind, Network,
     Registration, Renewal, Rule, Start, Words,
 };
 use crate::wire::{BoxFuture, Wire};
@@ -104,8 +104,13 @@ fn door<'a>(by: &Acting<'a>) -> Result<Door<'a>, NotDone> {
 impl Network for InstagramPage {
     pages::delegate!(LOGIN);
 
+    fn measure(&self, _: &App, _: Target<'_>, draft: Draft<'_>) -> Result<Fit, NotDone> {
+        media::measure(draft)
+    }
+
     fn publish<'a>(&'a self, by: Acting<'a>, wanted: &'a Post) -> Done<'a, Posted> {
         Box::pin(async move {
+            self.check(by.cx.app, by.target, Draft::Post(wanted))?;
             let door = door(&by)?;
             media::post(by, &door, wanted).await
         })
@@ -120,6 +125,7 @@ impl Network for InstagramPage {
 
     fn comment<'a>(&'a self, by: Acting<'a>, post: &'a str, in_reply_to: Option<&'a str>, text: &'a str) -> Done<'a, Posted> {
         Box::pin(async move {
+            self.check(by.cx.app, by.target, Draft::Comment { in_reply_to, text })?;
             let door = door(&by)?;
             media::say(by, &door, post, in_reply_to, text).await
         })

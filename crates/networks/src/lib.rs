@@ -11,6 +11,7 @@ mod discord;
 pub mod dpop;
 pub mod elsewhere;
 mod facebook;
+mod found;
 mod google;
 mod google_business;
 mod instagram;

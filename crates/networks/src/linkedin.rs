@@ -16,10 +16,10 @@ use lifecycle::time::{Span, Timestamp};
 use lifecycle::words::{Cause, Confidence, Evidence, Source};
 use serde_json::Value;
 
-use crate::acting::{Acting, Comment, Done, Post, Posted};
+use crate::acting::{Acting, Comment, Done, Draft, Fit, NotDone, Post, Posted, Target};
 use crate::network::{
-    Ability, About, Answer, Asks, Authorization, Callback, Can, Cx, Discovery, Endpoint, Failure, Issued, Kind, Network, RefreshTokens,
-    Registration, Renewal, Rule, Start,
+    Ability, About, Answer, App, Asks, Authorization, Callback, Can, Cx, Discovery, Endpoint, Failure, Issued, Kind, Network,
+    RefreshTokens, Registration, Renewal, Rule, Start,
 };
 use crate::oauth;
 use crate::wire::{BoxFuture, Wire};
@@ -284,8 +284,15 @@ impl Network for LinkedIn {
         Box::pin(list::discover(cx, wire, tokens))
     }
 
+    fn measure(&self, _: &App, _: Target<'_>, draft: Draft<'_>) -> Result<Fit, NotDone> {
+        acts::measure(draft)
+    }
+
     fn publish<'a>(&'a self, by: Acting<'a>, post: &'a Post) -> Done<'a, Posted> {
-        Box::pin(acts::publish(by, post))
+        Box::pin(async move {
+            self.check(by.cx.app, by.target, Draft::Post(post))?;
+            acts::publish(by, post).await
+        })
     }
 
     fn comments<'a>(&'a self, by: Acting<'a>, post: &'a str) -> Done<'a, Vec<Comment>> {
@@ -296,10 +303,10 @@ impl Network for LinkedIn {
     }
 
     fn comment<'a>(&'a self, by: Acting<'a>, post: &'a str, in_reply_to: Option<&'a str>, text: &'a str) -> Done<'a, Posted> {
-        if by.target.kind == Kind::Member && in_reply_to.is_some() {
-            return Box::pin(async { Err(crate::acting::not_supported(NOT_OF_MEMBERS)) });
-        }
-        Box::pin(acts::comment(by, post, in_reply_to, text))
+        Box::pin(async move {
+            self.check(by.cx.app, by.target, Draft::Comment { in_reply_to, text })?;
+            acts::comment(by, post, in_reply_to, text).await
+        })
     }
 
     fn can_as(&self, kind: Kind) -> Can {

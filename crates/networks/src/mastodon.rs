@@ -16,10 +16,10 @@ use lifecycle::words::{Cause, Confidence, Source};
 use serde_json::Value;
 use url::{Host, Url};
 
-use crate::acting::{Acting, Comment, Done, Post, Posted};
+use crate::acting::{Acting, Comment, Done, Draft, Fit, NotDone, Post, Posted, Target};
 use crate::network::{
-    Ability, About, Answer, Asks, Authorization, Callback, Can, CauseWords, Cx, Discovery, Endpoint, Failure, Found, Issued, Kind, Network,
-    PersonSeen, Registration, Renewal, Rule, Start, Words,
+    Ability, About, Answer, App, Asks, Authorization, Callback, Can, CauseWords, Cx, Discovery, Endpoint, Failure, Found, Issued, Kind,
+    Network, PersonSeen, Registration, Renewal, Rule, Start, Words,
 };
 use crate::wire::{BoxFuture, Wire};
 use crate::{moment, oauth};
@@ -255,8 +255,19 @@ impl Network for Mastodon {
         Box::pin(Self::list(cx, wire, tokens))
     }
 
+    fn measure(&self, _: &App, _: Target<'_>, draft: Draft<'_>) -> Result<Fit, NotDone> {
+        acts::measure(draft)
+    }
+
+    fn look<'a>(&'a self, by: Acting<'a>, _: &'a Post, since: Timestamp) -> Done<'a, Option<Posted>> {
+        Box::pin(async move { acts::look(by, since) })
+    }
+
     fn publish<'a>(&'a self, by: Acting<'a>, post: &'a Post) -> Done<'a, Posted> {
-        Box::pin(acts::publish(by, post))
+        Box::pin(async move {
+            self.check(by.cx.app, by.target, Draft::Post(post))?;
+            acts::publish(by, post).await
+        })
     }
 
     fn comments<'a>(&'a self, by: Acting<'a>, post: &'a str) -> Done<'a, Vec<Comment>> {
@@ -264,7 +275,10 @@ impl Network for Mastodon {
     }
 
     fn comment<'a>(&'a self, by: Acting<'a>, post: &'a str, in_reply_to: Option<&'a str>, text: &'a str) -> Done<'a, Posted> {
-        Box::pin(acts::comment(by, in_reply_to.unwrap_or(post), text))
+        Box::pin(async move {
+            self.check(by.cx.app, by.target, Draft::Comment { in_reply_to, text })?;
+            acts::comment(by, in_reply_to.unwrap_or(post), text).await
+        })
     }
 }
 

@@ -9,10 +9,11 @@ use lifecycle::facts::Facts;
 use lifecycle::grant::Clocks;
 use lifecycle::secret::{Secret, TokenSet};
 use lifecycle::time::Timestamp;
-use lifecycle::words::{Cause, Evidence, clean};
+use lifecycle::words::{Cause, Evidence};
 
 pub use crate::about::{Ability, About, Asks, Can, CauseWords, ENDED_IN_SETTINGS, Endpoint, RefreshTokens, Registration, Rule, Words};
-use crate::acting::{self, Acting, Comment, Done, Post, Posted};
+use crate::acting::{self, Acting, Comment, Done, Draft, Fit, NotDone, Post, Posted, Target};
+pub use crate::found::{Discovery, Found, Kind, PersonSeen};
 use crate::signal::Inbound;
 use crate::wire::{BoxFuture, Dice, Wire};
 
@@ -202,89 +203,6 @@ pub enum Renewal {
     Unclear(Evidence),
 }
 
-lifecycle::word_enum! {
-    /// What a profile is.
-    Kind {
-        /// A human's own profile.
-        Member = "member",
-        /// A company, organisation or fan page.
-        Page = "page",
-        /// An account that is not a human's own profile (TikTok, Pinterest, Bluesky).
-        Account = "account",
-        /// A board of an account.
-        Board = "board",
-        /// A channel.
-        Channel = "channel",
-        /// A business location.
-        Location = "location",
-        /// An advertising account; never connectable.
-        AdAccount = "ad_account",
-    }
-}
-
-/// What the person may act as.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Found {
-    /// Its id at the network.
-    pub network_id: String,
-    /// What it is.
-    pub kind: Kind,
-    /// Its name there; its id where the name was not read, and then a name that is known stays. Hostile text.
-    pub name: String,
-    /// Its handle or address there, where it has one. Hostile text.
-    pub handle: Option<String>,
-    /// Address of its picture, where it has one. Never fetched by the server, shown only when https.
-    pub avatar: Option<String>,
-    /// The role the person holds there, as the network names it; empty where only its being left could be asked, not which it is.
-    pub role: String,
-    /// The network id of the profile it belongs to (a board's account).
-    pub parent: Option<String>,
-    /// Why it cannot be connected; `None` when it can.
-    pub unusable: Option<Words>,
-}
-
-/// The person, as the network shows them to us.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PersonSeen {
-    /// Their id there; never reassigned.
-    pub network_id: String,
-    /// Their name there. Hostile text.
-    pub name: String,
-    /// Their handle there, where they have one.
-    pub handle: Option<String>,
-}
-
-/// What a token leads to.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Discovery {
-    /// Who authorised.
-    pub person: PersonSeen,
-    /// What they may act as, usable or not; the complete list.
-    pub profiles: Vec<Found>,
-    /// All usable profiles are connected together (Pinterest: every board), instead of being chosen one by one.
-    pub all_come_along: bool,
-}
-
-impl Discovery {
-    /// The same with every text of strangers fit to be kept (NT-26). See the shell's `NetworkApp::discover`.
-    #[must_use]
-    pub fn cleaned(mut self) -> Self {
-        let named = |name: &str, handle: Option<&str>, id: &str| {
-            [clean(name), handle.map(clean).unwrap_or_default()].into_iter().find(|name| !name.is_empty()).unwrap_or_else(|| clean(id))
-        };
-        let handle = |handle: Option<&str>| handle.map(clean).filter(|handle| !handle.is_empty());
-        let person = &mut self.person;
-        person.name = named(&person.name, person.handle.as_deref(), &person.network_id);
-        person.handle = handle(person.handle.as_deref());
-        for found in &mut self.profiles {
-            found.name = named(&found.name, found.handle.as_deref(), &found.network_id);
-            found.handle = handle(found.handle.as_deref());
-            found.role = clean(&found.role);
-        }
-        self
-    }
-}
-
 /// A social network. Pure where a token is at stake; `async` over the wire passed in where it is not.
 pub trait Network: Send + Sync {
     /// What is fixed about it.
@@ -389,6 +307,24 @@ pub trait Network: Send + Sync {
         vec![]
     }
 
+    /// Whether a draft fits what the network takes of that profile: length by its own counting, pictures, films, links. Needs no token
+    /// and sends nothing; [`Network::publish`] and [`Network::comment`] ask the same before they send.
+    ///
+    /// # Errors
+    /// [`NotDone::NotSupported`] or [`NotDone::Invalid`], with what to change.
+    fn check(&self, app: &App, target: Target<'_>, draft: Draft<'_>) -> Result<Fit, NotDone> {
+        acting::allowed(self.can_as(target.kind), draft)?;
+        self.measure(app, target, draft)
+    }
+
+    /// The network's own part of [`Network::check`].
+    ///
+    /// # Errors
+    /// With the field and what to change.
+    fn measure(&self, _app: &App, _target: Target<'_>, _draft: Draft<'_>) -> Result<Fit, NotDone> {
+        Err(acting::not_supported(Ability::Yes))
+    }
+
     /// Publishes a post as a profile.
     fn publish<'a>(&'a self, _by: Acting<'a>, _post: &'a Post) -> Done<'a, Posted> {
         Box::pin(async { Err(acting::not_supported(self.about().can.publish)) })
@@ -409,6 +345,12 @@ pub trait Network: Send + Sync {
     /// one server's health says nothing of the others. `None` where the instance says it.
     fn server(&self, _tokens: &TokenSet) -> Option<String> {
         None
+    }
+
+    /// Whether a post that may have been published at `since` or later is there: asked before it is sent again. `None` means that it can
+    /// be sent again without ever being there twice.
+    fn look<'a>(&'a self, _by: Acting<'a>, _post: &'a Post, _since: Timestamp) -> Done<'a, Option<Posted>> {
+        Box::pin(async { Err(acting::cannot_be_asked()) })
     }
 
     /// Where the network's API begins, for calls that are passed through: the one host they can reach. `None` where there is none.
@@ -458,28 +400,4 @@ pub trait Network: Send + Sync {
 /// The first value of that name in a callback.
 pub fn value<'a>(callback: &'a Callback, name: &str) -> Option<&'a str> {
     callback.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn nt_26_what_strangers_write_is_cleaned_and_never_empty() {
-        let found = Found {
-            network_id: "page-1".into(),
-            kind: Kind::Page,
-            name: "\u{202e}\u{200b}".into(),
-            handle: Some("fern\u{1b}[2Jweh".into()),
-            avatar: None,
-            role: "admin\n".into(),
-            parent: None,
-            unusable: None,
-        };
-        let person = PersonSeen { network_id: "7".into(), name: "\u{feff}".into(), handle: Some("\u{200b}".into()) };
-        let cleaned = Discovery { person, profiles: vec![found], all_come_along: false }.cleaned();
-        assert_eq!((cleaned.person.name.as_str(), cleaned.person.handle), ("7", None));
-        let found = &cleaned.profiles[0];
-        assert_eq!((found.name.as_str(), found.handle.as_deref(), found.role.as_str()), ("fern [2Jweh", Some("fern [2Jweh"), "admin"));
-    }
 }

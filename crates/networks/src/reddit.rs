@@ -12,10 +12,10 @@ use lifecycle::time::{Span, Timestamp};
 use lifecycle::words::{Cause, Confidence, Evidence, Source};
 use serde_json::Value;
 
-use crate::acting::{self, Acting, Comment, Done, NotDone, Post, Posted};
+use crate::acting::{self, Acting, Comment, Done, Draft, Fit, NotDone, Post, Posted, Target};
 use crate::network::{
-    Ability, About, Answer, Asks, Authorization, Callback, Can, CauseWords, Cx, Discovery, Endpoint, Failure, Found, Issued, Kind, Network,
-    PersonSeen, Registration, Renewal, Rule, Start, Words,
+    Ability, About, Answer, App, Asks, Authorization, Callback, Can, CauseWords, Cx, Discovery, Endpoint, Failure, Found, Issued, Kind,
+    Network, PersonSeen, Registration, Renewal, Rule, Start, Words,
 };
 use crate::oauth;
 use crate::wire::{BoxFuture, Wire};
@@ -204,17 +204,24 @@ impl Reddit {
             .ok_or_else(|| acting::refused(cx, &answer, Self::diagnose(&cx, Source::Use, &answer)))
     }
 
-    async fn post(Acting { cx, wire, tokens, target }: Acting<'_>, post: &Post) -> Result<Posted, NotDone> {
+    /// The title of a post that fits.
+    fn title(post: &Post) -> Result<(String, Fit), NotDone> {
         if !post.media.is_empty() {
             let words = Words::new("Reddit takes no pictures or films here.", "Reddit nimmt hier keine Bilder oder Filme.");
             return Err(NotDone::Invalid { field: "media", words });
         }
-        if post.link.is_none() || !post.text.is_empty() {
-            acting::fits("text", &post.text, post.text.chars().count(), TEXT_MAX)?;
-        }
+        let fit = match post.text.as_str() {
+            "" if post.link.is_some() => Fit { max: TEXT_MAX, ..Fit::default() },
+            text => acting::fits("text", text, text.chars().count(), TEXT_MAX)?,
+        };
         let first_line = || post.text.lines().next().unwrap_or_default().chars().take(TITLE_MAX).collect::<String>();
         let title = post.title.clone().unwrap_or_else(first_line);
         acting::fits("title", &title, title.chars().count(), TITLE_MAX)?;
+        Ok((title, fit))
+    }
+
+    async fn post(Acting { cx, wire, tokens, target }: Acting<'_>, post: &Post) -> Result<Posted, NotDone> {
+        let (title, _) = Self::title(post)?;
         let place = format!("u_{}", target.handle.unwrap_or_default());
         let mut form = vec![("sr", place.as_str()), ("title", &title), ("resubmit", "true")];
         match &post.link {
@@ -260,7 +267,6 @@ impl Reddit {
     }
 
     async fn say(Acting { cx, wire, tokens, .. }: Acting<'_>, under: &str, text: &str) -> Result<Posted, NotDone> {
-        acting::fits("text", text, text.chars().count(), COMMENT_MAX)?;
         let made = Self::act(cx, wire, tokens, "/api/comment", &[("thing_id", under), ("text", text)]).await?;
         let id = made.pointer("/things/0/data/name").and_then(Value::as_str);
         let id = id.ok_or_else(|| NotDone::Unclear(Evidence::new(cx.now, Source::Use, Some(200), None, "no id came")))?;
@@ -375,8 +381,18 @@ impl Network for Reddit {
         agent(&cx).map(|agent| (header::USER_AGENT, agent)).into_iter().collect()
     }
 
+    fn measure(&self, _: &App, _: Target<'_>, draft: Draft<'_>) -> Result<Fit, NotDone> {
+        match draft {
+            Draft::Post(post) => Self::title(post).map(|(_, fit)| fit),
+            Draft::Comment { text, .. } => acting::fits("text", text, text.chars().count(), COMMENT_MAX),
+        }
+    }
+
     fn publish<'a>(&'a self, by: Acting<'a>, post: &'a Post) -> Done<'a, Posted> {
-        Box::pin(Self::post(by, post))
+        Box::pin(async move {
+            self.check(by.cx.app, by.target, Draft::Post(post))?;
+            Self::post(by, post).await
+        })
     }
 
     fn comments<'a>(&'a self, by: Acting<'a>, post: &'a str) -> Done<'a, Vec<Comment>> {
@@ -384,6 +400,9 @@ impl Network for Reddit {
     }
 
     fn comment<'a>(&'a self, by: Acting<'a>, post: &'a str, in_reply_to: Option<&'a str>, text: &'a str) -> Done<'a, Posted> {
-        Box::pin(Self::say(by, in_reply_to.unwrap_or(post), text))
+        Box::pin(async move {
+            self.check(by.cx.app, by.target, Draft::Comment { in_reply_to, text })?;
+            Self::say(by, in_reply_to.unwrap_or(post), text).await
+        })
     }
 }

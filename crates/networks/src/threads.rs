@@ -10,7 +10,7 @@ use lifecycle::secret::{Secret, TokenSet};
 use lifecycle::words::{Evidence, Source};
 use serde_json::Value;
 
-use crate::acting::{self, Acting, Comment, Done, NotDone, Post, Posted};
+use crate::acting::{self, Acting, Comment, Done, Draft, Fit, NotDone, Post, Posted};
 use crate::meta::login::{self, Login};
 use crate::network::{
     Ability, About, Answer, Asks, Authorization, Callback, Can, Cx, Discovery, Endpoint, Failure, Issued, Network, Registration, Renewal,
@@ -82,8 +82,15 @@ async fn send(cx: Cx<'_>, wire: &dyn Wire, tokens: &TokenSet, person: &str, form
     Ok(Posted { id: oauth::id(&done, "id").ok_or_else(nothing)?, url: None })
 }
 
-async fn post(Acting { cx, wire, tokens, target }: Acting<'_>, post: &Post) -> Result<Posted, NotDone> {
-    acting::fits("text", &post.text, length(&post.text), TEXT_MAX)?;
+fn measure(draft: Draft<'_>) -> Result<Fit, NotDone> {
+    let fit = acting::fits("text", draft.text(), length(draft.text()), TEXT_MAX)?;
+    match draft {
+        Draft::Post(post) => form_of(post).map(|_| fit),
+        Draft::Comment { .. } => Ok(fit),
+    }
+}
+
+fn form_of(post: &Post) -> Result<Vec<(&'static str, &str)>, NotDone> {
     let mut form = vec![("text", post.text.as_str())];
     match post.media.as_slice() {
         [] => {
@@ -99,7 +106,11 @@ async fn post(Acting { cx, wire, tokens, target }: Acting<'_>, post: &Post) -> R
             return Err(NotDone::Invalid { field: "media", words });
         }
     }
-    send(cx, wire, tokens, target.network_id, &form).await
+    Ok(form)
+}
+
+async fn post(Acting { cx, wire, tokens, target }: Acting<'_>, post: &Post) -> Result<Posted, NotDone> {
+    send(cx, wire, tokens, target.network_id, &form_of(post)?).await
 }
 
 async fn read_comments(Acting { cx, wire, tokens, .. }: Acting<'_>, post: &str) -> Result<Vec<Comment>, NotDone> {
@@ -133,7 +144,6 @@ async fn say(
     in_reply_to: Option<&str>,
     text: &str,
 ) -> Result<Posted, NotDone> {
-    acting::fits("text", text, length(text), TEXT_MAX)?;
     let form = [("media_type", "TEXT"), ("text", text), ("reply_to_id", in_reply_to.unwrap_or(post))];
     send(cx, wire, tokens, target.network_id, &form).await
 }

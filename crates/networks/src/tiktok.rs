@@ -15,10 +15,10 @@ use lifecycle::time::Span;
 use lifecycle::words::{Cause, Confidence, Evidence, Source};
 use serde_json::Value;
 
-use crate::acting::{Acting, Done, Post, Posted};
+use crate::acting::{Acting, Done, Draft, Fit, NotDone, Post, Posted, Target};
 use crate::network::{
-    Ability, About, Answer, Asks, Authorization, Callback, Can, Cx, Discovery, Endpoint, Failure, Found, Issued, Kind, Network, PersonSeen,
-    Registration, Renewal, Rule, Start, Words,
+    Ability, About, Answer, App, Asks, Authorization, Callback, Can, Cx, Discovery, Endpoint, Failure, Found, Issued, Kind, Network,
+    PersonSeen, Registration, Renewal, Rule, Start, Words,
 };
 use crate::oauth;
 use crate::wire::{BoxFuture, Wire};
@@ -297,8 +297,15 @@ impl Network for TikTok {
         Box::pin(Self::list(cx, wire, tokens))
     }
 
+    fn measure(&self, _: &App, _: Target<'_>, draft: Draft<'_>) -> Result<Fit, NotDone> {
+        acts::measure(draft)
+    }
+
     fn publish<'a>(&'a self, by: Acting<'a>, post: &'a Post) -> Done<'a, Posted> {
-        Box::pin(acts::publish(by, post))
+        Box::pin(async move {
+            self.check(by.cx.app, by.target, Draft::Post(post))?;
+            acts::publish(by, post).await
+        })
     }
 
     fn receive(&self, cx: Cx<'_>, request: &Request<Bytes>) -> Option<crate::signal::Inbound> {

@@ -12,10 +12,10 @@ use lifecycle::time::{Span, Timestamp};
 use lifecycle::words::{Cause, Confidence, Evidence, Source};
 use serde_json::{Value, json};
 
-use crate::acting::{self, Acting, Comment, Done, NotDone, Post, Posted};
+use crate::acting::{self, Acting, Comment, Done, Draft, Fit, NotDone, Post, Posted, Target};
 use crate::network::{
-    Ability, About, Answer, Asks, Authorization, Callback, Can, Cx, Discovery, ENDED_IN_SETTINGS, Endpoint, Failure, Found, Issued, Kind,
-    Network, PersonSeen, Registration, Renewal, Rule, Start, Words,
+    Ability, About, Answer, App, Asks, Authorization, Callback, Can, Cx, Discovery, ENDED_IN_SETTINGS, Endpoint, Failure, Found, Issued,
+    Kind, Network, PersonSeen, Registration, Renewal, Rule, Start, Words,
 };
 use crate::oauth;
 use crate::wire::{BoxFuture, Wire};
@@ -121,9 +121,10 @@ impl Tumblr {
         Ok(Discovery { person, profiles, all_come_along: false })
     }
 
-    async fn post(Acting { cx, wire, tokens, target }: Acting<'_>, post: &Post) -> Result<Posted, NotDone> {
-        let max = cx.app.options.get("text_max").and_then(|max| max.parse().ok()).unwrap_or(TEXT_MAX);
-        acting::fits("text", &post.text, post.text.chars().count(), max)?;
+    /// The blocks of a post that fits.
+    fn blocks(app: &App, post: &Post) -> Result<(Vec<Value>, Fit), NotDone> {
+        let max = app.options.get("text_max").and_then(|max| max.parse().ok()).unwrap_or(TEXT_MAX);
+        let fit = acting::fits("text", &post.text, post.text.chars().count(), max)?;
         let mut content = vec![];
         if let Some(title) = &post.title {
             content.push(json!({ "type": "text", "subtype": "heading1", "text": title }));
@@ -142,6 +143,11 @@ impl Tumblr {
         if let Some(link) = &post.link {
             content.push(json!({ "type": "link", "url": link }));
         }
+        Ok((content, fit))
+    }
+
+    async fn post(Acting { cx, wire, tokens, target }: Acting<'_>, post: &Post) -> Result<Posted, NotDone> {
+        let (content, _) = Self::blocks(cx.app, post)?;
         let url = format!("{}/blog/{}/posts", Self::url(&cx, "api"), oauth::percent(target.network_id));
         let request = oauth::post_json(&url, &tokens.access_token, &json!({ "content": content, "state": "published" }));
         let answer = acting::send(cx, wire, request).await?;
@@ -295,8 +301,15 @@ impl Network for Tumblr {
         Box::pin(Self::list(cx, wire, tokens))
     }
 
+    fn measure(&self, app: &App, _: Target<'_>, draft: Draft<'_>) -> Result<Fit, NotDone> {
+        Self::blocks(app, draft.post()?).map(|(_, fit)| fit)
+    }
+
     fn publish<'a>(&'a self, by: Acting<'a>, post: &'a Post) -> Done<'a, Posted> {
-        Box::pin(Self::post(by, post))
+        Box::pin(async move {
+            self.check(by.cx.app, by.target, Draft::Post(post))?;
+            Self::post(by, post).await
+        })
     }
 
     fn comments<'a>(&'a self, by: Acting<'a>, post: &'a str) -> Done<'a, Vec<Comment>> {

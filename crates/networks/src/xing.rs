@@ -12,14 +12,15 @@ use lifecycle::diagnosis::Diagnosis;
 use lifecycle::facts::{Facts, RenewalModel};
 use lifecycle::grant::Clocks;
 use lifecycle::secret::{Secret, TokenSet, TokenType};
+use lifecycle::time::Timestamp;
 use lifecycle::words::{Cause, Confidence, Evidence, Source};
 use serde_json::Value;
 use url::form_urlencoded;
 
-use crate::acting::{Acting, Done, Post, Posted};
+use crate::acting::{Acting, Done, Draft, Fit, NotDone, Post, Posted, Target};
 use crate::network::{
-    Ability, About, Answer, Asks, Authorization, Callback, Can, Cx, Discovery, ENDED_IN_SETTINGS, Endpoint, Failure, Found, Issued, Kind,
-    Network, PersonSeen, Registration, Renewal, Rule, Start, value,
+    Ability, About, Answer, App, Asks, Authorization, Callback, Can, Cx, Discovery, ENDED_IN_SETTINGS, Endpoint, Failure, Found, Issued,
+    Kind, Network, PersonSeen, Registration, Renewal, Rule, Start, value,
 };
 use crate::oauth1::signed;
 use crate::wire::{BoxFuture, Wire};
@@ -251,14 +252,25 @@ impl Network for Xing {
         Box::pin(Self::list(cx, wire, tokens))
     }
 
+    fn measure(&self, _: &App, _: Target<'_>, draft: Draft<'_>) -> Result<Fit, NotDone> {
+        acts::measure(draft)
+    }
+
+    fn look<'a>(&'a self, by: Acting<'a>, post: &'a Post, since: Timestamp) -> Done<'a, Option<Posted>> {
+        Box::pin(acts::look(by, post, since))
+    }
+
     fn publish<'a>(&'a self, by: Acting<'a>, post: &'a Post) -> Done<'a, Posted> {
-        Box::pin(acts::publish(by, post))
+        Box::pin(async move {
+            self.check(by.cx.app, by.target, Draft::Post(post))?;
+            acts::publish(by, post).await
+        })
     }
 
     fn comment<'a>(&'a self, by: Acting<'a>, post: &'a str, in_reply_to: Option<&'a str>, text: &'a str) -> Done<'a, Posted> {
-        if in_reply_to.is_some() {
-            return Box::pin(async { Err(crate::acting::not_supported(NO_ENGAGEMENT)) });
-        }
-        Box::pin(acts::comment(by, post, text))
+        Box::pin(async move {
+            self.check(by.cx.app, by.target, Draft::Comment { in_reply_to, text })?;
+            acts::comment(by, post, text).await
+        })
     }
 }

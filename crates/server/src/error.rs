@@ -75,12 +75,20 @@ impl From<lifecycle::ledger::LedgerError> for Problem {
     }
 }
 
+impl Problem {
+    /// The problem document (RFC 9457).
+    pub fn document(&self) -> Value {
+        let mut body = json!({ "type": format!("urn:staygreen:problem:{}", self.code), "title": self.status.canonical_reason(), "status": self.status.as_u16(), "code": self.code, "detail": self.detail });
+        if let (Value::Object(body), Value::Object(more)) = (&mut body, &self.more) {
+            body.extend(more.clone());
+        }
+        body
+    }
+}
+
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let mut body = json!({ "type": format!("urn:staygreen:problem:{}", self.code), "title": self.status.canonical_reason(), "status": self.status.as_u16(), "code": self.code, "detail": self.detail });
-        if let (Value::Object(body), Value::Object(more)) = (&mut body, self.more) {
-            body.extend(more);
-        }
+        let body = self.document();
         let retry_after = body["retry_after"].as_i64();
         let mut answer =
             (self.status, [(header::CONTENT_TYPE, "application/problem+json"), (header::CACHE_CONTROL, "no-store")], body.to_string())

@@ -131,19 +131,18 @@ impl Server {
     /// When the way in breaks, or when a disk of this machine failed: then the process has to be started anew (RF-43).
     pub async fn run(self, stop: CancellationToken) -> std::io::Result<()> {
         let router = routes::router(&self.app);
-        let keeping = {
-            let (app, stop) = (Arc::clone(&self.app), stop.clone());
-            tokio::spawn(async move { app.keeper.run(stop).await })
-        };
+        let (app, ending) = (Arc::clone(&self.app), stop.clone());
+        let keeping = tokio::spawn(async move { app.keeper.run(ending).await });
         let sending = tokio::spawn(outbox::run(Arc::clone(&self.app), self.mailer, stop.clone()));
         let hearing = tokio::spawn(Arc::clone(&self.app).hear(stop.clone()));
         let delivering = tokio::spawn(outbox::deliver::run(Arc::clone(&self.app), stop.clone()));
+        let releasing = tokio::spawn(actions::waiting::run(Arc::clone(&self.app), stop.clone()));
         let marking = tokio::spawn(high_water::run(Arc::clone(&self.app), stop.clone()));
         let watching = tokio::spawn(disks::watch(Arc::clone(&self.app), stop.clone()));
         axum::serve(self.listener, router).with_graceful_shutdown(stop.cancelled_owned()).await?;
         self.app.requests.close();
         self.app.requests.wait().await;
-        let _ = tokio::join!(keeping, sending, delivering, marking, hearing, watching);
+        let _ = tokio::join!(keeping, sending, delivering, releasing, marking, hearing, watching);
         if self.app.fault.is_cancelled() { Err(std::io::Error::other(disks::FAILED)) } else { Ok(()) }
     }
 }

@@ -22,8 +22,8 @@ use crate::pages::unsubscribe;
 use crate::state::App;
 
 pub use pages::{PAGES, Row};
-use rest::handler;
 pub use rest::{API, ApiRoute};
+use rest::{FOR_EACH, JOURNALED, handler};
 
 /// The most bytes of a signal that are read.
 const SIGNAL_MAX: usize = 64 * 1024;
@@ -36,13 +36,16 @@ pub fn router(app: &Arc<App>) -> Router {
     }
     let mut api = Router::new();
     for route in API {
-        let once = middleware::from_fn_with_state(Arc::clone(app), idempotency::once);
+        let journaled = JOURNALED.contains(&route.id);
+        let once = middleware::from_fn_with_state((Arc::clone(app), journaled), idempotency::once);
         // What is passed through flows: the network has its own ways to do a thing once, and the key goes on to it.
         let handler = match described::of(route.id) {
             _ if route.is_proxy() => handler(route.id),
             Some(operation) => {
                 let enter = middleware::from_fn(move |request: Request, next: Next| door::enter(operation, route.path, request, next));
-                handler(route.id).layer(once).layer(enter)
+                let handler = handler(route.id);
+                let handler = if route.id == FOR_EACH { handler } else { handler.layer(once) };
+                handler.layer(enter)
             }
             None => unreachable!("{} is not described in api/described", route.id),
         };

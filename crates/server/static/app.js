@@ -37,3 +37,45 @@ if (live().length) {
   // Also without a line, and because times go by.
   setInterval(refresh, 20000);
 }
+// A post is measured by each chosen network while it is written, by the same check as the button.
+const writing = document.querySelector('form[data-check]');
+if (writing) {
+  const value = (name) => writing.elements[name]?.value.trim() || undefined;
+  let soon = null;
+  let asked = 0;
+  const file = async () => {
+    const chosen = writing.elements.picture.files[0];
+    if (!chosen) return {};
+    // Large files are looked at by the button only: they would be sent again at every word.
+    if (chosen.size > 2_000_000) return { content_type: chosen.type, data: 'AA==' };
+    const bytes = new Uint8Array(await chosen.arrayBuffer());
+    return { content_type: chosen.type, data: btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join('')) };
+  };
+  const picture = async () => {
+    const kept = value('picture_data') ? { content_type: value('picture_type'), data: value('picture_data') } : {};
+    const given = { url: value('picture_url'), ...kept, ...await file(), alt: value('alt') };
+    const film = /[.]mp4([?#]|$)/i.test(given.url || '');
+    return given.url || given.data ? [{ content_type: film ? 'video/mp4' : 'image/jpeg', ...given }] : [];
+  };
+  const measure = async () => {
+    soon = null;
+    const lines = [...document.querySelectorAll('[data-fit]')];
+    const profiles = [...writing.querySelectorAll('input[name=profiles]:checked')].map((box) => box.value);
+    for (const line of lines) if (!profiles.includes(line.dataset.fit)) line.textContent = '';
+    const mine = ++asked;
+    if (!profiles.length) return;
+    const body = JSON.stringify({ profiles, text: writing.elements.text.value.trim(), link: value('link'), title: value('title'), media: await picture() });
+    const answer = await fetch('/api/v1/posts/check', { method: 'POST', headers: { 'content-type': 'application/json' }, body }).catch(() => null);
+    if (!answer?.ok || mine !== asked) return;
+    for (const item of (await answer.json()).items) {
+      const line = lines.find((line) => line.dataset.fit === item.profile);
+      if (!line) continue;
+      const fits = line.dataset.fits.replace('{n}', item.counted).replace('{max}', item.max);
+      line.textContent = item.fits ? [fits, item.note].filter(Boolean).join(' ') : item.problem.detail;
+      line.classList.toggle('wrong', !item.fits);
+    }
+  };
+  const later = () => { clearTimeout(soon); soon = setTimeout(measure, 500); };
+  writing.addEventListener('input', later);
+  writing.addEventListener('change', later);
+}

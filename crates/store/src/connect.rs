@@ -215,7 +215,7 @@ impl Store {
         for row in rows {
             let each: ProfileId = row.parsed("id")?;
             renewal_links::forget_profile(tx, &each).await?;
-            for table in ["accesses", "profile_teams"] {
+            for table in ["accesses", "profile_teams", "acts"] {
                 tx.run(&format!("DELETE FROM {table} WHERE profile_id = $1"), &[each.as_str().into()]).await?;
             }
             tx.run("DELETE FROM profiles WHERE id = $1", &[each.as_str().into()]).await?;

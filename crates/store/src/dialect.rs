@@ -26,6 +26,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (7, "webhook endpoints", include_str!("../migrations/0007_webhook_endpoints.sql")),
     (8, "calendars and reminders", include_str!("../migrations/0008_calendars_and_reminders.sql")),
     (9, "app habits and missing scopes", include_str!("../migrations/0009_app_habits.sql")),
+    (10, "acts", include_str!("../migrations/0010_acts.sql")),
     (11, "departures", include_str!("../migrations/0011_departures.sql")),
     (12, "people and links", include_str!("../migrations/0012_people_and_links.sql")),
     (14, "backlogs and call budgets", include_str!("../migrations/0014_backlogs_and_call_budgets.sql")),

@@ -35,7 +35,8 @@ fresh!(
     AttemptId,
     SessionId,
     NodeId,
-    FreezeId
+    FreezeId,
+    ActId
 );
 
 /// A new id of the kind asked for.

@@ -25,11 +25,12 @@ const fn column(table: &'static str, column: &'static str) -> Column {
     Column { table, column, of_generation: false, lasts: true }
 }
 
-const COLUMNS: [Column; 8] = [
+const COLUMNS: [Column; 9] = [
     Column { of_generation: true, ..column("grants", "sealed_tokens") },
     column("network_apps", "sealed_secret"),
     column("webhook_endpoints", "sealed_secrets"),
     column("revocations", "sealed_tokens"),
+    column("acts", "sealed_content"),
     Column { lasts: false, ..column("grants", "previous_sealed_tokens") },
     Column { lasts: false, ..column("outbox", "sealed_payload") },
     Column { lasts: false, ..column("connections", "sealed_memory") },

@@ -49,6 +49,10 @@ const RULES: [(&str, Span); 10] = [
         "DELETE FROM calendar_entries WHERE (feed_id, uid) IN (SELECT feed_id, uid FROM calendar_entries WHERE cancelled_at <= $1 LIMIT $2)",
         crate::calendars::CANCELLED_KEPT,
     ),
+    (
+        "DELETE FROM acts WHERE id IN (SELECT id FROM acts WHERE try_at IS NULL AND state <> 'unclear' AND changed_at <= $1 LIMIT $2)",
+        crate::acts::KEPT,
+    ),
     ("DELETE FROM signals WHERE id IN (SELECT id FROM signals WHERE received_at <= $1 LIMIT $2)", SIGNALS_KEPT),
 ];
 

@@ -81,7 +81,7 @@ const OF_THE_ORGANISATION: [&str; 42] = [
     "export",
 ];
 /// Narrowed, or nobody's secret, or one's own.
-const FOR_EVERYBODY_KNOWN: [&str; 9] = [
+const FOR_EVERYBODY_KNOWN: [&str; 12] = [
     "listNetworks",
     "beginConnection",
     "listProfiles",
@@ -91,7 +91,12 @@ const FOR_EVERYBODY_KNOWN: [&str; 9] = [
     "changeMyNotifications",
     "listRenewalLinks",
     "createRenewalLink",
+    "publishPosts",
+    "checkPosts",
+    "listWaitingActs",
 ];
+/// For whoever wanted it, was named to approve it, or may do the same as that profile.
+const OF_ONE_ACT: [&str; 5] = ["getWaitingAct", "approveWaitingAct", "declineWaitingAct", "withdrawWaitingAct", "repeatWaitingAct"];
 /// Pages about one profile or connection; the others are the organisation's, the user's own, or need nothing.
 const PAGES_OF_ONE: &str = "/settings/profiles/{id}";
 
@@ -103,6 +108,7 @@ fn body_of(id: &str) -> &'static str {
         "reportAccessToken" => r#"{"access_token":"x"}"#,
         "addProfiles" => r#"{"ids":[]}"#,
         "publishPost" | "writeComment" => r#"{"text":"x"}"#,
+        "publishPosts" | "checkPosts" => r#"{"profiles":["prf_00000000000000000000000000000001"],"text":"x"}"#,
         "inviteUser" => r#"{"email":"x@example.com"}"#,
         "createTeam" => r#"{"name":"x"}"#,
         "createApiKey" => r#"{"name":"x","permissions":["profiles:read"]}"#,
@@ -124,6 +130,7 @@ struct House {
     profile: String,
     connection: String,
     link: String,
+    act: String,
 }
 
 impl House {
@@ -157,7 +164,8 @@ impl House {
 
 #[test]
 fn nt_20_every_route_is_listed() {
-    let lists: [&[&str]; 5] = [&OF_ONE_PROFILE, &OF_ONE_CONNECTION, &OF_ONE_RENEWAL_LINK, &OF_THE_ORGANISATION, &FOR_EVERYBODY_KNOWN];
+    let lists: [&[&str]; 6] =
+        [&OF_ONE_PROFILE, &OF_ONE_CONNECTION, &OF_ONE_RENEWAL_LINK, &OF_ONE_ACT, &OF_THE_ORGANISATION, &FOR_EVERYBODY_KNOWN];
     let listed: Vec<&str> = lists.concat();
     let known: BTreeSet<&str> = API.iter().map(|route| route.id).collect();
     assert_eq!(listed.iter().copied().collect::<BTreeSet<_>>(), known, "list what is new in this file, and say what it is about");
@@ -185,7 +193,9 @@ async fn nt_20_every_route_is_closed_to_every_role_it_is_not_for() {
     let made = demo.api("POST", "/renewal-links", Some(serde_json::json!({ "profile_ids": [profile] }))).await;
     assert_eq!(made.0, 201, "{}", made.1);
     let link = demo.api("GET", "/renewal-links", None).await.1["items"][0]["id"].as_str().unwrap().to_owned();
-    let house = House { demo, profile, connection: begun["id"].as_str().unwrap().to_owned(), link };
+    let posted = demo.api("POST", &format!("/profiles/{profile}/posts"), Some(serde_json::json!({ "text": "Somebody's" }))).await.1;
+    let (connection, act) = (begun["id"].as_str().unwrap().to_owned(), posted["act"].as_str().unwrap().to_owned());
+    let house = House { demo, profile, connection, link, act };
     let outsider = house.session("mira.sato@fernweh.example").await;
     let everybody = [
         Somebody { name: "a stranger", header: ("x-nobody", String::new()) },
@@ -200,6 +210,7 @@ async fn nt_20_every_route_is_closed_to_every_role_it_is_not_for() {
                 id if OF_ONE_PROFILE.contains(&id) => (true, house.profile.as_str(), NOBODYS),
                 id if OF_ONE_CONNECTION.contains(&id) => (true, house.connection.as_str(), "con_00000000000000000000000000000001"),
                 id if OF_ONE_RENEWAL_LINK.contains(&id) => (true, house.link.as_str(), "0000"),
+                id if OF_ONE_ACT.contains(&id) => (true, house.act.as_str(), "act_00000000000000000000000000000001"),
                 id if OF_THE_ORGANISATION.contains(&id) => {
                     (true, "key_00000000000000000000000000000001", "frz_00000000000000000000000000000001")
                 }
@@ -219,7 +230,10 @@ async fn nt_20_every_route_is_closed_to_every_role_it_is_not_for() {
         }
         for (path, needs, _) in PAGES {
             let own = matches!(needs, Needs::Nothing | Needs::May(Act::ManageOwnAccount | Act::Connect));
-            if own || !(path.starts_with(PAGES_OF_ONE) || path.starts_with("/audit")) && matches!(needs, Needs::May(Act::SeeProfile)) {
+            if own
+                || !(path.starts_with(PAGES_OF_ONE) || path.starts_with("/audit"))
+                    && matches!(needs, Needs::May(Act::SeeProfile | Act::Publish | Act::ReadComments | Act::Comment))
+            {
                 continue;
             }
             for method in ["GET", "POST"] {

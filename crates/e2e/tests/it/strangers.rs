@@ -6,7 +6,10 @@ use server::routes::{API, PAGES};
 use crate::world::{Demo, client};
 
 fn filled(path: &str) -> String {
-    path.replace("{id}", "prf_00000000000000000000000000000001").replace("{network}", "linkedin").replace("{secret}", "nothing")
+    path.replace("{id}", "prf_00000000000000000000000000000001")
+        .replace("{network}", "linkedin")
+        .replace("{secret}", "nothing")
+        .replace("{what}", "withdraw")
 }
 
 #[tokio::test]

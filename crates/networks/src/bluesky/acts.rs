@@ -5,13 +5,14 @@ use aws_lc_rs::digest::{SHA256, digest};
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Response, StatusCode};
 use lifecycle::secret::TokenSet;
+use lifecycle::time::Timestamp;
 use lifecycle::words::{Evidence, Source};
 use serde_json::{Value, json};
 use unicode_segmentation::UnicodeSegmentation as _;
 
 use super::session::{DID, PDS, Session};
 use super::{ABOUT, diagnose};
-use crate::acting::{self, Acting, Comment, Media, NotDone, Post, Posted};
+use crate::acting::{self, Acting, Comment, Draft, Fit, Media, NotDone, Post, Posted};
 use crate::dpop;
 use crate::moment;
 use crate::network::{Cx, Words};
@@ -34,8 +35,8 @@ fn invalid(field: &'static str, en: &str, de: &str) -> NotDone {
     NotDone::Invalid { field, words: Words::new(en, de) }
 }
 
-fn fits(text: &str) -> Result<(), NotDone> {
-    acting::fits("text", text, text.graphemes(true).count(), GRAPHEMES_MAX)?;
+fn fits(text: &str) -> Result<Fit, NotDone> {
+    let fit = acting::fits("text", text, text.graphemes(true).count(), GRAPHEMES_MAX)?;
     if text.len() > BYTES_MAX {
         return Err(invalid(
             "text",
@@ -43,7 +44,7 @@ fn fits(text: &str) -> Result<(), NotDone> {
             "Das ist zu lang für Bluesky: höchstens 3000 Bytes.",
         ));
     }
-    Ok(())
+    Ok(fit)
 }
 
 /// One account's server, asked with proofs.
@@ -102,8 +103,7 @@ impl<'a> Repository<'a> {
         let (did, rkey) = (self.session.get(DID).to_owned(), rkey(key));
         let body = json!({ "repo": did, "collection": COLLECTION, "rkey": rkey, "record": record }).to_string();
         let sent = self.post("com.atproto.repo.createRecord", "application/json", body.into()).await;
-        let posted =
-            Posted { id: format!("at://{did}/{COLLECTION}/{rkey}"), url: Some(format!("https://bsky.app/profile/{did}/post/{rkey}")) };
+        let posted = posted(&did, &rkey);
         match sent {
             Ok(answer) if answer.status() == StatusCode::OK => Ok(posted),
             Ok(answer) if answer.status().is_client_error() => Err(self.refused(&answer)),
@@ -132,6 +132,10 @@ impl<'a> Repository<'a> {
     fn appview(&self) -> Option<String> {
         self.cx.endpoint(&ABOUT, "appview").map(|url| url.trim_end_matches('/').to_owned())
     }
+}
+
+fn posted(did: &str, rkey: &str) -> Posted {
+    Posted { id: format!("at://{did}/{COLLECTION}/{rkey}"), url: Some(format!("https://bsky.app/profile/{did}/post/{rkey}")) }
 }
 
 async fn get(wire: &dyn Wire, url: &str) -> Option<Value> {
@@ -182,8 +186,9 @@ fn record(cx: &Cx<'_>, text: &str) -> Value {
     record
 }
 
-pub(super) async fn publish(Acting { cx, wire, tokens, .. }: Acting<'_>, post: &Post) -> Result<Posted, NotDone> {
-    fits(&post.text)?;
+pub(super) fn measure(draft: Draft<'_>) -> Result<Fit, NotDone> {
+    let fit = fits(draft.text())?;
+    let Draft::Post(post) = draft else { return Ok(fit) };
     let takes = |media: &Media| media.content_type.starts_with("image/") && !media.bytes.is_empty() && media.bytes.len() <= PICTURE_MAX;
     if post.media.len() > PICTURES_MAX || !post.media.iter().all(takes) {
         return Err(invalid(
@@ -192,6 +197,10 @@ pub(super) async fn publish(Acting { cx, wire, tokens, .. }: Acting<'_>, post: &
             "Bluesky nimmt bis zu vier Bilder von einem Megabyte, die mit dem Beitrag gesendet werden.",
         ));
     }
+    Ok(fit)
+}
+
+pub(super) async fn publish(Acting { cx, wire, tokens, .. }: Acting<'_>, post: &Post) -> Result<Posted, NotDone> {
     let mut repository = Repository::of(cx, wire, tokens)?;
     let mut record = record(&cx, &post.text);
     let mut images = vec![];
@@ -205,6 +214,13 @@ pub(super) async fn publish(Acting { cx, wire, tokens, .. }: Acting<'_>, post: &
         record["embed"] = json!({ "$type": "app.bsky.embed.external", "external": { "uri": link, "title": title, "description": "" } });
     }
     repository.create(&post.key, &record).await
+}
+
+/// A record's key is made from the act's key: it is there, or it was never written.
+pub(super) async fn look(Acting { cx, wire, tokens, .. }: Acting<'_>, post: &Post, _: Timestamp) -> Result<Option<Posted>, NotDone> {
+    let repository = Repository::of(cx, wire, tokens)?;
+    let posted = posted(repository.session.get(DID), &rkey(&post.key));
+    Ok(repository.read(&posted.id).await.map(|_| posted))
 }
 
 pub(super) async fn comments(Acting { cx, wire, .. }: Acting<'_>, post: &str) -> Result<Vec<Comment>, NotDone> {
@@ -255,7 +271,6 @@ pub(super) async fn comment(
     in_reply_to: Option<&str>,
     text: &str,
 ) -> Result<Posted, NotDone> {
-    fits(text)?;
     let mut repository = Repository::of(cx, wire, tokens)?;
     let parent = repository.read(in_reply_to.unwrap_or(post)).await;
     let parent = parent.ok_or_else(|| {

@@ -23,7 +23,7 @@ use http::{Request, Response, StatusCode};
 use lifecycle::diagnosis::{Diagnosis, Finding};
 use lifecycle::facts::{Facts, RenewalModel, Reuse};
 use lifecycle::secret::{Secret, TokenSet, TokenType};
-use lifecycle::time::Span;
+use lifecycle::time::{Span, Timestamp};
 use lifecycle::words::{Cause, Confidence, Evidence, Source};
 use serde_json::Value;
 
@@ -31,11 +31,11 @@ use self::client::Authentication;
 pub use self::client::{client_metadata, jwks, loopback_client_id};
 use self::resolve::{Account, Beginning};
 use self::session::{CLIENT_ID, DID, ISSUER, PDS, REVOCATION_ENDPOINT, Session, TOKEN_ENDPOINT, TYPED_DID, VERIFIER};
-use crate::acting::{Acting, Comment, Done, Post, Posted};
+use crate::acting::{Acting, Comment, Done, Draft, Fit, NotDone, Post, Posted, Target};
 use crate::dpop::{self, Key};
 use crate::network::{
-    Ability, About, Answer, Asks, Authorization, Callback, Can, Cx, Discovery, Endpoint, Failure, Found, Issued, Kind, Network, PersonSeen,
-    Registration, Renewal, Rule, Start, value,
+    Ability, About, Answer, App, Asks, Authorization, Callback, Can, Cx, Discovery, Endpoint, Failure, Found, Issued, Kind, Network,
+    PersonSeen, Registration, Renewal, Rule, Start, value,
 };
 use crate::oauth;
 use crate::wire::{BoxFuture, Wire};
@@ -469,8 +469,19 @@ impl Network for Bluesky {
         Box::pin(discover(cx, wire, tokens))
     }
 
+    fn measure(&self, _: &App, _: Target<'_>, draft: Draft<'_>) -> Result<Fit, NotDone> {
+        acts::measure(draft)
+    }
+
+    fn look<'a>(&'a self, by: Acting<'a>, post: &'a Post, since: Timestamp) -> Done<'a, Option<Posted>> {
+        Box::pin(acts::look(by, post, since))
+    }
+
     fn publish<'a>(&'a self, by: Acting<'a>, post: &'a Post) -> Done<'a, Posted> {
-        Box::pin(acts::publish(by, post))
+        Box::pin(async move {
+            self.check(by.cx.app, by.target, Draft::Post(post))?;
+            acts::publish(by, post).await
+        })
     }
 
     fn comments<'a>(&'a self, by: Acting<'a>, post: &'a str) -> Done<'a, Vec<Comment>> {
@@ -478,7 +489,10 @@ impl Network for Bluesky {
     }
 
     fn comment<'a>(&'a self, by: Acting<'a>, post: &'a str, in_reply_to: Option<&'a str>, text: &'a str) -> Done<'a, Posted> {
-        Box::pin(acts::comment(by, post, in_reply_to, text))
+        Box::pin(async move {
+            self.check(by.cx.app, by.target, Draft::Comment { in_reply_to, text })?;
+            acts::comment(by, post, in_reply_to, text).await
+        })
     }
 }
 

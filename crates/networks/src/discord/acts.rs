@@ -5,7 +5,7 @@ use lifecycle::words::Source;
 use serde_json::{Value, json};
 
 use super::{Discord, GUILD, code, note};
-use crate::acting::{self, Acting, NotDone, Post, Posted};
+use crate::acting::{self, Acting, Draft, Fit, NotDone, Post, Posted};
 use crate::network::Words;
 use crate::oauth;
 
@@ -15,7 +15,8 @@ const THREAD_MAX: usize = 100;
 /// A forum's channel takes no message outside a thread (unconfirmed).
 const WANTS_THREAD: i64 = 220_001;
 
-pub(super) async fn publish(by: Acting<'_>, post: &Post) -> Result<Posted, NotDone> {
+pub(super) fn measure(draft: Draft<'_>) -> Result<Fit, NotDone> {
+    let post = draft.post()?;
     if !post.media.is_empty() {
         let words = Words::new(
             "Pictures and films can't be posted to Discord through this connection. Add their address as the link instead.",
@@ -23,12 +24,12 @@ pub(super) async fn publish(by: Acting<'_>, post: &Post) -> Result<Posted, NotDo
         );
         return Err(NotDone::Invalid { field: "media", words });
     }
-    let text = match post.link.as_deref().filter(|link| !link.is_empty() && !post.text.contains(link)) {
-        Some(link) if post.text.trim().is_empty() => link.to_owned(),
-        Some(link) => format!("{}\n{link}", post.text),
-        None => post.text.clone(),
-    };
-    acting::fits("text", &text, text.chars().count(), TEXT_MAX)?;
+    let text = acting::with_link(post);
+    acting::fits("text", &text, text.chars().count(), TEXT_MAX)
+}
+
+pub(super) async fn publish(by: Acting<'_>, post: &Post) -> Result<Posted, NotDone> {
+    let text = acting::with_link(post);
     // Words in a post are words: nobody is called by an @ that stands in them.
     let body = json!({ "content": text, "allowed_mentions": { "parse": [] } });
     let refused = match send(by, &body).await {

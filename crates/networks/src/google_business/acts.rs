@@ -3,14 +3,14 @@
 use http::Method;
 use lifecycle::diagnosis::{Diagnosis, Finding};
 use lifecycle::secret::TokenSet;
-use lifecycle::time::Span;
+use lifecycle::time::{Span, Timestamp};
 use lifecycle::words::{Cause, Confidence, Evidence, Source};
 use serde_json::{Value, json};
 
 use super::list::{locations, path};
 use super::{ABOUT, NO_COMMENTS};
-use crate::acting::{self, Acting, Comment, NotDone, Post, Posted};
-use crate::network::{Cx, Words};
+use crate::acting::{self, Acting, Comment, Draft, Fit, NotDone, Post, Posted};
+use crate::network::{App, Cx, Words};
 use crate::wire::Wire;
 use crate::{google, moment, oauth};
 
@@ -39,14 +39,11 @@ fn unless_gone(diagnosis: Diagnosis, status: u16) -> Diagnosis {
     }
 }
 
-fn body_of(cx: &Cx<'_>, post: &Post) -> Result<Value, NotDone> {
-    acting::fits("text", &post.text, post.text.chars().count(), POST_MAX)?;
-    let option = |name: &str, default: &str| cx.app.options.get(name).map_or_else(|| default.to_owned(), String::clone);
+fn body_of(app: &App, post: &Post) -> Result<(Value, Fit), NotDone> {
+    let fit = acting::fits("text", &post.text, post.text.chars().count(), POST_MAX)?;
+    let option = |name: &str, default: &str| app.options.get(name).map_or_else(|| default.to_owned(), String::clone);
     let mut body = json!({ "languageCode": option("language", "en"), "summary": post.text, "topicType": "STANDARD" });
     if let Some(link) = post.link.as_deref().filter(|link| !link.is_empty()) {
-        if !link.starts_with("https://") && !link.starts_with("http://") {
-            return Err(invalid("link", "This is no web address.", "Das ist keine Internetadresse."));
-        }
         body["callToAction"] = json!({ "actionType": option("action", "LEARN_MORE"), "url": link });
     }
     let mut media = vec![];
@@ -66,7 +63,14 @@ fn body_of(cx: &Cx<'_>, post: &Post) -> Result<Value, NotDone> {
     if !media.is_empty() {
         body["media"] = media.into();
     }
-    Ok(body)
+    Ok((body, fit))
+}
+
+pub(super) fn measure(app: &App, draft: Draft<'_>) -> Result<Fit, NotDone> {
+    match draft {
+        Draft::Post(post) => body_of(app, post).map(|(_, fit)| fit),
+        Draft::Comment { text, .. } => acting::fits("text", text, text.chars().count(), ANSWER_MAX),
+    }
 }
 
 /// The location's name in the older API, under the account by which this login reaches it: another person's login reaches the
@@ -82,7 +86,7 @@ async fn place(Acting { cx, wire, tokens, target }: Acting<'_>) -> Result<String
 
 pub(super) async fn publish(by: Acting<'_>, post: &Post) -> Result<Posted, NotDone> {
     let Acting { cx, wire, tokens, .. } = by;
-    let body = body_of(&cx, post)?;
+    let (body, _) = body_of(cx.app, post)?;
     publish_at(cx, wire, tokens, &place(by).await?, &body).await
 }
 
@@ -91,7 +95,9 @@ async fn publish_at(cx: Cx<'_>, wire: &dyn Wire, tokens: &TokenSet, place: &str,
     match create(cx, wire, tokens, &place, body).await {
         // There is no key that would make this safe to repeat, but what was posted can be looked for.
         Err(NotDone::Unclear(evidence)) => {
-            find(cx, wire, tokens, &place, oauth::text(body, "summary").unwrap_or_default()).await.ok_or(NotDone::Unclear(evidence))
+            let text = oauth::text(body, "summary").unwrap_or_default();
+            let found = find(cx, wire, tokens, &place, text, cx.now - Span::minutes(10)).await.ok().flatten();
+            found.ok_or(NotDone::Unclear(evidence))
         }
         other => other,
     }
@@ -118,15 +124,29 @@ fn posted(json: &Value) -> Option<Posted> {
     Some(Posted { id: id.to_owned(), url: oauth::text(json, "searchUrl").map(str::to_owned) })
 }
 
-/// The post of these words that was made just now, if it is there.
-async fn find(cx: Cx<'_>, wire: &dyn Wire, tokens: &TokenSet, place: &str, text: &str) -> Option<Posted> {
+/// The post of these words that was made since then, if it is there.
+async fn find(
+    cx: Cx<'_>,
+    wire: &dyn Wire,
+    tokens: &TokenSet,
+    place: &str,
+    text: &str,
+    since: Timestamp,
+) -> Result<Option<Posted>, NotDone> {
     let list = oauth::with_query(&url(&cx, place), &[("pageSize", "20")]);
-    let json = google::ask(cx, wire, oauth::get_bearer(&list, &tokens.access_token)).await.ok()?;
+    let json = google::ask(cx, wire, oauth::get_bearer(&list, &tokens.access_token)).await?;
     let is_ours = |post: &&Value| {
         let at = oauth::text(post, "createTime").and_then(moment::rfc3339);
-        oauth::text(post, "summary") == Some(text) && at.is_some_and(|at| at >= cx.now - Span::minutes(10))
+        oauth::text(post, "summary") == Some(text) && at.is_some_and(|at| at >= since)
     };
-    json.get("localPosts").and_then(Value::as_array)?.iter().find(is_ours).and_then(posted)
+    Ok(json.get("localPosts").and_then(Value::as_array).into_iter().flatten().find(is_ours).and_then(posted))
+}
+
+/// What was posted can be looked for among the newest.
+pub(super) async fn look(by: Acting<'_>, post: &Post, since: Timestamp) -> Result<Option<Posted>, NotDone> {
+    let Acting { cx, wire, tokens, .. } = by;
+    let place = format!("{}/localPosts", place(by).await?);
+    find(cx, wire, tokens, &place, &post.text, since).await
 }
 
 pub(super) async fn reviews(by: Acting<'_>, post: &str) -> Result<Vec<Comment>, NotDone> {
@@ -202,7 +222,6 @@ pub(super) async fn answer(
         return Err(invalid("in_reply_to", "This review is of another location.", "Diese Rezension gehört zu einem anderen Standort."));
     }
     let review = parts.join("/");
-    acting::fits("text", text, text.chars().count(), ANSWER_MAX)?;
     let request =
         || google::send_json(Method::PUT, &url(&cx, &format!("{review}/reply")), &tokens.access_token, &json!({ "comment": text }));
     // Repeating replaces the answer by itself: what was lost is safely sent once more.

@@ -11,11 +11,12 @@ use http::{Request, Response};
 use lifecycle::diagnosis::Diagnosis;
 use lifecycle::facts::Facts;
 use lifecycle::secret::{Secret, TokenSet};
+use lifecycle::time::Timestamp;
 use lifecycle::words::Cause;
 
-use crate::acting::{Acting, Comment, Done, Post, Posted};
+use crate::acting::{Acting, Comment, Done, Draft, Fit, NotDone, Post, Posted, Target};
 use crate::network::{
-    Ability, About, Answer, Asks, Authorization, Callback, Can, CauseWords, Cx, Discovery, Endpoint, Failure, Issued, Network,
+    Ability, About, Answer, App, Asks, Authorization, Callback, Can, CauseWords, Cx, Discovery, Endpoint, Failure, Issued, Network,
     Registration, Renewal, Rule, Start,
 };
 use crate::signal::Inbound;
@@ -143,8 +144,19 @@ impl Network for GoogleBusiness {
         Box::pin(list::discover(cx, wire, tokens))
     }
 
+    fn measure(&self, app: &App, _: Target<'_>, draft: Draft<'_>) -> Result<Fit, NotDone> {
+        acts::measure(app, draft)
+    }
+
+    fn look<'a>(&'a self, by: Acting<'a>, post: &'a Post, since: Timestamp) -> Done<'a, Option<Posted>> {
+        Box::pin(acts::look(by, post, since))
+    }
+
     fn publish<'a>(&'a self, by: Acting<'a>, post: &'a Post) -> Done<'a, Posted> {
-        Box::pin(acts::publish(by, post))
+        Box::pin(async move {
+            self.check(by.cx.app, by.target, Draft::Post(post))?;
+            acts::publish(by, post).await
+        })
     }
 
     /// The reviews of the location: `post` is the location itself. A post has no comments.
@@ -154,7 +166,10 @@ impl Network for GoogleBusiness {
 
     /// Answers a review. Answering it again replaces the answer.
     fn comment<'a>(&'a self, by: Acting<'a>, _: &'a str, in_reply_to: Option<&'a str>, text: &'a str) -> Done<'a, Posted> {
-        Box::pin(acts::answer(by, in_reply_to, text))
+        Box::pin(async move {
+            self.check(by.cx.app, by.target, Draft::Comment { in_reply_to, text })?;
+            acts::answer(by, in_reply_to, text).await
+        })
     }
 
     fn receive(&self, cx: Cx<'_>, request: &Request<Bytes>) -> Option<Inbound> {

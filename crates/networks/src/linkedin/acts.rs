@@ -8,7 +8,7 @@ use lifecycle::words::Source;
 use serde_json::{Value, json};
 
 use super::LinkedIn;
-use crate::acting::{self, Acting, Comment, Media, NotDone, Post, Posted, Target};
+use crate::acting::{self, Acting, Comment, Draft, Fit, Media, NotDone, Post, Posted, Target};
 use crate::network::{Cx, Words};
 use crate::oauth;
 use crate::wire::Wire;
@@ -55,8 +55,12 @@ fn read(cx: Cx<'_>, answer: &Response<Bytes>) -> Result<Value, NotDone> {
         .ok_or_else(|| refused(cx, answer))
 }
 
-pub(super) async fn publish(Acting { cx, wire, tokens, target }: Acting<'_>, post: &Post) -> Result<Posted, NotDone> {
-    acting::fits("text", &post.text, post.text.chars().count(), TEXT_MAX)?;
+pub(super) fn measure(draft: Draft<'_>) -> Result<Fit, NotDone> {
+    let post = match draft {
+        Draft::Comment { text, .. } => return acting::fits("text", text, text.chars().count(), COMMENT_MAX),
+        Draft::Post(post) => post,
+    };
+    let fit = acting::fits("text", &post.text, post.text.chars().count(), TEXT_MAX)?;
     if post.media.len() > PICTURES_MAX || post.media.iter().any(|media| !media.content_type.starts_with("image/") || media.bytes.is_empty())
     {
         let words = Words::new(
@@ -65,6 +69,10 @@ pub(super) async fn publish(Acting { cx, wire, tokens, target }: Acting<'_>, pos
         );
         return Err(NotDone::Invalid { field: "media", words });
     }
+    Ok(fit)
+}
+
+pub(super) async fn publish(Acting { cx, wire, tokens, target }: Acting<'_>, post: &Post) -> Result<Posted, NotDone> {
     let mut body = json!({
         "author": target.network_id,
         "commentary": little(&post.text),
@@ -135,7 +143,6 @@ pub(super) async fn comment(
     in_reply_to: Option<&str>,
     text: &str,
 ) -> Result<Posted, NotDone> {
-    acting::fits("text", text, text.chars().count(), COMMENT_MAX)?;
     let mut body = json!({ "actor": target.network_id, "object": post, "message": { "text": text } });
     if let Some(parent) = in_reply_to {
         body["parentComment"] = parent.into();

@@ -1,5 +1,7 @@
 //! Statuses, their media, and what is said in reply.
 
+use std::borrow::Cow;
+
 use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -7,13 +9,13 @@ use bytes::Bytes;
 use http::{HeaderValue, Method, Response, StatusCode};
 use lifecycle::diagnosis::Diagnosis;
 use lifecycle::secret::TokenSet;
-use lifecycle::time::Span;
+use lifecycle::time::{Span, Timestamp};
 use lifecycle::words::Source;
 use serde_json::{Value, json};
 use unicode_segmentation::UnicodeSegmentation as _;
 
 use super::Mastodon;
-use crate::acting::{self, Acting, Comment, Media, NotDone, Post, Posted};
+use crate::acting::{self, Acting, Comment, Draft, Fit, Media, NotDone, Post, Posted};
 use crate::network::{Cx, Words};
 use crate::wire::Wire;
 use crate::{moment, oauth};
@@ -23,6 +25,8 @@ const TEXT_MAX: usize = 500;
 /// What an address counts, however long it is.
 const ADDRESS_COUNTS: usize = 23;
 const PICTURES_MAX: usize = 4;
+/// How long a server surely remembers a key: a little less than its hour.
+const KEY_LIVES: Span = Span::minutes(50);
 /// How often a picture that is still being processed is asked for.
 const LOOKS: usize = 5;
 
@@ -57,12 +61,15 @@ async fn text_max(cx: Cx<'_>, wire: &dyn Wire, tokens: &TokenSet) -> usize {
     max.and_then(|max| usize::try_from(max).ok()).filter(|max| *max > 0).unwrap_or(TEXT_MAX)
 }
 
-pub(super) async fn publish(Acting { cx, wire, tokens, .. }: Acting<'_>, post: &Post) -> Result<Posted, NotDone> {
-    let text = match post.link.as_deref().filter(|link| !post.text.contains(link)) {
-        Some(link) => format!("{}\n{link}", post.text),
-        None => post.text.clone(),
-    };
-    acting::fits("text", &text, length(&text), text_max(cx, wire, tokens).await)?;
+/// A server may take more than the usual length, and is asked when something is sent.
+pub(super) fn measure(draft: Draft<'_>) -> Result<Fit, NotDone> {
+    let text = text_of(draft);
+    let counted = length(&text);
+    let mut fit = acting::fits("text", &text, counted, counted.max(TEXT_MAX))?;
+    if counted > TEXT_MAX {
+        fit = Fit { counted, max: TEXT_MAX, note: Some(longer_than_usual(counted)) };
+    }
+    let Draft::Post(post) = draft else { return Ok(fit) };
     if post.media.len() > PICTURES_MAX || post.media.iter().any(|media| media.bytes.is_empty()) {
         let words = Words::new(
             "Mastodon takes up to four pictures, sent with the post.",
@@ -70,6 +77,26 @@ pub(super) async fn publish(Acting { cx, wire, tokens, .. }: Acting<'_>, post: &
         );
         return Err(NotDone::Invalid { field: "media", words });
     }
+    Ok(fit)
+}
+
+fn text_of(draft: Draft<'_>) -> Cow<'_, str> {
+    match draft {
+        Draft::Post(post) => acting::with_link(post).into(),
+        Draft::Comment { text, .. } => text.into(),
+    }
+}
+
+fn longer_than_usual(counted: usize) -> Words {
+    Words::new(
+        format!("This is {counted} characters long. Most servers take {TEXT_MAX}; yours is asked when it is sent."),
+        format!("Das sind {counted} Zeichen. Die meisten Server nehmen {TEXT_MAX}; Ihrer wird beim Senden gefragt."),
+    )
+}
+
+pub(super) async fn publish(Acting { cx, wire, tokens, .. }: Acting<'_>, post: &Post) -> Result<Posted, NotDone> {
+    let text = acting::with_link(post);
+    acting::fits("text", &text, length(&text), text_max(cx, wire, tokens).await)?;
     let mut ids = vec![];
     for media in &post.media {
         ids.push(upload(cx, wire, tokens, media).await?);
@@ -126,6 +153,11 @@ async fn answered(cx: Cx<'_>, wire: &dyn Wire, tokens: &TokenSet, to: &str) -> R
         );
         NotDone::Invalid { field: "in_reply_to", words }
     })
+}
+
+/// Within the hour the same key is the same status: it can be sent again without a look. After that nobody can tell.
+pub(super) fn look(Acting { cx, .. }: Acting<'_>, since: Timestamp) -> Result<Option<Posted>, NotDone> {
+    if cx.now.since(since) < KEY_LIVES { Ok(None) } else { Err(acting::cannot_be_asked()) }
 }
 
 /// The same key within the hour is the same status.

@@ -275,8 +275,20 @@ macro_rules! delegate {
             Box::pin($login.list(cx, wire, tokens))
         }
 
+        fn measure(
+            &self,
+            _: &crate::network::App,
+            _: crate::acting::Target<'_>,
+            draft: crate::acting::Draft<'_>,
+        ) -> Result<crate::acting::Fit, crate::acting::NotDone> {
+            measure(draft)
+        }
+
         fn publish<'a>(&'a self, by: Acting<'a>, wanted: &'a Post) -> Done<'a, Posted> {
-            Box::pin(post(by, wanted))
+            Box::pin(async move {
+                self.check(by.cx.app, by.target, crate::acting::Draft::Post(wanted))?;
+                post(by, wanted).await
+            })
         }
 
         fn comments<'a>(&'a self, by: Acting<'a>, post: &'a str) -> Done<'a, Vec<Comment>> {
@@ -284,7 +296,10 @@ macro_rules! delegate {
         }
 
         fn comment<'a>(&'a self, by: Acting<'a>, post: &'a str, in_reply_to: Option<&'a str>, text: &'a str) -> Done<'a, Posted> {
-            Box::pin(say(by, post, in_reply_to, text))
+            Box::pin(async move {
+                self.check(by.cx.app, by.target, crate::acting::Draft::Comment { in_reply_to, text })?;
+                say(by, post, in_reply_to, text).await
+            })
         }
 
         fn proven_by(&self, cx: Cx<'_>, token: &Secret) -> Vec<(&'static str, String)> {

@@ -7,7 +7,7 @@ use lifecycle::words::{Evidence, Source};
 use serde_json::Value;
 
 use super::{act, call};
-use crate::acting::{self, Acting, Comment, NotDone, Post, Posted};
+use crate::acting::{self, Acting, Comment, Draft, Fit, NotDone, Post, Posted};
 use crate::network::{Cx, Words};
 use crate::{moment, oauth};
 
@@ -33,9 +33,8 @@ fn no_id(cx: Cx<'_>) -> NotDone {
     NotDone::Unclear(Evidence::new(cx.now, Source::Use, Some(200), None, "done, but no id came"))
 }
 
-/// Three steps: a container, until it is ready, then it is published.
-pub(crate) async fn post(Acting { cx, wire, target, .. }: Acting<'_>, door: &Door<'_>, post: &Post) -> Result<Posted, NotDone> {
-    let (token, own) = (door.token, oauth::percent(target.network_id));
+/// The address of the one picture of a post that fits.
+fn picture(post: &Post) -> Result<(&str, Fit), NotDone> {
     let url = match post.media.as_slice() {
         [picture] if picture.content_type.starts_with("image/") => picture.url.as_deref(),
         _ => None,
@@ -44,7 +43,20 @@ pub(crate) async fn post(Acting { cx, wire, target, .. }: Acting<'_>, door: &Doo
         let words = Words::new("Instagram needs one picture, by its address.", "Instagram braucht ein Bild, über seine Adresse.");
         return Err(NotDone::Invalid { field: "media", words });
     };
-    acting::fits("text", &post.text, post.text.chars().count(), CAPTION_MAX)?;
+    Ok((url, acting::fits("text", &post.text, post.text.chars().count(), CAPTION_MAX)?))
+}
+
+pub(crate) fn measure(draft: Draft<'_>) -> Result<Fit, NotDone> {
+    match draft {
+        Draft::Post(post) => picture(post).map(|(_, fit)| fit),
+        Draft::Comment { text, .. } => acting::fits("text", text, text.chars().count(), COMMENT_MAX),
+    }
+}
+
+/// Three steps: a container, until it is ready, then it is published.
+pub(crate) async fn post(Acting { cx, wire, target, .. }: Acting<'_>, door: &Door<'_>, post: &Post) -> Result<Posted, NotDone> {
+    let (token, own) = (door.token, oauth::percent(target.network_id));
+    let (url, _) = picture(post)?;
     let form = [("image_url", url), ("caption", post.text.as_str())];
     let made = act(cx, wire, call(&cx, Method::POST, &door.at(&format!("{own}/media")), token, &form)).await?;
     let container = oauth::id(&made, "id").ok_or_else(|| no_id(cx))?;
@@ -111,7 +123,6 @@ pub(crate) async fn say(
     in_reply_to: Option<&str>,
     text: &str,
 ) -> Result<Posted, NotDone> {
-    acting::fits("text", text, text.chars().count(), COMMENT_MAX)?;
     let path = match in_reply_to {
         Some(comment) => format!("{}/replies", oauth::percent(comment)),
         None => format!("{}/comments", oauth::percent(post)),

@@ -7,7 +7,7 @@ use lifecycle::words::Source;
 use serde_json::{Value, json};
 
 use super::Pinterest;
-use crate::acting::{self, Acting, NotDone, Post, Posted};
+use crate::acting::{self, Acting, Draft, Fit, Media, NotDone, Post, Posted, Target};
 use crate::network::{Kind, Words};
 use crate::oauth;
 
@@ -20,7 +20,8 @@ fn invalid(field: &'static str, en: &str, de: &str) -> NotDone {
     NotDone::Invalid { field, words: Words::new(en, de) }
 }
 
-pub(super) async fn publish(Acting { cx, wire, tokens, target }: Acting<'_>, post: &Post) -> Result<Posted, NotDone> {
+/// The one picture of a Pin that fits.
+fn checked<'a>(target: Target<'_>, post: &'a Post) -> Result<(&'a Media, Fit), NotDone> {
     if target.kind != Kind::Board {
         return Err(invalid(
             "profile",
@@ -34,13 +35,22 @@ pub(super) async fn publish(Acting { cx, wire, tokens, target }: Acting<'_>, pos
     if !picture.content_type.starts_with("image/") {
         return Err(invalid("media", "A Pin needs a picture here.", "Ein Pin braucht hier ein Bild."));
     }
-    acting::fits("text", &post.text, post.text.chars().count(), TEXT_MAX)?;
+    let fit = acting::fits("text", &post.text, post.text.chars().count(), TEXT_MAX)?;
     if let Some(title) = &post.title {
         acting::fits("title", title, title.chars().count(), TITLE_MAX)?;
     }
     if post.link.as_ref().is_some_and(|link| link.len() > LINK_MAX) {
         return Err(invalid("link", "The link is too long for Pinterest.", "Der Link ist für Pinterest zu lang."));
     }
+    Ok((picture, fit))
+}
+
+pub(super) fn measure(target: Target<'_>, draft: Draft<'_>) -> Result<Fit, NotDone> {
+    checked(target, draft.post()?).map(|(_, fit)| fit)
+}
+
+pub(super) async fn publish(Acting { cx, wire, tokens, target }: Acting<'_>, post: &Post) -> Result<Posted, NotDone> {
+    let (picture, _) = checked(target, post)?;
     let source = match &picture.url {
         Some(url) => json!({ "source_type": "image_url", "url": url }),
         None => json!({ "source_type": "image_base64", "content_type": picture.content_type, "data": STANDARD.encode(&picture.bytes) }),

@@ -8,7 +8,7 @@ use lifecycle::words::Source;
 use serde_json::{Value, json};
 
 use super::{TikTok, outcome};
-use crate::acting::{self, Acting, Media, NotDone, Post, Posted};
+use crate::acting::{self, Acting, Draft, Fit, Media, NotDone, Post, Posted};
 use crate::network::{Cx, Words};
 use crate::oauth;
 use crate::wire::Wire;
@@ -46,27 +46,35 @@ pub(super) async fn call(cx: Cx<'_>, wire: &dyn Wire, tokens: &TokenSet, path: &
     data(cx, &answer)
 }
 
-pub(super) async fn publish(by: Acting<'_>, post: &Post) -> Result<Posted, NotDone> {
-    let Acting { cx, wire, tokens, .. } = by;
-    if post.link.is_some() {
+/// What is sent where, of a post that fits.
+fn body_of(post: &Post) -> Result<(&'static str, Value, Fit), NotDone> {
+    if post.link.as_deref().is_some_and(|link| !link.is_empty()) {
         return Err(invalid("link", "TikTok takes no links.", "TikTok nimmt keine Links."));
     }
     let is = |media: &Media, kind: &str| media.content_type.starts_with(kind);
-    let (path, body) = match post.media.as_slice() {
+    match post.media.as_slice() {
         [film] if is(film, "video/") => {
-            acting::fits("text", &post.text, units(&post.text), CAPTION_MAX)?;
-            ("/video/init/", film_body(film)?)
+            let fit = acting::fits("text", &post.text, units(&post.text), CAPTION_MAX)?;
+            Ok(("/video/init/", film_body(film)?, fit))
         }
         [_, ..] if post.media.len() <= PICTURES_MAX && post.media.iter().all(|media| is(media, "image/")) => {
-            acting::fits("text", &post.text, units(&post.text), 4_000)?;
-            ("/content/init/", pictures_body(post)?)
+            let fit = acting::fits("text", &post.text, units(&post.text), 4_000)?;
+            Ok(("/content/init/", pictures_body(post)?, fit))
         }
         _ => {
             let (en, de) = ("TikTok needs one film, or up to 35 pictures.", "TikTok braucht einen Film oder bis zu 35 Bilder.");
-            return Err(invalid("media", en, de));
+            Err(invalid("media", en, de))
         }
-    };
-    let mut body = body;
+    }
+}
+
+pub(super) fn measure(draft: Draft<'_>) -> Result<Fit, NotDone> {
+    body_of(draft.post()?).map(|(.., fit)| fit)
+}
+
+pub(super) async fn publish(by: Acting<'_>, post: &Post) -> Result<Posted, NotDone> {
+    let Acting { cx, wire, tokens, .. } = by;
+    let (path, mut body, _) = body_of(post)?;
     let title = if path == "/video/init/" { post.text.clone() } else { post.title.clone().unwrap_or_default() };
     body["post_info"] = settings(cx, wire, tokens).await?;
     body["post_info"]["title"] = title.into();

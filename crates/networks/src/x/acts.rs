@@ -10,9 +10,9 @@ use lifecycle::words::Source;
 use serde_json::{Value, json};
 
 use super::{X, errors, weight};
-use crate::acting::{self, Acting, Comment, Media, NotDone, Post, Posted, Target};
+use crate::acting::{self, Acting, Comment, Draft, Fit, Media, NotDone, Post, Posted, Target};
 use crate::moment;
-use crate::network::{Cx, Words};
+use crate::network::{App, Cx, Words};
 use crate::oauth;
 use crate::wire::{Wire, WireError};
 
@@ -38,26 +38,29 @@ fn invalid(field: &'static str, en: &str, de: &str) -> NotDone {
 }
 
 /// Text that X takes: short enough, and with one stock symbol at most.
-fn check(cx: &Cx<'_>, text: &str) -> Result<(), NotDone> {
-    let max = cx.app.options.get("max_weight").and_then(|max| max.parse().ok()).unwrap_or(WEIGHT_MAX);
-    acting::fits("text", text, weight::of(text), max)?;
+fn check(app: &App, text: &str) -> Result<Fit, NotDone> {
+    let max = app.options.get("max_weight").and_then(|max| max.parse().ok()).unwrap_or(WEIGHT_MAX);
+    let fit = acting::fits("text", text, weight::of(text), max)?;
     if weight::cashtags(text) > 1 {
         return Err(invalid("text", "X takes one stock symbol ($ABC) in a post.", "X nimmt in einem Beitrag nur ein Börsenkürzel ($ABC)."));
     }
-    Ok(())
+    Ok(fit)
+}
+
+pub(super) fn measure(app: &App, draft: Draft<'_>) -> Result<Fit, NotDone> {
+    let post = match draft {
+        Draft::Comment { text, .. } => return check(app, text),
+        Draft::Post(post) => post,
+    };
+    let text = acting::with_link(post);
+    // A picture needs no words.
+    let fit = if post.media.is_empty() || !text.trim().is_empty() { check(app, &text)? } else { Fit::default() };
+    check_media(&post.media)?;
+    Ok(fit)
 }
 
 pub(super) async fn publish(Acting { cx, wire, tokens, target }: Acting<'_>, post: &Post) -> Result<Posted, NotDone> {
-    let text = match post.link.as_deref().filter(|link| !link.is_empty() && !post.text.contains(link)) {
-        Some(link) if post.text.trim().is_empty() => link.to_owned(),
-        Some(link) => format!("{}\n{link}", post.text),
-        None => post.text.clone(),
-    };
-    // A picture needs no words.
-    if post.media.is_empty() || !text.trim().is_empty() {
-        check(&cx, &text)?;
-    }
-    check_media(&post.media)?;
+    let text = acting::with_link(post);
     let mut ids = vec![];
     for media in &post.media {
         ids.push(upload(cx, wire, tokens, media).await?);
@@ -70,7 +73,6 @@ pub(super) async fn publish(Acting { cx, wire, tokens, target }: Acting<'_>, pos
 }
 
 pub(super) async fn reply(Acting { cx, wire, tokens, target }: Acting<'_>, to: &str, text: &str) -> Result<Posted, NotDone> {
-    check(&cx, text)?;
     send(cx, wire, tokens, target, &json!({ "text": text, "reply": { "in_reply_to_tweet_id": to } })).await
 }
 

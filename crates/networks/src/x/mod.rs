@@ -17,10 +17,10 @@ use lifecycle::time::Span;
 use lifecycle::words::{Evidence, Source};
 use serde_json::Value;
 
-use crate::acting::{Acting, Comment, Done, Post, Posted};
+use crate::acting::{Acting, Comment, Done, Draft, Fit, NotDone, Post, Posted, Target};
 use crate::network::{
-    Ability, About, Answer, Asks, Authorization, Callback, Can, Cx, Discovery, Endpoint, Failure, Found, Issued, Kind, Network, PersonSeen,
-    Registration, Renewal, Rule, Start,
+    Ability, About, Answer, App, Asks, Authorization, Callback, Can, Cx, Discovery, Endpoint, Failure, Found, Issued, Kind, Network,
+    PersonSeen, Registration, Renewal, Rule, Start,
 };
 use crate::oauth;
 use crate::signal::Inbound;
@@ -210,8 +210,15 @@ impl Network for X {
         Box::pin(Self::list(cx, wire, tokens))
     }
 
+    fn measure(&self, app: &App, _: Target<'_>, draft: Draft<'_>) -> Result<Fit, NotDone> {
+        acts::measure(app, draft)
+    }
+
     fn publish<'a>(&'a self, by: Acting<'a>, post: &'a Post) -> Done<'a, Posted> {
-        Box::pin(acts::publish(by, post))
+        Box::pin(async move {
+            self.check(by.cx.app, by.target, Draft::Post(post))?;
+            acts::publish(by, post).await
+        })
     }
 
     fn comments<'a>(&'a self, by: Acting<'a>, post: &'a str) -> Done<'a, Vec<Comment>> {
@@ -219,7 +226,10 @@ impl Network for X {
     }
 
     fn comment<'a>(&'a self, by: Acting<'a>, post: &'a str, in_reply_to: Option<&'a str>, text: &'a str) -> Done<'a, Posted> {
-        Box::pin(acts::reply(by, in_reply_to.unwrap_or(post), text))
+        Box::pin(async move {
+            self.check(by.cx.app, by.target, Draft::Comment { in_reply_to, text })?;
+            acts::reply(by, in_reply_to.unwrap_or(post), text).await
+        })
     }
 
     fn receive(&self, cx: Cx<'_>, request: &Request<Bytes>) -> Option<Inbound> {

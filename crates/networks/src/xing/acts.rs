@@ -3,15 +3,16 @@
 use bytes::Bytes;
 use http::{Method, Response};
 use lifecycle::secret::{Secret, TokenSet};
+use lifecycle::time::Timestamp;
 use lifecycle::words::Source;
 use serde_json::Value;
 
 use super::Xing;
-use crate::acting::{self, Acting, NotDone, Post, Posted};
+use crate::acting::{self, Acting, Draft, Fit, NotDone, Post, Posted};
 use crate::network::{Cx, Words};
-use crate::oauth;
 use crate::oauth1::signed;
 use crate::wire::Wire;
+use crate::{moment, oauth};
 
 /// The most characters of a status message.
 const TEXT_MAX: usize = 420;
@@ -34,12 +35,17 @@ async fn call(
     acting::send(cx, wire, signed(&cx, method, &url, tokens.access_token.expose(), secret, &[])).await
 }
 
-pub(super) async fn publish(Acting { cx, wire, tokens, .. }: Acting<'_>, post: &Post) -> Result<Posted, NotDone> {
-    if !post.media.is_empty() {
+pub(super) fn measure(draft: Draft<'_>) -> Result<Fit, NotDone> {
+    if let Draft::Post(post) = draft
+        && !post.media.is_empty()
+    {
         let words = Words::new("XING takes no pictures or films here.", "XING nimmt hier keine Bilder oder Filme.");
         return Err(NotDone::Invalid { field: "media", words });
     }
-    acting::fits("text", &post.text, post.text.chars().count(), TEXT_MAX)?;
+    acting::fits("text", draft.text(), draft.text().chars().count(), TEXT_MAX)
+}
+
+pub(super) async fn publish(Acting { cx, wire, tokens, .. }: Acting<'_>, post: &Post) -> Result<Posted, NotDone> {
     let answer = match &post.link {
         Some(link) => call(cx, wire, tokens, Method::POST, "/users/me/share/link", &[("uri", link), ("text", &post.text)]).await?,
         None => call(cx, wire, tokens, Method::POST, "/users/me/status_message", &[("message", &post.text)]).await?,
@@ -47,23 +53,34 @@ pub(super) async fn publish(Acting { cx, wire, tokens, .. }: Acting<'_>, post: &
     if !answer.status().is_success() {
         return Err(refused(cx, &answer));
     }
-    Ok(Posted { id: newest(cx, wire, tokens, &post.text).await.unwrap_or_default(), url: None })
+    let id = find(cx, wire, tokens, &post.text, None).await.ok().flatten();
+    Ok(Posted { id: id.unwrap_or_default(), url: None })
 }
 
-/// The id of the newest activity with these words; what fails here was published all the same.
-async fn newest(cx: Cx<'_>, wire: &dyn Wire, tokens: &TokenSet, text: &str) -> Option<String> {
-    let answer = call(cx, wire, tokens, Method::GET, "/users/me/feed", &[]).await.ok()?;
-    let json: Value = serde_json::from_slice(answer.body()).ok()?;
-    let activities = json.get("network_activities").and_then(Value::as_array)?;
+/// What was published lately stands in the own feed.
+pub(super) async fn look(Acting { cx, wire, tokens, .. }: Acting<'_>, post: &Post, since: Timestamp) -> Result<Option<Posted>, NotDone> {
+    // A shared link stands there in a form of XING's own.
+    if post.link.is_some() {
+        return Err(acting::cannot_be_asked());
+    }
+    let found = find(cx, wire, tokens, &post.text, Some(since)).await?;
+    Ok(found.map(|id| Posted { id, url: None }))
+}
+
+/// The id of the newest activity with these words, not older than that.
+async fn find(cx: Cx<'_>, wire: &dyn Wire, tokens: &TokenSet, text: &str, since: Option<Timestamp>) -> Result<Option<String>, NotDone> {
+    let answer = call(cx, wire, tokens, Method::GET, "/users/me/feed", &[]).await?;
+    let json: Value = serde_json::from_slice(answer.body()).unwrap_or(Value::Null);
+    let activities = json.get("network_activities").and_then(Value::as_array).filter(|_| answer.status().is_success());
+    let activities = activities.ok_or_else(|| refused(cx, &answer))?;
+    let at = |activity: &Value| oauth::text(activity, "created_at").and_then(moment::rfc3339);
     let said = |activity: &&Value| activity.pointer("/objects/0/content").and_then(Value::as_str) == Some(text);
-    activities
-        .iter()
-        .find(said)
-        .and_then(|activity| oauth::id(activity, "id").or_else(|| activity.pointer("/ids/0").and_then(Value::as_str).map(str::to_owned)))
+    let late = |activity: &&Value| since.is_none_or(|since| at(activity).is_some_and(|at| at >= since));
+    let id = |activity: &Value| oauth::id(activity, "id").or_else(|| activity.pointer("/ids/0").and_then(Value::as_str).map(str::to_owned));
+    Ok(activities.iter().filter(said).find(late).and_then(id))
 }
 
 pub(super) async fn comment(Acting { cx, wire, tokens, .. }: Acting<'_>, post: &str, text: &str) -> Result<Posted, NotDone> {
-    acting::fits("text", text, text.chars().count(), TEXT_MAX)?;
     let path = format!("/activities/{}/comments", oauth::percent(post));
     let answer = call(cx, wire, tokens, Method::POST, &path, &[("text", text)]).await?;
     if !answer.status().is_success() {

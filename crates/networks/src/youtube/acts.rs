@@ -8,8 +8,8 @@ use lifecycle::words::{Evidence, Source};
 use serde_json::{Value, json};
 
 use super::{ABOUT, YouTube};
-use crate::acting::{self, Acting, Comment, Media, NotDone, Post, Posted};
-use crate::network::{Cx, Words};
+use crate::acting::{self, Acting, Comment, Draft, Fit, Media, NotDone, Post, Posted};
+use crate::network::{App, Cx, Words};
 use crate::wire::Wire;
 use crate::{google, moment, oauth};
 
@@ -31,7 +31,7 @@ fn invalid(field: &'static str, en: &str, de: &str) -> NotDone {
 }
 
 /// The one video, and what is said about it.
-fn checked(cx: &Cx<'_>, post: &Post) -> Result<(Media, Value), NotDone> {
+fn checked(app: &App, post: &Post) -> Result<(Media, Value, Fit), NotDone> {
     let [film] = post.media.as_slice() else {
         return Err(invalid("media", "YouTube wants one video for each post.", "YouTube verlangt für jeden Beitrag ein Video."));
     };
@@ -51,24 +51,32 @@ fn checked(cx: &Cx<'_>, post: &Post) -> Result<(Media, Value), NotDone> {
         Some(link) => format!("{}\n\n{link}", post.text).trim().to_owned(),
         None => post.text.clone(),
     };
-    if !description.is_empty() {
-        acting::fits("text", &description, description.len(), DESCRIPTION_MAX)?;
-    }
+    let fit = match description.as_str() {
+        "" => Fit { max: DESCRIPTION_MAX, ..Fit::default() },
+        description => acting::fits("text", description, description.len(), DESCRIPTION_MAX)?,
+    };
     let field = if title.contains(['<', '>']) { Some("title") } else { description.contains(['<', '>']).then_some("text") };
     if let Some(field) = field {
         return Err(invalid(field, "YouTube takes no < and >.", "YouTube nimmt kein < und kein >."));
     }
-    let option = |name: &str, default: &str| cx.app.options.get(name).map_or_else(|| default.to_owned(), String::clone);
+    let option = |name: &str, default: &str| app.options.get(name).map_or_else(|| default.to_owned(), String::clone);
     let about = json!({
         "snippet": { "title": title, "description": description, "categoryId": option("category", CATEGORY) },
         "status": { "privacyStatus": option("privacy", "public"), "selfDeclaredMadeForKids": option("made_for_kids", "false") == "true" }
     });
-    Ok((film.clone(), about))
+    Ok((film.clone(), about, fit))
+}
+
+pub(super) fn measure(app: &App, draft: Draft<'_>) -> Result<Fit, NotDone> {
+    match draft {
+        Draft::Post(post) => checked(app, post).map(|(.., fit)| fit),
+        Draft::Comment { text, .. } => acting::fits("text", text, text.chars().count(), COMMENT_MAX),
+    }
 }
 
 /// The address that the upload is sent to names the upload: sending the same there again is safe.
 pub(super) async fn upload(Acting { cx, wire, tokens, .. }: Acting<'_>, post: &Post) -> Result<Posted, NotDone> {
-    let (film, about) = checked(&cx, post)?;
+    let (film, about, _) = checked(cx.app, post)?;
     let door = google::url(&cx, &ABOUT, "upload");
     let address = oauth::with_query(&door, &[("uploadType", "resumable"), ("part", "snippet,status")]);
     let mut request = google::send_json(Method::POST, &address, &tokens.access_token, &about);
@@ -169,7 +177,6 @@ pub(super) async fn comment(
     in_reply_to: Option<&str>,
     text: &str,
 ) -> Result<Posted, NotDone> {
-    acting::fits("text", text, text.chars().count(), COMMENT_MAX)?;
     let (path, body) = match in_reply_to {
         Some(parent) => ("comments", json!({ "snippet": { "parentId": parent, "textOriginal": text } })),
         None => {

@@ -13,11 +13,11 @@ use lifecycle::secret::{Secret, TokenSet};
 use lifecycle::words::{Cause, Confidence, Source};
 use serde_json::Value;
 
-use crate::acting::{Acting, Comment, Done, Post, Posted};
+use crate::acting::{Acting, Comment, Done, Draft, Fit, NotDone, Post, Posted, Target};
 use crate::google;
 use crate::network::{
-    Ability, About, Answer, Asks, Authorization, Callback, Can, CauseWords, Cx, Discovery, Endpoint, Failure, Found, Issued, Kind, Network,
-    PersonSeen, Registration, Renewal, Rule, Start, Words,
+    Ability, About, Answer, App, Asks, Authorization, Callback, Can, CauseWords, Cx, Discovery, Endpoint, Failure, Found, Issued, Kind,
+    Network, PersonSeen, Registration, Renewal, Rule, Start, Words,
 };
 use crate::oauth;
 use crate::signal::Inbound;
@@ -229,8 +229,15 @@ impl Network for YouTube {
         Box::pin(Self::list(cx, wire, tokens))
     }
 
+    fn measure(&self, app: &App, _: Target<'_>, draft: Draft<'_>) -> Result<Fit, NotDone> {
+        acts::measure(app, draft)
+    }
+
     fn publish<'a>(&'a self, by: Acting<'a>, post: &'a Post) -> Done<'a, Posted> {
-        Box::pin(acts::upload(by, post))
+        Box::pin(async move {
+            self.check(by.cx.app, by.target, Draft::Post(post))?;
+            acts::upload(by, post).await
+        })
     }
 
     fn comments<'a>(&'a self, by: Acting<'a>, post: &'a str) -> Done<'a, Vec<Comment>> {
@@ -238,7 +245,10 @@ impl Network for YouTube {
     }
 
     fn comment<'a>(&'a self, by: Acting<'a>, post: &'a str, in_reply_to: Option<&'a str>, text: &'a str) -> Done<'a, Posted> {
-        Box::pin(acts::comment(by, post, in_reply_to, text))
+        Box::pin(async move {
+            self.check(by.cx.app, by.target, Draft::Comment { in_reply_to, text })?;
+            acts::comment(by, post, in_reply_to, text).await
+        })
     }
 
     /// The person of a security event is the Google account alone, without the channel (see `person_id`).

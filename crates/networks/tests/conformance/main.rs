@@ -2,6 +2,7 @@
 
 mod errors;
 mod given;
+mod measured;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Mutex;

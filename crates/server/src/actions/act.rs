@@ -15,9 +15,10 @@ use lifecycle::ledger::Ledger as _;
 use lifecycle::permission::{Act, Actor, Frozen, Permission, Why};
 use lifecycle::secret::{Secret, TokenSet, TokenType};
 use lifecycle::time::{Span, Timestamp};
-use networks::acting::{Acting, Comment, NotDone, Post, Posted, Target};
+use networks::acting::{Acting, Comment, NotDone, Target};
 use networks::network::Kind;
 use serde_json::{Value, json};
+use store::acts::id_of;
 use store::audit::Entry;
 use store::events::{self, About};
 use store::grants::{Holder, holders_of};
@@ -27,6 +28,7 @@ use store::{Tx, api_keys};
 use super::finish::shown;
 use crate::auth::{self, Caller};
 use crate::error::Problem;
+use crate::i18n::Lang;
 use crate::show::{evidence, rfc3339};
 use crate::state::App;
 
@@ -90,23 +92,15 @@ pub(crate) struct Deed<'a> {
     pub(crate) profile: &'a Profile,
     /// What exactly.
     pub(crate) detail: Value,
-}
-
-/// Publishes a post as a profile.
-pub async fn publish(app: &App, caller: &Caller, profile: &Profile, post: &Post) -> Result<Posted, Problem> {
-    let ready = ready(app, caller, profile, SPARE).await?;
-    let detail = json!({ "characters": post.text.chars().count(), "link": post.link, "media": post.media.len() });
-    let deed = Deed { act: Act::Publish, kind: "post", call: None, in_history: true, caller, profile, detail };
-    begin(app, &deed, &ready).await?;
-    let done = ready.client.network.publish(ready.acting(app, profile), post).await;
-    end(app, &deed, &ready, done, |posted| json!({ "post": posted.id, "url": posted.url })).await
+    /// The user who approved it, where a permission asks for that.
+    pub(crate) approved_by: Option<&'a events::Actor>,
 }
 
 /// Lists what was said under a post.
 pub async fn comments(app: &App, caller: &Caller, profile: &Profile, post: &str) -> Result<Vec<Comment>, Problem> {
     let ready = ready(app, caller, profile, SPARE).await?;
-    let deed =
-        Deed { act: Act::ReadComments, kind: "comments", call: None, in_history: true, caller, profile, detail: json!({ "post": post }) };
+    let detail = json!({ "post": post });
+    let deed = Deed { act: Act::ReadComments, kind: "comments", call: None, in_history: true, caller, profile, detail, approved_by: None };
     begin(app, &deed, &ready).await?;
     let done = ready.client.network.comments(ready.acting(app, profile), post).await.map_err(|not_done| match not_done {
         // Nothing is done by reading, whatever became of the answer.
@@ -114,30 +108,6 @@ pub async fn comments(app: &App, caller: &Caller, profile: &Profile, post: &str)
         other => other,
     });
     end(app, &deed, &ready, done, |list| json!({ "post": post, "count": list.len() })).await
-}
-
-/// Says something under a post, or in reply to a comment there.
-pub async fn comment(
-    app: &App,
-    caller: &Caller,
-    profile: &Profile,
-    post: &str,
-    in_reply_to: Option<&str>,
-    text: &str,
-) -> Result<Posted, Problem> {
-    let ready = ready(app, caller, profile, SPARE).await?;
-    let deed = Deed {
-        act: Act::Comment,
-        kind: "comment",
-        call: None,
-        in_history: true,
-        caller,
-        profile,
-        detail: json!({ "post": post, "in_reply_to": in_reply_to }),
-    };
-    begin(app, &deed, &ready).await?;
-    let done = ready.client.network.comment(ready.acting(app, profile), post, in_reply_to, text).await;
-    end(app, &deed, &ready, done, |said| json!({ "post": post, "comment": said.id })).await
 }
 
 /// Hands out an access token that lives at least that long, renewed first where it must be. The row is committed before the
@@ -163,17 +133,22 @@ pub async fn lend(app: &App, caller: &Caller, profile: &Profile, wanted: &Wanted
     let access_token = own.unwrap_or_else(|| ready.tokens.access_token.clone());
     // A token that turns up where it should not be can be traced to its hand-outs; the name tells nobody else anything.
     let detail = json!({ "expires_at": ready.until.map(rfc3339), "token": app.store.fingerprint(&access_token), "door": wanted.door });
-    let deed = Deed { act: Act::ReadToken, kind: "token", call: None, in_history: true, caller, profile, detail };
+    let deed = Deed { act: Act::ReadToken, kind: "token", call: None, in_history: true, caller, profile, detail, approved_by: None };
     begin(app, &deed, &ready).await?;
     Ok(Lent { access_token, until: ready.until, scopes: ready.tokens.scopes.clone(), person: ready.person })
 }
 
 impl Ready {
-    fn acting<'a>(&'a self, app: &'a App, profile: &'a Profile) -> Acting<'a> {
-        let kind = Kind::parse(&profile.kind).unwrap_or(Kind::Account);
-        let target = Target { network_id: &profile.network_id, kind, handle: profile.handle.as_deref() };
-        Acting { cx: self.client.cx(app.now(), &*app.dice), wire: app.wire.of(&profile.network), tokens: &self.tokens, target }
+    pub(super) fn acting<'a>(&'a self, app: &'a App, profile: &'a Profile) -> Acting<'a> {
+        let wire = app.wire.of(&profile.network);
+        Acting { cx: self.client.cx(app.now(), &*app.dice), wire, tokens: &self.tokens, target: target(profile) }
     }
+}
+
+/// A profile as adapters see it.
+pub(super) fn target(profile: &Profile) -> Target<'_> {
+    let kind = Kind::parse(&profile.kind).unwrap_or(Kind::Account);
+    Target { network_id: &profile.network_id, kind, handle: profile.handle.as_deref() }
 }
 
 /// Chooses a token: the people whose access works, the freshest proof first. One whose life is over is renewed first.
@@ -253,26 +228,37 @@ fn about(deed: &Deed<'_>, ready: &Ready) -> About {
 
 /// The row that must be durable before the token leaves.
 pub(crate) async fn begin(app: &App, deed: &Deed<'_>, ready: &Ready) -> Result<(), Problem> {
+    let mut tx = app.store.write().await?;
+    begin_in(&mut tx, app, deed, ready).await?;
+    Ok(tx.commit().await?)
+}
+
+/// The same in a transaction that has more to write: nothing leaves before that is committed.
+pub(super) async fn begin_in(tx: &mut Tx, app: &App, deed: &Deed<'_>, ready: &Ready) -> Result<(), Problem> {
     let mut detail = deed.detail.clone();
     detail["through"] = json!(ready.person);
-    let mut tx = app.store.write().await?;
     let call = deed.call.as_ref().map(|(method, path)| (method.as_str(), path.as_str()));
-    let standing = auth::anew(&mut tx, app, deed.caller, deed.profile, deed.act, call).await?;
+    let standing = auth::anew(tx, app, deed.caller, deed.profile, deed.act, call).await?;
     if Frozen::stops_person(&standing.frozen, &ready.holder) {
         return Err(Problem::forbidden(Why::Frozen.words()).with(json!({ "reason": Why::Frozen })));
     }
-    // There is no place yet where somebody could release it: what needs an approval is not done.
-    if let Some(user) = standing.under.as_ref().and_then(|under| under.approval.as_ref()) {
-        let words = "This needs an approval by a named user, and approvals cannot be given yet. Nothing was sent.";
+    // Whose approval is needed may have changed since it was given.
+    let approved = deed.approved_by.map(id_of);
+    let approval = standing.under.as_ref().and_then(|under| under.approval.as_ref());
+    if let Some(user) = approval.filter(|user| approved != Some(user.as_str())) {
+        let words = "This needs an approval by a named user. Nothing was sent.";
         return Err(Problem::new(StatusCode::FORBIDDEN, "approval_needed", words).with(json!({ "approval_by": user.as_str() })));
     }
+    if let Some(by) = deed.approved_by {
+        detail["approved_by"] = json!(by);
+    }
     if let (Actor::ApiKey { id, .. }, Some(under)) = (&deed.caller.actor, &standing.under) {
-        count(&mut tx, app, id, under).await?;
+        count(tx, app, id, under).await?;
         detail["under"] = json!(under.to_string());
     }
     if deed.in_history {
         let kind = format!("act.{}.begun", deed.kind);
-        events::append(&mut tx, &app.organisation, app.now(), &kind, &deed.caller.named, &about(deed, ready), &detail).await?;
+        events::append(tx, &app.organisation, app.now(), &kind, &deed.caller.named, &about(deed, ready), &detail).await?;
     }
     // Which consent it rests on: whose, for what, in which generation of the token set; and who gave the permission.
     detail["consent"] = json!({ "person": ready.holder.as_str(), "scopes": ready.tokens.scopes, "generation": ready.generation });
@@ -287,8 +273,8 @@ pub(crate) async fn begin(app: &App, deed: &Deed<'_>, ready: &Ready) -> Result<(
         under: standing.under.as_ref().map(Permission::to_string),
         detail,
     };
-    app.store.audit(&mut tx, entry).await?;
-    Ok(tx.commit().await?)
+    app.store.audit(tx, entry).await?;
+    Ok(())
 }
 
 /// How often was said with the permission.
@@ -307,7 +293,13 @@ async fn count(tx: &mut Tx, app: &App, key: &ApiKeyId, under: &Permission) -> Re
 }
 
 /// How it ended, for the log and for whoever asked.
-async fn end<T>(app: &App, deed: &Deed<'_>, ready: &Ready, done: Result<T, NotDone>, words: impl Fn(&T) -> Value) -> Result<T, Problem> {
+pub(super) async fn end<T>(
+    app: &App,
+    deed: &Deed<'_>,
+    ready: &Ready,
+    done: Result<T, NotDone>,
+    words: impl Fn(&T) -> Value,
+) -> Result<T, Problem> {
     let (ending, detail) = match &done {
         Ok(done) => ("done", words(done)),
         Err(NotDone::NotSupported(_)) => ("not_supported", Value::Null),
@@ -319,8 +311,12 @@ async fn end<T>(app: &App, deed: &Deed<'_>, ready: &Ready, done: Result<T, NotDo
     if note(app, deed, ready, ending, &detail, &done).await.is_err() {
         tracing::error!(grant = %ready.grant, act = deed.kind, ending, "act: how it ended could not be written");
     }
-    let (lang, title) = (deed.caller.lang, ready.client.network.about().title);
-    done.map_err(|not_done| match not_done {
+    done.map_err(|not_done| told(deed.caller.lang, ready.client.network.about().title, not_done))
+}
+
+/// Why an act was not done, for whoever asked.
+pub(super) fn told(lang: Lang, title: &str, not_done: NotDone) -> Problem {
+    match not_done {
         NotDone::NotSupported(words) => {
             Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "not_supported_by_network", lang.pick(&words.en, &words.de))
         }
@@ -333,7 +329,7 @@ async fn end<T>(app: &App, deed: &Deed<'_>, ready: &Ready, done: Result<T, NotDo
             let detail = format!("{title} gave no clear answer: it may have been done. Look there before you repeat it.");
             Problem::new(StatusCode::BAD_GATEWAY, "unclear", detail).with(json!({ "evidence": evidence(&seen) }))
         }
-    })
+    }
 }
 
 /// Writes how it ended. A refusal is evidence: it starts a look at once, at the token, or at the roles where it is about what was acted

@@ -29,8 +29,8 @@ fn is_key(text: &str) -> bool {
 /// The most bytes of an answer that is kept; none of ours is nearly as long.
 const ANSWER_MAX: usize = 1024 * 1024;
 
-/// Between the decision and the handler of every API route.
-pub async fn once(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+/// Between the decision and the handler of every API route. Acts are `journaled`: whether one was done is known there.
+pub async fn once(State((app, journaled)): State<(Arc<App>, bool)>, request: Request, next: Next) -> Response {
     if request.method() != Method::POST {
         return next.run(request).await;
     }
@@ -41,13 +41,13 @@ pub async fn once(State(app): State<Arc<App>>, request: Request, next: Next) -> 
     }
     let caller = request.extensions().get::<Caller>().map(|caller| caller.named.clone());
     let Some(Actor::User { id: actor, .. } | Actor::ApiKey { id: actor, .. }) = caller else { return Problem::sign_in().into_response() };
-    match keyed(&app, &actor, &key, request, next).await {
+    match keyed(&app, &actor, &key, journaled, request, next).await {
         Ok(response) => response,
         Err(problem) => problem.into_response(),
     }
 }
 
-async fn keyed(app: &App, actor: &str, key: &str, request: Request, next: Next) -> Result<Response, Problem> {
+async fn keyed(app: &App, actor: &str, key: &str, journaled: bool, request: Request, next: Next) -> Result<Response, Problem> {
     let (parts, body) = request.into_parts();
     let body = axum::body::to_bytes(body, LARGE_MAX).await.map_err(|_| too_large(LARGE_MAX))?;
     let mut same = format!("{} {}\n", parts.method, parts.uri).into_bytes();
@@ -58,6 +58,7 @@ async fn keyed(app: &App, actor: &str, key: &str, request: Request, next: Next) 
     tx.commit().await?;
     match seen {
         Seen::New => {}
+        Seen::Abandoned if journaled => {}
         Seen::Answered { status, body } => return Ok(again(status, body.to_vec())),
         Seen::Running => {
             let words = "The same request is being worked on at this moment. Ask again in a few seconds.";
@@ -76,16 +77,16 @@ async fn keyed(app: &App, actor: &str, key: &str, request: Request, next: Next) 
     let (parts, body) = answer.into_parts();
     let body = axum::body::to_bytes(body, ANSWER_MAX).await.unwrap_or_default();
     // The work is done: an answer that cannot be kept is still the answer. The key then stands for "may have been done".
-    if let Err(error) = keep(app, key, parts.status, &body).await {
+    if let Err(error) = keep(app, key, journaled, parts.status, &body).await {
         tracing::error!(error = %error, "idempotency: an answer could not be kept");
     }
     Ok(Response::from_parts(parts, body.into()))
 }
 
-async fn keep(app: &App, key: Key<'_>, status: StatusCode, body: &[u8]) -> Result<(), StoreError> {
+async fn keep(app: &App, key: Key<'_>, journaled: bool, status: StatusCode, body: &[u8]) -> Result<(), StoreError> {
     let mut tx = app.store.write().await?;
     // What failed on our side, or was refused before anything was done, may be tried again; what may have been done is not.
-    if status.is_success() || is_unclear(body) {
+    if status.is_success() || (!journaled && is_unclear(body)) {
         app.store.end_request(&mut tx, key, status.as_u16(), body).await?;
     } else {
         app.store.forget_request(&mut tx, key).await?;

@@ -49,7 +49,7 @@ fn schemas(networks: &[&'static str]) -> Map<String, Value> {
     let (mut taken, mut answered) = (vec![], vec![]);
     for operation in described::all() {
         operation.body.iter().for_each(|field| field.shape.names(&mut taken));
-        operation.answer.iter().for_each(|answer| answer.names(&mut answered));
+        operation.answer.iter().chain(&operation.waits).for_each(|answer| answer.names(&mut answered));
     }
     let named = |found: &[(&'static str, &'static Shape)], closed| -> Vec<(String, Value)> {
         found.iter().map(|(name, shape)| ((*name).to_owned(), shape.schema(Style { networks, closed }))).collect()
@@ -101,6 +101,11 @@ fn responses(route: &ApiRoute, networks: &[&'static str]) -> Value {
         json!({ "description": route.summary, "content": content })
     };
     let mut all = json!({ route.status.to_string(): good });
+    if let Some(waits) = described::of(route.id).and_then(|operation| operation.waits) {
+        let schema = waits.schema(Style { networks, closed: false });
+        all["202"] =
+            json!({ "description": "Noted: it waits, and nothing was sent", "content": { "application/json": { "schema": schema } } });
+    }
     let mut refused = vec![401, 403, 422, 429, 503];
     if route.path.contains('{') {
         refused.push(404);

@@ -4,8 +4,10 @@ pub mod account;
 pub mod add;
 pub mod audit;
 pub mod calendar;
+pub mod compose;
 pub mod dashboard;
 pub mod deletion;
+pub mod engagement;
 pub mod explain;
 pub mod forecast;
 pub mod freezes;
@@ -57,6 +59,8 @@ pub struct Shell {
     pub user: Option<ShellUser>,
     /// Which part of the navigation this page belongs to.
     pub section: &'static str,
+    /// May publish somewhere.
+    pub writes: bool,
     /// A message from the last action.
     pub flash: Option<String>,
     side: Vec<(&'static str, String, bool)>,
@@ -91,6 +95,7 @@ impl Shell {
             theme: user.map_or("auto", |user| &user.theme).to_owned(),
             user: user.map(|user| ShellUser { name: user.name.clone(), email: user.email.clone(), initials: initials(&user.name) }),
             section,
+            writes: user.is_some() && caller.may(Act::Publish),
             flash: None,
             side,
         }

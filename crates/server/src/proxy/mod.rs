@@ -244,7 +244,7 @@ fn deed<'a>(app: &App, caller: &'a Caller, profile: &'a Profile, passed: &Passed
     let names: Vec<String> = url::form_urlencoded::parse(query.as_bytes()).map(|(name, _)| name.into_owned()).collect();
     let detail = json!({ "method": passed.method.as_str(), "path": passed.path, "query": names, "query_fingerprint": app.store.fingerprint(&Secret::new(query)) });
     let call = Some((passed.method.as_str().to_owned(), passed.path.clone()));
-    Deed { act: Act::CallApi, kind: "call", call, in_history: false, caller, profile, detail }
+    Deed { act: Act::CallApi, kind: "call", call, in_history: false, caller, profile, detail, approved_by: None }
 }
 
 /// Everything of the credential that an answer could echo.

@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
+use axum::extract::DefaultBodyLimit;
 use axum::routing::{MethodRouter, get, post};
 use lifecycle::permission::Act;
 
 use crate::api::v1;
 use crate::auth::Needs;
 use crate::pages::{
-    account, add, audit, calendar, dashboard, deletion, explain, forecast, freezes, keys, link, people, profile, profiles, renew, settings,
+    account, add, audit, calendar, compose, dashboard, deletion, engagement, explain, forecast, freezes, keys, link, people, profile, profiles, renew, settings,
     sign_in, webhooks,
 };
 use crate::state::App;
@@ -60,6 +61,10 @@ pub const PAGES: &[Row] = &[
     ("/settings/freezes", Needs::May(Act::Freeze), || get(freezes::list).post(freezes::set)),
     ("/settings/freezes/hold/release", Needs::May(Act::Freeze), || post(freezes::release)),
     ("/settings/freezes/{id}/thaw", Needs::May(Act::Freeze), || post(freezes::thaw)),
+    ("/compose", Needs::May(Act::Publish), || get(compose::get).post(compose::submit).layer(DefaultBodyLimit::max(v1::LARGE_MAX))),
+    ("/compose/{id}/{what}", Needs::May(Act::Publish), || post(compose::decide)),
+    ("/engagement", Needs::May(Act::ReadComments), || get(engagement::get)),
+    ("/engagement/{id}", Needs::May(Act::Comment), || post(engagement::comment)),
     ("/audit", Needs::May(Act::SeeAudit), || get(audit::get)),
     ("/audit/export", Needs::May(Act::SeeAudit), || get(v1::audit::export)),
     ("/forecast", Needs::May(Act::SeeProfile), || get(forecast::get)),

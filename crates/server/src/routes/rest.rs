@@ -40,6 +40,16 @@ const fn api(method: &'static str, path: &'static str, id: &'static str, act: Ac
     ApiRoute { method, path, id, summary, needs: Needs::May(act), status, answers: "application/json" }
 }
 
+const fn waiting(method: &'static str, path: &'static str, id: &'static str, summary: &'static str) -> ApiRoute {
+    // Whoever wanted it, or was named to approve it, may: that is decided by the act itself.
+    ApiRoute { needs: Needs::SomebodyKnown, ..api(method, path, id, Act::Publish, 200, summary) }
+}
+
+/// Acts have a journal of their own: what may have been done is asked of the network there, and not answered from memory.
+pub(super) const JOURNALED: [&str; 2] = ["publishPost", "writeComment"];
+/// Has an answer for each profile, and the journal for each of them: the same key again does what was not done yet.
+pub(super) const FOR_EACH: &str = "publishPosts";
+
 /// What is passed through; the path is the network's.
 pub(super) const PROXY: &str = "/api/v1/profiles/{id}/proxy/{*path}";
 
@@ -72,6 +82,19 @@ pub const API: &[ApiRoute] = &[
     api("POST", "/api/v1/profiles/{id}/check", "checkProfile", Act::CheckProfile, 200, "Look now"),
     api("GET", "/api/v1/profiles/{id}/access-token", "getAccessToken", Act::ReadToken, 200, "An access token that lives long enough"),
     api("POST", "/api/v1/profiles/{id}/posts", "publishPost", Act::Publish, 201, "Publish a post as the profile"),
+    api("POST", "/api/v1/posts", "publishPosts", Act::Publish, 200, "Publish a post as several profiles, with a result for each"),
+    api("POST", "/api/v1/posts/check", "checkPosts", Act::Publish, 200, "Whether a post fits each profile's network; nothing is sent"),
+    waiting("GET", "/api/v1/waiting-acts", "listWaitingActs", "Posts and comments that wait or are unclear, newest first"),
+    waiting("GET", "/api/v1/waiting-acts/{id}", "getWaitingAct", "One post or comment, and what became of it"),
+    waiting("POST", "/api/v1/waiting-acts/{id}/approve", "approveWaitingAct", "Approve it, as the user whom the permission names"),
+    waiting("POST", "/api/v1/waiting-acts/{id}/decline", "declineWaitingAct", "Decline it, as the user whom the permission names"),
+    waiting("POST", "/api/v1/waiting-acts/{id}/withdraw", "withdrawWaitingAct", "Take it back before it is sent"),
+    waiting(
+        "POST",
+        "/api/v1/waiting-acts/{id}/repeat",
+        "repeatWaitingAct",
+        "Ask the network about an unclear one; sent only if it is not there",
+    ),
     api(
         "GET",
         "/api/v1/profiles/{id}/posts/{post}/comments",
@@ -230,6 +253,14 @@ pub(super) fn handler(id: &str) -> MethodRouter<Arc<App>> {
         "checkProfile" => post(v1::profiles::check_now),
         "getAccessToken" => get(v1::tokens::lend),
         "publishPost" => post(v1::posts::publish).layer(DefaultBodyLimit::max(v1::LARGE_MAX)),
+        "publishPosts" => post(v1::posts::publish_several).layer(DefaultBodyLimit::max(v1::LARGE_MAX)),
+        "checkPosts" => post(v1::posts::check).layer(DefaultBodyLimit::max(v1::LARGE_MAX)),
+        "listWaitingActs" => get(v1::waiting_acts::list),
+        "getWaitingAct" => get(v1::waiting_acts::get),
+        "approveWaitingAct" => post(v1::waiting_acts::approve),
+        "declineWaitingAct" => post(v1::waiting_acts::decline),
+        "withdrawWaitingAct" => post(v1::waiting_acts::withdraw),
+        "repeatWaitingAct" => post(v1::waiting_acts::repeat),
         "listComments" => get(v1::posts::comments),
         "writeComment" => post(v1::posts::comment),
         "listRenewalLinks" => get(v1::renewal_links::list),

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{NAME, error, invalid, who};
+use crate::networks::moment;
 use crate::people::{Comment, Post};
 use crate::request::{Answer, Incoming, json as answer, percent_decoded};
 use crate::world::World;
@@ -54,7 +55,7 @@ fn feed(world: &World, username: &str, id: &str) -> Answer {
     }
     let own = world.posts.iter().rev().filter(|post| post.network == NAME && post.username == username).take(20);
     let activities: Vec<_> =
-        own.map(|post| json!({ "ids": [post.id], "verb": "post", "objects": [{ "type": "status", "content": post.text }] })).collect();
+        own.map(|post| json!({ "ids": [post.id], "verb": "post", "created_at": moment::rfc3339(post.at), "objects": [{ "type": "status", "content": post.text }] })).collect();
     answer(200, &json!({ "network_activities": activities }))
 }
 

@@ -1,5 +1,6 @@
 //! Tokens, the proxy, posts and comments.
 
+use super::waiting::{ACT_ID, HOLD_UNTIL, PICTURES, TITLE, WAITS, WHEN_DISCONNECTED, WORDS as POST_WORDS};
 use super::{MANY, MAYBE_MOMENT, MAYBE_TEXT, MAYBE_URL, Operation, TEXT, URL, answers, silent};
 use crate::api::shape::{Shape, may, must};
 
@@ -26,25 +27,21 @@ pub(super) const OPERATIONS: &[Operation] = &[
     silent("proxyPut"),
     silent("proxyPatch"),
     silent("proxyDelete"),
-    answers("publishPost", POSTED).takes(
-        &[
-            must("text", Shape::Text { min: 0, max: 100_000 }),
-            may("link", MAYBE_URL),
-            may("title", Shape::Maybe(&Shape::Text { min: 0, max: 1000 })),
-            may("media", Shape::List { of: &MEDIA, max: 20 }),
-        ],
+    answers("publishPost", POSTED).or_waits(WAITS).takes(
+        &[POST_WORDS, may("link", MAYBE_URL), TITLE, PICTURES, WHEN_DISCONNECTED, HOLD_UNTIL],
         r#"{"text":"The new hut is open","link":"https://example.com/hut"}"#,
     ),
     answers("listComments", Shape::Object(&[must("items", Shape::List { of: &COMMENT, max: MANY })])),
     answers("writeComment", POSTED)
+        .or_waits(WAITS)
         .takes(&[must("text", WORDS), may("in_reply_to", Shape::Maybe(&Shape::Text { min: 1, max: 500 }))], r#"{"text":"Thank you"}"#),
 ];
 
 const POSTED: Shape = Shape::Named("Posted", &POSTED_FIELDS);
-const POSTED_FIELDS: Shape = Shape::Object(&[must("id", TEXT), must("url", MAYBE_TEXT)]);
+const POSTED_FIELDS: Shape = Shape::Object(&[must("id", TEXT), must("url", MAYBE_TEXT), must("act", ACT_ID)]);
 
 /// A picture or film: where it lies, or itself as Base64.
-const MEDIA: Shape = Shape::Named("Media", &MEDIA_FIELDS);
+pub(super) const MEDIA: Shape = Shape::Named("Media", &MEDIA_FIELDS);
 const MEDIA_FIELDS: Shape = Shape::Object(&[
     may("url", Shape::Maybe(&URL)),
     must("content_type", Shape::Text { min: 1, max: 100 }),

@@ -4,6 +4,7 @@ mod acting;
 mod company;
 mod logins;
 mod profiles;
+mod waiting;
 mod watching;
 
 use lifecycle::words::Cause;
@@ -23,20 +24,27 @@ pub struct Operation {
     pub example: &'static str,
     /// What it answers when it is done, where that is JSON.
     pub answer: Option<Shape>,
+    /// What it answers with 202 when it is noted and has to wait, where that can be.
+    pub waits: Option<Shape>,
 }
 
 const fn answers(id: &'static str, answer: Shape) -> Operation {
-    Operation { id, query: &[], body: &[], example: "", answer: Some(answer) }
+    Operation { id, query: &[], body: &[], example: "", answer: Some(answer), waits: None }
 }
 
 const fn silent(id: &'static str) -> Operation {
-    Operation { id, query: &[], body: &[], example: "", answer: None }
+    Operation { id, query: &[], body: &[], example: "", answer: None, waits: None }
 }
 
 impl Operation {
     const fn takes(mut self, body: Fields, example: &'static str) -> Self {
         self.body = body;
         self.example = example;
+        self
+    }
+
+    const fn or_waits(mut self, waits: Shape) -> Self {
+        self.waits = Some(waits);
         self
     }
 
@@ -53,7 +61,7 @@ pub fn of(id: &str) -> Option<&'static Operation> {
 
 /// Every operation.
 pub fn all() -> impl Iterator<Item = &'static Operation> {
-    [profiles::OPERATIONS, logins::OPERATIONS, acting::OPERATIONS, company::OPERATIONS, watching::OPERATIONS].into_iter().flatten()
+    [profiles::OPERATIONS, logins::OPERATIONS, acting::OPERATIONS, waiting::OPERATIONS, company::OPERATIONS, watching::OPERATIONS].into_iter().flatten()
 }
 
 /// What a parameter in a path looks like.
@@ -68,6 +76,7 @@ pub fn in_path(path: &str, name: &str) -> Shape {
         ("id", "teams") => id("tem_"),
         ("id", "freezes") => id("frz_"),
         ("id", "people") => id("per_"),
+        ("id", "waiting-acts") => id("act_"),
         ("message", _) => id("msg_"),
         ("network", _) => PRESET,
         _ => Shape::Text { min: 1, max: 500 },

@@ -20,6 +20,7 @@ pub mod renewal_links;
 pub mod teams;
 pub mod tokens;
 pub mod users;
+pub mod waiting_acts;
 pub mod webhooks;
 
 use axum::extract::{FromRequest, Request};

@@ -1,77 +1,214 @@
-//! POST /api/v1/profiles/{id}/posts · GET and POST …/posts/{post}/comments
+//! POST /api/v1/posts · POST /api/v1/posts/check · POST /api/v1/profiles/{id}/posts · GET and POST …/posts/{post}/comments
 
 use std::sync::Arc;
 
 use axum::extract::{Path, State};
 use axum::http::HeaderMap;
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use lifecycle::permission::Act;
-use networks::acting::{Media, Post};
+use lifecycle::moment;
+use lifecycle::permission::{Act, Decision};
+use lifecycle::time::Timestamp;
 use serde::Deserialize;
 use serde_json::{Value, json};
+use store::profiles::Profile;
 
 use super::{Answer, Body, Large, json};
 use crate::actions::act;
+use crate::actions::draft::{self, Content, NewPost, Picture};
+use crate::actions::say::{self, Said, WAITS, Wish};
 use crate::auth::{self, Caller};
 use crate::error::Problem;
 use crate::show::rfc3339;
 use crate::state::App;
 use crate::time::fresh_secret;
 
-/// A post to publish.
+/// The most profiles of one request.
+const PROFILES_MAX: usize = 100;
+
+/// The most characters of a key.
+const KEY_MAX: usize = 255;
+
+/// What to do without an access token.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum WhenDisconnected {
+    /// Say so, and do nothing.
+    #[default]
+    Fail,
+    /// Send it as soon as there is one.
+    Hold,
+}
+
+/// A post to publish as one profile.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct NewPost {
+pub struct ForOne {
     text: String,
-    #[serde(default)]
     link: Option<String>,
-    #[serde(default)]
     title: Option<String>,
     #[serde(default)]
-    media: Vec<NewMedia>,
+    media: Vec<Picture>,
+    #[serde(default)]
+    when_disconnected: WhenDisconnected,
+    hold_until: Option<String>,
 }
 
-/// A picture or film: where it lies, or itself.
+/// The same as several.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct NewMedia {
+pub struct ForSeveral {
+    profiles: Vec<String>,
+    text: String,
+    link: Option<String>,
+    title: Option<String>,
     #[serde(default)]
-    url: Option<String>,
-    content_type: String,
+    media: Vec<Picture>,
     #[serde(default)]
-    data: Option<String>,
-    #[serde(default)]
-    alt: Option<String>,
+    when_disconnected: WhenDisconnected,
+    hold_until: Option<String>,
 }
 
-impl NewMedia {
-    fn read(self) -> Result<Media, Problem> {
-        let bytes = match &self.data {
-            Some(data) => STANDARD.decode(data).map_err(|_| Problem::field("media", "data is not Base64"))?,
-            None if self.url.is_some() => vec![],
-            None => return Err(Problem::field("media", "give url or data")),
-        };
-        Ok(Media { url: self.url, content_type: self.content_type, bytes: bytes.into(), alt: self.alt })
+/// A post to look at.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ToCheck {
+    profiles: Vec<String>,
+    text: String,
+    link: Option<String>,
+    title: Option<String>,
+    #[serde(default)]
+    media: Vec<Picture>,
+}
+
+/// The key of the request, or one that nobody has.
+fn key_of(app: &App, headers: &HeaderMap) -> Result<String, Problem> {
+    match headers.get("idempotency-key").map(|key| key.to_str()) {
+        Some(Ok(key)) if !key.is_empty() && key.len() <= KEY_MAX => Ok(key.to_owned()),
+        None | Some(Ok("")) => Ok(fresh_secret(&*app.dice, "").expose().to_owned()),
+        Some(_) => Err(Problem::field("Idempotency-Key", "may have 255 printable characters at most")),
     }
 }
 
-/// Publishes.
+fn until(app: &App, text: Option<&str>) -> Result<Timestamp, Problem> {
+    let Some(text) = text else { return Ok(app.now() + WAITS) };
+    let at = moment::rfc3339(text).ok_or_else(|| Problem::field("hold_until", "write it as 2027-01-01T12:00:00Z"))?;
+    if at > app.now() { Ok(at) } else { Err(Problem::field("hold_until", "lies in the past")) }
+}
+
+/// The same key is the same post as each profile, also for networks that can tell.
+fn content(profile: &Profile, key: &str, post: &NewPost) -> Content {
+    Content::Post { key: format!("{}/{key}", profile.id), post: post.clone() }
+}
+
+/// Publishes as one profile.
 pub async fn publish(
     State(app): State<Arc<App>>,
     caller: Caller,
     Path(id): Path<String>,
     headers: HeaderMap,
-    Large(body): Large<NewPost>,
+    Large(body): Large<ForOne>,
 ) -> Answer {
     let profile = auth::profile(&app, &caller, &id, Act::Publish).await?;
-    // The same key again is the same post, also for networks that can tell.
-    let key = headers.get("idempotency-key").and_then(|key| key.to_str().ok()).map(str::to_owned);
-    let key = key.unwrap_or_else(|| fresh_secret(&*app.dice, "").expose().to_owned());
-    let media = body.media.into_iter().map(NewMedia::read).collect::<Result<_, _>>()?;
-    let post = Post { text: body.text, link: body.link, title: body.title, media, key: format!("{}/{key}", profile.id) };
-    let posted = act::publish(&app, &caller, &profile, &post).await?;
-    json(201, &json!({ "id": posted.id, "url": posted.url }))
+    let (key, until) = (key_of(&app, &headers)?, until(&app, body.hold_until.as_deref())?);
+    let post = NewPost { text: body.text, link: body.link, title: body.title, media: body.media };
+    let content = content(&profile, &key, &post);
+    let hold = body.when_disconnected == WhenDisconnected::Hold;
+    let wish = Wish { caller: &caller, profile: &profile, content: &content, key: &key, hold, until };
+    answer(&say::say(&app, &wish).await?)
+}
+
+fn answer(said: &Said) -> Answer {
+    match said {
+        Said::Done { act, posted } => json(201, &json!({ "id": posted.id, "url": posted.url, "act": act.as_str() })),
+        waits => json(202, &result(waits)),
+    }
+}
+
+/// What became of it, for the API.
+pub(super) fn result(said: &Said) -> Value {
+    match said {
+        Said::Done { act, posted } => json!({ "result": "posted", "act": act.as_str(), "id": posted.id, "url": posted.url }),
+        Said::Held { act, until } => json!({ "result": "held", "act": act.as_str(), "until": rfc3339(*until) }),
+        Said::Waiting { act, approver, until } => {
+            let by = approver.as_ref().map(lifecycle::ids::UserId::as_str);
+            json!({ "result": "waiting", "act": act.as_str(), "approval_by": by, "until": rfc3339(*until) })
+        }
+    }
+}
+
+fn refused(problem: &Problem) -> Value {
+    let result = if problem.code == "unclear" { "unclear" } else { "refused" };
+    json!({ "result": result, "problem": problem.document() })
+}
+
+async fn profiles_of(app: &App, caller: &Caller, ids: &[String]) -> Result<Vec<(String, Result<Profile, Problem>)>, Problem> {
+    if ids.is_empty() || ids.len() > PROFILES_MAX {
+        return Err(Problem::field("profiles", "name 1 to 100 profiles"));
+    }
+    let mut found: Vec<(String, Result<Profile, Problem>)> = vec![];
+    for id in ids {
+        if !found.iter().any(|(known, _)| known == id) {
+            found.push((id.clone(), auth::profile(app, caller, id, Act::Publish).await));
+        }
+    }
+    Ok(found)
+}
+
+/// Publishes as several profiles, each by itself: what one of them cannot take does not stop the others. The same key again does as
+/// each profile only what was not done yet.
+pub async fn publish_several(State(app): State<Arc<App>>, caller: Caller, headers: HeaderMap, Large(body): Large<ForSeveral>) -> Answer {
+    let (key, until) = (key_of(&app, &headers)?, until(&app, body.hold_until.as_deref())?);
+    let post = NewPost { text: body.text, link: body.link, title: body.title, media: body.media };
+    let hold = body.when_disconnected == WhenDisconnected::Hold;
+    let mut items = vec![];
+    for (id, profile) in profiles_of(&app, &caller, &body.profiles).await? {
+        let said = match profile {
+            Ok(profile) => {
+                let content = content(&profile, &key, &post);
+                say::say(&app, &Wish { caller: &caller, profile: &profile, content: &content, key: &key, hold, until }).await
+            }
+            Err(problem) => Err(problem),
+        };
+        let mut item = said.as_ref().map_or_else(refused, result);
+        item["profile"] = id.into();
+        items.push(item);
+    }
+    json(200, &json!({ "items": items }))
+}
+
+/// Whether a post fits each network, and what would become of it. Nothing is sent or noted.
+pub async fn check(State(app): State<Arc<App>>, caller: Caller, Large(body): Large<ToCheck>) -> Answer {
+    let post = NewPost { text: body.text, link: body.link, title: body.title, media: body.media };
+    let mut items = vec![];
+    for (id, profile) in profiles_of(&app, &caller, &body.profiles).await? {
+        let mut item = match &profile {
+            Ok(profile) => checked(&app, &caller, profile, &post).await,
+            Err(problem) => json!({ "fits": false, "would": "refuse", "problem": problem.document() }),
+        };
+        item["profile"] = id.into();
+        items.push(item);
+    }
+    json(200, &json!({ "items": items }))
+}
+
+async fn checked(app: &App, caller: &Caller, profile: &Profile, post: &NewPost) -> Value {
+    match draft::check(app, caller.lang, profile, &content(profile, "", post)).await {
+        Ok(fit) => {
+            let note = fit.note.map(|words| caller.lang.pick(&words.en, &words.de).to_owned());
+            json!({ "fits": true, "would": would(caller, profile), "counted": fit.counted, "max": fit.max, "note": note })
+        }
+        Err(problem) => json!({ "fits": false, "would": "refuse", "problem": problem.document() }),
+    }
+}
+
+/// What would become of a post that fits, as things stand.
+pub(crate) fn would(caller: &Caller, profile: &Profile) -> &'static str {
+    match caller.decide(Act::Publish, auth::about(profile)) {
+        Decision::Allow(under) if under.as_ref().is_some_and(|under| under.approval.is_some()) => "wait_for_approval",
+        Decision::Allow(_) if !profile.enabled => "refuse",
+        Decision::Allow(_) if profile.standing.status == lifecycle::status::Status::Disconnected => "hold_or_fail",
+        Decision::Allow(_) => "post",
+        _ => "refuse",
+    }
 }
 
 /// Lists what was said.
@@ -90,7 +227,6 @@ pub async fn comments(State(app): State<Arc<App>>, caller: Caller, Path((id, pos
 #[serde(deny_unknown_fields)]
 pub struct NewComment {
     text: String,
-    #[serde(default)]
     in_reply_to: Option<String>,
 }
 
@@ -99,9 +235,13 @@ pub async fn comment(
     State(app): State<Arc<App>>,
     caller: Caller,
     Path((id, post)): Path<(String, String)>,
+    headers: HeaderMap,
     Body(body): Body<NewComment>,
 ) -> Answer {
     let profile = auth::profile(&app, &caller, &id, Act::Comment).await?;
-    let said = act::comment(&app, &caller, &profile, &post, body.in_reply_to.as_deref(), &body.text).await?;
-    json(201, &json!({ "id": said.id, "url": said.url }))
+    let key = key_of(&app, &headers)?;
+    let content = Content::Comment { under: post, in_reply_to: body.in_reply_to, text: body.text };
+    let until = app.now() + WAITS;
+    let wish = Wish { caller: &caller, profile: &profile, content: &content, key: &key, hold: false, until };
+    answer(&say::say(&app, &wish).await?)
 }

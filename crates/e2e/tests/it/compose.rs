@@ -1,0 +1,130 @@
+//! The pages on which people write, approve and answer.
+
+use serde_json::json;
+
+use crate::authorised::{call, key};
+use crate::browser::Browser;
+use crate::story::{accessible, sign_in};
+use crate::waiting::texts_at;
+use crate::world::{Demo, eventually};
+
+async fn choose(browser: &Browser, profile: &str) {
+    browser.run(&format!("document.querySelector('input[value=\"{profile}\"]').click()")).await;
+}
+
+#[tokio::test]
+async fn a_post_is_written_measured_held_and_sent_in_a_browser() {
+    let Some(browser) = Browser::start().await else { return };
+    let demo = Demo::start();
+    let id = async |network: &str, name: &str| demo.profile_named(network, name).await["id"].as_str().unwrap().to_owned();
+    let (page, xing) = (id("linkedin", "Fernweh Outdoor").await, id("xing", "Karl Voss").await);
+    demo.control("/people/xing/karl.voss/revoke", json!({})).await;
+    sign_in(&browser, &demo).await;
+    demo.until("xing", "disconnected").await;
+    browser.press("Compose").await;
+    browser.see("What to say").await;
+    browser.see("would be held until it is connected again").await;
+    accessible(&browser, "compose").await;
+    // The search narrows, and what is chosen and written stays.
+    browser.fill("Text", "The new hut is open").await;
+    choose(&browser, &page).await;
+    browser.fill("Search", "Karl").await;
+    browser.press("Filter").await;
+    browser.see("Karl Voss").await;
+    let kept = browser
+        .run("return document.getElementById('text').value + document.querySelectorAll('input[name=profiles]:checked').length")
+        .await;
+    assert_eq!(kept, "The new hut is open1");
+    // Measured while it is written, and by the button.
+    choose(&browser, &xing).await;
+    browser.see("Fits: 19 of 420").await;
+    browser.fill("Text", &"x".repeat(421)).await;
+    browser.see("the network takes 420").await;
+    browser.press("Check").await;
+    browser.see("Fits: 421 of 3000").await;
+    browser.see("the network takes 420").await;
+    accessible(&browser, "compose-checked").await;
+    assert!(texts_at(&demo, "linkedin").await.is_empty(), "nothing is sent by a check");
+    browser.fill("Text", "The new hut is open").await;
+    browser.press("Publish").await;
+    browser.see("What became of it").await;
+    browser.see("Published.").await;
+    browser.see("Held: there is no access token.").await;
+    accessible(&browser, "compose-sent").await;
+    assert_eq!(texts_at(&demo, "linkedin").await, ["The new hut is open"]);
+    // A second one is withdrawn; only the first is sent after the reconnect.
+    browser.goto(&format!("{}/compose", demo.running.url())).await;
+    browser.fill("Text", "Not any more").await;
+    choose(&browser, &xing).await;
+    browser.press("Publish").await;
+    browser.see("Held: there is no access token.").await;
+    browser.press("Withdraw: Not any more").await;
+    browser.see("withdrawn").await;
+    assert_eq!(demo.refresh(&xing, "karl.voss").await.0, 200);
+    eventually("the held post is sent", async || texts_at(&demo, "xing").await == ["The new hut is open"]).await;
+    browser.goto(&format!("{}/compose", demo.running.url())).await;
+    accessible(&browser, "compose-list").await;
+}
+
+#[tokio::test]
+async fn a_tool_waits_for_the_named_user_who_approves_on_the_page() {
+    let Some(browser) = Browser::start().await else { return };
+    let demo = Demo::start();
+    let page = demo.profile_named("linkedin", "Fernweh Outdoor").await["id"].as_str().unwrap().to_owned();
+    let (_, users) = demo.api("GET", "/users", None).await;
+    let lena = users["items"].as_array().unwrap().iter().find(|user| user["email"] == "lena.arndt@fernweh.example").unwrap();
+    let (_, tool) = key(&demo, &[&format!("posts:write approval={}", lena["id"].as_str().unwrap())]).await;
+    for text in ["Written by a machine", "Nonsense by a machine"] {
+        let path = format!("/profiles/{page}/posts");
+        assert_eq!(call(demo.running.url(), &tool, "POST", &path, Some(json!({ "text": text }))).await.0, 202);
+    }
+    sign_in(&browser, &demo).await;
+    browser.press("Compose").await;
+    browser.see("Lena Arndt has to approve it").await;
+    accessible(&browser, "compose-approve").await;
+    browser.press("Decline: Nonsense by a machine").await;
+    browser.see("decided by Lena Arndt").await;
+    browser.press("Approve: Written by a machine").await;
+    browser.see("published").await;
+    assert_eq!(texts_at(&demo, "linkedin").await, ["Written by a machine"]);
+}
+
+#[tokio::test]
+async fn comments_are_read_and_answered_and_what_cannot_be_is_said_before() {
+    let Some(browser) = Browser::start().await else { return };
+    let demo = Demo::start();
+    let id = async |network: &str, name: &str| demo.profile_named(network, name).await["id"].as_str().unwrap().to_owned();
+    let (page, xing) = (id("linkedin", "Fernweh Outdoor").await, id("xing", "Karl Voss").await);
+    let body = json!({ "profiles": [page, xing], "text": "The new hut is open" });
+    let (_, posted) = demo.api("POST", "/posts", Some(body)).await;
+    assert!(posted["items"].as_array().unwrap().iter().all(|item| item["result"] == "posted"), "{posted}");
+    let at = posted["items"][0]["id"].as_str().unwrap();
+    demo.control("/comments", json!({ "network": "linkedin", "post": at, "author": "Ada Visitor", "text": "Where is <b>it</b>?" })).await;
+    sign_in(&browser, &demo).await;
+    browser.press("Engagement").await;
+    browser.see("Posts made here").await;
+    browser.see("What is not possible").await;
+    browser.see("XING discontinued").await;
+    accessible(&browser, "engagement").await;
+    let act = posted["items"][0]["act"].as_str().unwrap();
+    browser.goto(&format!("{}/engagement?post={act}", demo.running.url())).await;
+    browser.see("Where is <b>it</b>?").await;
+    accessible(&browser, "engagement-post").await;
+    browser.press("Answer: Ada Visitor").await;
+    browser.fill("Your answer to Ada Visitor", "In the valley").await;
+    browser.press_in("//li", "Send").await;
+    browser.see("It is said.").await;
+    browser.see("In the valley").await;
+    browser.fill("Your comment", "Open from June").await;
+    browser.press_in("//section/form", "Send").await;
+    browser.see("Open from June").await;
+    // XING: comments yes, answers no, and the reason is there before anybody writes.
+    let act = posted["items"][1]["act"].as_str().unwrap();
+    browser.goto(&format!("{}/engagement?post={act}", demo.running.url())).await;
+    browser.see("Your comment").await;
+    let answers = browser.run("return document.querySelectorAll('input[name=in_reply_to]').length").await;
+    assert_eq!(answers, 0);
+    browser.fill("Your comment", "And more").await;
+    browser.press("Send").await;
+    browser.see("It is said.").await;
+}

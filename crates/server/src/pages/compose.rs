@@ -1,0 +1,237 @@
+//! Writing a post for several profiles: chosen, measured by each network, sent, held or waiting; and what waits.
+
+mod acts;
+mod form;
+
+use std::sync::Arc;
+
+use askama::Template;
+use axum::extract::{Path, State};
+use axum::response::Response;
+use lifecycle::permission::Act;
+use lifecycle::status::Status;
+use lifecycle::time::Span;
+use networks::network::Kind;
+use store::profiles::{self, Filter, Profile};
+
+use self::acts::ActLine;
+use self::form::{Kept, Written};
+use super::view::{Options, badge_of, title_of};
+use super::{Page, Shell, for_people, go, show};
+use crate::actions::draft::{self, Content};
+use crate::actions::say::{self, Said, Wish};
+use crate::actions::waiting;
+use crate::auth::{self, Caller};
+use crate::error::Problem;
+use crate::show::moment;
+use crate::state::App;
+use crate::time::fresh_secret;
+
+/// How many profiles are shown at once; the others are found by the search.
+const SHOWN: u32 = 60;
+/// How long a post may wait, in hours; 0: not at all.
+const HOLDS: [&str; 4] = ["72", "24", "168", "0"];
+
+/// A profile to choose.
+struct Line {
+    id: String,
+    network: String,
+    badge: String,
+    network_title: String,
+    name: String,
+    status: &'static str,
+    chosen: bool,
+    /// What would become of a post, where that is not simply to be posted.
+    will: String,
+    /// How the draft fits; empty when it was not looked at.
+    fit: String,
+    wrong: bool,
+}
+
+/// What became of a post as one profile.
+struct Outcome {
+    name: String,
+    network_title: String,
+    words: String,
+    wrong: bool,
+    url: Option<String>,
+}
+
+#[derive(Template)]
+#[template(path = "compose.html")]
+struct Compose {
+    s: Shell,
+    key: String,
+    written: Written,
+    kept: Option<Kept>,
+    holds: Options,
+    networks: Options,
+    lines: Vec<Line>,
+    /// There are more profiles than are shown.
+    more: bool,
+    outcomes: Vec<Outcome>,
+    error: Option<String>,
+    acts: Vec<ActLine>,
+}
+
+/// GET /compose
+pub async fn get(State(app): State<Arc<App>>, caller: Caller) -> Response {
+    let page = page(&app, &caller, Written::default(), vec![], None, false).await;
+    for_people(&caller, page)
+}
+
+/// POST /compose: filters, checks or sends.
+pub async fn submit(State(app): State<Arc<App>>, caller: Caller, form: Result<Written, Problem>) -> Response {
+    let page = match form {
+        Err(problem) => page(&app, &caller, Written::default(), vec![], Some(problem.detail), false).await,
+        Ok(written) => match written.wish.as_str() {
+            "filter" => page(&app, &caller, written, vec![], None, false).await,
+            "send" if !written.profiles.is_empty() => send(&app, &caller, written).await,
+            _ => {
+                let error = written.profiles.is_empty().then(|| caller.lang.t("compose.choose_first").to_owned());
+                page(&app, &caller, written, vec![], error, true).await
+            }
+        },
+    };
+    for_people(&caller, page)
+}
+
+async fn send(app: &App, caller: &Caller, written: Written) -> Page {
+    let mut outcomes = vec![];
+    let mut left = vec![];
+    for id in &written.profiles {
+        let Ok(profile) = auth::profile(app, caller, id, Act::Publish).await else { continue };
+        let content = Content::Post { key: format!("{}/{}", profile.id, written.key), post: written.post() };
+        let hours: i64 = written.hold.parse().unwrap_or(72);
+        let until = app.now() + Span::hours(hours.clamp(1, 24 * 30));
+        let wish = Wish { caller, profile: &profile, content: &content, key: &written.key, hold: hours > 0, until };
+        let said = say::say(app, &wish).await;
+        // What may have been done is in the list below, and not to be sent from here again.
+        if said.as_ref().is_err_and(|problem| problem.code != "unclear") {
+            left.push(id.clone());
+        }
+        outcomes.push(outcome(caller, &profile, said));
+    }
+    let again = if left.is_empty() { Written::default() } else { Written { profiles: left, key: String::new(), ..written } };
+    page(app, caller, again, outcomes, None, false).await
+}
+
+fn outcome(caller: &Caller, profile: &Profile, said: Result<Said, Problem>) -> Outcome {
+    let zone = super::view::zone(caller);
+    let (lang, date) = (caller.lang, |until| moment(until, zone, caller.lang));
+    let (words, url) = match &said {
+        Ok(Said::Done { posted, .. }) => {
+            (lang.t("compose.posted").to_owned(), posted.url.clone().filter(|url| url.starts_with("https://")))
+        }
+        Ok(Said::Held { until, .. }) => (lang.fill("compose.held", &[("date", &date(*until))]), None),
+        Ok(Said::Waiting { until, .. }) => (lang.fill("compose.waiting", &[("date", &date(*until))]), None),
+        Err(problem) => (problem.detail.clone(), None),
+    };
+    Outcome { name: profile.name.clone(), network_title: title_of(&profile.network), words, wrong: said.is_err(), url }
+}
+
+/// The profiles to choose from: those one may publish with, at networks that take posts; what is chosen stays in sight.
+async fn choices(app: &App, caller: &Caller, written: &Written) -> Result<(Vec<Profile>, bool), Problem> {
+    let filter = Filter {
+        network: Some(written.network.clone()).filter(|network| !network.is_empty()),
+        q: Some(written.q.clone()).filter(|q| !q.is_empty()),
+        visible_to: caller.narrowed_to(Act::Publish),
+        ..Filter::default()
+    };
+    let mut tx = app.store.read().await?;
+    let mut found = profiles::list(&mut tx, &app.organisation, &filter, SHOWN + 1).await?;
+    let more = found.len() > SHOWN as usize;
+    found.truncate(SHOWN as usize);
+    drop(tx);
+    for id in &written.profiles {
+        if !found.iter().any(|profile| profile.id.as_str() == id)
+            && let Ok(profile) = auth::profile(app, caller, id, Act::Publish).await
+        {
+            found.push(profile);
+        }
+    }
+    let takes = |profile: &Profile| {
+        let (network, kind) = (networks::find(&profile.network), Kind::parse(&profile.kind));
+        network.zip(kind).is_some_and(|(network, kind)| network.can_as(kind).publish.is_yes())
+    };
+    found.retain(|profile| profile.enabled && takes(profile));
+    Ok((found, more))
+}
+
+async fn line(app: &App, caller: &Caller, written: &Written, profile: &Profile, checked: bool) -> Line {
+    let (lang, status) = (caller.lang, profile.standing.status);
+    let chosen = written.profiles.iter().any(|id| id == profile.id.as_str());
+    let (mut fit, mut wrong) = (String::new(), false);
+    if checked && chosen {
+        let content = Content::Post { key: String::new(), post: written.post() };
+        (fit, wrong) = match draft::check(app, lang, profile, &content).await {
+            Ok(fit) => {
+                let note = fit.note.map(|words| format!(" {}", lang.pick(&words.en, &words.de))).unwrap_or_default();
+                let (counted, max) = (fit.counted.to_string(), fit.max.to_string());
+                (format!("{}{note}", lang.fill("compose.fits", &[("n", &counted), ("max", &max)])), false)
+            }
+            Err(problem) => (problem.detail, true),
+        };
+    }
+    Line {
+        id: profile.id.to_string(),
+        network: profile.network.clone(),
+        badge: badge_of(&profile.network),
+        network_title: title_of(&profile.network),
+        name: profile.name.clone(),
+        status: status.as_str(),
+        chosen,
+        will: if status == Status::Disconnected { lang.t("compose.would_hold").to_owned() } else { String::new() },
+        fit,
+        wrong,
+    }
+}
+
+async fn page(app: &App, caller: &Caller, mut written: Written, outcomes: Vec<Outcome>, error: Option<String>, checked: bool) -> Page {
+    let (found, more) = choices(app, caller, &written).await?;
+    let mut lines = vec![];
+    for profile in &found {
+        lines.push(line(app, caller, &written, profile, checked).await);
+    }
+    let lang = caller.lang;
+    let networks = app.config.offered().filter(|network| network.about().can.publish.is_yes());
+    let networks = networks.map(|network| {
+        let about = network.about();
+        (about.name.to_owned(), about.title.to_owned(), about.name == written.network)
+    });
+    let holds =
+        HOLDS.iter().map(|hours| ((*hours).to_owned(), lang.t(&format!("compose.hold.{hours}")).to_owned(), *hours == written.hold));
+    if written.key.is_empty() {
+        written.key = fresh_secret(&*app.dice, "").expose().to_owned();
+    }
+    let kept = written.kept();
+    show(&Compose {
+        s: Shell::new(caller, "compose"),
+        key: written.key.clone(),
+        kept,
+        holds: holds.collect(),
+        networks: networks.collect(),
+        lines,
+        more,
+        outcomes,
+        error,
+        acts: acts::lines(app, caller).await?,
+        written,
+    })
+}
+
+/// POST /compose/{id}/{what}: approve, decline, withdraw or repeat what waits.
+pub async fn decide(State(app): State<Arc<App>>, caller: Caller, Path((id, what)): Path<(String, String)>) -> Response {
+    let done = match what.as_str() {
+        "approve" => waiting::approve(&app, &caller, &id).await.map(drop),
+        "decline" => waiting::decline(&app, &caller, &id).await,
+        "withdraw" => waiting::withdraw(&app, &caller, &id).await,
+        "repeat" => waiting::repeat(&app, &caller, &id).await.map(drop),
+        _ => Err(Problem::not_found()),
+    };
+    let page = match done {
+        Ok(()) => go("/compose#acts"),
+        Err(problem) => Err(problem),
+    };
+    for_people(&caller, page)
+}
