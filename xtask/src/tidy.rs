@@ -35,12 +35,14 @@ const NETWORKS: [&str; 13] = [
 ];
 
 /// Where a network may be called by its name: its own files, the lists, the demo, docs and tests.
-const NETWORKS_NAMED: [&str; 10] = [
+const NETWORKS_NAMED: [&str; 11] = [
     "crates/bench/",
     "crates/networks/",
     "crates/sandbox/",
     "crates/e2e/",
     "crates/server/static/",
+    // Examples in the description of the API.
+    "crates/server/src/api/described/",
     "crates/server/src/pages/view.rs",
     "crates/staygreen/src/commands/",
     // Chat channels that messages go to, which are something else than the networks of that name.

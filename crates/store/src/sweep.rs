@@ -19,7 +19,7 @@ const SIGNALS_KEPT: Span = Span::days(90);
 
 /// What goes, and from which moment on, counted back from now. Each finds its rows by an index: cost follows what is over,
 /// not how much there is.
-const RULES: [(&str, Span); 10] = [
+const RULES: &[(&str, Span)] = &[
     ("DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE expires_at <= $1 LIMIT $2)", Span::ZERO),
     ("DELETE FROM invitations WHERE secret_hash IN (SELECT secret_hash FROM invitations WHERE expires_at <= $1 LIMIT $2)", LINKS_KEPT),
     (
@@ -61,7 +61,7 @@ impl Store {
     pub async fn sweep(&self, now: Timestamp) -> Result<u64, StoreError> {
         let mut all = 0;
         for (sql, kept) in RULES {
-            all += self.sweep_by(sql, now - kept).await?;
+            all += self.sweep_by(sql, now - *kept).await?;
         }
         Ok(all)
     }

@@ -5,4 +5,5 @@ mod faults;
 mod house;
 mod pacing;
 mod spool;
+mod steps;
 mod stopping;

@@ -50,7 +50,8 @@ async fn is_known(cx: Cx<'_>, wire: &dyn Wire) -> bool {
     let json = oauth::json(&answer).unwrap_or(Value::Null);
     let (status, error) = (answer.status(), oauth::text(&json, "error").unwrap_or_default());
     let is_refused = status == StatusCode::UNAUTHORIZED && error == "invalid_client";
-    !is_refused && !(status == StatusCode::BAD_REQUEST && error == "invalid_scope")
+    let is_too_narrow = status == StatusCode::BAD_REQUEST && error == "invalid_scope";
+    !is_refused && !is_too_narrow
 }
 
 /// The name that the instance puts into its answers, if it says that it does.

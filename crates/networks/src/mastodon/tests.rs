@@ -90,6 +90,7 @@ fn a_token_is_renewed_and_revoked_by_the_client_it_was_issued_to() {
         // The instance lost us meanwhile, and knows another client of ours.
         let mut app = cx.app.clone();
         (app.client_id, app.client_secret) = ("newer".into(), Some(Secret::new("newer")));
+        app.instance = "mastodon.example".into();
         let cx = crate::network::Cx { app: &app, ..cx };
         for request in [Mastodon.renew(cx, &issued.tokens), Mastodon.revoke(cx, &issued.tokens)] {
             let body = String::from_utf8_lossy(request.expect("a request").body()).into_owned();

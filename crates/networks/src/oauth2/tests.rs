@@ -52,7 +52,7 @@ fn with<T>(options: &[(&str, &str)], run: impl FnOnce(&OAuth2, Cx<'_>) -> T) -> 
 fn done(answer: Answer<Diagnosis>) -> Diagnosis {
     match answer {
         Answer::Done(diagnosis) => diagnosis,
-        other => panic!("{other:?}"),
+        other @ Answer::AskAgain { .. } => panic!("{other:?}"),
     }
 }
 

@@ -35,6 +35,7 @@ async fn a_registration_that_was_swept_away_or_is_too_narrow_is_made_anew() {
     assert_eq!(bench.probe(&tokens).finding, Finding::Works);
     // More is wanted than was registered.
     bench.app.scopes = ["read:accounts", "read:search"].map(str::to_owned).to_vec();
+    bench.app.client_id.clear();
     let narrow = bench.begin().await.expect("begins").registered.expect("registered");
     (bench.app.client_id, bench.app.client_secret) = (narrow.client_id, Some(narrow.client_secret));
     bench.app.scopes.push("write:statuses".into());

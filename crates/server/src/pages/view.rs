@@ -56,7 +56,7 @@ pub fn title_of(network: &str) -> String {
 
 /// What becomes of the access at a network when its last profile is removed here: what is done for people, and what only they can.
 pub fn end_of_access(lang: Lang, network: &str) -> Vec<String> {
-    let by_person = networks::find(network).and_then(|known| known.ended_by_person());
+    let by_person = networks::find(network).and_then(networks::Network::ended_by_person);
     let said = if by_person.is_some() { "delete.kept" } else { "delete.revoked" };
     let mut words = vec![lang.fill(said, &[("network", &title_of(network))])];
     words.extend(by_person.map(|rule| lang.pick(rule.en, rule.de).to_owned()));

@@ -105,7 +105,7 @@ async fn held_acts_are_claimed_once_and_only_where_there_may_be_a_token() {
         assert!(house.claimed(T0).await.is_empty(), "no token there");
         run(&store, "UPDATE profiles SET status = 'connected'", &[]).await;
         let all = futures_util::future::join_all((0..5).map(|_| house.claimed(T0))).await.concat();
-        assert_eq!(all.iter().map(|act| act.id.clone()).collect::<Vec<_>>(), [held.id.clone()], "once: {}", store.describe());
+        assert_eq!(all.iter().map(|act| &act.id).collect::<Vec<_>>(), [&held.id], "once: {}", store.describe());
         assert_eq!(house.claimed(T0 + Span::minutes(1)).await.len(), 1, "and again after a while");
         assert!(house.claimed(T0 + Span::hours(72)).await.is_empty(), "not when its time is over");
         let begun = house.note(&tool("key_1"), "b", "x", State::Begun, None).await.unwrap();
@@ -114,7 +114,7 @@ async fn held_acts_are_claimed_once_and_only_where_there_may_be_a_token() {
             acts::overdue(&mut tx, &organisation, now, 10).await.unwrap().into_iter().map(|act| act.id).collect::<Vec<_>>()
         };
         assert!(overdue(T0 + Span::minutes(14)).await.is_empty());
-        assert_eq!(overdue(T0 + acts::ABANDONED_AFTER).await, [begun.id.clone()], "its process died over it");
+        assert_eq!(overdue(T0 + acts::ABANDONED_AFTER).await.iter().collect::<Vec<_>>(), [&begun.id], "its process died over it");
         assert_eq!(overdue(T0 + Span::hours(72)).await.len(), 2);
         assert!(house.becomes(&held, State::Withdrawn, T0).await);
         assert_eq!(overdue(T0 + Span::hours(72)).await, [begun.id]);

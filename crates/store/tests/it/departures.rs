@@ -76,7 +76,7 @@ async fn a_death_in_quiet_hours_leaves_when_they_end_or_at_once_if_the_reader_sa
         roles(&store, &["1"], true, hour(15)).await;
         assert!(mails(&store, hour(15)).await.is_empty());
         let waiting = log(&store, &organisation).await.remove(0);
-        let why = waiting.waits_for.map(|why| why.as_str());
+        let why = waiting.waits_for.map(lifecycle::departure::WaitsFor::as_str);
         assert_eq!((waiting.due_at, why), (Some(hour(23)), Some("quiet_hours")), "{}", store.describe());
         assert!(mails(&store, hour(23) - Span::seconds(1)).await.is_empty());
         assert_eq!(store.tell_untold(hour(20)).await.unwrap(), 0, "NF-07: what waits is told");

@@ -56,6 +56,7 @@ async fn mastodon_fits_the_communitys_description() {
     let bench = everything().await;
     let calls = description.held_against(&bench, is_known);
     let expected = [
+        "GET /.well-known/oauth-authorization-server 200",
         "GET /api/v1/accounts/verify_credentials 200",
         "GET /api/v1/accounts/verify_credentials 401",
         "GET /api/v1/accounts/verify_credentials 403",

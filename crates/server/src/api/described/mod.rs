@@ -61,7 +61,9 @@ pub fn of(id: &str) -> Option<&'static Operation> {
 
 /// Every operation.
 pub fn all() -> impl Iterator<Item = &'static Operation> {
-    [profiles::OPERATIONS, logins::OPERATIONS, acting::OPERATIONS, waiting::OPERATIONS, company::OPERATIONS, watching::OPERATIONS].into_iter().flatten()
+    [profiles::OPERATIONS, logins::OPERATIONS, acting::OPERATIONS, waiting::OPERATIONS, company::OPERATIONS, watching::OPERATIONS]
+        .into_iter()
+        .flatten()
 }
 
 /// What a parameter in a path looks like.
@@ -158,7 +160,12 @@ mod tests {
         assert_eq!(described.len(), known.len(), "each once");
         for route in API {
             let has_answer = of(route.id).is_some_and(|operation| operation.answer.is_some());
-            assert_eq!(has_answer, route.status != 204 && route.answers == "application/json", "{}: what does it answer?", route.id);
+            assert_eq!(
+                has_answer,
+                route.status != 204 && route.answers == "application/json" && !route.is_proxy(),
+                "{}: what does it answer?",
+                route.id
+            );
         }
     }
 
