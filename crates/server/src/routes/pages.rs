@@ -9,8 +9,8 @@ use lifecycle::permission::Act;
 use crate::api::v1;
 use crate::auth::Needs;
 use crate::pages::{
-    account, add, audit, calendar, compose, dashboard, deletion, engagement, explain, forecast, freezes, keys, link, people, profile, profiles, renew, settings,
-    sign_in, webhooks,
+    account, add, audit, calendar, compose, dashboard, deletion, engagement, explain, forecast, freezes, keys, link, people, profile,
+    profiles, renew, settings, sign_in, webhooks,
 };
 use crate::state::App;
 

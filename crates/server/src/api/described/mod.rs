@@ -61,7 +61,9 @@ pub fn of(id: &str) -> Option<&'static Operation> {
 
 /// Every operation.
 pub fn all() -> impl Iterator<Item = &'static Operation> {
-    [profiles::OPERATIONS, logins::OPERATIONS, acting::OPERATIONS, waiting::OPERATIONS, company::OPERATIONS, watching::OPERATIONS].into_iter().flatten()
+    [profiles::OPERATIONS, logins::OPERATIONS, acting::OPERATIONS, waiting::OPERATIONS, company::OPERATIONS, watching::OPERATIONS]
+        .into_iter()
+        .flatten()
 }
 
 /// What a parameter in a path looks like.
