@@ -40,9 +40,14 @@ pub async fn for_profiles(app: &App, caller: &Caller, ids: &[ProfileId], accepts
 
 /// Makes one link through everything of these people that is due until a day: what they log in for in one sitting.
 pub async fn for_people(app: &App, caller: &Caller, people: &[PersonId], until: Timestamp, email: Option<&str>) -> Result<Made, Problem> {
-    let outlook = forecast::look(app, caller.narrowed_to(Act::RefreshConnection).as_ref(), until).await?;
+    let narrowed = caller.narrowed_to(Act::RefreshConnection);
+    let outlook = forecast::look(app, narrowed.as_ref(), until).await?;
     let theirs = outlook.appointments.iter().filter(|appointment| people.contains(&appointment.person));
     let ids: Vec<ProfileId> = theirs.flat_map(|appointment| &appointment.profiles).map(|profile| profile.id.clone()).collect();
+    if ids.is_empty() && narrowed.is_some() {
+        // Whether there is such a person, and something due of them, is not told to whoever may not see it (NT-20).
+        return Err(Problem::not_found());
+    }
     if ids.is_empty() {
         return Err(Problem::field("person_ids", "names nobody of whom something is due until that day"));
     }
