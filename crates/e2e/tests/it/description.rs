@@ -44,7 +44,9 @@ fn at_home(mut description: Value, things: &[(&str, String)]) -> Value {
         } else if let Value::Object(fields) = value {
             fields.values_mut().for_each(|value| settle(value, things));
         } else if let Value::Array(items) = value {
-            items.iter_mut().for_each(|value| settle(value, things));
+            for value in items.iter_mut() {
+                settle(value, things);
+            }
         }
     }
     for operation in description["paths"].as_object_mut().unwrap().values_mut().flat_map(|path| path.as_object_mut().unwrap().values_mut())

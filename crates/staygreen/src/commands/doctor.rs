@@ -29,7 +29,7 @@ fn say(good: bool, what: &str, words: &str) -> bool {
 /// The document that is our client id: the network's servers fetch it from outside, and refuse every renewal while they cannot.
 async fn own_metadata(title: &str, public_url: &str) -> bool {
     let url = format!("{}/oauth/client-metadata.json", public_url.trim_end_matches('/'));
-    let found = match HttpWire::new(Guard::new(vec![], &[url.clone()]), Limits::ENDPOINTS) {
+    let found = match HttpWire::new(Guard::new(vec![], std::slice::from_ref(&url)), Limits::ENDPOINTS) {
         Ok(wire) => match http::Request::get(&url).body(Bytes::new()) {
             Ok(request) => wire.send(request).await.map_err(|why| why.to_string()).and_then(|answer| is_metadata(&url, &answer)),
             Err(why) => Err(why.to_string()),
