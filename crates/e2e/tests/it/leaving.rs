@@ -150,7 +150,7 @@ async fn token_sets_of_other_tools_are_brought_along() {
         "network,network_id,name,access_token,expires_at\nlinkedin,{page},Fernweh,{first},2099-01-01T00:00:00Z\ntiktok,,,{second},\nlinkedin,,Dead,dead-token,\nmyspace,1,Old,x,\n"
     );
     let nango = json!({ "connections": [{ "connection_id": "fernweh", "provider": "linkedin", "provider_config_key": "li", "created_at": "2026-11-01T00:00:00Z",
-        "credentials": { "type": "OAUTH2", "access_token": first, "expires_at": "2099-01-01T00:00:00.000Z", "raw": { "scope": "w_member_social" } } }] });
+        "credentials": { "type": "OAUTH2", "access_token": first, "expires_at": "2099-01-01T00:00:00.000Z", "raw": { "scope": "w_member_social,rw_organization_admin,w_organization_social" } } }] });
     let postiz = json!([{ "id": "c1", "internalId": bare, "organizationId": "o1", "name": "Fernweh", "providerIdentifier": "linkedin-page", "type": "social", "token": first,
         "tokenExpiration": "2099-01-01 00:00:00", "refreshToken": "", "createdAt": "2026-11-01 10:00:00.123", "deletedAt": null }]);
     let mixpost = json!([{ "id": 1, "name": "Fernweh", "provider": "tiktok", "provider_id": account, "data": null, "authorized": 1,
