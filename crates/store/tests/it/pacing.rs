@@ -137,13 +137,17 @@ async fn rf_01_rotations_and_the_tokens_lost_in_them_are_counted_once() {
         }
         let measured = async || rotations::all(&mut store.read().await.unwrap()).await.unwrap();
         assert_eq!(measured().await["linkedin"], Rotations { done: 64, lost: 0 }, "four are written down, as sixteen each");
-        // An answer is lost, and from then on every renewal is refused.
+        // An answer is lost, and from then on every renewal is refused, and every look.
         for look in 0..12 {
             now = now + Span::hours(1);
             let claim = store.claim(&ids::fresh(), id.as_ref().unwrap(), now, Span::seconds(180)).await.unwrap().unwrap();
             let evidence = Evidence::new(now, Source::Renewal, Some(400), Some("invalid_grant"), "words");
             let refused = Diagnosis::refused(Cause::Unknown, Confidence::Guess, evidence.clone());
-            let event = if look == 0 { Event::RenewLost(evidence) } else { Event::RenewFailed(refused) };
+            let event = match look {
+                0 => Event::RenewLost(evidence),
+                _ if look % 2 == 0 => Event::Probed(refused),
+                _ => Event::RenewFailed(refused),
+            };
             store.commit(&commit_of(&claim, &event, now)).await.unwrap();
         }
         let row = store.claim(&ids::fresh(), id.as_ref().unwrap(), now, Span::seconds(180)).await.unwrap().unwrap();
