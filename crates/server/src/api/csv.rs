@@ -31,7 +31,7 @@ pub struct Broken {
     pub what: &'static str,
 }
 
-/// Reads what [`line`] writes, and what spreadsheets write: rows with the line they begin at.
+/// Reads what [`line()`] writes, and what spreadsheets write: rows with the line they begin at.
 pub fn read(text: &str) -> Result<Vec<(usize, Vec<String>)>, Broken> {
     let (mut rows, mut row, mut cell) = (vec![], vec![], String::new());
     let (mut quoted, mut was_quoted, mut line, mut begun) = (false, false, 1, 1);

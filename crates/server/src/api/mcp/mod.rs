@@ -181,7 +181,7 @@ pub enum Reply {
     None,
     /// This is the answer.
     Is(Value),
-    /// The API is asked; [`Reply::after`] makes the answer of what it says.
+    /// The API is asked; the answer is made of what it says.
     Asks(Value, Ask),
 }
 
