@@ -139,7 +139,7 @@ mod tests {
         #[test]
         fn the_forecast_is_what_the_rules_do(
             model in prop_oneof![
-                Just(RenewalModel::Rotating(Reuse::RevokesFamily)), Just(RenewalModel::Stable), Just(RenewalModel::Extending(Span::hours(24))), Just(RenewalModel::ByPerson)
+                Just(RenewalModel::Rotating(Reuse::RevokesFamily)), Just(RenewalModel::Stable), Just(RenewalModel::Extending(Span::hours(20))), Just(RenewalModel::ByPerson)
             ],
             access_days in 1_i64..70,
             refresh_days in proptest::option::of(71_i64..300),

@@ -39,7 +39,11 @@ pub fn renew_at(id: &GrantId, generation: i64, clocks: &Clocks, renewable: bool,
     let by_access = clocks.access_until.map(|until| {
         let life = until.since(from);
         let wait = match facts.renewal {
-            RenewalModel::Extending(earliest) => life.times(1, 2).max(earliest),
+            // Half way, where the network allows it by then. What it extends only late in the life is extended as soon as allowed:
+            // jitter may neither ask too early nor eat the rest of the life, after which nothing can be extended.
+            RenewalModel::Extending(earliest) => {
+                return from + jittered(life.times(1, 2), id, generation).min(life - margin(life, facts)).max(earliest);
+            }
             // Jitter must not eat the margin: even the latest renewal comes before the margin begins. What nobody uses is not
             // renewed at every end of an access token: where that rotates, it costs a rotation (RF-01); where it does not, the next
             // look renews as well (RF-03). Whoever needs a token before that has it renewed on the spot.
@@ -174,6 +178,21 @@ mod tests {
         fn the_margin_leaves_half_the_life(seconds in 1..40_000_000_i64) {
             let life = Span::seconds(seconds);
             prop_assert!(margin(life, &Facts::unknown()) <= life.times(1, 2));
+        }
+    }
+
+    proptest! {
+        /// However late in a token's life the network begins to extend it: never asked before, always asked before the end.
+        #[test]
+        fn what_is_extended_is_extended_when_allowed_and_before_its_end(
+            id: u128, generation in 1..100_000_i64, earliest in 60..4_000_000_i64, rest in 1..40_000_000_i64,
+        ) {
+            let (from, earliest) = (Timestamp::from_seconds(1_700_000_000), Span::seconds(earliest));
+            let facts = Facts { renewal: RenewalModel::Extending(earliest), ..Facts::unknown() };
+            let until = from + earliest + Span::seconds(rest);
+            let clocks = Clocks { access_until: Some(until), ..Clocks::default() };
+            let at = renew_at(&GrantId::from_u128(id), generation, &clocks, true, &facts, from);
+            prop_assert!(at.is_some_and(|at| at >= from + earliest && at < until), "{:?}", at);
         }
     }
 
