@@ -9,7 +9,7 @@ use serde_json::Value;
 use url::Url;
 
 use crate::error::{Error, Problem};
-use crate::types::{AccessToken, Comment, Filter, Page, Post, Posted, Profile, WholeProfile};
+use crate::types::{AccessToken, Act, Comment, Filter, Page, Post, Profile, Said, WholeProfile};
 
 /// How long the server may take: a renewal that is under way is waited for.
 const PATIENCE: Duration = Duration::from_mins(2);
@@ -143,9 +143,14 @@ impl Client {
         self.get(&format!("/profiles/{}/access-token", segment(id)), &query).await
     }
 
-    /// Publishes a post as a profile. `key` names the act: the same key again is the same post, so that a retry never posts twice.
-    pub async fn publish(&self, id: &str, post: &Post, key: &str) -> Result<Posted, Error> {
+    /// Publishes a post as a profile, or has it wait where it needs an approval or is to be held. `key` names the act: the same key again is the same post, so that a retry never posts twice.
+    pub async fn publish(&self, id: &str, post: &Post, key: &str) -> Result<Said, Error> {
         self.post(&format!("/profiles/{}/posts", segment(id)), post, Some(key)).await
+    }
+
+    /// What became of a post or comment that waited.
+    pub async fn act(&self, id: &str) -> Result<Act, Error> {
+        self.get(&format!("/waiting-acts/{}", segment(id)), &[]).await
     }
 
     /// What was said under a post, oldest first.
@@ -155,7 +160,7 @@ impl Client {
     }
 
     /// Comments under a post, or replies to a comment there. `key` names the act, as in [`Client::publish`].
-    pub async fn comment(&self, id: &str, post: &str, text: &str, in_reply_to: Option<&str>, key: &str) -> Result<Posted, Error> {
+    pub async fn comment(&self, id: &str, post: &str, text: &str, in_reply_to: Option<&str>, key: &str) -> Result<Said, Error> {
         let mut body = serde_json::json!({ "text": text });
         if let Some(comment) = in_reply_to {
             body["in_reply_to"] = comment.into();

@@ -3,14 +3,16 @@
 //!
 //! ```no_run
 //! # async fn run() -> Result<(), staygreen_client::Error> {
-//! use staygreen_client::{Client, Filter, Post};
+//! use staygreen_client::{Client, Filter, Post, Said};
 //!
 //! let client = Client::new("https://staygreen.example.com", "sg_…")?;
 //! for profile in client.profiles(&Filter { status: Some("disconnected".into()), ..Filter::default() }).await? {
 //!     println!("{} at {}: {:?}", profile.name, profile.network, profile.cause);
 //! }
-//! let posted = client.publish("prf_…", &Post { text: "The new hut is open".into(), ..Post::default() }, "hut-2027").await?;
-//! println!("{:?}", posted.url);
+//! match client.publish("prf_…", &Post { text: "The new hut is open".into(), ..Post::default() }, "hut-2027").await? {
+//!     Said::Posted(posted) => println!("{:?}", posted.url),
+//!     Said::Waits(waits) => println!("{} until {}", waits.result, waits.until),
+//! }
 //! # Ok(())
 //! # }
 //! ```
@@ -24,4 +26,7 @@ mod types;
 
 pub use client::Client;
 pub use error::{Error, Problem};
-pub use types::{Access, AccessToken, Comment, Explanation, Filter, Media, Page, Person, Post, Posted, Profile, WholeProfile};
+pub use types::{
+    Access, AccessToken, Act, Comment, Explanation, Filter, Media, Page, Person, Post, Posted, Profile, Said, Waits, WhenDisconnected,
+    WholeProfile,
+};

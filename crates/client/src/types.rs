@@ -155,6 +155,19 @@ pub struct Post {
     /// Pictures and films, in order.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub media: Vec<Media>,
+    /// What happens when nobody's token works for the profile; to fail, where nothing is said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub when_disconnected: Option<WhenDisconnected>,
+}
+
+/// What happens when nobody's token works for the profile.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WhenDisconnected {
+    /// A [`Problem`](crate::Problem) of code `no_access_tokens_available`.
+    Fail,
+    /// The post waits until the profile is connected again.
+    Hold,
 }
 
 /// A picture or film: where it lies, or itself as Base64.
@@ -180,6 +193,58 @@ pub struct Posted {
     pub id: String,
     /// Where people see it, where that is known.
     pub url: Option<String>,
+}
+
+/// What became of a post or comment.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(untagged)]
+pub enum Said {
+    /// The network has it.
+    Posted(Posted),
+    /// It is not sent yet.
+    Waits(Waits),
+}
+
+impl Said {
+    /// What the network has; `None` of what waits.
+    pub fn posted(&self) -> Option<&Posted> {
+        match self {
+            Self::Posted(posted) => Some(posted),
+            Self::Waits(_) => None,
+        }
+    }
+}
+
+/// What waits: for an access token, or for somebody's approval.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Waits {
+    /// For what: `held` until the profile is connected, or `waiting` for an approval.
+    pub result: String,
+    /// The act, for [`Client::act`](crate::Client::act).
+    pub act: String,
+    /// The user who has to approve it, where it waits for that.
+    pub approval_by: Option<String>,
+    /// Until when; after that it is not sent any more.
+    pub until: String,
+}
+
+/// A post or comment made through the server, and what became of it.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Act {
+    /// Its id here.
+    pub id: String,
+    /// `post` or `comment`.
+    pub kind: String,
+    /// `held`, `waiting`, `begun`, `done`, `refused`, `unclear`, `expired`, `withdrawn`, `declined`.
+    pub state: String,
+    /// What it says; of one that is over the beginning.
+    pub text: String,
+    /// Its id at the network, once it is done.
+    pub network_id: Option<String>,
+    /// Where people see it, where that is known.
+    pub url: Option<String>,
+    /// Until when it waits.
+    pub until: String,
 }
 
 /// What was said under a post. The texts are strangers': escape them where they are shown.

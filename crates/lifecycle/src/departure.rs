@@ -27,7 +27,7 @@ word_enum! {
         QuietHours = "quiet_hours",
         /// It leaves together with others.
         Digest = "digest",
-        /// Many deaths are being gathered.
+        /// Many of its kind come together: deaths, or what waits for an approval.
         Storm = "storm",
     }
 }

@@ -11,6 +11,7 @@ use lifecycle::status::{News, Standing};
 use lifecycle::time::{Span, Timestamp};
 use serde_json::{Value as Json, json};
 
+use crate::acts::Act;
 use crate::driver::{Row, StoreError, Tx, Value, to_json};
 use crate::events::{self, About, Actor};
 use crate::grants;
@@ -144,6 +145,37 @@ pub async fn test_mail(tx: &mut Tx, user: &UserId, now: Timestamp) -> Result<boo
     insert(tx, "test_mail", &user, &json!({ "profiles": [] }), &dedupe, now).await
 }
 
+/// Somebody's post or comment waits for a user's approval: they hear of it, unless they want no such mails. What comes within ten
+/// minutes of a mail comes in one. What is to be said stands in no mail: it lies sealed until it is sent. How many messages.
+pub async fn ask_for_approval(
+    tx: &mut Tx,
+    organisation: &OrganisationId,
+    approver: &UserId,
+    act: &Act,
+    asks: &str,
+    now: Timestamp,
+) -> Result<usize, StoreError> {
+    let reader = users::by_id(tx, approver).await?;
+    let Some(reader) = reader.filter(|user| user.disabled_at.is_none() && user.notify_approvals && user.organisation == *organisation)
+    else {
+        return Ok(0);
+    };
+    let sql = "SELECT id, name, network, kind FROM profiles WHERE id = $1 AND organisation_id = $2";
+    let Some(row) = tx.one(sql, &[act.profile.as_str().into(), organisation.as_str().into()]).await? else { return Ok(0) };
+    let profile = json!({ "id": row.text("id")?, "name": row.text("name")?, "network": row.text("network")?, "kind": row.text("kind")? });
+    let payload = json!({ "profiles": [profile], "asks": asks, "deadline": act.ends_at.as_micros(), "count": 1 });
+    let recent = "SELECT id FROM outbox WHERE user_id = $1 AND kind IN ('approval_wanted', 'approvals_wanted') \
+                  AND (created_at > $2 OR due_at > $3) LIMIT 1";
+    let told_lately = tx.one(recent, &[approver.as_str().into(), (now - STORM_WINDOW).into(), now.into()]).await?.is_some();
+    let dedupe = format!("approval_wanted:{}:{}", act.id, act.changed_at.as_micros());
+    let mail = if told_lately { "approvals_wanted" } else { "approval_wanted" };
+    if told_lately {
+        gather(tx, mail, &reader, payload, &dedupe, now).await.map(usize::from)
+    } else {
+        insert(tx, mail, &reader, &payload, &dedupe, now).await.map(usize::from)
+    }
+}
+
 /// By whom a message is read that could not be delivered to somebody: whoever is next on the ladder of each profile it speaks of.
 pub(crate) async fn readers_instead(
     tx: &mut Tx,
@@ -237,13 +269,20 @@ async fn is_storm(tx: &mut Tx, user: &User, now: Timestamp) -> Result<bool, Stor
 
 /// What comes in a storm is gathered in one message that leaves when the window is over, and lists all of it.
 async fn join_storm(tx: &mut Tx, user: &User, payload: Json, dedupe: &str, now: Timestamp) -> Result<bool, StoreError> {
+    gather(tx, "storm", user, payload, &format!("storm:{dedupe}"), now).await
+}
+
+/// Adds the profiles of a message to those of one that waits to leave, or writes it.
+async fn gather(tx: &mut Tx, mail: &str, user: &User, payload: Json, dedupe: &str, now: Timestamp) -> Result<bool, StoreError> {
     let lock = tx.dialect().for_update();
-    let sql = format!("SELECT id, payload FROM outbox WHERE user_id = $1 AND kind = 'storm' AND due_at > $2 AND tries = 0 LIMIT 1{lock}");
-    let Some(row) = tx.one(&sql, &[user.id.as_str().into(), now.into()]).await? else {
-        let dedupe = format!("storm:{dedupe}");
-        return insert(tx, "storm", user, &payload, &dedupe, now).await;
+    let sql = format!("SELECT id, payload FROM outbox WHERE user_id = $1 AND kind = $3 AND due_at > $2 AND tries = 0 LIMIT 1{lock}");
+    let Some(row) = tx.one(&sql, &[user.id.as_str().into(), now.into(), mail.into()]).await? else {
+        return insert(tx, mail, user, &payload, dedupe, now).await;
     };
     let mut gathered: Json = row.json("payload")?;
+    if let (Some(so_many), Some(more)) = (gathered["count"].as_i64(), payload["count"].as_i64()) {
+        gathered["count"] = (so_many + more).into();
+    }
     if let (Some(all), Some(more)) = (gathered["profiles"].as_array_mut(), payload["profiles"].as_array()) {
         all.extend(more.iter().filter(|profile| !all.contains(profile)).cloned().collect::<Vec<_>>());
     }

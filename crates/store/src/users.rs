@@ -44,6 +44,8 @@ pub struct User {
     pub notify_renew_soon: bool,
     /// Wants to hear of pages and boards that turn up at the networks.
     pub notify_new_profiles: bool,
+    /// Wants to hear of posts and comments that wait for their approval.
+    pub notify_approvals: bool,
     /// A mail server refuses the address: since when, and in whose words.
     pub refused: Option<(Timestamp, String)>,
     /// When mails leave.
@@ -91,6 +93,7 @@ pub(crate) fn read(row: &Row) -> Result<User, StoreError> {
         notify_no_access: row.flag("notify_no_access")?,
         notify_renew_soon: row.flag("notify_renew_soon")?,
         notify_new_profiles: row.flag("notify_new_profiles")?,
+        notify_approvals: row.flag("notify_approvals")?,
         refused: refused(row)?,
         wishes: wishes::read(row)?,
         disabled_at: row.opt_time("disabled_at")?,
@@ -208,6 +211,12 @@ pub async fn set_account(tx: &mut Tx, id: &UserId, account: &Account<'_>, now: T
 /// Sets whether a user hears of what turns up at the networks.
 pub async fn set_notify_new_profiles(tx: &mut Tx, id: &UserId, wanted: bool) -> Result<(), StoreError> {
     tx.run("UPDATE users SET notify_new_profiles = $2 WHERE id = $1", &[id.as_str().into(), wanted.into()]).await?;
+    Ok(())
+}
+
+/// Sets whether a user hears of what waits for their approval.
+pub async fn set_notify_approvals(tx: &mut Tx, id: &UserId, wanted: bool) -> Result<(), StoreError> {
+    tx.run("UPDATE users SET notify_approvals = $2 WHERE id = $1", &[id.as_str().into(), wanted.into()]).await?;
     Ok(())
 }
 

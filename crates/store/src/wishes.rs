@@ -58,11 +58,16 @@ fn urgency_of(mail: &str, payload: &Json) -> Urgency {
     }
 }
 
+/// Whether more of its kind may join such a mail until it leaves.
+fn is_gathered(mail: &str) -> bool {
+    matches!(mail, "storm" | "approvals_wanted")
+}
+
 /// When a mail to a user leaves that is written now.
 pub(crate) fn leaves(user: &User, mail: &str, payload: &Json, now: Timestamp) -> Departure {
     // A zone that this machine does not know any more is not worth losing a mail for.
     let place = Place(TimeZone::get(&user.time_zone).unwrap_or(TimeZone::UTC));
-    if mail != "storm" {
+    if !is_gathered(mail) {
         return departure(urgency_of(mail, payload), &user.wishes, &place, now);
     }
     let gathered = now + STORM_WINDOW;
@@ -87,7 +92,7 @@ pub(crate) async fn retime(tx: &mut Tx, user: &UserId, now: Timestamp) -> Result
             continue;
         }
         let (mail, payload) = (row.text("kind")?, row.json("payload")?);
-        let written = if mail == "storm" { row.time("created_at")? } else { now };
+        let written = if is_gathered(&mail) { row.time("created_at")? } else { now };
         let found = leaves(&user, &mail, &payload, written);
         let sql = "UPDATE outbox SET due_at = $2, waits_for = $3, channel = $4 WHERE id = $1";
         let waits_for = found.waits_for.map(WaitsFor::as_str);

@@ -205,6 +205,12 @@ async fn what_needs_an_approval_waits_for_the_named_user() {
     let (_, own) = call(url, &tool, "GET", "/waiting-acts", None).await;
     assert_eq!(own["items"].as_array().unwrap().len(), 3, "{own}");
 
+    // The named user hears of it: of the first at once, of what follows together; what is to be said stands in no mail.
+    let mail = demo.mail("mira.sato@fernweh.example", "Waits for your approval: Fernweh Outdoor").await;
+    assert!(mail["text"].as_str().unwrap().contains("/compose") && !mail.to_string().contains("Approve me"), "{mail}");
+    let mails = demo.mails().await;
+    assert_eq!(mails.iter().filter(|mail| mail["subject"].as_str().unwrap().contains("for your approval")).count(), 1, "{mails:?}");
+
     // Nobody but the named user: not the tool itself, not a company admin.
     assert_eq!(call(url, &tool, "POST", &format!("/waiting-acts/{good}/approve"), Some(json!({}))).await.0, 403);
     let lena = session(&demo, "lena.arndt@fernweh.example").await;
@@ -236,4 +242,10 @@ async fn what_needs_an_approval_waits_for_the_named_user() {
     let approved = rows.iter().find(|row| row["detail"]["decided"] == "approved").unwrap();
     assert_eq!((approved["actor"]["id"].as_str(), approved["detail"]["wanted_by"]["id"].as_str()), (Some(mira), Some(tool_id.as_str())));
     assert_eq!(demo.api("GET", "/audit/verify", None).await.1["whole"], true);
+    // Nothing waits for somebody who cannot sign in any more.
+    let (_, tool) = key(&demo, &[&format!("posts:write network=linkedin approval={mira}")]).await;
+    let (status, left) = demo.api("PATCH", &format!("/users/{mira}"), Some(json!({ "disabled": true }))).await;
+    assert_eq!(status, 200, "{left}");
+    let (status, problem) = call(url, &tool, "POST", &format!("/profiles/{page}/posts"), Some(json!({ "text": "Anybody?" }))).await;
+    assert_eq!((status, problem["code"].as_str()), (409, Some("approver_gone")), "{problem}");
 }

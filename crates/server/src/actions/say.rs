@@ -172,7 +172,11 @@ async fn put_down(app: &App, wish: &Wish<'_>, known: Option<&Act>, state: State,
     };
     let act = noted.ok_or_else(still_running)?;
     super::waiting::note(&mut tx, app, &wish.caller.named, &wish.profile.id, wish.content.kind(), state, &act).await?;
+    if let Some(approver) = approver {
+        super::waiting::ask(&mut tx, app, approver, &act).await?;
+    }
     tx.commit().await?;
+    app.told.notify_one();
     let until = known.map_or(wish.until, |known| known.ends_at);
     Ok(match state {
         State::Held => Said::Held { act, until },

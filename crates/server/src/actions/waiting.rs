@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::http::StatusCode;
-use lifecycle::ids::{ActId, ProfileId};
+use lifecycle::ids::{ActId, ProfileId, UserId};
 use lifecycle::permission::{Act as Wanted, Actor, Role};
 use lifecycle::waiting::State;
 use serde_json::{Value, json};
@@ -13,7 +13,7 @@ use store::acts::{self, Act, Change, Filter, Of};
 use store::audit::Entry;
 use store::events::{self, About};
 use store::profiles::Profile;
-use store::{StoreError, Tx, api_keys, freezes, profiles, teams, users};
+use store::{StoreError, Tx, api_keys, freezes, profiles, teams, telling, users};
 use tokio_util::sync::CancellationToken;
 
 use super::act::{self, SPARE};
@@ -90,6 +90,22 @@ pub(super) async fn note(
     let about = About { profile: Some(profile.clone()), ..About::default() };
     let kind = format!("act.{kind}.{state}");
     events::append(tx, &app.organisation, app.now(), &kind, by, &about, &json!({ "act": act.as_str() })).await
+}
+
+/// Asks whoever has to approve an act. Whoever cannot sign in any more never will: that is said at once, and nothing waits for them.
+pub(super) async fn ask(tx: &mut Tx, app: &App, approver: &UserId, act: &ActId) -> Result<(), Problem> {
+    let known = users::by_id(tx, approver).await?;
+    if known.is_none_or(|user| user.disabled_at.is_some() || user.organisation != app.organisation) {
+        let words = "The user who has to approve this is switched off or deleted. Have the permission name another one.";
+        return Err(Problem::new(StatusCode::CONFLICT, "approver_gone", words));
+    }
+    let Some(act) = acts::get(tx, &app.organisation, act).await? else { return Ok(()) };
+    let asks = match &act.author {
+        events::Actor::User { name, .. } | events::Actor::ApiKey { name, .. } => name.as_str(),
+        events::Actor::Keeper | events::Actor::System | events::Actor::RenewalLink => "",
+    };
+    telling::ask_for_approval(tx, &app.organisation, approver, &act, asks, app.now()).await?;
+    Ok(())
 }
 
 /// A decision about somebody's act, for the audit: with both names.

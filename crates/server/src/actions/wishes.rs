@@ -21,6 +21,8 @@ pub struct Chosen {
     pub renew_soon: bool,
     /// What turns up at the networks.
     pub new_profiles: bool,
+    /// What waits for their approval.
+    pub approvals: bool,
     /// When mails leave.
     pub wishes: Wishes,
 }
@@ -32,6 +34,7 @@ impl Chosen {
             no_access: user.notify_no_access,
             renew_soon: user.notify_renew_soon,
             new_profiles: user.notify_new_profiles,
+            approvals: user.notify_approvals,
             wishes: user.wishes,
         }
     }
@@ -74,6 +77,7 @@ async fn store_chosen(app: &App, tx: &mut Tx, user: &UserId, chosen: Chosen) -> 
     let before = users::by_id(tx, user).await?.ok_or_else(Problem::not_found)?;
     users::set_notifications(tx, user, chosen.no_access, chosen.renew_soon).await?;
     users::set_notify_new_profiles(tx, user, chosen.new_profiles).await?;
+    users::set_notify_approvals(tx, user, chosen.approvals).await?;
     wishes::set(tx, user, &chosen.wishes, app.now()).await?;
     let after = users::by_id(tx, user).await?.ok_or_else(Problem::not_found)?;
     if telling::is_reached(&before) && !telling::is_reached(&after) {

@@ -76,6 +76,7 @@ pub(super) fn draft(letter: &Letter, lang: Lang, public_url: &str) -> Draft {
     };
     let date = letter.payload["deadline"].as_i64().map(|at| show::date(Timestamp::from_micros(at), "UTC", lang)).unwrap_or_default();
     let days = letter.payload["days"].as_i64().unwrap_or_default().to_string();
+    let count = letter.payload["count"].as_i64().unwrap_or_default().to_string();
     let values = [
         ("name", shown.as_str()),
         ("person", &person),
@@ -84,6 +85,7 @@ pub(super) fn draft(letter: &Letter, lang: Lang, public_url: &str) -> Draft {
         ("days", &days),
         ("organisation", letter.payload["organisation"].as_str().unwrap_or("Staygreen")),
         ("reader", letter.payload["reader"].as_str().unwrap_or_default()),
+        ("count", &count),
         ("asks", letter.payload["asks"].as_str().unwrap_or_default()),
     ];
     let fill = |key: &str| lang.fill(key, &values);
@@ -131,6 +133,7 @@ pub(super) fn draft(letter: &Letter, lang: Lang, public_url: &str) -> Draft {
             button = Some((fill("mail.new_profiles.button"), format!("{public_url}/settings/profiles/add/{network}")));
         }
         "unreached" => button = Some((fill("mail.unreached.button"), format!("{public_url}/settings/profiles/{id}/notifications"))),
+        "approval_wanted" | "approvals_wanted" => button = Some((fill("mail.approval_wanted.button"), format!("{public_url}/compose"))),
         "test_mail" => button = Some((fill("mail.test_mail.button"), format!("{public_url}/account"))),
         "test" => button = Some((fill("mail.test.button"), format!("{public_url}/settings/webhooks"))),
         _ => button = button.or(link.map(|link| (fill(&format!("mail.{kind}.button")), link))),
@@ -143,6 +146,9 @@ pub(super) fn draft(letter: &Letter, lang: Lang, public_url: &str) -> Draft {
         (Some(to), _) => lang.fill("mail.footer.undelivered", &[("to", to)]),
         (None, Some(reason)) => lang.fill(&format!("mail.footer.{reason}"), &[("link", &settings)]),
         (None, None) if letter.link.is_some() => fill("mail.footer_link"),
+        (None, None) if kind.ends_with("_wanted") => {
+            lang.fill("mail.footer.approval_wanted", &[("link", &format!("{public_url}/account"))])
+        }
         (None, None) if kind == "new_profiles" => lang.fill("mail.footer.new_profiles", &[("link", &format!("{public_url}/account"))]),
         (None, None) => lang.fill("mail.footer", &[("link", &format!("{public_url}/account"))]),
     };
@@ -203,7 +209,7 @@ mod tests {
                 "profiles": [{ "id": "prf_00000000000000000000000000000001", "name": name, "network": "linkedin", "kind": "page" }],
                 "cause": "password_changed", "evidence": { "at": 0, "source": "probe", "words": "revoked by the user" },
                 "person": { "name": "Jana Lindner", "handle": null }, "deadline": 1_800_000_000_000_000_i64, "days": 14,
-                "organisation": "Fernweh", "asks": "Tom", "reader": "Mira Sato"
+                "organisation": "Fernweh", "asks": "Tom", "count": 4, "reader": "Mira Sato"
             }),
             link: matches!(kind, "invitation" | "renewal_link").then(|| zeroize::Zeroizing::new("https://sg.example/renew/x".to_owned())),
             tries: 1,
@@ -221,6 +227,8 @@ mod tests {
             "out_of_reach",
             "recovered",
             "unreached",
+            "approval_wanted",
+            "approvals_wanted",
             "test_mail",
             "invitation",
             "renewal_link",

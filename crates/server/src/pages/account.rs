@@ -46,6 +46,7 @@ struct ToldView {
     no_access: bool,
     renew_soon: bool,
     new_profiles: bool,
+    approvals: bool,
     digests: Options,
     digest_at: String,
     weekdays: Options,
@@ -65,6 +66,7 @@ impl ToldView {
             no_access: user.notify_no_access,
             renew_soon: user.notify_renew_soon,
             new_profiles: user.notify_new_profiles,
+            approvals: user.notify_approvals,
             digests: Digest::ALL.iter().map(|one| option(one.as_str(), format!("digest.{one}"), *one == wishes.digest)).collect(),
             digest_at: clock(wishes.digest_at),
             weekdays: days.map(|(day, n)| option(day, format!("weekday.{day}"), n == wishes.digest_weekday)).collect(),
@@ -91,6 +93,7 @@ fn chosen(fields: &Fields) -> Result<Chosen, Problem> {
         no_access: fields.ticked("no_access"),
         renew_soon: fields.ticked("renew_soon"),
         new_profiles: fields.ticked("new_profiles"),
+        approvals: fields.ticked("approvals"),
         wishes,
     })
 }

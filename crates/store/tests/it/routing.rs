@@ -153,6 +153,46 @@ async fn nf_05_a_storm_is_five_messages_and_one_that_lists_the_rest() {
 }
 
 #[tokio::test]
+async fn what_waits_for_an_approval_is_told_at_once_and_the_rest_together() {
+    for Fixture { store, .. } in each().await {
+        let (organisation, admin) = organisation(&store).await;
+        connect(&store, &organisation, "jana", &["1"], T0).await;
+        let profile = only_profile(&store, &organisation).await;
+        let ask = async |key: &str, at: Timestamp| {
+            let author = store::events::Actor::ApiKey { id: "key_1".into(), name: "Planner".into() };
+            let new = store::acts::NewAct {
+                organisation: &organisation,
+                profile: &profile.id,
+                kind: "post",
+                author: &author,
+                key,
+                content: b"secret words",
+                approver: Some(&admin),
+                ends_at: at + Span::hours(72),
+            };
+            let mut tx = store.write().await.unwrap();
+            let id = store.note_act(&mut tx, &new, lifecycle::waiting::State::Waiting, at).await.unwrap().unwrap();
+            let act = store::acts::get(&mut tx, &organisation, &id).await.unwrap().unwrap();
+            let told = store::telling::ask_for_approval(&mut tx, &organisation, &admin, &act, "Planner", at).await.unwrap();
+            tx.commit().await.unwrap();
+            told
+        };
+        for n in 0..4 {
+            assert_eq!(ask(&format!("k{n}"), hour(1)).await, 1);
+        }
+        let first = mails(&store, hour(1)).await;
+        assert_eq!((first.len(), first[0].kind.as_str()), (1, "approval_wanted"), "{}", store.describe());
+        let rest = mails(&store, hour(1) + Span::minutes(10)).await;
+        assert_eq!((rest.len(), rest[0].kind.as_str()), (1, "approvals_wanted"));
+        assert_eq!((rest[0].payload["count"].as_i64(), rest[0].payload["asks"].as_str()), (Some(3), Some("Planner")));
+        ask("later", hour(2)).await;
+        assert_eq!(mails(&store, hour(2)).await[0].kind, "approval_wanted", "a new occasion");
+        run(&store, "UPDATE users SET notify_approvals = 0", &[]).await;
+        assert_eq!(ask("unwanted", hour(9)).await, 0, "the reader wants none");
+    }
+}
+
+#[tokio::test]
 async fn nf_07_what_nobody_was_told_is_found_and_told_once() {
     for Fixture { store, .. } in each().await {
         let (organisation, _) = organisation(&store).await;

@@ -38,6 +38,7 @@ fn shown(user: &User) -> serde_json::Value {
         "no_access_tokens": user.notify_no_access,
         "renew_soon": user.notify_renew_soon,
         "new_profiles": user.notify_new_profiles,
+        "approvals": user.notify_approvals,
         "digest": wishes.digest,
         "digest_at": clock(wishes.digest_at),
         "digest_weekday": weekday,
@@ -59,6 +60,7 @@ pub struct Change {
     no_access_tokens: Option<bool>,
     renew_soon: Option<bool>,
     new_profiles: Option<bool>,
+    approvals: Option<bool>,
     digest: Option<Digest>,
     digest_at: Option<String>,
     digest_weekday: Option<String>,
@@ -93,6 +95,7 @@ fn changed(user: &User, change: &Change) -> Result<Chosen, Problem> {
     chosen.no_access = change.no_access_tokens.unwrap_or(chosen.no_access);
     chosen.renew_soon = change.renew_soon.unwrap_or(chosen.renew_soon);
     chosen.new_profiles = change.new_profiles.unwrap_or(chosen.new_profiles);
+    chosen.approvals = change.approvals.unwrap_or(chosen.approvals);
     let wishes = &mut chosen.wishes;
     wishes.digest = change.digest.unwrap_or(wishes.digest);
     if let Some(at) = &change.digest_at {
