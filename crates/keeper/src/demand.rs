@@ -6,6 +6,7 @@ use lifecycle::ids::GrantId;
 use lifecycle::ledger::{Claim, Ledger, LedgerError};
 use lifecycle::schedule::Task;
 use lifecycle::time::Timestamp;
+use tracing::Instrument as _;
 
 use crate::{Checked, Keeper};
 
@@ -50,7 +51,7 @@ impl<L: Ledger + 'static> Keeper<L> {
         };
         let worker = Arc::clone(&self.worker);
         // Detached: a caller who goes away does not tear the call in two (RF-15), and a shutdown waits for it.
-        let running = self.tasks.spawn(async move {
+        let work = async move {
             let lease = claim.lease.clone();
             let work = async {
                 if claim.open.is_some() || worker.ports.spool.kept(&claim.grant.id).is_some() {
@@ -62,7 +63,8 @@ impl<L: Ledger + 'static> Keeper<L> {
                 }
             };
             Box::pin(worker.holding(&lease, work)).await;
-        });
+        };
+        let running = self.tasks.spawn(work.in_current_span());
         let _ = running.await;
         self.wake.notify_one();
         Ok(Checked::Done)

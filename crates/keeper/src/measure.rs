@@ -4,6 +4,9 @@ use std::time::Instant;
 
 use lifecycle::diagnosis::{Diagnosis, Finding};
 use lifecycle::grant::Event;
+use lifecycle::ledger::Claim;
+use tracing::Span;
+use tracing::field::Empty;
 
 const fn word(diagnosis: &Diagnosis) -> &'static str {
     match diagnosis.finding {
@@ -12,6 +15,18 @@ const fn word(diagnosis: &Diagnosis) -> &'static str {
         Finding::Misconfigured => "misconfigured",
         Finding::Refused { .. } => "refused",
     }
+}
+
+/// The span of a renewal or check, for whoever collects traces: of which network and grant, and how it ended.
+pub(crate) fn span(what: &'static str, claim: &Claim) -> Span {
+    tracing::info_span!(
+        target: "staygreen::trace",
+        "keep",
+        otel.name = %format_args!("{what} {}", claim.network),
+        staygreen.network = claim.network,
+        staygreen.grant = %claim.grant.id,
+        staygreen.outcome = Empty,
+    )
 }
 
 /// An outcome that was stored.
@@ -23,6 +38,7 @@ pub(crate) fn stored(network: &str, event: &Event) {
         Event::Probed(diagnosis) => ("staygreen_checks_total", word(diagnosis)),
         Event::Authorized { .. } | Event::Used(_) | Event::DeadlineReached => return,
     };
+    tracing::Span::current().record("staygreen.outcome", outcome);
     metrics::counter!(name, "network" => network.to_owned(), "outcome" => outcome).increment(1);
 }
 

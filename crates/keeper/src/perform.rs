@@ -21,6 +21,7 @@ use lifecycle::words::{Evidence, Source};
 use networks::network::Answer;
 use networks::reading;
 use networks::wire::{Wire, WireError};
+use tracing::Instrument as _;
 
 use crate::calls::{Calls, Wait};
 use crate::health::Health;
@@ -117,8 +118,14 @@ impl<L: Ledger> Worker<L> {
         };
         match task {
             Task::Renew if self.waits(&claim, &app).await => {}
-            Task::Renew => self.renew(claim, &app).await,
-            Task::Probe => self.probe(claim, &app).await,
+            Task::Renew => {
+                let span = measure::span("renew", &claim);
+                self.renew(claim, &app).instrument(span).await;
+            }
+            Task::Probe => {
+                let span = measure::span("check", &claim);
+                self.probe(claim, &app).instrument(span).await;
+            }
             Task::LookAtClock => self.commit_with(&claim, &app.facts, Event::DeadlineReached.into()).await,
         }
     }

@@ -11,6 +11,7 @@ mod error;
 mod first_admin;
 mod high_water;
 pub mod i18n;
+mod listen;
 mod metrics;
 pub mod outbox;
 pub mod pages;
@@ -21,6 +22,7 @@ mod spool;
 mod start_error;
 pub mod state;
 pub mod time;
+mod trace;
 pub mod wire;
 
 use std::sync::Arc;
@@ -139,7 +141,8 @@ impl Server {
         let releasing = tokio::spawn(actions::waiting::run(Arc::clone(&self.app), stop.clone()));
         let marking = tokio::spawn(high_water::run(Arc::clone(&self.app), stop.clone()));
         let watching = tokio::spawn(disks::watch(Arc::clone(&self.app), stop.clone()));
-        axum::serve(self.listener, router).with_graceful_shutdown(stop.cancelled_owned()).await?;
+        listen::take_all_files();
+        listen::serve(self.listener, router, self.app.config.server.slow_after.duration(), stop).await;
         self.app.requests.close();
         self.app.requests.wait().await;
         let _ = tokio::join!(keeping, sending, delivering, releasing, marking, hearing, watching);

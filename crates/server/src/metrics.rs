@@ -10,6 +10,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use store::numbers;
+use tracing::Instrument as _;
 
 use crate::error::Problem;
 use crate::state::App;
@@ -30,12 +31,14 @@ pub(crate) fn upkeep() {
     }
 }
 
-/// Measures each request by the route it took.
+/// Measures each request by the route it took, and spans it.
 pub(crate) async fn measure(request: Request, next: Next) -> Response {
     let route = request.extensions().get::<MatchedPath>().map_or("none", MatchedPath::as_str).to_owned();
     let method = request.method().as_str().to_owned();
     let since = Instant::now();
-    let answer = next.run(request).await;
+    let span = crate::trace::answer(&request, &route);
+    let answer = next.run(request).instrument(span.clone()).await;
+    crate::trace::answered(&span, answer.status().as_u16());
     let status = answer.status().as_u16().to_string();
     metrics::histogram!("staygreen_http_request_seconds", "route" => route, "method" => method, "status" => status)
         .record(since.elapsed().as_secs_f64());

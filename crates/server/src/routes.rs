@@ -70,6 +70,7 @@ pub fn router(app: &Arc<App>) -> Router {
         .fallback(get(not_found))
         .layer(DefaultBodyLimit::max(256 * 1024))
         .layer(middleware::from_fn(door::in_form))
+        .layer(middleware::from_fn_with_state(Arc::clone(app), crate::listen::paced))
         .layer(middleware::from_fn(security_headers))
         .layer(middleware::from_fn(crate::metrics::measure))
         .layer(CatchPanicLayer::custom(panicked))

@@ -11,7 +11,9 @@ use store::Store;
 use store::seal::Keyring;
 
 use crate::nodes::{Site, api_key};
-use crate::world::{Demo, Running, client, encoded, free_port};
+use crate::traces::spans;
+use crate::webhooks::Receiver;
+use crate::world::{Demo, Running, client, encoded, eventually, free_port};
 
 const PEOPLE: [(&str, &str); 3] = [("tiktok", "fernweh.outdoor"), ("tiktok", "gipfel.guides"), ("x", "fernwehoutdoor")];
 
@@ -82,7 +84,7 @@ fn files(folder: &Path, found: &mut Vec<(String, Vec<u8>)>) {
 }
 
 #[tokio::test]
-async fn nt_15_no_token_stands_in_log_database_spool_backup_metrics_history_or_page() {
+async fn nt_15_no_token_stands_in_log_database_spool_backup_metrics_history_traces_or_page() {
     let (folder, http) = (tempfile::tempdir().unwrap(), client());
     let sandbox = Running::start(&["sandbox", "--port", "0"], &[]);
     let database = format!("sqlite:{}", folder.path().join("one.db").display());
@@ -91,7 +93,9 @@ async fn nt_15_no_token_stands_in_log_database_spool_backup_metrics_history_or_p
     let config = site.config(port);
     site.key = api_key(&config);
     let log = folder.path().join("server.log");
-    let mut server = Running::start_logging(&["serve", "--config", &config], &log);
+    let collector = Receiver::start().await;
+    let told = [("OTEL_EXPORTER_OTLP_ENDPOINT", collector.url.as_str()), ("OTEL_BSP_SCHEDULE_DELAY", "100")];
+    let mut server = Running::start_logging(&["serve", "--config", &config], &log, &told);
     for (network, username) in PEOPLE {
         site.connect(&http, port, network, username).await;
     }
@@ -114,7 +118,9 @@ async fn nt_15_no_token_stands_in_log_database_spool_backup_metrics_history_or_p
     let backup = folder.path().join("all.backup");
     let taken = std::process::Command::new(crate::world::binary()).args(["backup", backup.to_str().unwrap(), "--config", &config]).output();
     assert!(taken.unwrap().status.success());
+    eventually("spans arrive", async || spans(&collector).len() > 20).await;
     server.kill();
+    shown.extend(collector.at("/v1/traces").into_iter().map(|came| ("traces".to_owned(), came.bytes)));
 
     // What nobody is ever handed: the refresh tokens.
     let store = Store::open(&database, Keyring::open_or_create(&folder.path().join("keys.toml")).unwrap()).await.unwrap();

@@ -38,7 +38,7 @@ async fn nf_06_a_full_pass_is_told_to_whoever_watches_and_a_failure_stops_nothin
     std::fs::write(&file, text).unwrap();
     let config = file.to_str().unwrap();
     let log = folder.path().join("log");
-    let server = Running::start_logging(&["serve", "--config", config], &log);
+    let server = Running::start_logging(&["serve", "--config", config], &log, &[]);
     let pings = || asked.lock().unwrap().clone();
     eventually("a ping", async || !pings().is_empty()).await;
     assert_eq!(pings()[0], "GET /ping/canary-0f1e HTTP/1.1");

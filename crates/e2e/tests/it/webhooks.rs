@@ -14,10 +14,11 @@ use crate::world::{Demo, eventually};
 
 /// One request as it came.
 #[derive(Debug, Clone)]
-struct Came {
+pub(crate) struct Came {
     path: String,
     headers: Vec<(String, String)>,
     body: String,
+    pub(crate) bytes: Vec<u8>,
 }
 
 impl Came {
@@ -40,13 +41,13 @@ impl Came {
 
 /// A receiver that answers by the path it is asked at.
 #[derive(Clone)]
-struct Receiver {
-    url: String,
+pub(crate) struct Receiver {
+    pub(crate) url: String,
     came: Arc<Mutex<Vec<Came>>>,
 }
 
 impl Receiver {
-    async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let receiver = Self { url: format!("http://{}", listener.local_addr().unwrap()), came: Arc::default() };
         let came = Arc::clone(&receiver.came);
@@ -58,7 +59,7 @@ impl Receiver {
         receiver
     }
 
-    fn at(&self, path: &str) -> Vec<Came> {
+    pub(crate) fn at(&self, path: &str) -> Vec<Came> {
         self.came.lock().unwrap().iter().filter(|came| came.path == path).cloned().collect()
     }
 }
@@ -83,7 +84,8 @@ async fn answer(mut stream: tokio::net::TcpStream, came: Arc<Mutex<Vec<Came>>>) 
     let path = head.split(' ').nth(1).unwrap_or_default().to_owned();
     let headers = head.lines().skip(1).filter_map(|line| line.split_once(": ")).map(|(k, v)| (k.to_lowercase(), v.to_owned())).collect();
     let body_at = head.len() + 4;
-    came.lock().unwrap().push(Came { path: path.clone(), headers, body: String::from_utf8_lossy(&bytes[body_at..]).into_owned() });
+    let body = String::from_utf8_lossy(&bytes[body_at..]).into_owned();
+    came.lock().unwrap().push(Came { path: path.clone(), headers, body, bytes: bytes.split_off(body_at) });
     let status = match path.as_str() {
         "/gone" => "410 Gone\r\ncontent-length: 0",
         "/moved" => "302 Found\r\nlocation: /good\r\ncontent-length: 0",

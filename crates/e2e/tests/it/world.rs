@@ -48,9 +48,17 @@ impl Running {
     }
 
     /// With everything it has to say in a file.
-    pub(crate) fn start_logging(arguments: &[&str], log: &std::path::Path) -> Self {
+    pub(crate) fn start_logging(arguments: &[&str], log: &std::path::Path, environment: &[(&str, &str)]) -> Self {
         let mut command = Command::new(binary());
-        command.stderr(std::fs::File::create(log).unwrap()).env("STAYGREEN_LOG", "trace");
+        command.stderr(std::fs::File::create(log).unwrap()).env("STAYGREEN_LOG", "trace").envs(environment.iter().copied());
+        Self::ready(command, arguments)
+    }
+
+    /// With room for so many open files, as a shell gives it; the process may take more.
+    pub(crate) fn start_with_files(files: u32, arguments: &[&str], environment: &[(&str, &str)]) -> Self {
+        let mut command = Command::new("sh");
+        command.stderr(Stdio::inherit()).envs(environment.iter().copied());
+        command.args(["-c", &format!("ulimit -Sn {files}; exec \"$0\" \"$@\"")]).arg(binary());
         Self::ready(command, arguments)
     }
 

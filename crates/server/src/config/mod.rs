@@ -62,6 +62,8 @@ pub struct ServerConfig {
     pub connection_max: Length,
     /// How long a renewal link is valid.
     pub renewal_link_max: Length,
+    /// How long a request's head may take, and its body when next to nothing of it comes.
+    pub slow_after: Length,
     /// The most profiles that can be connected; 0: no limit.
     pub profile_limit: u64,
 }
@@ -79,6 +81,7 @@ impl Default for ServerConfig {
             session_max: Length::hours(24),
             connection_max: Length::minutes(30),
             renewal_link_max: Length::hours(72),
+            slow_after: Length::seconds(30),
             profile_limit: 0,
         }
     }

@@ -16,6 +16,7 @@ use store::outbox::Letter;
 use store::webhooks::{self, Endpoint, EndpointKind, EndpointSecrets};
 use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument as _;
 use url::Url;
 
 use super::{chat, letter, sign};
@@ -40,7 +41,8 @@ pub async fn run(app: Arc<App>, stop: CancellationToken) {
             *busy.entry(letter.recipient.clone()).or_default() += 1;
             let app = Arc::clone(&app);
             under_way.spawn(async move {
-                if let Err(error) = deliver(&app, &letter).await {
+                let span = crate::trace::tells(&letter.kind, &letter.channel);
+                if let Err(error) = deliver(&app, &letter).instrument(span).await {
                     tracing::error!(error = %error, "deliver: the storage could not be asked; trying again");
                 }
                 letter.recipient

@@ -20,6 +20,7 @@ use store::digests::UnsubscribeLink;
 use store::revocations::Revocation;
 use store::{StoreError, deletions, signals};
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument as _;
 
 use self::mail::{Mailer, NotSent};
 use crate::state::App;
@@ -105,7 +106,8 @@ fn unsubscribe_link(app: &App) -> UnsubscribeLink {
 
 async fn send_due(app: &App, mailer: &Mailer) -> Result<(), StoreError> {
     for letter in app.store.claim_letters(app.now(), 20).await? {
-        match mailer.send(&letter::compose(&letter, &app.public_url), &letter, app.now()).await {
+        let span = crate::trace::tells(&letter.kind, "mail");
+        match mailer.send(&letter::compose(&letter, &app.public_url), &letter, app.now()).instrument(span).await {
             Ok(()) => app.store.letter_sent(&letter, app.now()).await?,
             Err(NotSent::Refused(why)) => {
                 tracing::warn!(message = %letter.id, error = %why, "outbox: the mail server refuses this address");

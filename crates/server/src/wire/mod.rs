@@ -14,12 +14,13 @@ use bytes::{Bytes, BytesMut};
 use http::{Request, Response};
 use lifecycle::time::Span;
 use networks::wire::{BoxFuture, Wire, WireError, Wires};
+use tracing::Instrument as _;
 use url::Url;
 
 use self::guard::{ForbiddenAddress, Guard};
 use self::stream::StreamWire;
 use crate::config::Config;
-use crate::{StartError, proxy};
+use crate::{StartError, proxy, trace};
 
 /// How long an answer is waited for, and how much of it is read.
 #[derive(Debug, Clone, Copy)]
@@ -149,10 +150,17 @@ impl HttpWire {
         let url = Url::parse(&parts.uri.to_string()).map_err(|_| WireError::Forbidden("not an absolute URL".into()))?;
         let host = url.host_str().unwrap_or_default().to_owned();
         let client = self.clients.of(&url).map_err(|why| WireError::Forbidden(why.to_string()))?;
-        let sent = client.request(parts.method, url).headers(parts.headers).body(body).send().await;
-        let mut answer = sent.map_err(|error| classify(&host, &error))?;
+        let span = trace::asks(&parts.method, &host);
+        let sent = client.request(parts.method, url).headers(parts.headers).body(body);
+        let answered = self.answer(&host, sent).instrument(span.clone()).await;
+        trace::was_answered(&span, answered.as_ref().ok().map(|answer| answer.status().as_u16()));
+        answered
+    }
+
+    async fn answer(&self, host: &str, request: reqwest::RequestBuilder) -> Result<Response<Bytes>, WireError> {
+        let mut answer = request.send().await.map_err(|error| classify(host, &error))?;
         let mut read = BytesMut::new();
-        while let Some(chunk) = answer.chunk().await.map_err(|error| classify(&host, &error))? {
+        while let Some(chunk) = answer.chunk().await.map_err(|error| classify(host, &error))? {
             let room = self.limits.answer_max - read.len();
             if chunk.len() > room {
                 if self.limits.cut {

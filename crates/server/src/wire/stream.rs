@@ -4,10 +4,12 @@ use std::time::Duration;
 
 use http::Request;
 use networks::wire::WireError;
+use tracing::Instrument as _;
 use url::Url;
 
 use super::guard::Guard;
 use super::{Clients, classify};
+use crate::trace;
 
 /// Sends requests whose bodies are streams.
 pub struct StreamWire {
@@ -27,7 +29,9 @@ impl StreamWire {
         let url = Url::parse(&parts.uri.to_string()).map_err(|_| WireError::Forbidden("not an absolute URL".into()))?;
         let host = url.host_str().unwrap_or_default().to_owned();
         let client = self.clients.of(&url).map_err(|why| WireError::Forbidden(why.to_string()))?;
-        let sent = client.request(parts.method, url).headers(parts.headers).body(body).send().await;
+        let span = trace::asks(&parts.method, &host);
+        let sent = client.request(parts.method, url).headers(parts.headers).body(body).send().instrument(span.clone()).await;
+        trace::was_answered(&span, sent.as_ref().ok().map(|answer| answer.status().as_u16()));
         sent.map_err(|error| classify(&host, &error))
     }
 }

@@ -1,0 +1,81 @@
+//! NT-31: those who send a byte now and then, on either side, hold up nobody else.
+
+use tempfile::tempdir;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+
+use crate::nodes::{Site, api_key};
+use crate::world::{Demo, Running, client, free_port};
+
+/// The files that the server is given at first, and of each kind of slow client more than half of that.
+const FILES: u32 = 256;
+const EACH: usize = 150;
+
+async fn begin(port: u16, head: &str) -> TcpStream {
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+    stream.write_all(head.as_bytes()).await.unwrap();
+    stream
+}
+
+/// What the server has to say until it closes the connection.
+async fn end_of(mut stream: TcpStream) -> String {
+    let mut said = vec![];
+    // A connection that is closed with something unread on it is reset: that is an end too.
+    let _ = stream.read_to_end(&mut said).await;
+    String::from_utf8(said).unwrap()
+}
+
+#[tokio::test]
+async fn nt_31_clients_that_dribble_are_let_go_and_hold_up_nobody() {
+    let (folder, http) = (tempdir().unwrap(), client());
+    let sandbox = Running::start(&["sandbox", "--port", "0"], &[]);
+    let mut site = Site::new(sandbox, format!("sqlite:{}", folder.path().join("one.db").display()), folder.path());
+    let port = free_port();
+    let config = site.config(port);
+    site.key = api_key(&config);
+    let server = Running::start_with_files(FILES, &["serve", "--config", &config], &[("STAYGREEN_SERVER__SLOW_AFTER", "5 s")]);
+    let (mut heads, mut bodies) = (vec![], vec![]);
+    let whole = format!(
+        "POST /api/v1/connections HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {}\r\ncontent-type: application/json\r\ncontent-length: 90\r\n\r\n{{",
+        site.key
+    );
+    for _ in 0..EACH {
+        heads.push(begin(port, "GET / HTTP/1.1\r\nhost: x\r\nx-slow: a").await);
+        bodies.push(begin(port, &whole).await);
+    }
+    // All of them are there, and everybody else is answered.
+    for path in ["/healthz", "/sign-in", "/api/v1/openapi.json"] {
+        let answer = http.get(format!("{}{path}", server.url())).send().await.unwrap();
+        assert_eq!(answer.status(), 200, "{path}");
+    }
+    let listed = site.api(&http, "GET", port, "/profiles", None).await;
+    assert!(listed.is_some(), "the API answers");
+    for stream in heads {
+        let said = end_of(stream).await;
+        assert!(said.is_empty() || said.starts_with("HTTP/1.1 408"), "{said}");
+    }
+    for stream in bodies {
+        let said = end_of(stream).await;
+        assert!(said.starts_with("HTTP/1.1 408") && said.contains("too_slow"), "{said}");
+    }
+}
+
+#[tokio::test]
+async fn nt_31_a_network_that_dribbles_holds_up_no_other() {
+    let demo = Demo::start();
+    let id_of = async |network: &str| demo.profiles(network).await[0]["id"].as_str().unwrap().to_owned();
+    let (slow, quick) = (id_of("xing").await, id_of("linkedin").await);
+    demo.control("/mood", serde_json::json!({ "network": "xing", "mood": "slow" })).await;
+    let path = format!("/profiles/{slow}/check");
+    let waits = demo.api("POST", &path, None);
+    let goes = async {
+        let (status, answer) = demo.api("POST", &format!("/profiles/{quick}/check"), None).await;
+        assert_eq!(status, 200, "{answer}");
+        assert_eq!(demo.api("GET", "/profiles", None).await.0, 200);
+    };
+    tokio::select! {
+        biased;
+        done = waits => panic!("the slow network was first: {done:?}"),
+        () = goes => {}
+    }
+}
