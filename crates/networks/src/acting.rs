@@ -231,6 +231,17 @@ pub async fn send(cx: Cx<'_>, wire: &dyn Wire, request: Request<Bytes>) -> Resul
     })
 }
 
+/// The result of a step that only prepares an act: whatever became of it, nothing was published.
+///
+/// # Errors
+/// As before, but never unclear.
+pub fn prepared<T>(done: Result<T, NotDone>) -> Result<T, NotDone> {
+    done.map_err(|not_done| match not_done {
+        NotDone::Unclear(evidence) => NotDone::Refused(Diagnosis::transient(evidence, None)),
+        known => known,
+    })
+}
+
 /// What an answer to an act that is no success means: a 5xx may have been carried out, everything else was refused.
 pub fn refused(cx: Cx<'_>, answer: &Response<Bytes>, diagnosis: Diagnosis) -> NotDone {
     if answer.status().is_server_error() || answer.status().is_success() {

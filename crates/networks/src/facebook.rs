@@ -9,9 +9,10 @@ use lifecycle::diagnosis::Diagnosis;
 use lifecycle::facts::Facts;
 use lifecycle::secret::{Secret, TokenSet};
 use lifecycle::words::{Evidence, Source};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::acting::{self, Acting, Comment, Done, Draft, Fit, Media, NotDone, Post, Posted, Target};
+use crate::media::{By, Takes, is_film};
 use crate::meta::pages::{self, PageLogin};
 use crate::network::{
     Ability, About, Answer, App, Asks, Authorization, Callback, Can, Cx, Discovery, Endpoint, Failure, Found, Issued, Kind, Network,
@@ -92,39 +93,91 @@ fn page(account: &Value) -> Option<Found> {
     })
 }
 
+/// Ten pictures are what clients send (no figure is documented); each is fetched by its address.
+static TAKES: Takes =
+    Takes { needed: false, pictures: 10, pictures_by: By::Address, films: 1, films_by: By::Address, mixed: false, film_bytes: None };
+
 fn measure(draft: Draft<'_>) -> Result<Fit, NotDone> {
     let post = match draft {
         Draft::Comment { text, .. } => return acting::fits("text", text, text.chars().count(), COMMENT_MAX),
         Draft::Post(post) => post,
     };
-    let is_picture = |picture: &Media| picture.content_type.starts_with("image/") && picture.url.is_some();
-    if post.media.len() > 1 || !post.media.iter().all(is_picture) {
-        let words = Words::new("Facebook takes one picture here, by its address.", "Facebook nimmt hier ein Bild, über seine Adresse.");
-        return Err(NotDone::Invalid { field: "media", words });
-    }
-    match post.text.as_str() {
+    TAKES.check(ABOUT.title, post)?;
+    let text = words(post);
+    match text.as_str() {
         "" if !post.media.is_empty() || post.link.is_some() => Ok(Fit { max: TEXT_MAX, ..Fit::default() }),
         text => acting::fits("text", text, text.chars().count(), TEXT_MAX),
     }
 }
 
-async fn post(Acting { cx, wire, tokens, target }: Acting<'_>, post: &Post) -> Result<Posted, NotDone> {
+/// The words that are sent: a link has a place of its own only where there is nothing to see.
+fn words(post: &Post) -> String {
+    if post.media.is_empty() { post.text.clone() } else { acting::with_link(post) }
+}
+
+/// What goes to which edge of the page.
+type Parts<'a> = (&'static str, Vec<(String, &'a str)>);
+
+/// What is said of one picture.
+fn picture(picture: &Media) -> Vec<(String, &str)> {
+    let mut form = vec![("url".to_owned(), picture.url.as_deref().unwrap_or_default())];
+    form.extend(picture.alt.as_deref().map(|alt| ("alt_text_custom".to_owned(), alt)));
+    form
+}
+
+/// Everything but several pictures is one call.
+fn at_once<'a>(post: &'a Post, text: &'a str) -> Option<Parts<'a>> {
+    match post.media.as_slice() {
+        [] => {
+            let mut form = vec![("message".to_owned(), text)];
+            form.extend(post.link.as_deref().filter(|link| !link.is_empty()).map(|link| ("link".to_owned(), link)));
+            Some(("feed", form))
+        }
+        [film] if is_film(film) => {
+            let mut form = vec![("file_url".to_owned(), film.url.as_deref().unwrap_or_default()), ("description".to_owned(), text)];
+            form.extend(post.title.as_deref().map(|title| ("title".to_owned(), title)));
+            Some(("videos", form))
+        }
+        [one] => {
+            let mut form = picture(one);
+            form.push(("caption".to_owned(), text));
+            Some(("photos", form))
+        }
+        _ => None,
+    }
+}
+
+async fn ask(by: Acting<'_>, edge: &str, form: &[(String, &str)]) -> Result<Value, NotDone> {
+    let Acting { cx, wire, tokens, target } = by;
     let token = pages::page_token(&cx, tokens, target)?;
-    let base = format!("{}/{}", LOGIN.graph(&cx), oauth::percent(target.network_id));
-    let request = match post.media.first() {
-        None => {
-            let mut form = vec![("message", post.text.as_str())];
-            form.extend(post.link.as_deref().map(|link| ("link", link)));
-            meta::call(&cx, Method::POST, &format!("{base}/feed"), token, &form)
-        }
-        Some(picture) => {
-            let url = picture.url.as_deref().unwrap_or_default();
-            meta::call(&cx, Method::POST, &format!("{base}/photos"), token, &[("url", url), ("caption", &post.text)])
-        }
+    let url = format!("{}/{}/{edge}", LOGIN.graph(&cx), oauth::percent(target.network_id));
+    let form: Vec<(&str, &str)> = form.iter().map(|(name, value)| (name.as_str(), *value)).collect();
+    meta::act(cx, wire, meta::call(&cx, Method::POST, &url, token, &form)).await
+}
+
+/// Several pictures are put there unseen, each by itself, and then shown by one post.
+async fn several(by: Acting<'_>, post: &Post, text: &str) -> Result<Value, NotDone> {
+    let no_id = || NotDone::Unclear(Evidence::new(by.cx.now, Source::Use, Some(200), None, "a picture without an id"));
+    let mut attached = vec![];
+    for one in &post.media {
+        let mut form = picture(one);
+        form.push(("published".to_owned(), "false"));
+        let made = acting::prepared(ask(by, "photos", &form).await.and_then(|made| oauth::id(&made, "id").ok_or_else(no_id)))?;
+        attached.push(json!({ "media_fbid": made }).to_string());
+    }
+    let mut form = vec![("message".to_owned(), text)];
+    form.extend(attached.iter().enumerate().map(|(n, one)| (format!("attached_media[{n}]"), one.as_str())));
+    ask(by, "feed", &form).await
+}
+
+async fn post(by: Acting<'_>, post: &Post) -> Result<Posted, NotDone> {
+    let text = words(post);
+    let made = match at_once(post, &text) {
+        Some((edge, form)) => ask(by, edge, &form).await?,
+        None => several(by, post, &text).await?,
     };
-    let made = meta::act(cx, wire, request).await?;
     let id = oauth::id(&made, "post_id").or_else(|| oauth::id(&made, "id"));
-    let id = id.ok_or_else(|| NotDone::Unclear(Evidence::new(cx.now, Source::Use, Some(200), None, "published, but no id came")))?;
+    let id = id.ok_or_else(|| NotDone::Unclear(Evidence::new(by.cx.now, Source::Use, Some(200), None, "published, but no id came")))?;
     Ok(Posted { url: Some(format!("https://www.facebook.com/{id}")), id })
 }
 
@@ -169,6 +222,10 @@ impl Network for Facebook {
 
     fn measure(&self, _: &App, _: Target<'_>, draft: Draft<'_>) -> Result<Fit, NotDone> {
         measure(draft)
+    }
+
+    fn takes(&self) -> Option<&'static Takes> {
+        Some(&TAKES)
     }
 
     fn publish<'a>(&'a self, by: Acting<'a>, wanted: &'a Post) -> Done<'a, Posted> {

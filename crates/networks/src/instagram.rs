@@ -12,7 +12,7 @@ use lifecycle::secret::{Secret, TokenSet};
 use crate::acting::{Acting, Comment, Done, Draft, Fit, NotDone, Post, Posted};
 use crate::meta;
 use crate::meta::login::{self, Login};
-use crate::meta::media::{self, Door};
+use crate::meta::media::{self, Door, TAKES};
 use crate::network::{
     Ability, About, Answer, Asks, Authorization, Callback, Can, Cx, Discovery, Endpoint, Failure, Issued, Network, Registration, Renewal,
     Rule, Start,
@@ -32,8 +32,8 @@ static ABOUT: About = About {
             de: "Das Konto muss ein professionelles sein (Unternehmen oder Creator). Persönliche Konten können nicht verbunden werden: Instagram erlaubt dort keinem Werkzeug zu handeln.",
         },
         Rule {
-            en: "There are no posts without a picture. We extend the connection by ourselves; a changed password ends it.",
-            de: "Beiträge ohne Bild gibt es nicht. Wir verlängern die Verbindung selbst; ein geändertes Passwort beendet sie.",
+            en: "There are no posts without a picture or film. We extend the connection by ourselves; a changed password ends it.",
+            de: "Beiträge ohne Bild oder Film gibt es nicht. Wir verlängern die Verbindung selbst; ein geändertes Passwort beendet sie.",
         },
     ],
     asks: Asks::Nothing,

@@ -11,6 +11,7 @@ use lifecycle::secret::{Secret, TokenSet};
 use serde_json::Value;
 
 use crate::acting::{Acting, Comment, Done, Draft, Fit, NotDone, Post, Posted, Target};
+use crate::media::Takes;
 use crate::meta::media::{self, Door};
 use crate::meta::pages::{self, PageLogin};
 use crate::network::{
@@ -37,8 +38,8 @@ static ABOUT: About = About {
             de: "Lassen Sie im Dialog von Facebook jede Seite und jedes Konto angehakt, das verbunden sein soll, auch schon verbundene. Wird die Verknüpfung von Seite und Konto gelöst, endet die Verbindung.",
         },
         Rule {
-            en: "There are no posts without a picture. Log in again every 60 days, so that Facebook goes on showing us your roles and pages. We remind you 30, 14, 7 and 1 days ahead. Publishing goes on at first, and ends 90 days after your last login.",
-            de: "Beiträge ohne Bild gibt es nicht. Melden Sie sich alle 60 Tage neu an, damit Facebook uns Ihre Rollen und Seiten weiter zeigt. Wir erinnern 30, 14, 7 und 1 Tag vorher. Veröffentlichen geht zunächst weiter und endet 90 Tage nach Ihrer letzten Anmeldung.",
+            en: "There are no posts without a picture or film. Log in again every 60 days, so that Facebook goes on showing us your roles and pages. We remind you 30, 14, 7 and 1 days ahead. Publishing goes on at first, and ends 90 days after your last login.",
+            de: "Beiträge ohne Bild oder Film gibt es nicht. Melden Sie sich alle 60 Tage neu an, damit Facebook uns Ihre Rollen und Seiten weiter zeigt. Wir erinnern 30, 14, 7 und 1 Tag vorher. Veröffentlichen geht zunächst weiter und endet 90 Tage nach Ihrer letzten Anmeldung.",
         },
     ],
     asks: Asks::Nothing,
@@ -106,6 +107,10 @@ impl Network for InstagramPage {
 
     fn measure(&self, _: &App, _: Target<'_>, draft: Draft<'_>) -> Result<Fit, NotDone> {
         media::measure(draft)
+    }
+
+    fn takes(&self) -> Option<&'static Takes> {
+        Some(&media::TAKES)
     }
 
     fn publish<'a>(&'a self, by: Acting<'a>, wanted: &'a Post) -> Done<'a, Posted> {

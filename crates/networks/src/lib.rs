@@ -18,6 +18,7 @@ mod instagram;
 mod instagram_page;
 mod linkedin;
 mod mastodon;
+pub mod media;
 mod meta;
 pub mod network;
 pub mod oauth;

@@ -1,6 +1,7 @@
 //! What Meta's networks share: the error table of the Graph API, app secret proofs, signed requests, and access tokens that are
 //! extended instead of renewed. Facts: `networks/facebook`, `instagram` and `threads` of the knowledge base.
 
+pub(crate) mod container;
 pub(crate) mod login;
 pub(crate) mod media;
 pub(crate) mod pages;

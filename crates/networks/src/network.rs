@@ -14,6 +14,7 @@ use lifecycle::words::{Cause, Evidence};
 pub use crate::about::{Ability, About, Asks, Can, CauseWords, ENDED_IN_SETTINGS, Endpoint, RefreshTokens, Registration, Rule, Words};
 use crate::acting::{self, Acting, Comment, Done, Draft, Fit, NotDone, Post, Posted, Target};
 pub use crate::found::{Discovery, Found, Kind, PersonSeen};
+use crate::media::Takes;
 use crate::signal::Inbound;
 use crate::wire::{BoxFuture, Dice, Wire};
 
@@ -323,6 +324,11 @@ pub trait Network: Send + Sync {
     /// With the field and what to change.
     fn measure(&self, _app: &App, _target: Target<'_>, _draft: Draft<'_>) -> Result<Fit, NotDone> {
         Err(acting::not_supported(Ability::Yes))
+    }
+
+    /// What pictures and films go with one post, where it takes any. [`Network::check`] goes by it.
+    fn takes(&self) -> Option<&'static Takes> {
+        None
     }
 
     /// Publishes a post as a profile.

@@ -7,14 +7,15 @@ use http::{Method, Request, Response};
 use lifecycle::diagnosis::Diagnosis;
 use lifecycle::facts::Facts;
 use lifecycle::secret::{Secret, TokenSet};
-use lifecycle::words::{Evidence, Source};
 use serde_json::Value;
 
 use crate::acting::{self, Acting, Comment, Done, Draft, Fit, NotDone, Post, Posted};
+use crate::media::{By, Takes};
+use crate::meta::container::{self, Door, Habits};
 use crate::meta::login::{self, Login};
 use crate::network::{
     Ability, About, Answer, Asks, Authorization, Callback, Can, Cx, Discovery, Endpoint, Failure, Issued, Network, Registration, Renewal,
-    Rule, Start, Words,
+    Rule, Start,
 };
 use crate::wire::{BoxFuture, Wire};
 use crate::{meta, moment, oauth};
@@ -70,47 +71,48 @@ fn is_emoji(c: char) -> bool {
     matches!(u32::from(c), 0x200d | 0x203c | 0x2049 | 0x20e3 | 0x2600..=0x27bf | 0x2b00..=0x2bff | 0xfe0f | 0x1f000..=0x1faff)
 }
 
-/// Two steps: a container first, then it is published. What was only contained was not said.
-async fn send(cx: Cx<'_>, wire: &dyn Wire, tokens: &TokenSet, person: &str, form: &[(&str, &str)]) -> Result<Posted, NotDone> {
-    let base = format!("{}/{}", LOGIN.url(&cx, "graph"), oauth::percent(person));
-    let made = meta::act(cx, wire, meta::call(&cx, Method::POST, &format!("{base}/threads"), &tokens.access_token, form)).await?;
-    let container = oauth::id(&made, "id").unwrap_or_default();
-    let publish = [("creation_id", container.as_str())];
-    let done =
-        meta::act(cx, wire, meta::call(&cx, Method::POST, &format!("{base}/threads_publish"), &tokens.access_token, &publish)).await?;
-    let nothing = || NotDone::Unclear(Evidence::new(cx.now, Source::Use, Some(200), None, "published, but no id came"));
-    Ok(Posted { id: oauth::id(&done, "id").ok_or_else(nothing)?, url: None })
+/// Up to twenty, each fetched by its address.
+static TAKES: Takes =
+    Takes { needed: false, pictures: 20, pictures_by: By::Address, films: 20, films_by: By::Address, mixed: true, film_bytes: None };
+
+static HABITS: Habits = Habits {
+    title: "Threads",
+    edges: ("threads", "threads_publish"),
+    text: "text",
+    status: ("status", "error_message"),
+    film: "VIDEO",
+    picture: Some("IMAGE"),
+    film_alt: true,
+    takes: TAKES,
+};
+
+fn door<'a>(by: &Acting<'a>) -> Door<'a> {
+    Door { graph: LOGIN.url(&by.cx, "graph"), token: &by.tokens.access_token }
+}
+
+/// The words that are sent: a link has a place of its own only where there is nothing to see.
+fn words(post: &Post) -> String {
+    if post.media.is_empty() { post.text.clone() } else { acting::with_link(post) }
 }
 
 fn measure(draft: Draft<'_>) -> Result<Fit, NotDone> {
-    let fit = acting::fits("text", draft.text(), length(draft.text()), TEXT_MAX)?;
-    match draft {
-        Draft::Post(post) => form_of(post).map(|_| fit),
-        Draft::Comment { .. } => Ok(fit),
-    }
+    let post = match draft {
+        Draft::Comment { text, .. } => return acting::fits("text", text, length(text), TEXT_MAX),
+        Draft::Post(post) => post,
+    };
+    HABITS.takes.check(HABITS.title, post)?;
+    let text = words(post);
+    container::words(post, &text, length(&text), TEXT_MAX)
 }
 
-fn form_of(post: &Post) -> Result<Vec<(&'static str, &str)>, NotDone> {
-    let mut form = vec![("text", post.text.as_str())];
-    match post.media.as_slice() {
-        [] => {
-            form.push(("media_type", "TEXT"));
-            form.extend(post.link.as_deref().map(|link| ("link_attachment", link)));
-        }
-        [picture] if picture.content_type.starts_with("image/") && picture.url.is_some() => {
-            form.extend([("media_type", "IMAGE"), ("image_url", picture.url.as_deref().unwrap_or_default())]);
-            form.extend(picture.alt.as_deref().map(|alt| ("alt_text", alt)));
-        }
-        _ => {
-            let words = Words::new("Threads takes one picture here, by its address.", "Threads nimmt hier ein Bild, über seine Adresse.");
-            return Err(NotDone::Invalid { field: "media", words });
-        }
+async fn post(by: Acting<'_>, post: &Post) -> Result<Posted, NotDone> {
+    let door = door(&by);
+    if post.media.is_empty() {
+        let mut form = vec![("media_type", "TEXT"), ("text", post.text.as_str())];
+        form.extend(post.link.as_deref().filter(|link| !link.is_empty()).map(|link| ("link_attachment", link)));
+        return container::say(by, &door, &HABITS, &form).await;
     }
-    Ok(form)
-}
-
-async fn post(Acting { cx, wire, tokens, target }: Acting<'_>, post: &Post) -> Result<Posted, NotDone> {
-    send(cx, wire, tokens, target.network_id, &form_of(post)?).await
+    container::post(by, &door, &HABITS, post, &words(post)).await
 }
 
 async fn read_comments(Acting { cx, wire, tokens, .. }: Acting<'_>, post: &str) -> Result<Vec<Comment>, NotDone> {
@@ -138,14 +140,9 @@ async fn read_comments(Acting { cx, wire, tokens, .. }: Acting<'_>, post: &str) 
     Ok(all)
 }
 
-async fn say(
-    Acting { cx, wire, tokens, target }: Acting<'_>,
-    post: &str,
-    in_reply_to: Option<&str>,
-    text: &str,
-) -> Result<Posted, NotDone> {
+async fn say(by: Acting<'_>, post: &str, in_reply_to: Option<&str>, text: &str) -> Result<Posted, NotDone> {
     let form = [("media_type", "TEXT"), ("text", text), ("reply_to_id", in_reply_to.unwrap_or(post))];
-    send(cx, wire, tokens, target.network_id, &form).await
+    container::say(by, &door(&by), &HABITS, &form).await
 }
 
 impl Network for Threads {

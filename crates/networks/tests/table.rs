@@ -30,7 +30,7 @@ const CHECKED: &[(&str, &str, &str)] = &[
     (
         "facebook",
         "",
-        "which role is left once the person's 60 days are over (that it is lost is seen, by each page's token); subcodes beyond the official table; length of a post; whether exchanging a long-lived token extends it; how calls are refused once data access is over (that it is over is known by debug_token)",
+        "how many pictures a post takes; which role is left once the person's 60 days are over (that it is lost is seen, by each page's token); subcodes beyond the official table; length of a post; whether exchanging a long-lived token extends it; how calls are refused once data access is over (that it is over is known by debug_token)",
     ),
     (
         "instagram",
@@ -115,6 +115,15 @@ fn document() -> String {
             renewal(facts.renewal),
         )
         .expect("text");
+    }
+    text.push_str(
+        "\n## Pictures and films of a post\n\nWhat does not fit is refused before anything is sent. What is sent with a post is held in memory: a request of ours may have 24 MiB\n\
+         in Base64, which is 18 MiB of pictures and films together; longer films go by their address, where the network fetches them.\n\n",
+    );
+    for network in networks::ALL {
+        if let Some(takes) = network.takes() {
+            writeln!(text, "- {}", takes.words(network.about().title).en).expect("text");
+        }
     }
     text.push_str("\n## What was checked against what\n\nEvery adapter goes the whole way against its simulated twin (`crates/networks/tests/matrix`).\n\n| network | twin | beyond that | not confirmed by any source |\n| --- | --- | --- | --- |\n");
     for network in networks::ALL {

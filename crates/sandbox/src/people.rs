@@ -107,3 +107,22 @@ pub(crate) struct Comment {
     /// In µs since 1970.
     pub(crate) at: i64,
 }
+
+/// What is prepared and not yet published (Instagram, Threads).
+#[derive(Debug, Clone)]
+pub(crate) struct Container {
+    pub(crate) text: String,
+    pub(crate) link: String,
+    /// Addresses of what goes with it.
+    pub(crate) media: Vec<String>,
+    /// What it answers.
+    pub(crate) to: String,
+    /// Whose it is: the id of the account.
+    pub(crate) own: String,
+    /// Whether it can only be part of another one.
+    pub(crate) is_item: bool,
+    /// When it was made, and how long it is worked on, in µs.
+    pub(crate) made: i64,
+    pub(crate) works: i64,
+    pub(crate) is_published: bool,
+}

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use http::{Request, Response};
 use serde::Serialize;
 
-use crate::people::{Board, Comment, Page, Person, Post, boards, page, person};
+use crate::people::{Board, Comment, Container, Page, Person, Post, boards, page, person};
 use crate::request::{Answer, Incoming, html, json, see_other};
 use crate::tokens::Vault;
 use crate::{control, networks};
@@ -100,8 +100,8 @@ pub struct World {
     pub(crate) notices: Vec<crate::notices::Notice>,
     /// Which page a token is the page's own of.
     pub(crate) page_tokens: BTreeMap<String, u64>,
-    /// What is prepared and not yet published: text, picture, what it answers, link, and whose it is.
-    pub(crate) containers: BTreeMap<String, [String; 5]>,
+    /// What is prepared to be published, by its id.
+    pub(crate) containers: BTreeMap<String, Container>,
     /// Pictures that were sent, by the id the network gave them.
     pub(crate) uploads: BTreeSet<String>,
     /// What one network keeps and no other knows: by network and a name of its own.

@@ -284,6 +284,10 @@ macro_rules! delegate {
             measure(draft)
         }
 
+        fn takes(&self) -> Option<&'static crate::media::Takes> {
+            Some(&TAKES)
+        }
+
         fn publish<'a>(&'a self, by: Acting<'a>, wanted: &'a Post) -> Done<'a, Posted> {
             Box::pin(async move {
                 self.check(by.cx.app, by.target, crate::acting::Draft::Post(wanted))?;

@@ -2,82 +2,57 @@
 //! base, section 8.
 
 use http::Method;
-use lifecycle::secret::Secret;
 use lifecycle::words::{Evidence, Source};
 use serde_json::Value;
 
+pub(crate) use super::container::Door;
+use super::container::{self, Habits};
 use super::{act, call};
 use crate::acting::{self, Acting, Comment, Draft, Fit, NotDone, Post, Posted};
+use crate::media::{By, Takes};
 use crate::network::{Cx, Words};
 use crate::{moment, oauth};
 
-/// Where the calls go, and with which token: the account's own, or that of the page it is linked to.
-pub(crate) struct Door<'a> {
-    pub(crate) graph: String,
-    pub(crate) token: &'a Secret,
-}
-
-impl Door<'_> {
-    fn at(&self, path: &str) -> String {
-        format!("{}/{path}", self.graph)
-    }
-}
-
 const CAPTION_MAX: usize = 2_200;
 const COMMENT_MAX: usize = 2_200;
-/// How often a picture that is still being fetched is asked for.
-const LOOKS: usize = 10;
 const PAGES_MAX: usize = 10;
+
+/// Everything is fetched by its address; a post without a picture or film does not exist.
+pub(crate) static TAKES: Takes =
+    Takes { needed: true, pictures: 10, pictures_by: By::Address, films: 10, films_by: By::Address, mixed: true, film_bytes: None };
+
+static HABITS: Habits = Habits {
+    title: "Instagram",
+    edges: ("media", "media_publish"),
+    text: "caption",
+    status: ("status_code", "status"),
+    // A film on its own is a reel.
+    film: "REELS",
+    picture: None,
+    film_alt: false,
+    takes: TAKES,
+};
 
 fn no_id(cx: Cx<'_>) -> NotDone {
     NotDone::Unclear(Evidence::new(cx.now, Source::Use, Some(200), None, "done, but no id came"))
 }
 
-/// The address of the one picture of a post that fits.
-fn picture(post: &Post) -> Result<(&str, Fit), NotDone> {
-    let url = match post.media.as_slice() {
-        [picture] if picture.content_type.starts_with("image/") => picture.url.as_deref(),
-        _ => None,
-    };
-    let Some(url) = url else {
-        let words = Words::new("Instagram needs one picture, by its address.", "Instagram braucht ein Bild, über seine Adresse.");
-        return Err(NotDone::Invalid { field: "media", words });
-    };
-    Ok((url, acting::fits("text", &post.text, post.text.chars().count(), CAPTION_MAX)?))
-}
-
 pub(crate) fn measure(draft: Draft<'_>) -> Result<Fit, NotDone> {
-    match draft {
-        Draft::Post(post) => picture(post).map(|(_, fit)| fit),
-        Draft::Comment { text, .. } => acting::fits("text", text, text.chars().count(), COMMENT_MAX),
-    }
+    let post = match draft {
+        Draft::Comment { text, .. } => return acting::fits("text", text, text.chars().count(), COMMENT_MAX),
+        Draft::Post(post) => post,
+    };
+    HABITS.takes.check(HABITS.title, post)?;
+    let text = acting::with_link(post);
+    let fit = container::words(post, &text, text.chars().count(), CAPTION_MAX)?;
+    let note = || {
+        Words::new("The link stands in the text; nobody can click it there.", "Der Link steht im Text und lässt sich dort nicht anklicken.")
+    };
+    Ok(Fit { note: post.link.as_ref().is_some_and(|link| !link.is_empty()).then(note), ..fit })
 }
 
-/// Three steps: a container, until it is ready, then it is published.
-pub(crate) async fn post(Acting { cx, wire, target, .. }: Acting<'_>, door: &Door<'_>, post: &Post) -> Result<Posted, NotDone> {
-    let (token, own) = (door.token, oauth::percent(target.network_id));
-    let (url, _) = picture(post)?;
-    let form = [("image_url", url), ("caption", post.text.as_str())];
-    let made = act(cx, wire, call(&cx, Method::POST, &door.at(&format!("{own}/media")), token, &form)).await?;
-    let container = oauth::id(&made, "id").ok_or_else(|| no_id(cx))?;
-    let status = oauth::with_query(&door.at(&oauth::percent(&container)), &[("fields", "status_code,status")]);
-    for _ in 0..LOOKS {
-        let look = act(cx, wire, call(&cx, Method::GET, &status, token, &[])).await?;
-        match oauth::text(&look, "status_code") {
-            Some("IN_PROGRESS") => {}
-            Some("ERROR" | "EXPIRED") => {
-                let words = Words::new("Instagram could not fetch the picture.", "Instagram konnte das Bild nicht holen.");
-                return Err(NotDone::Invalid { field: "media", words });
-            }
-            _ => break,
-        }
-    }
-    let publish = [("creation_id", container.as_str())];
-    let done = act(cx, wire, call(&cx, Method::POST, &door.at(&format!("{own}/media_publish")), token, &publish)).await?;
-    let id = oauth::id(&done, "id").ok_or_else(|| no_id(cx))?;
-    let shown = oauth::with_query(&door.at(&oauth::percent(&id)), &[("fields", "permalink")]);
-    let shown = act(cx, wire, call(&cx, Method::GET, &shown, token, &[])).await.ok();
-    Ok(Posted { url: shown.and_then(|shown| oauth::text(&shown, "permalink").map(str::to_owned)), id })
+pub(crate) async fn post(by: Acting<'_>, door: &Door<'_>, post: &Post) -> Result<Posted, NotDone> {
+    container::post(by, door, &HABITS, post, &acting::with_link(post)).await
 }
 
 pub(crate) async fn comments(Acting { cx, wire, .. }: Acting<'_>, door: &Door<'_>, post: &str) -> Result<Vec<Comment>, NotDone> {

@@ -9,7 +9,7 @@ use lifecycle::facts::Facts;
 use lifecycle::secret::{Secret, TokenSet, TokenType};
 use lifecycle::time::Timestamp;
 use networks::Network;
-use networks::acting::{Acting, Media, NotDone, Post, Target};
+use networks::acting::{Acting, Draft, Media, NotDone, Post, Target};
 use networks::dpop::Key;
 use networks::network::{Answer, App, Cx, Failure, Kind, Registration, Renewal};
 use networks::wire::{BoxFuture, Dice, Wire, WireError};
@@ -155,8 +155,10 @@ impl Given {
                 let target = Target { network_id: "1", kind, handle: Some("h") };
                 let tokens = self.tokens();
                 let by = Acting { cx: self.cx(), wire, tokens: &tokens, target };
+                // What fits beforehand and is refused all the same was refused by the answer.
+                let fits = self.network.check(&self.app, target, Draft::Post(post)).is_ok();
                 match self.network.publish(by, post).await {
-                    Err(NotDone::Invalid { .. } | NotDone::NotSupported(_)) => {}
+                    Err(NotDone::Invalid { .. } | NotDone::NotSupported(_)) if !fits => {}
                     other => return done(other),
                 }
             }

@@ -6,11 +6,11 @@ use lifecycle::breaker::is_trouble;
 use lifecycle::diagnosis::Finding;
 use lifecycle::secret::{Secret, TokenSet};
 use lifecycle::words::{Cause, Confidence};
-use networks::acting::{NotDone, Post};
+use networks::acting::{Media, NotDone, Post};
 use networks::network::{Discovery, Found};
 use serde_json::{Value, json};
 
-use crate::{Bench, DAY, cause, target};
+use crate::{Bench, DAY, cause, media, picture, target};
 
 const JANA: &str = "jana.lindner";
 const PAGES: [&str; 2] = ["108001", "108002"];
@@ -196,4 +196,34 @@ async fn troubles_of_the_network_speak_of_no_token() {
     role(&bench, 108_001, None);
     assert_eq!(bench.probe(&tokens).finding, Finding::Works);
     assert!(!usable(&bench.discover(&tokens).await.expect("each is asked")).contains(&"108001"));
+}
+
+#[tokio::test]
+async fn pictures_films_and_links_go_along() {
+    let bench = Bench::new("facebook");
+    let tokens = bench.connect("jana.lindner").await;
+    let page = bench.discover(&tokens).await.expect("listed").profiles.remove(0);
+    let publish = async |post: Post| bench.network.publish(bench.acting(&tokens, target(&page)), &post).await;
+    let film = || Media { url: Some("https://films.example/hut.mp4".into()), ..media("video/mp4", b"") };
+    let post = |media| Post { text: "New huts".into(), link: Some("https://fernweh.example".into()), media, ..Post::default() };
+    for (media, text, link) in [
+        (vec![], "New huts", "https://fernweh.example"),
+        (vec![picture()], "New huts\nhttps://fernweh.example", ""),
+        (vec![film()], "New huts\nhttps://fernweh.example", ""),
+        (vec![picture(), picture(), picture()], "New huts\nhttps://fernweh.example", ""),
+    ] {
+        let count = media.len();
+        let posted = publish(post(media)).await.expect("published");
+        let kept = bench.posts().pop().expect("kept");
+        assert_eq!((kept["text"].as_str(), kept["link"].as_str(), kept["id"].as_str()), (Some(text), Some(link), Some(posted.id.as_str())));
+        assert_eq!(kept["media"].as_array().map(Vec::len), Some(count));
+    }
+    for media in [vec![picture(), film()], vec![film(), film()], vec![picture(); 11]] {
+        assert!(matches!(publish(post(media)).await, Err(NotDone::Invalid { field: "media", .. })));
+    }
+    // The second of two pictures gets lost: nothing was said, and it can be said again.
+    (*bench.spare.lock().expect("not poisoned"), *bench.lose.lock().expect("not poisoned")) = (1, 1);
+    let lost = publish(post(vec![picture(), picture()])).await;
+    assert!(matches!(lost, Err(NotDone::Refused(refused)) if refused.is_harmless()));
+    assert_eq!(bench.posts().len(), 4);
 }

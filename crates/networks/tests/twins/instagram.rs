@@ -3,11 +3,11 @@
 use lifecycle::diagnosis::Finding;
 use lifecycle::secret::{Secret, TokenSet};
 use lifecycle::words::Cause;
-use networks::acting::{NotDone, Post};
+use networks::acting::{Media, NotDone, Post};
 use networks::signal::{Inbound, Subject};
 use serde_json::{Value, json};
 
-use crate::{Bench, DAY, cause, picture, target};
+use crate::{Bench, DAY, cause, media, picture, target};
 
 const ACCOUNT: &str = "fernweh.outdoor";
 
@@ -87,4 +87,62 @@ async fn comments_come_newest_first_and_are_read_oldest_first() {
     assert_eq!((read[0].text.as_str(), read[61].text.as_str(), read[61].in_reply_to.as_deref()), ("first", "answer", to));
     let other = bench.connect("gipfel.guides").await;
     assert!(bench.network.comments(bench.acting(&other, target(&account)), &posted.id).await.is_err(), "somebody else's post");
+}
+
+fn film(url: &str) -> Media {
+    Media { url: Some(url.into()), alt: None, ..media("video/mp4", b"") }
+}
+
+#[tokio::test]
+async fn what_is_published_was_ready_and_is_shown_with_its_address() {
+    let bench = Bench::new("instagram");
+    let tokens = bench.connect(ACCOUNT).await;
+    let account = bench.discover(&tokens).await.expect("listed").profiles.remove(0);
+    let publish = async |post: &Post| bench.network.publish(bench.acting(&tokens, target(&account)), post).await;
+    let post = |media| Post { text: "New huts".into(), link: Some("https://fernweh.example/huts".into()), media, ..Post::default() };
+    let reel = publish(&post(vec![film("https://films.example/hut.mp4")])).await.expect("waited for");
+    assert_eq!(reel.url, Some(format!("https://instagram.example/p/{}", reel.id)));
+    let kept = bench.posts();
+    assert_eq!(
+        (&kept[0]["media"], &kept[0]["text"]),
+        (&json!(["https://films.example/hut.mp4"]), &json!("New huts\nhttps://fernweh.example/huts"))
+    );
+
+    let items = vec![picture(), film("https://films.example/hut.mp4"), picture()];
+    publish(&post(items)).await.expect("several, of both kinds");
+    assert_eq!(bench.posts()[1]["media"].as_array().map(Vec::len), Some(3));
+
+    let Err(NotDone::Invalid { field: "media", words }) = publish(&post(vec![film("https://films.example/missing.mp4")])).await else {
+        panic!("it cannot be fetched")
+    };
+    assert!(words.en.contains("open to everybody") && words.de.contains("nichts veröffentlicht"), "{words:?}");
+    let mut mixed = vec![picture(), film("https://films.example/missing.mp4")];
+    assert!(matches!(publish(&post(mixed.clone())).await, Err(NotDone::Invalid { field: "media", .. })));
+    mixed.truncate(0);
+    for many in [mixed, vec![picture(); 11], vec![media("image/jpeg", b"itself")]] {
+        let Err(NotDone::Invalid { field: "media", words }) = publish(&post(many)).await else { panic!("refused beforehand") };
+        assert!(words.en.contains("up to 10 pictures or films"), "{words:?}");
+    }
+    assert_eq!(bench.posts().len(), 2, "nothing else was published");
+}
+
+#[tokio::test]
+async fn an_answer_that_gets_lost_publishes_nothing_twice() {
+    let bench = Bench::new("instagram");
+    let tokens = bench.connect(ACCOUNT).await;
+    let account = bench.discover(&tokens).await.expect("listed").profiles.remove(0);
+    let publish = async |spare: usize, lose: usize| {
+        (*bench.spare.lock().expect("not poisoned"), *bench.lose.lock().expect("not poisoned")) = (spare, lose);
+        let post = Post { text: "New huts".into(), media: vec![picture()], ..Post::default() };
+        let done = bench.network.publish(bench.acting(&tokens, target(&account)), &post).await;
+        (*bench.spare.lock().expect("not poisoned"), *bench.lose.lock().expect("not poisoned")) = (0, 0);
+        done
+    };
+    assert!(matches!(publish(0, 1).await, Err(NotDone::Refused(refused)) if refused.is_harmless()), "only a container was made");
+    assert_eq!(bench.posts().len(), 0);
+    publish(1, 1).await.expect("that it could not be asked says nothing of the container");
+    assert_eq!(bench.posts().len(), 1);
+    // Container, two looks, and the answer to the publishing itself.
+    assert!(matches!(publish(3, 1).await, Err(NotDone::Unclear(_))), "it was published, and nobody knows under which id");
+    assert_eq!(bench.posts().len(), 2);
 }

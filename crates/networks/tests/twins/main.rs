@@ -246,6 +246,14 @@ impl Bench {
         paths.filter(|path| path.contains("/oauth/")).skip(1).map(str::to_owned).collect()
     }
 
+    /// What was published there, oldest first.
+    pub(crate) fn posts(&self) -> Vec<Value> {
+        let request = Request::get("http://sandbox.test/control/api/state").body(Bytes::new()).unwrap();
+        let state: Value = serde_json::from_slice(self.handle(&request).body()).unwrap();
+        let posts = state["posts"].as_array().unwrap().iter();
+        posts.filter(|post| post["network"] == self.network.about().name).cloned().collect()
+    }
+
     /// How many consents of that person the network knows.
     pub(crate) fn consents(&self, username: &str) -> u64 {
         let request = Request::get("http://sandbox.test/control/api/state").body(Bytes::new()).unwrap();

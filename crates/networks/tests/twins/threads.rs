@@ -1,10 +1,10 @@
 //! Threads.
 
 use lifecycle::diagnosis::Finding;
-use networks::acting::{NotDone, Post};
+use networks::acting::{Media, NotDone, Post};
 use serde_json::{Value, json};
 
-use crate::{Bench, DAY, target};
+use crate::{Bench, DAY, media, picture, target};
 
 #[tokio::test]
 async fn length_is_counted_as_the_network_counts() {
@@ -43,4 +43,32 @@ async fn replies_need_their_permission() {
     let posted = bench.network.publish(bench.acting(&issued.tokens, target(&profile)), &post).await.expect("published");
     let refused = bench.network.comment(bench.acting(&issued.tokens, target(&profile)), &posted.id, None, "Open").await;
     assert!(matches!(refused, Err(NotDone::Refused(_))), "{refused:?}");
+}
+
+#[tokio::test]
+async fn pictures_films_and_links_go_along() {
+    let bench = Bench::new("threads");
+    let tokens = bench.connect("fernweh.outdoor").await;
+    let profile = bench.discover(&tokens).await.expect("listed").profiles.remove(0);
+    let publish = async |post: Post| bench.network.publish(bench.acting(&tokens, target(&profile)), &post).await;
+    let film = || Media { url: Some("https://films.example/hut.mp4".into()), ..media("video/mp4", b"") };
+    let post = |media| Post { text: "New huts".into(), link: Some("https://fernweh.example".into()), media, ..Post::default() };
+    for (media, text, link) in [
+        (vec![], "New huts", "https://fernweh.example"),
+        (vec![picture()], "New huts\nhttps://fernweh.example", ""),
+        (vec![film()], "New huts\nhttps://fernweh.example", ""),
+        (vec![picture(), film(), picture()], "New huts\nhttps://fernweh.example", ""),
+    ] {
+        let count = media.len();
+        let posted = publish(post(media)).await.expect("published");
+        assert_eq!(posted.url, Some(format!("https://threads.example/p/{}", posted.id)));
+        let kept = bench.posts().pop().expect("kept");
+        assert_eq!((kept["text"].as_str(), kept["link"].as_str()), (Some(text), Some(link)));
+        assert_eq!(kept["media"].as_array().map(Vec::len), Some(count));
+    }
+    let missing = Media { url: Some("https://films.example/missing.mp4".into()), ..film() };
+    let Err(NotDone::Invalid { field: "media", words }) = publish(post(vec![missing])).await else { panic!("it cannot be fetched") };
+    assert!(words.en.contains("FAILED_DOWNLOADING_VIDEO"), "{words:?}");
+    let long = Post { text: "a".repeat(490), ..post(vec![picture()]) };
+    assert!(matches!(publish(long).await, Err(NotDone::Invalid { field: "text", .. })), "the link counts where it stands in the text");
 }

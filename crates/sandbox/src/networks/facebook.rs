@@ -368,7 +368,7 @@ fn api(product: &Product, world: &mut World, now: i64, incoming: &Incoming, path
             let listed: Vec<Value> = known.map(|scope| json!({ "permission": scope, "status": status(scope) })).collect();
             answer(200, &json!({ "data": listed }))
         }
-        ("POST", [target, edge @ ("feed" | "photos")]) => match page.filter(|page| page.to_string() == *target) {
+        ("POST", [target, edge @ ("feed" | "photos" | "videos")]) => match page.filter(|page| page.to_string() == *target) {
             Some(page) => acts::publish(product, world, now, incoming, &data, page, edge),
             None => error(
                 403,

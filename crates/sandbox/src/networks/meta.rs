@@ -1,11 +1,13 @@
 //! Instagram (with its own login) and Threads as their documentation describes them (knowledge base `instagram`, `threads`): one
 //! account, short-lived tokens that are exchanged, long-lived ones that are extended after a day.
 
+mod containers;
+
 use serde_json::{Value, json};
 
 use super::{Consent, client_id, client_secret, graph, is_redirect_uri, moment, refuse_page};
 use crate::consent::{Ask, Decision, decide};
-use crate::people::{Comment, Person, Post, person};
+use crate::people::{Comment, Person, person};
 use crate::request::{Answer, Incoming, json as answer, see_other, with_query};
 use crate::tokens::{DAY, Dead, Family};
 use crate::world::World;
@@ -273,8 +275,8 @@ pub(super) fn act_as(
     let unseen =
         || error(service, 400, 100, 33, "Unsupported request. Object does not exist or cannot be loaded due to missing permissions.");
     match (incoming.method.as_str(), parts) {
-        ("POST", [id, edge]) if *id == own && *edge == service.edges.0 => container(service, world, incoming, family, own),
-        ("POST", [id, edge]) if *id == own && *edge == service.edges.1 => publish(service, world, now, incoming, family, own),
+        ("POST", [id, edge]) if *id == own && *edge == service.edges.0 => containers::make(service, world, now, incoming, family, own),
+        ("POST", [id, edge]) if *id == own && *edge == service.edges.1 => containers::publish(service, world, now, incoming, family, own),
         ("GET", [id]) if *id == own => {
             let shown = world.person(service.name, &family.username);
             answer(200, &json!({ "id": own, "username": shown.map(|person| &person.username), "name": shown.map(|person| &person.name) }))
@@ -285,9 +287,7 @@ pub(super) fn act_as(
         ("POST", [under, "comments" | "replies"]) if service.needs_picture && is_under(service, world, own, under) => {
             say(service, world, now, under, incoming.f("message"), family)
         }
-        ("GET", [id]) if world.containers.get(*id).is_some_and(|kept| kept[4] == own) => {
-            answer(200, &json!({ "status_code": "FINISHED", "status": "FINISHED", "id": id }))
-        }
+        ("GET", [id]) if world.containers.get(*id).is_some_and(|kept| kept.own == own) => containers::status(service, world, now, id),
         ("GET", [id]) if world.post(service.name, id).is_some() => {
             answer(200, &json!({ "id": id, "permalink": format!("https://{}.example/p/{id}", service.name) }))
         }
@@ -311,53 +311,6 @@ fn me(service: &Service, world: &World, family: &Family) -> Answer {
     }
     body["account_type"] = if person.business { "Business" } else { "Personal" }.into();
     answer(200, &json!({ "data": [body] }))
-}
-
-/// Letters count one; emoji count as the bytes of their UTF-8.
-fn length(text: &str) -> usize {
-    let is_emoji = |c: char| matches!(u32::from(c), 0x2600..=0x27bf | 0x1f000..=0x1faff);
-    text.chars().map(|c| if is_emoji(c) { c.len_utf8() } else { 1 }).sum()
-}
-
-fn container(service: &Service, world: &mut World, incoming: &Incoming, family: &Family, own: &str) -> Answer {
-    if !family.scopes.iter().any(|scope| scope == service.publish) {
-        return error(service, 403, 10, 0, "Application does not have permission for this action");
-    }
-    let (text, picture) = (if service.needs_picture { incoming.f("caption") } else { incoming.f("text") }, incoming.f("image_url"));
-    let bad = if service.needs_picture {
-        !picture.starts_with("http")
-    } else {
-        !matches!(incoming.f("media_type"), "TEXT" | "IMAGE") || (text.is_empty() && picture.is_empty()) || length(text) > 500
-    };
-    if bad {
-        return error(service, 400, 100, 0, "Invalid parameter");
-    }
-    let id = world.number().to_string();
-    let to = incoming.f("reply_to_id");
-    if !to.is_empty() && !family.scopes.iter().any(|scope| scope == service.comments.1) {
-        return error(service, 403, 10, 0, "Application does not have permission for this action");
-    }
-    if !to.is_empty() && !is_under(service, world, own, to) {
-        return error(service, 400, 100, 33, "Object does not exist");
-    }
-    let kept = [text, picture, to, incoming.f("link_attachment"), own].map(str::to_owned);
-    world.containers.insert(id.clone(), kept);
-    answer(200, &json!({ "id": id }))
-}
-
-fn publish(service: &Service, world: &mut World, now: i64, incoming: &Incoming, family: &Family, own: &str) -> Answer {
-    let mine = world.containers.get(incoming.f("creation_id")).is_some_and(|kept| kept[4] == own);
-    let Some([text, picture, to, link, _]) = world.containers.remove(incoming.f("creation_id")).filter(|_| mine) else {
-        return error(service, 400, 24, 2_207_006, "The media could not be found");
-    };
-    if !to.is_empty() {
-        return say(service, world, now, &to, &text, family);
-    }
-    let id = world.number().to_string();
-    let media = if picture.is_empty() { vec![] } else { vec![picture] };
-    let post = Post { network: service.name, id, profile: own.to_owned(), username: family.username.clone(), text, link, media, at: now };
-    let id = world.publish(post);
-    answer(200, &json!({ "id": id }))
 }
 
 fn say(service: &Service, world: &mut World, now: i64, under: &str, text: &str, family: &Family) -> Answer {

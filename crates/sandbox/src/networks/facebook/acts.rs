@@ -14,25 +14,64 @@ pub(super) fn publish(product: &Product, world: &mut World, now: i64, incoming: 
     if !has(data, "pages_manage_posts") || !has(data, "pages_read_engagement") {
         return error(403, 200, 0, "(#200) Permissions error: pages_manage_posts and pages_read_engagement");
     }
-    let (text, link, picture) = (incoming.f("message"), incoming.f("link"), incoming.f("url"));
-    if edge == "feed" && text.is_empty() && link.is_empty() || edge == "photos" && !picture.starts_with("http") {
-        return error(400, 100, 0, "(#100) Invalid parameter");
+    let shown = match edge {
+        "feed" => attached(product, world, incoming, page),
+        "photos" => one(incoming, "url", incoming.f("caption")),
+        _ => one(incoming, "file_url", incoming.f("description")),
+    };
+    let (text, media) = match shown {
+        Ok(shown) => shown,
+        Err(refused) => return refused,
+    };
+    if edge == "photos" && incoming.f("published") == "false" {
+        // Put there unseen, to be shown by a post.
+        let id = world.number().to_string();
+        world.kept.insert((product.name, format!("photo/{id}")), json!([page, media[0]]));
+        return answer(200, &json!({ "id": id }));
     }
-    let id = format!("{page}_{}", world.number());
-    let text = if edge == "photos" { incoming.f("caption") } else { text };
-    let media = if picture.is_empty() { vec![] } else { vec![picture.to_owned()] };
+    let number = world.number();
+    // A film is known by its own id.
+    let id = if edge == "videos" { number.to_string() } else { format!("{page}_{number}") };
     let post = Post {
         network: product.name,
         id,
         profile: page.to_string(),
         username: data.username.clone(),
-        text: text.into(),
-        link: link.into(),
+        text,
+        link: incoming.f("link").into(),
         media,
         at: now,
     };
     let id = world.publish(post);
     if edge == "photos" { answer(200, &json!({ "id": "1", "post_id": id })) } else { answer(200, &json!({ "id": id })) }
+}
+
+/// The words, and where what is shown lies.
+type Shown = (String, Vec<String>);
+
+fn invalid() -> Answer {
+    error(400, 100, 0, "(#100) Invalid parameter")
+}
+
+/// One picture or film, which Facebook fetches.
+fn one(incoming: &Incoming, field: &str, text: &str) -> Result<Shown, Answer> {
+    let url = incoming.f(field);
+    if url.starts_with("http") && incoming.f("link").is_empty() { Ok((text.to_owned(), vec![url.to_owned()])) } else { Err(invalid()) }
+}
+
+/// Words, a link, or pictures of this page that were put there before.
+fn attached(product: &Product, world: &World, incoming: &Incoming, page: u64) -> Result<Shown, Answer> {
+    let mut media = vec![];
+    while let Some(one) = incoming.form.get(&format!("attached_media[{}]", media.len())) {
+        let id = serde_json::from_str::<serde_json::Value>(one).ok().and_then(|one| Some(one["media_fbid"].as_str()?.to_owned()));
+        let photo = id.and_then(|id| world.kept.get(&(product.name, format!("photo/{id}")))).filter(|photo| photo[0] == page);
+        let Some(url) = photo.and_then(|photo| photo[1].as_str()) else { return Err(invalid()) };
+        media.push(url.to_owned());
+    }
+    let (text, link) = (incoming.f("message"), incoming.f("link"));
+    let is_empty = text.is_empty() && link.is_empty() && media.is_empty();
+    // A post shows a link or pictures, not both.
+    if is_empty || (!link.is_empty() && !media.is_empty()) { Err(invalid()) } else { Ok((text.to_owned(), media)) }
 }
 
 fn has(data: &Family, scope: &str) -> bool {
