@@ -4,6 +4,7 @@
 mod acts;
 mod list;
 mod looks;
+mod media;
 
 use std::collections::BTreeMap;
 
@@ -286,6 +287,10 @@ impl Network for LinkedIn {
 
     fn measure(&self, _: &App, _: Target<'_>, draft: Draft<'_>) -> Result<Fit, NotDone> {
         acts::measure(draft)
+    }
+
+    fn takes(&self) -> Option<&'static crate::media::Takes> {
+        Some(&media::TAKES)
     }
 
     fn publish<'a>(&'a self, by: Acting<'a>, post: &'a Post) -> Done<'a, Posted> {

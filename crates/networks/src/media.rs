@@ -1,8 +1,11 @@
 //! What pictures and films a network takes in one post, as data: the check before anything is sent goes by it, and the
 //! documentation shows it. Facts: section 8 of each network in the knowledge base.
 
+use lifecycle::diagnosis::Diagnosis;
+use lifecycle::words::{Evidence, Source};
+
 use crate::acting::{Media, NotDone, Post};
-use crate::network::Words;
+use crate::network::{Cx, Words};
 
 /// How a picture or film comes to a network.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,6 +63,19 @@ pub(crate) fn is_picture(media: &Media) -> bool {
 /// Whether it is a film.
 pub(crate) fn is_film(media: &Media) -> bool {
     media.content_type.starts_with("video/")
+}
+
+/// How long is waited before each look at what a network works on, in seconds: five minutes in all, and in the end once a minute.
+pub(crate) const LOOKS: [i64; 10] = [0, 2, 4, 8, 16, 30, 60, 60, 60, 60];
+
+/// Nothing was published, for a reason that passes.
+pub(crate) fn not_yet(cx: Cx<'_>, code: &str, words: &str) -> NotDone {
+    NotDone::Refused(Diagnosis::transient(Evidence::new(cx.now, Source::Use, Some(200), Some(code), words), None))
+}
+
+/// The network still works on what it was given when the last of [`LOOKS`] is over.
+pub(crate) fn still(cx: Cx<'_>, title: &str) -> NotDone {
+    not_yet(cx, "IN_PROGRESS", &format!("{title} still works on the pictures or films after five minutes: nothing was published"))
 }
 
 /// Something about the pictures or films to change.
@@ -156,5 +172,10 @@ mod tests {
         assert_eq!(EITHER.words("Net").de, "Net nimmt bis zu 2 Bilder, oder einen Film, mit dem Beitrag gesendet.");
         let one = Takes { pictures: 1, films: 0, ..BOTH };
         assert_eq!(one.words("Net").de, "Net braucht ein Bild, per Adresse.");
+    }
+
+    #[test]
+    fn nothing_is_waited_for_longer_than_five_minutes() {
+        assert_eq!(LOOKS.iter().sum::<i64>(), 300);
     }
 }

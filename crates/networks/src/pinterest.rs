@@ -2,6 +2,7 @@
 //! API v5 (OpenAPI 5.23).
 
 mod acts;
+mod media;
 
 use std::collections::BTreeMap;
 
@@ -280,6 +281,10 @@ impl Network for Pinterest {
 
     fn measure(&self, _: &App, target: Target<'_>, draft: Draft<'_>) -> Result<Fit, NotDone> {
         acts::measure(target, draft)
+    }
+
+    fn takes(&self) -> Option<&'static crate::media::Takes> {
+        Some(&media::TAKES)
     }
 
     fn publish<'a>(&'a self, by: Acting<'a>, post: &'a Post) -> Done<'a, Posted> {

@@ -301,6 +301,10 @@ impl Network for TikTok {
         acts::measure(draft)
     }
 
+    fn takes(&self) -> Option<&'static crate::media::Takes> {
+        Some(&acts::TAKES)
+    }
+
     fn publish<'a>(&'a self, by: Acting<'a>, post: &'a Post) -> Done<'a, Posted> {
         Box::pin(async move {
             self.check(by.cx.app, by.target, Draft::Post(post))?;

@@ -14,7 +14,7 @@ use crate::notices::Notice;
 use crate::world::{Fate, World};
 
 /// The most bytes of a request that are read.
-const REQUEST_MAX: usize = 1024 * 1024;
+const REQUEST_MAX: usize = 32 * 1024 * 1024;
 
 /// A running sandbox. Cheap to clone.
 #[derive(Clone)]

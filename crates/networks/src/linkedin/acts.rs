@@ -8,17 +8,16 @@ use lifecycle::words::Source;
 use serde_json::{Value, json};
 
 use super::LinkedIn;
-use crate::acting::{self, Acting, Comment, Draft, Fit, Media, NotDone, Post, Posted, Target};
-use crate::network::{Cx, Words};
+use super::media::{self, TAKES};
+use crate::acting::{self, Acting, Comment, Draft, Fit, NotDone, Post, Posted};
+use crate::media::is_film;
+use crate::network::Cx;
 use crate::oauth;
-use crate::wire::Wire;
 
 /// The most characters of a post.
 const TEXT_MAX: usize = 3_000;
 /// The most characters of a comment (second-hand).
 const COMMENT_MAX: usize = 1_250;
-/// The most pictures of a post.
-const PICTURES_MAX: usize = 20;
 /// The most pages of comments that are read.
 const PAGES_MAX: usize = 10;
 
@@ -34,7 +33,7 @@ fn little(text: &str) -> String {
     escaped
 }
 
-fn request(cx: &Cx<'_>, method: Method, path: &str, tokens: &TokenSet, body: &Value) -> Request<Bytes> {
+pub(super) fn request(cx: &Cx<'_>, method: Method, path: &str, tokens: &TokenSet, body: &Value) -> Request<Bytes> {
     let mut request = LinkedIn::rest(cx, path, tokens);
     *request.method_mut() = method;
     request.headers_mut().insert("content-type", http::HeaderValue::from_static("application/json"));
@@ -44,11 +43,11 @@ fn request(cx: &Cx<'_>, method: Method, path: &str, tokens: &TokenSet, body: &Va
     request
 }
 
-fn refused(cx: Cx<'_>, answer: &Response<Bytes>) -> NotDone {
+pub(super) fn refused(cx: Cx<'_>, answer: &Response<Bytes>) -> NotDone {
     acting::refused(cx, answer, LinkedIn::diagnose(&cx, Source::Use, answer))
 }
 
-fn read(cx: Cx<'_>, answer: &Response<Bytes>) -> Result<Value, NotDone> {
+pub(super) fn read(cx: Cx<'_>, answer: &Response<Bytes>) -> Result<Value, NotDone> {
     serde_json::from_slice::<Value>(answer.body())
         .ok()
         .filter(|json| answer.status().is_success() && json.is_object())
@@ -60,56 +59,59 @@ pub(super) fn measure(draft: Draft<'_>) -> Result<Fit, NotDone> {
         Draft::Comment { text, .. } => return acting::fits("text", text, text.chars().count(), COMMENT_MAX),
         Draft::Post(post) => post,
     };
-    let fit = acting::fits("text", &post.text, post.text.chars().count(), TEXT_MAX)?;
-    if post.media.len() > PICTURES_MAX || post.media.iter().any(|media| !media.content_type.starts_with("image/") || media.bytes.is_empty())
-    {
-        let words = Words::new(
-            "LinkedIn takes up to 20 pictures here, sent with the post.",
-            "LinkedIn nimmt hier bis zu 20 Bilder, die mit dem Beitrag gesendet werden.",
-        );
-        return Err(NotDone::Invalid { field: "media", words });
-    }
-    Ok(fit)
+    TAKES.check("LinkedIn", post)?;
+    let text = words(post);
+    acting::fits("text", &text, text.chars().count(), TEXT_MAX)
 }
 
-pub(super) async fn publish(Acting { cx, wire, tokens, target }: Acting<'_>, post: &Post) -> Result<Posted, NotDone> {
+/// The words that are sent: a link has a place of its own only where there is nothing to see.
+fn words(post: &Post) -> String {
+    if post.media.is_empty() { post.text.clone() } else { acting::with_link(post) }
+}
+
+/// What a post shows. Before the post itself nothing is published, whatever becomes of the steps.
+async fn content(by: Acting<'_>, post: &Post) -> Result<Option<Value>, NotDone> {
+    if let [film] = post.media.as_slice()
+        && is_film(film)
+    {
+        let id = acting::prepared(media::film(by, film).await)?;
+        let mut shown = json!({ "id": id });
+        if let Some(title) = &post.title {
+            shown["title"] = title.as_str().into();
+        }
+        return Ok(Some(json!({ "media": shown })));
+    }
+    let mut pictures = vec![];
+    for picture in &post.media {
+        let id = acting::prepared(media::picture(by, picture).await)?;
+        pictures.push(json!({ "id": id, "altText": picture.alt.clone().unwrap_or_default() }));
+    }
+    Ok(match (pictures.len(), post.link.as_deref().filter(|link| !link.is_empty())) {
+        (0, Some(link)) => Some(json!({ "article": { "source": link, "title": post.title.as_deref().unwrap_or(link) } })),
+        (0, None) => None,
+        (1, _) => Some(json!({ "media": pictures[0] })),
+        _ => Some(json!({ "multiImage": { "images": pictures } })),
+    })
+}
+
+pub(super) async fn publish(by: Acting<'_>, post: &Post) -> Result<Posted, NotDone> {
+    let Acting { cx, wire, tokens, target } = by;
     let mut body = json!({
         "author": target.network_id,
-        "commentary": little(&post.text),
+        "commentary": little(&words(post)),
         "visibility": "PUBLIC",
         "distribution": { "feedDistribution": "MAIN_FEED", "targetEntities": [], "thirdPartyDistributionChannels": [] },
         "lifecycleState": "PUBLISHED",
         "isReshareDisabledByAuthor": false,
     });
-    let mut pictures = vec![];
-    for media in &post.media {
-        let id = upload(cx, wire, tokens, target, media).await?;
-        pictures.push(json!({ "id": id, "altText": media.alt.clone().unwrap_or_default() }));
-    }
-    match (pictures.len(), &post.link) {
-        (0, Some(link)) => body["content"] = json!({ "article": { "source": link, "title": post.title.as_deref().unwrap_or(link) } }),
-        (0, None) => {}
-        (1, _) => body["content"] = json!({ "media": pictures[0] }),
-        _ => body["content"] = json!({ "multiImage": { "images": pictures } }),
+    if let Some(content) = content(by, post).await? {
+        body["content"] = content;
     }
     let answer = acting::send(cx, wire, request(&cx, Method::POST, "/posts", tokens, &body)).await?;
     // 201 with an empty body: the id stands in a header.
     let id = answer.headers().get("x-restli-id").and_then(|id| id.to_str().ok()).filter(|_| answer.status() == StatusCode::CREATED);
     let id = id.ok_or_else(|| refused(cx, &answer))?;
     Ok(Posted { id: id.to_owned(), url: Some(format!("https://www.linkedin.com/feed/update/{id}")) })
-}
-
-async fn upload(cx: Cx<'_>, wire: &dyn Wire, tokens: &TokenSet, target: Target<'_>, media: &Media) -> Result<String, NotDone> {
-    let body = json!({ "initializeUploadRequest": { "owner": target.network_id } });
-    let answer = acting::send(cx, wire, request(&cx, Method::POST, "/images?action=initializeUpload", tokens, &body)).await?;
-    let json = read(cx, &answer)?;
-    let value = json.get("value").cloned().unwrap_or_default();
-    let (Some(url), Some(id)) = (oauth::text(&value, "uploadUrl"), oauth::text(&value, "image")) else { return Err(refused(cx, &answer)) };
-    let mut put = oauth::get_bearer(url, &tokens.access_token);
-    *put.method_mut() = Method::PUT;
-    *put.body_mut() = media.bytes.clone();
-    let answer = acting::send(cx, wire, put).await?;
-    if answer.status().is_success() { Ok(id.to_owned()) } else { Err(refused(cx, &answer)) }
 }
 
 pub(super) async fn comments(Acting { cx, wire, tokens, .. }: Acting<'_>, post: &str) -> Result<Vec<Comment>, NotDone> {

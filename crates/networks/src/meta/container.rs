@@ -3,7 +3,6 @@
 //! several pictures and of films as Meta documents them (Content Publishing; Threads, Posts).
 
 use http::Method;
-use lifecycle::diagnosis::Diagnosis;
 use lifecycle::secret::Secret;
 use lifecycle::time::Span;
 use lifecycle::words::{Evidence, Source};
@@ -11,7 +10,7 @@ use serde_json::Value;
 
 use super::{act, call};
 use crate::acting::{self, Acting, Fit, Media, NotDone, Post, Posted};
-use crate::media::{Takes, is_film, wrong};
+use crate::media::{LOOKS, Takes, is_film, not_yet, still, wrong};
 use crate::network::Cx;
 use crate::oauth;
 
@@ -46,10 +45,6 @@ impl Door<'_> {
         format!("{}/{path}", self.graph)
     }
 }
-
-/// How long is waited before each look at a container, in seconds: five minutes in all, and no more often than once a minute in the
-/// end.
-const LOOKS: [i64; 10] = [0, 2, 4, 8, 16, 30, 60, 60, 60, 60];
 
 /// How long containers of one post are still waited for, all together.
 struct Patience {
@@ -126,10 +121,6 @@ async fn make(by: Acting<'_>, door: &Door<'_>, habits: &Habits, form: &[(&str, &
     oauth::id(&made, "id").ok_or_else(|| not_yet(cx, "no_id", "the network made a container without an id: nothing was published"))
 }
 
-fn not_yet(cx: Cx<'_>, code: &str, words: &str) -> NotDone {
-    NotDone::Refused(Diagnosis::transient(Evidence::new(cx.now, Source::Use, Some(200), Some(code), words), None))
-}
-
 /// Waits until a container can be published.
 async fn ready(by: Acting<'_>, door: &Door<'_>, habits: &Habits, container: &str, patience: &mut Patience) -> Result<(), NotDone> {
     let Acting { cx, wire, .. } = by;
@@ -159,8 +150,7 @@ async fn ready(by: Acting<'_>, door: &Door<'_>, habits: &Habits, container: &str
             _ => return Ok(()),
         }
     }
-    let title = habits.title;
-    Err(not_yet(cx, "IN_PROGRESS", &format!("{title} still works on the pictures or films after five minutes: nothing was published")))
+    Err(still(cx, habits.title))
 }
 
 /// Publishes what is ready, and asks where people see it. A container is published once at most: where no answer came and the container
@@ -247,6 +237,5 @@ mod tests {
         assert!(words.en.contains("open to everybody") && words.de.contains("für alle erreichbar"));
         let NotDone::Invalid { words, .. } = failed("Threads", "FAILED_DOWNLOADING_VIDEO") else { panic!("about the media") };
         assert!(words.en.contains("(FAILED_DOWNLOADING_VIDEO)"));
-        assert_eq!(LOOKS.iter().sum::<i64>(), 300, "no more than five minutes");
     }
 }

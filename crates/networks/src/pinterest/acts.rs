@@ -7,7 +7,9 @@ use lifecycle::words::Source;
 use serde_json::{Value, json};
 
 use super::Pinterest;
+use super::media::{self, TAKES};
 use crate::acting::{self, Acting, Draft, Fit, Media, NotDone, Post, Posted, Target};
+use crate::media::is_film;
 use crate::network::{Kind, Words};
 use crate::oauth;
 
@@ -20,8 +22,8 @@ fn invalid(field: &'static str, en: &str, de: &str) -> NotDone {
     NotDone::Invalid { field, words: Words::new(en, de) }
 }
 
-/// The one picture of a Pin that fits.
-fn checked<'a>(target: Target<'_>, post: &'a Post) -> Result<(&'a Media, Fit), NotDone> {
+/// What a Pin may be.
+fn checked(target: Target<'_>, post: &Post) -> Result<Fit, NotDone> {
     if target.kind != Kind::Board {
         return Err(invalid(
             "profile",
@@ -29,11 +31,14 @@ fn checked<'a>(target: Target<'_>, post: &'a Post) -> Result<(&'a Media, Fit), N
             "Ein Pin steht auf einer Pinnwand: veröffentlichen Sie als eine der Pinnwände.",
         ));
     }
-    let [picture] = post.media.as_slice() else {
-        return Err(invalid("media", "A Pin needs exactly one picture.", "Ein Pin braucht genau ein Bild."));
-    };
-    if !picture.content_type.starts_with("image/") {
-        return Err(invalid("media", "A Pin needs a picture here.", "Ein Pin braucht hier ein Bild."));
+    TAKES.check("Pinterest", post)?;
+    let alike = post.media.iter().all(|media| media.url.is_some()) || post.media.iter().all(|media| !media.bytes.is_empty());
+    if !alike {
+        let (en, de) = (
+            "Pinterest takes several pictures either all by their addresses, or all sent with the post.",
+            "Pinterest nimmt mehrere Bilder entweder alle per Adresse oder alle mit dem Beitrag gesendet.",
+        );
+        return Err(invalid("media", en, de));
     }
     let fit = acting::fits("text", &post.text, post.text.chars().count(), TEXT_MAX)?;
     if let Some(title) = &post.title {
@@ -42,21 +47,48 @@ fn checked<'a>(target: Target<'_>, post: &'a Post) -> Result<(&'a Media, Fit), N
     if post.link.as_ref().is_some_and(|link| link.len() > LINK_MAX) {
         return Err(invalid("link", "The link is too long for Pinterest.", "Der Link ist für Pinterest zu lang."));
     }
-    Ok((picture, fit))
+    Ok(fit)
 }
 
 pub(super) fn measure(target: Target<'_>, draft: Draft<'_>) -> Result<Fit, NotDone> {
-    checked(target, draft.post()?).map(|(_, fit)| fit)
+    checked(target, draft.post()?)
 }
 
-pub(super) async fn publish(Acting { cx, wire, tokens, target }: Acting<'_>, post: &Post) -> Result<Posted, NotDone> {
-    let (picture, _) = checked(target, post)?;
-    let source = match &picture.url {
-        Some(url) => json!({ "source_type": "image_url", "url": url }),
-        None => json!({ "source_type": "image_base64", "content_type": picture.content_type, "data": STANDARD.encode(&picture.bytes) }),
-    };
+/// A picture: fetched where all have an address, else sent.
+fn picture(picture: &Media, by_address: bool) -> Value {
+    match picture.url.as_deref().filter(|_| by_address) {
+        Some(url) => json!({ "url": url }),
+        None => json!({ "content_type": picture.content_type, "data": STANDARD.encode(&picture.bytes) }),
+    }
+}
+
+/// What the Pin shows. Before the Pin itself nothing is published.
+async fn source(by: Acting<'_>, post: &Post) -> Result<Value, NotDone> {
+    let by_address = post.media.iter().all(|media| media.url.is_some());
+    let items = || post.media.iter().map(|media| picture(media, by_address));
+    Ok(match post.media.as_slice() {
+        [film] if is_film(film) => {
+            let id = acting::prepared(media::film(by, film).await)?;
+            // Its own beginning stands for it until somebody plays it.
+            json!({ "source_type": "video_id", "media_id": id, "cover_image_key_frame_time": 0 })
+        }
+        [_] => {
+            let mut one = items().next().unwrap_or_default();
+            one["source_type"] = if by_address { "image_url" } else { "image_base64" }.into();
+            one
+        }
+        _ => {
+            let kind = if by_address { "multiple_image_urls" } else { "multiple_image_base64" };
+            json!({ "source_type": kind, "items": items().collect::<Vec<_>>() })
+        }
+    })
+}
+
+pub(super) async fn publish(by: Acting<'_>, post: &Post) -> Result<Posted, NotDone> {
+    let Acting { cx, wire, tokens, target } = by;
+    let source = source(by, post).await?;
     let mut body = json!({ "board_id": target.network_id, "description": post.text, "media_source": source });
-    let alt: Option<String> = picture.alt.as_ref().map(|alt| alt.chars().take(ALT_MAX).collect());
+    let alt: Option<String> = post.media.first().and_then(|media| media.alt.as_ref()).map(|alt| alt.chars().take(ALT_MAX).collect());
     for (field, value) in [("title", &post.title), ("link", &post.link), ("alt_text", &alt)] {
         if let Some(value) = value {
             body[field] = value.as_str().into();

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use super::{TikTok, outcome};
 use crate::acting::{self, Acting, Draft, Fit, Media, NotDone, Post, Posted};
+use crate::media::{By, Takes, is_film};
 use crate::network::{Cx, Words};
 use crate::oauth;
 use crate::wire::Wire;
@@ -17,10 +18,14 @@ use crate::wire::Wire;
 const CAPTION_MAX: usize = 2_200;
 /// Of the title of pictures.
 const TITLE_MAX: usize = 90;
-/// The most pictures of a post.
-const PICTURES_MAX: usize = 35;
-/// The largest film that is sent in one part.
-const PART_MAX: usize = 64 * 1024 * 1024;
+/// Of the description of pictures.
+const DESCRIPTION_MAX: usize = 4_000;
+/// The size of a part of a film: 5 to 64 MB are taken.
+const PART: usize = 8 * 1024 * 1024;
+
+/// One film, or pictures, which are fetched.
+pub(super) static TAKES: Takes =
+    Takes { needed: true, pictures: 35, pictures_by: By::Address, films: 1, films_by: By::Either, mixed: false, film_bytes: None };
 
 fn invalid(field: &'static str, en: &str, de: &str) -> NotDone {
     NotDone::Invalid { field, words: Words::new(en, de) }
@@ -51,21 +56,21 @@ fn body_of(post: &Post) -> Result<(&'static str, Value, Fit), NotDone> {
     if post.link.as_deref().is_some_and(|link| !link.is_empty()) {
         return Err(invalid("link", "TikTok takes no links.", "TikTok nimmt keine Links."));
     }
-    let is = |media: &Media, kind: &str| media.content_type.starts_with(kind);
+    TAKES.check("TikTok", post)?;
     match post.media.as_slice() {
-        [film] if is(film, "video/") => {
-            let fit = acting::fits("text", &post.text, units(&post.text), CAPTION_MAX)?;
-            Ok(("/video/init/", film_body(film)?, fit))
-        }
-        [_, ..] if post.media.len() <= PICTURES_MAX && post.media.iter().all(|media| is(media, "image/")) => {
-            let fit = acting::fits("text", &post.text, units(&post.text), 4_000)?;
-            Ok(("/content/init/", pictures_body(post)?, fit))
+        [film] if is_film(film) => {
+            let fit = words(&post.text, CAPTION_MAX)?;
+            Ok(("/video/init/", film_body(film), fit))
         }
         _ => {
-            let (en, de) = ("TikTok needs one film, or up to 35 pictures.", "TikTok braucht einen Film oder bis zu 35 Bilder.");
-            Err(invalid("media", en, de))
+            let fit = words(&post.text, DESCRIPTION_MAX)?;
+            Ok(("/content/init/", pictures_body(post)?, fit))
         }
     }
+}
+
+fn words(text: &str, max: usize) -> Result<Fit, NotDone> {
+    acting::fits("text", text, units(text), max)
 }
 
 pub(super) fn measure(draft: Draft<'_>) -> Result<Fit, NotDone> {
@@ -92,31 +97,38 @@ pub(super) async fn publish(by: Acting<'_>, post: &Post) -> Result<Posted, NotDo
         )));
     };
     if let (Some(url), [film]) = (oauth::text(&made, "upload_url"), post.media.as_slice()) {
-        upload(cx, wire, url, film).await?;
+        match upload(cx, wire, url, film).await {
+            // Whether its last part arrived shows in what becomes of the post.
+            Err(NotDone::Unclear(evidence)) => {
+                let posted = outcome::of(by, id).await?;
+                return if posted.id == id { Err(NotDone::Unclear(evidence)) } else { Ok(posted) };
+            }
+            sent => sent?,
+        }
     }
     outcome::of(by, id).await
 }
 
-fn film_body(film: &Media) -> Result<Value, NotDone> {
+/// A film that is sent goes in parts; it is fetched only where it is not there itself: TikTok fetches from addresses alone that are
+/// proven to be the app's.
+fn film_body(film: &Media) -> Value {
     match &film.url {
-        Some(url) => Ok(json!({ "source_info": { "source": "PULL_FROM_URL", "video_url": url } })),
-        None if film.bytes.is_empty() || film.bytes.len() > PART_MAX => {
-            Err(invalid("media", "The film may have 64 MiB at most here.", "Der Film darf hier höchstens 64 MiB haben."))
-        }
-        None => {
+        Some(url) if film.bytes.is_empty() => json!({ "source_info": { "source": "PULL_FROM_URL", "video_url": url } }),
+        _ => {
             let size = film.bytes.len();
-            Ok(json!({ "source_info": { "source": "FILE_UPLOAD", "video_size": size, "chunk_size": size, "total_chunk_count": 1 } }))
+            let (part, count) = parts(size);
+            json!({ "source_info": { "source": "FILE_UPLOAD", "video_size": size, "chunk_size": part, "total_chunk_count": count } })
         }
     }
 }
 
+/// How large each part is, and how many there are: the last one takes what is left, and less than two parts go as one.
+const fn parts(size: usize) -> (usize, usize) {
+    if size < 2 * PART { (size, 1) } else { (PART, size / PART) }
+}
+
 fn pictures_body(post: &Post) -> Result<Value, NotDone> {
-    let urls: Option<Vec<&String>> = post.media.iter().map(|media| media.url.as_ref()).collect();
-    let Some(urls) = urls else {
-        let (en, de) =
-            ("TikTok fetches pictures by itself: give their addresses.", "TikTok holt Bilder selbst: geben Sie ihre Adressen an.");
-        return Err(invalid("media", en, de));
-    };
+    let urls: Vec<&String> = post.media.iter().filter_map(|media| media.url.as_ref()).collect();
     if let Some(title) = post.title.as_ref().filter(|title| units(title) > TITLE_MAX) {
         acting::fits("title", title, units(title), TITLE_MAX)?;
     }
@@ -154,11 +166,37 @@ async fn settings(cx: Cx<'_>, wire: &dyn Wire, tokens: &TokenSet) -> Result<Valu
 
 async fn upload(cx: Cx<'_>, wire: &dyn Wire, url: &str, film: &Media) -> Result<(), NotDone> {
     let size = film.bytes.len();
-    let request = http::Request::builder()
-        .method(Method::PUT)
-        .uri(url)
-        .header("content-type", film.content_type.as_str())
-        .header("content-range", format!("bytes 0-{}/{size}", size.saturating_sub(1)));
-    let answer = acting::send(cx, wire, request.body(film.bytes.clone()).unwrap_or_default()).await?;
-    if answer.status().is_success() { Ok(()) } else { Err(acting::refused(cx, &answer, TikTok::diagnose(&cx, Source::Use, &answer))) }
+    let (part, count) = parts(size);
+    for n in 0..count {
+        let is_last = n + 1 == count;
+        let (first, end) = (n * part, if is_last { size } else { (n + 1) * part });
+        let request = http::Request::builder()
+            .method(Method::PUT)
+            .uri(url)
+            .header("content-type", film.content_type.as_str())
+            .header("content-range", format!("bytes {first}-{}/{size}", end.saturating_sub(1)));
+        let request = request.body(film.bytes.slice(first..end)).unwrap_or_default();
+        let sent = acting::send(cx, wire, request).await.and_then(|answer| {
+            let refused = || acting::refused(cx, &answer, TikTok::diagnose(&cx, Source::Use, &answer));
+            if answer.status().is_success() { Ok(()) } else { Err(refused()) }
+        });
+        // Without its last part nothing is published.
+        if is_last { sent? } else { acting::prepared(sent)? }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{PART, parts};
+
+    #[test]
+    fn parts_are_as_large_as_tiktok_takes_them() {
+        assert_eq!((parts(1), parts(2 * PART - 1)), ((1, 1), (2 * PART - 1, 1)));
+        for size in [2 * PART, 2 * PART + 1, 3 * PART - 1, 18 * 1024 * 1024, 900 * PART + 7] {
+            let (part, count) = parts(size);
+            let last = size - (count - 1) * part;
+            assert!(part >= 5_000_000 && part <= 64_000_000 && last >= part && last <= 128_000_000 && count <= 1_000, "{size}");
+        }
+    }
 }

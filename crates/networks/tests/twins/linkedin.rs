@@ -2,11 +2,11 @@
 
 use lifecycle::diagnosis::Finding;
 use lifecycle::words::{Cause, Confidence};
-use networks::acting::{NotDone, Post};
+use networks::acting::{Media, NotDone, Post};
 use networks::network::{Discovery, Kind, Renewal};
 use serde_json::json;
 
-use super::{Bench, DAY, cause, target};
+use super::{Bench, DAY, cause, media, picture, target};
 
 fn pages(discovery: &Discovery) -> Vec<&str> {
     discovery.profiles.iter().filter(|found| found.kind == Kind::Page).map(|found| found.name.as_str()).collect()
@@ -125,4 +125,41 @@ async fn comments_of_pages_need_scopes_of_their_own_and_those_of_members_are_not
     let posted = older.network.publish(older.acting(&tokens, target(page)), &post).await.expect("published");
     let said = older.network.comment(older.acting(&tokens, target(page)), &posted.id, None, "x").await;
     assert!(matches!(&said, Err(NotDone::Refused(diagnosis)) if diagnosis.is_harmless()), "{said:?}");
+}
+
+fn sent(kind: &str, size: usize) -> Media {
+    Media { bytes: vec![7; size].into(), ..media(kind, b"") }
+}
+
+#[tokio::test]
+async fn pictures_and_films_are_put_there_before_they_are_shown() {
+    let bench = Bench::new("linkedin");
+    let tokens = bench.connect("jana.lindner").await;
+    let listed = bench.discover(&tokens).await.expect("the list");
+    let page = listed.profiles.iter().find(|found| found.kind == Kind::Page).expect("a page");
+    let publish = async |post: Post| bench.network.publish(bench.acting(&tokens, target(page)), &post).await;
+    let post = |media| Post { text: "A new hut".into(), link: Some("https://fernweh.example/a_hut".into()), media, ..Post::default() };
+    for (media, text) in [
+        (vec![], "A new hut"),
+        (vec![sent("image/png", 3)], "A new hut\nhttps://fernweh.example/a_hut"),
+        (vec![sent("image/png", 3); 20], "A new hut\nhttps://fernweh.example/a_hut"),
+        // Three parts, the last one short.
+        (vec![sent("video/mp4", 9 * 1024 * 1024)], "A new hut\nhttps://fernweh.example/a_hut"),
+    ] {
+        let count = media.len();
+        publish(post(media)).await.expect("published");
+        let kept = bench.posts().pop().expect("kept");
+        assert_eq!((kept["text"].as_str(), kept["media"].as_array().map(Vec::len)), (Some(text), Some(count)));
+    }
+    let parts = bench.asked.lock().expect("not poisoned").iter().filter(|asked| asked.contains("/upload/video/")).count();
+    assert_eq!(parts, 3);
+    for media in [vec![sent("image/png", 3); 21], vec![sent("image/png", 3), sent("video/mp4", 3)], vec![picture()]] {
+        let Err(NotDone::Invalid { field: "media", words }) = publish(post(media)).await else { panic!("refused beforehand") };
+        assert!(words.en.contains("up to 20 pictures or one film, sent with the post"), "{words:?}");
+    }
+    // The second part gets lost: nothing was published, and it can be sent again.
+    (*bench.spare.lock().expect("not poisoned"), *bench.lose.lock().expect("not poisoned")) = (2, 1);
+    let lost = publish(post(vec![sent("video/mp4", 9 * 1024 * 1024)])).await;
+    assert!(matches!(&lost, Err(NotDone::Refused(refused)) if refused.is_harmless()), "{lost:?}");
+    assert_eq!(bench.posts().len(), 4);
 }

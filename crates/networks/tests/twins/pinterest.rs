@@ -1,10 +1,10 @@
 //! Pinterest: secret boards, and a limit for each person.
 
 use lifecycle::diagnosis::Finding;
-use networks::acting::{NotDone, Post};
+use networks::acting::{Media, NotDone, Post};
 use networks::network::Kind;
 
-use super::{Bench, media, target};
+use super::{Bench, media, picture, target};
 
 fn pin() -> Post {
     Post { text: "A hut at dawn".into(), media: vec![media("image/png", b"png")], key: "k".into(), ..Post::default() }
@@ -46,4 +46,37 @@ async fn too_many_pins_are_refused_with_the_moment_at_which_it_goes_on() {
     assert!((1..=60).contains(&wait.as_seconds()), "{wait:?}");
     bench.pass(wait.as_seconds());
     assert!(bench.network.publish(bench.acting(&tokens, target(board)), &pin()).await.is_ok());
+}
+
+#[tokio::test]
+async fn several_pictures_and_films_become_pins() {
+    let bench = Bench::new("pinterest");
+    let tokens = bench.connect("fernwehoutdoor").await;
+    let found = bench.discover(&tokens).await.expect("the boards");
+    let board = found.profiles.iter().find(|found| found.name == "Hiking huts").expect("a board");
+    let publish = async |media: Vec<Media>| bench.network.publish(bench.acting(&tokens, target(board)), &Post { media, ..pin() }).await;
+    for (media, kept) in [
+        (vec![picture(), picture()], vec!["https://pictures.example/hut.jpg"; 2]),
+        (vec![media("image/png", b"png"); 5], vec!["image_base64"; 5]),
+    ] {
+        publish(media).await.expect("published");
+        assert_eq!(bench.posts().pop().expect("kept")["media"], serde_json::json!(kept));
+    }
+    publish(vec![media("video/mp4", b"film")]).await.expect("waited for");
+    assert!(bench.posts()[2]["media"][0].as_str().is_some_and(|film| film.starts_with("film ")));
+    let by_address = Media { content_type: "video/mp4".into(), ..picture() };
+    for media in [
+        vec![],
+        vec![picture(); 6],
+        vec![picture(), media("image/png", b"png")],
+        vec![picture(), media("video/mp4", b"film")],
+        vec![by_address],
+    ] {
+        assert!(matches!(publish(media).await, Err(NotDone::Invalid { field: "media", .. })));
+    }
+    // Registered, sent; the answer to that is lost.
+    (*bench.spare.lock().expect("not poisoned"), *bench.lose.lock().expect("not poisoned")) = (1, 1);
+    let lost = publish(vec![media("video/mp4", b"film")]).await;
+    assert!(matches!(&lost, Err(NotDone::Refused(refused)) if refused.is_harmless()), "{lost:?}");
+    assert_eq!(bench.posts().len(), 3);
 }

@@ -64,3 +64,30 @@ async fn nothing_is_shown_to_more_people_than_was_chosen() {
     let posted = bench.network.publish(bench.acting(&tokens, target(&account)), &post).await;
     assert!(posted.is_ok(), "as chosen, and without the comments that are switched off there: {posted:?}");
 }
+
+#[tokio::test]
+async fn a_film_is_sent_in_parts_and_published_once_it_is_whole() {
+    let bench = Bench::new("tiktok");
+    let tokens = bench.connect("fernweh.outdoor").await;
+    let account = bench.discover(&tokens).await.expect("the account").profiles.remove(0);
+    let publish = async |size: usize| {
+        let film = Media { bytes: vec![7; size].into(), ..media("video/mp4", b"") };
+        let post = Post { text: "A hut at dawn".into(), media: vec![film], key: "k".into(), ..Post::default() };
+        bench.network.publish(bench.acting(&tokens, target(&account)), &post).await
+    };
+    let size = 18 * 1024 * 1024;
+    let posted = publish(size).await.expect("published");
+    assert!(posted.url.is_some(), "{posted:?}");
+    assert_eq!(bench.posts()[0]["media"][0], format!("upload of {size} bytes in 2 parts"));
+    publish(3).await.expect("what is small comes whole");
+    // What is asked of the creator, the beginning, one part: then the second one is lost.
+    let lose = |spare| (*bench.spare.lock().expect("not poisoned"), *bench.lose.lock().expect("not poisoned")) = (spare, 1);
+    lose(2);
+    let lost = publish(size).await;
+    assert!(matches!(&lost, Err(NotDone::Refused(refused)) if refused.is_harmless()), "without all parts nothing is published: {lost:?}");
+    assert_eq!(bench.posts().len(), 2);
+    bench.pass(60);
+    lose(3);
+    let posted = publish(size).await.expect("its answer was lost, and TikTok says what became of it");
+    assert!(posted.url.is_some() && bench.posts().len() == 3, "{posted:?}");
+}

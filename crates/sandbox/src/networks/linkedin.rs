@@ -1,6 +1,7 @@
 //! LinkedIn as its documentation describes it (knowledge base `linkedin`, sections 2 to 8).
 
 mod acts;
+mod media;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -56,6 +57,7 @@ pub(super) fn handle(world: &mut World, now: i64, incoming: &Incoming) -> Option
             if path == "/rest/posts"
                 || path.starts_with("/rest/socialActions/")
                 || path.starts_with("/rest/images")
+                || path.starts_with("/rest/videos")
                 || path.starts_with("/rest/upload/") =>
         {
             acts::handle(world, now, incoming)

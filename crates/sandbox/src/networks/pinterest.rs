@@ -1,6 +1,7 @@
 //! Pinterest API v5 as its documentation describes it (knowledge base `pinterest`).
 
 mod acts;
+mod media;
 
 use serde_json::json;
 
@@ -29,11 +30,18 @@ pub(super) fn handle(world: &mut World, now: i64, incoming: &Incoming) -> Option
         ("POST", "/v5/oauth/token") => token(world, now, incoming),
         ("POST", "/v5/oauth/token/revoke") => error(403, 29, "You are not permitted to access that resource."),
         ("GET", "/v5/user_account") => with_token(world, now, incoming, |family| account(world, family)),
-        ("POST", "/v5/pins") => {
+        ("POST", path @ ("/v5/pins" | "/v5/media")) => {
             let Ok((_, family)) = world.check_access(now, NAME, incoming.bearer()) else {
                 return Some(error(401, 2, "Authentication failed."));
             };
-            acts::publish(world, now, incoming, &family)
+            match path {
+                "/v5/pins" => acts::publish(world, now, incoming, &family),
+                _ => media::register(world, incoming, &family),
+            }
+        }
+        ("POST", path) if path.starts_with("/upload/") => media::upload(world, now, incoming, path.trim_start_matches("/upload/")),
+        ("GET", path) if path.starts_with("/v5/media/") => {
+            with_token(world, now, incoming, |family| media::look(world, now, family, path.trim_start_matches("/v5/media/")))
         }
         ("GET", "/v5/boards") => with_token(world, now, incoming, |family| boards(world, incoming, family)),
         _ => return None,

@@ -29,7 +29,7 @@ pub(super) fn handle(world: &mut World, now: i64, incoming: &Incoming) -> Option
         ("POST", path) if path.starts_with("/v2/post/publish/") => {
             acts::handle(world, now, incoming, path.trim_start_matches("/v2/post/publish/"))
         }
-        ("PUT", path) if path.starts_with("/upload/") && !incoming.body.is_empty() => answer(201, &json!({})),
+        ("PUT", path) if path.starts_with("/upload/") => acts::upload(world, now, incoming, path.trim_start_matches("/upload/")),
         ("GET", "/v2/user/info/") => match world.count(now, &USER_INFO, incoming.bearer()) {
             Ok(()) => user(world, now, incoming),
             Err(seconds) => too_many(now, seconds),

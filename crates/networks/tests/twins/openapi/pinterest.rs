@@ -24,7 +24,10 @@ async fn everything() -> Bench {
         ..Post::default()
     };
     let by_address = networks::acting::Media { url: Some("https://fernweh.example/hut.png".into()), ..picture };
-    for post in [full, Post { text: "Huts".into(), media: vec![by_address], ..Post::default() }] {
+    let of = |media| Post { text: "Huts".into(), media, ..Post::default() };
+    let (sent, film) = (media("image/png", b"png"), media("video/mp4", b"film"));
+    let several = [vec![by_address.clone(); 2], vec![sent.clone(), sent], vec![film], vec![by_address]];
+    for post in [vec![full], several.map(of).to_vec()].concat() {
         bench.network.publish(bench.acting(&tokens, target(board)), &post).await.expect("published");
     }
     let tokens = bench.renewed(&tokens);
@@ -52,8 +55,10 @@ async fn pinterest_fits_its_own_published_description() {
     let calls = description.held_against(&bench, is_known);
     let expected = [
         "GET /boards 200",
+        "GET /media/{media_id} 200",
         "GET /user_account 200",
         "GET /user_account 401",
+        "POST /media 201",
         "POST /oauth/token 200",
         "POST /oauth/token 401",
         "POST /pins 201",

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{NAME, authorized, not_enough, refused, too_many};
+use super::{NAME, authorized, media, not_enough, refused, too_many};
 use crate::limits::Limit;
 use crate::people::{Comment, Post};
 use crate::request::{Answer, Incoming, json as answer, percent_decoded};
@@ -12,6 +12,10 @@ use crate::world::World;
 const TEXT_MAX: usize = 3_000;
 
 pub(super) fn handle(world: &mut World, now: i64, incoming: &Incoming) -> Answer {
+    // The address of a part of a film is all that is asked for.
+    if let Some((id, n)) = incoming.path.strip_prefix("/rest/upload/video/").and_then(|part| part.split_once('/')) {
+        return media::part(world, incoming, id, n);
+    }
     let family = match authorized(world, now, incoming) {
         Ok(family) => family,
         Err(refused) => return refused,
@@ -22,6 +26,9 @@ pub(super) fn handle(world: &mut World, now: i64, incoming: &Incoming) -> Answer
     match (incoming.method.as_str(), parts.as_slice()) {
         ("POST", ["posts"]) => publish(world, now, &family, &body),
         ("POST", ["images"]) if incoming.q("action") == "initializeUpload" => begin_upload(world, incoming, &family, &body),
+        ("POST", ["videos"]) if incoming.q("action") == "initializeUpload" => media::begin(world, incoming, &family, &body),
+        ("POST", ["videos"]) if incoming.q("action") == "finalizeUpload" => media::end(world, now, &family, &body),
+        ("GET", ["videos", urn]) => media::look(world, now, &family, urn),
         ("PUT", ["upload", id]) => upload(world, incoming, id),
         ("GET", ["socialActions", post, "comments"]) => comments(world, incoming, &family, post),
         ("POST", ["socialActions", post, "comments"]) => comment(world, now, &family, post, &body),
@@ -35,7 +42,7 @@ fn has(family: &Family, scope: &str) -> bool {
 
 /// Whether the person may write as this author: themselves, or a page whose admin or content admin they are. Comments have scopes of
 /// their own, with this ending.
-fn may_write(world: &World, family: &Family, author: &str, ending: &str) -> bool {
+pub(super) fn may_write(world: &World, family: &Family, author: &str, ending: &str) -> bool {
     if let Some(id) = author.strip_prefix("urn:li:person:") {
         return has(family, &format!("w_member_social{ending}"))
             && world.person(NAME, &family.username).is_some_and(|person| person.id == id);
@@ -71,10 +78,13 @@ fn publish(world: &mut World, now: i64, family: &Family, body: &Value) -> Answer
     }
     let content = &body["content"];
     let one = content["media"]["id"].as_str().map(str::to_owned);
+    if content.get("multiImage").is_some_and(|several| several["images"].as_array().is_none_or(|all| !(2..=20).contains(&all.len()))) {
+        return refused(400, 0, "ILLEGAL_ARGUMENT", "multiImage has 2 to 20 images");
+    }
     let many = content["multiImage"]["images"].as_array().into_iter().flatten().filter_map(|image| image["id"].as_str().map(str::to_owned));
     let media: Vec<String> = one.into_iter().chain(many).collect();
-    if media.iter().any(|id| !world.uploads.contains(id)) {
-        return refused(400, 0, "MEDIA_ASSET_PROCESSING_FAILED", "The image is not available");
+    if media.iter().any(|id| !media::is_there(world, now, id)) {
+        return refused(400, 0, "MEDIA_ASSET_PROCESSING_FAILED", "The image or video is not available");
     }
     let id = format!("urn:li:share:{}", world.number());
     let link = content["article"]["source"].as_str().unwrap_or_default().to_owned();

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{NAME, boards_of, error};
+use super::{NAME, boards_of, error, media};
 use crate::people::Post;
 use crate::request::{Answer, Incoming, json as answer};
 use crate::tokens::Family;
@@ -21,12 +21,9 @@ pub(super) fn publish(world: &mut World, now: i64, incoming: &Incoming, family: 
         return error(401, 3, "Your application consumer type is not supported, please contact support. Missing scope: pins:write_secret");
     }
     let source = &body["media_source"];
-    let media = match source["source_type"].as_str() {
-        Some("image_url") => source["url"].as_str().filter(|url| url.starts_with("http")).map(str::to_owned),
-        Some("image_base64") => source["data"].as_str().filter(|_| source["content_type"].is_string()).map(|_| "image_base64".to_owned()),
-        _ => None,
+    let Some(media) = shown(world, now, family, source) else {
+        return error(400, 1, "Invalid request: media_source is missing or not valid");
     };
-    let Some(media) = media else { return error(400, 1, "Invalid request: media_source is missing or not valid") };
     for (field, max) in [("title", 100), ("description", 800), ("link", 2048), ("alt_text", 500)] {
         if text(field).chars().count() > max {
             return error(400, 1, &format!("Invalid request: '{field}' is too long"));
@@ -41,7 +38,7 @@ pub(super) fn publish(world: &mut World, now: i64, incoming: &Incoming, family: 
         username: username.clone(),
         text: text("description"),
         link: text("link"),
-        media: vec![media],
+        media,
         at: now,
     };
     let id = world.publish(post);
@@ -53,4 +50,23 @@ pub(super) fn publish(world: &mut World, now: i64, incoming: &Incoming, family: 
             "created_at": "2026-11-23T10:00:00", "is_standard": true, "has_been_promoted": false, "parent_pin_id": null
         }),
     )
+}
+
+/// What a Pin shows: one picture, 2 to 5 that come the same way, or a film that was worked on and has something to stand for it.
+fn shown(world: &World, now: i64, family: &Family, source: &Value) -> Option<Vec<String>> {
+    let url = |item: &Value| item["url"].as_str().filter(|url| url.starts_with("http")).map(str::to_owned);
+    let data = |item: &Value| item["data"].as_str().filter(|_| item["content_type"].is_string()).map(|_| "image_base64".to_owned());
+    let items = source["items"].as_array().filter(|items| (2..=5).contains(&items.len()));
+    match source["source_type"].as_str()? {
+        "image_url" => url(source).map(|url| vec![url]),
+        "image_base64" => data(source).map(|data| vec![data]),
+        "multiple_image_urls" => items?.iter().map(url).collect(),
+        "multiple_image_base64" => items?.iter().map(data).collect(),
+        "video_id" => {
+            let id = source["media_id"].as_str().filter(|id| media::is_there(world, now, family, id))?;
+            let covers = ["cover_image_url", "cover_image_data", "cover_image_key_frame_time"];
+            covers.iter().any(|cover| !source[*cover].is_null()).then(|| vec![format!("film {id}")])
+        }
+        _ => None,
+    }
 }

@@ -108,13 +108,61 @@ fn film(world: &mut World, now: i64, incoming: &Incoming, family: &Family, body:
             }
             None => api_error(403, "url_ownership_unverified", "Please verify the ownership of the URL."),
         },
-        Some("FILE_UPLOAD") if source["video_size"].as_u64().unwrap_or(0) > 0 && source["total_chunk_count"].as_u64() == Some(1) => {
-            let id = keep(world, now, family, title, vec!["upload".into()]);
-            let url = format!("{}/tiktok/upload/{}", incoming.origin, world.number());
+        Some("FILE_UPLOAD") if is_divided(source) => {
+            let number = world.number();
+            let id = format!("v_pub_file~v2.{number}");
+            let url = format!("{}/tiktok/upload/{number}", incoming.origin);
+            let upload = json!({ "publish_id": id, "username": family.username, "title": title, "source": source, "arrived": 0 });
+            world.kept.insert((NAME, format!("upload/{number}")), upload);
             ok(&json!({ "publish_id": id, "upload_url": url }))
         }
         _ => api_error(400, "invalid_params", "The source_info is not valid."),
     }
+}
+
+/// Parts of 5 to 64 MB, the last one taking what is left up to 128 MB; what is smaller comes whole.
+fn is_divided(source: &Value) -> bool {
+    const MB: u64 = 1_000_000;
+    let number = |field: &str| source[field].as_u64().unwrap_or(0);
+    let (size, part, count) = (number("video_size"), number("chunk_size"), number("total_chunk_count"));
+    match count {
+        0 => false,
+        1 => size > 0 && part == size && size <= 64 * MB,
+        _ => (5 * MB..=64 * MB).contains(&part) && count == size / part && count <= 1_000 && size - (count - 1) * part <= 128 * MB,
+    }
+}
+
+/// A part of a film, one after the other. There is no token: the address is enough.
+pub(super) fn upload(world: &mut World, now: i64, incoming: &Incoming, number: &str) -> Answer {
+    let key = (NAME, format!("upload/{number}"));
+    let Some(mut kept) = world.kept.get(&key).cloned() else { return answer(404, &json!({})) };
+    let of = |field: &str| kept["source"][field].as_u64().unwrap_or(0);
+    let (size, part, count) = (of("video_size"), of("chunk_size"), of("total_chunk_count"));
+    let n = kept["arrived"].as_u64().unwrap_or(0);
+    let (first, end) = (n * part, if n + 1 == count { size } else { (n + 1) * part });
+    let range = format!("bytes {first}-{}/{size}", end.saturating_sub(1));
+    let is_next = n < count && incoming.header("content-range") == Some(&range) && u64::try_from(incoming.body.len()) == Ok(end - first);
+    if !is_next || incoming.header("authorization").is_some() {
+        return answer(416, &json!({}));
+    }
+    kept["arrived"] = (n + 1).into();
+    world.kept.insert(key, kept.clone());
+    if n + 1 < count {
+        return answer(206, &json!({}));
+    }
+    let text = |field: &str| kept[field].as_str().unwrap_or_default().to_owned();
+    let profile = world.person(NAME, &text("username")).map(|person| person.id.clone()).unwrap_or_default();
+    let media = vec![format!("upload of {size} bytes in {count} parts")];
+    let (id, username, text) = (text("publish_id"), text("username"), text("title"));
+    world.publish(Post { network: NAME, id, profile, username, text, link: String::new(), media, at: now });
+    answer(201, &json!({}))
+}
+
+/// Whether a film is still on its way to the network, and whose it is.
+fn on_its_way<'a>(world: &'a World, publish_id: &str) -> Option<&'a str> {
+    let is_it = |kept: &&Value| kept["publish_id"] == publish_id;
+    let kept = world.kept.iter().filter(|((network, _), _)| *network == NAME).map(|(_, kept)| kept).find(is_it)?;
+    kept["username"].as_str()
 }
 
 fn pictures(world: &mut World, now: i64, family: &Family, body: &Value) -> Answer {
@@ -143,12 +191,15 @@ fn status(world: &World, now: i64, family: &Family, body: &Value) -> Answer {
         return ok(&json!({ "status": "FAILED", "fail_reason": "video_pull_failed", "publicaly_available_post_id": [] }));
     }
     match world.post(NAME, id) {
+        None if on_its_way(world, id) == Some(&family.username) => {
+            ok(&json!({ "status": "PROCESSING_UPLOAD", "publicaly_available_post_id": [] }))
+        }
         None => api_error(400, "invalid_publish_id", "The publish_id does not exist."),
         Some(post) if post.username != family.username => {
             api_error(400, "token_not_authorized_for_specified_publish_id", "The publish_id is another user's.")
         }
         Some(post) if now - post.at < WORKS => {
-            let status = if post.media == ["upload"] { "PROCESSING_UPLOAD" } else { "PROCESSING_DOWNLOAD" };
+            let status = if id.starts_with("v_pub_file") { "PROCESSING_UPLOAD" } else { "PROCESSING_DOWNLOAD" };
             ok(&json!({ "status": status, "publicaly_available_post_id": [] }))
         }
         Some(_) => ok(&json!({ "status": "PUBLISH_COMPLETE", "publicaly_available_post_id": [public_id(id)] })),
