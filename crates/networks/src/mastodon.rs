@@ -2,6 +2,8 @@
 //! tokens are renewed like any other. Decided by status: texts are translated. Facts: `networks/mastodon` of the knowledge base.
 
 mod acts;
+mod finger;
+mod limits;
 mod registration;
 
 use std::collections::BTreeMap;
@@ -23,6 +25,7 @@ use crate::network::{
 };
 use crate::wire::{BoxFuture, Wire};
 use crate::{moment, oauth};
+use limits::Limits;
 
 /// A note: the client that a token was issued to. Its secret is the token set's second one.
 const CLIENT: &str = "client_id";
@@ -53,6 +56,7 @@ static ABOUT: About = About {
         Endpoint { key: "token", url: "https://{instance}/oauth/token" },
         Endpoint { key: "revoke", url: "https://{instance}/oauth/revoke" },
         Endpoint { key: "api", url: "https://{instance}/api" },
+        Endpoint { key: "webfinger", url: "https://{instance}/.well-known/webfinger" },
         Endpoint { key: "metadata", url: "https://{instance}/.well-known/oauth-authorization-server" },
     ],
 };
@@ -115,7 +119,8 @@ impl Mastodon {
         let Some(id) = oauth::id(&json, "id").filter(|_| answer.status() == StatusCode::OK) else {
             return Err(Self::diagnose(&cx, Source::Discovery, tokens, &answer));
         };
-        let handle = oauth::text(&json, "acct").map(|acct| format!("@{acct}@{}", cx.app.instance));
+        let domain = domain(cx, wire).await?;
+        let handle = oauth::text(&json, "acct").map(|acct| format!("@{acct}@{domain}"));
         let name = oauth::text(&json, "display_name").or(handle.as_deref()).unwrap_or(&id).to_owned();
         let profile = Found {
             network_id: id.clone(),
@@ -129,6 +134,18 @@ impl Mastodon {
         };
         Ok(Discovery { person: PersonSeen { network_id: id, name, handle }, profiles: vec![profile], all_come_along: false })
     }
+}
+
+/// The domain by which accounts of this server are called: where it is not the server's own name, the server says so. Trouble is no
+/// answer: a handle does not change for a day because of it.
+async fn domain(cx: Cx<'_>, wire: &dyn Wire) -> Result<String, Diagnosis> {
+    let answer = wire.send(limits::public(&cx, "v2")).await.map_err(|error| oauth::no_answer(cx.now, Source::Discovery, &error))?;
+    if oauth::is_trouble(answer.status()) {
+        return Err(Diagnosis::transient(oauth::unreadable(cx.now, Source::Discovery, &answer), wait(cx.now, &answer)));
+    }
+    let said = oauth::json(&answer).filter(|_| answer.status() == StatusCode::OK);
+    let said = said.and_then(|json| host(oauth::text(&json, "domain")?));
+    Ok(said.unwrap_or_else(|| cx.app.instance.clone()))
 }
 
 /// Whether these scopes let the account be seen, one by one or in the broad form. Where none are known nothing is concluded.
@@ -152,10 +169,10 @@ fn wait(now: Timestamp, answer: &Response<Bytes>) -> Option<lifecycle::time::Spa
     oauth::retry_after(answer).or_else(reset)
 }
 
-/// The host that was meant: `mastodon.social`, `https://mastodon.social/`, `@ana@mastodon.social`.
+/// The host that was meant: `mastodon.social`, `https://mastodon.social/`, `@ana@mastodon.social`, `ana@mastodon.social`.
 fn host(typed: &str) -> Option<String> {
     let typed = typed.trim();
-    let named = typed.strip_prefix('@').and_then(|handle| handle.split_once('@')).map_or(typed, |(_, host)| host);
+    let named = finger::handle(typed).map_or(typed, |(_, domain)| domain);
     let named = if named.contains("://") { named.to_owned() } else { format!("https://{named}") };
     let url = Url::parse(&named)
         .ok()
@@ -183,6 +200,14 @@ impl Network for Mastodon {
                 "Das ist kein Name eines Servers. Schreiben Sie ihn wie mastodon.social oder @name@mastodon.social.",
             )
         })
+    }
+
+    fn server_of<'a>(&'a self, cx: Cx<'a>, wire: &'a dyn Wire, hint: &'a str) -> BoxFuture<'a, Option<String>> {
+        Box::pin(finger::server_of(cx, wire, hint))
+    }
+
+    fn learn<'a>(&'a self, cx: Cx<'a>, wire: &'a dyn Wire) -> BoxFuture<'a, BTreeMap<String, String>> {
+        Box::pin(limits::learn(cx, wire))
     }
 
     fn begin<'a>(&'a self, cx: Cx<'a>, wire: &'a dyn Wire, start: &'a Start) -> BoxFuture<'a, Result<Authorization, Failure>> {
@@ -255,8 +280,8 @@ impl Network for Mastodon {
         Box::pin(Self::list(cx, wire, tokens))
     }
 
-    fn measure(&self, _: &App, _: Target<'_>, draft: Draft<'_>) -> Result<Fit, NotDone> {
-        acts::measure(draft)
+    fn measure(&self, app: &App, _: Target<'_>, draft: Draft<'_>) -> Result<Fit, NotDone> {
+        acts::measure(&Limits::handed(&app.options), draft)
     }
 
     fn look<'a>(&'a self, by: Acting<'a>, _: &'a Post, since: Timestamp) -> Done<'a, Option<Posted>> {

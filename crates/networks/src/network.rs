@@ -220,6 +220,18 @@ pub trait Network: Send + Sync {
         Ok(String::new())
     }
 
+    /// The instance that a typed handle leads to, where its domain says that the account lives on a server of another name. `None`
+    /// where it says nothing, and [`Network::instance`] stays right; the context is that of the instance named there.
+    fn server_of<'a>(&'a self, _cx: Cx<'a>, _wire: &'a dyn Wire, _hint: &'a str) -> BoxFuture<'a, Option<String>> {
+        Box::pin(async { None })
+    }
+
+    /// What an instance says of itself without a token (the length of a text, sizes of pictures): kept by the shell for a while, and
+    /// handed back among the options of [`App`], so that [`Network::check`] knows it. Empty where there is nothing to ask or no answer.
+    fn learn<'a>(&'a self, _cx: Cx<'a>, _wire: &'a dyn Wire) -> BoxFuture<'a, BTreeMap<String, String>> {
+        Box::pin(async { BTreeMap::new() })
+    }
+
     /// Begins a connection: whatever has to be asked first, then the address to send the person to.
     fn begin<'a>(&'a self, cx: Cx<'a>, wire: &'a dyn Wire, start: &'a Start) -> BoxFuture<'a, Result<Authorization, Failure>>;
 

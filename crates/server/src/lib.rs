@@ -119,6 +119,7 @@ impl Server {
             told,
             alarms,
             signal_keys: actions::signal_keys::SignalKeys::default(),
+            learned: actions::learned::Learned::default(),
             fault,
             deliver: Notify::new(),
             requests: TaskTracker::new(),

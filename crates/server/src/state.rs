@@ -20,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::StartError;
+use crate::actions::learned::Learned;
 use crate::actions::signal_keys::SignalKeys;
 use crate::auth::password::Passwords;
 use crate::config::Config;
@@ -60,6 +61,8 @@ pub struct App {
     pub alarms: Arc<Alarms>,
     /// The keys with which networks sign what they tell us.
     pub signal_keys: SignalKeys,
+    /// What servers say of themselves.
+    pub learned: Learned,
     /// A disk of this machine failed: the process ends.
     pub fault: CancellationToken,
     /// Wakes the deliveries to endpoints.

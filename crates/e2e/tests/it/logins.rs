@@ -131,3 +131,30 @@ async fn nt_03_one_mastodon_server_s_answer_is_not_taken_for_another_s() {
     assert_eq!(registered().await, before + 1);
     demo.profile_named("mastodon", "Jana Lindner").await;
 }
+
+#[tokio::test]
+async fn a_mastodon_handle_leads_to_the_server_of_its_domain_and_that_server_s_limits_count() {
+    let demo = Demo::start();
+    let asked = json!({ "network": "mastodon", "instance": "@jana_lindner@fernweh.example" });
+    let (status, begun) = demo.api("POST", "/connections", Some(asked.clone())).await;
+    assert_eq!(status, 201, "{begun}");
+    let back = demo.consent(&begun["authorize_url"], "jana.lindner").await;
+    assert!(back.contains("/oauth/callback/mastodon/social.example?"), "{back}");
+    demo.connect_as(asked, "jana.lindner").await;
+    let profile = demo.profile_named("mastodon", "Jana Lindner").await;
+    assert_eq!(profile["handle"], "@jana_lindner@fernweh.example", "{profile}");
+    let checked = async |length: usize| {
+        let post = json!({ "profiles": [profile["id"]], "text": "x".repeat(length) });
+        let (status, checked) = demo.api("POST", "/posts/check", Some(post)).await;
+        assert_eq!(status, 200, "{checked}");
+        checked["items"][0].clone()
+    };
+    let fits = checked(1000).await;
+    assert_eq!((&fits["fits"], &fits["max"], &fits["note"]), (&json!(true), &json!(1000), &json!(null)), "{fits}");
+    let too_long = checked(1001).await;
+    assert_eq!((&too_long["fits"], &too_long["problem"]["field"]), (&json!(false), &json!("text")), "{too_long}");
+    let asks = async || ledger(&demo, "mastodon").await.iter().filter(|request| request.contains("/v2/instance")).count();
+    let before = asks().await;
+    checked(7).await;
+    assert_eq!(asks().await, before, "asked once for a while, not for every look");
+}

@@ -15,16 +15,12 @@ use serde_json::{Value, json};
 use unicode_segmentation::UnicodeSegmentation as _;
 
 use super::Mastodon;
+use super::limits::Limits;
 use crate::acting::{self, Acting, Comment, Draft, Fit, Media, NotDone, Post, Posted};
 use crate::network::{Cx, Words};
 use crate::wire::Wire;
 use crate::{moment, oauth};
 
-/// What a server that does not say takes.
-const TEXT_MAX: usize = 500;
-/// What an address counts, however long it is.
-const ADDRESS_COUNTS: usize = 23;
-const PICTURES_MAX: usize = 4;
 /// How long a server surely remembers a key: a little less than its hour.
 const KEY_LIVES: Span = Span::minutes(50);
 /// How often a picture that is still being processed is asked for.
@@ -40,10 +36,10 @@ fn read(cx: Cx<'_>, tokens: &TokenSet, answer: &Response<Bytes>) -> Result<Value
 }
 
 /// Length as Mastodon counts it: characters as people see them, addresses all alike.
-fn length(text: &str) -> usize {
+fn length(limits: &Limits, text: &str) -> usize {
     let count = |word: &str| {
         let is_address = word.starts_with("https://") || word.starts_with("http://");
-        if is_address { ADDRESS_COUNTS.min(word.len()) } else { word.graphemes(true).count() }
+        if is_address { limits.address_counts.min(word.len()) } else { word.graphemes(true).count() }
     };
     text.split_inclusive(char::is_whitespace)
         .map(|piece| {
@@ -53,29 +49,17 @@ fn length(text: &str) -> usize {
         .sum()
 }
 
-/// The server's own limit; a server that does not say has the usual one.
-async fn text_max(cx: Cx<'_>, wire: &dyn Wire, tokens: &TokenSet) -> usize {
-    let Ok(answer) = wire.send(Mastodon::get(&cx, "/v2/instance", tokens)).await else { return TEXT_MAX };
-    let json: Value = serde_json::from_slice(answer.body()).unwrap_or_default();
-    let max = json.pointer("/configuration/statuses/max_characters").and_then(Value::as_u64);
-    max.and_then(|max| usize::try_from(max).ok()).filter(|max| *max > 0).unwrap_or(TEXT_MAX)
-}
-
-/// A server may take more than the usual length, and is asked when something is sent.
-pub(super) fn measure(draft: Draft<'_>) -> Result<Fit, NotDone> {
+/// By the server's own limits where they are known. Where they are not, it may take more than the usual length, and is asked when
+/// something is sent.
+pub(super) fn measure(limits: &Limits, draft: Draft<'_>) -> Result<Fit, NotDone> {
     let text = text_of(draft);
-    let counted = length(&text);
-    let mut fit = acting::fits("text", &text, counted, counted.max(TEXT_MAX))?;
-    if counted > TEXT_MAX {
-        fit = Fit { counted, max: TEXT_MAX, note: Some(longer_than_usual(counted)) };
+    let (counted, max) = (length(limits, &text), limits.text_max);
+    let mut fit = acting::fits("text", &text, counted, if limits.is_known { max } else { counted.max(max) })?;
+    if counted > max {
+        fit = Fit { counted, max, note: Some(longer_than_usual(counted, max)) };
     }
-    let Draft::Post(post) = draft else { return Ok(fit) };
-    if post.media.len() > PICTURES_MAX || post.media.iter().any(|media| media.bytes.is_empty()) {
-        let words = Words::new(
-            "Mastodon takes up to four pictures, sent with the post.",
-            "Mastodon nimmt bis zu vier Bilder, die mit dem Beitrag gesendet werden.",
-        );
-        return Err(NotDone::Invalid { field: "media", words });
+    if let Draft::Post(post) = draft {
+        limits.fit(&post.media)?;
     }
     Ok(fit)
 }
@@ -87,16 +71,18 @@ fn text_of(draft: Draft<'_>) -> Cow<'_, str> {
     }
 }
 
-fn longer_than_usual(counted: usize) -> Words {
+fn longer_than_usual(counted: usize, usual: usize) -> Words {
     Words::new(
-        format!("This is {counted} characters long. Most servers take {TEXT_MAX}; yours is asked when it is sent."),
-        format!("Das sind {counted} Zeichen. Die meisten Server nehmen {TEXT_MAX}; Ihrer wird beim Senden gefragt."),
+        format!("This is {counted} characters long. Most servers take {usual}; yours is asked when it is sent."),
+        format!("Das sind {counted} Zeichen. Die meisten Server nehmen {usual}; Ihrer wird beim Senden gefragt."),
     )
 }
 
 pub(super) async fn publish(Acting { cx, wire, tokens, .. }: Acting<'_>, post: &Post) -> Result<Posted, NotDone> {
     let text = acting::with_link(post);
-    acting::fits("text", &text, length(&text), text_max(cx, wire, tokens).await)?;
+    let limits = Limits::of(cx, wire, tokens).await;
+    acting::fits("text", &text, length(&limits, &text), limits.text_max)?;
+    limits.fit(&post.media)?;
     let mut ids = vec![];
     for media in &post.media {
         ids.push(upload(cx, wire, tokens, media).await?);
@@ -118,7 +104,8 @@ pub(super) async fn comment(Acting { cx, wire, tokens, target }: Acting<'_>, to:
         Some(name) if !text.to_lowercase().contains(&name.to_lowercase()) => format!("{name} {text}"),
         _ => text.to_owned(),
     };
-    acting::fits("text", &text, length(&text), text_max(cx, wire, tokens).await)?;
+    let limits = Limits::of(cx, wire, tokens).await;
+    acting::fits("text", &text, length(&limits, &text), limits.text_max)?;
     // An answer is seen by no more people than what it answers.
     let visibility = oauth::text(&answered, "visibility").unwrap_or("public");
     let id = oauth::id(&answered, "id").unwrap_or_else(|| to.to_owned());
@@ -253,11 +240,13 @@ fn plain(html: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
 
     #[test]
     fn addresses_count_alike_and_html_is_read() {
-        assert_eq!(length(&format!("see https://a.example/{} now", "x".repeat(100))), 4 + 23 + 4);
+        assert_eq!(length(&Limits::handed(&BTreeMap::new()), &format!("see https://a.example/{} now", "x".repeat(100))), 4 + 23 + 4);
         assert_eq!(plain("<p>Hi <a href=\"x\">@ana</a> &amp; co<br/>there</p><p>2 &lt; 3</p>"), "Hi @ana & co\nthere\n\n2 < 3");
     }
 }

@@ -2,7 +2,7 @@
 
 use lifecycle::diagnosis::Finding;
 use lifecycle::words::Cause;
-use networks::acting::{NotDone, Post, Target};
+use networks::acting::{Draft, Media, NotDone, Post, Target};
 use networks::network::{App, Kind};
 use serde_json::json;
 
@@ -101,4 +101,65 @@ async fn a_film_that_is_not_ready_is_not_posted() {
     let NotDone::Refused(diagnosis) = &waits else { panic!("{waits:?}") };
     assert!(diagnosis.is_harmless() && diagnosis.evidence.code.as_deref() == Some("not_ready"), "{diagnosis:?}");
     assert_eq!(asked(&bench, "POST /mastodon/api/v1/statuses"), 1);
+}
+
+#[tokio::test]
+async fn the_server_s_own_limits_count_before_anything_is_sent_and_when_it_is() {
+    let mut bench = bench().await;
+    let tokens = bench.connect("jana.lindner").await;
+    let found = bench.discover(&tokens).await.expect("listed");
+    let me = Target { network_id: &found.person.network_id, kind: Kind::Account, handle: None };
+    let post = |length: usize| Post { text: "ä".repeat(length), ..Post::default() };
+    let check = |bench: &Bench, post: &Post| bench.network.check(&bench.app, me, Draft::Post(post));
+    // Not asked yet: longer than usual is said, and not refused.
+    assert!(check(&bench, &post(1001)).expect("taken").note.is_some());
+    let learned = bench.network.learn(bench.cx(), &bench).await;
+    bench.app.options.extend(learned);
+    let fit = check(&bench, &post(1000)).expect("this server takes it");
+    assert_eq!((fit.counted, fit.max, fit.note), (1000, 1000, None));
+    assert!(matches!(check(&bench, &post(1001)), Err(NotDone::Invalid { field: "text", .. })));
+    let with = |kind: &str, size: usize, described: &str| Post {
+        media: vec![Media { bytes: vec![7; size].into(), alt: Some(described.into()), ..media(kind, b"") }],
+        ..post(1)
+    };
+    for (wrong, why) in [
+        (with("image/tiff", 9, "A hut"), "a kind"),
+        (with("image/png", 16_777_217, "A hut"), "a size"),
+        (with("image/png", 9, &"a".repeat(1501)), "a description"),
+    ] {
+        assert!(matches!(check(&bench, &wrong), Err(NotDone::Invalid { field: "media", .. })), "{why}");
+        // Who was not told before asks when sending, and nothing of it is sent.
+        bench.app.options.clear();
+        let refused = bench.network.publish(bench.acting(&tokens, me), &wrong).await;
+        assert!(matches!(refused, Err(NotDone::Invalid { field: "media", .. })), "{why}: {refused:?}");
+        let learned = bench.network.learn(bench.cx(), &bench).await;
+        bench.app.options.extend(learned);
+    }
+    assert_eq!(asked(&bench, "/v2/media"), 0);
+    let asks = asked(&bench, "/v2/instance");
+    bench.network.publish(bench.acting(&tokens, me), &post(1000)).await.expect("published");
+    assert_eq!(asked(&bench, "/v2/instance"), asks, "known once, not asked again");
+    // Trouble is no answer.
+    bench.mood("outage");
+    assert!(bench.network.learn(bench.cx(), &bench).await.is_empty());
+}
+
+#[tokio::test]
+async fn a_handle_leads_to_the_server_its_domain_names() {
+    let mut bench = bench().await;
+    bench.app.instance = "fernweh.example".into();
+    let server = async |bench: &Bench, typed: &str| bench.network.server_of(bench.cx(), bench, typed).await;
+    assert_eq!(server(&bench, "@jana_lindner@fernweh.example").await.as_deref(), Some("social.example"));
+    assert_eq!(server(&bench, "jana_lindner@fernweh.example").await.as_deref(), Some("social.example"));
+    assert_eq!(server(&bench, "@nobody@fernweh.example").await, None, "then the domain is taken for the server");
+    assert_eq!(server(&bench, "fernweh.example").await, None, "a server was typed");
+    bench.mood("outage");
+    assert_eq!(server(&bench, "@jana_lindner@fernweh.example").await, None);
+    bench.mood("normal");
+    bench.app.instance = "social.example".into();
+    let tokens = bench.connect("jana.lindner").await;
+    let found = bench.discover(&tokens).await.expect("listed");
+    assert_eq!(found.person.handle.as_deref(), Some("@jana_lindner@fernweh.example"), "called as their domain calls them");
+    bench.mood("outage");
+    assert!(bench.discover(&tokens).await.expect_err("away").is_harmless());
 }

@@ -186,9 +186,21 @@ fn a_key_makes_an_act_one_for_an_hour() {
     assert_ne!(post(&mut net, &access, "k2", &body).str("id"), first.str("id"));
     net.pass(3600);
     assert_ne!(post(&mut net, &access, "k1", &body).str("id"), first.str("id"));
-    for wrong in [json!({ "status": "" }), json!({ "status": "x".repeat(501) }), json!({ "status": "x", "visibility": "secret" })] {
+    for wrong in [json!({ "status": "" }), json!({ "status": "x".repeat(1001) }), json!({ "status": "x", "visibility": "secret" })] {
         assert_eq!(post(&mut net, &access, "", &wrong).status, 422, "{wrong}");
     }
     assert_eq!(post(&mut net, &access, "", &json!({ "status": "x", "in_reply_to_id": "404404" })).status, 404);
     assert_eq!(net.get("/mastodon/api/v1/statuses/404404/context", &access).status, 404);
+}
+
+#[test]
+fn a_domain_of_its_own_leads_to_the_server() {
+    let mut net = Net::new();
+    let ask = |net: &mut Net, resource: &str| net.get(&format!("/mastodon/.well-known/webfinger?resource={resource}"), "");
+    let sent_on = ask(&mut net, "acct:jana_lindner@fernweh.example");
+    assert_eq!(sent_on.status, 301);
+    let said = ask(&mut net, "acct:jana_lindner@social.example");
+    assert_eq!((said.status, said.str("subject")), (200, "acct:jana_lindner@fernweh.example"));
+    assert_eq!(ask(&mut net, "acct:nobody@social.example").status, 404);
+    assert_eq!(ask(&mut net, "acct:jana_lindner@other.example").status, 400);
 }

@@ -62,7 +62,16 @@ pub async fn begin(
     }
     let instance =
         network.instance(hint.as_deref()).map_err(|words| Problem::field(field_of(network), by.lang.pick(&words.en, &words.de)))?;
+    let instance = lives_at(app, network, instance, hint.as_deref()).await;
     start(app, network, instance, Wish { hint, expected: vec![], profile: None, return_to }, by).await
+}
+
+/// The instance on which a typed account lives: its domain may name a server of another name.
+async fn lives_at(app: &App, network: &'static dyn Network, typed: String, hint: Option<&str>) -> String {
+    let (Some(hint), false) = (hint, typed.is_empty()) else { return typed };
+    let Some(client) = app.network_app(network, &typed).await else { return typed };
+    let wire = app.wire.of(network.about().name);
+    network.server_of(client.cx(app.now(), &*app.dice), wire, hint).await.unwrap_or(typed)
 }
 
 /// The field in which a network's hint travels.

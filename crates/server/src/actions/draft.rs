@@ -151,10 +151,11 @@ fn broken(error: &serde_json::Error) -> Problem {
     Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "What is to be said cannot be read any more. Nothing was sent.")
 }
 
-/// Whether it fits what the profile's network takes. Nothing is sent, and no token is looked at.
+/// Whether it fits what the profile's network, and its own server there, takes. Nothing of it is sent, and no token is looked at.
 pub(crate) async fn check(app: &App, lang: Lang, profile: &Profile, content: &Content) -> Result<Fit, Problem> {
     let network = network_named(&profile.network)?;
     let client = app.network_app(network, &profile.instance).await.ok_or_else(|| act::unavailable(profile))?;
+    let client = app.learned.hand_to(app, &client).await;
     let post = content.for_network()?;
     let checked = network.check(&client.app, act::target(profile), content.draft(&post));
     checked.map_err(|not_done| act::told(lang, network.about().title, not_done))

@@ -16,6 +16,7 @@ pub mod forecast;
 pub mod freeze;
 pub mod invite;
 pub mod keys;
+pub mod learned;
 pub mod may;
 pub mod people;
 pub mod renewal_links;

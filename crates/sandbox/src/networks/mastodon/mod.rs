@@ -16,6 +16,8 @@ use crate::world::World;
 const NAME: &str = "mastodon";
 const COLOUR: &str = "#6364ff";
 const DOMAIN: &str = "social.example";
+/// By which its accounts are called: the company's own domain, which sends whoever asks to the server.
+const CALLED: &str = "fernweh.example";
 const MICRO: i64 = 1_000_000;
 const OUT_OF_BAND: &str = "urn:ietf:wg:oauth:2.0:oob";
 const SCOPES: &[&str] =
@@ -25,6 +27,7 @@ pub(super) fn handle(world: &mut World, now: i64, incoming: &Incoming) -> Option
     Some(match (incoming.method.as_str(), incoming.path.as_str()) {
         (_, "/oauth/authorize") => DOOR.authorize(world, now, incoming),
         ("GET", "/.well-known/oauth-authorization-server") => metadata(incoming),
+        ("GET", "/.well-known/webfinger") => finger(world, incoming),
         ("POST", "/api/v1/apps") => register(world, incoming),
         ("POST", "/oauth/token") => token(world, now, incoming),
         ("POST", "/oauth/revoke") => revoke(world, now, incoming),
@@ -46,6 +49,32 @@ fn metadata(incoming: &Incoming) -> Answer {
             "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"], "code_challenge_methods_supported": ["S256"],
             "service_documentation": "https://docs.joinmastodon.org/"
         }),
+    )
+}
+
+/// WebFinger (RFC 7033): by the domain of the accounts, and by the server's own. Asked as the former it is first sent to the server.
+fn finger(world: &World, incoming: &Incoming) -> Answer {
+    let resource = incoming.q("resource");
+    let name = |domain: &str| resource.strip_prefix("acct:")?.strip_suffix(domain)?.strip_suffix('@');
+    let Some(name) = name(CALLED).or_else(|| name(DOMAIN)) else { return answer(400, &json!({})) };
+    let is_here = |person: &&Person| person.network == NAME && person.username.replace('.', "_") == name.to_lowercase();
+    if !world.people.iter().any(|person| is_here(&person)) {
+        return answer(404, &json!({}));
+    }
+    if resource.ends_with(CALLED) && incoming.q("at").is_empty() {
+        let mut sent_on = answer(301, &json!({}));
+        let to = format!("/{NAME}/.well-known/webfinger?at={DOMAIN}&resource={resource}");
+        sent_on.headers_mut().insert("location", http::HeaderValue::from_str(&to).unwrap_or(http::HeaderValue::from_static("")));
+        return sent_on;
+    }
+    let (page, actor) = (format!("https://{DOMAIN}/@{name}"), format!("https://{DOMAIN}/users/{name}"));
+    answer(
+        200,
+        &json!({ "subject": format!("acct:{name}@{CALLED}"), "aliases": [page, actor], "links": [
+            { "rel": "http://webfinger.net/rel/profile-page", "type": "text/html", "href": page },
+            { "rel": "self", "type": "application/activity+json", "href": actor },
+            { "rel": "http://ostatus.org/schema/1.0/subscribe", "template": format!("https://{DOMAIN}/authorize_interaction?uri={{uri}}") }
+        ] }),
     )
 }
 
