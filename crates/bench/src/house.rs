@@ -15,7 +15,7 @@ use lifecycle::permission::{Act, Permission, Role};
 use lifecycle::secret::{Secret, TokenSet};
 use lifecycle::time::Span;
 use server::Server;
-use server::config::Config;
+use server::config::{Config, NetworkConfig};
 use server::state::App;
 use server::time::{SystemClock, SystemDice, fresh_secret};
 use store::api_keys::{self, NewApiKey};
@@ -33,6 +33,8 @@ const PER_PERSON: usize = 5;
 
 pub(crate) struct House {
     pub(crate) app: Arc<App>,
+    /// The network that is called: a bare server.
+    pub(crate) network: String,
     key: String,
     session: String,
 }
@@ -43,6 +45,14 @@ impl House {
         let mut config = Config::default();
         config.server.listen.set_port(0);
         config.server.data_dir = folder.join("data");
+        let network = bare(500).await?;
+        let client = NetworkConfig {
+            client_id: Some("bench".into()),
+            client_secret: Some(Secret::new("bench")),
+            base_url: Some(network.clone()),
+            ..NetworkConfig::default()
+        };
+        config.networks.insert("linkedin".into(), client);
         let server = Server::build(config, Arc::new(SystemClock)).await?;
         let app = Arc::clone(&server.app);
         let (key, session) = sign_in(&app).await?;
@@ -50,7 +60,7 @@ impl House {
             connect(&app, person, PER_PERSON.min(profiles - person * PER_PERSON)).await?;
         }
         tokio::spawn(server.run(CancellationToken::new()));
-        Ok(Self { app, key, session })
+        Ok(Self { app, network, key, session })
     }
 
     pub(crate) fn url(&self, path: &str) -> String {
@@ -62,22 +72,27 @@ impl House {
         if as_page { ("cookie", self.session.clone()) } else { ("authorization", format!("Bearer {}", self.key)) }
     }
 
-    async fn size(&self, path: &str, as_page: bool) -> anyhow::Result<usize> {
+    /// What a call of the API answers.
+    pub(crate) async fn body(&self, path: &str) -> anyhow::Result<Vec<u8>> {
+        self.ask(path, false).await
+    }
+
+    async fn ask(&self, path: &str, as_page: bool) -> anyhow::Result<Vec<u8>> {
         let (name, value) = self.credential(as_page);
         let http = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build()?;
         let answer = http.get(self.url(path)).header(name, value).send().await?;
         anyhow::ensure!(answer.status() == 200, "{path} answers {}", answer.status());
-        Ok(answer.bytes().await?.len())
+        Ok(answer.bytes().await?.to_vec())
     }
 
     /// How many bytes a call of the API answers.
     pub(crate) async fn get(&self, path: &str) -> anyhow::Result<usize> {
-        self.size(path, false).await
+        Ok(self.ask(path, false).await?.len())
     }
 
     /// How many bytes a page has.
     pub(crate) async fn page(&self, path: &str) -> anyhow::Result<usize> {
-        self.size(path, true).await
+        Ok(self.ask(path, true).await?.len())
     }
 }
 
@@ -86,7 +101,7 @@ pub(crate) async fn bare(bytes: usize) -> anyhow::Result<String> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let url = format!("http://{}/", listener.local_addr()?);
     let body = "x".repeat(bytes);
-    let router = Router::new().route("/", get(move || async move { body.clone() }));
+    let router = Router::new().fallback(get(move || async move { body.clone() }));
     tokio::spawn(async move { axum::serve(listener, router).await });
     Ok(url)
 }

@@ -1,6 +1,7 @@
 //! `cargo xtask bench`: Staygreen's speed as ratios to a bare baseline, measured in the same run on the same machine. A
 //! figure without its baseline says more about the machine than about us.
 
+mod acts;
 mod durable;
 mod house;
 mod load;
@@ -46,6 +47,10 @@ async fn main() -> anyhow::Result<()> {
             ours.percentile(99),
             100.0 * ours.per_second() / bare.per_second()
         ));
+    }
+    print(&format!("\nacting, {} callers at once, while every network is silent but the one that is called:", acts::MANY));
+    for line in acts::measure(&house).await? {
+        print(&line);
     }
     let durable = durable::measure(&house, folder.path()).await?;
     print(&format!(
