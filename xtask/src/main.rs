@@ -1,8 +1,10 @@
 //! `cargo xtask`: work on the Staygreen source.
 
 mod fuzz;
+mod mutants;
 mod new_network;
 mod peers;
+mod soak;
 mod supply;
 mod test;
 mod tidy;
@@ -20,6 +22,8 @@ const HELP: &str = "cargo xtask <command>
   new-network NAME  a working adapter and its simulated twin to begin with (docs/adding-a-network.md)
   bench [profiles]  speed as ratios to a bare baseline in the same run
   fuzz [seconds]  coverage-guided fuzzing of everything that reads networks' answers (60 s where nothing is said)
+  mutants [name]  breaks five rules, one at a time, in a copy of the sources; the simulator has to notice each
+  soak [refreshes]  seed after seed through the simulator, 10,000,000 refreshes where nothing is said; goes on where it was
   generate        write docs/networks.md and docs/api/openapi.json anew from the code
   screenshots     pictures of every page into target/screenshots (runs the browser test)
 ";
@@ -35,6 +39,8 @@ fn main() -> ExitCode {
         "new-network" => new_network::run(&rest),
         "bench" => run(Command::new("cargo").args(["run", "--release", "--package", "bench", "--"]).args(&rest)),
         "fuzz" => fuzz::run(&rest),
+        "mutants" => mutants::run(&rest),
+        "soak" => soak::run(&rest),
         "generate" => generate(),
         "screenshots" => test::run(&["story".to_owned()]),
         _ => {

@@ -124,7 +124,7 @@ impl Run {
         false
     }
 
-    fn crash(&mut self, node: usize, down: Span) {
+    pub(crate) fn crash(&mut self, node: usize, down: Span) {
         self.tally.crashes += 1;
         self.nodes[node].is_up = false;
         if self.nodes.iter().all(|node| !node.is_up) {
@@ -144,7 +144,7 @@ impl Run {
         self.queue.push(self.now + down, Event::Start(node));
     }
 
-    fn pause(&mut self, node: usize, lasts: Span) {
+    pub(crate) fn pause(&mut self, node: usize, lasts: Span) {
         self.tally.pauses += 1;
         self.nodes[node].paused_until = self.now + lasts;
         for job in self.jobs.values_mut().filter(|job| job.node == node) {

@@ -27,6 +27,7 @@ impl Run {
         self.until(self.now + bound);
         self.judge.promise_4_no_silence_anywhere(self.now, &mut self.tally);
         self.promise_9_everything_heals();
+        self.look_at_letters();
     }
 
     /// Promise 9: once faults stop, everything is green or told, and every attempt has an end.

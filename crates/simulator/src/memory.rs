@@ -50,6 +50,8 @@ pub(crate) struct ProfileRow {
 /// A row of the outbox: one message about one or several profiles.
 #[derive(Debug, Clone)]
 pub(crate) struct Message {
+    /// What it is known by, however often it is sent.
+    pub(crate) key: String,
     pub(crate) told: Vec<(ProfileId, News)>,
 }
 
@@ -286,10 +288,11 @@ impl Books {
         let mut lines: Vec<String> =
             told.iter().filter_map(|(profile, news)| news.occasion().map(|(_, occasion)| format!("{profile}={occasion}"))).collect();
         lines.sort();
-        let is_new = self.keys.insert(format!("{mail}:{grant}:{}", lines.join(",")));
+        let key = format!("{mail}:{grant}:{}", lines.join(","));
+        let is_new = self.keys.insert(key.clone());
         let dropped = self.breaks == Some(Break::NoOutboxRow) && self.keys.len().is_multiple_of(2);
         if is_new && !dropped {
-            self.outbox.push(Message { told });
+            self.outbox.push(Message { key, told });
         }
         is_new
     }

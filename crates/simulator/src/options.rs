@@ -82,6 +82,10 @@ pub enum Break {
     NoBudget,
     /// Every second message never gets into the outbox.
     NoOutboxRow,
+    /// A message that is sent again has another identity.
+    NoOutboxKey,
+    /// A network that does not answer is asked on and on.
+    NoBreaker,
 }
 
 /// What to simulate.

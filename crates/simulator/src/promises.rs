@@ -48,6 +48,12 @@ impl Judge {
         );
     }
 
+    /// Promise 2: a token that can be used once is not spent on a network that is known not to answer (RF-34).
+    pub(crate) fn promise_2_nothing_spent_on_silence(&mut self, grant: &GrantId, network: &str, silent: u32, now: Timestamp) {
+        let what = format!("{grant}: a renewal was sent to {network}, which had not answered {silent} calls in a row");
+        self.breaks("promise_2_nothing_spent_on_silence", now, what);
+    }
+
     /// Promise 2: nothing leaves the house without a note in the journal.
     pub(crate) fn promise_2_sent_implies_journal(&mut self, grant: &GrantId, is_noted: bool, now: Timestamp) {
         if !is_noted {
@@ -109,7 +115,9 @@ impl Judge {
         }
         let is_unseen = profile.came_back_at.is_some_and(|at| now.since(at) <= CAME_BACK_UNSEEN);
         let is_alive = profile.alive_since.is_some_and(|since| now.since(since) > RACE);
-        let is_false = is_alive && !is_unseen && !is_at_its_end(profile.year_over, now);
+        // Whoever of several held it last may come to the end of the year at this moment.
+        let is_last_day = profile.years.values().any(|over| is_near(*over, now, RACE));
+        let is_false = is_alive && !is_unseen && !is_last_day && !is_at_its_end(profile.year_over, now);
         if was_told {
             tally.doubled += 1;
             self.breaks("promise_4_told_once", now, format!("{id}: told again within the same episode"));
@@ -170,6 +178,18 @@ impl Judge {
             let dead_for = now.since(since);
             self.breaks("promise_4_no_silence", now, format!("{id}: dead for {dead_for} ({why:?}) and nobody was told"));
         }
+    }
+
+    /// Promise 4: a message that arrives again is known as the same one.
+    pub(crate) fn promise_4_known_again(&mut self, key: &str, now: Timestamp, tally: &mut Tally) {
+        tally.doubled += 1;
+        self.breaks("promise_4_known_again", now, format!("{key}: arrived twice, as two messages"));
+    }
+
+    /// Promise 4: what is in the outbox arrives, whatever happens on the way.
+    pub(crate) fn promise_4_every_message_arrives(&mut self, key: &str, now: Timestamp, tally: &mut Tally) {
+        tally.missed += 1;
+        self.breaks("promise_4_every_message_arrives", now, format!("{key}: never arrived"));
     }
 
     /// Promise 4 for everything that is dead at this moment.

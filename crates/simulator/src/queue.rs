@@ -37,6 +37,10 @@ pub(crate) enum Event {
     Noise(&'static str),
     /// A node's clock is set.
     Clock(usize),
+    /// Somebody takes a message up.
+    Send(u64),
+    /// A node hands a message over to its mail server.
+    HandOver(usize, u64),
 }
 
 /// What comes back from a flight.

@@ -30,6 +30,7 @@ pub(crate) struct Tally {
     pub(crate) false_alarms: u64,
     pub(crate) missed: u64,
     pub(crate) doubled: u64,
+    pub(crate) repeated: u64,
     pub(crate) told_no_access: u64,
     pub(crate) told_recovered: u64,
     pub(crate) told_renew_soon: u64,
@@ -61,6 +62,7 @@ impl Tally {
             (&mut self.false_alarms, other.false_alarms),
             (&mut self.missed, other.missed),
             (&mut self.doubled, other.doubled),
+            (&mut self.repeated, other.repeated),
             (&mut self.told_no_access, other.told_no_access),
             (&mut self.told_recovered, other.told_recovered),
             (&mut self.told_renew_soon, other.told_renew_soon),
@@ -140,6 +142,8 @@ pub struct Report {
     pub notifications_missed: u64,
     /// Messages that were sent twice.
     pub notifications_doubled: u64,
+    /// Messages that arrived again and were known as the same one: what happens when an answer of a mail server gets lost.
+    pub notifications_repeated: u64,
     /// Messages by kind.
     pub told_no_access_tokens: u64,
     /// All-clears.
@@ -190,6 +194,7 @@ impl Report {
             false_alarms: tally.false_alarms,
             notifications_missed: tally.missed,
             notifications_doubled: tally.doubled,
+            notifications_repeated: tally.repeated,
             told_no_access_tokens: tally.told_no_access,
             told_recovered: tally.told_recovered,
             told_renew_soon: tally.told_renew_soon,
@@ -233,6 +238,7 @@ impl fmt::Display for Report {
             ("false alarms", self.false_alarms.to_string()),
             ("notifications missed", self.notifications_missed.to_string()),
             ("notifications doubled", self.notifications_doubled.to_string()),
+            ("notifications known as repeated", self.notifications_repeated.to_string()),
             ("told: no access tokens", self.told_no_access_tokens.to_string()),
             ("told: all-clear", self.told_recovered.to_string()),
             ("told: renew soon", self.told_renew_soon.to_string()),

@@ -11,11 +11,13 @@ use lifecycle::time::{Span, Timestamp};
 use sandbox::World;
 
 use crate::dice::{Generator, SeededDice};
+use crate::mail::Letters;
 use crate::memory::{Books, Memory, Row};
 use crate::options::{Options, Swarm};
 use crate::pacing::Calls;
 use crate::queue::{Came, Event, Queue};
 use crate::report::Tally;
+use crate::silence::Silences;
 use crate::town::{Citizen, Client, is_of_page, settle};
 use crate::truth::{Destroyed, Judge, Truth};
 use crate::wire::{SandboxWire, at_once};
@@ -30,7 +32,7 @@ const CATCH_UP_EVERY: Span = Span::minutes(1);
 /// How many grants a node works on at once.
 const AT_ONCE: u32 = 16;
 /// The longest sleep between two looks at the ledger.
-const POLL_EVERY: Span = Span::seconds(5);
+pub(crate) const POLL_EVERY: Span = Span::seconds(5);
 
 /// One generator per concern.
 pub(crate) struct Dices {
@@ -39,6 +41,7 @@ pub(crate) struct Dices {
     pub(crate) process: Generator,
     pub(crate) outages: Generator,
     pub(crate) clocks: Generator,
+    pub(crate) mail: Generator,
 }
 
 /// A server process.
@@ -78,6 +81,8 @@ pub(crate) struct Run {
     pub(crate) options: Options,
     pub(crate) is_healing: bool,
     pub(crate) calls: Calls,
+    pub(crate) silences: Silences,
+    pub(crate) letters: Letters,
     who_of: BTreeMap<GrantId, usize>,
     numbers: u64,
     wake_at: Option<Timestamp>,
@@ -111,6 +116,7 @@ impl Run {
             process: root.branch("process"),
             outages: root.branch("outages"),
             clocks: root.branch("clocks"),
+            mail: root.branch("mail"),
         };
         Self {
             now: BEGINNING,
@@ -130,6 +136,8 @@ impl Run {
             options: options.clone(),
             is_healing: false,
             calls: Calls::new(),
+            silences: Silences::new(),
+            letters: Letters::new(),
             who_of,
             numbers: 0,
             wake_at: None,
@@ -186,6 +194,8 @@ impl Run {
             Event::Outage(network) => self.outage(network),
             Event::Noise(network) => self.noise(network),
             Event::Clock(node) => self.clock(node),
+            Event::Send(letter) => self.send_letter(letter),
+            Event::HandOver(node, letter) => self.hand_over(node, letter),
         }
     }
 
@@ -301,6 +311,9 @@ impl Run {
     /// What was put into the outbox reaches people and the judge.
     pub(crate) fn read_outbox(&mut self) {
         let messages = self.memory.books().take_outbox();
+        for message in &messages {
+            self.post(message.key.clone());
+        }
         for (profile, news) in messages.into_iter().flat_map(|message| message.told) {
             self.judge.told(&profile, &news, self.now, &mut self.tally);
             match news {

@@ -92,6 +92,8 @@ pub(crate) struct ProfileTruth {
     pub(crate) red_until: Option<Timestamp>,
     /// When the year of the grant that was looked at last is over.
     pub(crate) year_over: Option<Timestamp>,
+    /// When the year of each grant that reaches it is over.
+    pub(crate) years: BTreeMap<GrantId, Timestamp>,
     /// When somebody last lost or regained the power to act for it.
     pub(crate) changed_at: Option<Timestamp>,
     /// Day, how many days ahead, and when it was told.
@@ -160,8 +162,9 @@ impl Judge {
             let holds =
                 |grant: &GrantId| self.reaches.get(grant).is_some_and(|profiles| profiles.iter().any(|id| what.contains(id.as_str())));
             let named = |grant: &&GrantId| what.contains(grant.as_str()) || holds(grant);
-            let history = self.histories.keys().find(named).and_then(|grant| self.histories.get(grant));
-            let history = history.map(|history| history.iter().cloned().collect()).unwrap_or_default();
+            // Several people may hold a profile: whose token made it what it is shows only beside the others'.
+            let named = self.histories.iter().filter(|(grant, _)| named(grant));
+            let history = named.flat_map(|(grant, lines)| [grant.to_string()].into_iter().chain(lines.iter().cloned())).collect();
             self.broken.push(Broken { promise, world: self.world, at_seconds: now.since(BEGINNING).as_seconds(), what, history });
         }
     }
@@ -283,6 +286,7 @@ impl Judge {
         for (profile, is_alive) in &truth.profiles {
             let told = self.profiles.entry(profile.clone()).or_default();
             told.year_over = year_over;
+            told.years.extend(year_over.map(|over| (grant.clone(), over)));
             if was_dead && dead.is_none() {
                 told.came_back_at = Some(now);
             }

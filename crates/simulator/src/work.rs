@@ -120,7 +120,7 @@ impl Run {
             let _ = at_once(self.memory.release(&job.claim.lease, Some(at)));
             return;
         }
-        let task = match self.nodes[job.node].breakers.may(&job.claim.network, &reading::server_of(&job.claim), &facts, task, now) {
+        let task = match self.may_ask(job.node, &job.claim, &facts, task, now) {
             Ok(task) => task,
             Err(held) => {
                 let event = if task == Task::Renew { Happening::RenewFailed(held) } else { Happening::Probed(held) };
@@ -135,7 +135,7 @@ impl Run {
             }
             Task::Probe => {
                 let (diagnosis, looked) = self.probe(&job.claim, now);
-                self.nodes[job.node].breakers.heard(&job.claim.network, &reading::server_of(&job.claim), is_trouble(&diagnosis), now);
+                self.heard(job.node, &job.claim, is_trouble(&diagnosis), now);
                 self.count_refusal(job.node, &job.claim, &facts.pace, &diagnosis, now);
                 let latency = self.dice.network.between(Span::millis(20), Span::seconds(2));
                 self.go_on(number, job, Work::Looked(Happened { looked, ..Happening::Probed(diagnosis).into() }), latency);
@@ -355,7 +355,7 @@ impl Run {
             (Err(error), _) => Err(error),
             (Ok(_), None) => Err(WireError::NotSent("there is no such network".into())),
         };
-        self.nodes[job.node].breakers.heard(&claim.network, &reading::server_of(claim), reading::is_trouble(&read), now);
+        self.heard(job.node, claim, reading::is_trouble(&read), now);
         let outcome = reading::renewal_outcome(claim, read, now);
         if let (Outcome::Refused(diagnosis), Some(pace)) = (&outcome, self.client(claim).map(|client| client.facts.pace)) {
             self.count_refusal(job.node, claim, &pace, diagnosis, now);

@@ -60,6 +60,14 @@ fn is_noticed(breaks: Break, faults: Faults, promise: &str) -> bool {
         // Many logins at few networks, and all come back at once after an outage.
         (options.profiles, options.admins, options.lasting) = (48, 12, Span::days(60));
     }
+    if breaks == Break::NoBreaker {
+        // Every network, and renewals often enough to meet an outage.
+        (options.profiles, options.lasting, options.idle_check_every) = (48, Span::days(30), Span::hours(4));
+    }
+    if breaks == Break::NoOutboxKey {
+        // Nobody else holds what somebody loses: much to tell.
+        (options.profiles, options.admins, options.lasting) = (48, 1, Span::days(90));
+    }
     if faults == Faults::Noise {
         // Renewals often enough to meet a spell of noise.
         (options.idle_check_every, options.probe_every) = (Span::days(1), Span::hours(2));
@@ -95,6 +103,16 @@ fn without_memory_of_episodes_a_second_alarm_is_noticed() {
 #[test]
 fn without_a_budget_too_many_calls_at_once_are_noticed() {
     assert!(is_noticed(Break::NoBudget, Faults::Outages, "invariant_calls_within_budget"));
+}
+
+#[test]
+fn without_a_breaker_a_token_spent_on_silence_is_noticed() {
+    assert!(is_noticed(Break::NoBreaker, Faults::Outages, "promise_2_nothing_spent_on_silence"));
+}
+
+#[test]
+fn without_a_key_in_the_outbox_a_second_message_is_noticed() {
+    assert!(is_noticed(Break::NoOutboxKey, Faults::LostAnswers, "promise_4_known_again"));
 }
 
 #[test]

@@ -103,13 +103,14 @@ impl Simulate {
         }
         let days: Vec<String> = self.warn_days.iter().map(ToString::to_string).collect();
         bail!(
-            "{} promises broke. Replay with: staygreen simulate --profiles {} --years {} --seed {} --faults {} --probe-every {}s --warn-days {} --admins {} --history",
+            "{} promises broke. Replay with: staygreen simulate --profiles {} --years {} --seed {} --faults {} --probe-every {}s --idle-check-every {}s --warn-days {} --admins {} --history",
             report.broken.len(),
             self.profiles,
             self.years,
             self.seed,
             self.faults.name(),
             self.probe_every.as_seconds(),
+            self.idle_check_every.as_seconds(),
             days.join(","),
             self.admins
         );
