@@ -14,6 +14,7 @@ pub mod ports;
 mod sends;
 mod settle;
 pub mod spool;
+mod steady;
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -31,6 +32,7 @@ pub use crate::options::Options;
 use crate::perform::Worker;
 use crate::ports::Ports;
 use crate::sends::Sends;
+use crate::steady::Steady;
 
 const LEDGER_AWAY: &str =
     "the database cannot be asked: nothing is renewed or checked until it answers. Check that it runs and that its disk is writable";
@@ -82,14 +84,26 @@ impl<L: Ledger + 'static> Keeper<L> {
         self.passes.subscribe()
     }
 
+    /// Whether the clock was set so far that nothing is done by it for now; the operator is told.
+    fn doubts_clock(&self, steady: &mut Steady) -> bool {
+        let ports = &self.worker.ports;
+        let set_by = steady.set_by(ports.clock.now(), ports.clock.counter());
+        match set_by {
+            Some(by) => ports.alarms.raise("clock", steady::line(by)),
+            None => ports.alarms.clear("clock"),
+        }
+        set_by.is_some()
+    }
+
     /// Runs until the token is cancelled, then waits for what was sent. A ledger that cannot be asked is asked again.
     pub async fn run(&self, stop: CancellationToken) {
         let places = Arc::new(Semaphore::new(self.options.concurrency));
-        let (mut away_until, mut caught_up_at) = (None, None);
+        let (mut away_until, mut caught_up_at, mut steady) = (None, None, Steady::default());
         let fault = &self.worker.ports.fault;
         while !stop.is_cancelled() && !fault.is_cancelled() {
             // Captured answers first, then attempts that were left open, then what is due (RF-20).
-            let resting = away_until.is_some_and(|until| Instant::now() < until);
+            let is_doubted = self.doubts_clock(&mut steady);
+            let resting = is_doubted || away_until.is_some_and(|until| Instant::now() < until);
             let worked = match self.bring_in_kept().await {
                 Ok(()) if !resting => match self.catch_up(&mut caught_up_at).await {
                     Ok(()) => self.take_up_due(&places).await,
@@ -113,7 +127,7 @@ impl<L: Ledger + 'static> Keeper<L> {
                     self.worker.ports.alarms.raise("ledger", LEDGER_AWAY);
                 }
             }
-            let sleep = self.until_next_due().await;
+            let sleep = if is_doubted { self.options.poll_every } else { self.until_next_due().await };
             tokio::select! {
                 () = stop.cancelled() => {}
                 () = fault.cancelled() => {}

@@ -21,6 +21,12 @@ use crate::spool::{Spool, Ticket};
 pub trait Clock: Send + Sync {
     /// The moment.
     fn now(&self) -> Timestamp;
+
+    /// A counter of the machine that goes on as the clock does, also while the machine sleeps, and that nobody can set; from where it
+    /// counts does not matter. `None` where there is none.
+    fn counter(&self) -> Option<Timestamp> {
+        None
+    }
 }
 
 /// A network with our registered client there and what is configured about it.

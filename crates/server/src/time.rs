@@ -17,6 +17,18 @@ impl Clock for SystemClock {
         let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
         Timestamp::from_micros(i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
     }
+
+    /// Linux counts the time since it was started, sleep included; other systems only say how long they were awake.
+    fn counter(&self) -> Option<Timestamp> {
+        seconds_up(&std::fs::read_to_string("/proc/uptime").ok()?)
+    }
+}
+
+/// The first number of `/proc/uptime`: seconds with hundredths.
+fn seconds_up(text: &str) -> Option<Timestamp> {
+    let (seconds, hundredths) = text.split_whitespace().next()?.split_once('.')?;
+    let (seconds, hundredths): (i64, i64) = (seconds.parse().ok()?, hundredths.parse().ok()?);
+    Some(Timestamp::from_micros(seconds * 1_000_000 + hundredths * 10_000))
 }
 
 /// The machine's random source.
@@ -47,4 +59,15 @@ pub fn fresh_secret(dice: &dyn Dice, prefix: &str) -> Secret {
     let mut bytes = [0; 32];
     dice.fill(&mut bytes);
     Secret::new(format!("{prefix}{}", URL_SAFE_NO_PAD.encode(bytes)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_linux_counts_is_read_as_time() {
+        assert_eq!(seconds_up("350735.47 234388.90\n"), Some(Timestamp::from_micros(350_735_470_000)));
+        assert_eq!((seconds_up(""), seconds_up("soon"), seconds_up("1.x 2")), (None, None, None));
+    }
 }

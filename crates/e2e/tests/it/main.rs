@@ -9,6 +9,7 @@ mod broker;
 mod browser;
 mod bulk;
 mod canary;
+mod clock;
 mod company;
 mod compose;
 mod consent;

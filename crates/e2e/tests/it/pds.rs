@@ -25,28 +25,28 @@ impl Drop for Pds {
 }
 
 /// A clock that a test can move, for processes that are started with it (Debian's libfaketime).
-struct MovedClock {
+pub(crate) struct MovedClock {
     file: tempfile::NamedTempFile,
-    library: Option<std::ffi::OsString>,
+    pub(crate) library: Option<std::ffi::OsString>,
 }
 
 impl MovedClock {
-    fn new() -> Self {
+    pub(crate) fn new(what: &str) -> Self {
         let library = std::env::var_os("STAYGREEN_TEST_FAKETIME");
         if library.is_none() {
-            crate::skipped("the renewal on a real PDS after the token's hour: STAYGREEN_TEST_FAKETIME does not name libfaketime");
+            crate::skipped(&format!("{what}: STAYGREEN_TEST_FAKETIME does not name libfaketime"));
         }
         let clock = Self { file: tempfile::NamedTempFile::new().unwrap(), library };
         clock.set("+0");
         clock
     }
 
-    fn set(&self, offset: &str) {
+    pub(crate) fn set(&self, offset: &str) {
         std::fs::write(self.file.path(), format!("{offset}\n")).unwrap();
     }
 
     /// What a process has to be started with.
-    fn environment(&self) -> Vec<(&'static str, String)> {
+    pub(crate) fn environment(&self) -> Vec<(&'static str, String)> {
         let Some(library) = &self.library else { return vec![] };
         vec![
             ("LD_PRELOAD", library.to_str().unwrap().to_owned()),
@@ -245,7 +245,7 @@ impl Admin {
 
 #[tokio::test]
 async fn alice_is_connected_renewed_lost_told_and_reconnected_on_a_real_pds() {
-    let clock = MovedClock::new();
+    let clock = MovedClock::new("the renewal on a real PDS after the token's hour");
     let (Some(pds), Some(smtp)) = (Pds::start(&clock), Smtp::start()) else { return };
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("staygreen.toml");

@@ -1,8 +1,14 @@
 //! RF-43: a disk of this machine that fails, at each step at which something is written.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering::SeqCst;
+use std::time::Duration;
 
-use crate::house::{House, eventually};
+use futures_util::StreamExt as _;
+use lifecycle::time::Span;
+
+use crate::house::{House, Steps, eventually};
+use crate::steps::Trouble;
 
 #[tokio::test]
 async fn rf_43_a_ledger_that_fails_for_good_leaves_the_answer_in_the_spool_and_ends_the_process() {
@@ -72,4 +78,52 @@ async fn a_full_disk_and_a_ledger_that_is_away_end_nothing() {
     house.broken.store(false, SeqCst);
     eventually("stored", async || house.stored().await == (2, "r1".into())).await;
     life.die().await;
+}
+
+/// What a life does until its token set is renewed, by how often it touches a disk for it. What is done over and over is tried once.
+async fn touched() -> Vec<(&'static str, usize)> {
+    let steps = Arc::new(Steps::default());
+    let house = House::new().await;
+    let life = house.start_with(Arc::clone(&steps)).await;
+    eventually("renewed", async || house.stored().await.0 == 2 && life.spool.held() == 0).await;
+    let all = steps.touched.lock().unwrap().clone();
+    life.die().await;
+    let once = ["claim_due", "unfinished", "catch_up", "next_due", "list", "read", "extend"];
+    all.into_iter().flat_map(|(name, count)| (1..=if once.contains(&name) { 1 } else { count }).map(move |nth| (name, nth))).collect()
+}
+
+/// One life in which the disk fails at that step, and as many more as it takes.
+async fn survives(name: &'static str, nth: usize, trouble: Trouble) {
+    let what = format!("{trouble:?} at {name}, time {nth}");
+    let house = House::new().await;
+    let steps = Steps::failing_at(name, nth, trouble);
+    let mut life = house.start_with(Arc::clone(&steps)).await;
+    eventually(&what, async || steps.has_failed.load(SeqCst)).await;
+    let began = std::time::Instant::now();
+    while house.stored().await.0 < 2 || life.spool.held() > 0 {
+        assert!(began.elapsed() < Duration::from_secs(20), "{what}: not renewed; {:?}", life.alarms.lines());
+        if life.running.is_finished() {
+            // It ended itself; the service manager starts it again.
+            life.die().await;
+            life = house.start().await;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        house.pass(Span::seconds(20));
+    }
+    let (presented, stale) = house.network.seen();
+    assert_eq!((presented, stale), (1, 0), "{what}: how often a token was shown, and how often a spent one");
+    assert_eq!(house.stored().await, (2, house.network.current()), "{what}");
+    life.die().await;
+}
+
+/// The list of steps is learned from a life that goes well: a new one is tried without being named here.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_disk_that_fails_or_is_full_at_any_step_costs_no_token() {
+    let touched = touched().await;
+    let names: Vec<&str> = touched.iter().map(|(name, _)| *name).collect();
+    for name in ["allocate", "intend", "intended", "write", "commit", "committed", "blank"] {
+        assert!(names.contains(&name), "{name} is a step of every renewal: {names:?}");
+    }
+    let tries = touched.into_iter().flat_map(|(name, nth)| Trouble::ALL.map(|trouble| (name, nth, trouble)));
+    futures_util::stream::iter(tries).for_each_concurrent(8, |(name, nth, trouble)| survives(name, nth, trouble)).await;
 }

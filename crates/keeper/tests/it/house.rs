@@ -57,14 +57,17 @@ fn eio() -> io::Error {
 
 impl Disk for Head {
     fn list(&self) -> io::Result<Vec<String>> {
+        self.1.disk("list")?;
         Ok(self.0.files.lock().unwrap().keys().cloned().collect())
     }
 
     fn read(&self, name: &str) -> io::Result<Vec<u8>> {
+        self.1.disk("read")?;
         self.0.files.lock().unwrap().get(name).cloned().ok_or_else(|| io::ErrorKind::NotFound.into())
     }
 
     fn allocate(&self, name: &str, len: usize) -> io::Result<()> {
+        self.1.disk("allocate")?;
         if self.0.full.load(Ordering::SeqCst) {
             return Err(io::ErrorKind::StorageFull.into());
         }
@@ -73,6 +76,7 @@ impl Disk for Head {
     }
 
     fn write(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
+        self.1.disk("write")?;
         if !self.1.alive("write") || self.0.failing_writes.load(Ordering::SeqCst) > 0 {
             self.0.failing_writes.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).ok();
             return Err(eio());
@@ -82,6 +86,7 @@ impl Disk for Head {
     }
 
     fn blank(&self, name: &str, len: usize) -> io::Result<()> {
+        self.1.disk("blank")?;
         if !self.1.alive("blank") || self.0.failing_blanks.load(Ordering::SeqCst) {
             return Err(eio());
         }
@@ -90,6 +95,7 @@ impl Disk for Head {
     }
 
     fn rename(&self, from: &str, to: &str) -> io::Result<()> {
+        self.1.disk("rename")?;
         let mut files = self.0.files.lock().unwrap();
         let bytes = files.remove(from).ok_or(io::ErrorKind::NotFound)?;
         files.insert(to.to_owned(), bytes);
@@ -97,6 +103,7 @@ impl Disk for Head {
     }
 
     fn remove(&self, name: &str) -> io::Result<()> {
+        self.1.disk("remove")?;
         self.0.files.lock().unwrap().remove(name);
         Ok(())
     }
@@ -198,69 +205,88 @@ impl Ledger for Book {
         if self.steps.is_dead() {
             std::future::pending::<()>().await;
         }
+        self.steps.ledger("claim_due")?;
         self.store.claim_due(node, now, lease, limit).await
     }
 
     async fn claim(&self, node: &NodeId, grant: &GrantId, now: Timestamp, lease: Span) -> Result<Option<Claim>, LedgerError> {
+        self.steps.ledger("claim")?;
         self.store.claim(node, grant, now, lease).await
     }
 
     async fn intend(&self, intent: &Intent) -> Result<bool, LedgerError> {
         self.steps.step("intend").await;
+        self.steps.ledger("intend")?;
         let done = self.store.intend(intent).await;
         self.steps.step("intended").await;
+        // It is on the disk, and nobody was told so.
+        self.steps.ledger("intended")?;
         done
     }
 
     async fn commit(&self, commit: &Commit) -> Result<Committed, LedgerError> {
         self.steps.step("commit").await;
+        self.steps.ledger("commit")?;
         if self.broken.load(Ordering::SeqCst) {
             return Err(LedgerError { why: Box::new(eio()), is_final: self.for_good.load(Ordering::SeqCst) });
         }
         let done = self.store.commit(commit).await;
         self.steps.step("committed").await;
+        self.steps.ledger("committed")?;
         done
     }
 
     async fn release(&self, lease: &Lease, again_at: Option<Timestamp>) -> Result<(), LedgerError> {
+        self.steps.ledger("release")?;
         self.store.release(lease, again_at).await
     }
 
     async fn extend(&self, lease: &Lease, now: Timestamp, until: Timestamp) -> Result<bool, LedgerError> {
+        self.steps.ledger("extend")?;
         self.store.extend(lease, now, until).await
     }
 
     async fn catch_up(&self, now: Timestamp) -> Result<u32, LedgerError> {
+        self.steps.ledger("catch_up")?;
         self.store.catch_up(now).await
     }
 
     async fn book_calls(&self, app: &AppKey, pace: &Pace, want: u32, need: Need, now: Timestamp) -> Result<Booked, LedgerError> {
+        self.steps.ledger("book_calls")?;
         self.store.book_calls(app, pace, want, need, now).await
     }
 
     async fn unfinished(&self, node: &NodeId, now: Timestamp, lease: Span) -> Result<Vec<Claim>, LedgerError> {
+        self.steps.ledger("unfinished")?;
         self.store.unfinished(node, now, lease).await
     }
 
     async fn next_due(&self) -> Result<Option<Timestamp>, LedgerError> {
+        self.steps.ledger("next_due")?;
         self.store.next_due().await
     }
 
     async fn refused(&self, org: &OrganisationId, network: &str, instance: &str, since: Timestamp) -> Result<(u64, u64), LedgerError> {
+        self.steps.ledger("refused")?;
         self.store.refused(org, network, instance, since).await
     }
 
     async fn see_evidence(&self, grant: &GrantId, diagnosis: &Diagnosis, facts: &Facts, now: Timestamp) -> Result<(), LedgerError> {
+        self.steps.ledger("see_evidence")?;
         self.store.see_evidence(grant, diagnosis, facts, now).await
     }
 }
 
 /// A clock that stands where it is put.
-pub(crate) struct Hands(pub(crate) Mutex<Timestamp>);
+pub(crate) struct Hands(pub(crate) Mutex<Timestamp>, pub(crate) Mutex<Option<Timestamp>>);
 
 impl Clock for Hands {
     fn now(&self) -> Timestamp {
         *self.0.lock().unwrap()
+    }
+
+    fn counter(&self) -> Option<Timestamp> {
+        *self.1.lock().unwrap()
     }
 }
 
@@ -356,7 +382,7 @@ impl House {
             store,
             platter: Arc::default(),
             network: Arc::default(),
-            clock: Arc::new(Hands(Mutex::new(T0 + Span::hours(1)))),
+            clock: Arc::new(Hands(Mutex::new(T0 + Span::hours(1)), Mutex::default())),
             broken: Arc::default(),
             for_good: Arc::default(),
             grant,
@@ -370,8 +396,9 @@ impl House {
 
     pub(crate) async fn start_with(&self, steps: Arc<Steps>) -> Life {
         self.store.reclaim_leases(&ids::fresh()).await.unwrap();
-        let spool =
-            Spool::open(Arc::new(Head(Arc::clone(&self.platter), Arc::clone(&steps))), Arc::new(Seals(self.store.clone())), 2).unwrap();
+        let open = || Spool::open(Arc::new(Head(Arc::clone(&self.platter), Arc::clone(&steps))), Arc::new(Seals(self.store.clone())), 2);
+        // A start that fails is tried again by the service manager.
+        let spool = open().or_else(|_| open()).unwrap();
         let alarms = Arc::new(Alarms::default());
         let fault = CancellationToken::new();
         let ports = Ports {
