@@ -11,6 +11,7 @@ use lifecycle::diagnosis::{Diagnosis, Finding};
 use lifecycle::facts::{Facts, RenewalModel};
 use lifecycle::grant::Event;
 use lifecycle::ids::AttemptId;
+use lifecycle::incident::{IncidentKind, Seen};
 use lifecycle::ledger::{Claim, Commit, Committed, Ending, Held, Lease, Ledger};
 use lifecycle::plan::{Happened, Looked, held_instead, plan, verdict_since};
 use lifecycle::renewal::{Action, End, Outcome, Renewal};
@@ -317,7 +318,7 @@ impl<L: Ledger> Worker<L> {
         let asked = self.ask(self.ports.wire.of(&claim.network), request, &claim.tokens, capture, read).await;
         measure::answered(&claim.network, "renewal", since);
         let now = self.ports.clock.now();
-        self.health.heard(claim, reading::is_trouble(&asked), now);
+        self.hear(claim, reading::is_trouble(&asked), now).await;
         let outcome = reading::renewal_outcome(claim, asked, now);
         if let Outcome::Refused(diagnosis) = &outcome {
             self.count_refusal(claim, app, diagnosis.evidence.http_status);
@@ -390,7 +391,7 @@ impl<L: Ledger> Worker<L> {
             diagnosis
         });
         let mut diagnosis = reading::probe_finding(asked, now);
-        self.health.heard(&claim, is_trouble(&diagnosis), now);
+        self.hear(&claim, is_trouble(&diagnosis), now).await;
         self.count_refusal(&claim, app, diagnosis.evidence.http_status);
         let mut looked = Looked::default();
         if app.network.has_roles() && reading::wants_listing(&diagnosis) {
@@ -450,6 +451,7 @@ impl<L: Ledger> Worker<L> {
         let counted = self.ports.ledger.refused(&claim.organisation, &claim.network, &claim.instance, recent).await;
         let Some(event) = held_instead(&happened.event, since, counted.ok(), now) else { return happened };
         tracing::warn!(grant = %claim.grant.id, network = claim.network, "keeper: a verdict is held back: many accounts are refused at once");
+        self.note_health(claim, &claim.instance, Seen::Trouble(IncidentKind::Refused), now).await;
         Happened { event, ..happened }
     }
 

@@ -83,6 +83,11 @@ impl Breaker {
         }
     }
 
+    /// Whether the network is taken to be away.
+    pub fn is_away(&self) -> bool {
+        self.state != State::Normal
+    }
+
     /// The network answered: whatever it said, it is there. `true` when it had been away.
     pub fn answered(&mut self, now: Timestamp) -> bool {
         let was_away = self.state != State::Normal;
@@ -165,6 +170,11 @@ impl Breakers {
                 Err(Diagnosis::transient(evidence, Some(until.since(now))))
             }
         }
+    }
+
+    /// Whether a server of a network is taken to be away.
+    pub fn is_away(&mut self, network: &str, server: &str) -> bool {
+        self.of(network, server).is_away()
     }
 
     /// What an answer, or none, says of the network.

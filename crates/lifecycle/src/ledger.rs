@@ -10,6 +10,7 @@ use crate::diagnosis::Diagnosis;
 use crate::facts::Facts;
 use crate::grant::{Grant, Happening};
 use crate::ids::{AttemptId, GrantId, NodeId, OrganisationId};
+use crate::incident::Seen;
 use crate::secret::TokenSet;
 use crate::time::{Span, Timestamp};
 use crate::words::{Evidence, word_enum};
@@ -251,6 +252,12 @@ pub trait Ledger: Send + Sync {
         instance: &str,
         since: Timestamp,
     ) -> impl Future<Output = Result<(u64, u64), LedgerError>> + Send;
+
+    /// Notes what was seen of the health of a claim's network at a server (RF-33, RF-34); whether an incident is open there. A
+    /// ledger of which nobody is told notes nothing.
+    fn note_health(&self, _claim: &Claim, _server: &str, _seen: Seen, _now: Timestamp) -> impl Future<Output = Result<bool, LedgerError>> + Send {
+        async { Ok(false) }
+    }
 
     /// Notes evidence from real use; a refusal makes the grant due at once.
     fn see_evidence(

@@ -14,6 +14,7 @@
 //! | [`breaker`] | an incident of a network told apart from dead tokens |
 //! | [`budget`] | how many calls an app may make now |
 //! | [`departure`] | when a mail leaves: at once, with the digest, after quiet hours |
+//! | [`incident`] | when people hear of an incident of a network, and that it is over |
 //! | [`schedule`] | when to renew and probe; jitter without dice |
 //! | [`erasure`] | when what is stored about a person goes because they asked their network for it |
 //! | [`status`] | a profile's status, derived from its accesses, and the news that follow |
@@ -34,6 +35,7 @@ pub mod facts;
 pub mod forecast;
 pub mod grant;
 pub mod ids;
+pub mod incident;
 pub mod ledger;
 pub mod moment;
 pub mod permission;

@@ -35,6 +35,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (20, "also known as", include_str!("../migrations/0020_also_known_as.sql")),
     (21, "whole logins", include_str!("../migrations/0021_whole_logins.sql")),
     (31, "approvals by mail", include_str!("../migrations/0031_approvals_by_mail.sql")),
+    (28, "incidents", include_str!("../migrations/0028_incidents.sql")),
 ];
 
 /// Rings that come closer together than that are heard as few.

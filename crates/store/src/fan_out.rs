@@ -88,7 +88,7 @@ pub(crate) async fn write(
 
 async fn payload(tx: &mut Tx, first: &Happened, events: &[&Happened]) -> Result<Json, StoreError> {
     let mut profiles = vec![];
-    for event in events {
+    for event in events.iter().filter(|event| event.profile.is_some()) {
         profiles.push(profile(tx, event).await?);
     }
     let person = match &first.person {

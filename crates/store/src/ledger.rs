@@ -7,6 +7,7 @@ use lifecycle::diagnosis::Diagnosis;
 use lifecycle::facts::Facts;
 use lifecycle::grant::{Event, Grant, Happening, State, step};
 use lifecycle::ids::{AttemptId, GrantId, NodeId, OrganisationId};
+use lifecycle::incident::Seen;
 use lifecycle::ledger::{Claim, Commit, Committed, Held, Intent, Lease, Ledger, LedgerError, Phase};
 use lifecycle::time::{Span, Timestamp};
 use lifecycle::words::Evidence;
@@ -325,6 +326,10 @@ impl Ledger for Store {
         let [organisation, network, instance] = of_app;
         let refused = "SELECT COUNT(*) AS n FROM grants WHERE organisation_id = $1 AND network = $2 AND instance = $3 AND refused_at >= $4";
         Ok((count(tx.one(refused, &[organisation, network, instance, since.into()]).await?)?, all))
+    }
+
+    async fn note_health(&self, claim: &Claim, server: &str, seen: Seen, now: Timestamp) -> Result<bool, LedgerError> {
+        Ok(again!(self.try_note_health(claim, server, seen, now).await)?)
     }
 
     async fn see_evidence(&self, grant: &GrantId, diagnosis: &Diagnosis, facts: &Facts, now: Timestamp) -> Result<(), LedgerError> {

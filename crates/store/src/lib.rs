@@ -25,6 +25,7 @@ pub mod grants;
 pub mod hold;
 pub mod idempotency;
 pub mod ids;
+pub mod incidents;
 pub mod installation;
 pub mod ledger;
 pub mod network_apps;

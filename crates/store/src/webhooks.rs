@@ -41,8 +41,16 @@ word_enum! {
 }
 
 /// The events that can be subscribed to.
-pub const SUBSCRIBABLE: [&str; 6] =
-    ["profile.connected", "profile.renew_soon", "profile.disconnected", "profile.recovered", "profile.deleted", "profile.out_of_reach"];
+pub const SUBSCRIBABLE: [&str; 8] = [
+    "profile.connected",
+    "profile.renew_soon",
+    "profile.disconnected",
+    "profile.recovered",
+    "profile.deleted",
+    "profile.out_of_reach",
+    "network.incident_began",
+    "network.incident_ended",
+];
 
 /// The most endpoints of an organisation: each event is written once for each of them.
 pub const ENDPOINTS_MAX: usize = 50;

@@ -255,3 +255,43 @@ async fn a_refused_address_is_passed_over_and_everybody_can_see_it() {
     eventually("the test mail is refused", async || ada.page("/settings/deliveries").await.matches("Given up after").count() >= 2).await;
     assert!(apart.smtp.mails().iter().all(|mail| mail["subject"] != "Mails from Staygreen reach you"));
 }
+
+/// RF-33: an incident of a network is told apart from dead tokens: one message to the admins, none to owners for six hours.
+#[tokio::test]
+async fn an_outage_is_one_message_to_the_admins_and_none_to_owners_before_six_hours() {
+    let demo = Demo::start();
+    let me = Me { http: client(), url: demo.running.url(), cookie: sign_in(&demo).await };
+    let users = demo.api("GET", "/users", None).await.1;
+    let mira = users["items"].as_array().unwrap().iter().find(|user| user["name"] == "Mira Sato").unwrap()["id"].clone();
+    for profile in demo.profiles("linkedin").await {
+        let path = format!("/profiles/{}", profile["id"].as_str().unwrap());
+        assert_eq!(demo.api("PATCH", &path, Some(json!({ "owner_id": mira }))).await.0, 200);
+    }
+    demo.control("/mood", json!({ "network": "linkedin", "mood": "outage" })).await;
+    let subjects = async || -> Vec<(String, String)> {
+        let words = |mail: &Value, name: &str| mail[name].as_str().unwrap_or_default().to_owned();
+        demo.mails().await.iter().map(|mail| (words(mail, "to"), words(mail, "subject"))).collect()
+    };
+    let is_told = async |subject: &str| {
+        demo.control("/clock", json!({ "advance_seconds": 60 })).await;
+        subjects().await.iter().any(|(_, said)| said == subject)
+    };
+    // The breaker needs five failures; then minutes pass.
+    eventually("the admins hear it", async || is_told("LinkedIn does not answer").await).await;
+    assert!(!subjects().await.iter().any(|(_, said)| said.starts_with("Cannot be checked")), "owners are spared");
+    let log = demo.api("GET", "/events?after=0&limit=500", None).await.1.to_string();
+    assert!(log.contains("network.incident_began"), "{log}");
+    let page = me.page("/").await;
+    assert!(page.contains("Incidents of networks") && page.contains("LinkedIn does not answer since"), "{page}");
+    demo.control("/clock", json!({ "advance_seconds": 6 * 3600 })).await;
+    eventually("owners hear it", async || subjects().await.iter().any(|(to, said)| to != LENA && said.starts_with("Cannot be checked: ")))
+        .await;
+    assert!(!subjects().await.iter().any(|(_, said)| said.contains("No access tokens")), "nothing is dead");
+    demo.control("/mood", json!({ "network": "linkedin", "mood": "normal" })).await;
+    eventually("the all-clear", async || is_told("All clear: LinkedIn answers again").await).await;
+    eventually("the owners' all-clear", async || subjects().await.iter().any(|(_, said)| said.starts_with("All clear, can be checked")))
+        .await;
+    let began = subjects().await.into_iter().filter(|(_, said)| said == "LinkedIn does not answer").map(|(to, _)| to).collect::<Vec<_>>();
+    assert_eq!(began, [LENA], "once");
+    assert!(!me.page("/").await.contains("LinkedIn does not answer since"));
+}

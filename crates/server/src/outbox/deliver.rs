@@ -174,10 +174,13 @@ fn body_of(letter: &Letter, public_url: &str) -> Value {
         data.insert("network".into(), payload["profiles"][0]["network"].clone());
         data.insert("url".into(), format!("{public_url}/api/v1/profiles/{id}").into());
     }
-    for name in ["status", "cause", "confidence", "days"] {
+    for name in ["status", "cause", "confidence", "days", "network", "server", "incident"] {
         if !payload[name].is_null() {
             data.insert(name.into(), payload[name].clone());
         }
+    }
+    if let Some(since) = moment(&payload["since"]).filter(|_| !payload["incident"].is_null()) {
+        data.insert("since".into(), since.into());
     }
     if let Some(deadline) = moment(&payload["deadline"]) {
         data.insert("deadline".into(), deadline.into());

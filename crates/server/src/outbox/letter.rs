@@ -47,112 +47,193 @@ pub fn compose(letter: &Letter, public_url: &str) -> Composed {
 }
 
 /// The words of an event are those of the mail about it.
-fn words_of(kind: &str) -> &str {
-    match kind {
+fn words_of(letter: &Letter) -> &str {
+    let refused = letter.payload["incident"] == "refused";
+    match letter.kind.as_str() {
         "profile.disconnected" => "no_access_tokens",
-        other => other.strip_prefix("profile.").or(other.strip_prefix("endpoint.")).unwrap_or(other),
+        "incident_began" | "network.incident_began" if refused => "refused_began",
+        "incident_ended" | "network.incident_ended" if refused => "refused_ended",
+        other => {
+            let of_event = ["profile.", "endpoint.", "network."].into_iter().find_map(|family| other.strip_prefix(family));
+            of_event.unwrap_or(other)
+        }
     }
 }
 
 /// Finds the words for a message.
 pub(super) fn draft(letter: &Letter, lang: Lang, public_url: &str) -> Draft {
-    let profiles: Vec<&Value> = letter.payload["profiles"].as_array().into_iter().flatten().collect();
-    let names: Vec<String> =
-        profiles.iter().map(|profile| format!("{} ({})", text(&profile["name"]), title_of(&text(&profile["network"])))).collect();
+    let said = Said::of(letter, lang, public_url);
+    let mut paragraphs = said.paragraphs();
+    if said.names.len() > 1 {
+        paragraphs.push(format!("{} {}", lang.t("mail.all_profiles"), said.names.join(", ")));
+    }
+    Draft {
+        subject: one_line(&said.own("subject")),
+        paragraphs,
+        quote: said.quote(),
+        button: said.button(),
+        footer: said.footer(),
+    }
+}
+
+/// What a message speaks of, put into words.
+struct Said<'a> {
+    letter: &'a Letter,
+    lang: Lang,
+    public_url: &'a str,
+    /// Which words are used: `mail.{kind}.…`.
+    kind: &'a str,
+    /// The profiles it names, with their networks.
+    names: Vec<String>,
+    /// The first of them: its id and its network.
+    id: String,
+    first_network: String,
+    values: Vec<(&'static str, String)>,
+}
+
+impl<'a> Said<'a> {
+    fn of(letter: &'a Letter, lang: Lang, public_url: &'a str) -> Self {
+        let payload = &letter.payload;
+        let profiles: Vec<&Value> = payload["profiles"].as_array().into_iter().flatten().collect();
+        let name = |profile: &&Value| format!("{} ({})", text(&profile["name"]), title_of(&text(&profile["network"])));
+        let names: Vec<String> = profiles.iter().map(name).collect();
+        let first_network = text(profiles.first().map_or(&payload["network"], |profile| &profile["network"]));
+        let moment = |name: &str| payload[name].as_i64().map(Timestamp::from_micros);
+        let number = |name: &str| payload[name].as_i64().unwrap_or_default().to_string();
+        let person = match &payload["person"] {
+            Value::Null => lang.t("person.somebody").to_owned(),
+            person => text(&person["name"]),
+        };
+        let values = vec![
+            ("name", shown(lang, &names)),
+            ("person", person),
+            ("network", place(&first_network, payload["server"].as_str())),
+            ("date", moment("deadline").map(|at| show::date(at, "UTC", lang)).unwrap_or_default()),
+            ("since", moment("since").map(|at| show::moment(at, "UTC", lang)).unwrap_or_default()),
+            ("days", number("days")),
+            ("count", number("count")),
+            ("organisation", payload["organisation"].as_str().unwrap_or("Staygreen").to_owned()),
+            ("reader", text(&payload["reader"])),
+            ("asks", text(&payload["asks"])),
+        ];
+        let id = profiles.first().map(|profile| text(&profile["id"])).unwrap_or_default();
+        Self { letter, lang, public_url, kind: words_of(letter), names, id, first_network, values }
+    }
+
+    fn filled(&self, words: &str) -> String {
+        let values: Vec<(&str, &str)> = self.values.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        i18n::filled(words, &values)
+    }
+
+    fn fill(&self, key: &str) -> String {
+        self.filled(self.lang.t(key))
+    }
+
+    /// Words of this kind of message alone.
+    fn own(&self, part: &str) -> String {
+        self.fill(&format!("mail.{}.{part}", self.kind))
+    }
+
+    fn with_link(&self, key: &str, path: &str) -> String {
+        self.lang.fill(key, &[("link", &format!("{}{path}", self.public_url))])
+    }
+
+    /// What ended the access, in our words.
+    fn happened(&self) -> String {
+        let words = match Cause::parse(self.letter.payload["cause"].as_str().unwrap_or_default()) {
+            _ if self.letter.payload["lost_in_rotation"] == Value::Bool(true) => self.lang.t("lost.happened").to_owned(),
+            cause => explain::sentence(self.lang, &self.first_network, cause.unwrap_or(Cause::Unknown), "happened"),
+        };
+        self.filled(&words)
+    }
+
+    fn is_added(&self) -> bool {
+        self.letter.payload["added"] == Value::Bool(true)
+    }
+
+    fn paragraphs(&self) -> Vec<String> {
+        let mut all = vec![self.own("body")];
+        match self.kind {
+            "no_access_tokens" => all.extend([self.happened(), self.fill("mail.must_act")]),
+            "reminder" => {
+                let quiet = self.with_link("mail.reminder.quiet", &format!("/settings/profiles/{}/notifications", self.id));
+                all.extend([self.happened(), self.fill("mail.must_act"), quiet]);
+            }
+            "renew_soon" => all.push(self.fill("mail.must_act")),
+            "out_of_reach" => all.push(self.own("todo")),
+            "deleted" => all.extend(view::end_of_access(self.lang, &self.first_network)),
+            "new_profiles" if self.is_added() => all.push(self.own("added")),
+            _ => {}
+        }
+        all
+    }
+
+    /// The network's own words.
+    fn quote(&self) -> Option<String> {
+        let words = self.letter.payload["evidence"]["words"].as_str().filter(|words| self.kind == "no_access_tokens" && !words.is_empty())?;
+        let network = &self.values.iter().find(|(name, _)| *name == "network")?.1;
+        Some(self.lang.fill("mail.evidence", &[("network", network), ("words", words)]))
+    }
+
+    fn button(&self) -> Option<(String, String)> {
+        let profile = format!("/settings/profiles/{}", self.id);
+        let to = |key: &str, path: &str| Some((self.fill(key), format!("{}{path}", self.public_url)));
+        match self.kind {
+            "no_access_tokens" | "reminder" | "renew_soon" => to("mail.renew_button", &format!("{profile}/refresh")),
+            "storm" => to("mail.storm.button", "/settings/profiles?status=disconnected"),
+            "out_of_reach" => to("mail.out_of_reach.button", &profile),
+            "recovered" | "connected" => to("mail.recovered.button", &profile),
+            "new_profiles" if self.is_added() => to("mail.recovered.button", &profile),
+            "new_profiles" => to("mail.new_profiles.button", &format!("/settings/profiles/add/{}", self.first_network)),
+            "unreached" => to("mail.unreached.button", &format!("{profile}/notifications")),
+            "incident_began" | "incident_ended" | "refused_began" | "refused_ended" => to("mail.incident.button", "/"),
+            "cannot_be_checked" => to("mail.cannot_be_checked.button", "/settings/profiles?status=unverified"),
+            "checked_again" => to("mail.cannot_be_checked.button", "/settings/profiles"),
+            "approval_wanted" | "approvals_wanted" => to("mail.approval_wanted.button", "/compose"),
+            "test_mail" => to("mail.test_mail.button", "/account"),
+            "test" => to("mail.test.button", "/settings/webhooks"),
+            _ => self.letter.link.as_ref().map(|link| (self.own("button"), link.to_string())),
+        }
+    }
+
+    /// Why the reader gets it, and where that is changed.
+    fn footer(&self) -> String {
+        let payload = &self.letter.payload;
+        if let Some(to) = payload["undelivered"]["to"].as_str() {
+            return self.lang.fill("mail.footer.undelivered", &[("to", to)]);
+        }
+        if let Some(reason) = payload["rerouted"]["reason"].as_str() {
+            return self.with_link(&format!("mail.footer.{reason}"), &format!("/settings/profiles/{}", self.id));
+        }
+        if self.letter.link.is_some() {
+            return self.fill("mail.footer_link");
+        }
+        let words = match self.kind {
+            "new_profiles" => "mail.footer.new_profiles",
+            "approval_wanted" | "approvals_wanted" => "mail.footer.approval_wanted",
+            "incident_began" | "incident_ended" | "refused_began" | "refused_ended" => "mail.footer.admins",
+            _ => "mail.footer",
+        };
+        self.with_link(words, "/account")
+    }
+}
+
+/// The first profile, and how many more there are.
+fn shown(lang: Lang, names: &[String]) -> String {
     let first = names.first().cloned().unwrap_or_default();
-    let more = names.len().saturating_sub(1);
-    let shown = if more == 0 { first } else { lang.fill("mail.and_more", &[("name", &first), ("count", &more.to_string())]) };
-    let network = profiles.first().map(|profile| title_of(&text(&profile["network"]))).unwrap_or_default();
-    let person = match &letter.payload["person"] {
-        Value::Null => lang.t("person.somebody").to_owned(),
-        person => text(&person["name"]),
-    };
-    let happened = || match Cause::parse(letter.payload["cause"].as_str().unwrap_or_default()) {
-        _ if letter.payload["lost_in_rotation"] == Value::Bool(true) => lang.t("lost.happened").to_owned(),
-        cause => {
-            let name = profiles.first().map(|profile| text(&profile["network"])).unwrap_or_default();
-            explain::sentence(lang, &name, cause.unwrap_or(Cause::Unknown), "happened")
-        }
-    };
-    let date = letter.payload["deadline"].as_i64().map(|at| show::date(Timestamp::from_micros(at), "UTC", lang)).unwrap_or_default();
-    let days = letter.payload["days"].as_i64().unwrap_or_default().to_string();
-    let count = letter.payload["count"].as_i64().unwrap_or_default().to_string();
-    let values = [
-        ("name", shown.as_str()),
-        ("person", &person),
-        ("network", &network),
-        ("date", &date),
-        ("days", &days),
-        ("organisation", letter.payload["organisation"].as_str().unwrap_or("Staygreen")),
-        ("reader", letter.payload["reader"].as_str().unwrap_or_default()),
-        ("count", &count),
-        ("asks", letter.payload["asks"].as_str().unwrap_or_default()),
-    ];
-    let fill = |key: &str| lang.fill(key, &values);
-    let id = profiles.first().map(|profile| text(&profile["id"])).unwrap_or_default();
-    let renew = format!("{public_url}/settings/profiles/{id}/refresh");
-    let link = letter.link.as_ref().map(|link| link.to_string());
-    let kind = words_of(&letter.kind);
-    let mut paragraphs = vec![fill(&format!("mail.{kind}.body"))];
-    let mut button = None;
-    let mut quote = None;
-    match kind {
-        "no_access_tokens" => {
-            paragraphs.push(i18n::filled(&happened(), &values));
-            paragraphs.push(fill("mail.must_act"));
-            let words = letter.payload["evidence"]["words"].as_str().filter(|words| !words.is_empty());
-            quote = words.map(|words| lang.fill("mail.evidence", &[("network", &network), ("words", words)]));
-            button = Some((fill("mail.renew_button"), renew));
-        }
-        "deleted" => {
-            let named = profiles.first().map(|profile| text(&profile["network"])).unwrap_or_default();
-            paragraphs.extend(view::end_of_access(lang, &named));
-        }
-        "storm" => button = Some((fill("mail.storm.button"), format!("{public_url}/settings/profiles?status=disconnected"))),
-        "reminder" => {
-            paragraphs.push(i18n::filled(&happened(), &values));
-            paragraphs.push(fill("mail.must_act"));
-            paragraphs.push(lang.fill("mail.reminder.quiet", &[("link", &format!("{public_url}/settings/profiles/{id}/notifications"))]));
-            button = Some((fill("mail.renew_button"), renew));
-        }
-        "renew_soon" => {
-            paragraphs.push(fill("mail.must_act"));
-            button = Some((fill("mail.renew_button"), renew));
-        }
-        "out_of_reach" => {
-            paragraphs.push(fill("mail.out_of_reach.todo"));
-            button = Some((fill("mail.out_of_reach.button"), format!("{public_url}/settings/profiles/{id}")));
-        }
-        "recovered" | "connected" => button = Some((fill("mail.recovered.button"), format!("{public_url}/settings/profiles/{id}"))),
-        "new_profiles" if letter.payload["added"] == Value::Bool(true) => {
-            paragraphs.push(fill("mail.new_profiles.added"));
-            button = Some((fill("mail.recovered.button"), format!("{public_url}/settings/profiles/{id}")));
-        }
-        "new_profiles" => {
-            let network = profiles.first().map(|profile| text(&profile["network"])).unwrap_or_default();
-            button = Some((fill("mail.new_profiles.button"), format!("{public_url}/settings/profiles/add/{network}")));
-        }
-        "unreached" => button = Some((fill("mail.unreached.button"), format!("{public_url}/settings/profiles/{id}/notifications"))),
-        "approval_wanted" | "approvals_wanted" => button = Some((fill("mail.approval_wanted.button"), format!("{public_url}/compose"))),
-        "test_mail" => button = Some((fill("mail.test_mail.button"), format!("{public_url}/account"))),
-        "test" => button = Some((fill("mail.test.button"), format!("{public_url}/settings/webhooks"))),
-        _ => button = button.or(link.map(|link| (fill(&format!("mail.{kind}.button")), link))),
+    match names.len().saturating_sub(1) {
+        0 => first,
+        more => lang.fill("mail.and_more", &[("name", &first), ("count", &more.to_string())]),
     }
-    if names.len() > 1 {
-        paragraphs.push(format!("{} {}", lang.t("mail.all_profiles"), names.join(", ")));
+}
+
+/// A network, and which of its servers, where it has many.
+pub fn place(network: &str, server: Option<&str>) -> String {
+    let title = title_of(network);
+    match server.filter(|server| !server.is_empty()) {
+        Some(server) => format!("{title} ({})", server.trim_start_matches("https://")),
+        None => title,
     }
-    let settings = format!("{public_url}/settings/profiles/{id}");
-    let footer = match (letter.payload["undelivered"]["to"].as_str(), letter.payload["rerouted"]["reason"].as_str()) {
-        (Some(to), _) => lang.fill("mail.footer.undelivered", &[("to", to)]),
-        (None, Some(reason)) => lang.fill(&format!("mail.footer.{reason}"), &[("link", &settings)]),
-        (None, None) if letter.link.is_some() => fill("mail.footer_link"),
-        (None, None) if kind.ends_with("_wanted") => {
-            lang.fill("mail.footer.approval_wanted", &[("link", &format!("{public_url}/account"))])
-        }
-        (None, None) if kind == "new_profiles" => lang.fill("mail.footer.new_profiles", &[("link", &format!("{public_url}/account"))]),
-        (None, None) => lang.fill("mail.footer", &[("link", &format!("{public_url}/account"))]),
-    };
-    Draft { subject: one_line(&fill(&format!("mail.{kind}.subject"))), paragraphs, quote, button, footer }
 }
 
 /// Names come from networks: no line break leaves a subject (NT-28).
@@ -209,7 +290,7 @@ mod tests {
                 "profiles": [{ "id": "prf_00000000000000000000000000000001", "name": name, "network": "linkedin", "kind": "page" }],
                 "cause": "password_changed", "evidence": { "at": 0, "source": "probe", "words": "revoked by the user" },
                 "person": { "name": "Jana Lindner", "handle": null }, "deadline": 1_800_000_000_000_000_i64, "days": 14,
-                "organisation": "Fernweh", "asks": "Tom", "count": 4, "reader": "Mira Sato"
+                "organisation": "Fernweh", "asks": "Tom", "reader": "Mira Sato"
             }),
             link: matches!(kind, "invitation" | "renewal_link").then(|| zeroize::Zeroizing::new("https://sg.example/renew/x".to_owned())),
             tries: 1,
@@ -227,9 +308,13 @@ mod tests {
             "out_of_reach",
             "recovered",
             "unreached",
+            "test_mail",
             "approval_wanted",
             "approvals_wanted",
-            "test_mail",
+            "incident_began",
+            "incident_ended",
+            "cannot_be_checked",
+            "checked_again",
             "invitation",
             "renewal_link",
         ];

@@ -92,6 +92,9 @@ async fn reseal(app: Arc<App>) {
 
 async fn call_to_mind(app: &App, reconcile: bool) -> Result<(), StoreError> {
     app.store.remind(app.now()).await?;
+    if app.store.watch_incidents(app.now()).await? > 0 {
+        app.deliver.notify_one();
+    }
     if reconcile {
         app.store.tell_untold(app.now()).await?;
     }

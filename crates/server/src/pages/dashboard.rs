@@ -10,11 +10,12 @@ use lifecycle::repair::median;
 use lifecycle::status::Status;
 use lifecycle::time::{Span, Timestamp};
 use store::profiles::{self, Filter};
-use store::{events, hold, users};
+use store::{StoreError, Tx, events, hold, incidents, users};
 
-use super::view::{Line, Row, line, row};
+use super::view::{Line, Row, line, row, zone};
 use super::{Page, Shell, for_people};
 use crate::auth::Caller;
+use crate::outbox::letter::place;
 use crate::show::{self, When};
 use crate::state::App;
 
@@ -31,6 +32,8 @@ struct Dashboard {
     alarms: Vec<String>,
     /// Whether one of them is a hold, which is ended on a page.
     held: bool,
+    /// Networks in trouble, which is nobody's dead token.
+    incidents: Vec<String>,
     numbers: Vec<Number>,
     /// How long repairs took, in words; `None` where there was none.
     repairs: Option<String>,
@@ -54,6 +57,19 @@ fn repairs(caller: &Caller, ended: &[(Timestamp, Timestamp)], now: Timestamp) ->
     let (n, long) = (quarter.len().to_string(), median(quarter)?);
     let words = |span: Option<Span>| span.map_or_else(|| lang.t("dashboard.no_repair").to_owned(), |span| show::length(span, lang));
     Some(lang.fill("dashboard.repairs", &[("month", &words(median(took(30)))), ("quarter", &words(Some(long))), ("n", &n)]))
+}
+
+/// The open incidents of networks, in words.
+async fn incidents_of(tx: &mut Tx, app: &App, caller: &Caller, now: Timestamp) -> Result<Vec<String>, StoreError> {
+    let mut all = vec![];
+    for at in incidents::open(tx, &app.organisation).await? {
+        let count = incidents::profiles_touched(tx, &app.organisation, &at).await?.to_string();
+        let since = When::new(at.incident.began_at, now, zone(caller), caller.lang).text;
+        let values = [("network", place(&at.network, Some(&at.server))), ("since", since), ("count", count)];
+        let values = values.each_ref().map(|(name, value)| (*name, value.as_str()));
+        all.push(caller.lang.fill(&format!("dashboard.incident.{}", at.incident.kind), &values));
+    }
+    Ok(all)
 }
 
 /// How many lines of history are shown.
@@ -104,8 +120,10 @@ async fn build(app: &App, caller: &Caller) -> Page {
     let for_operators = matches!(caller.decide(Act::Freeze, About::Organisation), Decision::Allow(_));
     let alarms = if for_operators { app.alarms.lines() } else { vec![] };
     let held = hold::get(&mut tx).await?.is_some_and(|hold| hold.released_at.is_none());
+    let incidents = incidents_of(&mut tx, app, caller, now).await?;
     super::show(&Dashboard {
         s: Shell::new(caller, "dashboard"),
+        incidents,
         alarms,
         held,
         numbers,

@@ -12,6 +12,7 @@ mod differential;
 mod drift;
 mod families;
 mod group;
+mod incidents;
 mod ledger;
 mod loops;
 mod news;
