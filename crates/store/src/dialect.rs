@@ -36,6 +36,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (21, "whole logins", include_str!("../migrations/0021_whole_logins.sql")),
     (31, "approvals by mail", include_str!("../migrations/0031_approvals_by_mail.sql")),
     (28, "incidents", include_str!("../migrations/0028_incidents.sql")),
+    (29, "second factors", include_str!("../migrations/0029_second_factors.sql")),
 ];
 
 /// Rings that come closer together than that are heard as few.

@@ -44,6 +44,7 @@ pub mod revocations;
 pub mod rotations;
 pub mod scopes;
 pub mod seal;
+pub mod second_factors;
 pub mod sessions;
 pub mod signals;
 pub mod standing;

@@ -25,12 +25,13 @@ const fn column(table: &'static str, column: &'static str) -> Column {
     Column { table, column, of_generation: false, lasts: true }
 }
 
-const COLUMNS: [Column; 9] = [
+const COLUMNS: [Column; 10] = [
     Column { of_generation: true, ..column("grants", "sealed_tokens") },
     column("network_apps", "sealed_secret"),
     column("webhook_endpoints", "sealed_secrets"),
     column("revocations", "sealed_tokens"),
     column("acts", "sealed_content"),
+    column("second_factors", "sealed_secret"),
     Column { lasts: false, ..column("grants", "previous_sealed_tokens") },
     Column { lasts: false, ..column("outbox", "sealed_payload") },
     Column { lasts: false, ..column("connections", "sealed_memory") },

@@ -11,6 +11,7 @@ use crate::ids::fresh;
 use crate::installation;
 use crate::outbox;
 use crate::seal::hash;
+use crate::second_factors;
 use crate::wishes;
 
 /// A wrong password so many times in a row locks the sign-in for a while (NT-23).
@@ -36,6 +37,8 @@ pub struct User {
     pub time_zone: String,
     /// `auto`, `light` or `dark`.
     pub theme: String,
+    /// Since when a second factor is asked for at sign-in.
+    pub second_factor_at: Option<Timestamp>,
     /// Hash of the password; none until the invitation is taken up.
     pub password_hash: Option<String>,
     /// *Receive notifications when there are no more access tokens.*
@@ -89,6 +92,7 @@ pub(crate) fn read(row: &Row) -> Result<User, StoreError> {
         language: row.text("language")?,
         time_zone: row.text("time_zone")?,
         theme: row.text("theme")?,
+        second_factor_at: row.opt_time("second_factor_at")?,
         password_hash: row.opt_text("password_hash")?,
         notify_no_access: row.flag("notify_no_access")?,
         notify_renew_soon: row.flag("notify_renew_soon")?,
@@ -280,6 +284,7 @@ pub async fn delete(tx: &mut Tx, organisation: &OrganisationId, id: &UserId, now
         return Ok(false);
     }
     outbox::withdraw(tx, id, now).await?;
+    second_factors::forget(tx, id).await?;
     for sql in [
         "UPDATE profiles SET owner_id = NULL WHERE owner_id = $1",
         "UPDATE page_presets SET owner_id = NULL WHERE owner_id = $1",

@@ -38,6 +38,7 @@ mod relogin;
 mod restore;
 mod return_to;
 mod rust_client;
+mod second_factor;
 mod signals;
 mod slow;
 mod smtp;

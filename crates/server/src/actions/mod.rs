@@ -23,6 +23,7 @@ pub mod renewal_links;
 pub mod restore;
 pub mod return_to;
 pub mod say;
+pub mod second_factor;
 pub mod signal;
 pub mod signal_keys;
 pub mod waiting;

@@ -1,6 +1,7 @@
 //! Who asks, and whether they may: the one place where every route's decision is made.
 
 pub mod password;
+pub mod totp;
 
 use std::sync::Arc;
 
@@ -20,13 +21,16 @@ use store::sessions::{self, Session};
 use store::users::{self, User};
 use store::{StoreError, Tx, api_keys, events, freezes, teams};
 
-use crate::actions::audited;
+use crate::actions::{audited, second_factor};
 use crate::error::Problem;
 use crate::i18n::Lang;
 use crate::state::App;
 
 /// The session cookie's name; `__Host-` where the connection is secure.
 pub const SESSION: &str = "staygreen_session";
+
+/// Where a second factor is set up.
+const SECOND_FACTOR: &str = "/account/second-factor";
 
 /// What a route needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -287,6 +291,14 @@ pub async fn guard(State((app, needs)): State<(Arc<App>, Needs)>, mut request: R
             Problem::forbidden("This request did not come from our own pages (cross-site). Open Staygreen and try again there."),
         );
     }
+    if let Some(user) = &caller.user
+        && needs != Needs::Nothing
+        && user.second_factor_at.is_none()
+        && second_factor::is_demanded(&app, user)
+        && request.uri().path() != SECOND_FACTOR
+    {
+        return lacks_second_factor(is_api);
+    }
     let decision = match needs {
         Needs::Nothing => Decision::Allow(None),
         Needs::SomebodyKnown if caller.actor == Actor::Stranger => Decision::SignIn,
@@ -308,6 +320,15 @@ pub async fn guard(State((app, needs)): State<(Arc<App>, Needs)>, mut request: R
         Decision::SignIn => Problem::sign_in().into_response(),
         no => refuse(&caller, is_api, refused(&no)),
     }
+}
+
+/// The operator demands a second factor of somebody who has none: they set one up before anything else.
+fn lacks_second_factor(is_api: bool) -> Response {
+    if is_api {
+        let words = "The operator demands a second factor of this user: set one up under Account, Second factor.";
+        return Problem::forbidden(words).with(json!({ "reason": "second_factor_missing" })).into_response();
+    }
+    Redirect::to(SECOND_FACTOR).into_response()
 }
 
 fn refuse(caller: &Caller, is_api: bool, problem: Problem) -> Response {

@@ -66,6 +66,21 @@ pub struct ServerConfig {
     pub slow_after: Length,
     /// The most profiles that can be connected; 0: no limit.
     pub profile_limit: u64,
+    /// Of whom a second factor is demanded.
+    pub second_factor: SecondFactor,
+}
+
+/// Of whom a second factor is demanded at sign-in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SecondFactor {
+    /// Of nobody; everybody may set one up.
+    #[default]
+    Optional,
+    /// Of company admins.
+    Admins,
+    /// Of every user.
+    Everyone,
 }
 
 impl Default for ServerConfig {
@@ -83,6 +98,7 @@ impl Default for ServerConfig {
             renewal_link_max: Length::hours(72),
             slow_after: Length::seconds(30),
             profile_limit: 0,
+            second_factor: SecondFactor::Optional,
         }
     }
 }

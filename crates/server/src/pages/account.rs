@@ -38,6 +38,7 @@ struct Account {
     themes: Options,
     told: ToldView,
     refused: Option<(String, String)>,
+    second_factor: bool,
     sessions: Vec<SessionView>,
 }
 
@@ -129,6 +130,7 @@ async fn build(app: &App, caller: &Caller, error: Option<String>) -> Page {
             let since = When::new(*since, app.now(), &user.time_zone, caller.lang).text;
             (caller.lang.fill("account.refused", &[("email", &user.email), ("since", &since)]), why.clone())
         }),
+        second_factor: user.second_factor_at.is_some(),
         sessions: open.iter().map(view).collect(),
     })
 }

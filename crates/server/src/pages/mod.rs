@@ -17,6 +17,7 @@ pub mod people;
 pub mod profile;
 pub mod profiles;
 pub mod renew;
+pub mod second_factor;
 pub mod settings;
 pub mod sign_in;
 pub mod unsubscribe;

@@ -18,7 +18,7 @@ use store::{network_apps, teams, users};
 
 use super::view::{Options, owners, title_of};
 use super::{Fields, Page, Shell, for_people, go, show};
-use crate::actions::company;
+use crate::actions::{company, second_factor};
 use crate::actions::connect::network_named;
 use crate::auth::Caller;
 use crate::error::Problem;
@@ -61,6 +61,7 @@ struct UserView {
     role: String,
     disabled: bool,
     invited: bool,
+    second_factor: bool,
     me: bool,
     /// Label, role to set, disabled to set.
     buttons: Vec<(String, &'static str, &'static str)>,
@@ -203,6 +204,7 @@ async fn users_page(app: &App, caller: &Caller, link: Option<String>, error: Opt
             role: lang.t(&format!("role.{}", user.role)).to_owned(),
             disabled,
             invited: user.password_hash.is_none(),
+            second_factor: user.second_factor_at.is_some(),
             me: caller.user.as_ref().is_some_and(|me| me.id == user.id),
             buttons: vec![
                 (lang.t(label).to_owned(), other.as_str(), if disabled { "1" } else { "" }),
@@ -241,6 +243,7 @@ pub async fn save_user(State(app): State<Arc<App>>, caller: Caller, Path(id): Pa
                 let (link, _) = company::invite_again(&app, &caller, &user).await?;
                 return users_page(&app, &caller, Some(link), None).await;
             }
+            "reset_second_factor" => second_factor::reset(&app, &caller, &user).await?,
             "delete" => company::delete_user(&app, &caller, &user).await?,
             _ => {
                 let role = Role::parse(fields.get("role")).ok_or_else(|| Problem::field("role", "is company_admin or standard_user"))?;

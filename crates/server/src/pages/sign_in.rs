@@ -13,6 +13,7 @@ use store::events::{self, About};
 use store::users::{self, NewUser, User};
 use store::{Tx, sessions};
 
+use super::second_factor::after_password;
 use super::{Fields, Message, Page, Shell, for_people, go, show, show_with};
 use crate::auth::{Caller, SESSION, own_path};
 use crate::error::Problem;
@@ -48,6 +49,13 @@ pub struct Next {
     next: String,
 }
 
+impl Next {
+    /// As it was written; see [`own_path`].
+    pub(super) fn path(&self) -> &str {
+        &self.next
+    }
+}
+
 /// GET /sign-in
 pub async fn form(caller: Caller, Query(next): Query<Next>) -> Response {
     let page = SignIn { s: Shell::new(&caller, ""), email: String::new(), next: own_path(&next.next).to_owned(), error: None };
@@ -74,7 +82,7 @@ async fn try_sign_in(app: &App, caller: &Caller, headers: &HeaderMap, fields: &F
         Some(user) if right && user.disabled_at.is_none() => {
             let mut tx = app.store.write().await?;
             users::sign_in_succeeded(&mut tx, &user.id).await?;
-            return open_session(app, tx, user, headers, own_path(fields.get("next"))).await;
+            return after_password(app, tx, user, headers, own_path(fields.get("next"))).await;
         }
         Some(user) => {
             let mut tx = app.store.write().await?;
@@ -94,7 +102,7 @@ async fn try_sign_in(app: &App, caller: &Caller, headers: &HeaderMap, fields: &F
 }
 
 /// A new session with a new secret, whatever the browser had before (NT-21).
-async fn open_session(app: &App, mut tx: Tx, user: &User, headers: &HeaderMap, next: &str) -> Page {
+pub(super) async fn open_session(app: &App, mut tx: Tx, user: &User, headers: &HeaderMap, next: &str) -> Page {
     let secret = fresh_secret(&*app.dice, "");
     let agent = headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or_default();
     sessions::open(&mut tx, &user.id, &secret, agent, app.now(), app.config.server.session_max.span()).await?;
@@ -232,5 +240,5 @@ async fn take_password(app: &App, caller: &Caller, path: &str, headers: &HeaderM
     let by = events::Actor::User { id: user.id.to_string(), name: user.name.clone() };
     events::append(&mut tx, &app.organisation, now, "user.changed", &by, &About::default(), &serde_json::json!({ "password": "set" }))
         .await?;
-    open_session(app, tx, &user, headers, "/").await
+    after_password(app, tx, &user, headers, "/").await
 }

@@ -10,7 +10,7 @@ use crate::api::v1;
 use crate::auth::Needs;
 use crate::pages::{
     account, add, audit, calendar, compose, dashboard, deletion, engagement, explain, forecast, freezes, keys, link, people, profile,
-    profiles, renew, settings, sign_in, webhooks,
+    profiles, renew, second_factor, settings, sign_in, webhooks,
 };
 use crate::state::App;
 
@@ -21,6 +21,7 @@ pub type Row = (&'static str, Needs, fn() -> MethodRouter<Arc<App>>);
 pub const PAGES: &[Row] = &[
     ("/", Needs::May(Act::SeeProfile), || get(dashboard::get)),
     ("/sign-in", Needs::Nothing, || get(sign_in::form).post(sign_in::submit)),
+    ("/sign-in/code", Needs::Nothing, || get(second_factor::code_form).post(second_factor::code_submit)),
     ("/sign-out", Needs::Nothing, || post(sign_in::sign_out)),
     ("/setup/{secret}", Needs::Nothing, || get(sign_in::password_form).post(sign_in::password_submit)),
     ("/invitation/{secret}", Needs::Nothing, || get(sign_in::password_form).post(sign_in::password_submit)),
@@ -86,5 +87,6 @@ pub const PAGES: &[Row] = &[
     ("/account/notifications", Needs::May(Act::ManageOwnAccount), || post(account::save_notifications)),
     ("/account/test-mail", Needs::May(Act::ManageOwnAccount), || post(account::test_mail)),
     ("/account/password", Needs::May(Act::ManageOwnAccount), || post(account::save_password)),
+    ("/account/second-factor", Needs::May(Act::ManageOwnAccount), || get(second_factor::get).post(second_factor::post)),
     ("/account/sessions/{id}/end", Needs::May(Act::ManageOwnAccount), || post(account::end_session)),
 ];

@@ -15,9 +15,9 @@ use server::config::Length;
 use server::time::{SystemClock, SystemDice, fresh_secret};
 use store::api_keys::NewApiKey;
 use store::audit::Entry;
-use store::events::Actor;
+use store::events::{self, About, Actor};
 use store::users::NewUser;
-use store::{Store, api_keys, network_apps, users};
+use store::{Store, api_keys, network_apps, second_factors, sessions, users};
 
 use super::ConfigArgs;
 
@@ -55,6 +55,13 @@ pub(crate) enum User {
     },
     /// List users
     List {
+        #[command(flatten)]
+        common: Common,
+    },
+    /// Take a user's second factor away and end their sessions: for an admin who lost phone and recovery codes
+    ResetSecondFactor {
+        /// Mail address
+        email: String,
         #[command(flatten)]
         common: Common,
     },
@@ -182,6 +189,19 @@ impl User {
                         })
                         .collect::<Vec<_>>()
                         .join("\n")
+                });
+            }
+            Self::ResetSecondFactor { email, common } => {
+                let (store, organisation, _) = common.open().await?;
+                let mut tx = store.write().await?;
+                let user = users::by_email(&mut tx, &email).await?.ok_or_else(|| anyhow!("there is no user with the address {email}"))?;
+                let was_on = second_factors::remove(&mut tx, &user.id).await?;
+                sessions::end_others(&mut tx, &user.id, None).await?;
+                let detail = json!({ "user": user.id.as_str(), "second_factor": "reset" });
+                events::append(&mut tx, &organisation, SystemClock.now(), "user.changed", &Actor::System, &About::default(), &detail).await?;
+                tx.commit().await?;
+                common.print(&json!({ "id": user.id.as_str(), "second_factor": false, "was_on": was_on }), || {
+                    format!("{} signs in with the password alone until a new second factor is set up", user.email)
                 });
             }
             Self::Disable { email, common } => {

@@ -78,6 +78,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
     answers("changeUser", PERSON)
         .takes(&[may("role", Shape::Word(roles)), may("disabled", Shape::Flag)], r#"{"role":"standard_user","disabled":false}"#),
     silent("deleteUser"),
+    silent("resetSecondFactor"),
     answers("inviteUserAgain", Shape::Object(&[must("invitation", URL), must("expires_at", MOMENT)])),
     answers("listTeams", Shape::Object(&[must("items", Shape::List { of: &TEAM, max: MANY })])),
     answers("createTeam", TEAM).takes(&[must("name", NAME), may("member_ids", MEMBERS)], r#"{"name":"Trail guides","member_ids":[]}"#),
@@ -160,6 +161,7 @@ const PERSON_FIELDS: Shape = Shape::Object(&[
     must("state", Shape::Word(|| vec!["disabled", "invited", "active"])),
     must("language", TEXT),
     must("time_zone", TEXT),
+    must("second_factor", Shape::Flag),
     must("disabled_at", MAYBE_MOMENT),
     must("notifications", NOTIFICATIONS),
 ]);

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use store::users::{self, User};
 
 use super::{Answer, Body, json};
-use crate::actions::company;
+use crate::actions::{company, second_factor};
 use crate::auth::Caller;
 use crate::error::Problem;
 use crate::show::rfc3339;
@@ -31,6 +31,7 @@ pub(super) fn shown(user: &User) -> Value {
         "state": state,
         "language": user.language,
         "time_zone": user.time_zone,
+        "second_factor": user.second_factor_at.is_some(),
         "disabled_at": user.disabled_at.map(rfc3339),
         "notifications": { "no_access_tokens": user.notify_no_access, "renew_soon": user.notify_renew_soon },
     })
@@ -99,4 +100,11 @@ pub async fn invite_again(State(app): State<Arc<App>>, caller: Caller, Path(id):
     let user = company::user(&app, &id).await?;
     let (link, expires_at) = company::invite_again(&app, &caller, &user).await?;
     json(201, &json!({ "invitation": link, "expires_at": rfc3339(expires_at) }))
+}
+
+/// DELETE /api/v1/users/{id}/second-factor: for somebody who lost their phone and their recovery codes.
+pub async fn reset_second_factor(State(app): State<Arc<App>>, caller: Caller, Path(id): Path<String>) -> Answer {
+    let user = company::user(&app, &id).await?;
+    second_factor::reset(&app, &caller, &user).await?;
+    Ok(StatusCode::NO_CONTENT.into_response())
 }
