@@ -37,6 +37,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (31, "approvals by mail", include_str!("../migrations/0031_approvals_by_mail.sql")),
     (28, "incidents", include_str!("../migrations/0028_incidents.sql")),
     (29, "second factors", include_str!("../migrations/0029_second_factors.sql")),
+    (30, "sorted lists", include_str!("../migrations/0030_sorted_lists.sql")),
 ];
 
 /// Rings that come closer together than that are heard as few.

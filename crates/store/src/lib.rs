@@ -47,6 +47,7 @@ pub mod seal;
 pub mod second_factors;
 pub mod sessions;
 pub mod signals;
+pub mod sorting;
 pub mod standing;
 pub mod story;
 mod sweep;

@@ -9,6 +9,7 @@ use lifecycle::words::Cause;
 
 use crate::driver::{Row, StoreError, Tx, Value, placeholders, to_json};
 use crate::ids::fresh;
+use crate::sorting::{Place, Sort};
 
 /// A profile with its settings and its derived standing.
 #[derive(Debug, Clone)]
@@ -64,8 +65,10 @@ pub struct Filter {
     pub q: Option<String>,
     /// Narrowed to what somebody may see; `None` sees everything.
     pub visible_to: Option<Narrow>,
-    /// After this place: sort key and id of the last one seen.
-    pub after: Option<(String, String)>,
+    /// In this order.
+    pub sort: Sort,
+    /// After this place: the last one seen.
+    pub after: Option<Place>,
 }
 
 /// What somebody may see who may not see everything.
@@ -119,11 +122,11 @@ async fn with_teams(tx: &mut Tx, mut profiles: Vec<Profile>) -> Result<Vec<Profi
     Ok(profiles)
 }
 
-/// One page of profiles by name, `limit` at most.
+/// One page of profiles, `limit` at most.
 pub async fn list(tx: &mut Tx, organisation: &OrganisationId, filter: &Filter, limit: u32) -> Result<Vec<Profile>, StoreError> {
     let (conditions, mut values) = conditions(organisation, filter);
     values.push(limit.into());
-    let sql = format!("SELECT * FROM profiles WHERE {conditions} ORDER BY sort_key, id LIMIT ${}", values.len());
+    let sql = format!("SELECT * FROM profiles WHERE {conditions} ORDER BY {} LIMIT ${}", filter.sort.order(), values.len());
     let profiles = tx.all(&sql, &values).await?.iter().map(read).collect::<Result<_, _>>()?;
     with_teams(tx, profiles).await
 }
@@ -163,10 +166,8 @@ fn conditions(organisation: &OrganisationId, filter: &Filter) -> (String, Vec<Va
         let any: Vec<String> = reaches.iter().map(|reach| covered(reach, &mut values)).collect();
         text.push_str(&format!(" AND ({})", if any.is_empty() { "1 = 0".to_owned() } else { any.join(" OR ") }));
     }
-    if let Some((key, id)) = &filter.after {
-        values.push(key.into());
-        values.push(id.into());
-        text.push_str(&format!(" AND (sort_key > ${0} OR (sort_key = ${0} AND id > ${1}))", values.len() - 1, values.len()));
+    if let Some(place) = &filter.after {
+        text.push_str(&format!(" AND {}", filter.sort.after(place, &mut values)));
     }
     (text, values)
 }

@@ -1,6 +1,7 @@
 //! What users and tools do: once, for pages, API and command line.
 
 pub mod act;
+pub mod apply_presets;
 pub mod arrive;
 pub mod audited;
 pub mod check;

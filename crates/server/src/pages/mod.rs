@@ -3,6 +3,7 @@
 pub mod account;
 pub mod add;
 pub mod audit;
+pub mod bulk;
 pub mod calendar;
 pub mod compose;
 pub mod dashboard;

@@ -5,29 +5,38 @@ use std::sync::Arc;
 use askama::Template;
 use axum::extract::{Query, State};
 use axum::response::Response;
-use lifecycle::ids::{TeamId, UserId};
 use lifecycle::permission::Act;
 use lifecycle::status::Status;
 use lifecycle::words::Cause;
 use serde::Deserialize;
-use serde_json::json;
-use store::events::{self, About};
-use store::profiles::{self, Filter, Profile, sort_key};
+use store::profiles::{self, Filter, Profile};
+use store::sorting::{Column, Sort};
 use store::{teams, users};
 
 use super::view::{Options, Row, owners, row, statuses, title_of};
-use super::{Fields, Page, Shell, for_people, go, show};
-use crate::auth::{self, Caller, own_path};
-use crate::error::Problem;
+use super::{Page, Shell, for_people, show};
+use crate::auth::Caller;
 use crate::state::App;
 
 const PER_PAGE: usize = 50;
+
+/// The head of a column.
+struct Head {
+    words: String,
+    /// How the list is sorted by it, in the words of aria-sort.
+    sorted: Option<&'static str>,
+    address: String,
+}
 
 #[derive(Template)]
 #[template(path = "profiles.html")]
 struct Profiles {
     s: Shell,
     mine: bool,
+    /// Sorted like this, for the filter's form; empty: by name.
+    sort: &'static str,
+    order: &'static str,
+    heads: Vec<Head>,
     q: String,
     networks: Options,
     statuses: Options,
@@ -45,7 +54,7 @@ struct Profiles {
 }
 
 /// What the address asks for.
-#[derive(Deserialize, Default)]
+#[derive(Clone, Deserialize, Default)]
 #[serde(default)]
 pub struct Asked {
     mine: Option<String>,
@@ -55,12 +64,23 @@ pub struct Asked {
     cause: String,
     owner: String,
     team: String,
+    sort: String,
+    order: String,
     after: Option<String>,
     done: Option<String>,
     changed: Option<u32>,
 }
 
 impl Asked {
+    fn sort(&self) -> Sort {
+        Sort { by: Column::of_word(&self.sort), descending: self.order == "desc" }
+    }
+
+    /// The same list in another order.
+    fn sorted(&self, sort: Sort) -> Self {
+        Self { sort: words(sort).0.to_owned(), order: words(sort).1.to_owned(), ..self.clone() }
+    }
+
     /// The address of this list, on another page of it.
     fn address(&self, after: Option<&str>) -> String {
         let named = [
@@ -71,11 +91,18 @@ impl Asked {
             ("cause", &self.cause),
             ("owner", &self.owner),
             ("team", &self.team),
+            ("sort", &self.sort),
+            ("order", &self.order),
             ("after", after.unwrap_or_default()),
         ];
         let parameters: Vec<(&str, &str)> = named.into_iter().filter(|(_, value)| !value.is_empty()).collect();
         networks::oauth::with_query("/settings/profiles", &parameters)
     }
+}
+
+/// An order in the words of the address; by name is none.
+fn words(sort: Sort) -> (&'static str, &'static str) {
+    (if sort.by == Column::Name { "" } else { sort.by.word() }, if sort.descending { "desc" } else { "" })
 }
 
 /// GET /settings/profiles
@@ -87,7 +114,7 @@ pub async fn get(State(app): State<Arc<App>>, caller: Caller, Query(asked): Quer
 async fn build(app: &App, caller: &Caller, asked: &Asked) -> Page {
     let now = app.now();
     let mine = asked.mine.is_some();
-    let status = Status::parse(&asked.status);
+    let (status, sort) = (Status::parse(&asked.status), asked.sort());
     let filter = Filter {
         network: Some(asked.network.clone()).filter(|network| !network.is_empty()),
         status,
@@ -96,7 +123,8 @@ async fn build(app: &App, caller: &Caller, asked: &Asked) -> Page {
         team: asked.team.parse().ok(),
         q: Some(asked.q.clone()),
         visible_to: caller.narrowed_to(Act::SeeProfile),
-        after: asked.after.as_deref().and_then(|after| after.split_once('~')).map(|(id, key)| (key.to_owned(), id.to_owned())),
+        sort,
+        after: asked.after.as_deref().and_then(|after| sort.read_place(after)),
     };
     let mut tx = app.store.read().await?;
     let users = users::list(&mut tx, &app.organisation).await?;
@@ -106,8 +134,11 @@ async fn build(app: &App, caller: &Caller, asked: &Asked) -> Page {
     drop(tx);
     let more = found.len() > PER_PAGE;
     found.truncate(PER_PAGE);
-    let next = found.last().filter(|_| more).map(|last| asked.address(Some(&format!("{}~{}", last.id, sort_key(&last.name)))));
-    let rows = boards_under_accounts(&found).into_iter().map(|profile| row(caller, profile, &users, now)).collect();
+    let owner = |profile: &Profile| users.iter().find(|user| Some(&user.id) == profile.owner.as_ref()).map_or("", |user| &user.name);
+    let next = found.last().filter(|_| more).map(|last| asked.address(Some(&sort.place(last, owner(last)).written())));
+    // Boards stand under their account only where that is the order of the list.
+    let ordered = if sort.by == Column::Name { boards_under_accounts(&found) } else { found.iter().collect() };
+    let rows = ordered.into_iter().map(|profile| row(caller, profile, &users, now)).collect();
     let networks = app
         .config
         .offered()
@@ -127,6 +158,9 @@ async fn build(app: &App, caller: &Caller, asked: &Asked) -> Page {
         count: caller.lang.fill("profiles.count", &[("n", &count.to_string())]),
         manages: !found.is_empty(),
         back: asked.address(asked.after.as_deref()),
+        sort: words(sort).0,
+        order: words(sort).1,
+        heads: heads(caller, asked, sort),
         q: asked.q.clone(),
         networks,
         statuses: statuses(caller.lang, status),
@@ -135,42 +169,18 @@ async fn build(app: &App, caller: &Caller, asked: &Asked) -> Page {
     })
 }
 
-/// The most profiles that are changed at once.
-const AT_ONCE: usize = 200;
-
-/// POST /settings/profiles/bulk: another owner, another team, for each of those chosen.
-pub async fn bulk(State(app): State<Arc<App>>, caller: Caller, fields: Fields) -> Response {
-    let page = async {
-        let ids = fields.all("ids");
-        if ids.is_empty() || ids.len() > AT_ONCE {
-            return Err(Problem::field("ids", &format!("choose 1 to {AT_ONCE} profiles")));
+/// The heads of the columns: words, whether the list is sorted by it and how, and the address that sorts by it.
+fn heads(caller: &Caller, asked: &Asked, sort: Sort) -> Vec<Head> {
+    let head = |by: Column| {
+        let is_sorted = sort.by == by;
+        let descending = is_sorted && !sort.descending;
+        Head {
+            words: caller.lang.t(&format!("profiles.col.{}", if by == Column::Name { "profile" } else { by.word() })).to_owned(),
+            sorted: is_sorted.then_some(if sort.descending { "descending" } else { "ascending" }),
+            address: asked.sorted(Sort { by, descending }).address(None),
         }
-        // All of them or none: each is decided before the first is changed.
-        let mut chosen = vec![];
-        for id in &ids {
-            chosen.push(auth::profile(&app, &caller, id, Act::ManageProfile).await?);
-        }
-        let owner: Option<UserId> = fields.get("owner").parse().ok();
-        let team: Option<TeamId> = fields.get("team").parse().ok();
-        if owner.is_none() && team.is_none() {
-            return Err(Problem::field("owner", "choose an owner or a team to set"));
-        }
-        let mut tx = app.store.write().await?;
-        for profile in &chosen {
-            let mut teams = profile.teams.clone();
-            teams.extend(team.clone().filter(|team| !profile.teams.contains(team)));
-            let owner = owner.as_ref().or(profile.owner.as_ref());
-            profiles::set_owner_and_teams(&mut tx, &app.organisation, &profile.id, owner, &teams).await?;
-            let about = About { profile: Some(profile.id.clone()), ..About::default() };
-            events::append(&mut tx, &app.organisation, app.now(), "settings.changed", &caller.named, &about, &json!({})).await?;
-        }
-        tx.commit().await?;
-        let back = own_path(fields.get("back"));
-        let back = if back.starts_with("/settings/profiles") { back } else { "/settings/profiles" };
-        let mark = if back.contains('?') { '&' } else { '?' };
-        go(&format!("{back}{mark}changed={}", chosen.len()))
     };
-    for_people(&caller, page.await)
+    Column::ALL.into_iter().map(head).collect()
 }
 
 /// Boards stand under their account where both are on the page.

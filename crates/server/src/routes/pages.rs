@@ -9,7 +9,7 @@ use lifecycle::permission::Act;
 use crate::api::v1;
 use crate::auth::Needs;
 use crate::pages::{
-    account, add, audit, calendar, compose, dashboard, deletion, engagement, explain, forecast, freezes, keys, link, people, profile,
+    account, add, audit, bulk, calendar, compose, dashboard, deletion, engagement, explain, forecast, freezes, keys, link, people, profile,
     profiles, renew, second_factor, settings, sign_in, webhooks,
 };
 use crate::state::App;
@@ -30,7 +30,7 @@ pub const PAGES: &[Row] = &[
     ("/oauth/callback/{network}", Needs::Nothing, || get(add::callback)),
     ("/oauth/callback/{network}/{instance}", Needs::Nothing, || get(add::callback_of_instance)),
     ("/settings/profiles", Needs::May(Act::SeeProfile), || get(profiles::get)),
-    ("/settings/profiles/bulk", Needs::May(Act::ManageProfile), || post(profiles::bulk)),
+    ("/settings/profiles/bulk", Needs::May(Act::ManageProfile), || post(bulk::post)),
     ("/settings/profiles/add", Needs::May(Act::Connect), || get(add::list)),
     ("/settings/profiles/add/{network}", Needs::May(Act::Connect), || get(add::rules).post(add::leave)),
     ("/settings/profiles/connections/{id}", Needs::May(Act::Connect), || get(add::connection).post(add::choose)),

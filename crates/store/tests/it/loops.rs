@@ -252,7 +252,7 @@ async fn lists_page_by_cursor_and_show_a_standard_user_only_theirs() {
         loop {
             let page = profiles::list(&mut tx, &organisation, &Filter { after: after.clone(), ..Filter::default() }, 3).await.unwrap();
             let Some(last) = page.last() else { break };
-            after = Some((profiles::sort_key(&last.name), last.id.to_string()));
+            after = Some(store::sorting::Place::by_name(profiles::sort_key(&last.name), last.id.to_string()));
             seen.extend(page.into_iter().map(|profile| profile.name));
         }
         assert_eq!(seen, (0..7).map(|n| format!("Page p{n}")).collect::<Vec<_>>());

@@ -23,6 +23,7 @@ mod queues;
 mod rekey;
 mod routing;
 mod sealed;
+mod sorting;
 mod webhooks;
 
 use std::sync::OnceLock;

@@ -14,6 +14,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use store::people::{self, Login};
 use store::profiles::{self, Filter, sort_key};
+use store::sorting::Place;
 use store::{StoreError, Tx, api_keys, audit, events, freezes, grants, network_apps, presets, teams, users, webhooks};
 
 use super::{
@@ -230,6 +231,7 @@ impl Export {
 
     async fn profiles(&self, tx: &mut Tx, after: Option<(String, String)>) -> Result<(Stage, Vec<(&'static str, Value)>), StoreError> {
         let app = &self.app;
+        let after = after.map(|(key, id)| Place::by_name(key, id));
         let found = profiles::list(tx, &app.organisation, &Filter { after, ..Filter::default() }, PAGE).await?;
         let next = found.last().map_or(Stage::Events(0), |last| Stage::Profiles(Some((sort_key(&last.name), last.id.to_string()))));
         let mut lines = vec![];

@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 use store::grants::{Holder, holders_of};
 use store::profiles::{self, Filter, Profile, sort_key};
 use store::renewal_links::Accepts;
+use store::sorting::Place;
 
 use super::{Answer, Body, Notifications, json};
 use crate::actions::connect::{self, By};
@@ -62,7 +63,7 @@ pub async fn list(State(app): State<Arc<App>>, caller: Caller, Query(asked): Que
         .map(|cursor| {
             cursor
                 .split_once('~')
-                .map(|(id, key)| (key.to_owned(), id.to_owned()))
+                .map(|(id, key)| Place::by_name(key.to_owned(), id.to_owned()))
                 .ok_or_else(|| Problem::field("cursor", "is not one of ours"))
         })
         .transpose()?;
@@ -75,6 +76,7 @@ pub async fn list(State(app): State<Arc<App>>, caller: Caller, Query(asked): Que
         q: asked.q,
         visible_to: caller.narrowed_to(Act::SeeProfile),
         after,
+        ..Filter::default()
     };
     let mut tx = app.store.read().await?;
     let mut found = profiles::list(&mut tx, &app.organisation, &filter, limit + 1).await?;
