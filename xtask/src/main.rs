@@ -24,7 +24,8 @@ const HELP: &str = "cargo xtask <command>
   fuzz [seconds]  coverage-guided fuzzing of everything that reads networks' answers (60 s where nothing is said)
   mutants [name]  breaks five rules, one at a time, in a copy of the sources; the simulator has to notice each
   soak [refreshes]  seed after seed through the simulator, 10,000,000 refreshes where nothing is said; goes on where it was
-  generate        write docs/networks.md and docs/api/openapi.json anew from the code
+  generate        write docs/networks.md, docs/api/openapi.json and the rendered mails anew from the code
+  gallery         pictures of every page into target/gallery, in both languages, light and dark, wide and narrow
   screenshots     pictures of every page into target/screenshots (runs the browser test)
 ";
 
@@ -42,6 +43,7 @@ fn main() -> ExitCode {
         "mutants" => mutants::run(&rest),
         "soak" => soak::run(&rest),
         "generate" => generate(),
+        "gallery" => test::gallery(),
         "screenshots" => test::run(&["story".to_owned()]),
         _ => {
             eprint!("{HELP}");
@@ -61,6 +63,7 @@ fn main() -> ExitCode {
 fn generate() -> anyhow::Result<()> {
     let write = |arguments: &[&str]| run(Command::new("cargo").arg("test").args(arguments).env("STAYGREEN_GENERATE", "1"));
     write(&["--package", "networks", "--test", "table"])?;
+    run(Command::new("cargo").args(["test", "--package", "server", "--lib", "outbox"]).env("INSTA_UPDATE", "always"))?;
     write(&["--package", "e2e", "--test", "it", "--", "the_committed_description_is_up_to_date"])
 }
 

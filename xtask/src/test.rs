@@ -65,6 +65,21 @@ fn faketime() -> Option<PathBuf> {
     folders.map(|folder| folder.path().join("faketime/libfaketime.so.1")).find(|library| library.exists())
 }
 
+/// Pictures of every page, and where to look at them.
+pub(crate) fn gallery() -> anyhow::Result<()> {
+    let folder = target().join("gallery");
+    let _ = std::fs::remove_dir_all(&folder);
+    if !peers::debian(&["chromium", "chromium-driver"]) {
+        anyhow::bail!("pictures need Debian's chromium and chromium-driver");
+    }
+    crate::run(Command::new("cargo").args(["build", "--workspace", "--all-targets", "--locked"]))?;
+    let mut tests = Command::new("cargo");
+    tests.args(["test", "--workspace", "--locked", "--test", "it", "--", "every_page_fits_on_a_phone"]);
+    crate::run(tests.env("STAYGREEN_BIN", target().join("debug/staygreen")).env("STAYGREEN_GALLERY", "1"))?;
+    println!("{}", folder.join("index.html").display());
+    Ok(())
+}
+
 pub(crate) fn run(filter: &[String]) -> anyhow::Result<()> {
     let skips = target().join("skipped-tests.txt");
     let _ = std::fs::remove_file(&skips);

@@ -22,7 +22,7 @@ const REST_MIN: Span = Span::seconds(30);
 /// How soon is looked in again while a try lasts longer than that.
 const LOOK_IN: Span = Span::seconds(5);
 /// The longest rest.
-const REST_MAX: Span = Span::minutes(15);
+pub const REST_MAX: Span = Span::minutes(15);
 
 /// Whether and how a network may be asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -255,7 +255,13 @@ pub trait Ledger: Send + Sync {
 
     /// Notes what was seen of the health of a claim's network at a server (RF-33, RF-34); whether an incident is open there. A
     /// ledger of which nobody is told notes nothing.
-    fn note_health(&self, _claim: &Claim, _server: &str, _seen: Seen, _now: Timestamp) -> impl Future<Output = Result<bool, LedgerError>> + Send {
+    fn note_health(
+        &self,
+        _claim: &Claim,
+        _server: &str,
+        _seen: Seen,
+        _now: Timestamp,
+    ) -> impl Future<Output = Result<bool, LedgerError>> + Send {
         async { Ok(false) }
     }
 

@@ -53,6 +53,13 @@ pub async fn list(tx: &mut Tx, organisation: &OrganisationId) -> Result<Vec<Pres
         .collect()
 }
 
+/// Keeps others from setting any until the transaction ends.
+pub async fn keep(tx: &mut Tx, organisation: &OrganisationId) -> Result<(), StoreError> {
+    let sql = format!("SELECT id FROM organisations WHERE id = $1{}", tx.dialect().for_update());
+    tx.one(&sql, &[organisation.as_str().into()]).await?;
+    Ok(())
+}
+
 /// Sets the defaults of a network.
 pub async fn set(tx: &mut Tx, organisation: &OrganisationId, preset: &Preset, now: Timestamp) -> Result<(), StoreError> {
     let sql = "INSERT INTO page_presets (organisation_id, network, owner_id, team_ids, notify_no_access, notify_renew_soon, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7) \

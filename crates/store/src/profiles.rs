@@ -234,6 +234,13 @@ pub async fn counts(tx: &mut Tx, organisation: &OrganisationId, visible_to: Opti
     Ok(counts)
 }
 
+/// The same, kept from others until the transaction ends.
+pub async fn get_to_change(tx: &mut Tx, organisation: &OrganisationId, id: &ProfileId) -> Result<Option<Profile>, StoreError> {
+    let sql = format!("SELECT id FROM profiles WHERE id = $1 AND organisation_id = $2{}", tx.dialect().for_update());
+    tx.one(&sql, &[id.as_str().into(), organisation.as_str().into()]).await?;
+    get(tx, organisation, id).await
+}
+
 /// One profile of an organisation.
 pub async fn get(tx: &mut Tx, organisation: &OrganisationId, id: &ProfileId) -> Result<Option<Profile>, StoreError> {
     let row = tx

@@ -135,8 +135,8 @@ pub async fn failed(tx: &mut Tx, user: &UserId, now: Timestamp) -> Result<Option
 }
 
 fn locked_for(failures: i64) -> Option<Span> {
-    let doublings = u32::try_from(failures - FAILURES_MAX).ok()?;
-    Some(LOCKED_FOR.times(1_i64 << doublings.min(20), 1).min(LOCKED_AT_MOST))
+    let doublings = u32::try_from((failures - FAILURES_MAX).min(20)).ok()?;
+    Some(LOCKED_FOR.times(1_i64 << doublings, 1).min(LOCKED_AT_MOST))
 }
 
 /// The right password was given: the browser with this secret may give the code.

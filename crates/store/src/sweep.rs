@@ -21,7 +21,10 @@ const SIGNALS_KEPT: Span = Span::days(90);
 /// not how much there is.
 const RULES: &[(&str, Span)] = &[
     ("DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE expires_at <= $1 LIMIT $2)", Span::ZERO),
-    ("DELETE FROM sign_ins_begun WHERE secret_hash IN (SELECT secret_hash FROM sign_ins_begun WHERE expires_at <= $1 LIMIT $2)", Span::ZERO),
+    (
+        "DELETE FROM sign_ins_begun WHERE secret_hash IN (SELECT secret_hash FROM sign_ins_begun WHERE expires_at <= $1 LIMIT $2)",
+        Span::ZERO,
+    ),
     ("DELETE FROM invitations WHERE secret_hash IN (SELECT secret_hash FROM invitations WHERE expires_at <= $1 LIMIT $2)", LINKS_KEPT),
     (
         "DELETE FROM renewal_link_profiles WHERE (secret_hash, profile_id) IN (SELECT renewal_link_profiles.secret_hash, renewal_link_profiles.profile_id \

@@ -8,7 +8,7 @@ use crate::ids::fresh;
 use crate::presets;
 
 /// A team with its members.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Team {
     /// Which.
     pub id: TeamId,
@@ -91,4 +91,11 @@ pub async fn of_user(tx: &mut Tx, user: &UserId) -> Result<Vec<TeamId>, StoreErr
         .iter()
         .map(|row| row.parsed("team_id"))
         .collect()
+}
+
+/// Keeps others from changing any until the transaction ends.
+pub async fn keep(tx: &mut Tx, organisation: &OrganisationId) -> Result<(), StoreError> {
+    let sql = format!("SELECT id FROM teams WHERE organisation_id = $1 ORDER BY id{}", tx.dialect().for_update());
+    tx.all(&sql, &[organisation.as_str().into()]).await?;
+    Ok(())
 }

@@ -177,6 +177,26 @@ impl Browser {
         std::fs::write(folder.join(format!("{name}.png")), bytes).unwrap();
     }
 
+    /// A command of the browser's own protocol (CDP), where WebDriver has none.
+    async fn command(&self, command: &str, parameters: Value) -> Value {
+        self.post("goog/cdp/execute", json!({ "cmd": command, "params": parameters })).await.unwrap()
+    }
+
+    /// Prefers light or dark, and a language, as the system's settings would.
+    pub(crate) async fn look(&self, dark: bool, language: &str) {
+        let shade = if dark { "dark" } else { "light" };
+        let media = json!({ "features": [{ "name": "prefers-color-scheme", "value": shade }] });
+        self.command("Emulation.setEmulatedMedia", media).await;
+        let agent = self.run("return navigator.userAgent").await;
+        self.command("Emulation.setUserAgentOverride", json!({ "userAgent": agent, "acceptLanguage": language })).await;
+    }
+
+    /// A picture of the whole page, as far as it scrolls; PNG.
+    pub(crate) async fn whole_picture(&self) -> Vec<u8> {
+        let taken = self.command("Page.captureScreenshot", json!({ "format": "png", "captureBeyondViewport": true })).await;
+        base64::engine::general_purpose::STANDARD.decode(taken["data"].as_str().unwrap()).unwrap()
+    }
+
     /// Forgets a cookie, as a private window would never have had it.
     pub(crate) async fn forget(&self, cookie: &str) {
         let answer = self.http.delete(format!("{}/cookie/{cookie}", self.session)).send().await.unwrap();

@@ -142,3 +142,65 @@ async fn a_key_asks_for_the_notifications_of_whoever_made_it() {
     assert_eq!((status, &told), (200, &changed), "what was changed holds for the same user");
     assert_eq!(call(url, &make("profiles:read").await, "GET", "/me/notifications", None).await.0, 403);
 }
+
+/// Two admins at the same form: the second sees what the first changed, and nothing of either is lost.
+#[tokio::test]
+async fn two_admins_at_the_same_settings_lose_nothing() {
+    let demo = Demo::start();
+    let (http, cookie, url) = (client(), sign_in(&demo).await, demo.running.url());
+    let get = async |path: &str| http.get(format!("{url}{path}")).header("cookie", &cookie).send().await.unwrap().text().await.unwrap();
+    let post = async |path: &str, form: &[(&str, &str)]| {
+        let request = http.post(format!("{url}{path}")).header("origin", url).header("cookie", &cookie);
+        let answer = request.form(form).send().await.unwrap();
+        (answer.status().as_u16(), answer.text().await.unwrap())
+    };
+    // What the form before the given words carries.
+    let shown = |page: &str, of: &str| {
+        let form = page.split("<form").find(|form| form.contains(of)).unwrap_or_else(|| panic!("no form with {of}: {page}"));
+        let value = form.split("name=\"shown\" value=\"").nth(1).unwrap().split('"').next().unwrap();
+        value.replace("&amp;", "&").replace("&#38;", "&")
+    };
+    let users = demo.api("GET", "/users", None).await.1;
+    let named = |name: &str| id(users["items"].as_array().unwrap().iter().find(|user| user["name"] == name).unwrap());
+    let (lena, mira, tobias) = (named("Lena Arndt"), named("Mira Sato"), named("Tobias Kern"));
+    let teams = demo.api("GET", "/teams", None).await.1;
+    let team = |name: &str| id(teams["items"].as_array().unwrap().iter().find(|team| team["name"] == name).unwrap());
+    let (brand, guides) = (team("Brand"), team("Trail guides"));
+
+    let profile = id(&demo.profile_named("linkedin", "Fernweh Outdoor").await);
+    let path = format!("/settings/profiles/{profile}");
+    let before = shown(&get(&path).await, "id=\"owner\"");
+    let first = [("shown", before.as_str()), ("owner", &lena), ("teams", &brand), ("teams", &guides), ("enabled", "1")];
+    assert_eq!(post(&path, &first).await.0, 200);
+    let second = [("shown", before.as_str()), ("owner", &mira), ("teams", &brand), ("enabled", "1")];
+    let (status, page) = post(&path, &second).await;
+    assert!(status == 409 && page.contains("Lena Arndt changed: Teams: Brand, Trail guides."), "{status} {page}");
+    assert_eq!(demo.api("GET", &format!("/profiles/{profile}"), None).await.1["owner_id"], lena.as_str(), "nothing was saved");
+    assert!(page.contains(&format!("value=\"{mira}\" selected")), "their own entry is kept: {page}");
+    assert!(page.contains(&format!("value=\"{guides}\" checked")), "and what the other one chose is there: {page}");
+    let again = shown(&page, "id=\"owner\"");
+    let merged = [("shown", again.as_str()), ("owner", &mira), ("teams", &brand), ("teams", &guides), ("enabled", "1")];
+    assert_eq!(post(&path, &merged).await.0, 200);
+    let now = demo.api("GET", &format!("/profiles/{profile}"), None).await.1;
+    assert_eq!((&now["owner_id"], now["team_ids"].as_array().map(Vec::len)), (&json!(mira), Some(2)), "{now}");
+
+    let before = shown(&get("/settings/page-presets").await, "value=\"tiktok\"");
+    let first =
+        [("shown", before.as_str()), ("network", "tiktok"), ("owner", &lena), ("teams", &brand), ("no_access", "1"), ("renew_soon", "1")];
+    assert_eq!(post("/settings/page-presets", &first).await.0, 200);
+    let second = [("shown", before.as_str()), ("network", "tiktok"), ("owner", &tobias), ("teams", &brand), ("no_access", "1")];
+    let (status, page) = post("/settings/page-presets", &second).await;
+    assert!(status == 409 && page.contains("Lena Arndt changed: Profile owner: Lena Arndt."), "{status} {page}");
+
+    let path = format!("/settings/teams/{brand}");
+    let before = shown(&get("/settings/teams").await, &path);
+    assert_eq!(post(&path, &[("shown", &before), ("name", "Brand"), ("members", &lena)]).await.0, 303);
+    let (status, page) = post(&path, &[("shown", &before), ("name", "Brands"), ("members", &lena), ("members", &tobias)]).await;
+    assert!(
+        status == 409 && page.contains("Lena Arndt changed: Members: Lena Arndt.") && page.contains("value=\"Brands\""),
+        "{status} {page}"
+    );
+    // Who changes what nobody else touched is not bothered.
+    let before = shown(&get("/settings/teams").await, &path);
+    assert_eq!(post(&path, &[("shown", &before), ("name", "Brands"), ("members", &lena)]).await.0, 303);
+}

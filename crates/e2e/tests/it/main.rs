@@ -18,6 +18,7 @@ mod disk;
 mod examples;
 mod explain;
 mod forecast;
+mod gallery;
 mod io_error;
 mod kill;
 mod leaving;

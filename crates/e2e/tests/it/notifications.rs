@@ -282,7 +282,7 @@ async fn an_outage_is_one_message_to_the_admins_and_none_to_owners_before_six_ho
     let log = demo.api("GET", "/events?after=0&limit=500", None).await.1.to_string();
     assert!(log.contains("network.incident_began"), "{log}");
     let page = me.page("/").await;
-    assert!(page.contains("Incidents of networks") && page.contains("LinkedIn does not answer since"), "{page}");
+    assert!(page.contains("Incidents of networks") && page.contains("LinkedIn has not answered since"), "{page}");
     demo.control("/clock", json!({ "advance_seconds": 6 * 3600 })).await;
     eventually("owners hear it", async || subjects().await.iter().any(|(to, said)| to != LENA && said.starts_with("Cannot be checked: ")))
         .await;
@@ -293,5 +293,5 @@ async fn an_outage_is_one_message_to_the_admins_and_none_to_owners_before_six_ho
         .await;
     let began = subjects().await.into_iter().filter(|(_, said)| said == "LinkedIn does not answer").map(|(to, _)| to).collect::<Vec<_>>();
     assert_eq!(began, [LENA], "once");
-    assert!(!me.page("/").await.contains("LinkedIn does not answer since"));
+    assert!(!me.page("/").await.contains("LinkedIn has not answered since"));
 }

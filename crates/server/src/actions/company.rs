@@ -16,6 +16,9 @@ use crate::auth::Caller;
 use crate::error::Problem;
 use crate::state::App;
 
+/// The code of a change that met another one.
+pub const CHANGED_MEANWHILE: &str = "changed_meanwhile";
+
 /// The most characters of a name.
 const NAME_MAX: usize = 80;
 
@@ -141,10 +144,23 @@ pub async fn create_team(app: &App, caller: &Caller, name: &str, members: &[User
     Ok(id)
 }
 
-/// Changes a team's name and members; what is `None` stays.
-pub async fn change_team(app: &App, caller: &Caller, id: &str, name: Option<&str>, members: Option<&[UserId]>) -> Result<(), Problem> {
+/// Changes a team's name and members, where it still is what is `expected`; what is `None` stays.
+pub async fn change_team(
+    app: &App,
+    caller: &Caller,
+    id: &str,
+    name: Option<&str>,
+    members: Option<&[UserId]>,
+    expected: Option<&Team>,
+) -> Result<(), Problem> {
     let mut tx = app.store.write().await?;
+    if expected.is_some() {
+        teams::keep(&mut tx, &app.organisation).await?;
+    }
     let team = team(&mut tx, app, id).await?;
+    if expected.is_some_and(|expected| *expected != team) {
+        return Err(changed_meanwhile());
+    }
     if let Some(name) = name {
         teams::rename(&mut tx, &app.organisation, &team.id, name_of(name)?).await.map_err(taken)?;
     }
@@ -175,9 +191,26 @@ pub async fn delete_team(app: &App, caller: &Caller, id: &str) -> Result<(), Pro
     Ok(())
 }
 
-/// Sets what new profiles of a network get.
-pub async fn set_preset(app: &App, caller: &Caller, preset: &Preset) -> Result<(), Problem> {
+/// Somebody else was quicker.
+fn changed_meanwhile() -> Problem {
+    Problem::new(StatusCode::CONFLICT, CHANGED_MEANWHILE, "Somebody else changed this meanwhile; look again.")
+}
+
+/// The presets of exactly this network, as they are set; those that are built in where nobody set any.
+pub async fn preset_of(tx: &mut Tx, app: &App, network: &str) -> Result<Preset, Problem> {
+    let set = presets::list(tx, &app.organisation).await?.into_iter().find(|preset| preset.network == network);
+    Ok(set.unwrap_or_else(|| Preset { network: network.to_owned(), ..Preset::built_in() }))
+}
+
+/// Sets what new profiles of a network get, where it still is what is `expected`.
+pub async fn set_preset(app: &App, caller: &Caller, preset: &Preset, expected: Option<&Preset>) -> Result<(), Problem> {
     let mut tx = app.store.write().await?;
+    if let Some(expected) = expected {
+        presets::keep(&mut tx, &app.organisation).await?;
+        if preset_of(&mut tx, app, &preset.network).await? != *expected {
+            return Err(changed_meanwhile());
+        }
+    }
     if let Some(owner) = &preset.owner {
         let known = users::by_id(&mut tx, owner).await?.filter(|user| user.organisation == app.organisation);
         known.ok_or_else(|| Problem::field("owner_id", "there is no such user"))?;

@@ -67,13 +67,7 @@ pub(super) fn draft(letter: &Letter, lang: Lang, public_url: &str) -> Draft {
     if said.names.len() > 1 {
         paragraphs.push(format!("{} {}", lang.t("mail.all_profiles"), said.names.join(", ")));
     }
-    Draft {
-        subject: one_line(&said.own("subject")),
-        paragraphs,
-        quote: said.quote(),
-        button: said.button(),
-        footer: said.footer(),
-    }
+    Draft { subject: one_line(&said.own("subject")), paragraphs, quote: said.quote(), button: said.button(), footer: said.footer() }
 }
 
 /// What a message speaks of, put into words.
@@ -170,7 +164,8 @@ impl<'a> Said<'a> {
 
     /// The network's own words.
     fn quote(&self) -> Option<String> {
-        let words = self.letter.payload["evidence"]["words"].as_str().filter(|words| self.kind == "no_access_tokens" && !words.is_empty())?;
+        let words =
+            self.letter.payload["evidence"]["words"].as_str().filter(|words| self.kind == "no_access_tokens" && !words.is_empty())?;
         let network = &self.values.iter().find(|(name, _)| *name == "network")?.1;
         Some(self.lang.fill("mail.evidence", &[("network", network), ("words", words)]))
     }
@@ -189,7 +184,6 @@ impl<'a> Said<'a> {
             "incident_began" | "incident_ended" | "refused_began" | "refused_ended" => to("mail.incident.button", "/"),
             "cannot_be_checked" => to("mail.cannot_be_checked.button", "/settings/profiles?status=unverified"),
             "checked_again" => to("mail.cannot_be_checked.button", "/settings/profiles"),
-            "approval_wanted" | "approvals_wanted" => to("mail.approval_wanted.button", "/compose"),
             "test_mail" => to("mail.test_mail.button", "/account"),
             "test" => to("mail.test.button", "/settings/webhooks"),
             _ => self.letter.link.as_ref().map(|link| (self.own("button"), link.to_string())),
@@ -210,7 +204,6 @@ impl<'a> Said<'a> {
         }
         let words = match self.kind {
             "new_profiles" => "mail.footer.new_profiles",
-            "approval_wanted" | "approvals_wanted" => "mail.footer.approval_wanted",
             "incident_began" | "incident_ended" | "refused_began" | "refused_ended" => "mail.footer.admins",
             _ => "mail.footer",
         };
@@ -271,72 +264,4 @@ impl Draft {
 }
 
 #[cfg(test)]
-mod tests {
-    use serde_json::json;
-    use store::ids::fresh;
-
-    use super::*;
-
-    fn letter(kind: &str, language: &str, name: &str) -> Letter {
-        Letter {
-            id: fresh(),
-            organisation: fresh(),
-            kind: kind.into(),
-            channel: "mail".into(),
-            recipient: "tom@example.com".into(),
-            user: None,
-            language: language.into(),
-            payload: json!({
-                "profiles": [{ "id": "prf_00000000000000000000000000000001", "name": name, "network": "linkedin", "kind": "page" }],
-                "cause": "password_changed", "evidence": { "at": 0, "source": "probe", "words": "revoked by the user" },
-                "person": { "name": "Jana Lindner", "handle": null }, "deadline": 1_800_000_000_000_000_i64, "days": 14,
-                "organisation": "Fernweh", "asks": "Tom", "reader": "Mira Sato"
-            }),
-            link: matches!(kind, "invitation" | "renewal_link").then(|| zeroize::Zeroizing::new("https://sg.example/renew/x".to_owned())),
-            tries: 1,
-            created_at: Timestamp::from_seconds(0),
-        }
-    }
-
-    #[test]
-    fn every_mail_in_both_languages_is_complete() {
-        let kinds = [
-            "no_access_tokens",
-            "reminder",
-            "storm",
-            "renew_soon",
-            "out_of_reach",
-            "recovered",
-            "unreached",
-            "test_mail",
-            "approval_wanted",
-            "approvals_wanted",
-            "incident_began",
-            "incident_ended",
-            "cannot_be_checked",
-            "checked_again",
-            "invitation",
-            "renewal_link",
-        ];
-        for kind in kinds {
-            for language in ["en", "de"] {
-                let mail = compose(&letter(kind, language, "Fernweh Outdoor"), "https://sg.example");
-                // Braces in the styles are no holes.
-                let (_, html) = mail.html.split_once("</style>").expect("styles");
-                for part in [mail.subject.as_str(), &mail.text, html] {
-                    assert!(!part.contains(crate::i18n::MISSING) && !part.contains('{'), "{kind} {language}: {part}");
-                }
-                assert!(mail.text.contains("https://sg.example/") && mail.html.contains("https://sg.example/"), "{kind}: one link");
-            }
-        }
-        let mail = compose(&letter("no_access_tokens", "en", "Fernweh Outdoor"), "https://sg.example");
-        assert!(mail.text.contains("Jana Lindner") && mail.text.contains("revoked by the user") && mail.text.contains("password"));
-    }
-
-    #[test]
-    fn nt_28_names_break_neither_header_nor_markup() {
-        let mail = compose(&letter("no_access_tokens", "en", "Evil\r\nBcc: x@y.z <script>"), "https://sg.example");
-        assert!(!mail.subject.contains('\n') && !mail.subject.contains('\r'));
-        assert!(!mail.html.contains("<script>"));
-    }
-}
+mod tests;

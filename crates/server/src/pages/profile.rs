@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use askama::Template;
 use axum::extract::{Path, State};
-use axum::http::header;
+use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use lifecycle::access::AccessState;
 use lifecycle::grant::{ClockSource, Phase};
@@ -18,12 +18,14 @@ use store::profiles::{self, Profile};
 use store::users::{self, User};
 use store::{reminders, teams, telling};
 
+use super::together::{self, Found, Meanwhile, Values, compare};
 use super::view::{Line, Options, Row, end_of_access, line, owners, refresh_tokens, row, title_of, zone};
-use super::{Confirm, Fields, Page, Shell, for_people, go, show};
+use super::{Confirm, Fields, Page, Shell, for_people, go, show, show_with};
 use crate::actions::explain::{Explanation, explain};
 use crate::actions::finish::shown;
 use crate::actions::{check, connect, disconnect};
 use crate::auth::{self, Caller};
+use crate::error::Problem;
 use crate::show::When;
 use crate::state::App;
 
@@ -72,6 +74,10 @@ struct ProfilePage {
     holders: Vec<HolderView>,
     refresh_tokens: Option<&'static str>,
     history: Vec<Line>,
+    /// What the tab's form shows, before anything is typed.
+    shown: String,
+    /// What somebody else changed while it was open.
+    meanwhile: Option<String>,
 }
 
 #[derive(Template)]
@@ -88,23 +94,23 @@ struct Refresh {
 
 /// GET /settings/profiles/{id}
 pub async fn general(State(app): State<Arc<App>>, caller: Caller, Path(id): Path<String>) -> Response {
-    let page = tab(&app, &caller, &id, "general", None).await;
+    let page = tab(&app, &caller, &id, "general", None, None).await;
     for_people(&caller, page)
 }
 
 /// GET /settings/profiles/{id}/notifications
 pub async fn notifications(State(app): State<Arc<App>>, caller: Caller, Path(id): Path<String>) -> Response {
-    let page = tab(&app, &caller, &id, "notifications", None).await;
+    let page = tab(&app, &caller, &id, "notifications", None, None).await;
     for_people(&caller, page)
 }
 
 /// GET /settings/profiles/{id}/access-tokens
 pub async fn tokens(State(app): State<Arc<App>>, caller: Caller, Path(id): Path<String>) -> Response {
-    let page = tab(&app, &caller, &id, "tokens", None).await;
+    let page = tab(&app, &caller, &id, "tokens", None, None).await;
     for_people(&caller, page)
 }
 
-async fn tab(app: &App, caller: &Caller, id: &str, tab: &'static str, flash: Option<String>) -> Page {
+async fn tab(app: &App, caller: &Caller, id: &str, tab: &'static str, flash: Option<String>, meanwhile: Option<Meanwhile>) -> Page {
     let profile = auth::profile(app, caller, id, Act::SeeProfile).await?;
     let lang = caller.lang;
     let now = app.now();
@@ -121,9 +127,16 @@ async fn tab(app: &App, caller: &Caller, id: &str, tab: &'static str, flash: Opt
     let person = person.map(|holder| shown(&holder.person.name, holder.person.handle.as_deref()));
     let evidence = profile.standing.evidence.as_ref().filter(|evidence| !evidence.words.is_empty());
     let hears = hears(caller, &profile, &route, &users);
-    show(&ProfilePage {
+    let shown = if tab == "notifications" { choices_of(&profile) } else { settings_of(&profile) };
+    let status = if meanwhile.is_some() { StatusCode::CONFLICT } else { StatusCode::OK };
+    let (meanwhile, form) = meanwhile.map_or_else(|| (None, shown.clone()), |found| (Some(found.words), found.merged));
+    let mut row = row(caller, &profile, &users, now);
+    row.enabled = if tab == "general" { form.one("enabled") == "1" } else { profile.enabled };
+    let page = ProfilePage {
+        shown: shown.written(),
+        meanwhile,
         s: Shell::new(caller, "profiles").flash(flash),
-        row: row(caller, &profile, &users, now),
+        row,
         tab,
         explanation: explain(lang, &profile.standing, person.as_deref(), &profile.network),
         evidence: evidence.map(|evidence| SeenWords {
@@ -131,17 +144,68 @@ async fn tab(app: &App, caller: &Caller, id: &str, tab: &'static str, flash: Opt
             code: evidence.code.clone(),
             when: When::new(evidence.at, now, zone(caller), lang),
         }),
-        owners: owners(&users, profile.owner.as_ref()),
-        teams: all_teams.into_iter().map(|team| (team.id.to_string(), team.name, profile.teams.contains(&team.id))).collect(),
+        owners: owners(&users, form.one("owner").parse().ok().as_ref()),
+        teams: all_teams
+            .into_iter()
+            .map(|team| {
+                let chosen = form.all("teams").any(|id| id == team.id.as_str());
+                (team.id.to_string(), team.name, chosen)
+            })
+            .collect(),
         is_board: profile.kind == "board",
         hears,
         reminders: reminders_words(caller, &profile, remind_at, now),
-        notify_no_access: profile.notify_no_access,
-        notify_renew_soon: profile.notify_renew_soon,
+        notify_no_access: form.one("no_access") == "1",
+        notify_renew_soon: form.one("renew_soon") == "1",
         holders: holders.iter().map(|holder| holder_view(app, caller, &profile.network, holder)).collect(),
         refresh_tokens,
         history: events.iter().map(|event| line(caller, event, Some(&profile.name), now)).collect(),
-    })
+    };
+    show_with(status, &page)
+}
+
+/// What the tab General lets one change, as its form shows it.
+fn settings_of(profile: &Profile) -> Values {
+    let owner = profile.owner.iter().map(|id| ("owner", id.to_string()));
+    let teams = profile.teams.iter().map(|id| ("teams", id.to_string()));
+    Values::of(owner.chain(teams).chain([("enabled", flag(profile.enabled))]))
+}
+
+/// The same of the tab Email Notifications.
+fn choices_of(profile: &Profile) -> Values {
+    Values::of([("no_access", flag(profile.notify_no_access)), ("renew_soon", flag(profile.notify_renew_soon))])
+}
+
+fn flag(on: bool) -> String {
+    if on { "1".to_owned() } else { String::new() }
+}
+
+/// Who changed what of a profile, as somebody else's form shows it.
+async fn meanwhile(app: &App, caller: &Caller, profile: &Profile, changed: &[String], merged: Values) -> Result<Meanwhile, Problem> {
+    let lang = caller.lang;
+    let mut tx = app.store.read().await?;
+    let events = events::of_profile(&mut tx, &app.organisation, &profile.id, None, 50).await?;
+    let users = users::list(&mut tx, &app.organisation).await?;
+    let teams = teams::list(&mut tx, &app.organisation).await?;
+    let switch = |on: bool| lang.t(if on { "switch.on" } else { "switch.off" }).to_owned();
+    let now = |field: &String| match field.as_str() {
+        "owner" => {
+            let owner = profile.owner.as_ref().and_then(|id| users.iter().find(|user| user.id == *id));
+            (
+                lang.t("profiles.col.owner").to_owned(),
+                owner.map_or_else(|| lang.t("profiles.no_owner").to_owned(), |user| user.name.clone()),
+            )
+        }
+        "teams" => {
+            let names: Vec<&str> = teams.iter().filter(|team| profile.teams.contains(&team.id)).map(|team| team.name.as_str()).collect();
+            (lang.t("nav.teams").to_owned(), if names.is_empty() { "–".to_owned() } else { names.join(", ") })
+        }
+        "no_access" => (lang.t("notify.no_access").to_owned(), switch(profile.notify_no_access)),
+        "renew_soon" => (lang.t("notify.renew_soon").to_owned(), switch(profile.notify_renew_soon)),
+        _ => (lang.t("profile.enabled").to_owned(), switch(profile.enabled)),
+    };
+    let now: Vec<(String, String)> = changed.iter().map(now).collect();
+    Ok(Meanwhile::new(lang, together::who(&events, |_| true).as_deref(), &now, merged))
 }
 
 /// Says beforehand who would hear it: a profile whose owner cannot be told is not noticed only when it dies.
@@ -174,7 +238,7 @@ pub async fn put_off(State(app): State<Arc<App>>, caller: Caller, Path(id): Path
         let mut tx = app.store.write().await?;
         reminders::put_off(&mut tx, &app.organisation, &profile.id, until, &caller.named, app.now()).await?;
         tx.commit().await?;
-        tab(&app, &caller, &id, "notifications", Some(caller.lang.t("account.saved").to_owned())).await
+        tab(&app, &caller, &id, "notifications", Some(caller.lang.t("account.saved").to_owned()), None).await
     };
     for_people(&caller, page.await)
 }
@@ -223,13 +287,20 @@ pub async fn save(State(app): State<Arc<App>>, caller: Caller, Path(id): Path<St
         let profile = auth::profile(&app, &caller, &id, Act::ManageProfile).await?;
         let owner = fields.get("owner").parse().ok();
         let mut tx = app.store.write().await?;
+        let stored = profiles::get_to_change(&mut tx, &app.organisation, &profile.id).await?.ok_or_else(Problem::not_found)?;
+        let typed = Values::typed(&fields, &["owner", "teams", "enabled"]);
+        if let Found::Changed { fields, merged } = compare(Values::shown(&fields).as_ref(), &settings_of(&stored), &typed) {
+            drop(tx);
+            let meanwhile = meanwhile(&app, &caller, &stored, &fields, merged).await?;
+            return tab(&app, &caller, &id, "general", None, Some(meanwhile)).await;
+        }
         profiles::set_owner_and_teams(&mut tx, &app.organisation, &profile.id, owner.as_ref(), &fields.ids("teams")).await?;
         if profile.kind == "board" {
             profiles::set_enabled(&mut tx, &app.organisation, &profile.id, fields.ticked("enabled")).await?;
         }
         changed(&app, &mut tx, &caller, &profile).await?;
         tx.commit().await?;
-        tab(&app, &caller, &id, "general", Some(caller.lang.t("account.saved").to_owned())).await
+        tab(&app, &caller, &id, "general", Some(caller.lang.t("account.saved").to_owned()), None).await
     };
     for_people(&caller, page.await)
 }
@@ -239,11 +310,18 @@ pub async fn save_notifications(State(app): State<Arc<App>>, caller: Caller, Pat
     let page = async {
         let profile = auth::profile(&app, &caller, &id, Act::ManageProfile).await?;
         let mut tx = app.store.write().await?;
+        let stored = profiles::get_to_change(&mut tx, &app.organisation, &profile.id).await?.ok_or_else(Problem::not_found)?;
+        let typed = Values::typed(&fields, &["no_access", "renew_soon"]);
+        if let Found::Changed { fields, merged } = compare(Values::shown(&fields).as_ref(), &choices_of(&stored), &typed) {
+            drop(tx);
+            let meanwhile = meanwhile(&app, &caller, &stored, &fields, merged).await?;
+            return tab(&app, &caller, &id, "notifications", None, Some(meanwhile)).await;
+        }
         profiles::set_notifications(&mut tx, &app.organisation, &profile.id, fields.ticked("no_access"), fields.ticked("renew_soon"))
             .await?;
         changed(&app, &mut tx, &caller, &profile).await?;
         tx.commit().await?;
-        tab(&app, &caller, &id, "notifications", Some(caller.lang.t("account.saved").to_owned())).await
+        tab(&app, &caller, &id, "notifications", Some(caller.lang.t("account.saved").to_owned()), None).await
     };
     for_people(&caller, page.await)
 }

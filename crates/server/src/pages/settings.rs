@@ -1,4 +1,4 @@
-//! The administrators' pages: presets, teams, users, network apps.
+//! The administrators' pages: users and network apps.
 
 use std::sync::Arc;
 
@@ -13,46 +13,14 @@ use networks::Network;
 use networks::network::Registration;
 use serde_json::json;
 use store::events::{self, About};
-use store::presets::{self, Preset};
-use store::{network_apps, teams, users};
+use store::{network_apps, users};
 
-use super::view::{Options, owners, title_of};
 use super::{Fields, Page, Shell, for_people, go, show};
-use crate::actions::{company, second_factor};
 use crate::actions::connect::network_named;
+use crate::actions::{company, second_factor};
 use crate::auth::Caller;
 use crate::error::Problem;
 use crate::state::App;
-
-struct PresetView {
-    network: String,
-    title: String,
-    owners: Options,
-    teams: Options,
-    no_access: bool,
-    renew_soon: bool,
-}
-
-#[derive(Template)]
-#[template(path = "presets.html")]
-struct Presets {
-    s: Shell,
-    presets: Vec<PresetView>,
-}
-
-struct TeamView {
-    id: String,
-    name: String,
-    members: Options,
-}
-
-#[derive(Template)]
-#[template(path = "teams.html")]
-struct Teams {
-    s: Shell,
-    teams: Vec<TeamView>,
-    error: Option<String>,
-}
 
 struct UserView {
     id: String,
@@ -96,93 +64,6 @@ struct Apps {
 
 fn saved(caller: &Caller) -> Option<String> {
     Some(caller.lang.t("account.saved").to_owned())
-}
-
-async fn presets_page(app: &App, caller: &Caller, flash: Option<String>) -> Page {
-    let mut tx = app.store.read().await?;
-    let users = users::list(&mut tx, &app.organisation).await?;
-    let all_teams = teams::list(&mut tx, &app.organisation).await?;
-    let set = presets::list(&mut tx, &app.organisation).await?;
-    let names = app.config.offered().map(|network| network.about().name).chain([""]);
-    let view = |network: &str| {
-        let preset = set.iter().find(|preset| preset.network == network).cloned().unwrap_or_else(Preset::built_in);
-        PresetView {
-            network: network.to_owned(),
-            title: if network.is_empty() { caller.lang.t("presets.all").to_owned() } else { title_of(network) },
-            owners: owners(&users, preset.owner.as_ref()),
-            teams: all_teams.iter().map(|team| (team.id.to_string(), team.name.clone(), preset.teams.contains(&team.id))).collect(),
-            no_access: preset.notify_no_access,
-            renew_soon: preset.notify_renew_soon,
-        }
-    };
-    show(&Presets { s: Shell::new(caller, "presets").flash(flash), presets: names.map(view).collect() })
-}
-
-/// GET /settings/page-presets
-pub async fn presets(State(app): State<Arc<App>>, caller: Caller) -> Response {
-    let page = presets_page(&app, &caller, None).await;
-    for_people(&caller, page)
-}
-
-/// POST /settings/page-presets
-pub async fn save_preset(State(app): State<Arc<App>>, caller: Caller, fields: Fields) -> Response {
-    let page = async {
-        let network = fields.get("network");
-        if !network.is_empty() {
-            network_named(network)?;
-        }
-        let preset = Preset {
-            network: network.to_owned(),
-            owner: fields.get("owner").parse().ok(),
-            teams: fields.ids("teams"),
-            notify_no_access: fields.ticked("no_access"),
-            notify_renew_soon: fields.ticked("renew_soon"),
-        };
-        company::set_preset(&app, &caller, &preset).await?;
-        presets_page(&app, &caller, saved(&caller)).await
-    };
-    for_people(&caller, page.await)
-}
-
-async fn teams_page(app: &App, caller: &Caller, error: Option<String>) -> Page {
-    let mut tx = app.store.read().await?;
-    let users = users::list(&mut tx, &app.organisation).await?;
-    let all = teams::list(&mut tx, &app.organisation).await?;
-    let member =
-        |team: &teams::Team| users.iter().map(|user| (user.id.to_string(), user.name.clone(), team.members.contains(&user.id))).collect();
-    let view = |team: &teams::Team| TeamView { id: team.id.to_string(), name: team.name.clone(), members: member(team) };
-    show(&Teams { s: Shell::new(caller, "teams"), teams: all.iter().map(view).collect(), error })
-}
-
-/// GET /settings/teams
-pub async fn teams_list(State(app): State<Arc<App>>, caller: Caller) -> Response {
-    let page = teams_page(&app, &caller, None).await;
-    for_people(&caller, page)
-}
-
-/// POST /settings/teams
-pub async fn create_team(State(app): State<Arc<App>>, caller: Caller, fields: Fields) -> Response {
-    let page = async {
-        match company::create_team(&app, &caller, fields.get("name"), &[]).await {
-            Ok(_) => go("/settings/teams"),
-            Err(problem) if problem.code == "name_taken" => teams_page(&app, &caller, Some(caller.lang.t("teams.taken").to_owned())).await,
-            Err(problem) => Err(problem),
-        }
-    };
-    for_people(&caller, page.await)
-}
-
-/// POST /settings/teams/{id}
-pub async fn save_team(State(app): State<Arc<App>>, caller: Caller, Path(id): Path<String>, fields: Fields) -> Response {
-    let page = async {
-        if fields.ticked("delete") {
-            company::delete_team(&app, &caller, &id).await?;
-        } else {
-            company::change_team(&app, &caller, &id, Some(fields.get("name")), Some(&fields.ids("members"))).await?;
-        }
-        go("/settings/teams")
-    };
-    for_people(&caller, page.await)
 }
 
 async fn users_page(app: &App, caller: &Caller, link: Option<String>, error: Option<String>) -> Page {

@@ -9,8 +9,8 @@ use lifecycle::permission::Act;
 use crate::api::v1;
 use crate::auth::Needs;
 use crate::pages::{
-    account, add, audit, bulk, calendar, compose, dashboard, deletion, engagement, explain, forecast, freezes, keys, link, people, profile,
-    profiles, renew, second_factor, settings, sign_in, webhooks,
+    account, add, audit, bulk, calendar, compose, dashboard, deletion, engagement, explain, forecast, freezes, keys, link, people, presets,
+    profile, profiles, renew, second_factor, settings, sign_in, teams, webhooks,
 };
 use crate::state::App;
 
@@ -46,9 +46,9 @@ pub const PAGES: &[Row] = &[
     ("/settings/profiles/{id}/renewal-link", Needs::May(Act::RefreshConnection), || get(link::get).post(link::create)),
     ("/settings/profiles/{id}/renewal-link/withdraw", Needs::May(Act::RefreshConnection), || post(link::withdraw)),
     ("/settings/profiles/{id}/delete", Needs::May(Act::DeleteProfile), || get(profile::delete_form).post(profile::delete)),
-    ("/settings/page-presets", Needs::May(Act::ManagePresets), || get(settings::presets).post(settings::save_preset)),
-    ("/settings/teams", Needs::May(Act::ManageTeams), || get(settings::teams_list).post(settings::create_team)),
-    ("/settings/teams/{id}", Needs::May(Act::ManageTeams), || post(settings::save_team)),
+    ("/settings/page-presets", Needs::May(Act::ManagePresets), || get(presets::get).post(presets::save)),
+    ("/settings/teams", Needs::May(Act::ManageTeams), || get(teams::list).post(teams::create)),
+    ("/settings/teams/{id}", Needs::May(Act::ManageTeams), || post(teams::save)),
     ("/settings/people", Needs::May(Act::ManagePeople), || get(people::list)),
     ("/settings/people/{id}", Needs::May(Act::ManagePeople), || get(people::get)),
     ("/settings/people/{id}/replacements", Needs::May(Act::ManagePeople), || post(people::replace)),

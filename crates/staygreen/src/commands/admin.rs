@@ -198,7 +198,8 @@ impl User {
                 let was_on = second_factors::remove(&mut tx, &user.id).await?;
                 sessions::end_others(&mut tx, &user.id, None).await?;
                 let detail = json!({ "user": user.id.as_str(), "second_factor": "reset" });
-                events::append(&mut tx, &organisation, SystemClock.now(), "user.changed", &Actor::System, &About::default(), &detail).await?;
+                events::append(&mut tx, &organisation, SystemClock.now(), "user.changed", &Actor::System, &About::default(), &detail)
+                    .await?;
                 tx.commit().await?;
                 common.print(&json!({ "id": user.id.as_str(), "second_factor": false, "was_on": was_on }), || {
                     format!("{} signs in with the password alone until a new second factor is set up", user.email)

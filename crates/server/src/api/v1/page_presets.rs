@@ -69,7 +69,7 @@ pub async fn set(State(app): State<Arc<App>>, caller: Caller, Path(network): Pat
         notify_no_access: told.no_access_tokens,
         notify_renew_soon: told.renew_soon,
     };
-    company::set_preset(&app, &caller, &preset).await?;
+    company::set_preset(&app, &caller, &preset, None).await?;
     json(200, &shown(&preset))
 }
 

@@ -62,7 +62,7 @@ pub struct Change {
 
 /// PATCH /api/v1/teams/{id}
 pub async fn change(State(app): State<Arc<App>>, caller: Caller, Path(id): Path<String>, Body(change): Body<Change>) -> Answer {
-    company::change_team(&app, &caller, &id, change.name.as_deref(), change.member_ids.as_deref()).await?;
+    company::change_team(&app, &caller, &id, change.name.as_deref(), change.member_ids.as_deref(), None).await?;
     one(&app, &id).await
 }
 

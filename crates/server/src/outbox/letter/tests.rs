@@ -1,0 +1,130 @@
+use std::collections::BTreeSet;
+
+use serde_json::json;
+use store::ids::fresh;
+use store::webhooks::SUBSCRIBABLE;
+
+use super::*;
+
+/// Every kind of message but the digest, whose snapshots stand beside its code.
+const KINDS: [&str; 20] = [
+    "cannot_be_checked",
+    "checked_again",
+    "connected",
+    "deleted",
+    "incident_began",
+    "incident_ended",
+    "invitation",
+    "new_profiles",
+    "no_access_tokens",
+    "out_of_reach",
+    "recovered",
+    "refused_began",
+    "refused_ended",
+    "reminder",
+    "renew_soon",
+    "renewal_link",
+    "storm",
+    "test",
+    "test_mail",
+    "unreached",
+];
+
+/// As it lies in the outbox.
+fn letter(kind: &str, language: &str, name: &str) -> Letter {
+    let of_incident = ["incident_began", "incident_ended", "refused_began", "refused_ended"].contains(&kind);
+    let mut profiles = vec![json!({ "id": "prf_00000000000000000000000000000001", "name": name, "network": "linkedin", "kind": "page" })];
+    if ["storm", "cannot_be_checked", "checked_again"].contains(&kind) {
+        profiles
+            .push(json!({ "id": "prf_00000000000000000000000000000002", "name": "Gipfel & Co", "network": "tiktok", "kind": "member" }));
+    }
+    if of_incident || ["invitation", "test", "test_mail"].contains(&kind) {
+        profiles.clear();
+    }
+    Letter {
+        id: fresh(),
+        organisation: fresh(),
+        kind: kind.replace("refused_", "incident_"),
+        channel: "mail".into(),
+        recipient: "tom@example.com".into(),
+        user: None,
+        language: language.into(),
+        payload: json!({
+            "profiles": profiles,
+            "cause": "password_changed", "evidence": { "at": 0, "source": "probe", "words": "revoked by the user" },
+            "person": { "name": "Jana Lindner", "handle": null }, "deadline": 1_800_000_000_000_000_i64, "days": 14,
+            "organisation": "Fernweh", "asks": "Tom", "reader": "Mira Sato",
+            "network": "linkedin", "server": "", "since": 1_799_000_000_000_000_i64, "count": 12,
+            "incident": if kind.starts_with("refused") { "refused" } else { "away" },
+        }),
+        link: matches!(kind, "invitation" | "renewal_link").then(|| zeroize::Zeroizing::new("https://sg.example/renew/x".to_owned())),
+        tries: 1,
+        created_at: Timestamp::from_seconds(0),
+    }
+}
+
+/// `cargo xtask generate` writes them anew.
+#[test]
+fn rendered_mails_are_those_that_were_read_by_somebody() {
+    for kind in KINDS {
+        for language in ["en", "de"] {
+            let mail = compose(&letter(kind, language, "Fernweh Outdoor"), "https://sg.example");
+            // Braces in the styles are no holes.
+            let (_, html) = mail.html.split_once("</style>").expect("styles");
+            for part in [mail.subject.as_str(), &mail.text, html] {
+                assert!(!part.contains(crate::i18n::MISSING) && !part.contains('{'), "{kind} {language}: {part}");
+            }
+            assert!(mail.text.contains("https://sg.example/") && mail.html.contains("https://sg.example/"), "{kind}: one link");
+            insta::assert_snapshot!(format!("{kind}.{language}.txt"), format!("{}\n\n{}", mail.subject, mail.text));
+            if language == "en" {
+                insta::assert_snapshot!(format!("{kind}.{language}.html"), html.replace("><", ">\n<"));
+            }
+        }
+    }
+    let mail = compose(&letter("no_access_tokens", "en", "Fernweh Outdoor"), "https://sg.example");
+    assert!(mail.text.contains("Jana Lindner") && mail.text.contains("revoked by the user") && mail.text.contains("password"));
+}
+
+/// The table in docs/notifications.md names every kind of message that has words, and every event that leaves the house, each once,
+/// with when, to whom, through what, and how to switch it off.
+#[test]
+fn the_table_of_notifications_is_complete() {
+    let words = include_str!("../../i18n/en.toml");
+    let kinds = words.lines().filter_map(|line| line.strip_prefix("\"mail.")?.split_once(".subject\"")).map(|(kind, _)| kind);
+    let kinds: BTreeSet<&str> = kinds.collect();
+    assert_eq!(kinds, KINDS.into_iter().chain(["digest"]).collect(), "a kind of mail without a snapshot, or the other way round");
+    let page = include_str!("../../../../../docs/notifications.md");
+    let rows: Vec<Vec<&str>> = page
+        .lines()
+        .skip_while(|line| !line.starts_with("| --- |"))
+        .skip(1)
+        .take_while(|line| line.starts_with('|'))
+        .map(|line| line.trim_matches('|').split('|').map(str::trim).collect())
+        .collect();
+    let quoted = |text: &str| text.split('`').skip(1).step_by(2).map(str::to_owned).collect::<Vec<_>>();
+    let (mut named, mut events) = (vec![], vec![]);
+    for row in &rows {
+        assert!(row.len() == 5 && row.iter().all(|column| !column.is_empty()), "five columns: {row:?}");
+        assert!(!quoted(row[0]).is_empty() || row[0].contains("in the words of"), "which kinds: {row:?}");
+        named.extend(quoted(row[0]));
+        events.extend(quoted(row[3]));
+    }
+    named.sort();
+    events.sort();
+    assert_eq!(named, kinds.into_iter().map(str::to_owned).collect::<Vec<_>>(), "each kind in one row");
+    assert_eq!(events.into_iter().collect::<BTreeSet<_>>(), SUBSCRIBABLE.iter().map(|event| (*event).to_owned()).collect());
+}
+
+#[test]
+fn nt_28_names_break_neither_header_nor_markup() {
+    let mail = compose(&letter("no_access_tokens", "en", "Evil\r\nBcc: x@y.z <script>"), "https://sg.example");
+    assert!(!mail.subject.contains('\n') && !mail.subject.contains('\r'));
+    assert!(!mail.html.contains("<script>"));
+}
+
+#[test]
+fn an_incident_at_one_of_many_servers_names_it() {
+    let mut at_one = letter("incident_began", "en", "");
+    at_one.payload["server"] = "https://pds.example".into();
+    assert!(compose(&at_one, "https://sg.example").subject.contains("LinkedIn (pds.example)"));
+}
