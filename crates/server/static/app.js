@@ -43,19 +43,23 @@ if (writing) {
   const value = (name) => writing.elements[name]?.value.trim() || undefined;
   let soon = null;
   let asked = 0;
-  const file = async () => {
-    const chosen = writing.elements.picture.files[0];
-    if (!chosen) return {};
-    // Large files are looked at by the button only: they would be sent again at every word.
+  const rows = (name) => writing.elements[name].value.split('\n').map((row) => row.trim());
+  // Large files are looked at by the button only: they would be sent again at every word.
+  const short = (data) => (data.length > 2_700_000 ? 'AA==' : data);
+  const encoded = async (chosen) => {
     if (chosen.size > 2_000_000) return { content_type: chosen.type, data: 'AA==' };
     const bytes = new Uint8Array(await chosen.arrayBuffer());
     return { content_type: chosen.type, data: btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join('')) };
   };
-  const picture = async () => {
-    const kept = value('picture_data') ? { content_type: value('picture_type'), data: value('picture_data') } : {};
-    const given = { url: value('picture_url'), ...kept, ...await file(), alt: value('alt') };
-    const film = /[.]mp4([?#]|$)/i.test(given.url || '');
-    return given.url || given.data ? [{ content_type: film ? 'video/mp4' : 'image/jpeg', ...given }] : [];
+  const kept = () => [...writing.querySelectorAll('[name=picture_type]')].map((kind) => ({ content_type: kind.value, data: short(kind.nextElementSibling.value) }));
+  const kind = (url) => (/[.](mp4|m4v|mov|webm)([?#]|$)/i.test(url) ? 'video/mp4' : 'image/jpeg');
+  const pictures = async () => {
+    const files = await Promise.all([...writing.elements.picture.files].map(encoded));
+    const sent = files.length ? files : kept();
+    const urls = rows('picture_url').filter(Boolean);
+    const alts = rows('alt');
+    const one = (_, n) => ({ content_type: kind(urls[n] || ''), url: urls[n], alt: alts[n] || undefined, ...sent[n] });
+    return Array.from({ length: Math.max(urls.length, sent.length) }, one);
   };
   const measure = async () => {
     soon = null;
@@ -64,7 +68,7 @@ if (writing) {
     for (const line of lines) if (!profiles.includes(line.dataset.fit)) line.textContent = '';
     const mine = ++asked;
     if (!profiles.length) return;
-    const body = JSON.stringify({ profiles, text: writing.elements.text.value.trim(), link: value('link'), title: value('title'), media: await picture() });
+    const body = JSON.stringify({ profiles, text: writing.elements.text.value.trim(), link: value('link'), title: value('title'), media: await pictures() });
     const answer = await fetch('/api/v1/posts/check', { method: 'POST', headers: { 'content-type': 'application/json' }, body }).catch(() => null);
     if (!answer?.ok || mine !== asked) return;
     for (const item of (await answer.json()).items) {

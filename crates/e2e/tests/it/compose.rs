@@ -6,7 +6,7 @@ use crate::authorised::{call, key};
 use crate::browser::Browser;
 use crate::story::{accessible, sign_in};
 use crate::waiting::texts_at;
-use crate::world::{Demo, eventually};
+use crate::world::{Demo, client, eventually};
 
 async fn choose(browser: &Browser, profile: &str) {
     browser.run(&format!("document.querySelector('input[value=\"{profile}\"]').click()")).await;
@@ -127,4 +127,32 @@ async fn comments_are_read_and_answered_and_what_cannot_be_is_said_before() {
     browser.fill("Your comment", "And more").await;
     browser.press("Send").await;
     browser.see("It is said.").await;
+}
+
+#[tokio::test]
+async fn several_pictures_are_chosen_kept_by_a_check_and_sent_in_a_browser() {
+    let Some(browser) = Browser::start().await else { return };
+    let demo = Demo::start();
+    let page = demo.profile_named("linkedin", "Fernweh Outdoor").await["id"].as_str().unwrap().to_owned();
+    sign_in(&browser, &demo).await;
+    browser.press("Compose").await;
+    browser.fill("Text", "Two views of the new hut").await;
+    choose(&browser, &page).await;
+    let files = "const all = new DataTransfer(); for (const n of ['1', '2']) all.items.add(new File([n], `${n}.png`, { type: 'image/png' })); \
+                 const input = document.getElementById('picture'); input.files = all.files; input.dispatchEvent(new Event('change', { bubbles: true }))";
+    browser.run(files).await;
+    browser.fill("What each shows, for those who do not see it: one line each", "\nFrom the valley").await;
+    browser.see("Fits: 24 of 3000").await;
+    browser.press("Check").await;
+    browser.see("Uploaded: image/png").await;
+    accessible(&browser, "compose-pictures").await;
+    let kept =
+        browser.run("return document.querySelectorAll('input[name=picture_data]').length + document.getElementById('alt').value").await;
+    assert_eq!(kept, "2\nFrom the valley");
+    browser.press("Publish").await;
+    browser.see("Published.").await;
+    let url = format!("{}/control/api/state", demo.text("sandbox_url"));
+    let state: serde_json::Value = client().get(url).send().await.unwrap().json().await.unwrap();
+    let post = state["posts"].as_array().unwrap().iter().find(|post| post["network"] == "linkedin").unwrap();
+    assert_eq!(post["media"].as_array().unwrap().len(), 2, "{post}");
 }

@@ -15,7 +15,7 @@ use networks::network::Kind;
 use store::profiles::{self, Filter, Profile};
 
 use self::acts::ActLine;
-use self::form::{Kept, Written};
+use self::form::Written;
 use super::view::{Options, badge_of, title_of};
 use super::{Page, Shell, for_people, go, show};
 use crate::actions::draft::{self, Content};
@@ -63,7 +63,6 @@ struct Compose {
     s: Shell,
     key: String,
     written: Written,
-    kept: Option<Kept>,
     holds: Options,
     networks: Options,
     lines: Vec<Line>,
@@ -204,11 +203,9 @@ async fn page(app: &App, caller: &Caller, mut written: Written, outcomes: Vec<Ou
     if written.key.is_empty() {
         written.key = fresh_secret(&*app.dice, "").expose().to_owned();
     }
-    let kept = written.kept();
     show(&Compose {
         s: Shell::new(caller, "compose"),
         key: written.key.clone(),
-        kept,
         holds: holds.collect(),
         networks: networks.collect(),
         lines,

@@ -70,6 +70,7 @@ const NETWORK_FIELDS: Shape = Shape::Object(&[
             must("reply", ABILITY),
         ]),
     ),
+    must("media", Shape::Maybe(&TAKES)),
     must("rules", Shape::List { of: &TEXT, max: MANY }),
     must(
         "lifetimes",
@@ -81,6 +82,14 @@ const NETWORK_FIELDS: Shape = Shape::Object(&[
     ),
     must("idle_checks", Shape::Maybe(&IDLE_CHECKS)),
     must("network_app_configured", Shape::Flag),
+]);
+/// The most pictures and films of a post, whether it needs one, and whether both go together.
+const TAKES: Shape = Shape::Object(&[
+    must("needed", Shape::Flag),
+    must("pictures", WHOLE),
+    must("films", WHOLE),
+    must("together", Shape::Flag),
+    must("words", TEXT),
 ]);
 /// How often a rotating token that nobody uses is proven, what was measured, and what that costs.
 const IDLE_CHECKS: Shape = Shape::Object(&[

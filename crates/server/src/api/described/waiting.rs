@@ -28,7 +28,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
 /// The words of a post; a network may want none where there is a picture.
 pub(super) const WORDS: Field = must("text", Shape::Text { min: 0, max: 100_000 });
 pub(super) const TITLE: Field = may("title", Shape::Maybe(&Shape::Text { min: 0, max: 1000 }));
-pub(super) const PICTURES: Field = may("media", Shape::List { of: &MEDIA, max: 20 });
+pub(super) const PICTURES: Field = may("media", Shape::List { of: &MEDIA, max: 35 });
 pub(super) const WHEN_DISCONNECTED: Field = may("when_disconnected", Shape::Word(|| vec!["fail", "hold"]));
 pub(super) const HOLD_UNTIL: Field = may("hold_until", MAYBE_MOMENT);
 

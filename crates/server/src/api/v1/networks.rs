@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::extract::State;
 use lifecycle::facts::{Facts, RenewalModel, Rotations};
 use lifecycle::time::Span;
+use networks::media::Takes;
 use networks::network::Ability;
 use serde_json::{Value, json};
 
@@ -32,6 +33,17 @@ fn idle_checks(measured: Rotations, facts: &Facts) -> Value {
     })
 }
 
+/// What pictures and films go with a post; null where it is not told.
+fn media(takes: Option<&Takes>, title: &str, lang: Lang) -> Value {
+    let told = |takes: &Takes| {
+        let words = takes.words(title);
+        json!({
+            "needed": takes.needed, "pictures": takes.pictures, "films": takes.films, "together": takes.mixed, "words": lang.pick(&words.en, &words.de)
+        })
+    };
+    takes.map_or(Value::Null, told)
+}
+
 /// Every network with what it can, its rules in words, its lifetimes.
 pub async fn list(State(app): State<Arc<App>>, caller: Caller) -> Answer {
     let lang = caller.lang;
@@ -47,6 +59,7 @@ pub async fn list(State(app): State<Arc<App>>, caller: Caller) -> Answer {
                 "connect": ability(about.can.connect, lang), "publish": ability(about.can.publish, lang), "comment": ability(about.can.comment, lang),
                 "read_comments": ability(about.can.read_comments, lang), "reply": ability(about.can.reply, lang)
             },
+            "media": media(network.takes(), about.title, lang),
             "rules": about.rules.iter().map(|rule| lang.pick(rule.en, rule.de)).collect::<Vec<_>>(),
             "lifetimes": { "access_seconds": seconds(facts.access_life), "refresh_seconds": seconds(facts.refresh_life), "manual_renewal_seconds": seconds(facts.manual_renewal_every) },
             "idle_checks": idle_checks(app.directory.rotations(network), &facts),

@@ -1,5 +1,5 @@
-//! The form of the page: words, a link, a picture by its address or itself. What was uploaded stays in the form, so that a check
-//! without JavaScript does not lose it.
+//! The form of the page: words, a link, pictures and films by their addresses or themselves. What was uploaded stays in the form, so
+//! that a check without JavaScript does not lose it.
 
 use axum::extract::{FromRequest, Multipart, Request};
 use axum::http::StatusCode;
@@ -9,8 +9,8 @@ use base64::engine::general_purpose::STANDARD;
 use crate::actions::draft::{NewPost, Picture};
 use crate::error::Problem;
 
-/// The most bytes of a picture that is uploaded here.
-const PICTURE_MAX: usize = 8 * 1024 * 1024;
+/// The most bytes of what is uploaded here, together: what stays in the form and what takes its place come in one request.
+const UPLOADS_MAX: usize = 10 * 1024 * 1024;
 
 /// What was written so far.
 #[derive(Debug, Clone)]
@@ -21,10 +21,11 @@ pub struct Written {
     pub(super) text: String,
     pub(super) link: String,
     pub(super) title: String,
+    /// Addresses of pictures and films, one per line.
     pub(super) picture_url: String,
+    /// What each shows, in the same order.
     pub(super) alt: String,
-    pub(super) picture_type: String,
-    pub(super) picture_data: String,
+    pub(super) uploads: Vec<Upload>,
     pub(super) hold: String,
     pub(super) q: String,
     pub(super) network: String,
@@ -42,8 +43,7 @@ impl Default for Written {
             title: none(),
             picture_url: none(),
             alt: none(),
-            picture_type: none(),
-            picture_data: none(),
+            uploads: vec![],
             hold: "72".into(),
             q: none(),
             network: none(),
@@ -52,12 +52,19 @@ impl Default for Written {
     }
 }
 
-/// A picture that was uploaded and stays in the form.
-pub(super) struct Kept {
+/// A picture or film that was uploaded and stays in the form.
+#[derive(Debug, Clone)]
+pub(super) struct Upload {
     pub(super) content_type: String,
+    /// Itself, in Base64.
     pub(super) data: String,
+}
+
+impl Upload {
     /// In KiB.
-    pub(super) size: usize,
+    pub(super) fn size(&self) -> usize {
+        (self.data.len() / 4 * 3 / 1024).max(1)
+    }
 }
 
 fn some(text: &str) -> Option<String> {
@@ -71,31 +78,29 @@ fn kind_of(url: &str) -> &'static str {
         Some("png") => "image/png",
         Some("webp") => "image/webp",
         Some("gif") => "image/gif",
-        Some("mp4") => "video/mp4",
+        Some("mp4" | "m4v") => "video/mp4",
+        Some("mov") => "video/quicktime",
+        Some("webm") => "video/webm",
         _ => "image/jpeg",
     }
 }
 
 impl Written {
-    /// The post. A picture that is given by its address and itself is one picture: each network takes what it can.
+    /// The post. What is given by its address and itself is one picture, as the two come in the same order: each network takes what
+    /// it can.
     pub(super) fn post(&self) -> NewPost {
-        let (url, data) = (some(&self.picture_url), some(&self.picture_data));
-        let is_picture = url.is_some() || data.is_some();
-        let content_type = match (&data, &url) {
-            (None, Some(url)) => kind_of(url).to_owned(),
-            _ => self.picture_type.clone(),
+        let urls: Vec<String> = self.picture_url.lines().filter_map(some).collect();
+        let alts: Vec<&str> = self.alt.lines().collect();
+        let picture = |n: usize| {
+            let (url, upload) = (urls.get(n).cloned(), self.uploads.get(n));
+            let content_type =
+                upload.map_or_else(|| kind_of(url.as_deref().unwrap_or_default()).to_owned(), |upload| upload.content_type.clone());
+            Picture { url, content_type, data: upload.map(|upload| upload.data.clone()), alt: alts.get(n).and_then(|alt| some(alt)) }
         };
-        let picture = is_picture.then(|| Picture { url, content_type, data, alt: some(&self.alt) });
+        let media = (0..urls.len().max(self.uploads.len())).map(picture).collect();
         // Browsers send lines with both of their ends.
         let text = self.text.replace("\r\n", "\n").trim().to_owned();
-        NewPost { text, link: some(&self.link), title: some(&self.title), media: picture.into_iter().collect() }
-    }
-
-    /// The picture that was uploaded.
-    pub(super) fn kept(&self) -> Option<Kept> {
-        let size = self.picture_data.len() / 4 * 3 / 1024;
-        let kept = || Kept { content_type: self.picture_type.clone(), data: self.picture_data.clone(), size: size.max(1) };
-        (!self.picture_data.is_empty()).then(kept)
+        NewPost { text, link: some(&self.link), title: some(&self.title), media }
     }
 
     fn set(&mut self, name: &str, value: String) {
@@ -107,8 +112,13 @@ impl Written {
             "title" => self.title = value,
             "picture_url" => self.picture_url = value,
             "alt" => self.alt = value,
-            "picture_type" => self.picture_type = value,
-            "picture_data" => self.picture_data = value,
+            // The kind comes before what it is the kind of.
+            "picture_type" => self.uploads.push(Upload { content_type: value, data: String::new() }),
+            "picture_data" => {
+                if let Some(upload) = self.uploads.last_mut() {
+                    upload.data = value;
+                }
+            }
             "hold" => self.hold = value,
             "q" => self.q = value,
             "network" => self.network = value,
@@ -125,28 +135,30 @@ fn bad(error: &impl ToString) -> Problem {
 async fn read(request: Request) -> Result<Written, Problem> {
     let mut form = Multipart::from_request(request, &()).await.map_err(|error| bad(&error))?;
     let mut written = Written::default();
-    let mut dropped = false;
+    let (mut dropped, mut fresh, mut size) = (false, vec![], 0);
     while let Some(field) = form.next_field().await.map_err(|error| bad(&error))? {
         let name = field.name().unwrap_or_default().to_owned();
         if name == "picture" {
             let kind = field.content_type().unwrap_or_default().to_owned();
             let bytes = field.bytes().await.map_err(|error| bad(&error))?;
-            if bytes.len() > PICTURE_MAX {
-                return Err(Problem::field("picture", "may have 8 MiB at most"));
+            size += bytes.len();
+            if size > UPLOADS_MAX {
+                return Err(Problem::field("picture", "may have 10 MiB at most together"));
             }
             if !bytes.is_empty() {
-                (written.picture_type, written.picture_data) = (kind, STANDARD.encode(&bytes));
+                fresh.push(Upload { content_type: kind, data: STANDARD.encode(&bytes) });
             }
             continue;
         }
         let value = field.text().await.map_err(|error| bad(&error))?;
-        // A new upload takes the place of the one before, which comes first in the form.
         dropped |= name == "picture_drop";
         written.set(&name, value);
     }
-    if dropped {
-        (written.picture_type, written.picture_data) = (String::new(), String::new());
+    // What is uploaded now takes the place of what was.
+    if dropped || !fresh.is_empty() {
+        written.uploads = fresh;
     }
+    written.uploads.retain(|upload| !upload.data.is_empty());
     Ok(written)
 }
 
@@ -169,9 +181,14 @@ mod tests {
         let post = written.post();
         assert_eq!((post.text.as_str(), post.link, post.media.len()), ("Hello\nthere", None, 1));
         assert_eq!((post.media[0].content_type.as_str(), post.media[0].data.as_deref()), ("image/png", None));
-        let both = Written { picture_type: "image/webp".into(), picture_data: "aGk=".into(), ..written };
+        let upload = Upload { content_type: "image/webp".into(), data: "aGk=".into() };
+        let both = Written { uploads: vec![upload.clone(), upload], alt: "\r\nA hut".into(), ..written };
         let media = both.post().media;
-        assert_eq!((media.len(), media[0].content_type.as_str(), media[0].url.is_some()), (1, "image/webp", true));
-        assert!(Written::default().post().media.is_empty() && Written::default().kept().is_none());
+        assert_eq!((media.len(), media[0].content_type.as_str(), media[0].url.is_some()), (2, "image/webp", true));
+        assert_eq!((media[1].url.as_deref(), media[0].alt.as_deref(), media[1].alt.as_deref()), (None, None, Some("A hut")));
+        let films = Written { picture_url: "https://a.example/1.mov\n\nhttps://a.example/2.mp4".into(), ..Written::default() };
+        let kinds: Vec<String> = films.post().media.into_iter().map(|media| media.content_type).collect();
+        assert_eq!(kinds, ["video/quicktime", "video/mp4"]);
+        assert!(Written::default().post().media.is_empty());
     }
 }
