@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use http::HeaderMap;
 use lifecycle::budget::{AppKey, Budgets, Need, Passage, is_bad};
 use lifecycle::ledger::{Claim, Ledger, LedgerError};
 use lifecycle::time::Timestamp;
@@ -87,6 +88,13 @@ impl<L: Ledger> Worker<L> {
             if inner.quiet.is_empty() {
                 self.ports.alarms.clear("refused");
             }
+        }
+    }
+
+    /// How much of what the app may do is used up, as an answer tells: looks wait before there is nothing left.
+    pub(crate) fn count_use(&self, claim: &Claim, app: &NetworkApp, headers: &HeaderMap) {
+        if let Some(percent) = app.network.used_up(headers) {
+            self.calls.inner().budgets.used(&AppKey::of(claim), percent, self.ports.clock.now());
         }
     }
 

@@ -13,11 +13,12 @@ use lifecycle::grant::Event;
 use lifecycle::ids::AttemptId;
 use lifecycle::incident::{IncidentKind, Seen};
 use lifecycle::ledger::{Claim, Commit, Committed, Ending, Held, Lease, Ledger};
+use lifecycle::moment::written;
 use lifecycle::plan::{Happened, Looked, held_instead, plan, verdict_since};
 use lifecycle::renewal::{Action, End, Outcome, Renewal};
 use lifecycle::schedule::{self, Task};
 use lifecycle::secret::TokenSet;
-use lifecycle::time::Span;
+use lifecycle::time::{Span, Timestamp};
 use lifecycle::words::{Evidence, Source};
 use networks::network::Answer;
 use networks::reading;
@@ -36,6 +37,9 @@ use crate::spool::{Kept, Slot, Ticket};
 /// How often a network may ask for the same once more (a DPoP nonce), or leave something to be asked second (a document that says
 /// where an account lives, a refresh token).
 const ASK_AGAIN_MAX: usize = 3;
+
+/// How long ahead the operator is told of what ends.
+const ENDS_SOON: Span = Span::days(60);
 
 /// Does the work on claimed grants.
 pub struct Worker<L> {
@@ -381,6 +385,7 @@ impl<L: Ledger> Worker<L> {
         let since = Instant::now();
         let asked = self
             .ask(self.ports.wire.of(&claim.network), request, &claim.tokens, None, |tokens, answer| {
+                self.count_use(&claim, app, answer.headers());
                 app.network.read_probe(app.cx(self.ports.clock.now(), &*self.ports.dice), tokens, answer)
             })
             .await;
@@ -393,6 +398,7 @@ impl<L: Ledger> Worker<L> {
         let mut diagnosis = reading::probe_finding(asked, now);
         self.hear(&claim, is_trouble(&diagnosis), now).await;
         self.count_refusal(&claim, app, diagnosis.evidence.http_status);
+        self.mind_ending(app, now);
         let mut looked = Looked::default();
         if app.network.has_roles() && reading::wants_listing(&diagnosis) {
             let listing = app.discover(self.ports.clock.now(), &*self.ports.dice, self.ports.wire.of(&claim.network), &tokens).await;
@@ -400,6 +406,15 @@ impl<L: Ledger> Worker<L> {
             (diagnosis, looked) = reading::listing_after_probe(&claim, listing, &app.facts, diagnosis, self.ports.clock.now());
         }
         self.commit_with(&claim, &app.facts, Happened { looked, ..Event::Probed(diagnosis).into() }).await;
+    }
+
+    /// What of our settings at a network ends soon, or has ended: told ahead, because nobody's login repairs it.
+    fn mind_ending(&self, app: &NetworkApp, now: Timestamp) {
+        let alarm = format!("ending.{}", app.network.about().name);
+        match app.network.ends(&app.app.options).filter(|(at, _)| at.since(now) < ENDS_SOON) {
+            Some((at, words)) => self.ports.alarms.raise(&alarm, format!("on {}: {words}", written(at).get(..10).unwrap_or_default())),
+            None => self.ports.alarms.clear(&alarm),
+        }
     }
 
     /// The token works and the roles cannot be listed. Where that is our configuration (a version of the API that is over, a product that

@@ -56,6 +56,15 @@ impl Pace {
     }
 }
 
+/// How much of what a network lets an app do may be used up before looks are spread further, and for how long each: in percent. What a
+/// network refuses for a limit it counts all the same, so that the last percents are left to renewals and to what people wait for.
+const BREATHERS: [(u32, Span); 3] = [(95, Span::minutes(30)), (85, Span::minutes(10)), (70, Span::minutes(2))];
+
+/// For how long looks wait, where so many percent of what an app may do are used up.
+pub fn breather(percent: u32) -> Option<Span> {
+    BREATHERS.iter().find(|(from, _)| percent >= *from).map(|(_, span)| *span)
+}
+
 /// A network app: whose, where.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct AppKey {
@@ -148,6 +157,8 @@ pub struct Budgets {
     apps: BTreeMap<AppKey, App>,
     /// By network and instance: until when refused calls are spoken for.
     refused: BTreeMap<(String, String), Timestamp>,
+    /// Until when looks wait, because the network said how much is used up.
+    busy: BTreeMap<AppKey, Timestamp>,
 }
 
 impl Budgets {
@@ -155,6 +166,11 @@ impl Budgets {
     pub fn may(&mut self, key: &AppKey, pace: &Pace, need: Need, going: u32, now: Timestamp) -> Passage {
         if need != Need::Now {
             if let Some(until) = self.is_refused_too_often(key, pace, now) {
+                return Passage::Later(self.place(key, pace, until));
+            }
+            if need == Need::Look
+                && let Some(until) = self.busy.get(key).copied().filter(|until| *until > now)
+            {
                 return Passage::Later(self.place(key, pace, until));
             }
             if going >= pace.at_once.max(1) {
@@ -210,6 +226,18 @@ impl Budgets {
         let spent = self.refused.entry((key.network.clone(), key.instance.clone())).or_insert(now);
         *spent = (*spent).clamp(now, now + BAD_WITHIN) + Span::micros(Self::refused_full(pace));
         self.is_refused_too_often(key, pace, now).is_some()
+    }
+
+    /// What an answer said of how much of what the app may do is used up, in percent.
+    pub fn used(&mut self, key: &AppKey, percent: u32, now: Timestamp) {
+        match breather(percent) {
+            Some(span) => {
+                self.busy.insert(key.clone(), now + span);
+            }
+            None => {
+                self.busy.remove(key);
+            }
+        }
     }
 
     /// Whether this network is left in peace because it refused too much.
@@ -320,6 +348,23 @@ mod tests {
         let now = book(renewals.spent_until, 1, Need::Now, &pace, T0);
         assert_eq!((now.calls, now.spent_until), (1, renewals.spent_until), "and no debt grows from it");
         assert_eq!(book(now.spent_until, 1, Need::Renewal, &pace, T0).again_at, T0 + Span::seconds(1));
+    }
+
+    #[test]
+    fn looks_wait_while_a_network_says_that_much_is_used_up() {
+        let (mut budgets, pace) = (Budgets::default(), Pace::USUAL);
+        let look = |budgets: &mut Budgets, at| budgets.may(&key(), &pace, Need::Look, 0, at);
+        budgets.used(&key(), 96, T0);
+        assert!(matches!(look(&mut budgets, T0), Passage::Later(at) if at >= T0 + Span::minutes(30)));
+        assert!(matches!(budgets.may(&key(), &pace, Need::Renewal, 0, T0), Passage::Book(_)), "renewals do not wait");
+        assert!(matches!(look(&mut budgets, T0 + Span::minutes(30)), Passage::Book(_)), "nor anything for ever");
+        budgets.used(&key(), 96, T0);
+        budgets.used(&key(), 12, T0 + Span::minutes(1));
+        assert!(matches!(look(&mut budgets, T0 + Span::minutes(1)), Passage::Book(_)), "less is used up again");
+        assert_eq!(
+            [69, 70, 85, 95, 400].map(|percent| breather(percent).map(Span::as_seconds)),
+            [None, Some(120), Some(600), Some(1800), Some(1800)]
+        );
     }
 
     #[test]

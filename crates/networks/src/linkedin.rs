@@ -95,6 +95,8 @@ static REFRESH_TOKENS: RefreshTokens = RefreshTokens {
 
 /// The version header of the versioned API; each lives about a year (option `version`).
 const VERSION: &str = "202607";
+/// The day of the month on which a version of the same month a year earlier ends (second-hand; option `version_ends`, a date).
+const VERSION_ENDS_ON: i64 = 15;
 
 impl LinkedIn {
     fn url(cx: &Cx<'_>, key: &str) -> String {
@@ -149,6 +151,17 @@ impl LinkedIn {
     fn version(cx: &Cx<'_>) -> http::HeaderValue {
         let configured = cx.app.options.get("version").and_then(|version| http::HeaderValue::from_str(version).ok());
         configured.unwrap_or(http::HeaderValue::from_static(VERSION))
+    }
+
+    /// When every call by the configured version begins to fail.
+    fn version_ends(options: &BTreeMap<String, String>) -> Option<Timestamp> {
+        if let Some(date) = options.get("version_ends") {
+            return lifecycle::moment::rfc3339(&format!("{}T00:00:00Z", date.trim()));
+        }
+        let version = options.get("version").map_or(VERSION, String::as_str).trim();
+        let number = |text: Option<&str>| text.and_then(|text| text.parse::<i64>().ok());
+        let (year, month) = (number(version.get(..4))?, number(version.get(4..6)).filter(|month| (1..=12).contains(month))?);
+        Some(Timestamp::from_seconds(lifecycle::moment::days(year + 1, month, VERSION_ENDS_ON) * 86_400))
     }
 
     fn version_is_over(cx: &Cx<'_>, mut seen: Evidence) -> Evidence {
@@ -287,6 +300,14 @@ impl Network for LinkedIn {
 
     fn measure(&self, _: &App, _: Target<'_>, draft: Draft<'_>) -> Result<Fit, NotDone> {
         acts::measure(draft)
+    }
+
+    fn ends(&self, options: &BTreeMap<String, String>) -> Option<(Timestamp, String)> {
+        let version = options.get("version").map_or(VERSION, String::as_str);
+        let words = format!(
+            "LinkedIn ends version {version} of its API, and every call fails from then on: set networks.linkedin.options.version to a newer one, or, where it ends on another day, options.version_ends"
+        );
+        Self::version_ends(options).map(|at| (at, words))
     }
 
     fn takes(&self) -> Option<&'static crate::media::Takes> {

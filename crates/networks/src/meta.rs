@@ -5,6 +5,7 @@ pub(crate) mod container;
 pub(crate) mod login;
 pub(crate) mod media;
 pub(crate) mod pages;
+mod permissions;
 pub(crate) mod standing;
 
 use std::collections::BTreeMap;
@@ -141,6 +142,13 @@ fn pause(answer: &Response<Bytes>) -> Option<Span> {
     told.or_else(|| oauth::retry_after(answer))
 }
 
+/// `X-App-Usage`: the highest of its percentages; the app is refused at 100, and calls made then make it longer. What single pages and
+/// accounts have used up (`X-Business-Use-Case-Usage`) is theirs alone.
+pub(crate) fn used_up(headers: &http::HeaderMap) -> Option<u32> {
+    let usage: BTreeMap<String, Value> = serde_json::from_str(headers.get("x-app-usage")?.to_str().ok()?).ok()?;
+    usage.values().filter_map(Value::as_u64).max().map(|percent| u32::try_from(percent).unwrap_or(u32::MAX))
+}
+
 /// Hex HMAC-SHA256 of a token by the app secret: proves that a call comes from us.
 pub(crate) fn proof(cx: &Cx<'_>, token: &Secret) -> String {
     let key = hmac::Key::new(hmac::HMAC_SHA256, oauth::client_secret(cx).as_bytes());
@@ -198,6 +206,9 @@ fn signed_request(cx: &Cx<'_>, text: &str) -> Result<Value, &'static str> {
 /// Deauthorize and data deletion callbacks: the same input at two doors, the second one below the first (`/deletion`). Deletion
 /// wants an address where the person can see what became of it, and a code.
 pub(crate) fn receive(cx: &Cx<'_>, request: &Request<Bytes>) -> Inbound {
+    if let Some(told) = permissions::receive(cx, request) {
+        return told;
+    }
     if request.method() != Method::POST {
         return Inbound::Refused("nothing to read");
     }
@@ -268,6 +279,16 @@ mod tests {
         }
         assert_eq!(cause(10, 0, &json!({})), Some(Cause::PermissionLost));
         assert_eq!(cause(200, 0, &json!({ "message": "API access blocked." })), None, "said of the app");
+    }
+
+    #[test]
+    fn what_is_used_up_is_the_highest_of_the_percentages() {
+        let used = |text: &'static str| {
+            used_up(&http::HeaderMap::from_iter([("x-app-usage".parse().expect("a name"), http::HeaderValue::from_static(text))]))
+        };
+        assert_eq!(used(r#"{"call_count":28,"total_time":91,"total_cputime":3}"#), Some(91));
+        assert_eq!((used("{}"), used("[]"), used("x"), used_up(&http::HeaderMap::new())), (None, None, None, None));
+        assert_eq!(used(r#"{"call_count":99999999999}"#), Some(u32::MAX));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use http::{HeaderName, HeaderValue, Request, Response};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
 use lifecycle::diagnosis::Diagnosis;
 use lifecycle::facts::Facts;
 use lifecycle::grant::Clocks;
@@ -365,6 +365,11 @@ pub trait Network: Send + Sync {
         None
     }
 
+    /// Where people see a post of that profile, where its id tells.
+    fn address(&self, _target: Target<'_>, _post: &str) -> Option<String> {
+        None
+    }
+
     /// Whether a post that may have been published at `since` or later is there: asked before it is sent again. `None` means that it can
     /// be sent again without ever being there twice.
     fn look<'a>(&'a self, _by: Acting<'a>, _post: &'a Post, _since: Timestamp) -> Done<'a, Option<Posted>> {
@@ -385,6 +390,18 @@ pub trait Network: Send + Sync {
     /// What a call that is passed through has to carry in its address beside the credential.
     fn proven_by(&self, _cx: Cx<'_>, _token: &Secret) -> Vec<(&'static str, String)> {
         vec![]
+    }
+
+    /// What of our own settings at the network ends on a day that is known, so that the operator is told ahead: when, and what to do
+    /// about it, for whoever runs the server. Whatever is set under `networks.NAME.options` counts.
+    fn ends(&self, _options: &BTreeMap<String, String>) -> Option<(Timestamp, String)> {
+        None
+    }
+
+    /// How much of what our app may do at the network is used up, in percent, as headers of good and bad answers tell; `None` where they
+    /// say nothing of the app as a whole.
+    fn used_up(&self, _headers: &HeaderMap) -> Option<u32> {
+        None
     }
 
     /// What a refusal of a call that was passed through says, at networks where its status alone does not tell; `None` elsewhere.

@@ -115,6 +115,13 @@ pub fn post_json(url: &str, token: &Secret, body: &Value) -> Request<Bytes> {
     request
 }
 
+/// Bytes that are written in hexadecimal digits.
+pub(crate) fn unhex(text: &str) -> Option<Vec<u8>> {
+    let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+    let (pairs, rest) = text.as_bytes().as_chunks::<2>();
+    rest.is_empty().then(|| pairs.iter().map(|[high, low]| Some(digit(*high)? << 4 | digit(*low)?)).collect())?
+}
+
 /// A header value that `Debug` does not show.
 pub fn sensitive(text: &str) -> http::HeaderValue {
     let mut value = http::HeaderValue::from_str(text).unwrap_or(http::HeaderValue::from_static("invalid"));

@@ -32,6 +32,32 @@ pub struct Signal {
     pub evidence: Evidence,
 }
 
+/// What became of a post that the network took before it was done with it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fate {
+    /// People see it.
+    Shown,
+    /// It was never published.
+    Failed,
+    /// It was published, and people do not see it any more.
+    Gone,
+}
+
+/// What a network tells of a post.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OfPost {
+    /// Names the happening: the same twice is one.
+    pub id: String,
+    /// As whom it was published, by network id.
+    pub profile: String,
+    /// The ids under which the network names it, the one that lasts at the end.
+    pub known_as: Vec<String>,
+    /// What became of it.
+    pub fate: Fate,
+    /// The network's words.
+    pub evidence: Evidence,
+}
+
 /// What a request to our door for signals is.
 #[derive(Debug)]
 pub enum Inbound {
@@ -46,6 +72,8 @@ pub enum Inbound {
         /// The answer it wants.
         answer: Box<Response<Bytes>>,
     },
+    /// The network proves itself, and tells what became of a post; nothing that speaks against a token.
+    Post(Box<OfPost>, Box<Response<Bytes>>),
     /// The network tests our door (a challenge): nothing happened, this is the answer.
     Challenge(Box<Response<Bytes>>),
     /// Forged, for another app, too old or not readable: nothing changes. The words are for the log.

@@ -68,6 +68,8 @@ static ABOUT: About = About {
 
 /// The note of how far a revocation is; only while it lasts.
 const REVOKING: &str = "revoking";
+/// The note of how far a look is; only while it lasts.
+const LOOKING: &str = "looking";
 const RENEWING: &str = "renewing";
 const RENEWED: &str = "renewed";
 
@@ -259,8 +261,20 @@ impl Network for TikTok {
         Self::identity(&cx, tokens)
     }
 
-    fn read_probe(&self, cx: Cx<'_>, _: &TokenSet, answer: &Response<Bytes>) -> Answer<Diagnosis> {
-        Answer::Done(Self::diagnose(&cx, Source::Probe, answer))
+    /// Who the account is, and then whether it may publish, where that was granted: an account that may not is of no use, although its
+    /// tokens work. Everything else that the second answer says leaves the first one as it is.
+    fn read_probe(&self, cx: Cx<'_>, tokens: &TokenSet, answer: &Response<Bytes>) -> Answer<Diagnosis> {
+        let diagnosis = Self::diagnose(&cx, Source::Probe, answer);
+        if tokens.notes.contains_key(LOOKING) {
+            let works = || Diagnosis::works(oauth::evidence(cx.now, Source::Probe, answer, None, "user info answered"));
+            return Answer::Done(if diagnosis.is_harmless() { works() } else { diagnosis });
+        }
+        if diagnosis.finding != lifecycle::diagnosis::Finding::Works || !tokens.scopes.iter().any(|scope| scope == "video.publish") {
+            return Answer::Done(diagnosis);
+        }
+        let url = format!("{}/creator_info/query/", Self::url(&cx, "publish"));
+        let request = Box::new(oauth::post_json(&url, &tokens.access_token, &serde_json::json!({})));
+        Answer::AskAgain { request, notes: BTreeMap::from([(LOOKING.to_owned(), "creator".to_owned())]), secrets: BTreeMap::new() }
     }
 
     fn revoke(&self, cx: Cx<'_>, tokens: &TokenSet) -> Option<Request<Bytes>> {
@@ -310,6 +324,10 @@ impl Network for TikTok {
             self.check(by.cx.app, by.target, Draft::Post(post))?;
             acts::publish(by, post).await
         })
+    }
+
+    fn address(&self, target: Target<'_>, post: &str) -> Option<String> {
+        outcome::address(target.handle, post)
     }
 
     fn receive(&self, cx: Cx<'_>, request: &Request<Bytes>) -> Option<crate::signal::Inbound> {

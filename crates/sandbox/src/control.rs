@@ -83,6 +83,7 @@ fn act(world: &mut World, now: i64, what: &[&str], body: &Value) -> Result<Value
         ["mood"] => mood(world, &b),
         ["troubles"] => networks::set_trouble(world, &b.network, &b.trouble, b.requests).map(|()| json!({ "trouble": b.trouble })),
         ["comments"] => comment(world, now, &b),
+        ["posts"] => world.tell_of_post(now, &b.post, &b.action).map(|()| json!({})),
         ["apps"] => world.set_app(&b.network, b.refresh_tokens, b.notices_url.as_deref(), b.redirect_uris).map(|app| json!(app)),
         ["registrations"] => {
             world.kept.retain(|(network, key), _| *network != b.network || !key.starts_with("app/"));

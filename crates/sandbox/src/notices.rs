@@ -58,12 +58,16 @@ fn tiktok(now: i64, person: &Person, action: &str) -> Option<(Vec<(&'static str,
         "block" => 4,
         _ => return None,
     };
+    Some(tiktok_tells(now, &person.id, "authorization.removed", &json!({ "reason": reason })))
+}
+
+/// What TikTok tells, signed. The content is JSON in a text.
+fn tiktok_tells(now: i64, person: &str, event: &str, content: &serde_json::Value) -> (Vec<(&'static str, String)>, String) {
     let at = now / MICRO;
-    let content = json!({ "reason": reason }).to_string();
-    let body = json!({ "client_key": client_id("tiktok"), "event": "authorization.removed", "create_time": at, "user_openid": person.id, "content": content })
-        .to_string();
+    let told = json!({ "client_key": client_id("tiktok"), "event": event, "create_time": at, "user_openid": person, "content": content.to_string() });
+    let body = told.to_string();
     let hex: String = tag("tiktok", format!("{at}.{body}").as_bytes()).as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
-    Some((vec![("content-type", "application/json".into()), ("tiktok-signature", format!("t={at},s={hex}"))], body))
+    (vec![("content-type", "application/json".into()), ("tiktok-signature", format!("t={at},s={hex}"))], body)
 }
 
 fn x(now: i64, person: &Person, action: &str, id: &str) -> Option<(Vec<(&'static str, String)>, String)> {
@@ -146,6 +150,26 @@ impl World {
             }
             self.notices.push(Notice { network, url, headers, body: body.into() });
         }
+    }
+
+    /// Puts what TikTok tells about a post on its way: `show`, `fail` or `hide`.
+    pub(crate) fn tell_of_post(&mut self, now: i64, id: &str, action: &str) -> Result<(), String> {
+        let post = self.post("tiktok", id).ok_or("post: there is no such post at tiktok")?;
+        let public = crate::networks::public_id_at_tiktok(id);
+        let content =
+            |reason: Option<&str>| json!({ "publish_id": id, "publish_type": "DIRECT_PUBLISH", "post_id": public, "reason": reason });
+        let (event, content) = match action {
+            "show" => ("post.publish.publicly_available", content(None)),
+            "hide" => ("post.publish.no_longer_publicaly_available", content(None)),
+            "fail" => ("post.publish.failed", json!({ "publish_id": id, "publish_type": "DIRECT_PUBLISH", "reason": "spam_risk_text" })),
+            _ => return Err("action: show, hide or fail".into()),
+        };
+        let (headers, body) = tiktok_tells(now, &post.profile, event, &content);
+        let url = self.app("tiktok").notices_url;
+        if !url.is_empty() {
+            self.notices.push(Notice { network: "tiktok", url, headers, body: body.into() });
+        }
+        Ok(())
     }
 
     /// What is to be sent, for the shell.

@@ -251,6 +251,38 @@ pub async fn get(tx: &mut Tx, organisation: &OrganisationId, id: &ActId) -> Resu
     tx.one(sql, &[id.as_str().into(), organisation.as_str().into()]).await?.as_ref().map(read).transpose()
 }
 
+/// Posts that a network took as that profile, under one of these ids there.
+pub async fn posted(
+    tx: &mut Tx,
+    organisation: &OrganisationId,
+    network: &str,
+    profile: &str,
+    ids: &[String],
+) -> Result<Vec<Act>, StoreError> {
+    let mut values: Vec<Value> = vec![organisation.as_str().into(), network.into(), profile.into()];
+    values.extend(ids.iter().map(|id| Value::from(id.as_str())));
+    let sql = format!(
+        "SELECT acts.* FROM acts JOIN profiles ON profiles.id = acts.profile_id WHERE profiles.organisation_id = $1 AND profiles.network = $2 \
+         AND profiles.network_id = $3 AND acts.kind = 'post' AND acts.state = 'done' AND acts.post_id IN ({}) ORDER BY acts.id",
+        placeholders(4, ids.len())
+    );
+    tx.all(&sql, &values).await?.iter().map(read).collect()
+}
+
+/// What a network tells of a post that it took: the id that lasts, where people see it, or why they do not. `false` when it is not
+/// known any more.
+pub async fn told(tx: &mut Tx, organisation: &OrganisationId, act: &Act, change: Change<'_>) -> Result<bool, StoreError> {
+    let sql = "UPDATE acts SET post_id = COALESCE($3, post_id), url = COALESCE($4, url), problem = $5 WHERE id = $1 AND organisation_id = $2 AND state = 'done'";
+    let values = [
+        act.id.as_str().into(),
+        organisation.as_str().into(),
+        change.post.into(),
+        change.url.into(),
+        change.problem.map(to_json).transpose()?.into(),
+    ];
+    Ok(tx.run(sql, &values).await? == 1)
+}
+
 /// The acts that changed last, the newest first.
 pub async fn list(tx: &mut Tx, organisation: &OrganisationId, filter: &Filter<'_>, limit: u32) -> Result<Vec<Act>, StoreError> {
     let mut values: Vec<Value> = vec![organisation.as_str().into()];

@@ -63,3 +63,23 @@ async fn nf_06_a_full_pass_is_told_to_whoever_watches_and_a_failure_stops_nothin
     let said = doctor(gone.to_str().unwrap());
     assert!(said.contains("FAIL  dead-man ping") && said.contains("monitoring.ping_url"), "{said}");
 }
+
+#[test]
+fn the_doctor_says_when_the_version_of_an_api_has_ended() {
+    let folder = tempfile::tempdir().unwrap();
+    let doctor = |ends: &str| {
+        let file = folder.path().join("staygreen.toml");
+        let text = format!(
+            "[server]\nlisten = \"127.0.0.1:0\"\ndata_dir = \"{}\"\n[networks.linkedin]\nclient_id = \"a\"\nclient_secret = \"b\"\noptions = {{ version_ends = \"{ends}\" }}\n",
+            folder.path().join("data").display()
+        );
+        std::fs::write(&file, text).unwrap();
+        let output = Command::new(binary()).args(["doctor", "--config", file.to_str().unwrap()]).output().unwrap();
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let line = |said: &str| said.lines().find(|line| line.contains("options.version")).unwrap_or_else(|| panic!("{said}")).to_owned();
+    let over = line(&doctor("2026-01-15"));
+    assert!(over.starts_with("FAIL  LinkedIn") && over.contains("on 2026-01-15"), "{over}");
+    let ahead = line(&doctor("2999-01-15"));
+    assert!(ahead.starts_with("note  LinkedIn") && ahead.contains("on 2999-01-15"), "{ahead}");
+}

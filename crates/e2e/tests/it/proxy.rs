@@ -369,3 +369,19 @@ async fn a_network_that_says_everything_with_400_is_understood() {
     let (status, wait) = ask().await;
     assert_eq!((status, wait["code"].as_str()), (429, Some("rate_limited_by_network")), "{wait}");
 }
+
+#[tokio::test]
+async fn a_good_answer_that_says_that_everything_is_used_up_is_the_last_for_a_while() {
+    let demo = Demo::start();
+    demo.connect("facebook", "jana.lindner").await;
+    let page = demo.profile_named("facebook", "Fernweh Outdoor").await;
+    let (id, network_id) = (page["id"].as_str().unwrap(), page["network_id"].as_str().unwrap());
+    let (_, tool) = key(&demo, &["api:call GET /**"]).await;
+    let path = format!("/profiles/{id}/proxy/{network_id}?fields=id,name");
+    let ask = async || call(demo.running.url(), &tool, "GET", &path, None).await;
+    demo.control("/troubles", json!({ "network": "facebook", "trouble": "app_used_up" })).await;
+    assert_eq!(ask().await.0, 200);
+    demo.control("/troubles", json!({ "network": "facebook", "trouble": "" })).await;
+    let (status, wait) = ask().await;
+    assert_eq!((status, wait["code"].as_str()), (429, Some("rate_limited_by_network")), "{wait}");
+}

@@ -135,3 +135,32 @@ async fn googles_events_are_checked_with_the_keys_it_publishes() {
     let (_, whole) = demo.api("GET", &format!("/profiles/{profile}"), None).await;
     assert_eq!(whole["cause"], "revoked_by_person", "{whole}");
 }
+
+#[tokio::test]
+async fn what_a_network_tells_of_a_post_stands_with_the_post() {
+    let demo = Demo::start();
+    let profile = demo.profile_named("tiktok", "Fernweh Outdoor").await["id"].as_str().unwrap().to_owned();
+    let film = json!({ "text": "A hut", "media": [{ "url": "https://films.example/hut.mp4", "content_type": "video/mp4" }] });
+    let (status, posted) = demo.api("POST", &format!("/profiles/{profile}/posts"), Some(film)).await;
+    assert_eq!(status, 201, "{posted}");
+    let address = posted["url"].as_str().unwrap().to_owned();
+    let state: Value = client().get(format!("{}/control/api/state", demo.text("sandbox_url"))).send().await.unwrap().json().await.unwrap();
+    let post = state["posts"].as_array().unwrap().iter().find(|post| post["network"] == "tiktok").unwrap()["id"].clone();
+    let act = async || demo.api("GET", &format!("/waiting-acts/{}", posted["act"].as_str().unwrap()), None).await.1;
+    let told = async |kind: &str| demo.api("GET", &format!("/events?profile={profile}&limit=500"), None).await.1.to_string().contains(kind);
+    for (action, kind, problem) in [
+        ("hide", "act.post.gone", json!("gone")),
+        ("show", "act.post.shown", Value::Null),
+        ("fail", "act.post.failed", json!("refused_by_network")),
+    ] {
+        demo.control("/posts", json!({ "post": post, "action": action })).await;
+        eventually(kind, async || told(kind).await).await;
+        let act = act().await;
+        assert_eq!(
+            (act["state"].as_str(), &act["problem"]["code"], act["url"].as_str()),
+            (Some("done"), &problem, Some(address.as_str())),
+            "{act}"
+        );
+    }
+    assert_eq!(demo.profile_named("tiktok", "Fernweh Outdoor").await["status"], "connected", "nothing of it speaks against the token");
+}

@@ -59,3 +59,20 @@ fn what_only_an_admin_can_repair_is_never_held_against_a_member() {
         assert!(evidence.words.contains("networks.linkedin.scopes"), "{}", evidence.words);
     });
 }
+
+#[test]
+fn the_end_of_a_version_is_known_ahead() {
+    use crate::Network as _;
+    let ends = |options: &[(&str, &str)]| {
+        let options = options.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        super::LinkedIn
+            .ends(&options)
+            .map(|(at, words)| (lifecycle::moment::written(at)[..10].to_owned(), words.contains("options.version")))
+    };
+    assert_eq!(ends(&[]), Some(("2027-07-15".to_owned(), true)));
+    assert_eq!(ends(&[("version", "202512")]), Some(("2026-12-15".to_owned(), true)));
+    assert_eq!(ends(&[("version", "202512"), ("version_ends", "2026-11-30")]), Some(("2026-11-30".to_owned(), true)));
+    for odd in [("version", "latest"), ("version", "202613"), ("version_ends", "soon")] {
+        assert_eq!(ends(&[odd]), None, "{odd:?}");
+    }
+}

@@ -310,6 +310,10 @@ macro_rules! delegate {
             vec![("appsecret_proof", meta::proof(&cx, token))]
         }
 
+        fn used_up(&self, headers: &http::HeaderMap) -> Option<u32> {
+            meta::used_up(headers)
+        }
+
         fn refused_through(&self, cx: Cx<'_>, answer: &Response<Bytes>) -> Option<Diagnosis> {
             Some(meta::through(&cx, answer))
         }

@@ -43,6 +43,12 @@ fn public(seen: &Value, username: Option<&str>) -> Option<Posted> {
         Value::Number(id) => id.as_u64()?.to_string(),
         _ => return None,
     };
-    let url = username.map(|name| format!("https://www.tiktok.com/@{}/video/{id}", oauth::percent(name)));
+    let url = address(username, &id);
     Some(Posted { id, url })
+}
+
+/// Where people see a post with that public id.
+pub(super) fn address(username: Option<&str>, id: &str) -> Option<String> {
+    let is_public = !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_digit());
+    username.filter(|_| is_public).map(|name| format!("https://www.tiktok.com/@{}/video/{id}", oauth::percent(name)))
 }

@@ -1,5 +1,5 @@
 //! What TikTok tells by itself over its webhook: `authorization.removed`, the only way in which it says why. The token is dead
-//! on arrival; it is confirmed by a call all the same.
+//! on arrival; it is confirmed by a call all the same. And what became of a post that it took (`post.publish.*`).
 
 use aws_lc_rs::hmac;
 use bytes::Bytes;
@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::network::Cx;
 use crate::oauth;
-use crate::signal::{Inbound, Signal, Subject};
+use crate::signal::{Fate, Inbound, OfPost, Signal, Subject};
 
 /// How old a notice may be, in seconds: TikTok repeats one for 72 hours. What is told again is taken once, and at worst leads to
 /// a look, so that nothing is won by being stricter.
@@ -32,9 +32,10 @@ pub(super) fn receive(cx: &Cx<'_>, request: &Request<Bytes>) -> Inbound {
     if oauth::text(&json, "client_key") != Some(cx.app.client_id.as_str()) {
         return Inbound::Refused("about another app");
     }
-    if oauth::text(&json, "event") != Some("authorization.removed") {
-        // What became of a post: nothing that speaks against a token.
-        return Inbound::Signals(vec![], Box::default());
+    let event = oauth::text(&json, "event").unwrap_or_default();
+    if event != "authorization.removed" {
+        let told = of_post(cx, &json, event);
+        return told.map_or_else(|| Inbound::Signals(vec![], Box::default()), |told| Inbound::Post(Box::new(told), Box::default()));
     }
     match removed(cx, &json) {
         Some(signal) => Inbound::Signals(vec![signal], Box::default()),
@@ -47,7 +48,7 @@ fn verify(cx: &Cx<'_>, secret: &str, request: &Request<Bytes>) -> Result<(), &'s
     let header = request.headers().get("tiktok-signature").and_then(|value| value.to_str().ok()).ok_or("without a signature")?;
     let part = |name: &str| header.split(',').find_map(|part| part.trim().strip_prefix(name)?.strip_prefix('='));
     let (Some(at), Some(signature)) = (part("t"), part("s")) else { return Err("without a signature") };
-    let signature = unhex(signature).ok_or("without a signature")?;
+    let signature = oauth::unhex(signature).ok_or("without a signature")?;
     let signed = [at.as_bytes(), b".", request.body()].concat();
     let key = hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes());
     hmac::verify(&key, &signed, &signature).map_err(|_| "the signature does not fit")?;
@@ -55,18 +56,38 @@ fn verify(cx: &Cx<'_>, secret: &str, request: &Request<Bytes>) -> Result<(), &'s
     if (-AHEAD..=AGE_MAX).contains(&age) { Ok(()) } else { Err("signed too long ago, or in the future") }
 }
 
-fn unhex(text: &str) -> Option<Vec<u8>> {
-    let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
-    let (pairs, rest) = text.as_bytes().as_chunks::<2>();
-    rest.is_empty().then(|| pairs.iter().map(|[high, low]| Some(digit(*high)? << 4 | digit(*low)?)).collect())?
+/// The content is JSON in a text; some senders write it as an object.
+fn content_of(json: &Value) -> Value {
+    let content = json.get("content").cloned().unwrap_or(Value::Null);
+    content.as_str().and_then(|text| serde_json::from_str(text).ok()).unwrap_or(content)
+}
+
+/// What became of a post. That it is complete, or lies in the inbox, says nothing that was not known when it was taken. Their spelling,
+/// and the usual one.
+fn of_post(cx: &Cx<'_>, json: &Value, event: &str) -> Option<OfPost> {
+    let fate = match event.strip_prefix("post.publish.")? {
+        "failed" => Fate::Failed,
+        "publicly_available" | "publicaly_available" => Fate::Shown,
+        "no_longer_publicaly_available" | "no_longer_publicly_available" => Fate::Gone,
+        _ => return None,
+    };
+    let content = content_of(json);
+    let known_as: Vec<String> = ["publish_id", "post_id"].iter().filter_map(|field| oauth::id(&content, field)).collect();
+    let words = match fate {
+        Fate::Failed => format!("TikTok took the post and could not publish it: {}", oauth::text(&content, "reason").unwrap_or("unknown")),
+        Fate::Shown => "the post can be seen by everybody".to_owned(),
+        Fate::Gone => "the post cannot be seen by everybody any more".to_owned(),
+    };
+    let evidence = Evidence::new(cx.now, Source::Signal, None, Some(event), &words);
+    let at = oauth::id(json, "create_time").unwrap_or_default();
+    let id = format!("{event}:{}:{at}", known_as.first()?);
+    Some(OfPost { id, profile: oauth::id(json, "user_openid")?, known_as, fate, evidence })
 }
 
 fn removed(cx: &Cx<'_>, json: &Value) -> Option<Signal> {
     let person = oauth::id(json, "user_openid")?;
     let at = oauth::id(json, "create_time").unwrap_or_default();
-    // The content is JSON in a text; some senders write it as an object.
-    let content = json.get("content").cloned().unwrap_or(Value::Null);
-    let content = content.as_str().and_then(|text| serde_json::from_str(text).ok()).unwrap_or(content);
+    let content = content_of(json);
     let reason = content.get("reason").and_then(Value::as_i64);
     let (cause, words) = cause_of(reason);
     let shown = reason.map_or_else(|| "no reason".to_owned(), |reason| format!("reason {reason}"));
@@ -129,6 +150,29 @@ mod tests {
         assert!(matches!(read(&other, Some(&signed(&other, "secret", NOW))), Inbound::Refused("about another app")));
         let post = body.replace("authorization.removed", "post.publish.complete");
         assert!(matches!(read(&post, Some(&signed(&post, "secret", NOW))), Inbound::Signals(signals, _) if signals.is_empty()));
+    }
+
+    #[test]
+    fn what_became_of_a_post_is_told_of_the_post() {
+        let told = |event: &str, content: &Value| {
+            let body =
+                json!({ "client_key": "client", "event": event, "create_time": NOW, "user_openid": "o-1", "content": content.to_string() })
+                    .to_string();
+            match read(&body, Some(&signed(&body, "secret", NOW))) {
+                Inbound::Post(told, _) => Some((told.fate, told.known_as, told.evidence.words)),
+                Inbound::Signals(signals, _) if signals.is_empty() => None,
+                other => panic!("{other:?}"),
+            }
+        };
+        let both = json!({ "publish_id": "v_pub~1", "post_id": 7_300_000_000_000_000_001_u64, "publish_type": "DIRECT_PUBLISH" });
+        let known = vec!["v_pub~1".to_owned(), "7300000000000000001".to_owned()];
+        let shown = told("post.publish.publicly_available", &both).expect("told");
+        assert_eq!((shown.0, &shown.1), (Fate::Shown, &known));
+        assert_eq!(told("post.publish.no_longer_publicaly_available", &both).map(|told| told.0), Some(Fate::Gone));
+        let failed = told("post.publish.failed", &json!({ "publish_id": "v_pub~1", "reason": "spam_risk" })).expect("told");
+        assert!(failed.0 == Fate::Failed && failed.2.contains("spam_risk"), "{failed:?}");
+        assert_eq!(told("post.publish.complete", &both), None);
+        assert_eq!(told("post.publish.failed", &json!({})), None, "about no post");
     }
 
     #[test]

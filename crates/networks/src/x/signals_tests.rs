@@ -17,7 +17,7 @@ fn heard(options: &[(&str, &str)], request: &Request<Bytes>) -> Result<Vec<Signa
             Ok(signals)
         }
         Inbound::Refused(why) => Err(why),
-        Inbound::Challenge(_) | Inbound::Deletion { .. } => panic!("neither a challenge nor a deletion"),
+        other => panic!("neither signals nor refused: {other:?}"),
     }
 }
 

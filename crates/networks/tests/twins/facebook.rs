@@ -227,3 +227,19 @@ async fn pictures_films_and_links_go_along() {
     assert!(matches!(lost, Err(NotDone::Refused(refused)) if refused.is_harmless()));
     assert_eq!(bench.posts().len(), 4);
 }
+
+#[tokio::test]
+async fn good_answers_say_how_much_is_used_up() {
+    let bench = Bench::new("facebook");
+    let tokens = bench.connect("jana.lindner").await;
+    let used = || {
+        bench.probe(&tokens);
+        let said = bench.said.lock().expect("not poisoned");
+        let seen: Vec<u32> = said.iter().rev().map_while(|(_, answer)| bench.network.used_up(answer.headers())).collect();
+        seen.into_iter().max()
+    };
+    let before = used();
+    assert!(before.is_some_and(|percent| percent < 70), "{before:?}");
+    bench.trouble("app_busy");
+    assert_eq!(used(), Some(96));
+}

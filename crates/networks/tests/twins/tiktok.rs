@@ -91,3 +91,23 @@ async fn a_film_is_sent_in_parts_and_published_once_it_is_whole() {
     let posted = publish(size).await.expect("its answer was lost, and TikTok says what became of it");
     assert!(posted.url.is_some() && bench.posts().len() == 3, "{posted:?}");
 }
+
+#[tokio::test]
+async fn an_account_that_may_not_publish_is_seen_by_a_look() {
+    let bench = Bench::new("tiktok");
+    let tokens = bench.connect("fernweh.outdoor").await;
+    assert_eq!(bench.probe(&tokens).finding, Finding::Works);
+    bench.trouble("banned_from_posting");
+    assert_eq!(cause(&bench.probe(&tokens)), Some(Cause::PersonBlocked));
+    bench.trouble("");
+    // Asked more often than the second question may be: the first answer stands.
+    for _ in 0..25 {
+        assert_eq!(bench.probe(&tokens).finding, Finding::Works);
+    }
+    let mut narrow = tokens.clone();
+    narrow.scopes.retain(|scope| scope != "video.publish");
+    bench.asked.lock().expect("not poisoned").clear();
+    let before = bench.said.lock().expect("not poisoned").len();
+    assert_eq!(bench.probe(&narrow).finding, Finding::Works);
+    assert_eq!(bench.said.lock().expect("not poisoned").len(), before + 1, "what was not granted is not asked");
+}

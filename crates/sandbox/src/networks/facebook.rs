@@ -113,8 +113,11 @@ pub(super) fn handle(product: &Product, world: &mut World, now: i64, incoming: &
     Some(match (incoming.method.as_str(), parts.as_slice()) {
         (_, ["dialog", "oauth"]) => authorize(product, world, now, incoming),
         ("POST" | "GET", ["oauth", "access_token"]) => token(product, world, now, incoming),
-        ("POST" | "GET", ["debug_token"]) => debug(product, world, now, incoming),
-        (_, [_, ..]) => api(product, world, now, incoming, &parts),
+        ("POST" | "GET", ["debug_token"]) => graph::with_usage(world, product.name, debug(product, world, now, incoming)),
+        (_, [_, ..]) => {
+            let answered = api(product, world, now, incoming, &parts);
+            graph::with_usage(world, product.name, answered)
+        }
         _ => return None,
     })
 }

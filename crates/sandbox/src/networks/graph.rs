@@ -53,7 +53,9 @@ pub(super) fn data_access_until(world: &World, network: &str, username: &str) ->
 
 /// What can be switched on at all four.
 pub(super) const TROUBLES: &[&str] = &[
+    "app_busy",
     "app_limit",
+    "app_used_up",
     "page_limit",
     "transient",
     "action_blocked",
@@ -104,6 +106,17 @@ pub(super) fn trouble(world: &mut World, network: &'static str, is_act: bool) ->
     };
     super::spend_trouble(world, network);
     Some(refused)
+}
+
+/// How much the app has used up stands with good answers too, whoever asks.
+pub(super) fn with_usage(world: &World, network: &'static str, answer: Answer) -> Answer {
+    let usage = match super::trouble(world, network).as_deref() {
+        _ if answer.headers().contains_key("x-app-usage") || !answer.status().is_success() => return answer,
+        Some("app_busy") => r#"{"call_count":96,"total_cputime":25,"total_time":31}"#,
+        Some("app_used_up") => r#"{"call_count":100,"total_cputime":25,"total_time":31}"#,
+        _ => r#"{"call_count":3,"total_cputime":1,"total_time":2}"#,
+    };
+    with_header(answer, "x-app-usage", usage)
 }
 
 /// The end of a life, told by a subcode or in a word that says nothing.

@@ -265,6 +265,10 @@ fn authorized(world: &World, now: i64, incoming: &Incoming) -> Result<Family, An
         Some(version) if version.parse::<u32>().is_ok_and(|version| version >= OLDEST_VERSION) => {}
         Some(version) => return Err(refused(426, 0, "NONEXISTENT_VERSION", &format!("Requested version {version} is not active"))),
     }
+    // Without it, addresses and lists are read by the rules of the older protocol.
+    if needs_version && incoming.header("x-restli-protocol-version") != Some("2.0.0") {
+        return Err(refused(400, 0, "ILLEGAL_ARGUMENT", "Invalid query parameters: X-Restli-Protocol-Version 2.0.0 is needed"));
+    }
     Ok(family)
 }
 

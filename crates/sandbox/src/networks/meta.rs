@@ -89,7 +89,10 @@ pub(super) fn handle(service: &Service, world: &mut World, now: i64, incoming: &
         ("POST", "/oauth/access_token") => token(service, world, now, incoming),
         ("GET", "/access_token") => long_lived(service, world, now, incoming),
         ("GET", "/refresh_access_token") => extend(service, world, now, incoming),
-        _ => api(service, world, now, incoming, &versioned?),
+        _ => {
+            let answered = api(service, world, now, incoming, &versioned?);
+            graph::with_usage(world, service.name, answered)
+        }
     })
 }
 

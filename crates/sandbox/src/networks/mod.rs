@@ -20,6 +20,7 @@ mod xing;
 mod youtube;
 
 pub(crate) use moment::rfc3339;
+pub(crate) use tiktok::public_id as public_id_at_tiktok;
 
 use crate::limits;
 use crate::people::{Page, Person};
@@ -335,6 +336,7 @@ pub(crate) fn survives_block(network: &str) -> bool {
 fn troubles(network: &str) -> &'static [&'static str] {
     match network {
         "facebook" | "instagram" | "instagram_page" | "threads" => graph::TROUBLES,
+        "tiktok" => &["banned_from_posting"],
         "x" => x::TROUBLES,
         _ => &[],
     }

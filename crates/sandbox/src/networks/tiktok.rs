@@ -2,6 +2,8 @@
 
 mod acts;
 
+pub(crate) use acts::public_id;
+
 use aws_lc_rs::digest::{SHA256, digest};
 use serde_json::json;
 

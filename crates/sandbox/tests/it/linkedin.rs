@@ -43,7 +43,11 @@ pub(crate) fn connect(net: &mut Net, username: &str) -> Tokens {
 }
 
 fn rest(net: &mut Net, path: &str, bearer: &str) -> Got {
-    let headers = [("authorization", format!("Bearer {bearer}")), ("linkedin-version", "202610".into())];
+    let headers = [
+        ("authorization", format!("Bearer {bearer}")),
+        ("linkedin-version", "202610".into()),
+        ("x-restli-protocol-version", "2.0.0".into()),
+    ];
     let headers: Vec<_> = headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
     net.send(Method::GET, &format!("/linkedin/rest/{path}"), &headers, "")
 }
@@ -398,6 +402,10 @@ fn calls_need_their_scope_and_a_version() {
     assert_eq!(rest(&mut net, "organizationAcls?q=roleAssignee", &reader).status, 200);
     let got = net.get("/linkedin/rest/organizationAcls?q=roleAssignee", &reader);
     assert_eq!((got.status, got.str("code")), (400, "VERSION_MISSING"));
+    let headers = [("authorization", format!("Bearer {reader}")), ("linkedin-version", "202610".into())];
+    let headers: Vec<_> = headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    let got = net.send(Method::GET, "/linkedin/rest/organizationAcls?q=roleAssignee", &headers, "");
+    assert_eq!((got.status, got.str("code")), (400, "ILLEGAL_ARGUMENT"), "the protocol's own version is needed too");
     assert_eq!(rest(&mut net, "organizations/4711", &reader).status, 404);
     assert_eq!(rest(&mut net, "organizations/nonsense", &reader).status, 404);
 }

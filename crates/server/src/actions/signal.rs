@@ -8,11 +8,12 @@ use lifecycle::diagnosis::Diagnosis;
 use lifecycle::ledger::Ledger as _;
 use lifecycle::words::Confidence;
 use networks::Network;
-use networks::signal::{Inbound, Signal, Subject, UNKNOWN_KEY};
+use networks::signal::{Fate, Inbound, OfPost, Signal, Subject, UNKNOWN_KEY};
 use serde_json::json;
 use store::events::{self, About, Actor};
-use store::{deletions, signals};
+use store::{acts, deletions, profiles, signals};
 
+use super::act;
 use crate::error::Problem;
 use crate::state::App;
 
@@ -39,6 +40,10 @@ pub async fn receive(app: &App, network: &'static dyn Network, request: Request<
             app.keeper.wake();
             Ok(*answer)
         }
+        Some(Inbound::Post(told, answer)) => {
+            post(app, network, &told).await?;
+            Ok(*answer)
+        }
         Some(Inbound::Deletion { signal, code, answer }) => {
             take(app, network, &client.facts, &signal, Some(&code)).await?;
             app.keeper.wake();
@@ -46,6 +51,35 @@ pub async fn receive(app: &App, network: &'static dyn Network, request: Request<
             Ok(*answer)
         }
     }
+}
+
+/// What a network tells of a post that it took: noted with the act, and in the history. What is told of posts that were not made here
+/// changes nothing.
+async fn post(app: &App, network: &'static dyn Network, told: &OfPost) -> Result<(), Problem> {
+    let (name, now) = (network.about().name, app.now());
+    let mut tx = app.store.write().await?;
+    let posts = acts::posted(&mut tx, &app.organisation, name, &told.profile, &told.known_as).await?;
+    if posts.is_empty() || !signals::take(&mut tx, &app.organisation, name, &told.id, now).await? {
+        return Ok(());
+    }
+    for act in posts {
+        let lasting = told.known_as.last().filter(|_| told.fate == Fate::Shown);
+        let Some(profile) = profiles::get(&mut tx, &app.organisation, &act.profile).await? else { continue };
+        let url = lasting.and_then(|id| network.address(act::target(&profile), id));
+        let (kind, problem) = match told.fate {
+            Fate::Shown => ("act.post.shown", None),
+            Fate::Failed => ("act.post.failed", Some("refused_by_network")),
+            Fate::Gone => ("act.post.gone", Some("gone")),
+        };
+        let problem = problem.map(|code| json!({ "code": code, "detail": told.evidence.words }));
+        let change =
+            acts::Change { post: lasting.map(String::as_str), url: url.as_deref(), problem: problem.as_ref(), ..acts::Change::default() };
+        acts::told(&mut tx, &app.organisation, &act, change).await?;
+        let about = About { profile: Some(act.profile.clone()), ..About::default() };
+        let detail = json!({ "act": act.id.as_str(), "post": lasting.or(act.post.as_ref()), "url": url, "evidence": told.evidence });
+        events::append(&mut tx, &app.organisation, now, kind, &Actor::System, &about, &detail).await?;
+    }
+    Ok(tx.commit().await?)
 }
 
 /// A happening makes every grant it is about suspect, and due for a look at once. It is no verdict.

@@ -43,6 +43,8 @@ pub(crate) const IDLE: Duration = Duration::from_secs(30);
 pub(crate) const WHOLE: Duration = Duration::from_mins(10);
 /// A network that says nothing more than "too many" is left alone that long; the longest time that is believed.
 const PAUSE: (Span, Span) = (Span::seconds(60), Span::hours(1));
+/// How long nobody asks, where an answer says that everything is used up: half of the hour that is counted.
+const USED_UP: Span = Span::minutes(30);
 
 /// Marks an answer as the network's own.
 const FROM: &str = "staygreen-answer-from";
@@ -183,6 +185,10 @@ async fn through(app: &App, caller: &Caller, profile: &Profile, mut ready: Ready
         let again = !matches!(passed.payload, Payload::Flows(_));
         if status == StatusCode::TOO_MANY_REQUESTS {
             pause(app, profile, &server_of(profile, &ready.tokens), answer.headers()).await?;
+        }
+        if ready.client.network.used_up(answer.headers()).is_some_and(|percent| percent >= 100) {
+            // The next one would be refused, and make it longer.
+            quiet(app, profile, &server_of(profile, &ready.tokens), app.now() + USED_UP).await?;
         }
         if !matches!(status, StatusCode::UNAUTHORIZED | StatusCode::BAD_REQUEST) {
             return Ok(returned(answer, Redactor::new(&texts(&secrets))));

@@ -1,8 +1,11 @@
 //! `staygreen doctor`: one line each, with what to do.
 
+use std::collections::BTreeMap;
+
 use bytes::Bytes;
 use clap::Args;
 use keeper::ports::Clock as _;
+use lifecycle::moment::written;
 use lifecycle::time::Timestamp;
 use networks::network::Registration;
 use networks::wire::Wire as _;
@@ -106,6 +109,16 @@ impl Doctor {
                         Registration::ByHand => ("note", "no network app: staygreen network-app set, or Settings, Network apps"),
                     };
                     println!("{mark}  {:<24} {words}", about.title);
+                    let none = BTreeMap::new();
+                    let ends = network.ends(config.networks.get(about.name).map_or(&none, |set| &set.options));
+                    if let Some((at, words)) = ends.filter(|_| by_config || stored) {
+                        let line = format!("on {}: {words}", written(at).get(..10).unwrap_or_default());
+                        if at <= SystemClock.now() {
+                            good &= say(false, about.title, &line);
+                        } else {
+                            println!("note  {:<24} {line}", about.title);
+                        }
+                    }
                 }
             }
             Err(error) => good &= say(false, "database", &error.to_string()),

@@ -33,6 +33,9 @@ pub(super) fn handle(world: &mut World, now: i64, incoming: &Incoming, path: &st
     {
         return too_many(now, seconds);
     }
+    if !path.starts_with("status/") && crate::networks::trouble(world, NAME).as_deref() == Some("banned_from_posting") {
+        return api_error(403, "spam_risk_user_banned_from_posting", "The user is banned from making new posts.");
+    }
     let body: Value = serde_json::from_slice(&incoming.body).unwrap_or_default();
     match path {
         "creator_info/query/" => creator(world, &family),
@@ -181,7 +184,7 @@ fn pictures(world: &mut World, now: i64, family: &Family, body: &Value) -> Answe
 const WORKS: i64 = 4 * 1_000_000;
 
 /// The public id of a post: more digits than a fraction holds.
-fn public_id(publish_id: &str) -> u64 {
+pub(crate) fn public_id(publish_id: &str) -> u64 {
     7_300_000_000_000_000_000 + publish_id.rsplit('.').next().and_then(|number| number.parse::<u64>().ok()).unwrap_or(0)
 }
 
