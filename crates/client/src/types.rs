@@ -193,6 +193,9 @@ pub struct Posted {
     pub id: String,
     /// Where people see it, where that is known.
     pub url: Option<String>,
+    /// What people have to know of it: the network shows it to nobody, still examines it, rejected it meanwhile.
+    #[serde(default)]
+    pub note: Option<String>,
 }
 
 /// What became of a post or comment.

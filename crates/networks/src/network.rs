@@ -376,6 +376,12 @@ pub trait Network: Send + Sync {
         Box::pin(async { Err(acting::cannot_be_asked()) })
     }
 
+    /// What people have to know of a post that the network took: it is shown to nobody, still examined, rejected meanwhile. `None`: it
+    /// stands as it was meant, or the network has no word on that. Waits a moment where the network needs one.
+    fn standing<'a>(&'a self, _by: Acting<'a>, _post: &'a str) -> Done<'a, Option<Words>> {
+        Box::pin(async { Ok(None) })
+    }
+
     /// Where the network's API begins, for calls that are passed through: the one host they can reach. `None` where there is none.
     fn api(&self, cx: Cx<'_>, _tokens: &TokenSet) -> Option<String> {
         ["api", "rest", "graph", "v4"].into_iter().find_map(|key| cx.endpoint(self.about(), key))

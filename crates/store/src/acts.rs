@@ -64,6 +64,8 @@ pub struct Act {
     pub url: Option<String>,
     /// Why it was not done.
     pub problem: Option<serde_json::Value>,
+    /// What there is to know of it since the network took it: the sentence, by language.
+    pub note: Option<serde_json::Value>,
     /// Since when it is known.
     pub created_at: Timestamp,
     /// Since when it stands so.
@@ -133,6 +135,7 @@ fn read(row: &Row) -> Result<Act, StoreError> {
         post: row.opt_text("post_id")?,
         url: row.opt_text("url")?,
         problem: problem.map(|text| serde_json::from_str(&text)).transpose().map_err(broken)?,
+        note: row.opt_text("note")?.map(|text| serde_json::from_str(&text)).transpose().map_err(broken)?,
         created_at: row.time("created_at")?,
         changed_at: row.time("changed_at")?,
         ends_at: row.time("ends_at")?,
@@ -221,6 +224,18 @@ impl Store {
             change.approver.map(UserId::as_str).into(),
         ];
         Ok(tx.run(sql, &values).await? == 1)
+    }
+
+    /// Notes what there is to know of an act that was done.
+    pub async fn note_standing(
+        &self,
+        tx: &mut Tx,
+        organisation: &OrganisationId,
+        id: &ActId,
+        note: &serde_json::Value,
+    ) -> Result<(), StoreError> {
+        let sql = "UPDATE acts SET note = $3 WHERE id = $1 AND organisation_id = $2 AND state = 'done'";
+        tx.run(sql, &[id.as_str().into(), organisation.as_str().into(), to_json(note)?.into()]).await.map(drop)
     }
 
     /// What an act says; of one that is over only the beginning of its words.

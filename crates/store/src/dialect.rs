@@ -35,10 +35,11 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (20, "also known as", include_str!("../migrations/0020_also_known_as.sql")),
     (21, "whole logins", include_str!("../migrations/0021_whole_logins.sql")),
     (22, "acts by post", include_str!("../migrations/0022_acts_by_post.sql")),
-    (31, "approvals by mail", include_str!("../migrations/0031_approvals_by_mail.sql")),
+    (24, "notes of acts", include_str!("../migrations/0024_notes_of_acts.sql")),
     (28, "incidents", include_str!("../migrations/0028_incidents.sql")),
     (29, "second factors", include_str!("../migrations/0029_second_factors.sql")),
     (30, "sorted lists", include_str!("../migrations/0030_sorted_lists.sql")),
+    (31, "approvals by mail", include_str!("../migrations/0031_approvals_by_mail.sql")),
 ];
 
 /// Rings that come closer together than that are heard as few.

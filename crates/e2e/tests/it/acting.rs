@@ -199,3 +199,24 @@ async fn bluesky_lives_in_the_demo() {
     assert_eq!(demo.refresh(&id, "fernweh.test").await.0, 200);
     demo.until("bluesky", "connected").await;
 }
+
+#[tokio::test]
+async fn what_the_network_makes_of_a_post_is_told_and_kept() {
+    let demo = Demo::start();
+    demo.connect("youtube", "jana.lindner").await;
+    let channel = demo.profiles("youtube").await[0]["id"].as_str().unwrap().to_owned();
+    let path = format!("/profiles/{channel}/posts");
+    let film = json!({ "text": "Huts", "media": [{ "content_type": "video/mp4", "data": "bm90IHJlYWxseSBhIGZpbG0=" }] });
+    let (status, posted, _) = post(&demo, &path, Some("k-1"), &film).await;
+    assert_eq!(status, 201, "{posted}");
+    let note = posted["note"].as_str().expect("a note");
+    assert!(note.contains("keeps this video private"), "{note}");
+    let (status, again, replayed) = post(&demo, &path, Some("k-1"), &film).await;
+    assert!(status == 201 && replayed && again["note"] == posted["note"], "{again}");
+    let (_, act) = demo.api("GET", &format!("/waiting-acts/{}", posted["act"].as_str().unwrap()), None).await;
+    assert_eq!((&act["state"], &act["note"]), (&json!("done"), &posted["note"]), "{act}");
+    // Where there is nothing to know nothing is said.
+    let page = demo.profile_named("linkedin", "Fernweh Outdoor").await["id"].as_str().unwrap().to_owned();
+    let (_, plain, _) = post(&demo, &format!("/profiles/{page}/posts"), None, &json!({ "text": "The new hut is open" })).await;
+    assert_eq!(plain["note"], json!(null), "{plain}");
+}

@@ -18,6 +18,9 @@ use crate::{google, moment, oauth};
 const POST_MAX: usize = 1500;
 /// What Google takes as an answer to a review, in characters (unconfirmed).
 const ANSWER_MAX: usize = 4096;
+/// How often, and how far apart, a post that Google still examines is asked for.
+const LOOKS: usize = 3;
+const APART: Span = Span::seconds(2);
 /// The most pages of reviews that are read.
 const PAGES_MAX: usize = 40;
 
@@ -117,6 +120,29 @@ async fn create(cx: Cx<'_>, wire: &dyn Wire, tokens: &TokenSet, place: &str, bod
             Err(acting::refused(cx, &answer, diagnosis))
         }
     }
+}
+
+/// What Google's examination says: it begins when the post is taken, and may reject it later.
+pub(super) async fn standing(Acting { cx, wire, tokens, .. }: Acting<'_>, post: &str) -> Result<Option<Words>, NotDone> {
+    for _ in 0..LOOKS {
+        let json = google::ask(cx, wire, oauth::get_bearer(&url(&cx, post), &tokens.access_token)).await?;
+        match oauth::text(&json, "state") {
+            Some("REJECTED") => return Ok(Some(rejected())),
+            Some("PROCESSING") => wire.pause(APART).await,
+            _ => return Ok(None),
+        }
+    }
+    Ok(Some(Words::new(
+        "Google has taken this post and still examines it: it is not shown yet.",
+        "Google hat diesen Beitrag angenommen und prüft ihn noch: er wird noch nicht gezeigt.",
+    )))
+}
+
+fn rejected() -> Words {
+    Words::new(
+        "Google examined this post and rejected it: nobody sees it. Phone numbers in the text are a usual reason.",
+        "Google hat diesen Beitrag geprüft und abgelehnt: niemand sieht ihn. Telefonnummern im Text sind ein üblicher Grund.",
+    )
 }
 
 fn posted(json: &Value) -> Option<Posted> {

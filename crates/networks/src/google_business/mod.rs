@@ -17,7 +17,7 @@ use lifecycle::words::Cause;
 use crate::acting::{Acting, Comment, Done, Draft, Fit, NotDone, Post, Posted, Target};
 use crate::network::{
     Ability, About, Answer, App, Asks, Authorization, Callback, Can, CauseWords, Cx, Discovery, Endpoint, Failure, Issued, Network,
-    Registration, Renewal, Rule, Start,
+    Registration, Renewal, Rule, Start, Words,
 };
 use crate::signal::Inbound;
 use crate::wire::{BoxFuture, Wire};
@@ -157,6 +157,10 @@ impl Network for GoogleBusiness {
             self.check(by.cx.app, by.target, Draft::Post(post))?;
             acts::publish(by, post).await
         })
+    }
+
+    fn standing<'a>(&'a self, by: Acting<'a>, post: &'a str) -> Done<'a, Option<Words>> {
+        Box::pin(acts::standing(by, post))
     }
 
     /// The reviews of the location: `post` is the location itself. A post has no comments.

@@ -19,7 +19,9 @@ const TITLE_MAX: usize = 100;
 const DESCRIPTION_MAX: usize = 5000;
 /// What YouTube takes as a comment, in characters (unconfirmed).
 const COMMENT_MAX: usize = 10_000;
-/// How often an upload that broke off is taken up again.
+/// How many bytes are sent at once: what breaks loses one part. A multiple of 256 KiB, as Google demands of all parts but the last.
+const PART: usize = 32 * 256 * 1024;
+/// How often an upload that broke off, and did not get on meanwhile, is taken up again.
 const ROUNDS: usize = 4;
 /// The most pages of comments that are read.
 const PAGES_MAX: usize = 40;
@@ -28,6 +30,11 @@ const CATEGORY: &str = "22";
 
 fn invalid(field: &'static str, en: &str, de: &str) -> NotDone {
     NotDone::Invalid { field, words: Words::new(en, de) }
+}
+
+/// To whom a video is to be shown.
+fn wanted(app: &App) -> &str {
+    app.options.get("privacy").map_or("public", String::as_str)
 }
 
 /// The one video, and what is said about it.
@@ -62,7 +69,7 @@ fn checked(app: &App, post: &Post) -> Result<(Media, Value, Fit), NotDone> {
     let option = |name: &str, default: &str| app.options.get(name).map_or_else(|| default.to_owned(), String::clone);
     let about = json!({
         "snippet": { "title": title, "description": description, "categoryId": option("category", CATEGORY) },
-        "status": { "privacyStatus": option("privacy", "public"), "selfDeclaredMadeForKids": option("made_for_kids", "false") == "true" }
+        "status": { "privacyStatus": wanted(app), "selfDeclaredMadeForKids": option("made_for_kids", "false") == "true" }
     });
     Ok((film.clone(), about, fit))
 }
@@ -103,7 +110,7 @@ fn is_same_origin(one: &str, other: &str) -> bool {
     origin(one).is_some_and(|origin_of_one| origin_of_one.is_tuple() && Some(origin_of_one) == origin(other))
 }
 
-/// Sends the bytes, and what was missing of them after a break.
+/// Sends the bytes in parts, and what was missing of them after a break.
 async fn transfer(
     cx: Cx<'_>,
     wire: &dyn Wire,
@@ -113,15 +120,16 @@ async fn transfer(
     bytes: &Bytes,
 ) -> Result<Posted, NotDone> {
     let size = bytes.len();
-    let mut from = 0;
+    let (mut from, mut failed) = (0, 0);
     let mut last = NotDone::Unclear(Evidence::new(cx.now, Source::Use, None, None, "the upload broke off"));
-    for round in 0..ROUNDS {
-        let range = (from > 0).then(|| format!("bytes {from}-{}/{size}", size - 1));
-        let answer = acting::send(cx, wire, put(session, tokens, kind, range.as_deref(), bytes.slice(from..))).await;
+    while failed < ROUNDS {
+        let to = size.min(from + PART);
+        let range = (to - from < size).then(|| format!("bytes {from}-{}/{size}", to - 1));
+        let answer = acting::send(cx, wire, put(session, tokens, kind, range.as_deref(), bytes.slice(from..to))).await;
         let answer = match answer {
             Ok(answer) => answer,
-            Err(broken) if round + 1 == ROUNDS => return Err(broken_off(broken)),
             Err(broken) => {
+                failed += 1;
                 last = broken_off(broken);
                 match acting::send(cx, wire, put(session, tokens, kind, Some(&format!("bytes */{size}")), Bytes::new())).await {
                     Ok(answer) => answer,
@@ -133,8 +141,16 @@ async fn transfer(
             return Ok(posted);
         }
         match answer.status().as_u16() {
-            308 => from = received(&answer).min(size.saturating_sub(1)),
-            status if status >= 500 => last = acting::refused(cx, &answer, google::errors::act(&cx, &answer)),
+            308 => {
+                let has = received(&answer).min(size.saturating_sub(1));
+                // A long film may break off more often than a short one, as long as it gets on.
+                failed = if has > from { 0 } else { failed + 1 };
+                from = has;
+            }
+            status if status >= 500 => {
+                failed += 1;
+                last = acting::refused(cx, &answer, google::errors::act(&cx, &answer));
+            }
             _ => return Err(acting::refused(cx, &answer, google::errors::act(&cx, &answer))),
         }
     }
@@ -169,6 +185,41 @@ fn received(answer: &Response<Bytes>) -> usize {
 fn posted(json: &Value) -> Option<Posted> {
     let id = oauth::text(json, "id")?;
     Some(Posted { id: id.to_owned(), url: Some(format!("https://www.youtube.com/watch?v={}", oauth::percent(id))) })
+}
+
+/// To whom the video is really shown: videos of apps that Google has not audited are locked to private, whatever was asked for.
+pub(super) async fn standing(Acting { cx, wire, tokens, .. }: Acting<'_>, video: &str) -> Result<Option<Words>, NotDone> {
+    let request = oauth::get_bearer(&YouTube::api(&cx, "videos", &[("part", "status"), ("id", video)]), &tokens.access_token);
+    let json = google::ask(cx, wire, request).await?;
+    Ok(json.pointer("/items/0/status").and_then(|status| word_on(wanted(cx.app), status)))
+}
+
+fn word_on(wanted: &str, status: &Value) -> Option<Words> {
+    let reason = |field: &str| oauth::text(status, field).unwrap_or("unknown").to_owned();
+    match oauth::text(status, "uploadStatus") {
+        Some("rejected") => {
+            let why = reason("rejectionReason");
+            Some(Words::new(format!("YouTube rejected this video ({why})."), format!("YouTube hat dieses Video abgelehnt ({why}).")))
+        }
+        Some("failed") => {
+            let why = reason("failureReason");
+            Some(Words::new(
+                format!("YouTube could not process this video ({why})."),
+                format!("YouTube konnte dieses Video nicht verarbeiten ({why})."),
+            ))
+        }
+        _ => match oauth::text(status, "privacyStatus").filter(|shown| *shown != wanted) {
+            Some("private") => Some(Words::new(
+                "YouTube keeps this video private: nobody but the channel sees it. Google does so with all videos of an app that it has not audited.",
+                "YouTube hält dieses Video privat: niemand außer dem Kanal sieht es. Google tut das mit allen Videos einer App, die es nicht geprüft hat.",
+            )),
+            Some(shown) => Some(Words::new(
+                format!("YouTube shows this video as {shown}; {wanted} was asked for."),
+                format!("YouTube zeigt dieses Video als {shown}; verlangt war {wanted}."),
+            )),
+            None => None,
+        },
+    }
 }
 
 pub(super) async fn comment(

@@ -240,6 +240,10 @@ impl Network for YouTube {
         })
     }
 
+    fn standing<'a>(&'a self, by: Acting<'a>, post: &'a str) -> Done<'a, Option<Words>> {
+        Box::pin(acts::standing(by, post))
+    }
+
     fn comments<'a>(&'a self, by: Acting<'a>, post: &'a str) -> Done<'a, Vec<Comment>> {
         Box::pin(acts::comments(by, post))
     }

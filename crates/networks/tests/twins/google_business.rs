@@ -204,3 +204,18 @@ async fn a_review_of_another_location_is_not_answered_as_this_one() {
     assert!(matches!(&refused, Err(NotDone::Invalid { field: "in_reply_to", .. })), "{refused:?}");
     bench.network.comment(bench.acting(&tokens, here), here.network_id, Some(&reviews[0].id), "Danke").await.expect("answered");
 }
+
+#[tokio::test]
+async fn what_google_says_of_a_post_after_it_took_it_is_told() {
+    let bench = Bench::new("google_business");
+    let tokens = bench.connect("jana.lindner").await;
+    let found = bench.discover(&tokens).await.expect("listed");
+    let place = target(&found.profiles[0]);
+    let told = async |text: &str| {
+        let posted = bench.network.publish(bench.acting(&tokens, place), &post(text)).await.expect("published");
+        bench.network.standing(bench.acting(&tokens, place), &posted.id).await.expect("asked").map(|words| words.en)
+    };
+    assert_eq!(told("Open again").await, None, "waited for");
+    assert!(told("Call 0891234567").await.is_some_and(|words| words.contains("rejected")));
+    assert!(told("Looked at by hand").await.is_some_and(|words| words.contains("still examines")));
+}

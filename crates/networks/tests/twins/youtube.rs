@@ -3,7 +3,7 @@
 use lifecycle::diagnosis::Finding;
 use lifecycle::time::Timestamp;
 use lifecycle::words::{Cause, Confidence};
-use networks::acting::{NotDone, Post};
+use networks::acting::{Media, NotDone, Post};
 use networks::network::{Failure, Kind, Start};
 use serde_json::json;
 
@@ -243,4 +243,51 @@ async fn an_app_in_testing_has_to_be_connected_again_every_seven_days() {
     }
     bench.pass(DAY);
     assert_eq!(cause(&bench.refused_renewal(&tokens)), Some(Cause::Expired), "however often it was used");
+}
+
+#[tokio::test]
+async fn to_whom_a_film_is_really_shown_is_told() {
+    let mut bench = Bench::new("youtube");
+    let tokens = bench.connect("tom.becker").await;
+    let found = bench.discover(&tokens).await.expect("listed");
+    let profile = target(&found.profiles[0]);
+    let told = async |bench: &Bench, tokens, post: &Post| {
+        let posted = bench.network.publish(bench.acting(tokens, profile), post).await.expect("published");
+        bench.network.standing(bench.acting(tokens, profile), &posted.id).await.expect("asked").map(|words| words.en)
+    };
+    let words = told(&bench, &tokens, &film("Huts")).await.expect("it is not public");
+    assert!(words.contains("private") && words.contains("not audited"), "{words}");
+    let foreign = Post { text: "With somebody else's music".into(), ..film("Song") };
+    let words = told(&bench, &tokens, &foreign).await.expect("rejected");
+    assert!(words.contains("rejected") && words.contains("copyright"), "{words}");
+    // Whoever wanted it private has nothing to be told.
+    bench.app.options.insert("privacy".into(), "private".into());
+    assert_eq!(told(&bench, &tokens, &film("Ours")).await, None);
+    // An audited app's films are shown as asked for.
+    bench.app.options.remove("privacy");
+    bench.app.client_id = "sandbox-youtube-audited".into();
+    let tokens = bench.connect("tom.becker").await;
+    assert_eq!(told(&bench, &tokens, &film("For all")).await, None);
+    let gone = bench.network.standing(bench.acting(&tokens, profile), "no-such-film").await;
+    assert_eq!(gone.expect("asked"), None);
+}
+
+#[tokio::test]
+async fn a_long_film_goes_in_parts_and_a_break_loses_one_of_them() {
+    let bench = Bench::new("youtube");
+    let tokens = bench.connect("tom.becker").await;
+    let found = bench.discover(&tokens).await.expect("listed");
+    let long = |title: &str| Post { media: vec![Media { bytes: vec![7; 20 << 20].into(), ..media("video/mp4", b"") }], ..film(title) };
+    let sizes = |bench: &Bench| -> Vec<usize> {
+        let said = bench.said.lock().unwrap();
+        said.iter().filter(|(request, _)| request.method() == "PUT").map(|(request, _)| request.body().len() >> 20).collect()
+    };
+    bench.network.publish(bench.acting(&tokens, target(&found.profiles[0])), &long("Long")).await.expect("published");
+    assert_eq!(sizes(&bench), [8, 8, 4]);
+    bench.said.lock().unwrap().clear();
+    // The answers to the second part, and to the question how much arrived, are lost: what arrived is found, and the rest is sent.
+    *bench.spare.lock().unwrap() = 2;
+    *bench.lose.lock().unwrap() = 2;
+    bench.network.publish(bench.acting(&tokens, target(&found.profiles[0])), &long("Broken")).await.expect("taken up again");
+    assert_eq!(sizes(&bench), [8, 8, 0, 8, 4], "never from the beginning");
 }

@@ -27,6 +27,7 @@ const TESTING_LIFE: i64 = 7 * DAY;
 const PICKED: &str = "picked=";
 const TESTING: &str = "app=testing";
 const UNAPPROVED: &str = "app=unapproved";
+const AUDITED: &str = "app=audited";
 
 /// One network of Google's.
 pub(super) struct Service {
@@ -40,12 +41,13 @@ pub(super) struct Service {
 }
 
 /// Which of our apps this is: the usual one, one in the status Testing (`sandbox-NAME-testing`), or one that Google has not
-/// approved for its interfaces (`sandbox-NAME-unapproved`); the secret is the same. `None`: none of them.
+/// approved for its interfaces (`sandbox-NAME-unapproved`), or one whose films it audited (`sandbox-NAME-audited`); the secret is the same. `None`: none of them.
 fn app(service: &Service, client: &str) -> Option<&'static str> {
     match client.strip_prefix(&client_id(service.name))? {
         "" => Some(""),
         "-testing" => Some(TESTING),
         "-unapproved" => Some(UNAPPROVED),
+        "-audited" => Some(AUDITED),
         _ => None,
     }
 }
@@ -209,7 +211,12 @@ fn is_of(scopes: &[String], kind: &str) -> bool {
 /// Whether a code or refresh token was given to this client: to another one it is worth nothing.
 fn is_of_client(scopes: &[String], service: &Service, incoming: &Incoming) -> bool {
     let kind = app(service, incoming.f("client_id")).unwrap_or_default();
-    [TESTING, UNAPPROVED].into_iter().all(|marker| is_of(scopes, marker) == (marker == kind))
+    [TESTING, UNAPPROVED, AUDITED].into_iter().all(|marker| is_of(scopes, marker) == (marker == kind))
+}
+
+/// Whether Google audited what the app uploads.
+pub(super) fn is_audited(family: &Family) -> bool {
+    is_of(&family.scopes, AUDITED)
 }
 
 /// Whether Google approved the app for the interfaces behind this consent.

@@ -8,7 +8,7 @@ use super::google::{self, Service, caller};
 use super::moment::rfc3339;
 use crate::people::{Comment, Page, Person, Post, page, person};
 use crate::request::{Answer, Incoming, json as answer};
-use crate::tokens::Family;
+use crate::tokens::{DAY, Family};
 use crate::world::World;
 
 const NAME: &str = "google_business";
@@ -206,13 +206,13 @@ fn v4(world: &mut World, now: i64, incoming: &Incoming, account: &str, location:
     match (incoming.method.as_str(), rest) {
         ("POST", ["localPosts"]) => create(world, now, incoming, &family, &place, id),
         ("GET", ["localPosts"]) => {
-            let all: Vec<Value> = world.posts.iter().rev().filter(|post| is_of(post, id)).map(post_of).collect();
+            let all: Vec<Value> = world.posts.iter().rev().filter(|post| is_of(post, id)).map(|post| post_of(now, post)).collect();
             let (start, size) = window(incoming, 100, 20);
             Ok(answer(200, &page_of("localPosts", &all, start, size)))
         }
         ("GET", ["localPosts", post]) => {
             let name = format!("{place}/localPosts/{post}");
-            world.post(NAME, &name).map(|post| answer(200, &post_of(post))).ok_or_else(missing)
+            world.post(NAME, &name).map(|post| answer(200, &post_of(now, post))).ok_or_else(missing)
         }
         ("DELETE", ["localPosts", post]) => {
             let name = format!("{place}/localPosts/{post}");
@@ -230,9 +230,20 @@ fn is_of(post: &Post, location: u64) -> bool {
     post.network == NAME && post.profile == format!("locations/{location}")
 }
 
-fn post_of(post: &Post) -> Value {
+/// Google examines what was posted: for three seconds, or by hand for a day. Phone numbers are rejected.
+fn state_of(now: i64, post: &Post) -> &'static str {
+    let examined = if post.text.contains("by hand") { DAY } else { 3 };
+    let digits = post.text.split(|c: char| !c.is_ascii_digit()).map(str::len).max().unwrap_or(0);
+    match now - post.at < examined * 1_000_000 {
+        true => "PROCESSING",
+        false if digits >= 7 => "REJECTED",
+        false => "LIVE",
+    }
+}
+
+fn post_of(now: i64, post: &Post) -> Value {
     let mut shown = json!({
-        "name": post.id, "languageCode": "en", "summary": post.text, "state": "LIVE", "topicType": "STANDARD",
+        "name": post.id, "languageCode": "en", "summary": post.text, "state": state_of(now, post), "topicType": "STANDARD",
         "createTime": rfc3339(post.at), "updateTime": rfc3339(post.at), "searchUrl": format!("https://local.google.com/place?use=posts&lpsid={}", post.at)
     });
     if !post.link.is_empty() {
@@ -259,7 +270,7 @@ fn create(world: &mut World, now: i64, incoming: &Incoming, family: &Family, pla
     let name = format!("{place}/localPosts/{}", world.number());
     let (profile, username) = (format!("locations/{id}"), family.username.clone());
     let post = Post { network: NAME, id: name, profile, username, text: text.into(), link, media, at: now };
-    let shown = post_of(&post);
+    let shown = post_of(now, &post);
     world.publish(post);
     Ok(answer(200, &shown))
 }

@@ -18,6 +18,8 @@ const SERVICE: Service = Service { name: NAME, title: "YouTube", colour: "#c00",
 /// Units of one project and day, and uploads of one project and day.
 const UNITS: i64 = 10_000;
 const UPLOADS: i64 = 100;
+/// Parts of an upload are multiples of this, in bytes.
+const PART: i64 = 262_144;
 
 pub(super) fn handle(world: &mut World, now: i64, incoming: &Incoming) -> Option<Answer> {
     if let Some(answer) = google::handle(world, now, incoming, &SERVICE) {
@@ -25,6 +27,7 @@ pub(super) fn handle(world: &mut World, now: i64, incoming: &Incoming) -> Option
     }
     let done = match (incoming.method.as_str(), incoming.path.as_str()) {
         ("GET", "/youtube/v3/channels") => channels(world, now, incoming),
+        ("GET", "/youtube/v3/videos") => videos(world, now, incoming),
         ("GET", "/youtube/v3/commentThreads") => threads(world, now, incoming),
         ("POST", "/youtube/v3/commentThreads") => say(world, now, incoming),
         ("GET", "/youtube/v3/comments") => replies(world, now, incoming),
@@ -135,6 +138,9 @@ fn begin_upload(world: &mut World, now: i64, incoming: &Incoming) -> Result<Answ
     // What is to come and what has come of it, and what it will be called.
     world.nonces.insert(format!("youtube upload {upload} size"), size);
     world.nonces.insert(format!("youtube upload {upload} has"), 0);
+    // A project that passed no audit: locked to private, whatever was asked for.
+    let shown = if google::is_audited(&family) { privacy } else { "private" };
+    world.kept.insert((NAME, format!("privacy/{upload}")), shown.into());
     world.nonces.insert(format!("youtube upload {upload} about {title}\n{description}"), now);
     let mut begun = answer(200, &json!({}));
     let address = format!("{}/{NAME}/upload/youtube/v3/videos?uploadType=resumable&upload_id={upload}", incoming.origin);
@@ -153,12 +159,18 @@ fn put_bytes(world: &mut World, now: i64, incoming: &Incoming) -> Result<Answer,
     let size = *world.nonces.get(&key("size")).ok_or_else(|| missing("notFound"))?;
     let done = |world: &World| world.posts.iter().find(|post| post.network == NAME && post.media.contains(&upload)).cloned();
     if let Some(post) = done(world) {
-        return Ok(answer(200, &video(&post)));
+        return Ok(answer(200, &video(world, &post)));
     }
     let range = incoming.header("content-range").unwrap_or_default();
     let has = *world.nonces.get(&key("has")).unwrap_or(&0);
     let came = i64::try_from(incoming.body.len()).unwrap_or(i64::MAX);
     let from = range.strip_prefix("bytes ").and_then(|range| range.split('-').next()).and_then(|from| from.parse().ok()).unwrap_or(0);
+    if has + came < size && came % PART != 0 {
+        return Err(bad(
+            "badRequest",
+            "Invalid request. The number of bytes uploaded is required to be a multiple of 262144, except for the last.",
+        ));
+    }
     let has = if range.starts_with("bytes */") || from > has { has } else { (from + came).min(size) };
     world.nonces.insert(key("has"), has);
     if has < size {
@@ -173,18 +185,46 @@ fn put_bytes(world: &mut World, now: i64, incoming: &Incoming) -> Result<Answer,
     let id = format!("v{}", &world.random("")[..10]);
     let (username, text) = (family.username, words);
     let post = Post { network: NAME, id, profile: channel_id(&page), username, text, link: String::new(), media: vec![upload], at: now };
-    let body = video(&post);
+    let body = video(world, &post);
     world.publish(post);
     Ok(answer(200, &body))
 }
 
-fn video(post: &Post) -> Value {
+/// What is known of videos, by their ids.
+fn videos(world: &mut World, now: i64, incoming: &Incoming) -> Result<Answer, Answer> {
+    caller(world, now, incoming, &SERVICE, &[READ, FORCE_SSL], true)?;
+    spend(world, now, "units", 1, UNITS)?;
+    if incoming.q("part").is_empty() || incoming.q("id").is_empty() {
+        return Err(bad("missingRequiredParameter", "No filter selected."));
+    }
+    let items: Vec<Value> =
+        incoming.q("id").split(',').filter_map(|id| world.post(NAME, id)).map(|post| processed(video(world, post))).collect();
+    let found = items.len();
+    Ok(answer(
+        200,
+        &json!({ "kind": "youtube#videoListResponse", "etag": "e", "items": items, "pageInfo": { "totalResults": found, "resultsPerPage": found } }),
+    ))
+}
+
+/// As it stands once it was looked at: somebody else's music is found.
+fn processed(mut video: Value) -> Value {
+    let is_foreign =
+        video.pointer("/snippet/description").and_then(Value::as_str).is_some_and(|text| text.contains("somebody else's music"));
+    video["status"]["uploadStatus"] = if is_foreign { "rejected" } else { "processed" }.into();
+    if is_foreign {
+        video["status"]["rejectionReason"] = "copyright".into();
+    }
+    video
+}
+
+fn video(world: &World, post: &Post) -> Value {
     let (title, description) = post.text.split_once('\n').unwrap_or((&post.text, ""));
-    // A project that passed no audit: locked to private, whatever was asked for.
+    let upload = post.media.first().map_or("", String::as_str);
+    let privacy = world.kept.get(&(NAME, format!("privacy/{upload}"))).cloned().unwrap_or_else(|| "private".into());
     json!({
         "kind": "youtube#video", "etag": "e", "id": post.id,
         "snippet": { "publishedAt": rfc3339(post.at), "channelId": post.profile, "title": title, "description": description },
-        "status": { "uploadStatus": "uploaded", "privacyStatus": "private" }
+        "status": { "uploadStatus": "uploaded", "privacyStatus": privacy }
     })
 }
 

@@ -7,6 +7,7 @@ use lifecycle::permission::Decision;
 use lifecycle::time::{Span, Timestamp};
 use lifecycle::waiting::State;
 use networks::acting::Posted;
+use networks::network::Words;
 use serde_json::{Value, json};
 use store::acts::{self, Act, Change, NewAct};
 use store::events::Actor;
@@ -49,6 +50,8 @@ pub enum Said {
         act: ActId,
         /// Its id and address there.
         posted: Posted,
+        /// What people have to know of it: it is shown to nobody, it was rejected meanwhile.
+        note: Option<Words>,
     },
     /// It waits until the profile has an access token.
     Held {
@@ -139,8 +142,17 @@ pub(super) fn said(act: &Act) -> Said {
     match act.state {
         State::Held => Said::Held { act: act.id.clone(), until: act.ends_at },
         State::Waiting => Said::Waiting { act: act.id.clone(), approver: act.approver.clone(), until: act.ends_at },
-        _ => Said::Done { act: act.id.clone(), posted: Posted { id: act.post.clone().unwrap_or_default(), url: act.url.clone() } },
+        _ => {
+            let posted = Posted { id: act.post.clone().unwrap_or_default(), url: act.url.clone() };
+            Said::Done { act: act.id.clone(), posted, note: act.note.as_ref().map(noted) }
+        }
     }
+}
+
+/// A note as it is kept with an act.
+pub(crate) fn noted(note: &Value) -> Words {
+    let text = |lang: &str| note[lang].as_str().unwrap_or_default();
+    Words::new(text("en"), text("de"))
 }
 
 async fn start(app: &App, wish: &Wish<'_>, known: Option<&Act>) -> Result<Said, Problem> {
@@ -217,7 +229,24 @@ pub(super) async fn carry_out(
     };
     let ended = act::end(app, &deed, ready, done, told).await;
     settle(app, &id, wish.content, &ended).await;
-    ended.map(|posted| Said::Done { act: id, posted })
+    let posted = ended?;
+    let note = standing(app, &id, wish.content, network.standing(by, &posted.id)).await;
+    Ok(Said::Done { act: id, posted, note })
+}
+
+/// What the network says of a post once it has it. That it has it is written already: whatever fails here changes nothing.
+async fn standing(app: &App, id: &ActId, content: &Content, asked: networks::acting::Done<'_, Option<Words>>) -> Option<Words> {
+    let Content::Post { .. } = content else { return None };
+    let words = asked.await.ok().flatten()?;
+    let kept = async {
+        let mut tx = app.store.write().await?;
+        app.store.note_standing(&mut tx, &app.organisation, id, &json!({ "en": words.en, "de": words.de })).await?;
+        Ok::<(), Problem>(tx.commit().await?)
+    };
+    if kept.await.is_err() {
+        tracing::error!(act = %id, "act: what the network says of it could not be written");
+    }
+    Some(words)
 }
 
 /// How it ended, for the row. What was done was done: a row that cannot be written now is found as begun, and then nobody knows.
@@ -265,7 +294,7 @@ pub(super) async fn repeat(app: &App, wish: &Wish<'_>, known: &Act) -> Result<Sa
             let mut tx = app.store.write().await?;
             let moved = app.store.move_act(&mut tx, &app.organisation, known, State::Done, change, app.now()).await?;
             tx.commit().await?;
-            if moved { Ok(Said::Done { act: known.id.clone(), posted }) } else { Err(still_running()) }
+            if moved { Ok(Said::Done { act: known.id.clone(), posted, note: None }) } else { Err(still_running()) }
         }
         Ok(None) => carry_out(app, wish, Some(known), &ready, deed.approved_by).await,
         Err(cannot) if cannot.code == "not_supported_by_network" => {

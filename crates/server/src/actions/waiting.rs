@@ -326,17 +326,18 @@ pub(super) async fn settle_overdue(app: &App) -> Result<(), Problem> {
 }
 
 /// An act as the API shows it.
-pub fn shown(seen: &Seen) -> Value {
+pub fn shown(lang: Lang, seen: &Seen) -> Value {
     let Seen { act, profile, content } = seen;
     let (under, in_reply_to) = match content {
         Content::Post { .. } => (None, None),
         Content::Comment { under, in_reply_to, .. } => (Some(under), in_reply_to.as_ref()),
     };
+    let note = act.note.as_ref().map(say::noted).map(|words| lang.pick(&words.en, &words.de).to_owned());
     json!({
         "id": act.id.as_str(), "kind": act.kind, "state": act.state, "text": content.text(), "under": under, "in_reply_to": in_reply_to,
         "profile": { "id": profile.id.as_str(), "name": profile.name, "network": profile.network, "status": profile.standing.status },
         "wanted_by": act.author, "approval_by": act.approver.as_ref().map(lifecycle::ids::UserId::as_str), "decided_by": act.decided_by,
-        "network_id": act.post, "url": act.url, "problem": act.problem,
+        "network_id": act.post, "url": act.url, "problem": act.problem, "note": note,
         "created_at": rfc3339(act.created_at), "changed_at": rfc3339(act.changed_at), "until": rfc3339(act.ends_at),
     })
 }

@@ -119,8 +119,9 @@ fn outcome(caller: &Caller, profile: &Profile, said: Result<Said, Problem>) -> O
     let zone = super::view::zone(caller);
     let (lang, date) = (caller.lang, |until| moment(until, zone, caller.lang));
     let (words, url) = match &said {
-        Ok(Said::Done { posted, .. }) => {
-            (lang.t("compose.posted").to_owned(), posted.url.clone().filter(|url| url.starts_with("https://")))
+        Ok(Said::Done { posted, note, .. }) => {
+            let note = note.as_ref().map(|words| format!(" {}", lang.pick(&words.en, &words.de))).unwrap_or_default();
+            (format!("{}{note}", lang.t("compose.posted")), posted.url.clone().filter(|url| url.starts_with("https://")))
         }
         Ok(Said::Held { until, .. }) => (lang.fill("compose.held", &[("date", &date(*until))]), None),
         Ok(Said::Waiting { until, .. }) => (lang.fill("compose.waiting", &[("date", &date(*until))]), None),

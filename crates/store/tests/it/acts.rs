@@ -146,3 +146,24 @@ async fn a_list_shows_everybody_what_is_theirs() {
         assert_eq!(count(None, &[]).await, 0, "with the profile goes what waits for it");
     }
 }
+
+#[tokio::test]
+async fn what_a_network_says_of_a_post_is_noted_where_it_was_done() {
+    for Fixture { store, .. } in each().await {
+        let (organisation, _) = organisation(&store).await;
+        let profile = profile_of(&store, &organisation).await;
+        let house = House { store: &store, organisation: &organisation, profile: &profile };
+        let act = house.note(&tool("key_1"), "k", "x", State::Begun, None).await.unwrap();
+        let words = serde_json::json!({ "en": "private", "de": "privat" });
+        let note = async |id| {
+            let mut tx = store.write().await.unwrap();
+            store.note_standing(&mut tx, &organisation, id, &words).await.unwrap();
+            tx.commit().await.unwrap();
+        };
+        note(&act.id).await;
+        assert_eq!(house.get(&act.id).await.note, None, "nobody has it yet");
+        assert!(house.becomes(&act, State::Done, T0).await);
+        note(&act.id).await;
+        assert_eq!(house.get(&act.id).await.note, Some(words.clone()), "{}", store.describe());
+    }
+}

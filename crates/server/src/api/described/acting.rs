@@ -38,7 +38,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
 ];
 
 const POSTED: Shape = Shape::Named("Posted", &POSTED_FIELDS);
-const POSTED_FIELDS: Shape = Shape::Object(&[must("id", TEXT), must("url", MAYBE_TEXT), must("act", ACT_ID)]);
+const POSTED_FIELDS: Shape = Shape::Object(&[must("id", TEXT), must("url", MAYBE_TEXT), must("act", ACT_ID), must("note", MAYBE_TEXT)]);
 
 /// A picture or film: where it lies, or itself as Base64.
 pub(super) const MEDIA: Shape = Shape::Named("Media", &MEDIA_FIELDS);

@@ -55,6 +55,7 @@ const SAID_FIELDS: Shape = Shape::Object(&[
     must("act", ACT_ID),
     may("id", TEXT),
     may("url", MAYBE_TEXT),
+    may("note", MAYBE_TEXT),
     may("until", MOMENT),
     may("approval_by", MAYBE_USER),
 ]);
@@ -67,6 +68,7 @@ const EACH_FIELDS: Shape = Shape::Object(&[
     may("act", ACT_ID),
     may("id", TEXT),
     may("url", MAYBE_TEXT),
+    may("note", MAYBE_TEXT),
     may("until", MOMENT),
     may("approval_by", MAYBE_USER),
     may("problem", Shape::Named("Problem", &PROBLEM)),
@@ -101,6 +103,7 @@ const ACT_FIELDS: Shape = Shape::Object(&[
     must("network_id", MAYBE_TEXT),
     must("url", MAYBE_TEXT),
     must("problem", Shape::Maybe(&Shape::Open)),
+    must("note", MAYBE_TEXT),
     must("created_at", MOMENT),
     must("changed_at", MOMENT),
     must("until", MOMENT),

@@ -7,6 +7,7 @@ use axum::http::HeaderMap;
 use lifecycle::moment;
 use lifecycle::permission::{Act, Decision};
 use lifecycle::time::Timestamp;
+use networks::network::Words;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use store::profiles::Profile;
@@ -17,6 +18,7 @@ use crate::actions::draft::{self, Content, NewPost, Picture};
 use crate::actions::say::{self, Said, WAITS, Wish};
 use crate::auth::{self, Caller};
 use crate::error::Problem;
+use crate::i18n::Lang;
 use crate::show::rfc3339;
 use crate::state::App;
 use crate::time::fresh_secret;
@@ -113,20 +115,29 @@ pub async fn publish(
     let content = content(&profile, &key, &post);
     let hold = body.when_disconnected == WhenDisconnected::Hold;
     let wish = Wish { caller: &caller, profile: &profile, content: &content, key: &key, hold, until };
-    answer(&say::say(&app, &wish).await?)
+    answer(caller.lang, &say::say(&app, &wish).await?)
 }
 
-fn answer(said: &Said) -> Answer {
+fn answer(lang: Lang, said: &Said) -> Answer {
     match said {
-        Said::Done { act, posted } => json(201, &json!({ "id": posted.id, "url": posted.url, "act": act.as_str() })),
-        waits => json(202, &result(waits)),
+        Said::Done { act, posted, note } => {
+            json(201, &json!({ "id": posted.id, "url": posted.url, "act": act.as_str(), "note": picked(lang, note.as_ref()) }))
+        }
+        waits => json(202, &result(lang, waits)),
     }
 }
 
+fn picked(lang: Lang, words: Option<&Words>) -> Option<String> {
+    words.map(|words| lang.pick(&words.en, &words.de).to_owned())
+}
+
 /// What became of it, for the API.
-pub(super) fn result(said: &Said) -> Value {
+pub(super) fn result(lang: Lang, said: &Said) -> Value {
     match said {
-        Said::Done { act, posted } => json!({ "result": "posted", "act": act.as_str(), "id": posted.id, "url": posted.url }),
+        Said::Done { act, posted, note } => {
+            let note = picked(lang, note.as_ref());
+            json!({ "result": "posted", "act": act.as_str(), "id": posted.id, "url": posted.url, "note": note })
+        }
         Said::Held { act, until } => json!({ "result": "held", "act": act.as_str(), "until": rfc3339(*until) }),
         Said::Waiting { act, approver, until } => {
             let by = approver.as_ref().map(lifecycle::ids::UserId::as_str);
@@ -168,7 +179,7 @@ pub async fn publish_several(State(app): State<Arc<App>>, caller: Caller, header
             }
             Err(problem) => Err(problem),
         };
-        let mut item = said.as_ref().map_or_else(refused, result);
+        let mut item = said.as_ref().map_or_else(refused, |said| result(caller.lang, said));
         item["profile"] = id.into();
         items.push(item);
     }
@@ -193,7 +204,7 @@ pub async fn check(State(app): State<Arc<App>>, caller: Caller, Large(body): Lar
 async fn checked(app: &App, caller: &Caller, profile: &Profile, post: &NewPost) -> Value {
     match draft::check(app, caller.lang, profile, &content(profile, "", post)).await {
         Ok(fit) => {
-            let note = fit.note.map(|words| caller.lang.pick(&words.en, &words.de).to_owned());
+            let note = picked(caller.lang, fit.note.as_ref());
             json!({ "fits": true, "would": would(caller, profile), "counted": fit.counted, "max": fit.max, "note": note })
         }
         Err(problem) => json!({ "fits": false, "would": "refuse", "problem": problem.document() }),
@@ -243,5 +254,5 @@ pub async fn comment(
     let content = Content::Comment { under: post, in_reply_to: body.in_reply_to, text: body.text };
     let until = app.now() + WAITS;
     let wish = Wish { caller: &caller, profile: &profile, content: &content, key: &key, hold: false, until };
-    answer(&say::say(&app, &wish).await?)
+    answer(caller.lang, &say::say(&app, &wish).await?)
 }

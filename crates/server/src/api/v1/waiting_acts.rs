@@ -34,32 +34,32 @@ pub async fn list(State(app): State<Arc<App>>, caller: Caller, Query(asked): Que
         }
     };
     let seen = waiting::list(&app, &caller, &states, None, LIST_MAX).await?;
-    json(200, &json!({ "items": seen.iter().map(waiting::shown).collect::<Vec<Value>>() }))
+    json(200, &json!({ "items": seen.iter().map(|seen| waiting::shown(caller.lang, seen)).collect::<Vec<Value>>() }))
 }
 
 /// GET /api/v1/waiting-acts/{id}
 pub async fn get(State(app): State<Arc<App>>, caller: Caller, Path(id): Path<String>) -> Answer {
-    json(200, &waiting::shown(&waiting::one(&app, &caller, &id).await?))
+    json(200, &waiting::shown(caller.lang, &waiting::one(&app, &caller, &id).await?))
 }
 
 /// POST /api/v1/waiting-acts/{id}/approve
 pub async fn approve(State(app): State<Arc<App>>, caller: Caller, Path(id): Path<String>) -> Answer {
-    json(200, &result(&waiting::approve(&app, &caller, &id).await?))
+    json(200, &result(caller.lang, &waiting::approve(&app, &caller, &id).await?))
 }
 
 /// POST /api/v1/waiting-acts/{id}/decline
 pub async fn decline(State(app): State<Arc<App>>, caller: Caller, Path(id): Path<String>) -> Answer {
     waiting::decline(&app, &caller, &id).await?;
-    json(200, &waiting::shown(&waiting::one(&app, &caller, &id).await?))
+    json(200, &waiting::shown(caller.lang, &waiting::one(&app, &caller, &id).await?))
 }
 
 /// POST /api/v1/waiting-acts/{id}/withdraw
 pub async fn withdraw(State(app): State<Arc<App>>, caller: Caller, Path(id): Path<String>) -> Answer {
     waiting::withdraw(&app, &caller, &id).await?;
-    json(200, &waiting::shown(&waiting::one(&app, &caller, &id).await?))
+    json(200, &waiting::shown(caller.lang, &waiting::one(&app, &caller, &id).await?))
 }
 
 /// POST /api/v1/waiting-acts/{id}/repeat: the network is asked first.
 pub async fn repeat(State(app): State<Arc<App>>, caller: Caller, Path(id): Path<String>) -> Answer {
-    json(200, &result(&waiting::repeat(&app, &caller, &id).await?))
+    json(200, &result(caller.lang, &waiting::repeat(&app, &caller, &id).await?))
 }

@@ -5,6 +5,7 @@ use lifecycle::waiting::State;
 use store::events::Actor;
 use store::users;
 
+use crate::actions::say;
 use crate::actions::waiting::{self, Seen};
 use crate::auth::Caller;
 use crate::error::Problem;
@@ -71,6 +72,7 @@ pub(super) async fn lines(app: &App, caller: &Caller) -> Result<Vec<ActLine>, Pr
         let approver = approver.filter(|_| act.state == State::Waiting).map(|user| lang.fill("acts.approver", &[("name", &user.name)]));
         let decided = act.decided_by.as_ref().map(|by| lang.fill("acts.decided", &[("name", &name_of(by))]));
         let why = act.problem.as_ref().and_then(|why| why["detail"].as_str()).unwrap_or_default().to_owned();
+        let note = act.note.as_ref().map(say::noted).map(|words| lang.pick(&words.en, &words.de).to_owned());
         ActLine {
             id: act.id.to_string(),
             network: profile.network.clone(),
@@ -84,7 +86,7 @@ pub(super) async fn lines(app: &App, caller: &Caller) -> Result<Vec<ActLine>, Pr
             until: act.state.is_waiting().then(|| when(act.ends_at)),
             author: name_of(&act.author),
             people: approver.into_iter().chain(decided).collect(),
-            why,
+            why: note.unwrap_or(why),
             url: act.url.clone().filter(|url| url.starts_with("https://")),
             ways: ways(caller, seen),
         }
