@@ -82,8 +82,10 @@ fn posts_are_kept_checked_and_limited_to_ten_edits_a_minute() {
     let tokens = connect(&mut net, "jana.lindner");
     let place = "/v4/accounts/20001/locations/9202/localPosts";
     let got = send(&mut net, Method::POST, place, &tokens, &post("New huts"));
-    assert_eq!((got.status, got.str("state")), (200, "LIVE"), "{}", got.text);
+    assert_eq!((got.status, got.str("state")), (200, "PROCESSING"), "{}", got.text);
     let name = got.str("name").to_owned();
+    net.pass(3);
+    assert_eq!(get(&mut net, &format!("/v4/{name}"), &tokens).str("state"), "LIVE", "examined by now");
     assert_eq!(get(&mut net, &format!("/v4/{name}"), &tokens).str("summary"), "New huts");
     assert_eq!(get(&mut net, place, &tokens).json["localPosts"][0]["name"], name.as_str());
     for wrong in [post(""), post(&"x".repeat(1501)), json!({ "summary": "x" })] {
