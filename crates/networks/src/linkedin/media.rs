@@ -87,10 +87,7 @@ async fn shown(by: Acting<'_>, id: &str) -> Result<(), NotDone> {
     let path = format!("/videos/{}", oauth::percent(id));
     for wait in LOOKS {
         wire.pause(Span::seconds(wait)).await;
-        let answer = match acting::send(cx, wire, request(&cx, Method::GET, &path, tokens, &Value::Null)).await {
-            Ok(answer) => answer,
-            Err(_) => continue,
-        };
+        let Ok(answer) = acting::send(cx, wire, request(&cx, Method::GET, &path, tokens, &Value::Null)).await else { continue };
         match read(cx, &answer) {
             Ok(look) => match oauth::text(&look, "status") {
                 Some("AVAILABLE") => return Ok(()),

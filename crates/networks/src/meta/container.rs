@@ -48,7 +48,7 @@ impl Door<'_> {
 
 /// How long containers of one post are still waited for, all together.
 struct Patience {
-    waits: std::vec::IntoIter<i64>,
+    waits: std::array::IntoIter<i64, { LOOKS.len() }>,
 }
 
 fn no_id(cx: Cx<'_>) -> NotDone {
@@ -81,7 +81,7 @@ fn item<'a>(habits: &Habits, media: &'a Media, is_one_of: bool) -> Vec<(&'static
 
 /// Publishes a post with media. Before the last call nothing is published, whatever becomes of the others.
 pub(crate) async fn post(by: Acting<'_>, door: &Door<'_>, habits: &Habits, post: &Post, text: &str) -> Result<Posted, NotDone> {
-    let mut patience = Patience { waits: LOOKS.to_vec().into_iter() };
+    let mut patience = Patience { waits: LOOKS.into_iter() };
     let said = (habits.text, text);
     let container = match post.media.as_slice() {
         [one] => {
@@ -108,7 +108,7 @@ pub(crate) async fn post(by: Acting<'_>, door: &Door<'_>, habits: &Habits, post:
 /// Says words alone.
 pub(crate) async fn say(by: Acting<'_>, door: &Door<'_>, habits: &Habits, form: &[(&str, &str)]) -> Result<Posted, NotDone> {
     let container = make(by, door, habits, form).await?;
-    let mut patience = Patience { waits: LOOKS.to_vec().into_iter() };
+    let mut patience = Patience { waits: LOOKS.into_iter() };
     ready(by, door, habits, &container, &mut patience).await?;
     publish(by, door, habits, &container).await
 }
@@ -126,7 +126,7 @@ async fn ready(by: Acting<'_>, door: &Door<'_>, habits: &Habits, container: &str
     let Acting { cx, wire, .. } = by;
     let (status, why) = habits.status;
     let url = oauth::with_query(&door.at(&oauth::percent(container)), &[("fields", &format!("{status},{why}"))]);
-    while let Some(wait) = patience.waits.next() {
+    for wait in patience.waits.by_ref() {
         wire.pause(Span::seconds(wait)).await;
         let look = match act(cx, wire, call(&cx, Method::GET, &url, door.token, &[])).await {
             Ok(look) => look,

@@ -196,7 +196,7 @@ mod tests {
         for size in [2 * PART, 2 * PART + 1, 3 * PART - 1, 18 * 1024 * 1024, 900 * PART + 7] {
             let (part, count) = parts(size);
             let last = size - (count - 1) * part;
-            assert!(part >= 5_000_000 && part <= 64_000_000 && last >= part && last <= 128_000_000 && count <= 1_000, "{size}");
+            assert!((5_000_000..=64_000_000).contains(&part) && (part..=128_000_000).contains(&last) && count <= 1_000, "{size}");
         }
     }
 }

@@ -118,7 +118,7 @@ async fn what_is_published_was_ready_and_is_shown_with_its_address() {
     assert!(words.en.contains("open to everybody") && words.de.contains("nichts veröffentlicht"), "{words:?}");
     let mut mixed = vec![picture(), film("https://films.example/missing.mp4")];
     assert!(matches!(publish(&post(mixed.clone())).await, Err(NotDone::Invalid { field: "media", .. })));
-    mixed.truncate(0);
+    mixed.clear();
     for many in [mixed, vec![picture(); 11], vec![media("image/jpeg", b"itself")]] {
         let Err(NotDone::Invalid { field: "media", words }) = publish(&post(many)).await else { panic!("refused beforehand") };
         assert!(words.en.contains("up to 10 pictures or films"), "{words:?}");
