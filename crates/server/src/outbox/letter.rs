@@ -184,6 +184,7 @@ impl<'a> Said<'a> {
             "incident_began" | "incident_ended" | "refused_began" | "refused_ended" => to("mail.incident.button", "/"),
             "cannot_be_checked" => to("mail.cannot_be_checked.button", "/settings/profiles?status=unverified"),
             "checked_again" => to("mail.cannot_be_checked.button", "/settings/profiles"),
+            "approval_wanted" | "approvals_wanted" => to("mail.approval_wanted.button", "/compose"),
             "test_mail" => to("mail.test_mail.button", "/account"),
             "test" => to("mail.test.button", "/settings/webhooks"),
             _ => self.letter.link.as_ref().map(|link| (self.own("button"), link.to_string())),
@@ -204,6 +205,7 @@ impl<'a> Said<'a> {
         }
         let words = match self.kind {
             "new_profiles" => "mail.footer.new_profiles",
+            "approval_wanted" | "approvals_wanted" => "mail.footer.approval_wanted",
             "incident_began" | "incident_ended" | "refused_began" | "refused_ended" => "mail.footer.admins",
             _ => "mail.footer",
         };

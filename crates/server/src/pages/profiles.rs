@@ -33,8 +33,9 @@ struct Head {
 struct Profiles {
     s: Shell,
     mine: bool,
-    /// Sorted like this, for the filter's form; empty: by name.
-    sort: &'static str,
+    /// By what it can be sorted, for the filter's form: where the heads are not shown, this is the way.
+    sorts: Options,
+    /// `desc`, or empty.
     order: &'static str,
     heads: Vec<Head>,
     q: String,
@@ -158,7 +159,7 @@ async fn build(app: &App, caller: &Caller, asked: &Asked) -> Page {
         count: caller.lang.fill("profiles.count", &[("n", &count.to_string())]),
         manages: !found.is_empty(),
         back: asked.address(asked.after.as_deref()),
-        sort: words(sort).0,
+        sorts: sorts(caller, sort),
         order: words(sort).1,
         heads: heads(caller, asked, sort),
         q: asked.q.clone(),
@@ -169,13 +170,22 @@ async fn build(app: &App, caller: &Caller, asked: &Asked) -> Page {
     })
 }
 
+fn column_words(caller: &Caller, column: Column) -> String {
+    caller.lang.t(&format!("profiles.col.{}", if column == Column::Name { "profile" } else { column.word() })).to_owned()
+}
+
+fn sorts(caller: &Caller, sort: Sort) -> Options {
+    let option = |by: Column| (words(Sort { by, descending: false }).0.to_owned(), column_words(caller, by), by == sort.by);
+    Column::ALL.into_iter().map(option).collect()
+}
+
 /// The heads of the columns: words, whether the list is sorted by it and how, and the address that sorts by it.
 fn heads(caller: &Caller, asked: &Asked, sort: Sort) -> Vec<Head> {
     let head = |by: Column| {
         let is_sorted = sort.by == by;
         let descending = is_sorted && !sort.descending;
         Head {
-            words: caller.lang.t(&format!("profiles.col.{}", if by == Column::Name { "profile" } else { by.word() })).to_owned(),
+            words: column_words(caller, by),
             sorted: is_sorted.then_some(if sort.descending { "descending" } else { "ascending" }),
             address: asked.sorted(Sort { by, descending }).address(None),
         }

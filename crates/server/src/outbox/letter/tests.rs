@@ -7,7 +7,9 @@ use store::webhooks::SUBSCRIBABLE;
 use super::*;
 
 /// Every kind of message but the digest, whose snapshots stand beside its code.
-const KINDS: [&str; 20] = [
+const KINDS: [&str; 22] = [
+    "approval_wanted",
+    "approvals_wanted",
     "cannot_be_checked",
     "checked_again",
     "connected",
