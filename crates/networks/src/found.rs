@@ -17,6 +17,8 @@ lifecycle::word_enum! {
         Board = "board",
         /// A channel.
         Channel = "channel",
+        /// A community in which an account posts (Reddit).
+        Community = "community",
         /// A business location.
         Location = "location",
         /// An advertising account; never connectable.

@@ -1,5 +1,8 @@
-//! Reddit: one login is one account, which posts on its own profile page. Refresh tokens stay; errors come inside a 200. Facts:
-//! `networks/reddit` of the knowledge base.
+//! Reddit: one login is one account, which posts on its own profile page and in the communities it has joined. Refresh tokens stay;
+//! errors come inside a 200. Facts: `networks/reddit` of the knowledge base.
+
+mod communities;
+mod posts;
 
 use std::collections::BTreeMap;
 
@@ -20,12 +23,9 @@ use crate::network::{
 use crate::oauth;
 use crate::wire::{BoxFuture, Wire};
 
-/// The adapter.
+/// The adapter. Options: `username` or `user_agent` (who answers for the app), `flair.NAME` (the flair of posts in r/NAME).
 pub(crate) struct Reddit;
 
-const TITLE_MAX: usize = 300;
-/// Of a post (unconfirmed).
-const TEXT_MAX: usize = 40_000;
 /// Who the account is; texts come without HTML's escapes.
 const ME: &str = "/api/v1/me?raw_json=1";
 /// Of a comment (unconfirmed).
@@ -39,8 +39,12 @@ static ABOUT: About = About {
     can: Can { connect: Ability::Yes, publish: Ability::Yes, comment: Ability::Yes, read_comments: Ability::Yes, reply: Ability::Yes },
     rules: &[
         Rule {
-            en: "One login connects one account. Posts appear on the account's own profile page.",
-            de: "Eine Anmeldung verbindet ein Konto. Beiträge erscheinen auf der eigenen Profilseite des Kontos.",
+            en: "One login connects one account. It can post on its own profile page, and in the communities it has joined and is let to write in.",
+            de: "Eine Anmeldung verbindet ein Konto. Es kann auf seiner eigenen Profilseite schreiben und in den Communities, denen es beigetreten ist und in denen es schreiben darf.",
+        },
+        Rule {
+            en: "Communities have demands of their own, such as a flair: they are asked for before anything is sent.",
+            de: "Communities stellen eigene Anforderungen, etwa ein Flair: sie werden abgefragt, bevor etwas gesendet wird.",
         },
         Rule {
             en: "Reddit approves new apps by hand since November 2025. The connection has no end date; it ends when you remove the app or Reddit suspends the account.",
@@ -49,7 +53,7 @@ static ABOUT: About = About {
     ],
     asks: Asks::Nothing,
     registration: Registration::ByHand,
-    scopes: &["identity", "read", "submit"],
+    scopes: &["identity", "read", "submit", "mysubreddits", "flair"],
     endpoints: &[
         Endpoint { key: "authorize", url: "https://www.reddit.com/api/v1/authorize" },
         Endpoint { key: "token", url: "https://www.reddit.com/api/v1/access_token" },
@@ -179,7 +183,12 @@ impl Reddit {
             }),
         };
         let person = PersonSeen { network_id: format!("t2_{id}"), name: name.to_owned(), handle: Some(name.to_owned()) };
-        Ok(Discovery { person, profiles: vec![profile], all_come_along: false })
+        let mut profiles = vec![profile];
+        // A suspended account is shown nothing else.
+        if profiles[0].unusable.is_none() {
+            profiles.extend(communities::list(cx, wire, tokens, &person.network_id).await?);
+        }
+        Ok(Discovery { person, profiles, all_come_along: false })
     }
 
     /// A form with `api_type=json`; what went wrong stands in a 200.
@@ -202,36 +211,6 @@ impl Reddit {
             .filter(|_| answer.status().is_success())
             .cloned()
             .ok_or_else(|| acting::refused(cx, &answer, Self::diagnose(&cx, Source::Use, &answer)))
-    }
-
-    /// The title of a post that fits.
-    fn title(post: &Post) -> Result<(String, Fit), NotDone> {
-        if !post.media.is_empty() {
-            let words = Words::new("Reddit takes no pictures or films here.", "Reddit nimmt hier keine Bilder oder Filme.");
-            return Err(NotDone::Invalid { field: "media", words });
-        }
-        let fit = match post.text.as_str() {
-            "" if post.link.is_some() => Fit { max: TEXT_MAX, ..Fit::default() },
-            text => acting::fits("text", text, text.chars().count(), TEXT_MAX)?,
-        };
-        let first_line = || post.text.lines().next().unwrap_or_default().chars().take(TITLE_MAX).collect::<String>();
-        let title = post.title.clone().unwrap_or_else(first_line);
-        acting::fits("title", &title, title.chars().count(), TITLE_MAX)?;
-        Ok((title, fit))
-    }
-
-    async fn post(Acting { cx, wire, tokens, target }: Acting<'_>, post: &Post) -> Result<Posted, NotDone> {
-        let (title, _) = Self::title(post)?;
-        let place = format!("u_{}", target.handle.unwrap_or_default());
-        let mut form = vec![("sr", place.as_str()), ("title", &title), ("resubmit", "true")];
-        match &post.link {
-            Some(link) => form.extend([("kind", "link"), ("url", link)]),
-            None => form.extend([("kind", "self"), ("text", &post.text)]),
-        }
-        let made = Self::act(cx, wire, tokens, "/api/submit", &form).await?;
-        let id = oauth::text(&made, "name")
-            .ok_or_else(|| NotDone::Unclear(Evidence::new(cx.now, Source::Use, Some(200), None, "no id came")))?;
-        Ok(Posted { id: id.to_owned(), url: oauth::text(&made, "url").map(str::to_owned) })
     }
 
     /// The tree as it comes, then what it left out (`more`), a hundred at a time.
@@ -377,13 +356,18 @@ impl Network for Reddit {
         Box::pin(Self::list(cx, wire, tokens))
     }
 
+    /// A community may ban the account while its token lives.
+    fn has_roles(&self) -> bool {
+        true
+    }
+
     fn own_headers(&self, cx: Cx<'_>) -> Vec<(HeaderName, HeaderValue)> {
         agent(&cx).map(|agent| (header::USER_AGENT, agent)).into_iter().collect()
     }
 
-    fn measure(&self, _: &App, _: Target<'_>, draft: Draft<'_>) -> Result<Fit, NotDone> {
+    fn measure(&self, _: &App, target: Target<'_>, draft: Draft<'_>) -> Result<Fit, NotDone> {
         match draft {
-            Draft::Post(post) => Self::title(post).map(|(_, fit)| fit),
+            Draft::Post(post) => posts::measure(target.kind, post),
             Draft::Comment { text, .. } => acting::fits("text", text, text.chars().count(), COMMENT_MAX),
         }
     }
@@ -391,7 +375,7 @@ impl Network for Reddit {
     fn publish<'a>(&'a self, by: Acting<'a>, post: &'a Post) -> Done<'a, Posted> {
         Box::pin(async move {
             self.check(by.cx.app, by.target, Draft::Post(post))?;
-            Self::post(by, post).await
+            posts::publish(by, post).await
         })
     }
 

@@ -2,11 +2,11 @@
 
 use lifecycle::diagnosis::Finding;
 use lifecycle::words::{Cause, Confidence};
-use networks::acting::{Post, Target};
+use networks::acting::{Draft, NotDone, Post, Target};
 use networks::network::{Failure, Kind};
 use serde_json::json;
 
-use crate::Bench;
+use crate::{Bench, target};
 
 #[tokio::test]
 async fn a_suspended_account_is_shown_and_cannot_be_connected() {
@@ -54,4 +54,83 @@ async fn who_answers_for_the_app_is_named_in_every_call() {
     bench.app.options.insert("user_agent".into(), "Staygreen/1.0 (a name without an account)".into());
     let blocked = bench.probe(&tokens);
     assert_eq!(blocked.finding, Finding::Misconfigured, "our name, never the token: {blocked:?}");
+}
+
+fn post(title: &str, text: &str) -> Post {
+    Post { title: Some(title.into()), text: text.into(), ..Post::default() }
+}
+
+#[tokio::test]
+async fn communities_are_places_to_post_as_far_as_the_account_is_let() {
+    let bench = Bench::new("reddit");
+    let tokens = bench.connect("fernweh_outdoor").await;
+    let found = bench.discover(&tokens).await.expect("listed");
+    let rows: Vec<_> = found.profiles.iter().map(|found| (found.name.as_str(), found.role.as_str(), found.unusable.is_none())).collect();
+    assert_eq!(
+        rows,
+        [
+            ("fernweh_outdoor", "owner", true),
+            ("r/hiking", "subscriber", true),
+            ("r/AlpineClimbing", "moderator", true),
+            ("r/mountainhuts", "subscriber", true),
+            ("r/fernweh_team", "subscriber", false),
+            ("r/gearswap", "subscriber", false),
+        ],
+        "the profile page of somebody else is no place to post"
+    );
+    let hiking = &found.profiles[1];
+    assert_eq!((hiking.kind, hiking.parent.as_deref()), (Kind::Community, Some("t2_1a2b3c")));
+    assert_eq!(hiking.network_id, "t2_1a2b3c/t5_2qh1o", "another account there is another profile");
+    let posted = bench.network.publish(bench.acting(&tokens, target(hiking)), &post("Huts", "Open again")).await.expect("published");
+    assert!(posted.url.as_deref().is_some_and(|url| url.starts_with("https://www.reddit.com/r/hiking/comments/")), "{posted:?}");
+    let fit = bench.network.check(&bench.app, target(hiking), Draft::Post(&post("Huts", "Open again"))).expect("fits");
+    assert!(fit.note.is_some(), "what the community demands is asked later");
+    // Who connected before communities were asked for keeps the account, and nothing else is concluded.
+    let before = bench.try_connect("fernweh_outdoor", json!({ "drop_scopes": ["mysubreddits"] })).await.expect("connects");
+    assert_eq!(bench.discover(&before.tokens).await.expect("listed").profiles.len(), 1);
+    // A list that breaks off is none.
+    bench.mood("cut_body");
+    assert!(bench.discover(&tokens).await.expect_err("no list").is_harmless());
+}
+
+#[tokio::test]
+async fn what_a_community_demands_is_said_before_anything_is_sent() {
+    let mut bench = Bench::new("reddit");
+    let tokens = bench.connect("fernweh_outdoor").await;
+    let found = bench.discover(&tokens).await.expect("listed");
+    let huts = target(&found.profiles[3]);
+    let sent = |bench: &Bench| bench.asked.lock().unwrap().iter().filter(|asked| asked.ends_with("/api/submit")).count();
+    let refused = async |bench: &Bench, title: &str| match bench.network.publish(bench.acting(&tokens, huts), &post(title, "Open")).await {
+        Err(NotDone::Invalid { field, words }) => (field, words.en),
+        other => panic!("{other:?}"),
+    };
+    let (field, words) = refused(&bench, "A new hut is open").await;
+    assert!(field == "flair" && words.contains("flair.mountainhuts") && words.contains("Trip report, Question"), "{words}");
+    bench.app.options.insert("flair.MountainHuts".into(), "Recipe".into());
+    let (field, words) = refused(&bench, "A new hut is open").await;
+    assert!(field == "flair" && words.contains("no flair \"Recipe\""), "{words}");
+    bench.app.options.insert("flair.MountainHuts".into(), "trip report".into());
+    let (field, words) = refused(&bench, "Huts").await;
+    assert!(field == "title" && words.contains("10 characters"), "{words}");
+    assert_eq!(sent(&bench), 0);
+    bench.network.publish(bench.acting(&tokens, huts), &post("A new hut is open", "Open")).await.expect("published");
+    assert_eq!(sent(&bench), 1);
+}
+
+#[tokio::test]
+async fn a_link_never_swallows_the_words_beside_it() {
+    let bench = Bench::new("reddit");
+    let tokens = bench.connect("jana_lindner").await;
+    let found = bench.discover(&tokens).await.expect("listed");
+    let me = target(&found.profiles[0]);
+    let sent = |bench: &Bench| {
+        let said = bench.said.lock().unwrap();
+        let (request, _) = said.iter().rev().find(|(request, _)| request.uri().path().ends_with("/api/submit")).expect("sent");
+        url::form_urlencoded::parse(request.body()).into_owned().collect::<std::collections::BTreeMap<String, String>>()
+    };
+    let link = Some("https://fernweh.example/huts".to_owned());
+    bench.network.publish(bench.acting(&tokens, me), &Post { link: link.clone(), ..post("Huts", "") }).await.expect("published");
+    assert_eq!((sent(&bench)["kind"].as_str(), sent(&bench)["url"].as_str()), ("link", "https://fernweh.example/huts"));
+    bench.network.publish(bench.acting(&tokens, me), &Post { link, ..post("Huts", "All of them") }).await.expect("published");
+    assert_eq!((sent(&bench)["kind"].as_str(), sent(&bench)["text"].as_str()), ("self", "All of them\nhttps://fernweh.example/huts"));
 }

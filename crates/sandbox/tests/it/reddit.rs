@@ -130,15 +130,19 @@ fn scopes_and_communities() {
     let first = get(&mut net, "/subreddits/mine/subscriber?limit=3", &tokens.access);
     let after = first.json["data"]["after"].as_str().unwrap().to_owned();
     let second = get(&mut net, &format!("/subreddits/mine/subscriber?limit=3&after={after}"), &tokens.access);
-    assert_eq!(second.json["data"]["children"].as_array().unwrap().len(), 2);
+    assert_eq!(second.json["data"]["children"].as_array().unwrap().len(), 3);
     assert_eq!(second.json["data"]["after"], json!(null));
     let got = get(&mut net, "/r/fernweh_team/about", &tokens.access);
     got.is(403, &json!({ "message": "Forbidden", "error": 403, "reason": "private" }));
     let bearer = format!("Bearer {}", tokens.access);
     let mut submit = |fields: &[(&str, &str)]| net.form("/reddit/api/submit", &[AGENT, ("authorization", &bearer)], fields);
-    for (sr, title, code) in
-        [("u_tom_becker", "x", "SUBREDDIT_NOTALLOWED"), ("nowhere", "x", "SUBREDDIT_NOEXIST"), ("hiking", "", "NO_TEXT")]
-    {
+    for (sr, title, code) in [
+        ("u_tom_becker", "x", "SUBREDDIT_NOTALLOWED"),
+        ("nowhere", "x", "SUBREDDIT_NOEXIST"),
+        ("hiking", "", "NO_TEXT"),
+        ("gearswap", "x", "BANNED_FROM_SUBREDDIT"),
+        ("mountainhuts", "x", "SUBMIT_VALIDATION_FLAIR_REQUIRED"),
+    ] {
         let got = submit(&[("sr", sr), ("kind", "self"), ("title", title), ("text", "x"), ("api_type", "json")]);
         assert_eq!((got.status, &got.json["json"]["errors"][0][0]), (200, &json!(code)));
     }

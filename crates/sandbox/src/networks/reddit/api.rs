@@ -10,8 +10,20 @@ use crate::tokens::Family;
 use crate::world::World;
 
 /// Communities: name, number, whether everybody may write there.
-const COMMUNITIES: &[(&str, &str, bool)] =
-    &[("hiking", "2qh1o", true), ("AlpineClimbing", "2qh2p", true), ("mountainhuts", "2qh3q", true), ("fernweh_team", "2qh4r", false)];
+const COMMUNITIES: &[(&str, &str, bool)] = &[
+    ("hiking", "2qh1o", true),
+    ("AlpineClimbing", "2qh2p", true),
+    (FLAIRED, "2qh3q", true),
+    ("fernweh_team", "2qh4r", false),
+    (BANNED, "2qh5s", true),
+];
+/// Takes no post without a flair, and no title of less than ten characters.
+const FLAIRED: &str = "mountainhuts";
+const FLAIRS: &[(&str, &str)] =
+    &[("5f1c9d3e-0a52-11ee-9c4b-1e2d3c4b5a69", "Trip report"), ("6a2dae4f-0a52-11ee-8d5c-2f3e4d5c6b7a", "Question")];
+const TITLE_MIN: usize = 10;
+/// Has banned everybody of ours.
+const BANNED: &str = "gearswap";
 /// Requests of a client in ten minutes.
 const LIMIT: u64 = 1000;
 const WINDOW: i64 = 600;
@@ -26,6 +38,8 @@ pub(super) fn handle(world: &mut World, now: i64, incoming: &Incoming) -> Option
         ("GET", "/subreddits/mine/subscriber") => "mysubreddits",
         ("POST", "/api/submit" | "/api/comment") => "submit",
         ("GET", "/api/morechildren") => "read",
+        ("GET", path) if path.starts_with("/api/v1/") && path.ends_with("/post_requirements") => "submit",
+        ("GET", path) if path.starts_with("/r/") && path.ends_with("/api/link_flair_v2") => "flair",
         ("GET", path) if path.starts_with("/comments/") || (path.starts_with("/r/") && path.ends_with("/about")) => "read",
         _ => return None,
     };
@@ -81,6 +95,8 @@ fn act(world: &mut World, now: i64, incoming: &Incoming, family: &Family) -> Ans
         "/api/morechildren" => more(world, incoming),
         path => match path.strip_prefix("/comments/") {
             Some(id36) => tree(world, incoming, id36),
+            None if path.ends_with("/post_requirements") => requirements(path),
+            None if path.ends_with("/link_flair_v2") => flairs(path),
             None => community(path.trim_start_matches("/r/").trim_end_matches("/about")),
         },
     }
@@ -105,7 +121,8 @@ fn me(world: &World, incoming: &Incoming, family: &Family) -> Answer {
 fn about_community((name, id, open): &(&str, &str, bool)) -> Value {
     json!({
         "display_name": name, "name": format!("t5_{id}"), "id": id, "title": name, "subreddit_type": if *open { "public" } else { "private" },
-        "submission_type": "any", "user_is_banned": false, "user_is_subscriber": true
+        "submission_type": "any", "user_is_banned": *name == BANNED, "user_is_subscriber": true, "user_is_contributor": false,
+        "user_is_moderator": *name == "AlpineClimbing", "icon_img": ""
     })
 }
 
@@ -118,6 +135,34 @@ fn subscriptions(incoming: &Incoming, family: &Family) -> Answer {
     let shown: Vec<Value> = all.iter().skip(start).take(limit).map(|data| json!({ "kind": "t5", "data": data })).collect();
     let last = shown.last().map(|last| last["data"]["name"].clone()).filter(|_| start + limit < all.len());
     answer(200, &json!({ "kind": "Listing", "data": { "after": last, "before": null, "dist": shown.len(), "children": shown } }))
+}
+
+/// What a community demands of posts: nothing that is empty or zero is demanded.
+fn requirements(path: &str) -> Answer {
+    let name = path.trim_start_matches("/api/v1/").trim_end_matches("/post_requirements");
+    let is_flaired = name.eq_ignore_ascii_case(FLAIRED);
+    answer(
+        200,
+        &json!({
+            "is_flair_required": is_flaired, "title_text_min_length": if is_flaired { json!(TITLE_MIN) } else { Value::Null },
+            "title_text_max_length": null, "body_text_min_length": null, "body_text_max_length": null, "body_restriction_policy": "none",
+            "title_required_strings": [], "body_required_strings": [], "domain_blacklist": [], "domain_whitelist": [], "guidelines_text": null
+        }),
+    )
+}
+
+fn flairs(path: &str) -> Answer {
+    let name = path.trim_start_matches("/r/").split('/').next().unwrap_or_default();
+    if !name.eq_ignore_ascii_case(FLAIRED) {
+        return answer(403, &json!({ "message": "Forbidden", "error": 403 }));
+    }
+    let all: Vec<Value> = FLAIRS
+        .iter()
+        .map(
+            |(id, text)| json!({ "id": id, "text": text, "type": "text", "text_editable": false, "mod_only": false, "text_color": "dark" }),
+        )
+        .collect();
+    answer(200, &json!(all))
 }
 
 fn community(name: &str) -> Answer {
@@ -161,6 +206,13 @@ fn submit(world: &mut World, now: i64, incoming: &Incoming, family: &Family) -> 
     } else {
         match COMMUNITIES.iter().find(|(name, ..)| name.eq_ignore_ascii_case(page)) {
             Some((.., false)) => return answer(403, &json!({ "message": "Forbidden", "error": 403, "reason": "private" })),
+            Some((BANNED, ..)) => return refused("BANNED_FROM_SUBREDDIT", "you have been banned from r/gearswap", "sr"),
+            Some((FLAIRED, ..)) if !FLAIRS.iter().any(|(id, _)| *id == incoming.f("flair_id")) => {
+                return refused("SUBMIT_VALIDATION_FLAIR_REQUIRED", "Your post must contain post flair.", "flair");
+            }
+            Some((FLAIRED, ..)) if title.chars().count() < TITLE_MIN => {
+                return refused("SUBMIT_VALIDATION_MIN_LENGTH", "The title must be at least 10 characters.", "title");
+            }
             Some(_) => {}
             None => return refused("SUBREDDIT_NOEXIST", "Hmm, that community doesn't exist. Try checking the spelling.", "sr"),
         }
@@ -195,7 +247,8 @@ fn submit(world: &mut World, now: i64, incoming: &Incoming, family: &Family) -> 
     };
     let name = world.publish(post);
     world.kept.insert((NAME, format!("last/{}", family.username)), json!(now));
-    let url = format!("https://www.reddit.com/user/{}/comments/{id}/", family.username);
+    let place = page.strip_prefix("u_").map_or_else(|| format!("r/{page}"), |owner| format!("user/{owner}"));
+    let url = format!("https://www.reddit.com/{place}/comments/{id}/");
     answer(200, &json!({ "json": { "errors": [], "data": { "id": id, "name": name, "url": url, "drafts_count": 0 } } }))
 }
 
