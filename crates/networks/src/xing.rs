@@ -20,7 +20,7 @@ use url::form_urlencoded;
 use crate::acting::{Acting, Done, Draft, Fit, NotDone, Post, Posted, Target};
 use crate::network::{
     Ability, About, Answer, App, Asks, Authorization, Callback, Can, Cx, Discovery, ENDED_IN_SETTINGS, Endpoint, Failure, Found, Issued,
-    Kind, Network, PersonSeen, Registration, Renewal, Rule, Start, value,
+    Kind, Network, PersonSeen, Registration, Renewal, Rule, Start, Words, value,
 };
 use crate::oauth1::signed;
 use crate::wire::{BoxFuture, Wire};
@@ -265,6 +265,10 @@ impl Network for Xing {
             self.check(by.cx.app, by.target, Draft::Post(post))?;
             acts::publish(by, post).await
         })
+    }
+
+    fn standing<'a>(&'a self, _: Acting<'a>, post: &'a str) -> Done<'a, Option<Words>> {
+        Box::pin(async move { Ok(acts::standing(post)) })
     }
 
     fn comment<'a>(&'a self, by: Acting<'a>, post: &'a str, in_reply_to: Option<&'a str>, text: &'a str) -> Done<'a, Posted> {

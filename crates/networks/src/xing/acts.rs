@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use http::{Method, Response};
 use lifecycle::secret::{Secret, TokenSet};
-use lifecycle::time::Timestamp;
+use lifecycle::time::{Span, Timestamp};
 use lifecycle::words::Source;
 use serde_json::Value;
 
@@ -14,6 +14,13 @@ use crate::oauth1::signed;
 use crate::wire::Wire;
 use crate::{moment, oauth};
 
+/// How often, and how far apart, the own feed is asked for what was published: it may lag behind.
+const LOOKS: usize = 3;
+const APART: Span = Span::seconds(2);
+/// A clock there may be that far behind ours.
+const CLOCKS_DIFFER: Span = Span::minutes(5);
+/// Begins the id of what XING named no id of: nothing can be said under it from here.
+const UNNAMED: &str = "unnamed";
 /// The most characters of a status message.
 const TEXT_MAX: usize = 420;
 
@@ -45,7 +52,8 @@ pub(super) fn measure(draft: Draft<'_>) -> Result<Fit, NotDone> {
     acting::fits("text", draft.text(), draft.text().chars().count(), TEXT_MAX)
 }
 
-pub(super) async fn publish(Acting { cx, wire, tokens, .. }: Acting<'_>, post: &Post) -> Result<Posted, NotDone> {
+pub(super) async fn publish(by: Acting<'_>, post: &Post) -> Result<Posted, NotDone> {
+    let Acting { cx, wire, tokens, .. } = by;
     let answer = match &post.link {
         Some(link) => call(cx, wire, tokens, Method::POST, "/users/me/share/link", &[("uri", link), ("text", &post.text)]).await?,
         None => call(cx, wire, tokens, Method::POST, "/users/me/status_message", &[("message", &post.text)]).await?,
@@ -53,34 +61,63 @@ pub(super) async fn publish(Acting { cx, wire, tokens, .. }: Acting<'_>, post: &
     if !answer.status().is_success() {
         return Err(refused(cx, &answer));
     }
-    let id = find(cx, wire, tokens, &post.text, None).await.ok().flatten();
-    Ok(Posted { id: id.unwrap_or_default(), url: None })
+    for look in 0..LOOKS {
+        if look > 0 {
+            wire.pause(APART).await;
+        }
+        // The same words of last week are another message.
+        match find(by, &post.text, cx.now - CLOCKS_DIFFER).await {
+            Ok(Some(id)) => return Ok(Posted { id, url: None }),
+            Ok(None) => {}
+            Err(_) => break,
+        }
+    }
+    Ok(Posted { id: format!("{UNNAMED}-{}", cx.now.as_seconds()), url: None })
+}
+
+/// What there is to know of a message whose id never showed.
+pub(super) fn standing(post: &str) -> Option<Words> {
+    post.starts_with(UNNAMED).then(|| {
+        Words::new(
+            "XING has taken it, names no id, and does not show it in your feed yet: comments under it have to be written at XING.",
+            "XING hat es angenommen, nennt keine Kennung und zeigt es noch nicht in Ihrem Feed: Kommentare darunter sind bei XING zu schreiben.",
+        )
+    })
 }
 
 /// What was published lately stands in the own feed.
-pub(super) async fn look(Acting { cx, wire, tokens, .. }: Acting<'_>, post: &Post, since: Timestamp) -> Result<Option<Posted>, NotDone> {
+pub(super) async fn look(by: Acting<'_>, post: &Post, since: Timestamp) -> Result<Option<Posted>, NotDone> {
     // A shared link stands there in a form of XING's own.
     if post.link.is_some() {
         return Err(acting::cannot_be_asked());
     }
-    let found = find(cx, wire, tokens, &post.text, Some(since)).await?;
+    let found = find(by, &post.text, since).await?;
     Ok(found.map(|id| Posted { id, url: None }))
 }
 
-/// The id of the newest activity with these words, not older than that.
-async fn find(cx: Cx<'_>, wire: &dyn Wire, tokens: &TokenSet, text: &str, since: Option<Timestamp>) -> Result<Option<String>, NotDone> {
-    let answer = call(cx, wire, tokens, Method::GET, "/users/me/feed", &[]).await?;
+/// The id of the newest activity with these words, not older than that. The own feed is asked for by one's id: the feed of `me` is only
+/// documented for what one's contacts do.
+async fn find(Acting { cx, wire, tokens, target }: Acting<'_>, text: &str, since: Timestamp) -> Result<Option<String>, NotDone> {
+    let path = format!("/users/{}/feed", oauth::percent(target.network_id));
+    let answer = call(cx, wire, tokens, Method::GET, &path, &[]).await?;
     let json: Value = serde_json::from_slice(answer.body()).unwrap_or(Value::Null);
     let activities = json.get("network_activities").and_then(Value::as_array).filter(|_| answer.status().is_success());
     let activities = activities.ok_or_else(|| refused(cx, &answer))?;
     let at = |activity: &Value| oauth::text(activity, "created_at").and_then(moment::rfc3339);
     let said = |activity: &&Value| activity.pointer("/objects/0/content").and_then(Value::as_str) == Some(text);
-    let late = |activity: &&Value| since.is_none_or(|since| at(activity).is_some_and(|at| at >= since));
-    let id = |activity: &Value| oauth::id(activity, "id").or_else(|| activity.pointer("/ids/0").and_then(Value::as_str).map(str::to_owned));
+    let late = |activity: &&Value| at(activity).is_some_and(|at| at >= since);
+    let id = |activity: &Value| {
+        oauth::id(activity, "id")
+            .filter(|id| !id.is_empty())
+            .or_else(|| activity.pointer("/ids/0").and_then(Value::as_str).map(str::to_owned))
+    };
     Ok(activities.iter().filter(said).find(late).and_then(id))
 }
 
 pub(super) async fn comment(Acting { cx, wire, tokens, .. }: Acting<'_>, post: &str, text: &str) -> Result<Posted, NotDone> {
+    if let Some(words) = standing(post) {
+        return Err(NotDone::Invalid { field: "post", words });
+    }
     let path = format!("/activities/{}/comments", oauth::percent(post));
     let answer = call(cx, wire, tokens, Method::POST, &path, &[("text", text)]).await?;
     if !answer.status().is_success() {
@@ -88,5 +125,6 @@ pub(super) async fn comment(Acting { cx, wire, tokens, .. }: Acting<'_>, post: &
     }
     let json = oauth::json(&answer).unwrap_or(Value::Null);
     let location = answer.headers().get("location").and_then(|to| to.to_str().ok()).and_then(|to| to.rsplit('/').next()).map(str::to_owned);
-    Ok(Posted { id: oauth::id(&json, "id").or(location).unwrap_or_default(), url: None })
+    let id = oauth::id(&json, "id").or(location).filter(|id| !id.is_empty());
+    Ok(Posted { id: id.unwrap_or_else(|| format!("{UNNAMED}-{}", cx.now.as_seconds())), url: None })
 }

@@ -17,6 +17,7 @@ mod threads;
 mod tiktok;
 mod tumblr;
 mod x;
+mod xing;
 mod youtube;
 
 use std::collections::BTreeMap;
