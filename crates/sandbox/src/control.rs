@@ -109,11 +109,16 @@ fn person(world: &mut World, now: i64, network: &str, username: &str, action: &s
             found.business = action == "make-business";
             return Ok(json!({ "business": found.business }));
         }
+        "deactivate" | "activate" => {
+            let is_known = networks::set_active(world, network, username, action == "activate");
+            let refused = || "this network knows no accounts that are switched off for a while".to_owned();
+            return is_known.then(|| json!({ "active": action == "activate" })).ok_or_else(refused);
+        }
         "revoke" => {}
         // The app is removed, and with it goes the wish that the app deletes what it stored.
         "request-deletion" if notices::passes_on_deletions(network) => {}
         "request-deletion" => return Err("this network passes no requests for deletion on".into()),
-        _ => return Err("an action is change-password, reset-password, block, unblock, delete, revoke, request-deletion, make-personal or make-business".into()),
+        _ => return Err("an action is change-password, reset-password, block, unblock, delete, revoke, request-deletion, make-personal, make-business, deactivate or activate".into()),
     }
     let password = found.password.clone();
     let ends_consents = match action {

@@ -372,6 +372,15 @@ pub(crate) fn set_trouble(world: &mut World, network: &str, name: &str, requests
     Ok(())
 }
 
+/// Switches an account off for a while, or on again. `false` where the network knows no such thing.
+pub(crate) fn set_active(world: &mut World, network: &str, username: &str, active: bool) -> bool {
+    let is_known = network == "bluesky";
+    if is_known {
+        bluesky::set_active(world, username, active);
+    }
+    is_known
+}
+
 /// The id of a person that is shown to one app alone, where a network has such beside the one its API is asked with.
 pub(crate) fn app_scoped_id(network: &str, id: &str) -> String {
     match network {

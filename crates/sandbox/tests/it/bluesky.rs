@@ -393,3 +393,39 @@ fn scopes_and_limits() {
     let reset: i64 = got.header("ratelimit-reset").parse().unwrap();
     assert!(reset > net.now / 1_000_000 && reset <= net.now / 1_000_000 + 300);
 }
+
+#[test]
+fn an_account_that_is_switched_off_has_sessions_and_writes_nothing() {
+    let mut net = Net::new();
+    let mut client = Client::new();
+    let (access, _) = client.connect(&mut net);
+    let record = json!({ "$type": "app.bsky.feed.post", "text": "Huts", "createdAt": "2026-09-01T12:00:00Z" });
+    assert_eq!(client.session(&mut net, &access).json["active"], json!(true));
+    net.person("bluesky", "fernweh.test", "deactivate");
+    let got = client.session(&mut net, &access);
+    assert_eq!((got.status, &got.json["active"], got.str("status")), (200, &json!(false), "deactivated"));
+    let got = client.post(&mut net, &access, "3kabcdefghij2", &record);
+    assert_eq!((got.status, got.str("error")), (401, "AccountDeactivated"));
+    net.person("bluesky", "fernweh.test", "activate");
+    assert_eq!(client.session(&mut net, &access).json["active"], json!(true));
+    assert_eq!(client.post(&mut net, &access, "3kabcdefghij2", &record).status, 200);
+}
+
+#[test]
+fn records_cost_points_by_the_hour() {
+    let mut net = Net::new();
+    let mut client = Client::new();
+    let (access, _) = client.connect(&mut net);
+    let record = json!({ "$type": "app.bsky.feed.post", "text": "Huts", "createdAt": "2026-09-01T12:00:00Z" });
+    for n in 0..1_666 {
+        let got = client.post(&mut net, &access, &format!("3k{n:011}"), &record);
+        assert_eq!((got.status, got.header("ratelimit-policy")), (200, "3000;w=300"), "{n}: {}", got.text);
+    }
+    let got = client.post(&mut net, &access, "3kzzzzzzzzzzz", &record);
+    assert_eq!((got.status, got.str("error"), got.header("ratelimit-policy")), (429, "RateLimitExceeded", "5000;w=3600"));
+    assert_eq!(got.header("ratelimit-remaining"), "2");
+    let reset: i64 = got.header("ratelimit-reset").parse().unwrap();
+    let wait = reset - net.now / 1_000_000;
+    assert!((1..=HOUR).contains(&wait), "{wait}");
+    assert_eq!(client.session(&mut net, &access).status, 200, "reading costs none");
+}

@@ -48,6 +48,8 @@ pub(super) fn about(incoming: &Incoming) -> &'static str {
     }
 }
 
+pub(super) use repo::set_active;
+
 pub(super) fn handle(world: &mut World, now: i64, incoming: &Incoming) -> Option<Answer> {
     let said = match (incoming.method.as_str(), incoming.path.as_str()) {
         ("GET", "/.well-known/oauth-protected-resource") => answer(

@@ -13,6 +13,9 @@ use crate::tokens::{Dead, Family};
 use crate::world::World;
 
 const POSTS: &str = "app.bsky.feed.post";
+/// Points that an account may spend on its repository in an hour and in a day, and what a new record costs.
+const POINTS: [(&str, i64, u64); 2] = [("hour", 3_600, 5_000), ("day", 86_400, 35_000)];
+const CREATE: u64 = 3;
 /// Requests of an account in five minutes.
 const LIMIT: u64 = 3_000;
 const WINDOW: i64 = 300;
@@ -23,7 +26,11 @@ pub(super) fn call(world: &mut World, now: i64, incoming: &Incoming) -> Option<A
     Some(match (incoming.method.as_str(), incoming.path.trim_start_matches("/xrpc/")) {
         ("GET", "com.atproto.server.getSession") => signed(world, now, incoming, "atproto", |world, family| {
             let did = did_of(world, family);
-            answer(200, &json!({ "handle": family.username, "did": did, "active": true }))
+            let mut session = json!({ "handle": family.username, "did": did, "active": true });
+            if is_deactivated(world, family) {
+                (session["active"], session["status"]) = (json!(false), json!("deactivated"));
+            }
+            answer(200, &session)
         }),
         ("POST", "com.atproto.repo.createRecord") => {
             signed(world, now, incoming, "transition:generic", |world, family| create(world, now, incoming, family))
@@ -92,15 +99,57 @@ fn signed(world: &mut World, now: i64, incoming: &Incoming, scope: &str, then: i
         Some(_) if !family.scopes.iter().any(|held| held == scope) => {
             api_error(403, "ScopeMissingError", &format!("Missing required scope \"{scope}\""))
         }
+        Some(_) if scope != "atproto" && is_deactivated(world, &family) => api_error(401, "AccountDeactivated", "Account is deactivated"),
         Some(_) => then(world, &family),
     };
     let left = left.unwrap_or(0).to_string();
     for (name, value) in
         [("ratelimit-limit", "3000"), ("ratelimit-remaining", &left), ("ratelimit-reset", &reset), ("ratelimit-policy", "3000;w=300")]
     {
-        said.headers_mut().insert(name, HeaderValue::from_str(value).unwrap_or(HeaderValue::from_static("")));
+        said.headers_mut().entry(name).or_insert(HeaderValue::from_str(value).unwrap_or(HeaderValue::from_static("")));
     }
     said
+}
+
+/// The person has switched the account off for a while: sessions live on, and write nothing.
+fn is_deactivated(world: &World, family: &Family) -> bool {
+    world.kept.contains_key(&(NAME, format!("deactivated/{}", family.username)))
+}
+
+/// Switches an account off or on.
+pub(in crate::networks) fn set_active(world: &mut World, username: &str, active: bool) {
+    let key = (NAME, format!("deactivated/{username}"));
+    if active {
+        world.kept.remove(&key);
+    } else {
+        world.kept.insert(key, json!(true));
+    }
+}
+
+/// Takes the points of a new record. `Err` is the answer to give where there are too few.
+fn spend(world: &mut World, now: i64, username: &str) -> Result<(), Answer> {
+    let key = |name: &str| (NAME, format!("points/{name}/{username}"));
+    let mut used = vec![];
+    for (name, seconds, most) in POINTS {
+        let window = now.div_euclid(seconds * MICRO);
+        let spent = world.kept.get(&key(name)).filter(|kept| kept[0] == json!(window)).and_then(|kept| kept[1].as_u64()).unwrap_or(0);
+        if spent + CREATE > most {
+            let mut said = api_error(429, "RateLimitExceeded", "Rate Limit Exceeded");
+            let headers = [
+                ("ratelimit-limit", most.to_string()),
+                ("ratelimit-remaining", most.saturating_sub(spent).to_string()),
+                ("ratelimit-reset", ((window + 1) * seconds).to_string()),
+                ("ratelimit-policy", format!("{most};w={seconds}")),
+            ];
+            for (name, value) in headers {
+                said.headers_mut().insert(name, HeaderValue::from_str(&value).unwrap_or(HeaderValue::from_static("")));
+            }
+            return Err(said);
+        }
+        used.push((key(name), json!([window, spent + CREATE])));
+    }
+    world.kept.extend(used);
+    Ok(())
 }
 
 /// Requests left in this window, and when it ends in seconds since 1970.
@@ -192,6 +241,9 @@ fn create(world: &mut World, now: i64, incoming: &Incoming, family: &Family) -> 
     let uri = format!("at://{did}/{POSTS}/{rkey}");
     if world.kept.contains_key(&(NAME, uri.clone())) {
         return api_error(500, "InternalServerError", "Internal Server Error");
+    }
+    if let Err(refused) = spend(world, now, &family.username) {
+        return refused;
     }
     let text = record["text"].as_str().unwrap_or_default().to_owned();
     match record["reply"]["root"]["uri"].as_str() {
