@@ -41,6 +41,14 @@ impl Stage {
         }
     }
 
+    /// The word for those who only want to know whether it came about: while the code is exchanged it is pending.
+    pub const fn shown(self) -> &'static str {
+        match self {
+            Self::Exchanging => Self::Pending.as_str(),
+            other => other.as_str(),
+        }
+    }
+
     fn parse(text: &str) -> Option<Self> {
         [Self::Pending, Self::Exchanging, Self::Choose, Self::Complete, Self::Failed].into_iter().find(|stage| stage.as_str() == text)
     }
@@ -143,7 +151,7 @@ fn context<'a>(id: &'a str, organisation: &'a str) -> Context<'a> {
     Context { table: "connections", column: "sealed_memory", row: id, organisation, generation: None }
 }
 
-fn read(row: &Row) -> Result<Connection, StoreError> {
+pub(crate) fn read(row: &Row) -> Result<Connection, StoreError> {
     let list = |column: &str| row.opt_text(column).map(|text| text.unwrap_or_else(|| "[]".into()));
     let broken = |error: serde_json::Error| StoreError::Broken(error.to_string());
     Ok(Connection {
@@ -254,7 +262,8 @@ pub(crate) async fn set_discovered(
     discovered: &[Discovered],
     left_out: &[String],
 ) -> Result<(), StoreError> {
-    let sql = "UPDATE connections SET status = 'choose', person_id = $2, discovered = $3, left_out = $4 WHERE id = $1";
+    let sql = "UPDATE connections SET status = 'choose', person_id = $2, discovered = $3, left_out = $4, failure = NULL, sealed_memory = NULL, \
+               sealed_login = NULL, login = NULL, list_at = NULL WHERE id = $1";
     tx.run(sql, &[id.as_str().into(), person.as_str().into(), to_json(&discovered)?.into(), to_json(&left_out)?.into()]).await?;
     Ok(())
 }
@@ -268,7 +277,7 @@ pub(crate) async fn set_complete(tx: &mut Tx, id: &ConnectionId, added: &[Profil
 /// Notes why it did not come about.
 pub async fn set_failed(tx: &mut Tx, id: &ConnectionId, failure: &Failed) -> Result<(), StoreError> {
     tx.run(
-        "UPDATE connections SET status = 'failed', failure = $2, sealed_memory = NULL WHERE id = $1",
+        "UPDATE connections SET status = 'failed', failure = $2, sealed_memory = NULL, sealed_login = NULL, login = NULL, list_at = NULL WHERE id = $1",
         &[id.as_str().into(), to_json(failure)?.into()],
     )
     .await?;

@@ -36,6 +36,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (21, "whole logins", include_str!("../migrations/0021_whole_logins.sql")),
     (22, "acts by post", include_str!("../migrations/0022_acts_by_post.sql")),
     (24, "notes of acts", include_str!("../migrations/0024_notes_of_acts.sql")),
+    (25, "set aside logins", include_str!("../migrations/0025_set_aside_logins.sql")),
     (28, "incidents", include_str!("../migrations/0028_incidents.sql")),
     (29, "second factors", include_str!("../migrations/0029_second_factors.sql")),
     (30, "sorted lists", include_str!("../migrations/0030_sorted_lists.sql")),

@@ -46,6 +46,7 @@ pub mod scopes;
 pub mod seal;
 pub mod second_factors;
 pub mod sessions;
+pub mod set_aside;
 pub mod signals;
 pub mod sorting;
 pub mod standing;

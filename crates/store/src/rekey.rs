@@ -35,6 +35,7 @@ const COLUMNS: [Column; 10] = [
     Column { lasts: false, ..column("grants", "previous_sealed_tokens") },
     Column { lasts: false, ..column("outbox", "sealed_payload") },
     Column { lasts: false, ..column("connections", "sealed_memory") },
+    Column { lasts: false, ..column("connections", "sealed_login") },
     Column { lasts: false, ..column("idempotency_keys", "answer") },
 ];
 

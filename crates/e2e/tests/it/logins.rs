@@ -158,3 +158,27 @@ async fn a_mastodon_handle_leads_to_the_server_of_its_domain_and_that_server_s_l
     checked(7).await;
     assert_eq!(asks().await, before, "asked once for a while, not for every look");
 }
+
+#[tokio::test]
+async fn promise_1_a_login_whose_list_does_not_come_is_kept_until_it_does() {
+    let demo = Demo::start();
+    demo.connect("x", "jana_lindner").await;
+    let profile = demo.profiles("x").await[0]["id"].as_str().unwrap().to_owned();
+    // A second login of the same person at X ends the tokens of the first: what it brought must not be lost.
+    let (_, begun) = demo.api("POST", "/connections", Some(json!({ "network": "x" }))).await;
+    let back = demo.consent(&begun["authorize_url"], "jana_lindner").await;
+    demo.control("/mood", json!({ "network": "x", "mood": "rate_limited" })).await;
+    let page = client().get(back).send().await.unwrap();
+    assert_eq!(page.status(), 202);
+    assert!(page.text().await.unwrap().contains("does not answer"));
+    let path = format!("/connections/{}", begun["id"].as_str().unwrap());
+    let (_, waits) = demo.api("GET", &path, None).await;
+    assert_eq!((&waits["status"], &waits["error"]["code"]), (&json!("pending"), &json!("network_unavailable")), "{waits}");
+    demo.control("/mood", json!({ "network": "x", "mood": "normal" })).await;
+    demo.control("/clock", json!({ "advance_seconds": 60 })).await;
+    eventually("the list comes", async || demo.api("GET", &path, None).await.1["status"] == "choose").await;
+    let (_, came) = demo.api("GET", &path, None).await;
+    assert!(came["person"]["handle"].to_string().contains("jana_lindner") && came["error"].is_null(), "{came}");
+    let (status, shown) = demo.api("POST", &format!("/profiles/{profile}/check"), None).await;
+    assert!(status == 200 && shown["status"] == "connected", "the newer tokens are those that are kept: {shown}");
+}

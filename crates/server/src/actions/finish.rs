@@ -5,7 +5,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use bytes::Bytes;
 use http::Request;
 use keeper::ports::NetworkApp;
-use lifecycle::diagnosis::{Diagnosis, Finding};
 use lifecycle::ids::ProfileId;
 use lifecycle::secret::{Secret, TokenSet};
 use lifecycle::words::{Evidence, Source};
@@ -21,6 +20,7 @@ use store::profiles::Profile;
 use store::renewal_links::{self, Accepts};
 use store::{StoreError, profiles, scopes};
 
+use super::set_aside;
 use crate::error::Problem;
 use crate::state::App;
 
@@ -107,7 +107,7 @@ async fn refuse(app: &App, mut tx: store::Tx, connection: &Connection, reason: &
     Ok(Finished::NotOurs(reason))
 }
 
-async fn fail(app: &App, connection: &Connection, failed: &Failed, left: Option<TokenSet>) -> Result<(), Problem> {
+pub(super) async fn fail(app: &App, connection: &Connection, failed: &Failed, left: Option<TokenSet>) -> Result<(), Problem> {
     let mut tx = app.store.write().await?;
     if let Some(tokens) = left {
         app.store.owe_revocation(&mut tx, &app.organisation, &connection.place, &tokens, app.now()).await?;
@@ -121,7 +121,7 @@ async fn fail(app: &App, connection: &Connection, failed: &Failed, left: Option<
     Ok(())
 }
 
-fn failed(code: &str, evidence: Option<Evidence>) -> Failed {
+pub(super) fn failed(code: &str, evidence: Option<Evidence>) -> Failed {
     Failed { code: code.into(), evidence, expected: vec![], came: None, words: None }
 }
 
@@ -150,49 +150,38 @@ async fn exchange(
 ) -> Result<(), Failed> {
     let Some(client) = app.network_app(network, &connection.place.instance).await else { return Err(failed("network_app_missing", None)) };
     let issued = ask(app, &client, memory, callback).await.map_err(|failure| Reason::from(failure).0)?;
-    let found = list(app, &client, &issued.tokens).await.map_err(|diagnosis| no_list(&diagnosis))?;
+    match set_aside::list(app, &client, &issued.tokens).await {
+        Ok(found) => take(app, &client, connection, memory, &issued, &found).await,
+        // There are networks at which this login has just ended the tokens that are stored: it is not thrown away.
+        Err(why) if set_aside::keep(app, connection, memory, &issued, &why).await => Ok(()),
+        Err(why) => Err(set_aside::no_list(&why)),
+    }
+}
+
+/// Everything that follows once it is known what the tokens lead to.
+pub(super) async fn take(
+    app: &App,
+    client: &NetworkApp,
+    connection: &Connection,
+    memory: &mut BTreeMap<String, Secret>,
+    issued: &Issued,
+    found: &Discovery,
+) -> Result<(), Failed> {
     if issued.person_network_id.as_ref().is_some_and(|id| *id != found.person.network_id) {
         let words = Evidence::new(app.now(), Source::Discovery, None, None, "the token and the account list name different people");
         return Err(failed("suspicious", Some(words)));
     }
-    let replaces = network.made_by_login(memory).is_some();
-    if let Err(wrong) = check_person(app, connection, &found).await {
-        if keep_for_them(app, &client, connection, &issued, &found, replaces).await {
+    let replaces = client.network.made_by_login(memory).is_some();
+    if let Err(wrong) = check_person(app, connection, found).await {
+        if keep_for_them(app, client, connection, issued, found, replaces).await {
             // What was made is in use.
             memory.clear();
         }
         return Err(wrong);
     }
-    keep(app, &client, connection, &issued, &found, replaces)
+    keep(app, client, connection, issued, found, replaces)
         .await
         .map_err(|problem| Failed { words: Some((problem.detail.clone(), problem.detail.clone())), ..failed(problem.code, None) })
-}
-
-/// How long is waited before a listing that met trouble is asked for again: the person waits meanwhile.
-const LIST_AGAIN_AFTER: [std::time::Duration; 2] = [std::time::Duration::from_secs(1), std::time::Duration::from_secs(3)];
-
-/// Lists what the new tokens lead to. There are networks at which the login has just ended the tokens that are stored, so it is not
-/// given up for a moment's trouble.
-async fn list(app: &App, client: &NetworkApp, tokens: &TokenSet) -> Result<Discovery, Diagnosis> {
-    let ask = async || client.discover(app.now(), &*app.dice, app.wire.of(client.network.about().name), tokens).await;
-    let mut listed = ask().await;
-    for wait in LIST_AGAIN_AFTER {
-        if !matches!(&listed, Err(diagnosis) if matches!(diagnosis.finding, Finding::Transient { .. })) {
-            break;
-        }
-        tokio::time::sleep(wait).await;
-        listed = ask().await;
-    }
-    listed
-}
-
-fn no_list(diagnosis: &Diagnosis) -> Failed {
-    let code = match diagnosis.finding {
-        Finding::Refused { .. } => "person_refused",
-        Finding::Misconfigured => "network_refused",
-        _ => "network_unavailable",
-    };
-    failed(code, Some(diagnosis.evidence.clone()))
 }
 
 /// How many calls an exchange may take: Meta's takes four and one more for each hundred pages, and a DPoP nonce may be asked for on top.

@@ -31,7 +31,7 @@ pub fn allowed(app: &App, address: &str) -> Result<String, Problem> {
 pub fn address(connection: &Connection) -> Option<String> {
     let mut url = Url::parse(connection.begun.return_to.as_deref()?).ok().filter(|url| matches!(url.scheme(), "http" | "https"))?;
     let error = connection.failure.as_ref().filter(|_| connection.stage == Stage::Failed).map(|failure| failure.code.as_str());
-    url.query_pairs_mut().append_pair("connection", connection.id.as_str()).append_pair("status", connection.stage.as_str());
+    url.query_pairs_mut().append_pair("connection", connection.id.as_str()).append_pair("status", connection.stage.shown());
     if let Some(error) = error {
         url.query_pairs_mut().append_pair("error", error);
     }

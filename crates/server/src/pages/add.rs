@@ -207,6 +207,7 @@ async fn after_return(app: &App, caller: &Caller, connection: &Connection, heade
     let link = finish::link_of(connection).and_then(|hash| renew::link_in(headers, hash));
     match (connection.stage, link) {
         (Stage::Failed, link) => failed_page(caller, connection, link),
+        (Stage::Exchanging, _) => waiting_page(caller, connection),
         (_, Some(secret)) if renew::is_left(app, secret).await? => go(&format!("/renew/{secret}")),
         _ => {
             let mut words = warnings(caller, connection);
@@ -233,6 +234,22 @@ fn failed_page(caller: &Caller, connection: &Connection, link: Option<&str>) -> 
         failed.evidence.as_ref().map(|evidence| evidence.words.clone()),
         &again,
     )
+}
+
+/// The login worked, and the network does not say what it leads to.
+fn waiting_page(caller: &Caller, connection: &Connection) -> Page {
+    let (lang, title) = (caller.lang, title_of(&connection.place.network));
+    let said = connection.failure.as_ref().and_then(|failed| failed.evidence.as_ref()).map(|evidence| evidence.words.clone());
+    let mut page = Message::new(
+        Shell::new(caller, "profiles"),
+        lang.fill("connection_waits.title", &[("network", &title)]),
+        lang.fill("connection_waits.text", &[("network", &title)]),
+    )
+    .quote(said);
+    if caller.user.is_some() {
+        page = page.link(lang.t("connection_waits.look"), &format!("/settings/profiles/connections/{}", connection.id));
+    }
+    show_with(StatusCode::ACCEPTED, &page)
 }
 
 fn failure_page(
@@ -267,6 +284,7 @@ pub async fn connection(State(app): State<Arc<App>>, caller: Caller, Path(id): P
             Stage::Failed => failed_page(&caller, &connection, None),
             Stage::Choose => choose_page(&app, &caller, &connection).await,
             Stage::Complete => connected_page(&app, &caller, &connection).await,
+            Stage::Exchanging if connection.failure.is_some() => waiting_page(&caller, &connection),
             Stage::Pending | Stage::Exchanging => {
                 failure_page(&caller, "state_missing", &title_of(&connection.place.network), &[], None, None, "/settings/profiles/add")
             }

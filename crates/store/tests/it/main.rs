@@ -23,6 +23,7 @@ mod queues;
 mod rekey;
 mod routing;
 mod sealed;
+mod set_aside;
 mod sorting;
 mod webhooks;
 

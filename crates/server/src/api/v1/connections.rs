@@ -47,11 +47,10 @@ async fn show(app: &App, caller: &Caller, connection: &Connection) -> Result<Val
         let why = found.unusable.as_ref().map(|(en, de)| caller.lang.pick(en, de));
         json!({ "id": found.network_id, "kind": found.kind, "name": found.name, "handle": found.handle, "role": found.role, "parent": found.parent, "usable": why.is_none(), "reason": why })
     };
-    let stage = connection.stage.as_str();
     Ok(json!({
         "id": connection.id.as_str(),
         "network": connection.place.network,
-        "status": if stage == "exchanging" { "pending" } else { stage },
+        "status": connection.stage.shown(),
         "person": person,
         "discovered": connection.discovered.iter().map(found).collect::<Vec<_>>(),
         "profiles": connection.added.iter().map(lifecycle::ids::ProfileId::as_str).collect::<Vec<_>>(),
