@@ -41,6 +41,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (29, "second factors", include_str!("../migrations/0029_second_factors.sql")),
     (30, "sorted lists", include_str!("../migrations/0030_sorted_lists.sql")),
     (31, "approvals by mail", include_str!("../migrations/0031_approvals_by_mail.sql")),
+    (32, "large lists", include_str!("../migrations/0032_large_lists.sql")),
 ];
 
 /// Rings that come closer together than that are heard as few.

@@ -124,15 +124,46 @@ async fn with_teams(tx: &mut Tx, mut profiles: Vec<Profile>) -> Result<Vec<Profi
 
 /// One page of profiles, `limit` at most.
 pub async fn list(tx: &mut Tx, organisation: &OrganisationId, filter: &Filter, limit: u32) -> Result<Vec<Profile>, StoreError> {
-    let (conditions, mut values) = conditions(organisation, filter);
+    let way = way_of(tx, organisation, filter).await?;
+    let (conditions, mut values) = conditions_by(way, organisation, filter);
     values.push(limit.into());
     let sql = format!("SELECT * FROM profiles WHERE {conditions} ORDER BY {} LIMIT ${}", filter.sort.order(), values.len());
     let profiles = tx.all(&sql, &values).await?.iter().map(read).collect::<Result<_, _>>()?;
     with_teams(tx, profiles).await
 }
 
+/// So many profiles are looked up one by one and sorted; of more, the list is read in order until the page is full.
+const FEW: i64 = 2_000;
+
+/// How a list is read.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Way {
+    /// In order, from an index.
+    InOrder,
+    /// From the few that a team, an owner or a reach names.
+    FromFew,
+}
+
+/// Somebody who sees ten of a million profiles must not have the million read, and a team of half of them must not be sorted.
+async fn way_of(tx: &mut Tx, organisation: &OrganisationId, filter: &Filter) -> Result<Way, StoreError> {
+    let named = Filter { team: filter.team.clone(), visible_to: filter.visible_to.clone(), ..Filter::default() };
+    if named.team.is_none() && named.visible_to.is_none() {
+        return Ok(Way::InOrder);
+    }
+    let (conditions, mut values) = conditions_by(Way::FromFew, organisation, &named);
+    values.push((FEW + 1).into());
+    let sql = format!("SELECT COUNT(*) AS n FROM (SELECT id FROM profiles WHERE {conditions} LIMIT ${}) AS few", values.len());
+    let named = tx.one(&sql, &values).await?.map_or(Ok(0), |row| row.int("n"))?;
+    Ok(if named <= FEW { Way::FromFew } else { Way::InOrder })
+}
+
 fn conditions(organisation: &OrganisationId, filter: &Filter) -> (String, Vec<Value>) {
-    let mut text = String::from("organisation_id = $1");
+    conditions_by(Way::InOrder, organisation, filter)
+}
+
+fn conditions_by(way: Way, organisation: &OrganisationId, filter: &Filter) -> (String, Vec<Value>) {
+    // An index that begins with an expression's column is none: the database begins with the ids then.
+    let mut text = String::from(if way == Way::FromFew { "organisation_id || '' = $1" } else { "organisation_id = $1" });
     let mut values: Vec<Value> = vec![organisation.as_str().into()];
     let mut add = |condition: &str, value: Value| {
         values.push(value);
@@ -172,10 +203,15 @@ fn conditions(organisation: &OrganisationId, filter: &Filter) -> (String, Vec<Va
     (text, values)
 }
 
-/// How many profiles a filter lets through, on whatever page of the list.
+/// So far is counted: nobody reads on in a list that is longer.
+pub const COUNTED_MAX: i64 = 10_000;
+
+/// How many profiles a filter lets through, on whatever page of the list; one more than [`COUNTED_MAX`] stands for any number above it.
 pub async fn matching(tx: &mut Tx, organisation: &OrganisationId, filter: &Filter) -> Result<i64, StoreError> {
-    let (conditions, values) = conditions(organisation, &Filter { after: None, ..filter.clone() });
-    let sql = format!("SELECT COUNT(*) AS n FROM profiles WHERE {conditions}");
+    let way = way_of(tx, organisation, filter).await?;
+    let (conditions, mut values) = conditions_by(way, organisation, &Filter { after: None, ..filter.clone() });
+    values.push((COUNTED_MAX + 1).into());
+    let sql = format!("SELECT COUNT(*) AS n FROM (SELECT id FROM profiles WHERE {conditions} LIMIT ${}) AS found", values.len());
     tx.one(&sql, &values).await?.map_or(Ok(0), |row| row.int("n"))
 }
 

@@ -25,7 +25,7 @@ const fn column(table: &'static str, column: &'static str) -> Column {
     Column { table, column, of_generation: false, lasts: true }
 }
 
-const COLUMNS: [Column; 10] = [
+const COLUMNS: [Column; 11] = [
     Column { of_generation: true, ..column("grants", "sealed_tokens") },
     column("network_apps", "sealed_secret"),
     column("webhook_endpoints", "sealed_secrets"),

@@ -16,6 +16,7 @@ use store::{teams, users};
 use super::view::{Options, Row, owners, row, statuses, title_of};
 use super::{Page, Shell, for_people, show};
 use crate::auth::Caller;
+use crate::i18n::Lang;
 use crate::state::App;
 
 const PER_PAGE: usize = 50;
@@ -101,6 +102,11 @@ impl Asked {
     }
 }
 
+fn count_words(lang: Lang, count: i64) -> String {
+    let (key, n) = if count > profiles::COUNTED_MAX { ("profiles.count_more", profiles::COUNTED_MAX) } else { ("profiles.count", count) };
+    lang.fill(key, &[("n", &n.to_string())])
+}
+
 /// An order in the words of the address; by name is none.
 fn words(sort: Sort) -> (&'static str, &'static str) {
     (if sort.by == Column::Name { "" } else { sort.by.word() }, if sort.descending { "desc" } else { "" })
@@ -156,7 +162,7 @@ async fn build(app: &App, caller: &Caller, asked: &Asked) -> Page {
             .collect(),
         owners: owners(&users, filter.owner.as_ref()),
         teams: all_teams.into_iter().map(|team| (team.id.to_string(), team.name, filter.team.as_ref() == Some(&team.id))).collect(),
-        count: caller.lang.fill("profiles.count", &[("n", &count.to_string())]),
+        count: count_words(caller.lang, count),
         manages: !found.is_empty(),
         back: asked.address(asked.after.as_deref()),
         sorts: sorts(caller, sort),
