@@ -21,7 +21,10 @@ type Place = (&'static str, String);
 
 /// What was learned, by network and server, and when.
 #[derive(Default)]
-pub struct Learned(Mutex<BTreeMap<Place, (Timestamp, BTreeMap<String, String>)>>);
+pub struct Learned(Mutex<BTreeMap<Place, (Timestamp, Said)>>);
+
+/// What a server said, by name.
+type Said = BTreeMap<String, String>;
 
 impl Learned {
     /// The client with what its server says among its options; what an operator configured stays.

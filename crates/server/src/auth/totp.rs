@@ -71,7 +71,7 @@ pub fn code_at(secret: &Secret, at: Timestamp) -> Option<String> {
 pub fn step_of(secret: &Secret, typed: &str, now: Timestamp) -> Option<i64> {
     let key = unbase32(secret.expose())?;
     let this = now.as_seconds().div_euclid(STEP);
-    (this - SKEW..=this + SKEW).filter(|step| store::seal::is_same(&code(&key, *step), typed)).last()
+    (this - SKEW..=this + SKEW).rev().find(|step| store::seal::is_same(&code(&key, *step), typed))
 }
 
 /// What an app reads from a QR code (Google Authenticator's Key Uri Format, which all follow).
