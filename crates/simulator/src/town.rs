@@ -97,6 +97,8 @@ pub(crate) enum Deed {
 }
 
 const PAGES_OF_A_TEAM: u64 = 3;
+/// How soon somebody logs in again who has just been made an admin once more.
+const SOON: Span = Span::minutes(5);
 /// Numbers of pages are longer than those of people.
 const FIRST_PAGE: u64 = 200_001;
 /// The most profiles in one world: more are more worlds.
@@ -208,6 +210,11 @@ impl Run {
             }
             Deed::RegainRole(page) => {
                 citizen.without_role.remove(&page);
+                // Where pages are ticked one by one, a page that comes back is not among those ticked before: its admin logs in again.
+                if !citizen.is_coming {
+                    citizen.is_coming = true;
+                    self.queue.push(self.now + SOON, Event::Deed(who, Deed::Consent));
+                }
             }
             _ => {}
         }
