@@ -91,8 +91,16 @@ pub(super) async fn look(by: Acting<'_>, post: &Post, since: Timestamp) -> Resul
     if post.link.is_some() {
         return Err(acting::cannot_be_asked());
     }
-    let found = find(by, &post.text, since).await?;
-    Ok(found.map(|id| Posted { id, url: None }))
+    // Some show in the feed a moment later: what is not there at the first look may have been done all the same.
+    for look in 0..LOOKS {
+        if look > 0 {
+            by.wire.pause(APART).await;
+        }
+        if let Some(id) = find(by, &post.text, since).await? {
+            return Ok(Some(Posted { id, url: None }));
+        }
+    }
+    Ok(None)
 }
 
 /// The id of the newest activity with these words, not older than that. The own feed is asked for by one's id: the feed of `me` is only
