@@ -34,7 +34,7 @@ pub(crate) async fn measure(house: &House) -> anyhow::Result<Vec<String>> {
         ));
     }
     let direct = Load::run(&house.network, None, 1, EACH).await?;
-    let through = format!("/api/v1/profiles/{profile}/proxy/");
+    let through = format!("/api/v1/profiles/{profile}/proxy/rest/me");
     let passed = Load::run(&house.url(&through), Some(house.credential(false)), 1, EACH).await?;
     lines.push(format!(
         "call a network through the proxy: p50 {:.2} ms, the same directly {:.2} ms: {:.2} ms more",
