@@ -58,8 +58,7 @@ pub struct Facts {
     pub lease: Span,
     /// How often a token that nobody uses is looked at.
     pub probe_every: Span,
-    /// The network charges for each call (X): a wish to look more often that was not said of this network alone does not count, and a
-    /// renewal counts as a look. No role can be lost at such a network: a renewal would not show it.
+    /// The network charges for each call (X): a wish to look more often that was not said of this network alone does not count.
     pub calls_cost: bool,
     /// The longest that a rotating token nobody uses goes without proof: its access token has ended, and only a renewal could
     /// prove it, which is a rotation, and each rotation can go wrong (RF-01). See [`idle_check_within_budget`].

@@ -70,15 +70,17 @@ fn what_is_extended_is_over_at_its_end() {
 }
 
 #[test]
-fn a_renewal_puts_off_a_look_that_costs_but_no_look_at_a_doubt() {
+fn a_renewal_puts_off_no_look() {
     let free = Facts { access_life: Some(Span::hours(2)), ..Facts::unknown() };
     let paid = Facts { calls_cost: true, ..free.clone() };
     let renewed = Event::Renewed { clocks: Clocks::default() };
-    for (facts, put_off) in [(&free, false), (&paid, true)] {
+    // At X a suspended account renews on and on, often: a look that each renewal put off would never come.
+    for facts in [&free, &paid] {
         let grant = born(facts, Clocks::default(), true);
         let due = grant.probe_at.expect("a look is planned");
         let before = due - Span::seconds(1);
-        assert_eq!(step(&grant, &renewed, facts, before).grant.probe_at > Some(due), put_off);
+        let after = step(&grant, &renewed, facts, before).grant;
+        assert!(after.probe_at <= Some(due), "{:?}", after.probe_at);
     }
     let told = Evidence::new(T0, Source::Signal, None, None, "removed");
     let doubt = Event::Used(Diagnosis::refused(Cause::RevokedByPerson, Confidence::Likely, told));

@@ -117,10 +117,10 @@ impl Stepper<'_> {
             schedule::renew_at(&self.grant.id, self.grant.generation, &self.grant.clocks, self.grant.renewable, self.facts, self.now);
         self.reached();
         self.grant.verified_at = Some(self.now);
-        // A renewal proves the token, not the roles: the look that is planned, or due, stays so. Unless there are no roles and it costs.
+        // A renewal proves the token, not the roles, and not that the account may act (a suspended account still renews at X): the look
+        // that is planned, or due, stays so.
         let usual = schedule::probe_at(&self.grant.id, self.grant.generation, self.facts, self.now);
-        let planned = self.grant.probe_at.filter(|_| !self.facts.calls_cost || !self.is_trusted());
-        self.grant.probe_at = Some(planned.map_or(usual, |at| at.min(usual)));
+        self.grant.probe_at = Some(self.grant.probe_at.map_or(usual, |at| at.min(usual)));
     }
 
     fn verified(&mut self) {

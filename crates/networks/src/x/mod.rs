@@ -136,8 +136,8 @@ impl Network for X {
     }
 
     /// Access 2 h; each renewal spends the refresh token, and presenting a spent one is reported to end the whole family
-    /// (unconfirmed officially). Renewing is free and tells the truth, and each renewal counts as a look: the paid probe
-    /// comes only where none happened for a day.
+    /// (unconfirmed officially). Renewing is free, but a suspended account's token usually still renews: only the paid probe
+    /// shows that, once a day.
     fn facts(&self) -> Facts {
         Facts {
             renewal: RenewalModel::Rotating(Reuse::RevokesFamily),
