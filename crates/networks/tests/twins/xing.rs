@@ -21,7 +21,9 @@ async fn what_was_published_is_found_in_the_own_feed_and_never_named_by_nothing(
     assert_ne!(second.id, first.id, "the same words of an hour ago are another message");
     bench.network.comment(bench.acting(&tokens, me), &first.id, None, "Two hours from the station").await.expect("said");
     assert_eq!(bench.network.standing(bench.acting(&tokens, me), &first.id).await, Ok(None));
-    // One that does not show.
+    // One that does not show for a while.
+    bench.trouble("late_feed");
+    let since = bench.cx().now;
     let unnamed = bench.network.publish(bench.acting(&tokens, me), &post("To be looked at by hand")).await.expect("published");
     assert!(!unnamed.id.is_empty());
     let note = bench.network.standing(bench.acting(&tokens, me), &unnamed.id).await.expect("asked");
@@ -30,6 +32,9 @@ async fn what_was_published_is_found_in_the_own_feed_and_never_named_by_nothing(
     let refused = bench.network.comment(bench.acting(&tokens, me), &unnamed.id, None, "x").await;
     assert!(matches!(&refused, Err(NotDone::Invalid { field: "post", .. })), "{refused:?}");
     assert_eq!(bench.asked.lock().unwrap().len(), asked, "nothing is sent");
+    bench.pass(61);
+    let shown = bench.network.look(bench.acting(&tokens, me), &post("To be looked at by hand"), since).await.expect("asked");
+    assert!(shown.is_some_and(|posted| posted.id.ends_with("_activity")), "it is found before it would be sent again");
     let feeds = |asked: &String| asked.ends_with("/feed");
     assert!(bench.asked.lock().unwrap().iter().filter(|asked| feeds(asked)).all(|asked| asked.contains("/users/23874563_a91c0e/feed")));
 }
