@@ -162,7 +162,7 @@ fn conditions(organisation: &OrganisationId, filter: &Filter) -> (String, Vec<Va
 }
 
 fn conditions_by(way: Way, organisation: &OrganisationId, filter: &Filter) -> (String, Vec<Value>) {
-    // An index that begins with an expression's column is none: the database begins with the ids then.
+    // No index is over this expression: the database begins with the named ids instead of reading the list in order.
     let mut text = String::from(if way == Way::FromFew { "organisation_id || '' = $1" } else { "organisation_id = $1" });
     let mut values: Vec<Value> = vec![organisation.as_str().into()];
     let mut add = |condition: &str, value: Value| {

@@ -93,6 +93,44 @@ async fn lists_are_narrowed_to_what_a_reach_covers() {
     }
 }
 
+/// A team of a few is read from its members, a large one in the order of the list; on each page stand the same profiles.
+#[tokio::test]
+async fn a_team_is_listed_alike_however_large_it_is() {
+    for Fixture { store, .. } in each().await {
+        let (organisation, _) = organisation(&store).await;
+        let mut tx = store.write().await.unwrap();
+        let few = teams::create(&mut tx, &organisation, "Few", T0).await.unwrap();
+        let many = teams::create(&mut tx, &organisation, "Many", T0).await.unwrap();
+        for n in 0..2_200 {
+            let both = [many.clone(), few.clone()];
+            let (id, name) = (n.to_string(), format!("Page {n:04}"));
+            let expected = profiles::Expected {
+                network: "linkedin",
+                instance: "",
+                network_id: &id,
+                kind: "page",
+                name: &name,
+                handle: None,
+                owner: None,
+                teams: if n % 100 == 0 { &both } else { &both[..1] },
+                notify_no_access: true,
+                notify_renew_soon: true,
+            };
+            assert!(profiles::expect(&mut tx, &organisation, &expected, T0).await.unwrap());
+        }
+        let named = |n: usize| format!("Page {n:04}");
+        let of = |team: &TeamId| Filter { team: Some(team.clone()), ..Filter::default() };
+        let list = async |tx: &mut store::Tx, filter: &Filter| {
+            let found = profiles::list(tx, &organisation, filter, 5).await.unwrap();
+            found.into_iter().map(|profile| profile.name).collect::<Vec<_>>()
+        };
+        assert_eq!(list(&mut tx, &of(&few)).await, [0, 100, 200, 300, 400].map(named), "{}", store.describe());
+        assert_eq!(list(&mut tx, &of(&many)).await, [0, 1, 2, 3, 4].map(named));
+        let counted = async |tx: &mut store::Tx, team| profiles::matching(tx, &organisation, &of(team)).await.unwrap();
+        assert_eq!((counted(&mut tx, &few).await, counted(&mut tx, &many).await), (22, 2_200));
+    }
+}
+
 fn sources(folder: &std::path::Path, found: &mut Vec<(String, String)>) {
     for entry in std::fs::read_dir(folder).unwrap().flatten() {
         let path = entry.path();
