@@ -67,10 +67,15 @@ pub fn read<T: DeserializeOwned>(entered: Option<Entered>, bytes: &[u8]) -> Resu
     serde_json::from_slice(bytes).map_err(broken)
 }
 
+/// Whether a request is one to a network, which goes through us: `/api/v1/profiles/{id}/proxy/…`.
+pub(crate) fn is_passed_through(path: &str) -> bool {
+    path.starts_with("/api/") && path.split('/').nth(5) == Some("proxy")
+}
+
 /// Whatever goes wrong before a handler (a path that is no text, a method that is not there) is answered in the API's own form.
 pub async fn in_form(request: Request, next: Next) -> Response {
     let path = request.uri().path();
-    let ours = path.starts_with("/api/") && path.split('/').nth(5) != Some("proxy");
+    let ours = path.starts_with("/api/") && !is_passed_through(path);
     let answer = next.run(request).await;
     let kind = answer.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
     if !ours || !(answer.status().is_client_error() || answer.status().is_server_error()) || kind.starts_with("application/problem+json") {
