@@ -78,15 +78,19 @@ async fn the_list_is_sorted_by_each_column_and_the_address_keeps_it() {
     accessible(&browser, "sorted").await;
 }
 
+/// What the list's form for several profiles answers.
+async fn bulk(demo: &Demo, cookie: &str, form: &[(&str, &str)]) -> (u16, String) {
+    let url = demo.running.url();
+    let request = client().post(format!("{url}/settings/profiles/bulk")).header("origin", url).header("cookie", cookie);
+    let answer = request.form(form).send().await.unwrap();
+    (answer.status().as_u16(), answer.text().await.unwrap())
+}
+
 #[tokio::test]
 async fn page_presets_are_applied_after_a_look_at_what_they_change() {
     let demo = Demo::start();
-    let (http, cookie, url) = (client(), crate::company::sign_in(&demo).await, demo.running.url());
-    let post = async |form: &[(&str, &str)]| {
-        let request = http.post(format!("{url}/settings/profiles/bulk")).header("origin", url).header("cookie", &cookie);
-        let answer = request.form(form).send().await.unwrap();
-        (answer.status().as_u16(), answer.text().await.unwrap())
-    };
+    let cookie = crate::company::sign_in(&demo).await;
+    let post = async |form: &[(&str, &str)]| bulk(&demo, &cookie, form).await;
     let users = demo.api("GET", "/users", None).await.1;
     let named = |name: &str| users["items"].as_array().unwrap().iter().find(|user| user["name"] == name).unwrap()["id"].clone();
     let profiles = demo.profiles("tiktok").await.into_iter().chain(demo.profiles("xing").await).collect::<Vec<_>>();
@@ -133,12 +137,8 @@ async fn page_presets_are_applied_after_a_look_at_what_they_change() {
 #[tokio::test]
 async fn renewal_links_for_many_profiles_are_one_for_each_person() {
     let demo = Demo::start();
-    let (http, cookie, url) = (client(), crate::company::sign_in(&demo).await, demo.running.url());
-    let post = async |form: &[(&str, &str)]| {
-        let request = http.post(format!("{url}/settings/profiles/bulk")).header("origin", url).header("cookie", &cookie);
-        let answer = request.form(form).send().await.unwrap();
-        (answer.status().as_u16(), answer.text().await.unwrap())
-    };
+    let cookie = crate::company::sign_in(&demo).await;
+    let post = async |form: &[(&str, &str)]| bulk(&demo, &cookie, form).await;
     let profiles = demo.profiles("pinterest").await.into_iter().chain(demo.profiles("linkedin").await).collect::<Vec<_>>();
     let ids: Vec<String> = profiles.iter().map(|profile| profile["id"].as_str().unwrap().to_owned()).collect();
     let mut form: Vec<(&str, &str)> = ids.iter().map(|id| ("ids", id.as_str())).collect();
