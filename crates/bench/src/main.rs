@@ -48,7 +48,7 @@ async fn main() -> anyhow::Result<()> {
             100.0 * ours.per_second() / bare.per_second()
         ));
     }
-    print(&format!("\nacting, {} callers at once, while every network is silent but the one that is called:", acts::MANY));
+    print(&format!("\nacting, up to {} callers at once:", acts::MANY));
     for line in acts::measure(&house).await? {
         print(&line);
     }

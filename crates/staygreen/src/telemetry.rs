@@ -33,7 +33,7 @@ impl Drop for Telemetry {
 }
 
 /// Begins the log on stderr: `STAYGREEN_LOG` says how much of it, `STAYGREEN_LOG_FORMAT` in which form. Begins to send spans when
-/// `OTEL_EXPORTER_OTLP_ENDPOINT` is set; OpenTelemetry's other variables (headers, sampler, service name) mean what they always do.
+/// `OTEL_EXPORTER_OTLP_ENDPOINT` is set; docs/monitoring.md names the other variables of OpenTelemetry that are read.
 ///
 /// # Errors
 /// In words, when one of these cannot be understood.

@@ -34,7 +34,13 @@ async fn a_request_is_followed_through_the_check_to_the_network() {
     let port = free_port();
     let config = site.config(port);
     site.key = api_key(&config);
-    let told = [("OTEL_EXPORTER_OTLP_ENDPOINT", collector.url.as_str()), ("OTEL_BSP_SCHEDULE_DELAY", "100")];
+    let told = [
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", collector.url.as_str()),
+        ("OTEL_BSP_SCHEDULE_DELAY", "100"),
+        ("OTEL_EXPORTER_OTLP_HEADERS", "x-tenant=fernweh"),
+        // Only what a caller asks to be traced.
+        ("OTEL_TRACES_SAMPLER", "parentbased_always_off"),
+    ];
     let _server = Running::start(&["serve", "--config", &config], &told);
     site.connect(&http, port, "tiktok", "fernweh.outdoor").await;
     let listed = site.api(&http, "GET", port, "/profiles", None).await.unwrap();
@@ -46,10 +52,8 @@ async fn a_request_is_followed_through_the_check_to_the_network() {
     let request =
         http.post(url).bearer_auth(&site.key).header("traceparent", format!("00-{trace}-00f067aa0ba902b7-01")).json(&serde_json::json!({}));
     assert_eq!(request.send().await.unwrap().status(), 200);
-    let in_trace = || -> Vec<Span> {
-        let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
-        spans(&collector).into_iter().filter(|span| hex(&span.trace_id) == trace).collect()
-    };
+    let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    let in_trace = || -> Vec<Span> { spans(&collector).into_iter().filter(|span| hex(&span.trace_id) == trace).collect() };
     let answers = "POST /api/v1/profiles/{id}/check";
     eventually("the spans arrive", async || in_trace().iter().any(|span| span.name == answers)).await;
     eventually("the check's too", async || in_trace().iter().any(|span| span.name == "check tiktok")).await;
@@ -61,8 +65,10 @@ async fn a_request_is_followed_through_the_check_to_the_network() {
     assert_eq!((&check.parent_span_id, &asked.parent_span_id), (&answer.span_id, &check.span_id));
     assert_eq!(attribute(check, "staygreen.outcome").as_deref(), Some("works"));
     assert_eq!((attribute(asked, "http.response.status_code").as_deref(), asked.name.ends_with(" 127.0.0.1")), (Some("200"), true));
+    assert!(collector.at("/v1/traces").iter().all(|came| came.header("x-tenant") == "fernweh"));
     // Routes and hosts; no path, no query, no name.
     for span in spans(&collector) {
+        assert_eq!(hex(&span.trace_id), trace, "nothing but what was asked to be traced: {span:?}");
         let text = format!("{span:?}");
         assert!(!text.contains("127.0.0.1:") && !text.contains(id) && !text.contains('?') && !text.contains("Fernweh"), "{text}");
     }

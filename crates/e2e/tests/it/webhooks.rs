@@ -22,7 +22,7 @@ pub(crate) struct Came {
 }
 
 impl Came {
-    fn header(&self, name: &str) -> &str {
+    pub(crate) fn header(&self, name: &str) -> &str {
         self.headers.iter().find(|(key, _)| key == name).map_or("", |(_, value)| value)
     }
 
