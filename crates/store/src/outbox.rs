@@ -119,7 +119,7 @@ impl Store {
         let others = if except.is_empty() { String::new() } else { format!(" AND recipient NOT IN ({})", placeholders(4, except.len())) };
         let mut tx = self.write().await?;
         let sql = format!(
-            "UPDATE outbox SET lease_until = $2, tries = tries + 1, waits_for = NULL WHERE id IN ({due}{others} ORDER BY due_at LIMIT $3{}) RETURNING *",
+            "UPDATE outbox SET lease_until = $2, tries = tries + 1, waits_for = NULL WHERE id IN ({due}{others} ORDER BY due_at, id LIMIT $3{}) RETURNING *",
             tx.dialect().skip_locked()
         );
         let mut letters = vec![];
@@ -131,7 +131,8 @@ impl Store {
             }
         }
         tx.commit().await?;
-        letters.sort_by_key(|letter| letter.created_at);
+        // What was written in one moment leaves in the order of writing, which the ids keep.
+        letters.sort_by(|one, other| (one.created_at, &one.id).cmp(&(other.created_at, &other.id)));
         Ok(letters)
     }
 
