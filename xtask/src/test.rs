@@ -80,6 +80,21 @@ pub(crate) fn gallery() -> anyhow::Result<()> {
     Ok(())
 }
 
+/// What proptest begins with.
+const SEED: &str = "PROPTEST_RNG_SEED";
+
+/// The seed of the property tests: whoever sets one gets that, else each state of the sources has its own. The same sources are tested
+/// with the same values everywhere, and every change with others. `None` outside of a repository: proptest throws its own dice.
+fn seed() -> Option<String> {
+    if let Ok(given) = std::env::var(SEED) {
+        return Some(given);
+    }
+    let tree = Command::new("git").args(["rev-parse", "HEAD^{tree}"]).current_dir(crate::root()).output().ok()?;
+    let hash = String::from_utf8(tree.stdout).ok()?;
+    u64::from_str_radix(hash.get(..15)?, 16).ok().map(|seed| seed.to_string())
+}
+
+/// Installs, builds, tests.
 pub(crate) fn run(filter: &[String]) -> anyhow::Result<()> {
     let skips = target().join("skipped-tests.txt");
     let _ = std::fs::remove_file(&skips);
@@ -93,6 +108,10 @@ pub(crate) fn run(filter: &[String]) -> anyhow::Result<()> {
     let mut tests = Command::new("cargo");
     tests.args(["test", "--workspace", "--locked", "--no-fail-fast"]);
     tests.env("STAYGREEN_BIN", target().join("debug/staygreen")).env("STAYGREEN_TEST_SKIPS", &skips);
+    if let Some(seed) = seed() {
+        println!("property tests begin with PROPTEST_RNG_SEED={seed}");
+        tests.env(SEED, seed);
+    }
     let named = [
         ("STAYGREEN_TEST_SMTP_PYTHON", &found.smtp_python),
         ("STAYGREEN_TEST_OAUTHLIB_PYTHON", &found.oauth1_python),
