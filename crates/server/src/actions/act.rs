@@ -160,14 +160,22 @@ pub(crate) async fn ready(app: &App, caller: &Caller, profile: &Profile, spare: 
     let client = app.network_app(network, &profile.instance).await.ok_or_else(|| unavailable(profile))?;
     let mut tx = app.store.read().await?;
     let mut holders = holders_of(&mut tx, &profile.id).await?;
-    drop(tx);
     holders.retain(|holder| !Frozen::stops_person(&caller.frozen, &holder.person.id));
     holders.retain(|holder| !matches!(holder.access.state, AccessState::Lost { .. }) && holder.grant.verdict().is_none());
     // Somebody whose token is under suspicion comes last: another person's is taken meanwhile.
     let suspect = |holder: &Holder| matches!(holder.grant.state, State::Suspect(_));
     holders.sort_by_key(|holder| (suspect(holder), std::cmp::Reverse(holder.grant.verified_at)));
-    for holder in &holders {
-        if let Some(ready) = from(app, &client, holder, spare).await? {
+    for mut holder in holders {
+        if holder.grant.renewable && holder.grant.clocks.access_until.is_some_and(|until| until <= app.now() + spare) {
+            // While a network is asked nothing is held.
+            drop(tx);
+            renew(app, &holder).await?;
+            tx = app.store.read().await?;
+            let fresh = holders_of(&mut tx, &profile.id).await?.into_iter().find(|fresh| fresh.grant.id == holder.grant.id);
+            let Some(fresh) = fresh else { continue };
+            holder = fresh;
+        }
+        if let Some(ready) = from(app, &client, &mut tx, &holder).await? {
             return Ok(ready);
         }
     }
@@ -175,29 +183,21 @@ pub(crate) async fn ready(app: &App, caller: &Caller, profile: &Profile, spare: 
     Err(unavailable(profile))
 }
 
-async fn from(app: &App, client: &Arc<NetworkApp>, holder: &Holder, spare: Span) -> Result<Option<Ready>, Problem> {
-    let ends = holder.grant.clocks.access_until.is_some_and(|until| until <= app.now() + spare);
-    if ends && holder.grant.renewable {
-        renew(app, holder).await?;
-    }
-    let mut tx = app.store.read().await?;
-    let Some(grant) = holders_of(&mut tx, &holder.access.profile).await?.into_iter().find(|fresh| fresh.grant.id == holder.grant.id) else {
-        return Ok(None);
-    };
-    let over = grant.grant.clocks.access_until.is_some_and(|until| until <= app.now());
-    if over || grant.grant.verdict().is_some() {
+async fn from(app: &App, client: &Arc<NetworkApp>, tx: &mut Tx, holder: &Holder) -> Result<Option<Ready>, Problem> {
+    let over = holder.grant.clocks.access_until.is_some_and(|until| until <= app.now());
+    if over || holder.grant.verdict().is_some() {
         return Ok(None);
     }
-    let Some(tokens) = app.store.tokens_for_use(&mut tx, &holder.grant.id).await? else { return Ok(None) };
+    let Some(tokens) = app.store.tokens_for_use(tx, &holder.grant.id).await? else { return Ok(None) };
     let person = shown(&holder.person.name, holder.person.handle.as_deref());
     Ok(Some(Ready {
         client: Arc::clone(client),
         grant: holder.grant.id.clone(),
         tokens,
         holder: holder.person.id.clone(),
-        generation: grant.grant.generation,
+        generation: holder.grant.generation,
         person,
-        until: grant.grant.clocks.access_until,
+        until: holder.grant.clocks.access_until,
     }))
 }
 
