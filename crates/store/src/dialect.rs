@@ -1,4 +1,4 @@
-//! The only file that knows which database runs.
+//! The only file that knows which database runs; how SQLite is spoken to stands in `sqlite.rs`.
 
 use std::fs::File;
 use std::path::Path;
@@ -9,11 +9,13 @@ use std::time::Duration;
 use sqlx::Executor as _;
 use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
 use sqlx::postgres::{PgConnectOptions, PgListener, PgPool, PgPoolOptions};
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
 use tokio::sync::Mutex;
 
 use crate::driver::{StoreError, Tx};
 use crate::fault::DiskFault;
+use crate::readers::Readers;
+use crate::schema::Schema;
+use crate::sqlite::Conn;
 use crate::writer::{Turn, Writer};
 
 /// The migrations, oldest first. Forward only; a released one is never edited. `{binary}` is the only placeholder: the
@@ -148,15 +150,10 @@ impl Dialect {
     }
 }
 
-/// True for the errors that mean: run the same transaction again. PostgreSQL: serialization failure, deadlock. SQLite: busy.
+/// True for the errors of PostgreSQL that mean: run the same transaction again. Serialization failure, deadlock.
 pub(crate) fn means_try_again(error: &sqlx::Error) -> bool {
     let sqlx::Error::Database(error) = error else { return false };
-    if error.try_downcast_ref::<sqlx::sqlite::SqliteError>().is_some() {
-        // The low byte is the kind; SQLITE_BUSY is 5.
-        error.code().and_then(|code| code.parse::<u32>().ok()).is_some_and(|code| code & 0xff == 5)
-    } else {
-        error.code().is_some_and(|code| ["40001", "40P01"].contains(&code.as_ref()))
-    }
+    error.code().is_some_and(|code| ["40001", "40P01"].contains(&code.as_ref()))
 }
 
 /// Where a database is.
@@ -183,9 +180,8 @@ pub(crate) async fn snapshot(url: &str) -> Result<Tx, OpenError> {
         At::File(path) => {
             let missing = || OpenError::Missing(path.to_owned());
             std::fs::metadata(path).map_err(|_| missing())?;
-            let options = SqliteConnectOptions::new().filename(path).read_only(true).busy_timeout(Duration::from_secs(10));
-            let pool = SqlitePoolOptions::new().max_connections(1).connect_with(options).await.map_err(|_| missing())?;
-            Ok(Tx::sqlite(pool.begin().await.map_err(StoreError::from)?))
+            let readers = Readers::open(path.into()).map_err(|_| missing())?;
+            Ok(Tx::reading(readers.begin().await?))
         }
         At::Server => {
             let unreachable = |error: sqlx::Error| OpenError::Unreachable(error.to_string());
@@ -225,7 +221,7 @@ impl Dialect {
 
 #[derive(Clone)]
 pub(crate) enum Db {
-    Sqlite { writer: Arc<Mutex<Writer>>, readers: SqlitePool, about: Arc<str>, fault: DiskFault, _lock: Option<Arc<File>> },
+    Sqlite { writer: Arc<Mutex<Writer>>, readers: Arc<Readers>, about: Arc<str>, fault: DiskFault, _lock: Option<Arc<File>> },
     Postgres { pool: PgPool, about: Arc<str> },
 }
 
@@ -248,32 +244,22 @@ impl Db {
             return Err(OpenError::NetworkFolder { path: path.to_owned(), kind });
         }
         let lock = lock_beside(Path::new(path))?;
-        let not_writable = |error: sqlx::Error| OpenError::NotWritable { path: path.to_owned(), why: error.to_string() };
-        // FULL: a spent one-time token must survive a power cut (RF-17). One writer connection checkpoints (RF-41).
-        let options = SqliteConnectOptions::new()
-            .filename(path)
-            .create_if_missing(true)
-            .journal_mode(SqliteJournalMode::Wal)
-            .synchronous(SqliteSynchronous::Full)
-            .foreign_keys(true)
-            .busy_timeout(Duration::from_secs(10));
-        let writer = SqlitePoolOptions::new()
-            .max_connections(1)
-            .idle_timeout(None)
-            .max_lifetime(None)
-            .acquire_timeout(Duration::from_secs(30))
-            .connect_with(options.clone())
-            .await
-            .map_err(not_writable)?;
-        let version: String = sqlx::query_scalar("SELECT sqlite_version()").fetch_one(&writer).await.map_err(StoreError::from)?;
-        if !is_safe_sqlite(&version) {
-            return Err(OpenError::VulnerableSqlite(version));
+        let not_writable = |error: rusqlite::Error| OpenError::NotWritable { path: path.to_owned(), why: error.to_string() };
+        if !is_safe_sqlite(Conn::version()) {
+            return Err(OpenError::VulnerableSqlite(Conn::version().to_owned()));
         }
-        migrations(Dialect::Sqlite, last).run(&writer).await.map_err(migration_error)?;
-        let readers = SqlitePoolOptions::new().max_connections(4).connect_with(options.read_only(true)).await.map_err(not_writable)?;
+        // One connection writes and checkpoints (RF-41).
+        let conn = Conn::to_write(Path::new(path)).map_err(not_writable)?;
+        let mut schema = Schema::of(&conn);
+        let migrated = migrations(Dialect::Sqlite, last).run_direct(None, &mut schema, false).await;
+        if let Some(failure) = schema.failure {
+            return Err(failure.into());
+        }
+        migrated.map_err(migration_error)?;
+        let readers = Readers::open(path.into()).map_err(not_writable)?;
         let fault = DiskFault::default();
-        let writer = Writer::new(writer.acquire().await.map_err(StoreError::from)?, fault.clone());
-        Ok(Self::Sqlite { writer, readers, about: format!("SQLite {version}").into(), fault, _lock: lock })
+        let writer = Writer::new(conn, fault.clone());
+        Ok(Self::Sqlite { writer, readers, about: format!("SQLite {}", Conn::version()).into(), fault, _lock: lock })
     }
 
     async fn open_postgres(url: &str, last: i64) -> Result<Self, OpenError> {
@@ -301,7 +287,7 @@ impl Db {
     pub(crate) async fn begin(&self, writes: bool) -> Result<Tx, StoreError> {
         Ok(match self {
             Self::Sqlite { writer, .. } if writes => Tx::turn(Turn::begin(writer).await?),
-            Self::Sqlite { readers, .. } => Tx::sqlite(readers.begin().await?),
+            Self::Sqlite { readers, .. } => Tx::reading(readers.begin().await?),
             Self::Postgres { pool, .. } if writes => Tx::postgres(pool.begin().await?),
             // One snapshot for all that is read together, as on SQLite; and like there, what reads cannot write.
             Self::Postgres { pool, .. } => Tx::postgres(pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?),

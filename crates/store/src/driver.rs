@@ -4,22 +4,32 @@ use std::fmt;
 
 use lifecycle::time::Timestamp;
 use sqlx::postgres::{PgRow, Postgres};
-use sqlx::sqlite::{Sqlite, SqliteRow};
 use sqlx::{Row as _, Transaction};
 
 use crate::dialect::{self, Dialect};
+use crate::events;
+use crate::readers::Reader;
+use crate::sqlite::{self, SqliteRow};
 use crate::writer::Turn;
-use crate::{events, fault};
 
 /// The storage could not do what was asked.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// The database.
+    /// PostgreSQL.
     #[error("the database: {0}")]
-    Database(#[from] sqlx::Error),
+    Postgres(#[from] sqlx::Error),
+    /// SQLite.
+    #[error("the database: {0}")]
+    Sqlite(#[from] rusqlite::Error),
     /// The disk under the database did not take it; nothing of it is stored.
     #[error("the database could not make it durable: {0}")]
-    NotDurable(std::sync::Arc<sqlx::Error>),
+    NotDurable(std::sync::Arc<rusqlite::Error>),
+    /// Half a minute in the queue.
+    #[error("the database gave no turn within 30 seconds: more is asked of it than it can do")]
+    NoTurn,
+    /// The transaction is over, or the process ends.
+    #[error("the transaction was broken off")]
+    Over,
     /// The disk under a local database failed: this process writes nothing any more (RF-43).
     #[error("the disk under the database failed; the server has to be started anew")]
     DiskFailed,
@@ -34,16 +44,21 @@ pub enum StoreError {
 impl StoreError {
     /// True when a unique constraint refused the row.
     pub fn is_duplicate(&self) -> bool {
-        matches!(self, Self::Database(sqlx::Error::Database(error)) if error.is_unique_violation())
+        match self {
+            Self::Postgres(sqlx::Error::Database(error)) => error.is_unique_violation(),
+            Self::Sqlite(error) => sqlite::is_duplicate(error),
+            _ => false,
+        }
     }
 
     /// True when the same transaction, run again from its beginning, may go through: it met another one (RF-42). Nothing
     /// of it was written.
     pub fn is_conflict(&self) -> bool {
         match self {
-            Self::Database(error) => dialect::means_try_again(error),
-            Self::NotDurable(error) => dialect::means_try_again(error),
-            Self::Broken(_) | Self::Seal(_) | Self::DiskFailed => false,
+            Self::Postgres(error) => dialect::means_try_again(error),
+            Self::Sqlite(error) => sqlite::is_busy(error),
+            Self::NotDurable(error) => sqlite::is_busy(error),
+            _ => false,
         }
     }
 
@@ -51,9 +66,9 @@ impl StoreError {
     pub fn is_final(&self) -> bool {
         match self {
             Self::DiskFailed => true,
-            Self::Database(error) => fault::is_of_disk(error),
-            Self::NotDurable(error) => fault::is_of_disk(error),
-            Self::Broken(_) | Self::Seal(_) => false,
+            Self::Sqlite(error) => sqlite::is_of_disk(error),
+            Self::NotDurable(error) => sqlite::is_of_disk(error),
+            _ => false,
         }
     }
 }
@@ -112,7 +127,7 @@ macro_rules! getters {
         $(#[$doc])*
         pub fn $name(&self, column: &str) -> Result<$type, StoreError> {
             Ok(match self {
-                Self::Sqlite(row) => row.try_get::<$type, _>(column)?,
+                Self::Sqlite(row) => row.get::<$type>(column)?,
                 Self::Postgres(row) => row.try_get::<$type, _>(column)?,
             })
         }
@@ -174,8 +189,8 @@ pub fn to_json(value: &impl serde::Serialize) -> Result<String, StoreError> {
 }
 
 enum Inner {
-    /// Reads.
-    Sqlite(Transaction<'static, Sqlite>),
+    /// Reads. Empty while a long answer is read elsewhere.
+    Sqlite(Option<Reader>),
     /// Writes, in its turn.
     Turn(Turn),
     Postgres(Transaction<'static, Postgres>),
@@ -209,26 +224,24 @@ pub(crate) use again;
 /// How often a transaction that met another one is run again before its caller is told.
 pub(crate) const TRIES_MAX: u32 = 10;
 
-macro_rules! bound {
-    ($sql:expr, $values:expr, $db:ty) => {{
-        // The one place where text becomes a statement: every text comes from this crate's own constants, with
-        // dialect suffixes and generated placeholders, never from outside.
-        let mut query = sqlx::query::<$db>(sqlx::AssertSqlSafe($sql.to_owned()));
-        for value in $values {
-            query = match value.clone() {
-                Value::Int(v) => query.bind(v),
-                // PostgreSQL refuses a zero character, which hostile names may hold; neither database keeps it.
-                Value::Text(v) => query.bind(v.map(|text| if text.contains('\0') { text.replace('\0', "") } else { text })),
-                Value::Bytes(v) => query.bind(v),
-            };
-        }
-        query
-    }};
+/// A statement for PostgreSQL. The one place where text becomes a statement: every text comes from this crate's own constants, with
+/// dialect suffixes and generated placeholders, never from outside.
+fn bound<'q>(sql: &str, values: &[Value]) -> sqlx::query::Query<'q, Postgres, sqlx::postgres::PgArguments> {
+    let mut query = sqlx::query::<Postgres>(sqlx::AssertSqlSafe(sql.to_owned()));
+    for value in values {
+        query = match value.clone() {
+            Value::Int(v) => query.bind(v),
+            // PostgreSQL refuses a zero character, which hostile names may hold; neither database keeps it.
+            Value::Text(v) => query.bind(v.map(|text| if text.contains('\0') { text.replace('\0', "") } else { text })),
+            Value::Bytes(v) => query.bind(v),
+        };
+    }
+    query
 }
 
 impl Tx {
-    pub(crate) fn sqlite(tx: Transaction<'static, Sqlite>) -> Self {
-        Self { inner: Inner::Sqlite(tx), events: vec![] }
+    pub(crate) fn reading(reader: Reader) -> Self {
+        Self { inner: Inner::Sqlite(Some(reader)), events: vec![] }
     }
 
     pub(crate) fn turn(turn: Turn) -> Self {
@@ -253,25 +266,25 @@ impl Tx {
 
     /// Runs a statement; how many rows it changed.
     pub async fn run(&mut self, sql: &str, values: &[Value]) -> Result<u64, StoreError> {
+        // What is carried out in place never waits: others must have their turn all the same.
+        tokio::task::coop::consume_budget().await;
         Ok(match &mut self.inner {
-            Inner::Sqlite(tx) => bound!(sql, values, Sqlite).execute(&mut **tx).await?.rows_affected(),
-            Inner::Turn(turn) => {
-                let done = bound!(sql, values, Sqlite).execute(turn.connection()?).await;
-                turn.noting(done)?.rows_affected()
+            Inner::Sqlite(reader) => {
+                sqlite::all(reader, sql, values).await?;
+                0
             }
-            Inner::Postgres(tx) => bound!(sql, values, Postgres).execute(&mut **tx).await?.rows_affected(),
+            Inner::Turn(turn) => turn.change(sql, values)?,
+            Inner::Postgres(tx) => bound(sql, values).execute(&mut **tx).await?.rows_affected(),
         })
     }
 
     /// All rows of an answer.
     pub async fn all(&mut self, sql: &str, values: &[Value]) -> Result<Vec<Row>, StoreError> {
+        tokio::task::coop::consume_budget().await;
         Ok(match &mut self.inner {
-            Inner::Sqlite(tx) => bound!(sql, values, Sqlite).fetch_all(&mut **tx).await?.into_iter().map(Row::Sqlite).collect(),
-            Inner::Turn(turn) => {
-                let rows = bound!(sql, values, Sqlite).fetch_all(turn.connection()?).await;
-                turn.noting(rows)?.into_iter().map(Row::Sqlite).collect()
-            }
-            Inner::Postgres(tx) => bound!(sql, values, Postgres).fetch_all(&mut **tx).await?.into_iter().map(Row::Postgres).collect(),
+            Inner::Sqlite(reader) => sqlite::all(reader, sql, values).await?.into_iter().map(Row::Sqlite).collect(),
+            Inner::Turn(turn) => turn.all(sql, values).await?.into_iter().map(Row::Sqlite).collect(),
+            Inner::Postgres(tx) => bound(sql, values).fetch_all(&mut **tx).await?.into_iter().map(Row::Postgres).collect(),
         })
     }
 
@@ -294,7 +307,7 @@ impl Tx {
     pub async fn commit(mut self) -> Result<(), StoreError> {
         events::write_noted(&mut self).await?;
         match self.inner {
-            Inner::Sqlite(tx) => tx.commit().await?,
+            Inner::Sqlite(reader) => drop(reader),
             Inner::Turn(turn) => turn.commit().await?,
             Inner::Postgres(tx) => tx.commit().await?,
         }

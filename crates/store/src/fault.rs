@@ -4,8 +4,9 @@
 
 use std::sync::Arc;
 
-use sqlx::sqlite::SqliteError;
 use tokio::sync::watch;
+
+use crate::sqlite::is_of_disk;
 
 /// Whether the disk under this database failed in this life of the process.
 #[derive(Clone, Default)]
@@ -13,7 +14,7 @@ pub(crate) struct DiskFault(Arc<watch::Sender<bool>>);
 
 impl DiskFault {
     /// Looks at an error of the writer.
-    pub(crate) fn note(&self, error: &sqlx::Error) {
+    pub(crate) fn note(&self, error: &rusqlite::Error) {
         if is_of_disk(error) && !self.0.send_replace(true) {
             tracing::error!(error = %error, "store: the disk under the database failed; nothing is written any more");
         }
@@ -28,15 +29,4 @@ impl DiskFault {
         // The sender lives as long as this.
         let _ = self.0.subscribe().wait_for(|failed| *failed).await;
     }
-}
-
-/// SQLITE_IOERR in the low byte (<https://www.sqlite.org/rescode.html#ioerr>): reads, writes and syncs that failed. A full disk is an
-/// error of its own, and so is a lack of memory, which is an I/O error by number only.
-pub(crate) fn is_of_disk(error: &sqlx::Error) -> bool {
-    const IOERR: i32 = 10;
-    const IOERR_NOMEM: i32 = 3_082;
-    let sqlx::Error::Database(error) = error else { return false };
-    let of_sqlite = error.try_downcast_ref::<SqliteError>().is_some();
-    let code = error.code().filter(|_| of_sqlite).and_then(|code| code.parse::<i32>().ok());
-    code.is_some_and(|code| code & 0xff == IOERR && code != IOERR_NOMEM)
 }

@@ -7,19 +7,18 @@
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use sqlx::pool::PoolConnection;
-use sqlx::sqlite::{Sqlite, SqliteConnection};
-use sqlx::{AssertSqlSafe, Executor as _};
+use rusqlite::Error;
 use tokio::sync::{Mutex, Notify, OwnedMutexGuard};
 
 use crate::driver::StoreError;
 use crate::fault::DiskFault;
+use crate::sqlite::{self, Conn, Holds};
 
 /// How long somebody waits for the writer until that is taken for a fault.
 const WAIT_MAX: Duration = Duration::from_secs(30);
 
 /// What became of a group.
-type Outcome = Result<(), Arc<sqlx::Error>>;
+type Outcome = Result<(), Arc<Error>>;
 
 /// Transactions that are made durable together.
 #[derive(Default)]
@@ -37,7 +36,7 @@ impl Group {
 
 /// The connection that writes.
 pub(crate) struct Writer {
-    connection: PoolConnection<Sqlite>,
+    conn: Conn,
     /// The open group; `None` while no transaction is open.
     group: Option<Arc<Group>>,
     /// The last transaction was dropped instead of committed: its savepoint is still to be taken back.
@@ -47,111 +46,121 @@ pub(crate) struct Writer {
 }
 
 impl Writer {
-    pub(crate) fn new(connection: PoolConnection<Sqlite>, fault: DiskFault) -> Arc<Mutex<Self>> {
-        Arc::new(Mutex::new(Self { connection, group: None, abandoned: false, fault }))
+    pub(crate) fn new(conn: Conn, fault: DiskFault) -> Arc<Mutex<Self>> {
+        Arc::new(Mutex::new(Self { conn, group: None, abandoned: false, fault }))
     }
 
-    async fn say(&mut self, sql: &'static str) -> Result<(), sqlx::Error> {
-        self.connection.execute(AssertSqlSafe(sql)).await.map(drop).inspect_err(|error| self.fault.note(error))
+    fn say(&self, sql: &'static str) -> Result<(), Error> {
+        self.conn.say(sql).inspect_err(|error| self.fault.note(error))
     }
 
     /// Takes back what a dropped transaction left. Some errors (a full disk) take back the whole group by themselves.
-    async fn clean(&mut self) -> Result<(), sqlx::Error> {
+    fn clean(&mut self) -> Result<(), StoreError> {
         if !self.abandoned {
             return Ok(());
         }
-        let cleaned = match self.say("ROLLBACK TO one").await {
-            Ok(()) => self.say("RELEASE one").await,
-            failed => failed,
-        };
+        let cleaned = self.say("ROLLBACK TO one").and_then(|()| self.say("RELEASE one"));
         self.abandoned = false;
-        self.or_none(cleaned).await
+        self.or_none(cleaned)
     }
 
     /// Passes a success on; after a failure nothing of the group is left, and all its members learn it.
-    async fn or_none(&mut self, result: Result<(), sqlx::Error>) -> Result<(), sqlx::Error> {
+    fn or_none(&mut self, result: Result<(), Error>) -> Result<(), StoreError> {
         let Err(error) = result else { return Ok(()) };
-        let _ = self.say("ROLLBACK").await;
-        let told = error.to_string();
+        let _ = self.say("ROLLBACK");
+        let error = Arc::new(error);
         if let Some(group) = self.group.take() {
-            group.end(Err(Arc::new(error)));
+            group.end(Err(Arc::clone(&error)));
         }
-        Err(sqlx::Error::Protocol(told))
+        Err(StoreError::NotDurable(error))
     }
 
-    /// Makes the open group durable.
-    async fn flush(&mut self) {
-        let _ = self.clean().await;
+    /// Makes the open group durable: waits for the disk.
+    fn flush(&mut self) {
+        let _ = self.clean();
         let Some(group) = self.group.take() else { return };
         if self.fault.is_there() {
             // Its pages may never reach the disk, whatever the next sync says.
-            let _ = self.say("ROLLBACK").await;
-            return group.end(Err(Arc::new(sqlx::Error::WorkerCrashed)));
+            let _ = self.say("ROLLBACK");
+            return group.end(Err(Arc::new(sqlite::disk_failed())));
         }
-        match self.say("COMMIT").await {
+        match self.say("COMMIT") {
             Ok(()) => group.end(Ok(())),
             Err(error) => {
-                let _ = self.say("ROLLBACK").await;
+                let _ = self.say("ROLLBACK");
                 group.end(Err(Arc::new(error)));
             }
         }
     }
 }
 
-/// One transaction of the writer. Dropping it takes it back.
-pub(crate) struct Turn {
-    queue: Arc<Mutex<Writer>>,
-    writer: Option<OwnedMutexGuard<Writer>>,
-}
+/// Whose turn it is at the writer.
+pub(crate) struct Held(Option<OwnedMutexGuard<Writer>>);
 
-impl Drop for Turn {
+impl Drop for Held {
     fn drop(&mut self) {
-        if let Some(writer) = &mut self.writer {
+        if let Some(writer) = &mut self.0 {
             writer.abandoned = true;
         }
     }
+}
+
+impl Holds for Held {
+    fn conn(&self) -> Option<&Conn> {
+        self.0.as_ref().map(|writer| &writer.conn)
+    }
+}
+
+/// One transaction of the writer. Dropping it takes it back.
+pub(crate) struct Turn {
+    queue: Arc<Mutex<Writer>>,
+    fault: DiskFault,
+    held: Option<Held>,
 }
 
 impl Turn {
     /// Waits for the writer and begins.
     pub(crate) async fn begin(queue: &Arc<Mutex<Writer>>) -> Result<Self, StoreError> {
         let waited = tokio::time::timeout(WAIT_MAX, Arc::clone(queue).lock_owned()).await;
-        let mut writer = waited.map_err(|_| sqlx::Error::PoolTimedOut)?;
+        let mut writer = waited.map_err(|_| StoreError::NoTurn)?;
         // A group that fell with the one who left it has been told so; here a new one begins.
-        let _ = writer.clean().await;
+        let _ = writer.clean();
         if writer.fault.is_there() {
             return Err(StoreError::DiskFailed);
         }
         if writer.group.is_none() {
             // IMMEDIATE: a transaction that reads first and writes later must not fail half-way.
-            writer.say("BEGIN IMMEDIATE").await?;
+            writer.say("BEGIN IMMEDIATE")?;
             writer.group = Some(Arc::default());
         }
-        let begun = writer.say("SAVEPOINT one").await;
-        writer.or_none(begun).await?;
-        Ok(Self { queue: Arc::clone(queue), writer: Some(writer) })
+        let begun = writer.say("SAVEPOINT one");
+        writer.or_none(begun)?;
+        let fault = writer.fault.clone();
+        Ok(Self { queue: Arc::clone(queue), fault, held: Some(Held(Some(writer))) })
     }
 
-    pub(crate) fn connection(&mut self) -> Result<&mut SqliteConnection, StoreError> {
-        let writer = self.writer.as_mut().ok_or(sqlx::Error::PoolClosed)?;
-        Ok(&mut *writer.connection)
+    /// Runs a statement; how many rows it changed.
+    pub(crate) fn change(&self, sql: &str, values: &[crate::Value]) -> Result<u64, StoreError> {
+        let conn = self.held.as_ref().and_then(Holds::conn).ok_or(StoreError::Over)?;
+        Ok(conn.change(sql, values).inspect_err(|error| self.fault.note(error))?)
     }
 
-    /// An error of a statement is looked at before it is passed on.
-    pub(crate) fn noting<T>(&self, result: Result<T, sqlx::Error>) -> Result<T, sqlx::Error> {
-        result.inspect_err(|error| {
-            if let Some(writer) = &self.writer {
-                writer.fault.note(error);
+    /// All rows of an answer.
+    pub(crate) async fn all(&mut self, sql: &str, values: &[crate::Value]) -> Result<Vec<sqlite::SqliteRow>, StoreError> {
+        sqlite::all(&mut self.held, sql, values).await.inspect_err(|error| {
+            if let StoreError::Sqlite(error) = error {
+                self.fault.note(error);
             }
         })
     }
 
     /// Returns when it is durable.
     pub(crate) async fn commit(mut self) -> Result<(), StoreError> {
-        let Some(mut writer) = self.writer.take() else { return Err(sqlx::Error::PoolClosed.into()) };
-        let released = writer.say("RELEASE one").await;
-        writer.or_none(released).await?;
-        let Some(group) = writer.group.clone() else { return Err(sqlx::Error::PoolClosed.into()) };
+        let held = self.held.take().and_then(|mut held| held.0.take());
+        let mut writer = held.ok_or(StoreError::Over)?;
+        let released = writer.say("RELEASE one");
+        writer.or_none(released)?;
+        let group = writer.group.clone().ok_or(StoreError::Over)?;
         let ended = group.ended.notified();
         drop(writer);
         tokio::select! {
@@ -160,7 +169,7 @@ impl Turn {
             mut writer = Arc::clone(&self.queue).lock_owned() => {
                 if group.outcome.get().is_none() {
                     // To its end, also when nobody waits for it any more.
-                    let _ = tokio::spawn(async move { writer.flush().await }).await;
+                    let _ = tokio::task::spawn_blocking(move || writer.flush()).await;
                 }
             }
         }

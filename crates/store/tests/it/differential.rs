@@ -221,7 +221,8 @@ impl World {
                 event.detail
             ));
         }
-        let sql = "SELECT kind, recipient, language, payload, tries, due_at, sent_at, gave_up_at, last_error FROM outbox ORDER BY created_at, id";
+        let sql =
+            "SELECT kind, recipient, language, payload, tries, due_at, sent_at, gave_up_at, last_error FROM outbox ORDER BY created_at, id";
         let mut letters = vec![];
         for row in tx.all(sql, &[]).await.unwrap() {
             letters.push(format!(
