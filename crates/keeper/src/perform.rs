@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::{Request, Response};
-use lifecycle::breaker::{SYSTEMIC_WITHIN, is_trouble};
+use lifecycle::breaker::is_trouble;
 use lifecycle::budget::Need;
 use lifecycle::diagnosis::{Diagnosis, Finding};
 use lifecycle::facts::{Facts, RenewalModel};
@@ -462,9 +462,8 @@ impl<L: Ledger> Worker<L> {
     async fn unless_held(&self, claim: &Claim, facts: &Facts, happened: Happened) -> Happened {
         let now = self.ports.clock.now();
         let Some(since) = verdict_since(claim, facts, &happened.event, now) else { return happened };
-        let recent = now - SYSTEMIC_WITHIN;
-        let counted = self.ports.ledger.refused(&claim.organisation, &claim.network, &claim.instance, recent).await;
-        let Some(event) = held_instead(&happened.event, since, counted.ok(), now) else { return happened };
+        let counted = self.ports.ledger.refused(&claim.organisation, &claim.network, &claim.instance, since).await;
+        let Some(event) = held_instead(claim, &happened.event, since, counted.ok(), now) else { return happened };
         tracing::warn!(grant = %claim.grant.id, network = claim.network, "keeper: a verdict is held back: many accounts are refused at once");
         self.note_health(claim, &claim.instance, Seen::Trouble(IncidentKind::Refused), now).await;
         Happened { event, ..happened }

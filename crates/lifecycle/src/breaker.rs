@@ -192,12 +192,17 @@ pub fn is_trouble(diagnosis: &Diagnosis) -> bool {
     !diagnosis.evidence.http_status.is_some_and(is_limit)
 }
 
-/// Refusals within this time belong together.
+/// What turns refused within this time of each other belongs together.
 pub const SYSTEMIC_WITHIN: Span = Span::minutes(15);
 /// At most so many refused grants are never a pattern.
 const SYSTEMIC_MIN: u64 = 3;
 /// More than this share of a network's grants is one, in percent.
 const SYSTEMIC_SHARE: u64 = 5;
+
+/// Whether two grants that are refused since these moments turned so together, as far as the clock tells.
+pub fn turned_together(one: Timestamp, other: Timestamp) -> bool {
+    one.since(other) <= SYSTEMIC_WITHIN && other.since(one) <= SYSTEMIC_WITHIN
+}
 
 /// Whether so many refused grants among all of a network app's look like an incident of the network, or a mistake of ours, rather
 /// than like so many people: verdicts are held then (RF-33).
@@ -207,10 +212,14 @@ pub const fn is_systemic(refused: u64, all: u64) -> bool {
     refused > limit
 }
 
-/// A verdict is held back no longer than this: then owners hear of it, whatever it is. Silence would be worse (promise 4).
-pub const HELD_AT_MOST: Span = Span::hours(6);
+/// A verdict is held back no longer than this, which is a day more than the longest outage we promise to sit out (72 hours,
+/// NT-38): owners heard after six hours that it cannot be checked, and then they hear whatever it is. Silence would be worse
+/// (promise 4). Sooner it ends by recovery, or by a person who logs in.
+pub const HELD_AT_MOST: Span = Span::hours(96);
 
-/// Whether a verdict on a grant that is refused since `since` has to wait, given so many refused grants among all of its app's.
+/// Whether a verdict on a grant that is refused since `since` has to wait, given how many of its app's grants turned refused within
+/// [`SYSTEMIC_WITHIN`] of that moment and still are, itself included, among how many in all. How long ago that was does not matter:
+/// an incident is not over because nobody new is refused.
 pub fn is_held(since: Timestamp, refused: u64, all: u64, now: Timestamp) -> bool {
     is_systemic(refused, all) && now.since(since) < HELD_AT_MOST
 }

@@ -10,7 +10,7 @@ word_enum! {
     IncidentKind {
         /// The network does not answer: its breaker is open (RF-34).
         Away = "away",
-        /// It refuses many accounts at once: verdicts are held back (RF-33).
+        /// It refuses many accounts at once: verdicts are held back (RF-33), and owners hear of it as of a network that is away.
         Refused = "refused",
     }
 }
@@ -85,7 +85,7 @@ pub fn next(incident: &Incident, now: Timestamp) -> Next {
         Next::Wait
     } else if incident.told_at.is_none() && lasts >= TOLD_AFTER {
         Next::TellAdmins
-    } else if incident.kind == IncidentKind::Away && incident.owners_told_at.is_none() && lasts >= OWNERS_TOLD_AFTER {
+    } else if incident.owners_told_at.is_none() && lasts >= OWNERS_TOLD_AFTER {
         Next::TellOwners
     } else {
         Next::Wait
@@ -126,7 +126,9 @@ mod tests {
         refused.told_at = Some(T0);
         assert_eq!(next(&refused, T0 + Span::minutes(30)), Next::End);
         refused.seen_at = T0 + Span::hours(7);
-        assert_eq!(next(&refused, T0 + Span::hours(7)), Next::Wait, "owners hear the verdicts themselves by then");
+        assert_eq!(next(&refused, T0 + Span::hours(7)), Next::TellOwners, "not dead: it cannot be checked");
+        refused.owners_told_at = Some(T0 + Span::hours(7));
+        assert_eq!(next(&refused, T0 + Span::hours(7)), Next::Wait, "once");
     }
 
     proptest! {

@@ -244,13 +244,16 @@ pub trait Ledger: Send + Sync {
     /// When the next grant is due; `None` when none ever is.
     fn next_due(&self) -> impl Future<Output = Result<Option<Timestamp>, LedgerError>> + Send;
 
-    /// How many grants of a network app the network refuses since this moment, and how many there are in all (RF-33).
+    /// How many grants of a network app turned refused within [`SYSTEMIC_WITHIN`] of this moment, before or after, and still are;
+    /// and how many there are in all (RF-33).
+    ///
+    /// [`SYSTEMIC_WITHIN`]: crate::breaker::SYSTEMIC_WITHIN
     fn refused(
         &self,
         organisation: &OrganisationId,
         network: &str,
         instance: &str,
-        since: Timestamp,
+        around: Timestamp,
     ) -> impl Future<Output = Result<(u64, u64), LedgerError>> + Send;
 
     /// Notes what was seen of the health of a claim's network at a server (RF-33, RF-34); whether an incident is open there. A

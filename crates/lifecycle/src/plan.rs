@@ -2,7 +2,7 @@
 
 use crate::access::{self, Access, AccessHappening};
 use crate::breaker::is_held;
-use crate::diagnosis::Diagnosis;
+use crate::diagnosis::{Diagnosis, Finding};
 use crate::facts::Facts;
 use crate::grant::{self, Event, Grant};
 use crate::ids::AttemptId;
@@ -86,11 +86,15 @@ pub fn verdict_since(claim: &Claim, facts: &Facts, event: &Event, now: Timestamp
 }
 
 /// The event instead of a verdict that has to wait: a whole network turns refused at once, which is an incident or our mistake
-/// (RF-33). `None` when the verdict stands. `counted` is how many grants of the app are refused, of how many; who could not count
-/// does not judge either.
-pub fn held_instead(event: &Event, since: Timestamp, counted: Option<(u64, u64)>, now: Timestamp) -> Option<Event> {
-    if counted.is_some_and(|(refused, all)| !is_held(since, refused, all, now)) {
+/// (RF-33). `None` when the verdict stands. `counted` is how many grants of the app are refused since about then, of how many; who
+/// could not count does not judge either. The network's final word becomes a first refusal, so that it is counted with the others.
+pub fn held_instead(claim: &Claim, event: &Event, since: Timestamp, counted: Option<(u64, u64)>, now: Timestamp) -> Option<Event> {
+    let is_first = claim.grant.refused_since().is_none();
+    if counted.is_some_and(|(refused, all)| !is_held(since, refused + u64::from(is_first), all, now)) {
         return None;
+    }
+    if is_first && let Some(doubted) = as_first_refusal(event) {
+        return Some(doubted);
     }
     let words = "many accounts of this network are refused at once: looked at as an incident of the network";
     let held = Diagnosis::transient(Evidence::new(now, Source::Probe, None, Some("held"), words), Some(LOOK_AGAIN));
@@ -100,29 +104,18 @@ pub fn held_instead(event: &Event, since: Timestamp, counted: Option<(u64, u64)>
     })
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::grant::Clocks;
-    use crate::ids::{GrantId, PersonId};
-    use crate::words::{Cause, Confidence};
-
-    /// RF-33: a renewal that is refused twice while the token works calls the person, and so has to be counted first.
-    #[test]
-    fn a_day_that_is_brought_forward_calls_the_person_as_a_verdict_does() {
-        let (facts, t0) = (Facts::unknown(), Timestamp::from_seconds(1_700_000_000));
-        let clocks = Clocks { access_until: Some(t0 + Span::days(30)), ..Clocks::default() };
-        let mut grant = Grant::born(GrantId::from_u128(1), PersonId::from_u128(2), clocks, true, &facts, t0).grant;
-        let seen = |at, source| Evidence::new(at, source, Some(401), Some("2"), "Authentication failed.");
-        let refused = |at| Event::RenewFailed(Diagnosis::refused(Cause::Unknown, Confidence::Guess, seen(at, Source::Renewal)));
-        let works = |at| Event::Probed(Diagnosis::works(seen(at, Source::Probe)));
-        let mut called = vec![];
-        for (seconds, is_look) in [(0, false), (1, true), (40, false), (41, true), (42, true)] {
-            let at = t0 + Span::seconds(seconds);
-            let after = grant::step(&grant, &if is_look { works(at) } else { refused(at) }, &facts, at).grant;
-            called.push(calls_person(&grant, &after));
-            grant = after;
-        }
-        assert_eq!(called, [false, false, false, true, false], "once, by the good look after the second refusal");
+/// The same refusal, not taken as the last word; `None` where nothing was refused.
+fn as_first_refusal(event: &Event) -> Option<Event> {
+    let doubted = |diagnosis: &Diagnosis| match &diagnosis.finding {
+        Finding::Refused { cause, confidence, .. } => Some(Diagnosis::refused(*cause, *confidence, diagnosis.evidence.clone())),
+        _ => None,
+    };
+    match event {
+        Event::RenewFailed(diagnosis) => doubted(diagnosis).map(Event::RenewFailed),
+        Event::Probed(diagnosis) => doubted(diagnosis).map(Event::Probed),
+        _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,6 +6,7 @@ use std::future::{Future, ready};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use lifecycle::access::{Access, Seen, at_login};
+use lifecycle::breaker::turned_together;
 use lifecycle::budget::{self, AppKey, Booked, Need, Pace};
 use lifecycle::diagnosis::Diagnosis;
 use lifecycle::facts::Facts;
@@ -438,13 +439,12 @@ impl Ledger for Memory {
         _organisation: &OrganisationId,
         network: &str,
         _instance: &str,
-        since: Timestamp,
+        around: Timestamp,
     ) -> impl Future<Output = Result<(u64, u64), LedgerError>> + Send {
         let books = self.books();
         let rows = books.grants.values().filter(|row| row.network == network);
-        let (refused, all) = rows
-            .fold((0, 0), |(refused, all), row| (refused + u64::from(row.grant.refused_since().is_some_and(|at| at >= since)), all + 1));
-        ready(Ok((refused, all)))
+        let is_refused = |row: &Row| row.grant.refused_since().is_some_and(|at| turned_together(around, at));
+        ready(Ok(rows.fold((0, 0), |(refused, all), row| (refused + u64::from(is_refused(row)), all + 1))))
     }
 
     fn see_evidence(

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
-use lifecycle::breaker::{SYSTEMIC_WITHIN, is_trouble};
+use lifecycle::breaker::is_trouble;
 use lifecycle::budget::Need;
 use lifecycle::diagnosis::{Diagnosis, Finding};
 use lifecycle::grant::Event as Happening;
@@ -396,8 +396,8 @@ impl Run {
     fn unless_held(&self, claim: &Claim, happened: Happened, now: Timestamp) -> Happened {
         let Some(client) = self.client(claim) else { return happened };
         let Some(since) = verdict_since(claim, &client.facts, &happened.event, now) else { return happened };
-        let counted = at_once(self.memory.refused(&claim.organisation, &claim.network, &claim.instance, now - SYSTEMIC_WITHIN));
-        match held_instead(&happened.event, since, counted.and_then(Result::ok), now) {
+        let counted = at_once(self.memory.refused(&claim.organisation, &claim.network, &claim.instance, since));
+        match held_instead(claim, &happened.event, since, counted.and_then(Result::ok), now) {
             Some(event) => Happened { event, ..happened },
             None => happened,
         }

@@ -194,9 +194,14 @@ async fn tell_admins(tx: &mut Tx, organisation: &OrganisationId, at: &AtPlace, w
     Ok(count)
 }
 
+/// Profiles of which nothing else is known: not those that were told to be dead, nor those that somebody else's token proves.
+const NOT_KNOWN: &str = " AND profiles.status <> 'disconnected' AND profiles.id NOT IN (SELECT accesses.profile_id FROM accesses \
+    JOIN grants ON grants.id = accesses.grant_id WHERE grants.organisation_id = $1 AND grants.refused_at IS NULL)";
+
 /// To every owner of profiles it touches who hears of deaths: not dead, but not to be checked. Who was told as a company admin knows it.
 async fn tell_owners(tx: &mut Tx, organisation: &OrganisationId, at: &AtPlace, now: Timestamp) -> Result<usize, StoreError> {
-    let there = format!("{} AND profiles.notify_no_access = 1", touched(at.incident.kind));
+    let known = if at.incident.kind == IncidentKind::Refused { NOT_KNOWN } else { "" };
+    let there = format!("{} AND profiles.notify_no_access = 1{known}", touched(at.incident.kind));
     let of: [Value; 3] = [organisation.as_str().into(), at.network.as_str().into(), at.instance.as_str().into()];
     let sql =
         format!("SELECT owner_id, COUNT(*) AS n FROM profiles WHERE {there} AND owner_id IS NOT NULL GROUP BY owner_id ORDER BY owner_id");

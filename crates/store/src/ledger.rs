@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use lifecycle::breaker::SYSTEMIC_WITHIN;
 use lifecycle::budget::{AppKey, Booked, Need, Pace};
 use lifecycle::diagnosis::Diagnosis;
 use lifecycle::facts::Facts;
@@ -317,15 +318,16 @@ impl Ledger for Store {
         organisation: &OrganisationId,
         network: &str,
         instance: &str,
-        since: Timestamp,
+        around: Timestamp,
     ) -> Result<(u64, u64), LedgerError> {
         let mut tx = self.read().await?;
         let of_app = [organisation.as_str().into(), network.into(), instance.into()];
         let all = "SELECT COUNT(*) AS n FROM grants WHERE organisation_id = $1 AND network = $2 AND instance = $3";
         let all = count(tx.one(all, &of_app).await?)?;
         let [organisation, network, instance] = of_app;
-        let refused = "SELECT COUNT(*) AS n FROM grants WHERE organisation_id = $1 AND network = $2 AND instance = $3 AND refused_at >= $4";
-        Ok((count(tx.one(refused, &[organisation, network, instance, since.into()]).await?)?, all))
+        let refused = "SELECT COUNT(*) AS n FROM grants WHERE organisation_id = $1 AND network = $2 AND instance = $3 AND refused_at >= $4 AND refused_at <= $5";
+        let within = [organisation, network, instance, (around - SYSTEMIC_WITHIN).into(), (around + SYSTEMIC_WITHIN).into()];
+        Ok((count(tx.one(refused, &within).await?)?, all))
     }
 
     async fn note_health(&self, claim: &Claim, server: &str, seen: Seen, now: Timestamp) -> Result<bool, LedgerError> {

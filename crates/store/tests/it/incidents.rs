@@ -117,3 +117,52 @@ async fn refused_accounts_are_another_incident_than_a_network_that_is_away_and_n
         assert!(incidents::open(&mut tx, &organisation).await.unwrap().is_empty());
     }
 }
+
+/// RF-33: what turned refused together stays counted however long ago that was, and owners hear after six hours that what is refused
+/// cannot be checked, not that it is dead.
+#[tokio::test]
+async fn rf_33_who_turned_refused_together_is_counted_and_owners_hear_that_it_cannot_be_checked() {
+    for Fixture { store, .. } in each().await {
+        let (organisation, _) = organisation(&store).await;
+        let mira = user(&store, &organisation, "mira", Role::StandardUser, true).await;
+        for (person, pages) in [("jana", &["1", "2"][..]), ("piet", &["2"]), ("lena", &["3"]), ("tom", &["4"])] {
+            connect(&store, &organisation, person, pages, T0).await;
+        }
+        run(&store, "UPDATE profiles SET owner_id = $1", &[mira.as_str().into()]).await;
+        let turned = async |person: &str, minutes: i64| {
+            let sql = "UPDATE grants SET refused_at = $1 WHERE person_id = (SELECT id FROM people WHERE network_id = $2)";
+            run(&store, sql, &[minute(minutes).into(), person.into()]).await;
+        };
+        turned("jana", 0).await;
+        turned("lena", 15).await;
+        turned("tom", 16).await;
+        for (around, refused) in [(0, 2), (15, 3), (16, 2), (30, 2), (-15, 1), (100, 0)] {
+            let counted = store.refused(&organisation, "linkedin", "", minute(around)).await.unwrap();
+            assert_eq!(counted, (refused, 4), "around minute {around}: {}", store.describe());
+        }
+        run(&store, "UPDATE grants SET due_at = $1", &[minute(16).into()]).await;
+        run(&store, "UPDATE profiles SET status = 'disconnected' WHERE network_id = '4'", &[]).await;
+        let held = claim(&store, &store::ids::fresh(), minute(16)).await.remove(0);
+        for after in (16..=386).step_by(10) {
+            store.note_health(&held, "", Seen::Trouble(IncidentKind::Refused), minute(after)).await.unwrap();
+            let told = mails(&store, minute(after)).await;
+            let expected: &[(&str, &str)] = match after {
+                26 => &[(ADMIN, "incident_began")],
+                376 => &[("mira@example.com", "cannot_be_checked")],
+                _ => &[],
+            };
+            assert_eq!(said(&told), expected, "minute {after}: {}", store.describe());
+        }
+        let mut tx = store.read().await.unwrap();
+        let row = tx.one("SELECT payload FROM outbox WHERE kind = 'cannot_be_checked'", &[]).await.unwrap().unwrap();
+        let payload: serde_json::Value = row.json("payload").unwrap();
+        let names: Vec<_> = payload["profiles"].as_array().unwrap().iter().map(|profile| profile["name"].clone()).collect();
+        assert_eq!(names, ["Page 1", "Page 3"], "not what somebody else proves, nor what is known to be dead");
+        drop(tx);
+        assert_eq!(
+            said(&mails(&store, minute(420)).await),
+            [(ADMIN, "incident_ended"), ("mira@example.com", "checked_again")],
+            "no verdict waits any more"
+        );
+    }
+}
