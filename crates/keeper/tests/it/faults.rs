@@ -8,7 +8,7 @@ use futures_util::StreamExt as _;
 use lifecycle::time::Span;
 
 use crate::house::{House, Steps, eventually};
-use crate::steps::Trouble;
+use crate::steps::{POLLED, Trouble};
 
 #[tokio::test]
 async fn rf_43_a_ledger_that_fails_for_good_leaves_the_answer_in_the_spool_and_ends_the_process() {
@@ -88,8 +88,7 @@ async fn touched() -> Vec<(&'static str, usize)> {
     eventually("renewed", async || house.stored().await.0 == 2 && life.spool.held() == 0).await;
     let all = steps.touched.lock().unwrap().clone();
     life.die().await;
-    let once = ["claim_due", "unfinished", "catch_up", "next_due", "list", "read", "extend"];
-    all.into_iter().flat_map(|(name, count)| (1..=if once.contains(&name) { 1 } else { count }).map(move |nth| (name, nth))).collect()
+    all.into_iter().flat_map(|(name, count)| (1..=if POLLED.contains(&name) { 1 } else { count }).map(move |nth| (name, nth))).collect()
 }
 
 /// One life in which the disk fails at that step, and as many more as it takes.
@@ -118,7 +117,7 @@ async fn survives(name: &'static str, nth: usize, trouble: Trouble) {
 
 /// The list of steps is learned from a life that goes well: a new one is tried without being named here.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_disk_that_fails_or_is_full_at_any_step_costs_no_token() {
+async fn a_disk_that_fails_or_is_full_or_read_only_at_any_step_costs_no_token() {
     let touched = touched().await;
     let names: Vec<&str> = touched.iter().map(|(name, _)| *name).collect();
     for name in ["allocate", "intend", "intended", "write", "commit", "committed", "blank"] {

@@ -77,7 +77,7 @@ impl Disk for Head {
 
     fn write(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
         self.1.disk("write")?;
-        if !self.1.alive("write") || self.0.failing_writes.load(Ordering::SeqCst) > 0 {
+        if self.0.failing_writes.load(Ordering::SeqCst) > 0 {
             self.0.failing_writes.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).ok();
             return Err(eio());
         }
@@ -87,7 +87,7 @@ impl Disk for Head {
 
     fn blank(&self, name: &str, len: usize) -> io::Result<()> {
         self.1.disk("blank")?;
-        if !self.1.alive("blank") || self.0.failing_blanks.load(Ordering::SeqCst) {
+        if self.0.failing_blanks.load(Ordering::SeqCst) {
             return Err(eio());
         }
         self.0.files.lock().unwrap().get_mut(name).unwrap()[..len].fill(0);
@@ -202,77 +202,70 @@ pub(crate) struct Book {
 
 impl Ledger for Book {
     async fn claim_due(&self, node: &NodeId, now: Timestamp, lease: Span, limit: u32) -> Result<Vec<Claim>, LedgerError> {
-        if self.steps.is_dead() {
-            std::future::pending::<()>().await;
-        }
-        self.steps.ledger("claim_due")?;
+        self.steps.ledger("claim_due").await?;
         self.store.claim_due(node, now, lease, limit).await
     }
 
     async fn claim(&self, node: &NodeId, grant: &GrantId, now: Timestamp, lease: Span) -> Result<Option<Claim>, LedgerError> {
-        self.steps.ledger("claim")?;
+        self.steps.ledger("claim").await?;
         self.store.claim(node, grant, now, lease).await
     }
 
     async fn intend(&self, intent: &Intent) -> Result<bool, LedgerError> {
-        self.steps.step("intend").await;
-        self.steps.ledger("intend")?;
+        self.steps.ledger("intend").await?;
         let done = self.store.intend(intent).await;
-        self.steps.step("intended").await;
         // It is on the disk, and nobody was told so.
-        self.steps.ledger("intended")?;
+        self.steps.ledger("intended").await?;
         done
     }
 
     async fn commit(&self, commit: &Commit) -> Result<Committed, LedgerError> {
-        self.steps.step("commit").await;
-        self.steps.ledger("commit")?;
+        self.steps.ledger("commit").await?;
         if self.broken.load(Ordering::SeqCst) {
             return Err(LedgerError { why: Box::new(eio()), is_final: self.for_good.load(Ordering::SeqCst) });
         }
         let done = self.store.commit(commit).await;
-        self.steps.step("committed").await;
-        self.steps.ledger("committed")?;
+        self.steps.ledger("committed").await?;
         done
     }
 
     async fn release(&self, lease: &Lease, again_at: Option<Timestamp>) -> Result<(), LedgerError> {
-        self.steps.ledger("release")?;
+        self.steps.ledger("release").await?;
         self.store.release(lease, again_at).await
     }
 
     async fn extend(&self, lease: &Lease, now: Timestamp, until: Timestamp) -> Result<bool, LedgerError> {
-        self.steps.ledger("extend")?;
+        self.steps.ledger("extend").await?;
         self.store.extend(lease, now, until).await
     }
 
     async fn catch_up(&self, now: Timestamp) -> Result<u32, LedgerError> {
-        self.steps.ledger("catch_up")?;
+        self.steps.ledger("catch_up").await?;
         self.store.catch_up(now).await
     }
 
     async fn book_calls(&self, app: &AppKey, pace: &Pace, want: u32, need: Need, now: Timestamp) -> Result<Booked, LedgerError> {
-        self.steps.ledger("book_calls")?;
+        self.steps.ledger("book_calls").await?;
         self.store.book_calls(app, pace, want, need, now).await
     }
 
     async fn unfinished(&self, node: &NodeId, now: Timestamp, lease: Span) -> Result<Vec<Claim>, LedgerError> {
-        self.steps.ledger("unfinished")?;
+        self.steps.ledger("unfinished").await?;
         self.store.unfinished(node, now, lease).await
     }
 
     async fn next_due(&self) -> Result<Option<Timestamp>, LedgerError> {
-        self.steps.ledger("next_due")?;
+        self.steps.ledger("next_due").await?;
         self.store.next_due().await
     }
 
-    async fn refused(&self, org: &OrganisationId, network: &str, instance: &str, since: Timestamp) -> Result<(u64, u64), LedgerError> {
-        self.steps.ledger("refused")?;
-        self.store.refused(org, network, instance, since).await
+    async fn refused(&self, org: &OrganisationId, network: &str, instance: &str, around: Timestamp) -> Result<(u64, u64), LedgerError> {
+        self.steps.ledger("refused").await?;
+        self.store.refused(org, network, instance, around).await
     }
 
     async fn see_evidence(&self, grant: &GrantId, diagnosis: &Diagnosis, facts: &Facts, now: Timestamp) -> Result<(), LedgerError> {
-        self.steps.ledger("see_evidence")?;
+        self.steps.ledger("see_evidence").await?;
         self.store.see_evidence(grant, diagnosis, facts, now).await
     }
 }
@@ -398,7 +391,12 @@ impl House {
         self.store.reclaim_leases(&ids::fresh()).await.unwrap();
         let open = || Spool::open(Arc::new(Head(Arc::clone(&self.platter), Arc::clone(&steps))), Arc::new(Seals(self.store.clone())), 2);
         // A start that fails is tried again by the service manager.
-        let spool = open().or_else(|_| open()).unwrap();
+        let opened = open().or_else(|_| open());
+        if steps.is_dead() {
+            // So is one that was killed while it opened its spool.
+            return Box::pin(self.start()).await;
+        }
+        let spool = opened.unwrap();
         let alarms = Arc::new(Alarms::default());
         let fault = CancellationToken::new();
         let ports = Ports {
