@@ -9,6 +9,9 @@ use lifecycle::time::Span;
 use serde_json::{Value, json};
 use simulator::{Faults, Options, Report, simulate};
 
+/// The commit this was built from, where there was one.
+const COMMIT: Option<&str> = option_env!("STAYGREEN_COMMIT");
+
 /// Simulate years of keeping, with faults, and check every promise.
 #[derive(Args)]
 pub(crate) struct Simulate {
@@ -64,8 +67,10 @@ impl Simulate {
             value["real_seconds"] = json!(real_seconds);
             value["simulated_per_real_second"] = json!(speed);
             value["kept"] = Value::from(report.is_good());
+            value["commit"] = COMMIT.into();
             println!("{value:#}");
         } else {
+            println!("{:<34} {}, at commit {}", "seed", self.seed, commit());
             print!("{report}");
             println!("{:<34} {real_seconds:.1} s, {speed:.0} simulated seconds in each", "took");
         }
@@ -101,10 +106,14 @@ impl Simulate {
                 eprintln!("    {line}");
             }
         }
+        bail!("{} promises broke at commit {}. Replay there with: {}", report.broken.len(), commit(), self.replay());
+    }
+
+    /// What makes the same happen again, with its history.
+    fn replay(&self) -> String {
         let days: Vec<String> = self.warn_days.iter().map(ToString::to_string).collect();
-        bail!(
-            "{} promises broke. Replay with: staygreen simulate --profiles {} --years {} --seed {} --faults {} --probe-every {}s --idle-check-every {}s --warn-days {} --admins {} --history",
-            report.broken.len(),
+        format!(
+            "staygreen simulate --profiles {} --years {} --seed {} --faults {} --probe-every {}s --idle-check-every {}s --warn-days {} --admins {} --history",
             self.profiles,
             self.years,
             self.seed,
@@ -113,8 +122,13 @@ impl Simulate {
             self.idle_check_every.as_seconds(),
             days.join(","),
             self.admins
-        );
+        )
     }
+}
+
+/// Which sources have to be built to see the same.
+fn commit() -> &'static str {
+    COMMIT.unwrap_or("(not known: built outside a checkout)")
 }
 
 fn show_progress(is_terminal: bool, done: u32, all: u32) {
@@ -138,4 +152,39 @@ fn span(text: &str) -> Result<Span, String> {
         _ => return Err(wrong()),
     };
     if (Span::minutes(1)..=Span::days(30)).contains(&span) { Ok(span) } else { Err(wrong()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        simulate: Simulate,
+    }
+
+    fn read(line: &str) -> Simulate {
+        // The two words before the options are one program name here.
+        Line::try_parse_from(line.split(' ').skip(1)).unwrap().simulate
+    }
+
+    #[test]
+    fn the_line_that_replays_means_the_same_history() {
+        let given = "staygreen simulate --profiles 192 --years 0.25 --seed 9000000000000000001 --faults lost-answers --probe-every 30m \
+                     --idle-check-every 5256m --warn-days 9,3 --admins 5 --threads 2";
+        let given = read(&given.split_whitespace().collect::<Vec<_>>().join(" "));
+        let replayed = read(&given.replay());
+        assert_eq!((replayed.seed, replayed.threads, replayed.history), (given.seed, 1, true), "threads change nothing");
+        let same = |simulate: &Simulate| format!("{:?}", Options { threads: 1, history: false, ..simulate.options().unwrap() });
+        assert_eq!(same(&replayed), same(&given));
+        assert_ne!(same(&replayed), same(&read("staygreen simulate")), "the options say something");
+    }
+
+    #[test]
+    fn the_commit_is_one_or_none() {
+        assert!(COMMIT.is_none_or(|commit| commit.len() >= 40 && commit.bytes().all(|byte| byte.is_ascii_hexdigit())), "{COMMIT:?}");
+    }
 }
