@@ -78,6 +78,8 @@ pub(crate) struct Vault {
     pub(crate) access: BTreeMap<String, Token>,
     pub(crate) refresh: BTreeMap<String, Token>,
     pub(crate) codes: BTreeMap<String, Code>,
+    /// The access tokens of each family since they were last ended together: there may be thousands of older ones.
+    since_ended: BTreeMap<usize, Vec<String>>,
 }
 
 impl World {
@@ -128,11 +130,21 @@ impl World {
         let token = self.random(prefix);
         let secret = self.random("");
         self.effects.push(format!("access token issued to {}", self.holder(family)));
+        self.vault.since_ended.entry(family).or_default().push(token.clone());
         self.vault.access.insert(
             token.clone(),
             Token { family, until: life_seconds.map(|life| now + life * MICRO), spent: false, secret, created: now },
         );
         token
+    }
+
+    /// Ends all access tokens of a family.
+    pub(crate) fn end_access_of(&mut self, family: usize) {
+        for token in self.vault.since_ended.remove(&family).unwrap_or_default() {
+            if let Some(token) = self.vault.access.get_mut(&token) {
+                token.spent = true;
+            }
+        }
     }
 
     fn holder(&self, family: usize) -> &str {

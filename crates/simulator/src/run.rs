@@ -281,23 +281,31 @@ impl Run {
         let row = books.grants.get(grant)?;
         let world = self.wire.world();
         let mut profiles = vec![];
+        // Each holder's tokens are asked about once, however many profiles hang on them.
+        let mut known = BTreeMap::new();
         for access in &row.accesses {
             let holders = books.profiles.get(&access.profile).map(|profile| &profile.grants)?;
             if holders.len() > 1 {
                 self.judge.shared.insert(access.profile.clone());
             }
-            profiles.push((access.profile.clone(), holders.iter().any(|holder| self.can_act(&world, &books, holder, &access.profile))));
+            let mut holds = |holder: &GrantId| *known.entry(holder.clone()).or_insert_with(|| self.holds_power(&world, &books, holder));
+            let can_act = holders.iter().any(|holder| self.has_role(&books, holder, &access.profile) && holds(holder));
+            profiles.push((access.profile.clone(), can_act));
         }
         let blocked = self.who_of.get(grant).is_some_and(|who| self.citizens[*who].blocked);
         Some(Truth { works: token_works(&world, self.now, row), blocked, profiles })
     }
 
-    fn can_act(&self, world: &World, books: &Books, holder: &GrantId, profile: &ProfileId) -> bool {
+    fn has_role(&self, books: &Books, holder: &GrantId, profile: &ProfileId) -> bool {
         let (Some(row), Some(who)) = (books.grants.get(holder), self.who_of.get(holder)) else { return false };
         let lost = &self.citizens[*who].without_role;
         let is_lost = |network_id: &str| lost.iter().any(|page| is_of_page(network_id, *page));
-        let has_role = row.accesses.iter().any(|access| access.profile == *profile && !is_lost(&access.network_id));
-        has_role && (self.judge.pending(holder).is_some() || token_works(world, self.now, row))
+        row.accesses.iter().any(|access| access.profile == *profile && !is_lost(&access.network_id))
+    }
+
+    /// Whether somebody's tokens work, or their successors are on their way.
+    fn holds_power(&self, world: &World, books: &Books, holder: &GrantId) -> bool {
+        self.judge.pending(holder).is_some() || books.grants.get(holder).is_some_and(|row| token_works(world, self.now, row))
     }
 
     /// Whether the grant's person can still act as anything.
@@ -305,7 +313,7 @@ impl Run {
         let books = self.memory.books();
         let Some(row) = books.grants.get(grant) else { return false };
         let world = self.wire.world();
-        row.accesses.iter().any(|access| self.can_act(&world, &books, grant, &access.profile))
+        row.accesses.iter().any(|access| self.has_role(&books, grant, &access.profile)) && self.holds_power(&world, &books, grant)
     }
 
     /// What was put into the outbox reaches people and the judge.

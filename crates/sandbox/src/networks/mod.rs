@@ -345,7 +345,8 @@ fn troubles(network: &str) -> &'static [&'static str] {
 
 /// The trouble a network is in.
 fn trouble(world: &World, network: &str) -> Option<String> {
-    let (_, kept) = world.kept.iter().find(|((of, name), _)| *of == network && name == "trouble")?;
+    let entry = ALL.iter().find(|entry| entry.name == network)?;
+    let kept = world.kept.get(&(entry.name, "trouble".to_owned()))?;
     kept[0].as_str().map(str::to_owned)
 }
 

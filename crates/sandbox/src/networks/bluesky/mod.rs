@@ -303,7 +303,7 @@ fn refresh(world: &mut World, now: i64, incoming: &Incoming, key: &str) -> Answe
     match world.spend_refresh(now, NAME, &presented, true) {
         Ok((family, _)) => {
             // The old access token is dead at once.
-            world.vault.access.values_mut().filter(|token| token.family == family).for_each(|token| token.spent = true);
+            world.end_access_of(family);
             issue(world, now, family)
         }
         Err(_) if kept.spent => error(400, "invalid_grant", "Refresh token replayed"),
