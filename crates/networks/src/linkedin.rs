@@ -9,7 +9,7 @@ mod media;
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use http::{Request, Response, StatusCode};
+use http::{HeaderName, HeaderValue, Request, Response, StatusCode};
 use lifecycle::diagnosis::Diagnosis;
 use lifecycle::facts::{Facts, RenewalModel};
 use lifecycle::secret::{Secret, TokenSet};
@@ -105,10 +105,16 @@ impl LinkedIn {
 
     fn rest(cx: &Cx<'_>, path: &str, tokens: &TokenSet) -> Request<Bytes> {
         let mut request = oauth::get_bearer(&format!("{}{path}", Self::url(cx, "rest")), &tokens.access_token);
-        let headers = request.headers_mut();
-        headers.insert("linkedin-version", Self::version(cx));
-        headers.insert("x-restli-protocol-version", http::HeaderValue::from_static("2.0.0"));
+        request.headers_mut().extend(Self::spoken(cx));
         request
+    }
+
+    /// Which version of the API a call speaks, and which of the protocol below it: no call below `/rest` goes without.
+    fn spoken(cx: &Cx<'_>) -> [(HeaderName, HeaderValue); 2] {
+        [
+            (HeaderName::from_static("linkedin-version"), Self::version(cx)),
+            (HeaderName::from_static("x-restli-protocol-version"), HeaderValue::from_static("2.0.0")),
+        ]
     }
 
     /// The API's errors: (status, serviceErrorCode / code). 65601 is also seen falsely in the first seconds of a token's
@@ -148,9 +154,9 @@ impl LinkedIn {
         answer.status() == StatusCode::UNAUTHORIZED && (number == Some(65601) || oauth::text(&json, "code") == Some("REVOKED_ACCESS_TOKEN"))
     }
 
-    fn version(cx: &Cx<'_>) -> http::HeaderValue {
-        let configured = cx.app.options.get("version").and_then(|version| http::HeaderValue::from_str(version).ok());
-        configured.unwrap_or(http::HeaderValue::from_static(VERSION))
+    fn version(cx: &Cx<'_>) -> HeaderValue {
+        let configured = cx.app.options.get("version").and_then(|version| HeaderValue::from_str(version).ok());
+        configured.unwrap_or(HeaderValue::from_static(VERSION))
     }
 
     /// When every call by the configured version begins to fail.
@@ -296,6 +302,11 @@ impl Network for LinkedIn {
 
     fn discover<'a>(&'a self, cx: Cx<'a>, wire: &'a dyn Wire, tokens: &'a TokenSet) -> BoxFuture<'a, Result<Discovery, Diagnosis>> {
         Box::pin(list::discover(cx, wire, tokens))
+    }
+
+    /// A tool that was written for another version goes on speaking that one.
+    fn usual_headers(&self, cx: Cx<'_>) -> Vec<(HeaderName, HeaderValue)> {
+        Self::spoken(&cx).to_vec()
     }
 
     fn measure(&self, _: &App, _: Target<'_>, draft: Draft<'_>) -> Result<Fit, NotDone> {

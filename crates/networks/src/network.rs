@@ -294,6 +294,12 @@ pub trait Network: Send + Sync {
         vec![]
     }
 
+    /// Headers that every call of its API must carry, and that a call which somebody makes through us may bring along with a value of
+    /// its own: those that are missing are put there.
+    fn usual_headers(&self, _cx: Cx<'_>) -> Vec<(HeaderName, HeaderValue)> {
+        vec![]
+    }
+
     /// Its own words on a cause, where the usual ones would not be true of it.
     fn words_on(&self, _cause: Cause) -> Option<CauseWords> {
         None

@@ -337,6 +337,22 @@ async fn a_signed_network_is_called_through_us_only() {
     demo.until("xing", "disconnected").await;
 }
 
+/// No call goes without the version of the API it speaks: ours where the tool names none, else the tool's.
+#[tokio::test]
+async fn a_network_that_wants_a_version_gets_one() {
+    let demo = Demo::start();
+    let page = demo.profile_named("linkedin", "Fernweh Outdoor").await["id"].as_str().unwrap().to_owned();
+    let (_, tool) = key(&demo, &["api:call GET /organizationAcls"]).await;
+    let path = format!("/profiles/{page}/proxy/organizationAcls?q=roleAssignee");
+    let (status, listed) = call(demo.running.url(), &tool, "GET", &path, None).await;
+    assert!(status == 200 && listed["elements"].as_array().is_some_and(|rows| !rows.is_empty()), "{listed}");
+    let url = format!("{}/api/v1{path}", demo.running.url());
+    for (version, expected) in [("202512", 200), ("202401", 426)] {
+        let answer = client().get(&url).bearer_auth(&tool).header("LinkedIn-Version", version).send().await.unwrap();
+        assert_eq!(answer.status().as_u16(), expected, "{version}: {}", answer.text().await.unwrap());
+    }
+}
+
 /// Networks that want every call proven, and say everything with status 400 (Meta).
 #[tokio::test]
 async fn a_network_that_says_everything_with_400_is_understood() {

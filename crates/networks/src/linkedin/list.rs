@@ -147,15 +147,23 @@ async fn roles(cx: Cx<'_>, wire: &dyn Wire, tokens: &TokenSet) -> Result<Vec<Row
     Ok(rows)
 }
 
+/// What a page is called. Its admins are told by its own address; anybody else by the one that looks pages up. A page whose name cannot
+/// be read (apps on trial may look nothing up) is still a page, for its role is what matters: `Null`.
+async fn shown(cx: Cx<'_>, wire: &dyn Wire, tokens: &TokenSet, number: &str, is_admin: bool) -> Result<Value, Diagnosis> {
+    let number = oauth::percent(number);
+    let path = if is_admin { format!("/organizations/{number}") } else { format!("/organizationsLookup?ids=List({number})") };
+    match ask(cx, wire, LinkedIn::rest(&cx, &path, tokens)).await {
+        Ok(json) if is_admin => Ok(json),
+        Ok(json) => Ok(json.get("results").and_then(|found| found.get(&number)).cloned().unwrap_or_default()),
+        Err(diagnosis) if diagnosis.is_harmless() => Ok(Value::Null),
+        Err(refused) => Err(refused),
+    }
+}
+
 async fn page(cx: Cx<'_>, wire: &dyn Wire, tokens: &TokenSet, row: &Row) -> Result<Found, Diagnosis> {
     let Row { organisation, role, state } = row;
     let number = organisation.rsplit(':').next().unwrap_or_default();
-    // A page whose name cannot be read is still a page: its role is what matters.
-    let shown = match ask(cx, wire, LinkedIn::rest(&cx, &format!("/organizations/{}", oauth::percent(number)), tokens)).await {
-        Ok(json) => json,
-        Err(diagnosis) if diagnosis.is_harmless() => Value::Null,
-        Err(refused) => return Err(refused),
-    };
+    let shown = shown(cx, wire, tokens, number, role == "ADMINISTRATOR" && row.is_approved()).await?;
     let unusable = if !row.is_approved() {
         Some(Words::new(
             format!("Your role on this page is not approved yet ({state}). Ask a Super admin of the page to approve it."),

@@ -38,6 +38,29 @@ async fn an_app_for_pages_alone_names_the_member_by_the_older_product() {
     assert_eq!(pages(&listed).len(), 4);
 }
 
+/// The network itself refuses what a role does not allow, of that page alone, and says nothing against the token.
+#[tokio::test]
+async fn a_role_that_is_less_than_super_admin_is_named_and_refused() {
+    let bench = Bench::new("linkedin");
+    let tokens = bench.connect("jana.lindner").await;
+    let listed = bench.discover(&tokens).await.expect("the list");
+    let named = |name: &str| listed.profiles.iter().find(|found| found.name == name).unwrap_or_else(|| panic!("{name}: {listed:?}"));
+    let (mine, read_only, edited) = (named("Fernweh Outdoor"), named("Alpine Rescue Foundation"), named("Trail Magazine"));
+    assert!(mine.unusable.is_none() && read_only.unusable.is_some());
+    assert!(edited.unusable.as_ref().is_some_and(|why| why.en.contains("Content admin")), "{edited:?}");
+    let post = Post { text: "A new hut".into(), key: "k".into(), ..Post::default() };
+    let publish = async |page| bench.network.publish(bench.acting(&tokens, target(page)), &post).await;
+    let comment = async |page, post: &str| bench.network.comment(bench.acting(&tokens, target(page)), post, None, "Fine.").await;
+    let is_refused = |said: &NotDone| matches!(said, NotDone::Refused(why) if why.evidence.code.as_deref() == Some("ACCESS_DENIED"));
+    let posted = publish(mine).await.expect("published");
+    assert!(is_refused(&publish(read_only).await.expect_err("an analyst only reads")));
+    // A content admin posts, and is refused at comments.
+    let edited_post = publish(edited).await.expect("published");
+    assert!(is_refused(&comment(edited, &edited_post.id).await.expect_err("no comments by that role")));
+    comment(mine, &posted.id).await.expect("said");
+    assert_eq!(bench.probe(&tokens).finding, Finding::Works);
+}
+
 #[tokio::test]
 async fn an_app_for_profiles_alone_is_never_asked_for_roles() {
     let mut bench = Bench::new("linkedin");

@@ -288,19 +288,44 @@ fn api(world: &World, now: i64, incoming: &Incoming) -> Answer {
     if incoming.path == "/rest/organizationAcls" {
         return if reads_pages { acls(world, incoming, &family) } else { not_enough("organizationAcls.FINDER-roleAssignee") };
     }
-    let page = incoming
-        .path
-        .strip_prefix("/rest/organizations/")
-        .and_then(|id| id.parse::<u64>().ok())
-        .and_then(|id| world.pages.iter().find(|page| page.network == NAME && page.id == id));
+    if incoming.path == "/rest/organizationsLookup" {
+        return if reads_pages { lookup(world, incoming) } else { not_enough("organizationsLookup.BATCH_GET") };
+    }
+    let page = incoming.path.strip_prefix("/rest/organizations/").and_then(|id| page(world, id));
     match page {
-        // Somebody without any role there sees nothing of the page.
-        Some(page) if !reads_pages || !page.roles.iter().any(|(username, ..)| *username == family.username) => {
-            not_enough("organizations.GET")
-        }
-        Some(page) => answer(200, &json!({ "id": page.id, "localizedName": page.name, "vanityName": page.vanity })),
+        // What a page says of itself is for its admins.
+        Some(page) if !reads_pages || !has_role(page, &family, &["ADMINISTRATOR"]) => not_enough("organizations.GET"),
+        Some(page) => answer(200, &shown(page)),
         None => refused(404, 0, "RESOURCE_NOT_FOUND", "Could not find entity"),
     }
+}
+
+fn page<'a>(world: &'a World, id: &str) -> Option<&'a Page> {
+    let id = id.parse::<u64>().ok()?;
+    world.pages.iter().find(|page| page.network == NAME && page.id == id)
+}
+
+/// Whether the person holds one of these roles on a page, approved.
+fn has_role(page: &Page, family: &Family, roles: &[&str]) -> bool {
+    page.roles.iter().any(|(username, role, state)| *username == family.username && *state == "APPROVED" && roles.contains(&role.as_str()))
+}
+
+fn shown(page: &Page) -> serde_json::Value {
+    json!({ "id": page.id, "localizedName": page.name, "vanityName": page.vanity })
+}
+
+/// What anybody may know of pages, by their numbers: `ids=List(1,2)`.
+fn lookup(world: &World, incoming: &Incoming) -> Answer {
+    let Some(ids) = incoming.q("ids").strip_prefix("List(").and_then(|ids| ids.strip_suffix(')')) else {
+        return refused(400, 0, "ILLEGAL_ARGUMENT", "Invalid query parameters: ids is no list");
+    };
+    let (mut results, mut statuses) = (serde_json::Map::new(), serde_json::Map::new());
+    for id in ids.split(',') {
+        let found = page(world, id);
+        statuses.insert(id.to_owned(), found.map_or(404, |_| 200).into());
+        results.extend(found.map(|page| (id.to_owned(), shown(page))));
+    }
+    answer(200, &json!({ "results": results, "statuses": statuses, "errors": {} }))
 }
 
 fn userinfo(world: &World, family: &Family) -> Answer {

@@ -378,6 +378,13 @@ fn a_role_that_is_taken_ends_that_page_only() {
     page.is(200, &json!({ "id": 1002, "localizedName": "Fernweh Travel", "vanityName": "fernweh-travel" }));
     set(&mut net, json!("ANALYST"));
     assert_eq!(on_1002(&mut net).as_deref(), Some("ANALYST"));
+    // What a page says of itself is for its admins; its name is for everybody.
+    denied(&rest(&mut net, "organizations/1002", &jana.access));
+    let found = rest(&mut net, "organizationsLookup?ids=List(1002,4711)", &jana.access);
+    assert_eq!(
+        (&found.json["results"]["1002"]["localizedName"], &found.json["statuses"]),
+        (&json!("Fernweh Travel"), &json!({ "1002": 200, "4711": 404 }))
+    );
     set(&mut net, Value::Null);
     assert_eq!(on_1002(&mut net), None);
     denied(&rest(&mut net, "organizations/1002", &jana.access));

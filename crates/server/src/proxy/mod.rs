@@ -179,6 +179,9 @@ async fn through(app: &App, caller: &Caller, profile: &Profile, mut ready: Ready
         act::begin(app, &deed(app, caller, profile, &passed), &ready).await?;
         let mut secrets = secrets(&ready, profile, &credential);
         secrets.extend(proofs.into_iter().map(|(_, proof)| Secret::new(proof)));
+        for (name, value) in ready.client.network.usual_headers(cx) {
+            passed.headers.entry(name).or_insert(value);
+        }
         let headers = credential.into_iter().chain(ready.client.network.own_headers(cx)).collect();
         let answer = send(app, &profile.network, &mut passed, &url, headers).await?;
         let status = answer.status();

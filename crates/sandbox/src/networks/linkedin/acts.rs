@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::{NAME, authorized, media, not_enough, refused, too_many};
 use crate::limits::Limit;
-use crate::people::{Comment, Post};
+use crate::people::{Comment, Page, Post};
 use crate::request::{Answer, Incoming, json as answer, percent_decoded};
 use crate::tokens::Family;
 use crate::world::World;
@@ -40,22 +40,26 @@ fn has(family: &Family, scope: &str) -> bool {
     family.scopes.iter().any(|granted| granted == scope)
 }
 
-/// Whether the person may write as this author: themselves, or a page whose admin or content admin they are. Comments have scopes of
-/// their own, with this ending.
+/// The roles with which one posts as a page, and those with which one reads and writes comments as it.
+const POSTERS: &[&str] = &["ADMINISTRATOR", "CONTENT_ADMINISTRATOR", "DIRECT_SPONSORED_CONTENT_POSTER", "RECRUITING_POSTER"];
+const COMMENTERS: &[&str] = &["ADMINISTRATOR", "DIRECT_SPONSORED_CONTENT_POSTER", "RECRUITING_POSTER"];
+/// The ending of the scopes of comments.
+const FEED: &str = "_feed";
+
+fn page_of<'a>(world: &'a World, urn: &str) -> Option<&'a Page> {
+    urn.strip_prefix("urn:li:organization:").and_then(|id| super::page(world, id))
+}
+
+/// Whether the person may write as this author: themselves, or a page on which they have a role that may. Comments have roles and
+/// scopes of their own, the latter with this ending.
 pub(super) fn may_write(world: &World, family: &Family, author: &str, ending: &str) -> bool {
     if let Some(id) = author.strip_prefix("urn:li:person:") {
         return has(family, &format!("w_member_social{ending}"))
             && world.person(NAME, &family.username).is_some_and(|person| person.id == id);
     }
-    let page = author.strip_prefix("urn:li:organization:").and_then(|id| id.parse::<u64>().ok());
-    let page = page.and_then(|id| world.pages.iter().find(|page| page.network == NAME && page.id == id));
+    let roles = if ending == FEED { COMMENTERS } else { POSTERS };
     has(family, &format!("w_organization_social{ending}"))
-        && page.is_some_and(|page| {
-            let writes = |(username, role, state): &(String, String, &str)| {
-                *username == family.username && *state == "APPROVED" && matches!(role.as_str(), "ADMINISTRATOR" | "CONTENT_ADMINISTRATOR")
-            };
-            page.roles.iter().any(writes)
-        })
+        && page_of(world, author).is_some_and(|page| super::has_role(page, family, roles))
 }
 
 /// Figures are not published; so many calls a day are quoted for the product that posts as a member.
@@ -140,7 +144,8 @@ fn shown(comment: &Comment) -> Value {
 fn comments(world: &World, incoming: &Incoming, family: &Family, post: &str) -> Answer {
     let Some(of) = world.post(NAME, post) else { return refused(404, 0, "RESOURCE_NOT_FOUND", "Could not find entity") };
     let scope = if of.profile.starts_with("urn:li:person:") { "r_member_social_feed" } else { "r_organization_social_feed" };
-    if !has(family, scope) {
+    let of_others = page_of(world, &of.profile).is_some_and(|page| !super::has_role(page, family, COMMENTERS));
+    if !has(family, scope) || of_others {
         return not_enough("partnerApiSocialActions.GET");
     }
     let start: usize = incoming.q("start").parse().unwrap_or(0);
@@ -151,7 +156,7 @@ fn comments(world: &World, incoming: &Incoming, family: &Family, post: &str) -> 
 
 fn comment(world: &mut World, now: i64, family: &Family, post: &str, body: &Value) -> Answer {
     let actor = body["actor"].as_str().unwrap_or_default().to_owned();
-    if !may_write(world, family, &actor, "_feed") {
+    if !may_write(world, family, &actor, FEED) {
         return not_enough("partnerApiSocialActions.CREATE");
     }
     let text = body["message"]["text"].as_str().unwrap_or_default().to_owned();
