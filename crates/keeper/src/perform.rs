@@ -20,7 +20,7 @@ use lifecycle::schedule::{self, Task};
 use lifecycle::secret::TokenSet;
 use lifecycle::time::{Span, Timestamp};
 use lifecycle::words::{Evidence, Source};
-use networks::network::Answer;
+use networks::network::{ASIDE, Answer};
 use networks::reading;
 use networks::wire::{Wire, WireError};
 use tracing::Instrument as _;
@@ -363,6 +363,7 @@ impl<L: Ledger> Worker<L> {
             }
             let answer = wire.send(request).await?;
             if answer.status().is_success()
+                && !tokens.notes.contains_key(ASIDE)
                 && let Some(capture) = capture.take()
             {
                 self.capture(capture, &answer, &newer).await;

@@ -175,6 +175,10 @@ pub struct Issued {
     pub missing_scopes: Vec<String>,
 }
 
+/// The note under which an adapter asks something else on the way, what it is about as its value: the answer may be a success and is no
+/// token set of the person's, whatever stands in it. It is never kept as one.
+pub const ASIDE: &str = "aside";
+
 /// What an answer asks for.
 #[derive(Debug)]
 pub enum Answer<T> {

@@ -17,8 +17,8 @@ use serde_json::Value;
 
 use crate::acting::{Acting, Done, Draft, Fit, NotDone, Post, Posted, Target};
 use crate::network::{
-    Ability, About, Answer, App, Asks, Authorization, Callback, Can, Cx, Discovery, ENDED_IN_SETTINGS, Endpoint, Failure, Found, Issued,
-    Kind, Network, PersonSeen, Registration, Renewal, Rule, Start, Words,
+    ASIDE, Ability, About, Answer, App, Asks, Authorization, Callback, Can, Cx, Discovery, ENDED_IN_SETTINGS, Endpoint, Failure, Found,
+    Issued, Kind, Network, PersonSeen, Registration, Renewal, Rule, Start, Words,
 };
 use crate::oauth;
 use crate::wire::{BoxFuture, Wire};
@@ -28,6 +28,8 @@ pub(crate) struct Pinterest;
 
 const NO_COMMENTS: Ability =
     Ability::No { en: "Pinterest has no comments in its API.", de: "Pinterest hat keine Kommentare in seiner Schnittstelle." };
+/// What is asked about aside.
+const CREDENTIALS: &str = "credentials";
 /// The most pages of boards that are followed: 2,000 boards are Pinterest's own maximum.
 const PAGES_MAX: usize = 20;
 
@@ -81,6 +83,41 @@ impl Pinterest {
         let mut request = oauth::post_form(&Self::url(cx, "token"), form);
         request.headers_mut().insert("authorization", oauth::basic(&cx.app.client_id, oauth::client_secret(cx)));
         request
+    }
+
+    /// Whether Pinterest takes our credentials: 401/2 is said of them and of a dead token alike, and this asks without any token. It is
+    /// answered with a token of the app's own owner, which is thrown away.
+    fn ask_for_credentials<T>(cx: &Cx<'_>) -> Answer<T> {
+        let form = [("grant_type", "client_credentials"), ("scope", "user_accounts:read")];
+        let notes = BTreeMap::from([(ASIDE.to_owned(), CREDENTIALS.to_owned())]);
+        Answer::AskAgain { request: Box::new(Self::token_request(cx, &form)), notes, secrets: BTreeMap::new() }
+    }
+
+    /// What the answer to that says of the token that was refused before.
+    fn of_credentials(cx: &Cx<'_>, source: Source, answer: &Response<Bytes>) -> Diagnosis {
+        let (code, mut seen) = Self::seen(cx, source, answer);
+        match (answer.status().as_u16(), code) {
+            (401, 2) => {
+                seen.words = "Pinterest refuses our credentials themselves: check client_id and client_secret of the network app".into();
+                Diagnosis::misconfigured(seen)
+            }
+            _ if oauth::is_trouble(answer.status()) => Diagnosis::transient(seen, oauth::wait(cx.now, answer)),
+            // They are taken, or may not be asked about: what was refused was the token.
+            _ => {
+                let seen = Evidence::new(cx.now, source, Some(401), Some("2"), "Authentication failed.");
+                Diagnosis::refused(Cause::Unknown, Confidence::Guess, seen)
+            }
+        }
+    }
+
+    fn is_aside(tokens: &TokenSet) -> bool {
+        tokens.notes.get(ASIDE).is_some_and(|about| about == CREDENTIALS)
+    }
+
+    /// The word for a dead token and for credentials that are refused.
+    fn is_refused(answer: &Response<Bytes>) -> bool {
+        let code = oauth::json(answer).and_then(|json| json.get("code").and_then(Value::as_i64));
+        answer.status() == StatusCode::UNAUTHORIZED && code == Some(2)
     }
 
     fn get(cx: &Cx<'_>, path: &str, tokens: &TokenSet) -> Request<Bytes> {
@@ -242,15 +279,17 @@ impl Network for Pinterest {
     }
 
     fn read_renew(&self, cx: Cx<'_>, tokens: &TokenSet, answer: &Response<Bytes>) -> Answer<Renewal> {
+        if Self::is_aside(tokens) {
+            return Answer::Done(Renewal::Failed(Self::of_credentials(&cx, Source::Renewal, answer)));
+        }
+        if Self::is_refused(answer) {
+            return Self::ask_for_credentials(&cx);
+        }
         let (_, seen) = Self::seen(&cx, Source::Renewal, answer);
-        oauth::read_renewal(cx, tokens, answer, |json, _| {
-            // 401/2 is said of a dead refresh token and of bad credentials alike: the identity call tells them apart, because
-            // it needs no credentials of ours.
-            match (answer.status().as_u16(), json.get("code").and_then(Value::as_i64)?) {
-                (400 | 401, _) => Some(Diagnosis::refused(Cause::Unknown, Confidence::Guess, seen.clone())),
-                (403, 29) => Some(Diagnosis::misconfigured(seen.clone())),
-                _ => None,
-            }
+        oauth::read_renewal(cx, tokens, answer, |json, _| match (answer.status().as_u16(), json.get("code").and_then(Value::as_i64)?) {
+            (400 | 401, _) => Some(Diagnosis::refused(Cause::Unknown, Confidence::Guess, seen.clone())),
+            (403, 29) => Some(Diagnosis::misconfigured(seen.clone())),
+            _ => None,
         })
     }
 
@@ -258,7 +297,14 @@ impl Network for Pinterest {
         Self::get(&cx, "/user_account", tokens)
     }
 
-    fn read_probe(&self, cx: Cx<'_>, _: &TokenSet, answer: &Response<Bytes>) -> Answer<Diagnosis> {
+    /// Where our credentials are refused, the token could not be renewed before it ended: that is ours, and no login helps.
+    fn read_probe(&self, cx: Cx<'_>, tokens: &TokenSet, answer: &Response<Bytes>) -> Answer<Diagnosis> {
+        if Self::is_aside(tokens) {
+            return Answer::Done(Self::of_credentials(&cx, Source::Probe, answer));
+        }
+        if Self::is_refused(answer) && tokens.refresh_token.is_some() {
+            return Self::ask_for_credentials(&cx);
+        }
         let known = oauth::json(answer).filter(|json| answer.status() == StatusCode::OK && oauth::text(json, "username").is_some());
         Answer::Done(match known {
             Some(_) => Diagnosis::works(oauth::evidence(cx.now, Source::Probe, answer, None, "user_account answered")),

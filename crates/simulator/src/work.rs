@@ -312,14 +312,15 @@ impl Run {
         }
         let Some(job) = self.jobs.remove(&waits) else { return };
         let Work::Waiting { mut renewal, .. } = job.work else { return };
-        let job = Job { work: Work::Start, ..job };
+        let mut job = Job { work: Work::Start, ..job };
         match self.read(&job, came) {
             Ok(outcome) => {
                 renewal.apply(outcome);
                 let soon = self.dice.process.between(Span::ZERO, Span::millis(3));
                 self.go_on(waits, job, Work::Renewing(renewal), soon);
             }
-            Err(request) => {
+            Err((request, notes)) => {
+                job.claim.tokens.notes.extend(notes);
                 let grant = job.claim.grant.id.clone();
                 let flight = Flight {
                     job: Some(waits),
@@ -337,8 +338,8 @@ impl Run {
         }
     }
 
-    /// Reads an answer; `Err` is the request to send once more.
-    fn read(&mut self, job: &Job, came: Came) -> Result<Outcome, Request<Bytes>> {
+    /// Reads an answer; `Err` is what to ask next, with the notes that say what it is about.
+    fn read(&mut self, job: &Job, came: Came) -> Result<Outcome, (Request<Bytes>, BTreeMap<String, String>)> {
         let now = self.now_at(job.node);
         let claim = &job.claim;
         let answer = match came {
@@ -349,7 +350,7 @@ impl Run {
         };
         let read = match (answer, self.client(claim)) {
             (Ok(answer), Some(client)) => match client.network.read_renew(client.cx(now, &self.adapter_dice), &claim.tokens, &answer) {
-                Answer::AskAgain { request, .. } => return Err(*request),
+                Answer::AskAgain { request, notes, .. } => return Err((*request, notes)),
                 Answer::Done(read) => Ok((read, BTreeMap::new())),
             },
             (Err(error), _) => Err(error),

@@ -11,7 +11,7 @@ use lifecycle::time::Timestamp;
 use networks::Network;
 use networks::acting::{Acting, Draft, Media, NotDone, Post, Target};
 use networks::dpop::Key;
-use networks::network::{Answer, App, Cx, Failure, Kind, Registration, Renewal};
+use networks::network::{ASIDE, Answer, App, Cx, Failure, Kind, Registration, Renewal};
 use networks::wire::{BoxFuture, Dice, Wire, WireError};
 
 /// The moment at which everything is read, in seconds since 1970: 2027-01-15T08:00:00Z.
@@ -94,7 +94,12 @@ impl Given {
 
     /// What an answer to that call is read as.
     pub(crate) async fn read(&self, call: &str, answer: &Response<Bytes>) -> String {
-        let (cx, tokens, wire) = (self.cx(), self.tokens(), Parrot(answer.clone()));
+        let (cx, mut tokens, wire) = (self.cx(), self.tokens(), Parrot(answer.clone()));
+        let (call, is_aside) = call.strip_suffix("_aside").map_or((call, false), |call| (call, true));
+        if is_aside {
+            // Our credentials were asked about in between.
+            tokens.notes.insert(ASIDE.to_owned(), "credentials".to_owned());
+        }
         match call {
             "exchange" => {
                 let callback = [("code", "c"), ("state", "s"), ("iss", "https://as.example")];

@@ -1,10 +1,14 @@
 //! Pinterest: secret boards, and a limit for each person.
 
+use bytes::Bytes;
+use http::Response;
 use lifecycle::diagnosis::Finding;
+use lifecycle::secret::Secret;
+use lifecycle::words::Cause;
 use networks::acting::{Media, NotDone, Post};
-use networks::network::Kind;
+use networks::network::{ASIDE, Answer, Kind, Renewal};
 
-use super::{Bench, media, picture, target};
+use super::{Bench, DAY, cause, media, picture, target};
 
 fn pin() -> Post {
     Post { text: "A hut at dawn".into(), media: vec![media("image/png", b"png")], key: "k".into(), ..Post::default() }
@@ -28,6 +32,34 @@ async fn secret_boards_need_permissions_of_their_own() {
     assert_eq!(unusable, ["Camp kitchens"]);
     let refused = older.network.publish(older.acting(&tokens, target(secret)), &pin()).await;
     assert!(matches!(refused, Err(NotDone::Refused(_))), "the network demands them: {refused:?}");
+}
+
+/// One code for a dead token and for credentials that are refused: the latter is the operator's, and ends nobody's connection.
+#[tokio::test]
+async fn refused_credentials_are_never_a_dead_token() {
+    let mut bench = Bench::new("pinterest");
+    let tokens = bench.connect("fernwehoutdoor").await;
+    let ours = bench.app.client_secret.replace(Secret::new("another"));
+    let seen = bench.refused_renewal(&tokens);
+    assert!(seen.finding == Finding::Misconfigured && seen.evidence.words.contains("client_secret"), "{seen:?}");
+    assert_eq!(bench.probe(&tokens).finding, Finding::Works, "the access token lives");
+    // Until it ends, and nobody could renew it.
+    bench.pass(31 * DAY);
+    assert_eq!(bench.probe(&tokens).finding, Finding::Misconfigured);
+    bench.app.client_secret = ours;
+    assert_eq!(cause(&bench.probe(&tokens)), Some(Cause::Unknown), "over, and to be renewed");
+    let tokens = bench.renewed(&tokens);
+    assert_eq!(bench.probe(&tokens).finding, Finding::Works);
+    // A token that is dead indeed, and what the aside is answered with is nobody's.
+    bench.happen("fernwehoutdoor", "revoke");
+    assert_eq!(cause(&bench.refused_renewal(&tokens)), Some(Cause::Unknown));
+    assert_eq!(cause(&bench.probe(&tokens)), Some(Cause::Unknown));
+    // Asking about the credentials fails: nothing is known of them.
+    let mut asked = tokens.clone();
+    asked.notes.insert(ASIDE.into(), "credentials".into());
+    let limited = Response::builder().status(429).body(Bytes::from_static(b"{\"code\":8,\"message\":\"slow\"}")).expect("an answer");
+    let Answer::Done(Renewal::Failed(seen)) = bench.network.read_renew(bench.cx(), &asked, &limited) else { panic!("not read") };
+    assert!(seen.is_harmless(), "{seen:?}");
 }
 
 #[tokio::test]

@@ -94,6 +94,15 @@ fn token(world: &mut World, now: i64, incoming: &Incoming) -> Answer {
     if incoming.header("authorization").and_then(|value| value.strip_prefix("Basic ")) != Some(&expected) {
         return error(401, 2, "Authentication failed.");
     }
+    if incoming.f("grant_type") == "client_credentials" {
+        // Of the app's own owner, who is nobody of this world.
+        let access = world.random("pinc_");
+        let scope = incoming.f("scope");
+        return answer(
+            200,
+            &json!({ "response_type": "client_credentials", "access_token": access, "token_type": "bearer", "expires_in": 30 * DAY, "scope": scope }),
+        );
+    }
     let (family, kind) = match incoming.f("grant_type") {
         "authorization_code" => match world.take_code(now, NAME, incoming.f("code"), incoming.f("redirect_uri")) {
             Ok(code) => (world.new_family(now, NAME, &code.username, code.scopes), "authorization_code"),
