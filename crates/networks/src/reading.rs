@@ -93,7 +93,7 @@ fn look_at(accesses: &[Access], discovery: &Discovery, facts: &Facts, now: Times
         let mut seen = seen_as(found.get(access.network_id.as_str()).copied(), now);
         match &mut seen {
             // Still there, as whatever it was.
-            Seen::Usable { role } if role.is_empty() => role.clone_from(&access.role),
+            Seen::Usable { role } | Seen::NotUsable { role, .. } if role.is_empty() => role.clone_from(&access.role),
             _ => {}
         }
         access::step(access, &seen, facts, now)
@@ -118,6 +118,9 @@ fn seen_as(found: Option<&Found>, now: Timestamp) -> Seen {
     match found {
         None => Seen::Missing { evidence: evidence(None, "the network's complete list does not have this profile any more") },
         Some(Found { unusable: None, role, .. }) => Seen::Usable { role: role.clone() },
+        Some(Found { unusable: Some(why), role, .. }) if role.is_empty() => {
+            Seen::NotUsable { role: role.clone(), evidence: evidence(None, &why.en) }
+        }
         Some(Found { unusable: Some(why), role, .. }) => {
             Seen::NotUsable { role: role.clone(), evidence: evidence(Some(role), &format!("the role is now {role}: {}", why.en)) }
         }

@@ -27,6 +27,8 @@ pub(super) struct Told {
     valid: bool,
     error: Value,
     scopes: Vec<String>,
+    /// For which pages (or accounts behind them) a permission was granted; one that is not here was granted for all.
+    granular: BTreeMap<String, Vec<String>>,
     /// `None`: never, or not said.
     pub(super) expires_at: Option<Timestamp>,
     /// Until when data are shown to us, 90 days after the person last came; `None` where it is not said.
@@ -44,10 +46,30 @@ impl Told {
             valid: data.get("is_valid").and_then(Value::as_bool)?,
             error: data.get("error").cloned().unwrap_or_default(),
             scopes: scopes.filter_map(Value::as_str).map(str::to_owned).collect(),
+            granular: data.get("granular_scopes").and_then(Value::as_array).into_iter().flatten().filter_map(targets).collect(),
             expires_at: moment("expires_at"),
             data_access_until: moment("data_access_expires_at"),
         })
     }
+
+    /// Whether the person granted a permission for that page or account.
+    fn reaches(&self, permission: &str, id: &str) -> bool {
+        self.granular.get(permission).is_none_or(|targets| targets.iter().any(|target| target == id))
+    }
+}
+
+/// One permission of `granular_scopes` with what it was granted for; `None` where it says nothing of that.
+fn targets(granted: &Value) -> Option<(String, Vec<String>)> {
+    let targets = granted.get("target_ids").and_then(Value::as_array)?;
+    let id = |target: &Value| target.as_str().map(str::to_owned).or_else(|| target.as_u64().map(|id| id.to_string()));
+    Some((oauth::text(granted, "scope")?.to_owned(), targets.iter().filter_map(id).collect()))
+}
+
+fn unticked() -> Words {
+    Words::new(
+        "At the last login this was left unticked in Facebook's dialog. Log in again and leave it ticked for every permission.",
+        "Bei der letzten Anmeldung war das in Facebooks Dialog nicht angehakt. Melden Sie sich neu an und lassen Sie es bei jeder Berechtigung angehakt.",
+    )
 }
 
 /// Whether a refusal speaks of the person, and so of every token of theirs: removed the app, changed the password, stands before a
@@ -115,8 +137,35 @@ impl PageLogin {
             }
             Err(refused) => Err(self.explain(cx, wire, &tokens.access_token, refused).await),
             Ok(None) => self.ask_each(cx, wire, tokens, None).await,
-            Ok(Some(discovery)) => self.ask_listed(cx, wire, tokens, discovery).await,
+            Ok(Some(discovery)) => {
+                let discovery = self.mark_unticked(cx, wire, tokens, discovery).await;
+                self.ask_listed(cx, wire, tokens, discovery).await
+            }
         }
+    }
+
+    /// What the person left unticked, which no list says: pages that are shown and may not be published on, and pages of which we hold
+    /// a token and that are shown no more, although the role may well be there. Only words depend on it: where it cannot be asked, the
+    /// list stays as it is.
+    async fn mark_unticked(&self, cx: Cx<'_>, wire: &dyn Wire, tokens: &TokenSet, mut listed: Discovery) -> Discovery {
+        let Ok(answer) = wire.send(self.debug(&cx, &tokens.access_token)).await else { return listed };
+        let Some(told) = oauth::json(&answer).and_then(|json| Told::read(&json)).filter(|told| told.valid) else { return listed };
+        for found in listed.profiles.iter_mut().filter(|found| found.unusable.is_none()) {
+            found.unusable = (!told.reaches(self.publishes, &found.network_id)).then(unticked);
+        }
+        let is_listed = |id: &String| listed.profiles.iter().any(|found| found.network_id == *id);
+        let gone: Vec<&String> = tokens.profile_tokens.keys().filter(|id| !is_listed(id) && !told.reaches(self.publishes, id)).collect();
+        listed.profiles.extend(gone.into_iter().map(|id| Found {
+            network_id: id.clone(),
+            kind: self.kind,
+            name: id.clone(),
+            handle: None,
+            avatar: None,
+            role: String::new(),
+            parent: None,
+            unusable: Some(unticked()),
+        }));
+        listed
     }
 
     /// The pages, asked with the person's token; `None` where the network would not list them although there are some.

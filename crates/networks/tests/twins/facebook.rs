@@ -113,6 +113,31 @@ async fn a_permission_that_is_taken_back_is_no_lost_role() {
     assert_eq!(refused.evidence.code.as_deref(), Some("pages_manage_posts"));
 }
 
+/// Which pages a permission was granted for stands in `granular_scopes` alone.
+#[tokio::test]
+async fn a_page_left_unticked_is_no_lost_role() {
+    let bench = Bench::new("facebook");
+    let earlier = bench.connect(JANA).await;
+    // Shown, and not for publishing.
+    let issued = bench.try_connect(JANA, json!({ "drop_scopes": ["page:108002/pages_manage_posts"] })).await.expect("connects");
+    assert!(issued.missing_scopes.is_empty(), "of the person nothing is missing");
+    let found = bench.discover(&issued.tokens).await.expect("listed");
+    assert_eq!(usable(&found), ["108001"]);
+    let page = |found: &Discovery, id: &str| found.profiles.iter().find(|page| page.network_id == id).cloned().expect("a page");
+    let left = page(&found, "108002");
+    assert!(left.unusable.as_ref().is_some_and(|why| why.en.contains("unticked") && why.de.contains("angehakt")), "{left:?}");
+    let post = Post { text: "New huts".into(), ..Post::default() };
+    assert!(bench.network.publish(bench.acting(&issued.tokens, target(&left)), &post).await.is_err(), "the network refuses it");
+    // Not ticked at all, at a login elsewhere: its token is still held, and the list does not have it any more.
+    bench.try_connect(JANA, json!({ "drop_scopes": ["page:108002"] })).await.expect("connects");
+    let found = bench.discover(&earlier).await.expect("listed");
+    assert!(page(&found, "108002").unusable.is_some_and(|why| why.en.contains("unticked")));
+    // A role that is lost is none of that.
+    role(&bench, 108_001, None);
+    assert!(!bench.discover(&earlier).await.expect("listed").profiles.iter().any(|page| page.network_id == "108001"));
+    bench.connect(JANA).await;
+}
+
 #[tokio::test]
 async fn what_a_configuration_asks_for_is_known_by_what_was_granted() {
     let mut bench = Bench::new("facebook");

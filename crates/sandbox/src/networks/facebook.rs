@@ -60,6 +60,8 @@ const UNLINKED: &str = "unlinked";
 
 /// Which pages were ticked is kept among the scopes of a consent and never shown with them.
 const TICKED: &str = "page:";
+/// And which permissions were left out for one of them: `not:PAGE/PERMISSION`.
+const WITHHELD: &str = "not:";
 
 pub(super) fn people(product: &Product) -> Vec<Person> {
     vec![
@@ -195,7 +197,10 @@ fn allowed(product: &Product, world: &mut World, now: i64, incoming: &Incoming, 
 
 pub(super) fn consent(product: &Product, world: &mut World, now: i64, incoming: &Incoming, consent: &Consent<'_>) -> Option<String> {
     let asked = ask(product, world, incoming, consent.username).scopes;
-    let scopes = asked.into_iter().filter(|scope| !consent.drop_scopes.contains(scope)).collect();
+    let mut scopes: Vec<String> = asked.into_iter().filter(|scope| !consent.drop_scopes.contains(scope)).collect();
+    // One page can be left out of one permission: `page:ID/PERMISSION`.
+    let withheld = consent.drop_scopes.iter().filter_map(|scope| scope.strip_prefix(TICKED)).filter(|page| page.contains('/'));
+    scopes.extend(withheld.map(|page| format!("{WITHHELD}{page}")));
     (bare(incoming) == "/dialog/oauth" && is_good(product, incoming))
         .then(|| if consent.deny { denied(incoming) } else { allowed(product, world, now, incoming, consent.username, scopes) })
 }
@@ -213,7 +218,28 @@ fn is_ticked(family: &Family, page: u64) -> bool {
 
 /// What is said of a consent: permissions alone.
 fn permissions(family: &Family) -> Vec<&str> {
-    family.scopes.iter().map(String::as_str).filter(|scope| !scope.starts_with(TICKED)).collect()
+    family.scopes.iter().map(String::as_str).filter(|scope| !scope.starts_with(TICKED) && !scope.starts_with(WITHHELD)).collect()
+}
+
+/// Whether a permission was left out for a page that was ticked otherwise.
+fn is_withheld(family: &Family, page: &str, permission: &str) -> bool {
+    family.scopes.iter().any(|scope| scope.strip_prefix(WITHHELD) == Some(format!("{page}/{permission}").as_str()))
+}
+
+/// What each permission was granted for: pages, or the accounts linked to them. Those of the person alone name nothing.
+fn granular(product: &Product, family: &Family) -> Vec<Value> {
+    let ticked: Vec<&str> = family.scopes.iter().filter_map(|scope| scope.strip_prefix(TICKED)).collect();
+    let of = |permission: &&str| {
+        let mut granted = json!({ "scope": permission });
+        let pages = ticked.iter().copied().filter(|page| !is_withheld(family, page, permission));
+        if permission.starts_with("pages_") {
+            granted["target_ids"] = pages.collect();
+        } else if product.instagram.is_some() && permission.starts_with("instagram_") {
+            granted["target_ids"] = pages.filter_map(|page| page.parse().ok()).map(account_id).collect();
+        }
+        granted
+    };
+    permissions(family).iter().map(of).collect()
 }
 
 /// A person has one consent for an app: what they leave out at a new login is taken from what they granted before, too.
@@ -221,6 +247,7 @@ fn narrow(product: &Product, world: &mut World, username: &str, scopes: &[String
     let earlier = world.vault.families.iter_mut().filter(|family| family.network == product.name && family.username == username);
     for family in earlier {
         family.scopes.retain(|scope| scopes.contains(scope));
+        family.scopes.extend(scopes.iter().filter(|scope| scope.starts_with(WITHHELD)).cloned());
     }
 }
 
@@ -299,7 +326,7 @@ fn debug(product: &Product, world: &World, now: i64, incoming: &Incoming) -> Ans
     let data = match checked {
         Ok(family) => json!({
             "app_id": "1", "type": kind, "application": "Staygreen", "is_valid": true, "expires_at": until, "scopes": permissions(&family),
-            "granular_scopes": [{ "scope": "pages_show_list", "target_ids": family.scopes.iter().filter_map(|scope| scope.strip_prefix(TICKED)).collect::<Vec<_>>() }],
+            "granular_scopes": granular(product, &family),
             "data_access_expires_at": graph::data_access_until(world, product.name, &family.username) / 1_000_000, "user_id": world.person(product.name, &family.username).map(|person| &person.id)
         }),
         Err((subcode, words)) => {
@@ -311,14 +338,17 @@ fn debug(product: &Product, world: &World, now: i64, incoming: &Incoming) -> Ans
 
 /// Why somebody may not act as a page.
 fn refused_as(product: &Product, world: &World, incoming: &Incoming, data: &Family, page: u64, path: &[&str]) -> Option<Answer> {
-    let task = if path.last().is_some_and(|edge| matches!(*edge, "comments" | "replies")) { "MODERATE" } else { "CREATE_CONTENT" };
+    let of_comments = path.last().is_some_and(|edge| matches!(*edge, "comments" | "replies"));
+    let task = if of_comments { "MODERATE" } else { "CREATE_CONTENT" };
+    let publishes = if product.instagram.is_some() { "instagram_content_publish" } else { "pages_manage_posts" };
+    let is_post = incoming.method == http::Method::POST;
     Some(if !exists(product, world, page) {
         error(400, 190, 0, DELETED)
     } else if !has_role(product, world, page, &data.username) {
         error(400, 190, 492, "The user must be an administrator of the page in order to impersonate it.")
-    } else if !is_ticked(data, page) {
+    } else if !is_ticked(data, page) || is_post && !of_comments && is_withheld(data, &page.to_string(), publishes) {
         error(403, 10, 0, "(#10) Application does not have permission for this action")
-    } else if incoming.method == http::Method::POST && !may(product, world, page, &data.username, task) {
+    } else if is_post && !may(product, world, page, &data.username, task) {
         error(403, 200, 0, "(#200) The user does not have sufficient administrative permission on the page.")
     } else {
         return None;
