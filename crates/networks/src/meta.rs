@@ -133,17 +133,32 @@ fn of_code(code: i64, seen: Evidence, answer: &Response<Bytes>) -> Diagnosis {
 
 /// How long a throttled app or page has to be quiet: calls made meanwhile make it longer. In minutes, one figure per kind of call.
 fn pause(answer: &Response<Bytes>) -> Option<Span> {
-    let usage = answer.headers().get("x-business-use-case-usage").and_then(|usage| usage.to_str().ok());
+    regained_in(&use_cases(answer.headers())).or_else(|| oauth::retry_after(answer))
+}
+
+/// What a page or account has used up of each kind of call (`X-Business-Use-Case-Usage`).
+fn use_cases(headers: &http::HeaderMap) -> Vec<Value> {
+    let usage = headers.get("x-business-use-case-usage").and_then(|usage| usage.to_str().ok());
     let usage: Option<BTreeMap<String, Vec<Value>>> = usage.and_then(|usage| serde_json::from_str(usage).ok());
-    let minutes = usage.iter().flatten().flat_map(|(_, kinds)| kinds);
-    let minutes = minutes.filter_map(|kind| kind.get("estimated_time_to_regain_access")?.as_i64()).max();
+    usage.into_iter().flatten().flat_map(|(_, kinds)| kinds).collect()
+}
+
+fn regained_in(kinds: &[Value]) -> Option<Span> {
+    let minutes = kinds.iter().filter_map(|kind| kind.get("estimated_time_to_regain_access")?.as_i64()).max();
     // A day is the longest window there is.
-    let told = minutes.filter(|minutes| *minutes > 0).map(|minutes| Span::minutes(minutes.min(24 * 60)));
-    told.or_else(|| oauth::retry_after(answer))
+    minutes.filter(|minutes| *minutes > 0).map(|minutes| Span::minutes(minutes.min(24 * 60)))
+}
+
+/// How long the page or account that was called as has to be quiet: told with good answers too, and whoever calls on makes it longer.
+pub(crate) fn quiet(headers: &http::HeaderMap) -> Option<Span> {
+    let kinds = use_cases(headers);
+    let percent = |kind: &Value| ["call_count", "total_cputime", "total_time"].iter().filter_map(|field| kind.get(field)?.as_u64()).max();
+    let is_used_up = kinds.iter().filter_map(percent).any(|percent| percent >= 100);
+    is_used_up.then(|| regained_in(&kinds).unwrap_or(Span::minutes(30)))
 }
 
 /// `X-App-Usage`: the highest of its percentages; the app is refused at 100, and calls made then make it longer. What single pages and
-/// accounts have used up (`X-Business-Use-Case-Usage`) is theirs alone.
+/// accounts have used up is theirs alone ([`quiet`]).
 pub(crate) fn used_up(headers: &http::HeaderMap) -> Option<u32> {
     let usage: BTreeMap<String, Value> = serde_json::from_str(headers.get("x-app-usage")?.to_str().ok()?).ok()?;
     usage.values().filter_map(Value::as_u64).max().map(|percent| u32::try_from(percent).unwrap_or(u32::MAX))

@@ -8,7 +8,7 @@ use lifecycle::diagnosis::Diagnosis;
 use lifecycle::facts::Facts;
 use lifecycle::grant::Clocks;
 use lifecycle::secret::{Secret, TokenSet};
-use lifecycle::time::Timestamp;
+use lifecycle::time::{Span, Timestamp};
 use lifecycle::words::{Cause, Evidence};
 
 pub use crate::about::{Ability, About, Asks, Can, CauseWords, ENDED_IN_SETTINGS, Endpoint, RefreshTokens, Registration, Rule, Words};
@@ -417,6 +417,12 @@ pub trait Network: Send + Sync {
     /// How much of what our app may do at the network is used up, in percent, as headers of good and bad answers tell; `None` where they
     /// say nothing of the app as a whole.
     fn used_up(&self, _headers: &HeaderMap) -> Option<u32> {
+        None
+    }
+
+    /// How long nobody may call as the profile that was called as, because what it may do is used up, as headers of good and bad answers
+    /// tell; `None` where they say nothing of single profiles.
+    fn quiet_for(&self, _headers: &HeaderMap) -> Option<Span> {
         None
     }
 

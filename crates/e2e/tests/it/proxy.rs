@@ -401,3 +401,24 @@ async fn a_good_answer_that_says_that_everything_is_used_up_is_the_last_for_a_wh
     let (status, wait) = ask().await;
     assert_eq!((status, wait["code"].as_str()), (429, Some("rate_limited_by_network")), "{wait}");
 }
+
+/// What one page has used up is its own to wait out.
+#[tokio::test]
+async fn a_page_that_has_used_up_its_calls_waits_alone() {
+    let demo = Demo::start();
+    demo.connect("facebook", "jana.lindner").await;
+    let (_, tool) = key(&demo, &["api:call GET /**"]).await;
+    let page = async |name: &str| demo.profile_named("facebook", name).await;
+    let (busy, other) = (page("Fernweh Outdoor").await, page("Fernweh Hütten").await);
+    let ask = async |page: &Value| {
+        let path = format!("/profiles/{}/proxy/{}?fields=id,name", page["id"].as_str().unwrap(), page["network_id"].as_str().unwrap());
+        call(demo.running.url(), &tool, "GET", &path, None).await
+    };
+    demo.control("/troubles", json!({ "network": "facebook", "trouble": "page_used_up" })).await;
+    assert_eq!(ask(&busy).await.0, 200);
+    demo.control("/troubles", json!({ "network": "facebook", "trouble": "" })).await;
+    let (status, wait) = ask(&busy).await;
+    assert_eq!((status, wait["code"].as_str()), (429, Some("rate_limited_by_network")), "{wait}");
+    assert!(wait["retry_after"].as_i64().is_some_and(|seconds| (60..=720).contains(&seconds)), "{wait}");
+    assert_eq!(ask(&other).await.0, 200);
+}

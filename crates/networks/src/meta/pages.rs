@@ -351,6 +351,10 @@ macro_rules! delegate {
             meta::used_up(headers)
         }
 
+        fn quiet_for(&self, headers: &http::HeaderMap) -> Option<lifecycle::time::Span> {
+            meta::quiet(headers)
+        }
+
         fn refused_through(&self, cx: Cx<'_>, answer: &Response<Bytes>) -> Option<Diagnosis> {
             Some(meta::through(&cx, answer))
         }

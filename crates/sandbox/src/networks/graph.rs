@@ -57,6 +57,7 @@ pub(super) const TROUBLES: &[&str] = &[
     "app_limit",
     "app_used_up",
     "page_limit",
+    "page_used_up",
     "transient",
     "action_blocked",
     "repetitive",
@@ -113,6 +114,11 @@ pub(super) fn with_usage(world: &World, network: &'static str, answer: Answer) -
     let usage = match super::trouble(world, network).as_deref() {
         _ if answer.headers().contains_key("x-app-usage") || !answer.status().is_success() => return answer,
         Some("app_busy") => r#"{"call_count":96,"total_cputime":25,"total_time":31}"#,
+        Some("page_used_up") => {
+            let of_page =
+                r#"{"1":[{"type":"pages","call_count":100,"total_cputime":1,"total_time":1,"estimated_time_to_regain_access":12}]}"#;
+            return with_header(answer, "x-business-use-case-usage", of_page);
+        }
         Some("app_used_up") => r#"{"call_count":100,"total_cputime":25,"total_time":31}"#,
         _ => r#"{"call_count":3,"total_cputime":1,"total_time":2}"#,
     };

@@ -90,6 +90,7 @@ async fn pass(app: &App, caller: &Caller, id: &str, request: Request) -> Result<
     }
     let ready = act::ready(app, caller, &profile, act::SPARE).await?;
     paused(app, &profile, &server_of(&profile, &ready.tokens)).await?;
+    paused(app, &profile, &alone(&profile)).await?;
     let payload = payload(&parts.method, &parts.headers, body, ready.tokens.token_type).await?;
     let passed = Passed { method: parts.method, path, query, headers: headers::sent(&parts.headers), payload };
     through(app, caller, &profile, ready, passed).await
@@ -147,13 +148,19 @@ fn server_of(profile: &Profile, tokens: &TokenSet) -> String {
     own.unwrap_or_else(|| profile.instance.clone())
 }
 
+/// Under which name a profile waits by itself, where a network counts what each of them does.
+fn alone(profile: &Profile) -> String {
+    format!("profile {}", profile.network_id)
+}
+
 /// The network told one of our apps to wait: nobody asks before.
 async fn paused(app: &App, profile: &Profile, server: &str) -> Result<(), Problem> {
     let now = app.now();
     let mut tx = app.store.read().await?;
     let Some(until) = pauses::until(&mut tx, &app.organisation, &profile.network, server, now).await? else { return Ok(()) };
     let seconds = until.since(now).as_seconds().max(1);
-    let words = format!("The network asked this app to wait. Try again in {seconds} seconds.");
+    let who = if server == alone(profile) { "calls of this profile" } else { "this app" };
+    let words = format!("The network asked {who} to wait. Try again in {seconds} seconds.");
     Err(Problem::new(StatusCode::TOO_MANY_REQUESTS, "rate_limited_by_network", words).with(json!({ "retry_after": seconds })))
 }
 
@@ -192,6 +199,9 @@ async fn through(app: &App, caller: &Caller, profile: &Profile, mut ready: Ready
         if ready.client.network.used_up(answer.headers()).is_some_and(|percent| percent >= 100) {
             // The next one would be refused, and make it longer.
             quiet(app, profile, &server_of(profile, &ready.tokens), app.now() + USED_UP).await?;
+        }
+        if let Some(span) = ready.client.network.quiet_for(answer.headers()) {
+            quiet(app, profile, &alone(profile), app.now() + span).await?;
         }
         if !matches!(status, StatusCode::UNAUTHORIZED | StatusCode::BAD_REQUEST) {
             return Ok(returned(answer, Redactor::new(&texts(&secrets))));
