@@ -137,6 +137,36 @@ pub struct Comment {
     pub in_reply_to: Option<String>,
 }
 
+/// What was said under a post, oldest first, as far as the network tells.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Comments {
+    /// What was said.
+    pub said: Vec<Comment>,
+    /// What people have to know of a list that is not all there is; `None`: it is whole, as far as is known.
+    pub note: Option<Words>,
+}
+
+impl Comments {
+    /// What was read, and whether the network has more.
+    pub(crate) fn read(said: Vec<Comment>, is_cut: bool) -> Self {
+        let note = || {
+            Words::new(
+                "There are more comments than are read here: open the post at the network to see them all.",
+                "Es gibt mehr Kommentare, als hier gelesen werden: öffnen Sie den Beitrag beim Netzwerk, um alle zu sehen.",
+            )
+        };
+        Self { said, note: is_cut.then(note) }
+    }
+}
+
+impl std::ops::Deref for Comments {
+    type Target = [Comment];
+
+    fn deref(&self) -> &[Comment] {
+        &self.said
+    }
+}
+
 /// Why an act was not done.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum NotDone {

@@ -11,7 +11,7 @@ use lifecycle::secret::{Secret, TokenSet};
 use lifecycle::words::{Evidence, Source};
 use serde_json::{Value, json};
 
-use crate::acting::{self, Acting, Comment, Done, Draft, Fit, Media, NotDone, Post, Posted, Target};
+use crate::acting::{self, Acting, Comment, Comments, Done, Draft, Fit, Media, NotDone, Post, Posted, Target};
 use crate::media::{By, Takes, is_film};
 use crate::meta::pages::{self, PageLogin};
 use crate::network::{
@@ -181,7 +181,7 @@ async fn post(by: Acting<'_>, post: &Post) -> Result<Posted, NotDone> {
     Ok(Posted { url: Some(format!("https://www.facebook.com/{id}")), id })
 }
 
-async fn read_comments(Acting { cx, wire, tokens, target }: Acting<'_>, post: &str) -> Result<Vec<Comment>, NotDone> {
+async fn read_comments(Acting { cx, wire, tokens, target }: Acting<'_>, post: &str) -> Result<Comments, NotDone> {
     let token = pages::page_token(&cx, tokens, target)?;
     let url = format!("{}/{}/comments", LOGIN.graph(&cx), oauth::percent(post));
     let (mut all, mut after): (Vec<Comment>, Option<String>) = (vec![], None);
@@ -203,7 +203,7 @@ async fn read_comments(Acting { cx, wire, tokens, target }: Acting<'_>, post: &s
             break;
         }
     }
-    Ok(all)
+    Ok(Comments::read(all, after.is_some()))
 }
 
 async fn say(Acting { cx, wire, tokens, target }: Acting<'_>, under: &str, text: &str) -> Result<Posted, NotDone> {
@@ -235,7 +235,7 @@ impl Network for Facebook {
         })
     }
 
-    fn comments<'a>(&'a self, by: Acting<'a>, post: &'a str) -> Done<'a, Vec<Comment>> {
+    fn comments<'a>(&'a self, by: Acting<'a>, post: &'a str) -> Done<'a, Comments> {
         Box::pin(read_comments(by, post))
     }
 

@@ -9,7 +9,7 @@ use lifecycle::diagnosis::Diagnosis;
 use lifecycle::facts::Facts;
 use lifecycle::secret::{Secret, TokenSet};
 
-use crate::acting::{Acting, Comment, Done, Draft, Fit, NotDone, Post, Posted};
+use crate::acting::{Acting, Comments, Done, Draft, Fit, NotDone, Post, Posted};
 use crate::meta;
 use crate::meta::login::{self, Login};
 use crate::meta::media::{self, Door, TAKES};
@@ -70,7 +70,7 @@ fn measure(draft: Draft<'_>) -> Result<Fit, NotDone> {
     media::measure(draft)
 }
 
-async fn read_comments(by: Acting<'_>, post: &str) -> Result<Vec<Comment>, NotDone> {
+async fn read_comments(by: Acting<'_>, post: &str) -> Result<Comments, NotDone> {
     let door = door(&by);
     media::comments(by, &door, post).await
 }

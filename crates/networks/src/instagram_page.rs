@@ -10,7 +10,7 @@ use lifecycle::facts::Facts;
 use lifecycle::secret::{Secret, TokenSet};
 use serde_json::Value;
 
-use crate::acting::{Acting, Comment, Done, Draft, Fit, NotDone, Post, Posted, Target};
+use crate::acting::{Acting, Comments, Done, Draft, Fit, NotDone, Post, Posted, Target};
 use crate::media::Takes;
 use crate::meta::media::{self, Door};
 use crate::meta::pages::{self, PageLogin};
@@ -121,7 +121,7 @@ impl Network for InstagramPage {
         })
     }
 
-    fn comments<'a>(&'a self, by: Acting<'a>, post: &'a str) -> Done<'a, Vec<Comment>> {
+    fn comments<'a>(&'a self, by: Acting<'a>, post: &'a str) -> Done<'a, Comments> {
         Box::pin(async move {
             let door = door(&by)?;
             media::comments(by, &door, post).await

@@ -18,7 +18,7 @@ use lifecycle::words::{Cause, Confidence, Source};
 use serde_json::Value;
 use url::{Host, Url};
 
-use crate::acting::{Acting, Comment, Done, Draft, Fit, NotDone, Post, Posted, Target};
+use crate::acting::{Acting, Comments, Done, Draft, Fit, NotDone, Post, Posted, Target};
 use crate::network::{
     Ability, About, Answer, App, Asks, Authorization, Callback, Can, CauseWords, Cx, Discovery, Endpoint, Failure, Found, Issued, Kind,
     Network, PersonSeen, Registration, Renewal, Rule, Start, Words,
@@ -295,7 +295,7 @@ impl Network for Mastodon {
         })
     }
 
-    fn comments<'a>(&'a self, by: Acting<'a>, post: &'a str) -> Done<'a, Vec<Comment>> {
+    fn comments<'a>(&'a self, by: Acting<'a>, post: &'a str) -> Done<'a, Comments> {
         Box::pin(acts::comments(by, post))
     }
 

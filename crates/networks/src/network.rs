@@ -12,7 +12,7 @@ use lifecycle::time::{Span, Timestamp};
 use lifecycle::words::{Cause, Evidence};
 
 pub use crate::about::{Ability, About, Asks, Can, CauseWords, ENDED_IN_SETTINGS, Endpoint, RefreshTokens, Registration, Rule, Words};
-use crate::acting::{self, Acting, Comment, Done, Draft, Fit, NotDone, Post, Posted, Target};
+use crate::acting::{self, Acting, Comments, Done, Draft, Fit, NotDone, Post, Posted, Target};
 pub use crate::found::{Discovery, Found, Kind, PersonSeen};
 use crate::media::Takes;
 use crate::signal::Inbound;
@@ -359,7 +359,7 @@ pub trait Network: Send + Sync {
     }
 
     /// Lists what was said under a post, oldest first.
-    fn comments<'a>(&'a self, _by: Acting<'a>, _post: &'a str) -> Done<'a, Vec<Comment>> {
+    fn comments<'a>(&'a self, _by: Acting<'a>, _post: &'a str) -> Done<'a, Comments> {
         Box::pin(async { Err(acting::not_supported(self.about().can.read_comments)) })
     }
 

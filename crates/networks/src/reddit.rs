@@ -15,7 +15,7 @@ use lifecycle::time::{Span, Timestamp};
 use lifecycle::words::{Cause, Confidence, Evidence, Source};
 use serde_json::Value;
 
-use crate::acting::{self, Acting, Comment, Done, Draft, Fit, NotDone, Post, Posted, Target};
+use crate::acting::{self, Acting, Comment, Comments, Done, Draft, Fit, NotDone, Post, Posted, Target};
 use crate::network::{
     Ability, About, Answer, App, Asks, Authorization, Callback, Can, CauseWords, Cx, Discovery, Endpoint, Failure, Found, Issued, Kind,
     Network, PersonSeen, Registration, Renewal, Rule, Start, Words,
@@ -214,7 +214,7 @@ impl Reddit {
     }
 
     /// The tree as it comes, then what it left out (`more`), a hundred at a time.
-    async fn read_comments(Acting { cx, wire, tokens, .. }: Acting<'_>, post: &str) -> Result<Vec<Comment>, NotDone> {
+    async fn read_comments(Acting { cx, wire, tokens, .. }: Acting<'_>, post: &str) -> Result<Comments, NotDone> {
         let id = oauth::percent(post.trim_start_matches("t3_"));
         let json = Self::look(cx, wire, tokens, &format!("/comments/{id}?limit=500&raw_json=1")).await?;
         let Some(top) = json.pointer("/1/data/children").and_then(Value::as_array) else {
@@ -234,7 +234,7 @@ impl Reddit {
             gather(things, &mut all, &mut left_out);
         }
         all.sort_by_key(|comment| comment.at);
-        Ok(all)
+        Ok(Comments::read(all, !left_out.is_empty()))
     }
 
     /// Asks what changes nothing.
@@ -379,7 +379,7 @@ impl Network for Reddit {
         })
     }
 
-    fn comments<'a>(&'a self, by: Acting<'a>, post: &'a str) -> Done<'a, Vec<Comment>> {
+    fn comments<'a>(&'a self, by: Acting<'a>, post: &'a str) -> Done<'a, Comments> {
         Box::pin(Self::read_comments(by, post))
     }
 

@@ -9,7 +9,7 @@ use lifecycle::facts::Facts;
 use lifecycle::secret::{Secret, TokenSet};
 use serde_json::Value;
 
-use crate::acting::{self, Acting, Comment, Done, Draft, Fit, NotDone, Post, Posted};
+use crate::acting::{self, Acting, Comment, Comments, Done, Draft, Fit, NotDone, Post, Posted};
 use crate::media::{By, Takes};
 use crate::meta::container::{self, Door, Habits};
 use crate::meta::login::{self, Login};
@@ -115,7 +115,7 @@ async fn post(by: Acting<'_>, post: &Post) -> Result<Posted, NotDone> {
     container::post(by, &door, &HABITS, post, &words(post)).await
 }
 
-async fn read_comments(Acting { cx, wire, tokens, .. }: Acting<'_>, post: &str) -> Result<Vec<Comment>, NotDone> {
+async fn read_comments(Acting { cx, wire, tokens, .. }: Acting<'_>, post: &str) -> Result<Comments, NotDone> {
     let url = format!("{}/{}/conversation", LOGIN.url(&cx, "graph"), oauth::percent(post));
     let (mut all, mut after): (Vec<Comment>, Option<String>) = (vec![], None);
     for _ in 0..PAGES_MAX {
@@ -137,7 +137,7 @@ async fn read_comments(Acting { cx, wire, tokens, .. }: Acting<'_>, post: &str) 
             break;
         }
     }
-    Ok(all)
+    Ok(Comments::read(all, after.is_some()))
 }
 
 async fn say(by: Acting<'_>, post: &str, in_reply_to: Option<&str>, text: &str) -> Result<Posted, NotDone> {

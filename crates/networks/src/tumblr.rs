@@ -12,7 +12,7 @@ use lifecycle::time::{Span, Timestamp};
 use lifecycle::words::{Cause, Confidence, Evidence, Source};
 use serde_json::{Value, json};
 
-use crate::acting::{self, Acting, Comment, Done, Draft, Fit, NotDone, Post, Posted, Target};
+use crate::acting::{self, Acting, Comment, Comments, Done, Draft, Fit, NotDone, Post, Posted, Target};
 use crate::network::{
     Ability, About, Answer, App, Asks, Authorization, Callback, Can, Cx, Discovery, ENDED_IN_SETTINGS, Endpoint, Failure, Found, Issued,
     Kind, Network, PersonSeen, Registration, Renewal, Rule, Start, Words,
@@ -157,7 +157,7 @@ impl Tumblr {
         Ok(Posted { url: target.handle.map(|handle| format!("https://{handle}.tumblr.com/post/{id}")), id })
     }
 
-    async fn notes(Acting { cx, wire, tokens, target }: Acting<'_>, post: &str) -> Result<Vec<Comment>, NotDone> {
+    async fn notes(Acting { cx, wire, tokens, target }: Acting<'_>, post: &str) -> Result<Comments, NotDone> {
         let path = format!("/blog/{}/notes?id={}&mode=replies", oauth::percent(target.network_id), oauth::percent(post));
         let (mut all, mut next) = (vec![], Some(path));
         for _ in 0..PAGES_MAX {
@@ -172,7 +172,7 @@ impl Tumblr {
             next = link.and_then(|link| link.strip_prefix("/v2")).map(str::to_owned);
         }
         all.sort_by_key(|comment: &Comment| comment.at);
-        Ok(all)
+        Ok(Comments::read(all, next.is_some()))
     }
 }
 
@@ -312,7 +312,7 @@ impl Network for Tumblr {
         })
     }
 
-    fn comments<'a>(&'a self, by: Acting<'a>, post: &'a str) -> Done<'a, Vec<Comment>> {
+    fn comments<'a>(&'a self, by: Acting<'a>, post: &'a str) -> Done<'a, Comments> {
         Box::pin(Self::notes(by, post))
     }
 

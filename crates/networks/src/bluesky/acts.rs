@@ -12,7 +12,7 @@ use unicode_segmentation::UnicodeSegmentation as _;
 
 use super::session::{DID, PDS, Session};
 use super::{ABOUT, diagnose};
-use crate::acting::{self, Acting, Comment, Draft, Fit, Media, NotDone, Post, Posted};
+use crate::acting::{self, Acting, Comment, Comments, Draft, Fit, Media, NotDone, Post, Posted};
 use crate::dpop;
 use crate::moment;
 use crate::network::{Cx, Words};
@@ -223,7 +223,7 @@ pub(super) async fn look(Acting { cx, wire, tokens, .. }: Acting<'_>, post: &Pos
     Ok(repository.read(&posted.id).await.map(|_| posted))
 }
 
-pub(super) async fn comments(Acting { cx, wire, .. }: Acting<'_>, post: &str) -> Result<Vec<Comment>, NotDone> {
+pub(super) async fn comments(Acting { cx, wire, .. }: Acting<'_>, post: &str) -> Result<Comments, NotDone> {
     let Some(appview) = cx.endpoint(&ABOUT, "appview") else {
         let words = Words::new(
             "No public view of the network is configured here.",
@@ -239,9 +239,12 @@ pub(super) async fn comments(Acting { cx, wire, .. }: Acting<'_>, post: &str) ->
     let Some(thread) = json.get("thread").filter(|_| answer.status() == StatusCode::OK) else {
         return Err(acting::refused(cx, &answer, diagnose::api(cx.now, Source::Use, &answer)));
     };
-    let mut all = vec![];
+    let (mut all, mut is_cut) = (vec![], false);
     let mut open: Vec<(&Value, Option<String>)> = vec![(thread, None)];
     while let Some((node, parent)) = open.pop() {
+        // Below the depth that was asked for, replies are counted and not shown.
+        let counted = node.pointer("/post/replyCount").and_then(Value::as_u64).unwrap_or(0);
+        is_cut |= counted > 0 && node.get("replies").is_none();
         for reply in node.get("replies").and_then(Value::as_array).into_iter().flatten() {
             let Some(comment) = comment_of(reply, parent.clone()) else { continue };
             open.push((reply, Some(comment.id.clone())));
@@ -249,7 +252,7 @@ pub(super) async fn comments(Acting { cx, wire, .. }: Acting<'_>, post: &str) ->
         }
     }
     all.sort_by_key(|comment| comment.at);
-    Ok(all)
+    Ok(Comments::read(all, is_cut))
 }
 
 fn comment_of(node: &Value, in_reply_to: Option<String>) -> Option<Comment> {

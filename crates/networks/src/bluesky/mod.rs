@@ -31,7 +31,7 @@ use self::client::Authentication;
 pub use self::client::{client_metadata, jwks, loopback_client_id};
 use self::resolve::{Account, Beginning};
 use self::session::{CLIENT_ID, DID, ISSUER, PDS, REVOCATION_ENDPOINT, Session, TOKEN_ENDPOINT, TYPED_DID, VERIFIER};
-use crate::acting::{Acting, Comment, Done, Draft, Fit, NotDone, Post, Posted, Target};
+use crate::acting::{Acting, Comments, Done, Draft, Fit, NotDone, Post, Posted, Target};
 use crate::dpop::{self, Key};
 use crate::network::{
     Ability, About, Answer, App, Asks, Authorization, Callback, Can, Cx, Discovery, Endpoint, Failure, Found, Issued, Kind, Network,
@@ -484,7 +484,7 @@ impl Network for Bluesky {
         })
     }
 
-    fn comments<'a>(&'a self, by: Acting<'a>, post: &'a str) -> Done<'a, Vec<Comment>> {
+    fn comments<'a>(&'a self, by: Acting<'a>, post: &'a str) -> Done<'a, Comments> {
         Box::pin(acts::comments(by, post))
     }
 

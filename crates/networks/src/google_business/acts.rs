@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::list::{locations, path};
 use super::{ABOUT, NO_COMMENTS};
-use crate::acting::{self, Acting, Comment, Draft, Fit, NotDone, Post, Posted};
+use crate::acting::{self, Acting, Comment, Comments, Draft, Fit, NotDone, Post, Posted};
 use crate::network::{App, Cx, Words};
 use crate::wire::Wire;
 use crate::{google, moment, oauth};
@@ -175,7 +175,7 @@ pub(super) async fn look(by: Acting<'_>, post: &Post, since: Timestamp) -> Resul
     find(cx, wire, tokens, &place, &post.text, since).await
 }
 
-pub(super) async fn reviews(by: Acting<'_>, post: &str) -> Result<Vec<Comment>, NotDone> {
+pub(super) async fn reviews(by: Acting<'_>, post: &str) -> Result<Comments, NotDone> {
     if post.contains("/localPosts/") {
         return Err(acting::not_supported(NO_COMMENTS));
     }
@@ -183,7 +183,7 @@ pub(super) async fn reviews(by: Acting<'_>, post: &str) -> Result<Vec<Comment>, 
     read_all(cx, wire, tokens, &format!("{}/reviews", place(by).await?)).await
 }
 
-async fn read_all(cx: Cx<'_>, wire: &dyn Wire, tokens: &TokenSet, place: &str) -> Result<Vec<Comment>, NotDone> {
+async fn read_all(cx: Cx<'_>, wire: &dyn Wire, tokens: &TokenSet, place: &str) -> Result<Comments, NotDone> {
     let mut said = vec![];
     let mut next = String::new();
     for _ in 0..PAGES_MAX {
@@ -201,11 +201,14 @@ async fn read_all(cx: Cx<'_>, wire: &dyn Wire, tokens: &TokenSet, place: &str) -
         }
         match oauth::text(&json, "nextPageToken") {
             Some(token) => token.clone_into(&mut next),
-            None => break,
+            None => {
+                next.clear();
+                break;
+            }
         }
     }
     said.sort_by_key(|comment: &Comment| comment.at);
-    Ok(said)
+    Ok(Comments::read(said, !next.is_empty()))
 }
 
 /// A review, and the location's answer to it.

@@ -14,7 +14,7 @@ use lifecycle::secret::{Secret, TokenSet};
 use lifecycle::time::Timestamp;
 use lifecycle::words::Cause;
 
-use crate::acting::{Acting, Comment, Done, Draft, Fit, NotDone, Post, Posted, Target};
+use crate::acting::{Acting, Comments, Done, Draft, Fit, NotDone, Post, Posted, Target};
 use crate::network::{
     Ability, About, Answer, App, Asks, Authorization, Callback, Can, CauseWords, Cx, Discovery, Endpoint, Failure, Issued, Network,
     Registration, Renewal, Rule, Start, Words,
@@ -164,7 +164,7 @@ impl Network for GoogleBusiness {
     }
 
     /// The reviews of the location: `post` is the location itself. A post has no comments.
-    fn comments<'a>(&'a self, by: Acting<'a>, post: &'a str) -> Done<'a, Vec<Comment>> {
+    fn comments<'a>(&'a self, by: Acting<'a>, post: &'a str) -> Done<'a, Comments> {
         Box::pin(acts::reviews(by, post))
     }
 

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::LinkedIn;
 use super::media::{self, TAKES};
-use crate::acting::{self, Acting, Comment, Draft, Fit, NotDone, Post, Posted};
+use crate::acting::{self, Acting, Comment, Comments, Draft, Fit, NotDone, Post, Posted};
 use crate::media::is_film;
 use crate::network::Cx;
 use crate::oauth;
@@ -114,8 +114,8 @@ pub(super) async fn publish(by: Acting<'_>, post: &Post) -> Result<Posted, NotDo
     Ok(Posted { id: id.to_owned(), url: Some(format!("https://www.linkedin.com/feed/update/{id}")) })
 }
 
-pub(super) async fn comments(Acting { cx, wire, tokens, .. }: Acting<'_>, post: &str) -> Result<Vec<Comment>, NotDone> {
-    let mut all = vec![];
+pub(super) async fn comments(Acting { cx, wire, tokens, .. }: Acting<'_>, post: &str) -> Result<Comments, NotDone> {
+    let (mut all, mut is_cut) = (vec![], true);
     for page in 0..PAGES_MAX {
         let path = format!("/socialActions/{}/comments?start={}&count=100", oauth::percent(post), page * 100);
         let answer = acting::send(cx, wire, LinkedIn::rest(&cx, &path, tokens)).await?;
@@ -123,10 +123,11 @@ pub(super) async fn comments(Acting { cx, wire, tokens, .. }: Acting<'_>, post: 
         let elements = json.get("elements").and_then(Value::as_array).cloned().unwrap_or_default();
         all.extend(elements.iter().filter_map(comment_of));
         if elements.len() < 100 {
+            is_cut = false;
             break;
         }
     }
-    Ok(all)
+    Ok(Comments::read(all, is_cut))
 }
 
 fn comment_of(element: &Value) -> Option<Comment> {

@@ -16,7 +16,7 @@ use unicode_segmentation::UnicodeSegmentation as _;
 
 use super::Mastodon;
 use super::limits::Limits;
-use crate::acting::{self, Acting, Comment, Draft, Fit, Media, NotDone, Post, Posted};
+use crate::acting::{self, Acting, Comment, Comments, Draft, Fit, Media, NotDone, Post, Posted};
 use crate::network::{Cx, Words};
 use crate::wire::Wire;
 use crate::{moment, oauth};
@@ -205,7 +205,7 @@ async fn upload(cx: Cx<'_>, wire: &dyn Wire, tokens: &TokenSet, media: &Media) -
     )))
 }
 
-pub(super) async fn comments(Acting { cx, wire, tokens, .. }: Acting<'_>, post: &str) -> Result<Vec<Comment>, NotDone> {
+pub(super) async fn comments(Acting { cx, wire, tokens, .. }: Acting<'_>, post: &str) -> Result<Comments, NotDone> {
     let path = format!("/v1/statuses/{}/context", oauth::percent(post));
     let answer = acting::send(cx, wire, Mastodon::get(&cx, &path, tokens)).await?;
     let json = read(cx, tokens, &answer)?;
@@ -219,7 +219,8 @@ pub(super) async fn comments(Acting { cx, wire, tokens, .. }: Acting<'_>, post: 
             in_reply_to: to,
         })
     };
-    Ok(json.get("descendants").and_then(Value::as_array).into_iter().flatten().filter_map(said).collect())
+    // How many a server shows of a long thread is its own affair, and it does not say.
+    Ok(Comments::read(json.get("descendants").and_then(Value::as_array).into_iter().flatten().filter_map(said).collect(), false))
 }
 
 /// What HTML says, without its tags.

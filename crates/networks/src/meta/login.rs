@@ -295,7 +295,7 @@ macro_rules! delegate {
             })
         }
 
-        fn comments<'a>(&'a self, by: Acting<'a>, post: &'a str) -> Done<'a, Vec<Comment>> {
+        fn comments<'a>(&'a self, by: Acting<'a>, post: &'a str) -> Done<'a, Comments> {
             Box::pin(read_comments(by, post))
         }
 

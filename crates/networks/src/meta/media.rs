@@ -8,7 +8,7 @@ use serde_json::Value;
 pub(crate) use super::container::Door;
 use super::container::{self, Habits};
 use super::{act, call};
-use crate::acting::{self, Acting, Comment, Draft, Fit, NotDone, Post, Posted};
+use crate::acting::{self, Acting, Comment, Comments, Draft, Fit, NotDone, Post, Posted};
 use crate::media::{By, Takes};
 use crate::network::{Cx, Words};
 use crate::{moment, oauth};
@@ -55,15 +55,17 @@ pub(crate) async fn post(by: Acting<'_>, door: &Door<'_>, post: &Post) -> Result
     container::post(by, door, &HABITS, post, &acting::with_link(post)).await
 }
 
-pub(crate) async fn comments(Acting { cx, wire, .. }: Acting<'_>, door: &Door<'_>, post: &str) -> Result<Vec<Comment>, NotDone> {
+pub(crate) async fn comments(Acting { cx, wire, .. }: Acting<'_>, door: &Door<'_>, post: &str) -> Result<Comments, NotDone> {
     let url = door.at(&format!("{}/comments", oauth::percent(post)));
     let (mut all, mut after): (Vec<Comment>, Option<String>) = (vec![], None);
+    let mut has_more_replies = false;
     for _ in 0..PAGES_MAX {
         let mut query = vec![("fields", "id,text,username,timestamp,replies{id,text,username,timestamp}")];
         query.extend(after.as_deref().map(|after| ("after", after)));
         let listed = act(cx, wire, call(&cx, Method::GET, &oauth::with_query(&url, &query), door.token, &[])).await?;
         for said in listed.get("data").and_then(Value::as_array).into_iter().flatten() {
             let Some(comment) = comment_of(said, None) else { continue };
+            has_more_replies |= said.pointer("/replies/paging/next").is_some();
             let replies = said.pointer("/replies/data").and_then(Value::as_array).into_iter().flatten();
             let replies: Vec<Comment> = replies.filter_map(|reply| comment_of(reply, Some(comment.id.clone()))).collect();
             all.extend(replies);
@@ -78,7 +80,7 @@ pub(crate) async fn comments(Acting { cx, wire, .. }: Acting<'_>, door: &Door<'_
     // They come newest first; what was said in the same second keeps its turn.
     all.reverse();
     all.sort_by_key(|comment: &Comment| comment.at);
-    Ok(all)
+    Ok(Comments::read(all, after.is_some() || has_more_replies))
 }
 
 fn comment_of(said: &Value, in_reply_to: Option<String>) -> Option<Comment> {

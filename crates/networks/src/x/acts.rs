@@ -6,11 +6,12 @@ use bytes::Bytes;
 use http::{Method, Request, Response};
 use lifecycle::diagnosis::Diagnosis;
 use lifecycle::secret::{Secret, TokenSet};
+use lifecycle::time::{Span, Timestamp};
 use lifecycle::words::Source;
 use serde_json::{Value, json};
 
 use super::{X, errors, weight};
-use crate::acting::{self, Acting, Comment, Draft, Fit, Media, NotDone, Post, Posted, Target};
+use crate::acting::{self, Acting, Comment, Comments, Draft, Fit, Media, NotDone, Post, Posted, Target};
 use crate::moment;
 use crate::network::{App, Cx, Words};
 use crate::oauth;
@@ -22,6 +23,8 @@ const WEIGHT_MAX: usize = 280;
 const PICTURES_MAX: usize = 4;
 /// The most pages of replies that are read: each post read is charged.
 const PAGES_MAX: usize = 3;
+/// How far back a search finds replies.
+const SEARCHED: Span = Span::days(7);
 /// What X takes as the words for a picture.
 const ALT_MAX: usize = 1000;
 
@@ -151,7 +154,7 @@ async fn ask(cx: Cx<'_>, wire: &dyn Wire, request: Request<Bytes>) -> Result<Res
 }
 
 /// The replies of the last seven days, which is as far back as X searches, oldest first.
-pub(super) async fn comments(Acting { cx, wire, tokens, .. }: Acting<'_>, post: &str) -> Result<Vec<Comment>, NotDone> {
+pub(super) async fn comments(Acting { cx, wire, tokens, .. }: Acting<'_>, post: &str) -> Result<Comments, NotDone> {
     // X's description of 2026 gives authors and answered posts as expansions of `post`; its guides and older code name them
     // among the fields of `tweet`.
     let (fields, wanted, expansions) = match cx.app.options.get("fields").map(String::as_str) {
@@ -182,11 +185,28 @@ pub(super) async fn comments(Acting { cx, wire, tokens, .. }: Acting<'_>, post: 
         said.extend(read(&json, post));
         match json.pointer("/meta/next_token").and_then(Value::as_str) {
             Some(token) if !token.is_empty() => token.clone_into(&mut next),
-            _ => break,
+            _ => {
+                next.clear();
+                break;
+            }
         }
     }
     said.reverse();
-    Ok(said)
+    let mut read = Comments::read(said, !next.is_empty());
+    if read.note.is_none() && made_at(post).is_some_and(|at| cx.now.since(at) > SEARCHED) {
+        read.note = Some(Words::new(
+            "X shows tools the replies of the last seven days only, and this post is older.",
+            "X zeigt Werkzeugen nur die Antworten der letzten sieben Tage, und dieser Beitrag ist älter.",
+        ));
+    }
+    Ok(read)
+}
+
+/// When a post was made: its id says so, in milliseconds since X began to count.
+fn made_at(post: &str) -> Option<Timestamp> {
+    const BEGAN: i64 = 1_288_834_974_657;
+    let id = post.parse::<i64>().ok().filter(|id| *id > 0)?;
+    Some(Timestamp::from_micros(((id >> 22) + BEGAN).saturating_mul(1_000)))
 }
 
 fn read<'a>(json: &'a Value, root: &'a str) -> impl Iterator<Item = Comment> + 'a {

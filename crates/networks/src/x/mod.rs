@@ -17,7 +17,7 @@ use lifecycle::time::Span;
 use lifecycle::words::{Evidence, Source};
 use serde_json::Value;
 
-use crate::acting::{Acting, Comment, Done, Draft, Fit, NotDone, Post, Posted, Target};
+use crate::acting::{Acting, Comments, Done, Draft, Fit, NotDone, Post, Posted, Target};
 use crate::network::{
     Ability, About, Answer, App, Asks, Authorization, Callback, Can, Cx, Discovery, Endpoint, Failure, Found, Issued, Kind, Network,
     PersonSeen, Registration, Renewal, Rule, Start,
@@ -221,7 +221,7 @@ impl Network for X {
         })
     }
 
-    fn comments<'a>(&'a self, by: Acting<'a>, post: &'a str) -> Done<'a, Vec<Comment>> {
+    fn comments<'a>(&'a self, by: Acting<'a>, post: &'a str) -> Done<'a, Comments> {
         Box::pin(acts::comments(by, post))
     }
 

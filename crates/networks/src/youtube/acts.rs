@@ -8,7 +8,7 @@ use lifecycle::words::{Evidence, Source};
 use serde_json::{Value, json};
 
 use super::{ABOUT, YouTube};
-use crate::acting::{self, Acting, Comment, Draft, Fit, Media, NotDone, Post, Posted};
+use crate::acting::{self, Acting, Comment, Comments, Draft, Fit, Media, NotDone, Post, Posted};
 use crate::network::{App, Cx, Words};
 use crate::wire::Wire;
 use crate::{google, moment, oauth};
@@ -249,43 +249,49 @@ pub(super) async fn comment(
     }
 }
 
-pub(super) async fn comments(Acting { cx, wire, tokens, .. }: Acting<'_>, video: &str) -> Result<Vec<Comment>, NotDone> {
-    let mut said = vec![];
+pub(super) async fn comments(Acting { cx, wire, tokens, .. }: Acting<'_>, video: &str) -> Result<Comments, NotDone> {
+    let (mut said, mut has_more_replies) = (vec![], false);
     let mut next = String::new();
     for _ in 0..PAGES_MAX {
         let parameters = [("part", "snippet,replies"), ("videoId", video), ("maxResults", "100"), ("order", "time"), ("pageToken", &next)];
         let given: Vec<_> = parameters.into_iter().filter(|(_, value)| !value.is_empty()).collect();
         let json = google::ask(cx, wire, oauth::get_bearer(&YouTube::api(&cx, "commentThreads", &given), &tokens.access_token)).await?;
         for thread in json.get("items").and_then(Value::as_array).into_iter().flatten() {
-            said.extend(thread_of(cx, wire, tokens, thread).await?);
+            let (thread, is_cut) = thread_of(cx, wire, tokens, thread).await?;
+            has_more_replies |= is_cut;
+            said.extend(thread);
         }
         match oauth::text(&json, "nextPageToken") {
             Some(token) => token.clone_into(&mut next),
-            None => break,
+            None => {
+                next.clear();
+                break;
+            }
         }
     }
     // Threads come the newest first, and what was said in them the oldest first.
     said.sort_by_key(|comment: &Comment| comment.at);
-    Ok(said)
+    Ok(Comments::read(said, has_more_replies || !next.is_empty()))
 }
 
-/// A thread brings five replies at most; when there are more, all are asked for.
-async fn thread_of(cx: Cx<'_>, wire: &dyn Wire, tokens: &TokenSet, thread: &Value) -> Result<Vec<Comment>, NotDone> {
-    let Some(top) = thread.pointer("/snippet/topLevelComment").and_then(read) else { return Ok(vec![]) };
+/// A thread brings five replies at most; when there are more, a hundred are asked for. With it comes whether there are still more.
+async fn thread_of(cx: Cx<'_>, wire: &dyn Wire, tokens: &TokenSet, thread: &Value) -> Result<(Vec<Comment>, bool), NotDone> {
+    let Some(top) = thread.pointer("/snippet/topLevelComment").and_then(read) else { return Ok((vec![], false)) };
     let inline = thread.pointer("/replies/comments").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
     let total =
         thread.pointer("/snippet/totalReplyCount").and_then(Value::as_u64).and_then(|total| usize::try_from(total).ok()).unwrap_or(0);
-    let mut replies: Vec<Comment> = inline.iter().filter_map(read).collect();
+    let (mut replies, mut is_cut): (Vec<Comment>, bool) = (inline.iter().filter_map(read).collect(), false);
     if total > inline.len() {
         let parameters = [("part", "snippet"), ("parentId", top.id.as_str()), ("maxResults", "100")];
         let json = google::ask(cx, wire, oauth::get_bearer(&YouTube::api(&cx, "comments", &parameters), &tokens.access_token)).await?;
+        is_cut = oauth::text(&json, "nextPageToken").is_some();
         replies = json.get("items").and_then(Value::as_array).into_iter().flatten().filter_map(read).collect();
     }
     for reply in replies.iter_mut().filter(|reply| reply.in_reply_to.is_none()) {
         reply.in_reply_to = Some(top.id.clone());
     }
     replies.insert(0, top);
-    Ok(replies)
+    Ok((replies, is_cut))
 }
 
 fn read(comment: &Value) -> Option<Comment> {

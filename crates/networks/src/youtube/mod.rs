@@ -13,7 +13,7 @@ use lifecycle::secret::{Secret, TokenSet};
 use lifecycle::words::{Cause, Confidence, Source};
 use serde_json::Value;
 
-use crate::acting::{Acting, Comment, Done, Draft, Fit, NotDone, Post, Posted, Target};
+use crate::acting::{Acting, Comments, Done, Draft, Fit, NotDone, Post, Posted, Target};
 use crate::google;
 use crate::network::{
     Ability, About, Answer, App, Asks, Authorization, Callback, Can, CauseWords, Cx, Discovery, Endpoint, Failure, Found, Issued, Kind,
@@ -244,7 +244,7 @@ impl Network for YouTube {
         Box::pin(acts::standing(by, post))
     }
 
-    fn comments<'a>(&'a self, by: Acting<'a>, post: &'a str) -> Done<'a, Vec<Comment>> {
+    fn comments<'a>(&'a self, by: Acting<'a>, post: &'a str) -> Done<'a, Comments> {
         Box::pin(acts::comments(by, post))
     }
 

@@ -186,3 +186,26 @@ async fn pictures_and_films_are_put_there_before_they_are_shown() {
     assert!(matches!(&lost, Err(NotDone::Refused(refused)) if refused.is_harmless()), "{lost:?}");
     assert_eq!(bench.posts().len(), 4);
 }
+
+/// Nobody takes the first thousand for all.
+#[tokio::test]
+async fn a_list_of_comments_that_is_cut_is_said_to_be() {
+    let bench = Bench::new("linkedin");
+    let tokens = bench.connect("jana.lindner").await;
+    let listed = bench.discover(&tokens).await.expect("the list");
+    let page = listed.profiles.iter().find(|found| found.kind == Kind::Page).expect("a page");
+    let post = Post { text: "A new hut".into(), key: "k".into(), ..Post::default() };
+    let posted = bench.network.publish(bench.acting(&tokens, target(page)), &post).await.expect("published");
+    let say = async || bench.network.comment(bench.acting(&tokens, target(page)), &posted.id, None, "Fine.").await.expect("said");
+    let read = async || bench.network.comments(bench.acting(&tokens, target(page)), &posted.id).await.expect("read");
+    for _ in 0..999 {
+        say().await;
+    }
+    let all = read().await;
+    assert_eq!((all.len(), all.note), (999, None));
+    say().await;
+    say().await;
+    let cut = read().await;
+    assert_eq!(cut.len(), 1_000);
+    assert!(cut.note.is_some_and(|note| note.en.contains("more comments") && note.de.contains("mehr Kommentare")));
+}

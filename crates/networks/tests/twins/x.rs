@@ -70,6 +70,12 @@ async fn from_connecting_to_revoking() {
     let by = Acting { cx, ..bench.acting(&tokens, target(account)) };
     assert_eq!(bench.network.comments(by, &posted.id).await.expect("read"), said);
 
+    assert_eq!(said.note, None);
+    bench.pass(8 * DAY);
+    let tokens = bench.renewed(&tokens);
+    let later = bench.network.comments(bench.acting(&tokens, target(account)), &posted.id).await.expect("read");
+    assert!(later.is_empty() && later.note.is_some_and(|note| note.en.contains("seven days")), "it is not that nobody said anything");
+
     assert!(bench.revoke(&tokens));
     assert_eq!(cause(&bench.probe(&tokens)), Some(Cause::Unknown));
     assert_eq!(cause(&bench.refused_renewal(&tokens)), Some(Cause::Unknown));

@@ -1,5 +1,6 @@
 //! X as its documentation and its published API description describe it (knowledge base `x`).
 
+mod ids;
 mod trouble;
 
 use aws_lc_rs::digest::{SHA256, digest};
@@ -345,7 +346,7 @@ fn create(world: &mut World, now: i64, family: &Family, body: &Value) -> Result<
     let id = match body.pointer("/reply/in_reply_to_tweet_id").and_then(Value::as_str) {
         Some(to) => reply(world, now, family, &author.1, to, text)?,
         None => {
-            let id = world.number().to_string();
+            let id = ids::fresh(world, now);
             let username = family.username.clone();
             let text = text.to_owned();
             world.publish(Post { network: NAME, id, profile: author.0, username, text, link: String::new(), media, at: now })

@@ -15,7 +15,7 @@ use lifecycle::ledger::Ledger as _;
 use lifecycle::permission::{Act, Actor, Frozen, Permission, Why};
 use lifecycle::secret::{Secret, TokenSet, TokenType};
 use lifecycle::time::{Span, Timestamp};
-use networks::acting::{Acting, Comment, NotDone, Target};
+use networks::acting::{Acting, Comments, NotDone, Target};
 use networks::network::Kind;
 use serde_json::{Value, json};
 use store::acts::id_of;
@@ -97,7 +97,7 @@ pub(crate) struct Deed<'a> {
 }
 
 /// Lists what was said under a post.
-pub async fn comments(app: &App, caller: &Caller, profile: &Profile, post: &str) -> Result<Vec<Comment>, Problem> {
+pub async fn comments(app: &App, caller: &Caller, profile: &Profile, post: &str) -> Result<Comments, Problem> {
     let ready = ready(app, caller, profile, SPARE).await?;
     let detail = json!({ "post": post });
     let deed = Deed { act: Act::ReadComments, kind: "comments", call: None, in_history: true, caller, profile, detail, approved_by: None };

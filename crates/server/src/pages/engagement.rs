@@ -54,6 +54,8 @@ struct Remark {
 struct Open {
     post: PostLine,
     comments: Vec<Remark>,
+    /// Why they are not all there are.
+    note: Option<String>,
     /// Why the comments cannot be read.
     unread: Option<String>,
     /// Why nothing can be said under it.
@@ -160,16 +162,20 @@ async fn opened(app: &App, caller: &Caller, id: &str) -> Result<Open, Problem> {
     let profile = auth::profile(app, caller, seen.profile.id.as_str(), Act::ReadComments).await?;
     let (lang, now) = (caller.lang, app.now());
     let can = network_named(&profile.network)?.can_as(kind_of(&profile));
-    let (mut comments, mut unread) = (vec![], why_not(lang, can.read_comments));
+    let (mut comments, mut note, mut unread) = (vec![], None, why_not(lang, can.read_comments));
     if unread.is_none() {
         match act::comments(app, caller, &profile, &post).await {
-            Ok(said) => comments = said.iter().map(|said| remark(caller, said, now)).collect(),
+            Ok(said) => {
+                comments = said.iter().map(|said| remark(caller, said, now)).collect();
+                note = said.note.map(|words| lang.pick(&words.en, &words.de).to_owned());
+            }
             Err(problem) => unread = Some(problem.detail),
         }
     }
     Ok(Open {
         post: line(caller, &seen, now, id),
         comments,
+        note,
         unread,
         no_comment: why_not(lang, can.comment),
         no_reply: why_not(lang, can.reply),

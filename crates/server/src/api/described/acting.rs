@@ -31,7 +31,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         &[POST_WORDS, may("link", MAYBE_URL), TITLE, PICTURES, WHEN_DISCONNECTED, HOLD_UNTIL],
         r#"{"text":"The new hut is open","link":"https://example.com/hut"}"#,
     ),
-    answers("listComments", Shape::Object(&[must("items", Shape::List { of: &COMMENT, max: MANY })])),
+    answers("listComments", Shape::Object(&[must("items", Shape::List { of: &COMMENT, max: MANY }), must("note", MAYBE_TEXT)])),
     answers("writeComment", POSTED)
         .or_waits(WAITS)
         .takes(&[must("text", WORDS), may("in_reply_to", Shape::Maybe(&Shape::Text { min: 1, max: 500 }))], r#"{"text":"Thank you"}"#),

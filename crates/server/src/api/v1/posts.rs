@@ -230,7 +230,7 @@ pub async fn comments(State(app): State<Arc<App>>, caller: Caller, Path((id, pos
         .iter()
         .map(|comment| json!({ "id": comment.id, "author": comment.author, "text": comment.text, "at": comment.at.map(rfc3339), "in_reply_to": comment.in_reply_to }))
         .collect();
-    json(200, &json!({ "items": items }))
+    json(200, &json!({ "items": items, "note": picked(caller.lang, said.note.as_ref()) }))
 }
 
 /// Something to say.
