@@ -2,15 +2,20 @@
 
 use std::sync::{PoisonError, RwLock};
 
+use crate::another::Another;
 use crate::network::Network;
 use crate::oauth2::OAuth2;
 
 static CONFIGURED: RwLock<Vec<&'static OAuth2>> = RwLock::new(Vec::new());
+static FURTHER: RwLock<Vec<&'static Another>> = RwLock::new(Vec::new());
 
-/// Every network: the shipped ones in the order in which they are offered, then those of the configuration.
+/// Every network: the shipped ones in the order in which they are offered, then further apps at these, then those that the
+/// configuration defines.
 pub fn all() -> Vec<&'static dyn Network> {
     let configured = CONFIGURED.read().unwrap_or_else(PoisonError::into_inner);
-    crate::ALL.iter().copied().chain(configured.iter().map(|network| *network as &dyn Network)).collect()
+    let further = FURTHER.read().unwrap_or_else(PoisonError::into_inner);
+    let further = further.iter().map(|network| *network as &dyn Network);
+    crate::ALL.iter().copied().chain(further).chain(configured.iter().map(|network| *network as &dyn Network)).collect()
 }
 
 /// The network of that name.
@@ -27,6 +32,9 @@ pub fn define(name: &str, title: &str, scopes: &[String]) -> Result<(), String> 
     if crate::ALL.iter().any(|network| network.about().name == name) {
         return Err(format!("\"{name}\" is a network that is shipped: leave out `kind`, or choose another name"));
     }
+    if FURTHER.read().unwrap_or_else(PoisonError::into_inner).iter().any(|network| network.about().name == name) {
+        return Err(format!("\"{name}\" is defined twice"));
+    }
     let mut configured = CONFIGURED.write().unwrap_or_else(PoisonError::into_inner);
     match configured.iter().find(|network| network.about().name == name) {
         Some(known) if known.is_defined_as(title, scopes) => {}
@@ -35,4 +43,52 @@ pub fn define(name: &str, title: &str, scopes: &[String]) -> Result<(), String> 
         None => configured.push(Box::leak(Box::new(OAuth2::new(name, title, scopes)))),
     }
     Ok(())
+}
+
+/// Makes a further app of ours at a shipped network known, under a name of its own, for as long as the process lives.
+///
+/// # Errors
+/// In words, when there is no such network, when it registers itself wherever it is needed, or when the name is taken.
+pub fn define_like(name: &str, title: &str, like: &str) -> Result<(), String> {
+    let Some(shipped) = crate::ALL.iter().copied().find(|network| network.about().name == like) else {
+        return Err(format!("there is no network \"{like}\" that is shipped: `like` names one of them"));
+    };
+    if shipped.about().registration != crate::network::Registration::ByHand {
+        return Err(format!("{like} needs no app that is registered by hand, so there is no second one"));
+    }
+    // Before the other list is locked: whoever reads both takes them one after the other.
+    let is_configured = CONFIGURED.read().unwrap_or_else(PoisonError::into_inner).iter().any(|network| network.about().name == name);
+    if is_configured || crate::ALL.iter().any(|network| network.about().name == name) {
+        return Err(format!("\"{name}\" is a network already: choose another name"));
+    }
+    let mut further = FURTHER.write().unwrap_or_else(PoisonError::into_inner);
+    match further.iter().find(|network| network.about().name == name) {
+        Some(known) if known.is_defined_as(title, like) => {}
+        Some(_) => return Err(format!("\"{name}\" is defined twice")),
+        None => further.push(Box::leak(Box::new(Another::new(name, title, shipped)))),
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{define_like, find};
+
+    #[test]
+    fn a_further_app_has_a_name_of_its_own() {
+        assert_eq!(define_like("linkedin_of_pages", "LinkedIn pages", "linkedin"), Ok(()));
+        assert_eq!(define_like("linkedin_of_pages", "LinkedIn pages", "linkedin"), Ok(()), "a configuration may be read again");
+        let known = find("linkedin_of_pages").expect("it is known");
+        assert_eq!(
+            (known.about().title, known.about().endpoints.len()),
+            ("LinkedIn pages", find("linkedin").map_or(0, |one| one.about().endpoints.len()))
+        );
+        let ends = known.ends(&std::collections::BTreeMap::new()).expect("its version ends").1;
+        assert!(ends.contains("networks.linkedin_of_pages.options.version"), "{ends}");
+        for (name, like) in
+            [("linkedin_of_pages", "x"), ("x", "linkedin"), ("more", "nowhere"), ("more", "mastodon"), ("more", "linkedin_of_pages")]
+        {
+            assert!(define_like(name, "More", like).is_err(), "{name} like {like}");
+        }
+    }
 }

@@ -5,6 +5,7 @@
 
 mod about;
 pub mod acting;
+mod another;
 pub mod bluesky;
 pub mod catalogue;
 mod discord;

@@ -62,7 +62,9 @@ pub struct NetworkConfig {
     pub refused_calls_max: Option<u32>,
     /// `oauth2`: this network is not shipped but defined here.
     pub kind: Option<Kind>,
-    /// What people call it; for a network that is defined here.
+    /// This is a further app of ours at that shipped network, under the name of this section.
+    pub like: Option<String>,
+    /// What people call it; for a network or a further app that is defined here.
     pub title: Option<String>,
 }
 
@@ -90,7 +92,10 @@ pub enum RenewalWord {
 impl NetworkConfig {
     /// Whether it makes sense, in words otherwise.
     pub(super) fn check(&self, name: &str) -> Result<(), String> {
-        if self.kind.is_none() && !networks::ALL.iter().any(|network| network.about().name == name) {
+        if self.kind.is_some() && self.like.is_some() {
+            return Err("kind defines a network that is not shipped, like a further app at one that is: leave out one of them".into());
+        }
+        if self.kind.is_none() && self.like.is_none() && !networks::ALL.iter().any(|network| network.about().name == name) {
             let known: Vec<_> = networks::ALL.iter().map(|network| network.about().name).collect();
             return Err(format!(
                 "there is no network \"{name}\"; the networks are {}. One that is not shipped is defined with kind = \"oauth2\"",
@@ -109,17 +114,19 @@ impl NetworkConfig {
             if let Some(key) = missing {
                 return Err(format!("endpoints.{key} is needed for a network that is defined here"));
             }
-        } else if self.title.is_some() {
-            return Err("title belongs to networks that are defined here, with kind = \"oauth2\"".into());
+        } else if self.title.is_some() && self.like.is_none() {
+            return Err("title belongs to what is defined here, with kind = \"oauth2\" or like = \"NETWORK\"".into());
         }
         Ok(())
     }
 
     /// Makes a network that is defined here known.
     pub(super) fn define(&self, name: &str) -> Result<(), String> {
-        match self.kind {
-            Some(Kind::OAuth2) => networks::catalogue::define(name, self.title.as_deref().unwrap_or(name), &self.scopes),
-            None => Ok(()),
+        let title = self.title.as_deref().unwrap_or(name);
+        match (self.kind, &self.like) {
+            (Some(Kind::OAuth2), _) => networks::catalogue::define(name, title, &self.scopes),
+            (None, Some(like)) => networks::catalogue::define_like(name, title, like),
+            (None, None) => Ok(()),
         }
     }
 
