@@ -61,6 +61,15 @@ pub enum Asks {
     Handle,
     /// The host name of an instance (Mastodon).
     Instance,
+    /// Nothing has to be; the address of a webhook that was made there by hand may be (Discord).
+    Webhook,
+}
+
+impl Asks {
+    /// Whether nobody can leave without having typed it.
+    pub const fn is_needed(self) -> bool {
+        matches!(self, Self::Handle | Self::Instance)
+    }
 }
 
 /// How our client is known at the network.

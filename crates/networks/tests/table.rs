@@ -95,6 +95,7 @@ fn document() -> String {
         };
         let asks = match about.asks {
             Asks::Nothing => "",
+            Asks::Webhook => ", also by webhook",
             Asks::Handle => ", by handle",
             Asks::Instance => ", by instance",
         };

@@ -80,6 +80,11 @@ fn act(world: &mut World, now: i64, what: &[&str], body: &Value) -> Result<Value
         ["roles"] => role(world, &b),
         ["boards"] => board(world, &b),
         ["pages"] => page_fate(world, &b),
+        ["webhooks"] => {
+            let channel = number(b.page.as_ref()).and_then(|id| u64::try_from(id).ok());
+            let made = channel.and_then(|channel| networks::make_webhook(world, channel));
+            made.map(|url| json!({ "url": url })).ok_or_else(|| "page: the number of a channel of Discord".into())
+        }
         ["mood"] => mood(world, &b),
         ["troubles"] => networks::set_trouble(world, &b.network, &b.trouble, b.requests).map(|()| json!({ "trouble": b.trouble })),
         ["comments"] => comment(world, now, &b),

@@ -48,6 +48,7 @@ mod story;
 mod strangers;
 mod traces;
 mod waiting;
+mod ways_in;
 mod webhooks;
 mod world;
 mod worlds;

@@ -15,8 +15,14 @@ const THREAD_MAX: usize = 100;
 /// A forum's channel takes no message outside a thread (unconfirmed).
 const WANTS_THREAD: i64 = 220_001;
 
+/// No channel, and so no thread, of that id.
+const UNKNOWN_CHANNEL: i64 = 10_003;
+
 pub(super) fn measure(draft: Draft<'_>) -> Result<Fit, NotDone> {
-    let post = draft.post()?;
+    let post = match draft {
+        Draft::Comment { text, .. } => return acting::fits("text", text, text.chars().count(), TEXT_MAX),
+        Draft::Post(post) => post,
+    };
     if !post.media.is_empty() {
         let words = Words::new(
             "Pictures and films can't be posted to Discord through this connection. Add their address as the link instead.",
@@ -32,7 +38,7 @@ pub(super) async fn publish(by: Acting<'_>, post: &Post) -> Result<Posted, NotDo
     let text = acting::with_link(post);
     // Words in a post are words: nobody is called by an @ that stands in them.
     let body = json!({ "content": text, "allowed_mentions": { "parse": [] } });
-    let refused = match send(by, &body).await {
+    let refused = match send(by, None, &body).await {
         Err(Refused { code: Some(WANTS_THREAD), .. }) => {
             let title = post.title.as_deref().map(str::trim).filter(|title| !title.is_empty());
             let Some(title) = title else {
@@ -44,11 +50,26 @@ pub(super) async fn publish(by: Acting<'_>, post: &Post) -> Result<Posted, NotDo
             };
             acting::fits("title", title, title.chars().count(), THREAD_MAX)?;
             let body = json!({ "content": text, "thread_name": title, "allowed_mentions": { "parse": [] } });
-            send(by, &body).await
+            send(by, None, &body).await
         }
         other => other,
     };
     refused.map_err(|refused| refused.why)
+}
+
+/// Into the thread under a post, which has the post's own id.
+pub(super) async fn comment(by: Acting<'_>, post: &str, text: &str) -> Result<Posted, NotDone> {
+    let body = json!({ "content": text, "allowed_mentions": { "parse": [] } });
+    send(by, Some(post), &body).await.map_err(|refused| match refused.code {
+        Some(UNKNOWN_CHANNEL) => {
+            let words = Words::new(
+                "This message has no thread yet. Open one under it at Discord; then it can be commented on from here.",
+                "Diese Nachricht hat noch keinen Thread. Öffnen Sie bei Discord einen darunter; dann lässt sie sich von hier kommentieren.",
+            );
+            NotDone::Invalid { field: "post", words }
+        }
+        _ => refused.why,
+    })
 }
 
 struct Refused {
@@ -57,8 +78,9 @@ struct Refused {
 }
 
 /// `wait=true`: otherwise the answer is empty and a message that could not be kept is not reported.
-async fn send(Acting { cx, wire, tokens, target }: Acting<'_>, body: &Value) -> Result<Posted, Refused> {
-    let request = Discord::webhook(&cx, tokens, Method::POST, "?wait=true", Some(body));
+async fn send(Acting { cx, wire, tokens, target }: Acting<'_>, thread: Option<&str>, body: &Value) -> Result<Posted, Refused> {
+    let thread = thread.map(|thread| format!("&thread_id={}", oauth::percent(thread))).unwrap_or_default();
+    let request = Discord::webhook(&cx, tokens, Method::POST, &format!("?wait=true{thread}"), Some(body));
     let answer = acting::send(cx, wire, request).await.map_err(|why| Refused { code: None, why })?;
     let json = oauth::json(&answer).unwrap_or(Value::Null);
     let Some(id) = oauth::id(&json, "id").filter(|_| answer.status().is_success()) else {

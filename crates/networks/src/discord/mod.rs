@@ -9,6 +9,7 @@
 //! The secret is part of the address: Discord knows no other place for it.
 
 mod acts;
+mod pasted;
 mod signals;
 #[cfg(test)]
 mod tests;
@@ -42,14 +43,14 @@ const BLIND: Ability = Ability::No {
     de: "Ein Discord-Webhook kann nur senden: Nachrichten und Antworten anderer sieht er nicht.",
 };
 const MUTE: Ability = Ability::No {
-    en: "A Discord webhook can't answer messages; it only sends new ones to its channel.",
-    de: "Ein Discord-Webhook kann nicht auf Nachrichten antworten; er sendet nur neue in seinen Kanal.",
+    en: "A Discord webhook does not see what others say, so it can't answer them; it only sends new messages.",
+    de: "Ein Discord-Webhook sieht nicht, was andere sagen, und kann ihnen nicht antworten; er sendet nur neue Nachrichten.",
 };
 
 static ABOUT: About = About {
     name: "discord",
     title: "Discord",
-    can: Can { connect: Ability::Yes, publish: Ability::Yes, comment: MUTE, read_comments: BLIND, reply: MUTE },
+    can: Can { connect: Ability::Yes, publish: Ability::Yes, comment: Ability::Yes, read_comments: BLIND, reply: MUTE },
     rules: &[
         Rule {
             en: "One login connects one channel: you pick server and channel at Discord.",
@@ -68,11 +69,19 @@ static ABOUT: About = About {
             de: "Die Verbindung läuft nicht ab. Sie endet, wenn jemand den Webhook, den Kanal oder den Server löscht.",
         },
         Rule {
+            en: "Comments go into the thread under a post: in a forum every post has one, elsewhere somebody has to open it at Discord first.",
+            de: "Kommentare stehen im Thread unter einem Beitrag: in einem Forum hat jeder Beitrag einen, anderswo muss ihn erst jemand bei Discord öffnen.",
+        },
+        Rule {
+            en: "A webhook that was made by hand in the channel's settings can be connected by its address, without a login. It stays at Discord when you remove the connection.",
+            de: "Ein Webhook, der von Hand in den Kanaleinstellungen angelegt wurde, lässt sich ohne Anmeldung über seine Adresse verbinden. Er bleibt bei Discord, wenn Sie die Verbindung entfernen.",
+        },
+        Rule {
             en: "Messages of others can't be read, and your own profile and direct messages can't be connected.",
             de: "Nachrichten anderer können nicht gelesen werden; Ihr eigenes Profil und Direktnachrichten können nicht verbunden werden.",
         },
     ],
-    asks: Asks::Nothing,
+    asks: Asks::Webhook,
     registration: Registration::ByHand,
     // The second one only tells who logged in.
     scopes: &["webhook.incoming", "identify"],
@@ -288,12 +297,19 @@ impl Network for Discord {
 
     /// PKCE is not described for this flow (unconfirmed): the client is a confidential one.
     fn begin<'a>(&'a self, cx: Cx<'a>, _: &'a dyn Wire, start: &'a Start) -> BoxFuture<'a, Result<Authorization, Failure>> {
-        let scope = cx.scopes(&ABOUT).join(" ");
-        let authorization = oauth::authorization(&cx, &Self::url(&cx, "authorize"), &scope, start, &[]);
-        Box::pin(async move { Ok(authorization) })
+        let by_hand = pasted::begin(&cx, start);
+        Box::pin(async move {
+            by_hand.unwrap_or_else(|| {
+                let scope = cx.scopes(&ABOUT).join(" ");
+                Ok(oauth::authorization(&cx, &Self::url(&cx, "authorize"), &scope, start, &[]))
+            })
+        })
     }
 
     fn exchange(&self, cx: Cx<'_>, memory: &BTreeMap<String, Secret>, callback: &Callback) -> Result<Request<Bytes>, Failure> {
+        if let Some(webhook) = pasted::remembered(memory) {
+            return Ok(Self::webhook(&cx, &webhook, Method::GET, "", None));
+        }
         let code = oauth::callback_code(cx.now, callback, &[])?;
         let mut request = Self::named(&cx, oauth::post_form(&Self::url(&cx, "token"), &oauth::code_form(&cx, memory, code)));
         request.headers_mut().insert("authorization", oauth::basic(&cx.app.client_id, oauth::client_secret(&cx)));
@@ -307,6 +323,9 @@ impl Network for Discord {
         _: &Callback,
         answer: &Response<Bytes>,
     ) -> Result<Answer<Issued>, Failure> {
+        if pasted::remembered(memory).is_some() {
+            return pasted::read(cx, memory, answer);
+        }
         if !memory.contains_key(WEBHOOK_SECRET) {
             return Self::read_tokens(cx, answer);
         }
@@ -333,9 +352,9 @@ impl Network for Discord {
         })
     }
 
-    /// Deletes the webhook: after that its secret is worth nothing.
+    /// Deletes the webhook: after that its secret is worth nothing. One that was made by hand is not ours to delete.
     fn revoke(&self, cx: Cx<'_>, tokens: &TokenSet) -> Option<Request<Bytes>> {
-        Some(Self::webhook(&cx, tokens, Method::DELETE, "", None))
+        (!pasted::is(tokens)).then(|| Self::webhook(&cx, tokens, Method::DELETE, "", None))
     }
 
     fn is_revoked(&self, answer: &Response<Bytes>) -> bool {
@@ -359,6 +378,9 @@ impl Network for Discord {
 
     /// Each login makes a webhook, and a channel takes fifteen.
     fn made_by_login(&self, memory: &BTreeMap<String, Secret>) -> Option<TokenSet> {
+        if pasted::remembered(memory).is_some() {
+            return None;
+        }
         let mut tokens = TokenSet::bearer(memory.get(WEBHOOK_SECRET)?.clone(), None, vec![]);
         tokens.notes.insert(WEBHOOK.to_owned(), memory.get(WEBHOOK)?.expose().to_owned());
         Some(tokens)
@@ -376,6 +398,13 @@ impl Network for Discord {
         Box::pin(async move {
             self.check(by.cx.app, by.target, Draft::Post(post))?;
             acts::publish(by, post).await
+        })
+    }
+
+    fn comment<'a>(&'a self, by: Acting<'a>, post: &'a str, in_reply_to: Option<&'a str>, text: &'a str) -> Done<'a, Posted> {
+        Box::pin(async move {
+            self.check(by.cx.app, by.target, Draft::Comment { in_reply_to, text })?;
+            acts::comment(by, post, text).await
         })
     }
 

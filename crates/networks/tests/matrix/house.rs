@@ -151,7 +151,7 @@ impl House {
     pub(crate) async fn connect(&self, username: &str) -> Result<Held, Failure> {
         let about = self.network.about();
         let hint = match about.asks {
-            Asks::Nothing => None,
+            Asks::Nothing | Asks::Webhook => None,
             Asks::Handle => Some(username.to_owned()),
             Asks::Instance => Some("social.example".to_owned()),
         };

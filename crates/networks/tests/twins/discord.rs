@@ -5,7 +5,7 @@ use lifecycle::secret::Secret;
 use lifecycle::time::Span;
 use lifecycle::words::Cause;
 use networks::acting::{NotDone, Post};
-use networks::network::{Cx, Failure, Kind};
+use networks::network::{Cx, Failure, Kind, Start};
 use serde_json::json;
 
 use crate::{Bench, DAY, cause, media, target};
@@ -39,11 +39,13 @@ async fn from_connecting_to_deleting_the_webhook() {
     let posted = bench.network.publish(bench.acting(&tokens, target(channel)), &said).await.expect("published");
     let url = format!("https://discord.com/channels/1100000000000000001/1100000000000000201/{}", posted.id);
     assert_eq!(posted.url.as_deref(), Some(url.as_str()));
-    let refused = [
-        bench.network.comment(bench.acting(&tokens, target(channel)), &posted.id, None, "x").await,
-        bench.network.comment(bench.acting(&tokens, target(channel)), &posted.id, Some("1"), "x").await,
-    ];
-    assert!(refused.iter().all(|refused| matches!(refused, Err(NotDone::NotSupported(words)) if !words.de.is_empty())));
+    let comment = async |to: Option<&'static str>| bench.network.comment(bench.acting(&tokens, target(channel)), &posted.id, to, "x").await;
+    assert!(matches!(comment(Some("1")).await, Err(NotDone::NotSupported(words)) if !words.de.is_empty()));
+    assert!(matches!(comment(None).await, Err(NotDone::Invalid { field: "post", words }) if words.en.contains("no thread yet")));
+    assert_eq!(bench.probe(&tokens).finding, Finding::Works, "a thread that is not there is no webhook that is gone");
+    bench.control("comments", &json!({ "network": "discord", "post": posted.id, "author": "Ada", "text": "Where?" }));
+    let said = comment(None).await.expect("somebody opened a thread");
+    assert!(said.url.is_some_and(|url| url.contains(&format!("/{}/", posted.id))), "it stands in the thread");
     assert!(matches!(bench.network.comments(bench.acting(&tokens, target(channel)), &posted.id).await, Err(NotDone::NotSupported(_))));
 
     // Whoever logs in again finds the same channel under another webhook.
@@ -105,6 +107,38 @@ async fn a_forum_wants_a_title() {
         .await
         .expect("published");
     assert!(posted.url.as_deref().is_some_and(|url| url.ends_with(&format!("/{0}/{0}", posted.id))), "in its own thread: {posted:?}");
+    bench.network.comment(bench.acting(&tokens, target(forum)), &posted.id, None, "Open from June").await.expect("each post is a thread");
+}
+
+#[tokio::test]
+async fn a_webhook_made_by_hand_is_connected_by_its_address() {
+    let mut bench = Bench::new("discord");
+    let address = bench.control("webhooks", &json!({ "page": NEWS }))["url"].as_str().expect("an address").to_owned();
+    let secret = address.rsplit('/').next().expect("a secret").to_owned();
+    for wrong in
+        ["news", "https://evil.example/api/webhooks/1/x", "https://discord.com/api/webhooks/1", "https://discord.com/api/webhooks/x/y/z"]
+    {
+        bench.hint = Some(wrong.into());
+        assert!(matches!(bench.begin().await, Err(Failure::BadHint { words }) if !words.de.is_empty()), "{wrong}");
+    }
+    bench.hint = Some(format!(" {address} "));
+    let begun = bench.begin().await.expect("begins");
+    let back: Vec<(String, String)> = url::Url::parse(&begun.url).expect("an address").query_pairs().into_owned().collect();
+    assert!(begun.url.starts_with(&bench.app.redirect_uri) && !begun.url.contains(&secret), "straight back to us, without the secret");
+    let issued = bench.exchange(&begun, &back).expect("connected");
+    assert_eq!(issued.person_network_id.as_deref(), Some("unknown/1100000000000000201"));
+    let found = bench.discover(&issued.tokens).await.expect("listed");
+    bench.network.publish(bench.acting(&issued.tokens, target(&found.profiles[0])), &post("New huts")).await.expect("published");
+    assert!(bench.network.revoke(bench.cx(), &issued.tokens).is_none(), "it is not ours to delete");
+    assert!(bench.network.made_by_login(&begun.memory).is_none());
+    // Renewed it cannot be by somebody's login, and nobody is sent there in vain.
+    let start = Start { state: Secret::new("s"), hint: Some("channel 1".into()), expected_person: issued.person_network_id };
+    assert!(matches!(bench.network.begin(bench.cx(), &bench, &start).await, Err(Failure::BadHint { .. })));
+    let start = Start { expected_person: Some("1100000000000000101/1100000000000000201".into()), ..start };
+    assert!(bench.network.begin(bench.cx(), &bench, &start).await.is_ok_and(|begun| begun.url.contains("/oauth2/authorize")));
+    bench.hint = Some(format!("{address}x"));
+    let begun = bench.begin().await.expect("begins");
+    assert!(matches!(bench.exchange(&begun, &back), Err(Failure::BadHint { .. })), "another secret");
 }
 
 #[tokio::test]

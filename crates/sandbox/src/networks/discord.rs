@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::{Consent, client_id, client_secret, is_redirect_uri, moment, refuse_page};
 use crate::consent::{Ask, Decision, decide};
-use crate::people::{Page, Person, Post, person};
+use crate::people::{Comment, Page, Person, Post, person};
 use crate::request::{Answer, Incoming, html, json as answer, see_other, with_query};
 use crate::tokens::DAY;
 use crate::world::World;
@@ -144,7 +144,21 @@ fn living(world: &World) -> impl Iterator<Item = (&str, &Value)> {
 /// (unconfirmed): here it goes.
 fn lives(world: &World, webhook: &Value) -> bool {
     let family = webhook["family"].as_u64().and_then(|family| usize::try_from(family).ok());
-    family.and_then(|family| world.vault.families.get(family)).is_some_and(|family| !family.revoked)
+    webhook["family"].is_null() || family.and_then(|family| world.vault.families.get(family)).is_some_and(|family| !family.revoked)
+}
+
+/// A webhook that somebody makes by hand in a channel's settings: its address, as people copy it there.
+pub(crate) fn make_by_hand(world: &mut World, channel: u64) -> Option<String> {
+    world.pages.iter().find(|page| page.network == NAME && page.id == channel)?;
+    Some(make(world, &json!(channel.to_string()), None).1)
+}
+
+/// A webhook, and its address.
+fn make(world: &mut World, channel: &Value, family: Option<usize>) -> (Value, String) {
+    let (id, secret) = ((1_100_000_000_000_000_000 + world.number()).to_string(), world.random(""));
+    let kept = json!({ "token": secret, "channel_id": channel, "family": family, "name": "Fernweh news" });
+    world.kept.insert((NAME, format!("webhook/{id}")), kept.clone());
+    (shown(&id, &kept), format!("https://discord.com/api/webhooks/{id}/{secret}"))
 }
 
 fn exchange(world: &mut World, now: i64, incoming: &Incoming) -> Answer {
@@ -159,11 +173,9 @@ fn exchange(world: &mut World, now: i64, incoming: &Incoming) -> Answer {
     let family = world.new_family(now, NAME, &code.username, code.scopes);
     let mut body = tokens(world, now, family);
     if makes_webhook {
-        let (id, secret) = ((1_100_000_000_000_000_000 + world.number()).to_string(), world.random(""));
-        let kept = json!({ "token": secret, "channel_id": channel, "family": family, "name": "Fernweh news" });
-        world.kept.insert((NAME, format!("webhook/{id}")), kept.clone());
-        body["webhook"] = shown(&id, &kept);
-        body["webhook"]["url"] = json!(format!("https://discord.com/api/webhooks/{id}/{secret}"));
+        let (webhook, address) = make(world, &channel, Some(family));
+        body["webhook"] = webhook;
+        body["webhook"]["url"] = json!(address);
     }
     answer(200, &body)
 }
@@ -171,7 +183,7 @@ fn exchange(world: &mut World, now: i64, incoming: &Incoming) -> Answer {
 fn shown(id: &str, kept: &Value) -> Value {
     json!({
         "id": id, "token": kept["token"], "name": kept["name"], "channel_id": kept["channel_id"], "guild_id": GUILD,
-        "application_id": client_id(NAME), "type": 1, "avatar": null
+        "application_id": (!kept["family"].is_null()).then(|| client_id(NAME)), "type": 1, "avatar": null
     })
 }
 
@@ -297,6 +309,10 @@ fn execute(world: &mut World, now: i64, incoming: &Incoming, id: &str, kept: &Va
             json!({ "content": { "_errors": [{ "code": "BASE_TYPE_MAX_LENGTH", "message": "Must be 2000 or fewer in length." }] } });
         return answer(400, &json!({ "message": "Invalid Form Body", "code": 50035, "errors": wrong }));
     }
+    let opened = incoming.q("thread_id").to_owned();
+    if !opened.is_empty() && !has_thread(world, channel, is_forum, &opened) {
+        return refused(404, 10_003, "Unknown Channel");
+    }
     if is_forum && !in_thread {
         return refused(400, 220_001, "Webhooks posted to forum channels must have a thread_name or thread_id");
     }
@@ -319,15 +335,33 @@ fn execute(world: &mut World, now: i64, incoming: &Incoming, id: &str, kept: &Va
         at: now,
     };
     // A thread of a forum has the id of its first message.
-    let shown = message(&post, id, &if is_forum { json!(post.id) } else { json!(channel) });
+    let place = if !opened.is_empty() {
+        opened.as_str()
+    } else if is_forum {
+        post.id.as_str()
+    } else {
+        channel
+    };
+    let shown = message(&post, id, &json!(place));
     world.kept.insert((NAME, format!("message/{}", post.id)), json!(id));
-    world.publish(post);
+    if opened.is_empty() {
+        world.publish(post);
+    } else {
+        let Post { network, id, username: author, text, at, .. } = post;
+        world.comments.push(Comment { network, id, post: opened, in_reply_to: String::new(), author, text, at });
+    }
     if incoming.q("wait") == "true" {
         return answer(200, &shown);
     }
     let mut silent = answer(204, &Value::Null);
     *silent.body_mut() = bytes::Bytes::new();
     silent
+}
+
+/// A thread has the id of the message it stands under: in a forum each has one, elsewhere those under which somebody wrote.
+fn has_thread(world: &World, channel: &str, is_forum: bool, thread: &str) -> bool {
+    let is_here = world.post(NAME, thread).is_some_and(|post| post.profile == channel);
+    is_here && (is_forum || world.comments_of(NAME, thread).next().is_some())
 }
 
 /// A webhook reads, changes and deletes what it sent itself, and nothing else.

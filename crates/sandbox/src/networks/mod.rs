@@ -432,3 +432,8 @@ pub(crate) fn refuse_page(title: &str, colour: &str, brand: &str, why: &str) -> 
         ),
     )
 }
+
+/// A webhook made by hand in a channel, by its number; `None` where there is no such channel.
+pub(crate) fn make_webhook(world: &mut World, channel: u64) -> Option<String> {
+    discord::make_by_hand(world, channel)
+}

@@ -57,7 +57,7 @@ pub async fn begin(
     by: By,
     return_to: Option<String>,
 ) -> Result<Started, Problem> {
-    if network.about().asks != Asks::Nothing && hint.is_none() {
+    if network.about().asks.is_needed() && hint.is_none() {
         return Err(Problem::field(field_of(network), "is needed to connect this network"));
     }
     let instance =

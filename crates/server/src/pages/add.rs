@@ -53,6 +53,8 @@ struct AddNetwork {
     abilities: Vec<(String, bool, &'static str)>,
     configured: bool,
     asks: Option<String>,
+    /// Whether that has to be typed.
+    needed: bool,
     button: String,
 }
 
@@ -134,7 +136,9 @@ pub async fn rules(State(app): State<Arc<App>>, caller: Caller, Path(name): Path
                 Asks::Nothing => None,
                 Asks::Handle => Some(lang.t("add.handle").to_owned()),
                 Asks::Instance => Some(lang.t("add.instance").to_owned()),
+                Asks::Webhook => Some(lang.t("add.webhook").to_owned()),
             },
+            needed: about.asks.is_needed(),
             button: lang.fill("add.button", &named),
         })
     };
