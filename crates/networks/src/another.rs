@@ -72,6 +72,10 @@ impl Network for Another {
         self.like.returned_state(callback)
     }
 
+    fn shows_pin(&self, cx: Cx<'_>, token: &str) -> Option<String> {
+        self.like.shows_pin(cx, token)
+    }
+
     fn exchange(&self, cx: Cx<'_>, memory: &BTreeMap<String, Secret>, callback: &Callback) -> Result<Request<Bytes>, Failure> {
         self.like.exchange(cx, memory, callback)
     }

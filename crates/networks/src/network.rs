@@ -244,6 +244,12 @@ pub trait Network: Send + Sync {
         value(callback, "state")
     }
 
+    /// Where the network shows the person a PIN for what was begun under this token, when the network app cannot be sent back to: the
+    /// person types it here (OAuth 1.0a, `oob`). `None` where the network leads back by itself.
+    fn shows_pin(&self, _cx: Cx<'_>, _token: &str) -> Option<String> {
+        None
+    }
+
     /// Checks the callback and builds the request that exchanges the code.
     fn exchange(&self, cx: Cx<'_>, memory: &BTreeMap<String, Secret>, callback: &Callback) -> Result<Request<Bytes>, Failure>;
 

@@ -29,6 +29,9 @@ use crate::{oauth, wire};
 /// The adapter.
 pub(crate) struct Xing;
 
+/// The callback of an app that cannot be sent back to (OAuth 1.0a).
+const OUT_OF_BAND: &str = "oob";
+
 const NO_ENGAGEMENT: Ability = Ability::No {
     en: "XING discontinued its API support: incoming comments can't be read or answered here.",
     de: "XING hat die Unterstützung seiner Schnittstelle eingestellt: eingehende Kommentare können hier nicht gelesen oder beantwortet werden.",
@@ -65,6 +68,16 @@ impl Xing {
         cx.endpoint(&ABOUT, key).unwrap_or_default()
     }
 
+    /// The callback's domain was fixed when the app was registered, and nobody changes it any more: everywhere else the person types a
+    /// PIN (option `callback`, `oob`).
+    fn by_pin(cx: &Cx<'_>) -> bool {
+        cx.app.options.get("callback").is_some_and(|callback| callback == OUT_OF_BAND)
+    }
+
+    fn at_xing(cx: &Cx<'_>, token: &str) -> String {
+        oauth::with_query(&Self::url(cx, "authorize"), &[("oauth_token", token)])
+    }
+
     fn form(answer: &Response<Bytes>) -> BTreeMap<String, String> {
         if answer.body().len() > oauth::ANSWER_MAX { BTreeMap::new() } else { form_urlencoded::parse(answer.body()).into_owned().collect() }
     }
@@ -98,6 +111,11 @@ impl Xing {
                 let words = "XING answers that this part of its API is gone (410): it may have closed it for this app";
                 Diagnosis::misconfigured(oauth::evidence(cx.now, source, answer, Some(name).filter(|name| !name.is_empty()), words))
             }
+            // The person's own address, and no word on it: the whole API is gone (unconfirmed). Of a post it would be the post.
+            (404, "") if source != Source::Use => {
+                let words = "XING does not know this address of its API any more (404): it may have closed it";
+                Diagnosis::misconfigured(oauth::evidence(cx.now, source, answer, None, words))
+            }
             (_, "") => Diagnosis::transient(oauth::unreadable(cx.now, source, answer), oauth::retry_after(answer)),
             _ => Diagnosis::transient(seen, oauth::retry_after(answer)),
         }
@@ -114,8 +132,9 @@ impl Xing {
 
     async fn start(cx: Cx<'_>, wire: &dyn Wire, start: &Start) -> Result<Authorization, Failure> {
         // OAuth 1.0a has no state parameter: ours travels in the callback address, beside the network's request token.
-        let callback = oauth::with_query(&cx.app.redirect_uri, &[("state", start.state.expose())]);
-        let request = signed(&cx, Method::POST, &Self::url(&cx, "request_token"), "", "", &[("oauth_callback", &callback)]);
+        let back = oauth::with_query(&cx.app.redirect_uri, &[("state", start.state.expose())]);
+        let callback: &str = if Self::by_pin(&cx) { OUT_OF_BAND } else { &back };
+        let request = signed(&cx, Method::POST, &Self::url(&cx, "request_token"), "", "", &[("oauth_callback", callback)]);
         let answer = wire.send(request).await.map_err(|error: wire::WireError| oauth::unavailable(cx.now, &error))?;
         let form = Self::form(&answer);
         let (Some(token), Some(secret), Some("true")) =
@@ -125,7 +144,13 @@ impl Xing {
         };
         let memory =
             BTreeMap::from([("request_token".to_owned(), Secret::new(token)), ("request_token_secret".to_owned(), Secret::new(secret))]);
-        let url = oauth::with_query(&Self::url(&cx, "authorize"), &[("oauth_token", token)]);
+        let url = if Self::by_pin(&cx) {
+            // A page of ours shows the way there, and takes the number that is shown at its end.
+            let ours = cx.app.redirect_uri.replacen("/oauth/callback/", "/oauth/pin/", 1);
+            oauth::with_query(&ours, &[("oauth_token", token), ("state", start.state.expose())])
+        } else {
+            Self::at_xing(&cx, token)
+        };
         Ok(Authorization { url, memory, instance: String::new(), returns_with: start.state.clone(), registered: None })
     }
 
@@ -166,13 +191,18 @@ impl Network for Xing {
         Box::pin(Self::start(cx, wire, start))
     }
 
+    fn shows_pin(&self, cx: Cx<'_>, token: &str) -> Option<String> {
+        Self::by_pin(&cx).then(|| Self::at_xing(&cx, token))
+    }
+
     fn exchange(&self, cx: Cx<'_>, memory: &BTreeMap<String, Secret>, callback: &Callback) -> Result<Request<Bytes>, Failure> {
         let (Some(token), Some(secret)) = (memory.get("request_token"), memory.get("request_token_secret")) else {
             return Err(Failure::Suspicious {
                 evidence: Evidence::new(cx.now, Source::Signal, None, None, "no request token is remembered"),
             });
         };
-        let verifier = value(callback, "oauth_verifier").filter(|verifier| !verifier.is_empty());
+        // Typed numbers are typed with blanks around them.
+        let verifier = value(callback, "oauth_verifier").map(str::trim).filter(|verifier| !verifier.is_empty());
         match (value(callback, "oauth_token"), verifier) {
             (Some(came), Some(verifier)) if verify_slices_are_equal(came.as_bytes(), token.expose().as_bytes()).is_ok() => Ok(signed(
                 &cx,

@@ -110,3 +110,41 @@ async fn a_webhook_made_by_hand_needs_no_login() {
     let (status, posted) = call(house.server.url(), &house.key, "POST", &path, Some(json!({ "text": "New huts" }))).await;
     assert_eq!(status, 201, "{posted}");
 }
+
+/// XING cannot lead back to an address that was not registered years ago: the person types a number.
+#[tokio::test]
+async fn a_number_from_the_networks_page_connects() {
+    let house = House::build(
+        "[networks.xing]\nclient_id = \"sandbox-xing\"\nclient_secret = \"sandbox-xing-secret\"\nbase_url = \"SANDBOX/xing\"\noptions = { callback = \"oob\" }\n",
+    );
+    let begun = house.api("POST", "/connections", Some(json!({ "network": "xing" }))).await;
+    let ours = begun["authorize_url"].as_str().unwrap_or_else(|| panic!("{begun}"));
+    let read = async |url: &str| {
+        let answer = client().get(url).send().await.unwrap();
+        (answer.status().as_u16(), answer.text().await.unwrap())
+    };
+    let (status, page) = read(ours).await;
+    let there = page.split("href=\"").find(|link| link.contains("/xing/v1/authorize")).and_then(|link| link.split('"').next()).unwrap();
+    assert_eq!(status, 200);
+    let token = there.split("oauth_token=").nth(1).unwrap().to_owned();
+    let back = house.consent(there, "karl.voss").await;
+    let pin = back.split("oauth_verifier=").nth(1).unwrap();
+    // What the form on the page sends.
+    assert!(page.contains("action=\"/oauth/callback/xing\"") && page.contains("name=\"oauth_verifier\""), "{page}");
+    let state = ours.split("state=").nth(1).unwrap();
+    client()
+        .get(format!("{}/oauth/callback/xing?oauth_token={token}&state={state}&oauth_verifier={pin}", house.server.url()))
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(house.add(&begun).await[0]["name"], "Karl Voss");
+    // Without what it needs there is no such page, nor at networks that lead back by themselves.
+    for path in [
+        "/oauth/pin/xing",
+        "/oauth/pin/xing?oauth_token=x",
+        "/oauth/pin/linkedin?oauth_token=x&state=s",
+        "/oauth/pin/myspace?oauth_token=x&state=s",
+    ] {
+        assert_eq!(read(&format!("{}{path}", house.server.url())).await.0, 404, "{path}");
+    }
+}

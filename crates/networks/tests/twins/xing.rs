@@ -1,6 +1,9 @@
 //! XING.
 
+use lifecycle::diagnosis::Finding;
 use networks::acting::{NotDone, Post};
+use networks::network::Failure;
+use serde_json::json;
 
 use crate::{Bench, target};
 
@@ -37,4 +40,28 @@ async fn what_was_published_is_found_in_the_own_feed_and_never_named_by_nothing(
     assert!(shown.is_some_and(|posted| posted.id.ends_with("_activity")), "it is found before it would be sent again");
     let feeds = |asked: &String| asked.ends_with("/feed");
     assert!(bench.asked.lock().unwrap().iter().filter(|asked| feeds(asked)).all(|asked| asked.contains("/users/23874563_a91c0e/feed")));
+}
+
+/// An installation whose address is not the one that was registered years ago.
+#[tokio::test]
+async fn where_nothing_leads_back_the_person_types_a_number() {
+    let mut bench = Bench::new("xing");
+    bench.app.options.insert("callback".into(), "oob".into());
+    let begun = bench.begin().await.expect("begins");
+    let page = url::Url::parse(&begun.url).expect("an address");
+    assert!(begun.url.starts_with("https://staygreen.example/oauth/pin/xing?"), "{}", begun.url);
+    let of = |name: &str| page.query_pairs().find(|(key, _)| key == name).map(|(_, value)| value.into_owned()).unwrap_or_default();
+    let there = bench.network.shows_pin(bench.cx(), &of("oauth_token")).expect("the network's page");
+    let back = bench.control("consent", &json!({ "authorize_url": there, "username": "jana.lindner" }))["redirect_to"].clone();
+    let back = back.as_str().unwrap_or_default();
+    assert!(back.starts_with("oob"), "nobody is sent anywhere: {back}");
+    let pin = back.split("oauth_verifier=").nth(1).expect("a number").to_owned();
+    let typed = |pin: &str| {
+        let back = [("oauth_token", of("oauth_token")), ("state", of("state")), ("oauth_verifier", pin.to_owned())];
+        back.map(|(name, value)| (name.to_owned(), value)).to_vec()
+    };
+    let tokens = bench.exchange(&begun, &typed(&format!(" {pin} "))).expect("connects").tokens;
+    assert_eq!(bench.probe(&tokens).finding, Finding::Works);
+    assert!(matches!(bench.exchange(&begun, &typed(&pin)), Err(Failure::StaleCode { .. })), "once");
+    assert_eq!(Bench::new("xing").network.shows_pin(Bench::new("xing").cx(), "x"), None, "elsewhere it leads back by itself");
 }

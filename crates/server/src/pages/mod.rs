@@ -15,6 +15,7 @@ pub mod freezes;
 pub mod keys;
 pub mod link;
 pub mod people;
+pub mod pin;
 pub mod presets;
 pub mod profile;
 pub mod profiles;

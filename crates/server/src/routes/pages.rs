@@ -9,8 +9,8 @@ use lifecycle::permission::Act;
 use crate::api::v1;
 use crate::auth::Needs;
 use crate::pages::{
-    account, add, audit, bulk, calendar, compose, dashboard, deletion, engagement, explain, forecast, freezes, keys, link, people, presets,
-    profile, profiles, renew, second_factor, settings, sign_in, teams, webhooks,
+    account, add, audit, bulk, calendar, compose, dashboard, deletion, engagement, explain, forecast, freezes, keys, link, people, pin,
+    presets, profile, profiles, renew, second_factor, settings, sign_in, teams, webhooks,
 };
 use crate::state::App;
 
@@ -29,6 +29,7 @@ pub const PAGES: &[Row] = &[
     ("/renew/{secret}", Needs::Nothing, || get(renew::get).post(renew::post)),
     ("/oauth/callback/{network}", Needs::Nothing, || get(add::callback)),
     ("/oauth/callback/{network}/{instance}", Needs::Nothing, || get(add::callback_of_instance)),
+    ("/oauth/pin/{network}", Needs::Nothing, || get(pin::get)),
     ("/settings/profiles", Needs::May(Act::SeeProfile), || get(profiles::get)),
     ("/settings/profiles/bulk", Needs::May(Act::ManageProfile), || post(bulk::post)),
     ("/settings/profiles/add", Needs::May(Act::Connect), || get(add::list)),
