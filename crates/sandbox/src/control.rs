@@ -59,6 +59,8 @@ struct Body {
     refresh_tokens: Option<bool>,
     notices_url: Option<String>,
     redirect_uris: Option<Vec<String>>,
+    metadata: Value,
+    jwks: Value,
 }
 
 /// A number, also where a form sends it as text.
@@ -85,6 +87,7 @@ fn act(world: &mut World, now: i64, what: &[&str], body: &Value) -> Result<Value
             let made = channel.and_then(|channel| networks::make_webhook(world, channel));
             made.map(|url| json!({ "url": url })).ok_or_else(|| "page: the number of a channel of Discord".into())
         }
+        ["clients"] => networks::publish_client(world, &b.metadata, &b.jwks).map(|()| json!({})),
         ["mood"] => mood(world, &b),
         ["troubles"] => networks::set_trouble(world, &b.network, &b.trouble, b.requests).map(|()| json!({ "trouble": b.trouble })),
         ["comments"] => comment(world, now, &b),

@@ -2,6 +2,7 @@
 //! ask. Nothing here knows an address: the adapters are given the sandbox's base URL and nothing else.
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
+mod bluesky;
 mod discord;
 mod facebook;
 mod google_business;

@@ -437,3 +437,8 @@ pub(crate) fn refuse_page(title: &str, colour: &str, brand: &str, why: &str) -> 
 pub(crate) fn make_webhook(world: &mut World, channel: u64) -> Option<String> {
     discord::make_by_hand(world, channel)
 }
+
+/// Takes the document and the public keys that a client of Bluesky publishes.
+pub(crate) fn publish_client(world: &mut World, document: &serde_json::Value, keys: &serde_json::Value) -> Result<(), String> {
+    bluesky::publish(world, document, keys)
+}

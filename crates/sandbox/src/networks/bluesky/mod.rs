@@ -2,8 +2,10 @@
 //! reference server have it (knowledge base `bluesky`). Written from these, never from the adapter.
 //!
 //! Directory, resolver and view lie under the sandbox's own path. The server itself lies at the root: the protocol knows it by
-//! its origin alone. No document of a client is fetched: whoever is known by one is taken as a public client of that host.
+//! its origin alone. No document of a client is fetched: whoever is known by one is taken as a public client of that host, unless
+//! the document is handed in (see `clients`).
 
+mod clients;
 mod proof;
 mod repo;
 
@@ -22,8 +24,10 @@ const MICRO: i64 = 1_000_000;
 /// How long a pushed request and a code live, in seconds.
 const REQUEST_LIFE: i64 = 300;
 const ACCESS_LIFE: i64 = 3_599;
-/// A public client's session, in all.
+/// A public client's session, in all; and that of one with a key, whose refresh tokens end earlier when nobody uses them.
 const SESSION_DAYS: i64 = 14;
+const SESSION_DAYS_BY_KEY: i64 = 730;
+const REFRESH_DAYS_BY_KEY: i64 = 90;
 const SCOPES: [&str; 4] = ["atproto", "transition:generic", "transition:email", "transition:chat.bsky"];
 
 pub(super) fn people() -> Vec<Person> {
@@ -48,6 +52,7 @@ pub(super) fn about(incoming: &Incoming) -> &'static str {
     }
 }
 
+pub(super) use clients::publish;
 pub(super) use repo::set_active;
 
 pub(super) fn handle(world: &mut World, now: i64, incoming: &Incoming) -> Option<Answer> {
@@ -100,7 +105,8 @@ fn metadata(incoming: &Incoming) -> Answer {
             "pushed_authorization_request_endpoint": at("/oauth/par"), "revocation_endpoint": at("/oauth/revoke"),
             "require_pushed_authorization_requests": true, "scopes_supported": SCOPES, "response_types_supported": ["code"],
             "grant_types_supported": ["authorization_code", "refresh_token"], "code_challenge_methods_supported": ["S256"],
-            "dpop_signing_alg_values_supported": ["ES256"], "token_endpoint_auth_methods_supported": ["none"],
+            "dpop_signing_alg_values_supported": ["ES256"], "token_endpoint_auth_methods_supported": ["none", "private_key_jwt"],
+            "token_endpoint_auth_signing_alg_values_supported": ["ES256"],
             "authorization_response_iss_parameter_supported": true, "client_id_metadata_document_supported": true
         }),
     )
@@ -120,11 +126,21 @@ pub(super) fn refused_renewal() -> Answer {
     error(400, "invalid_grant", "Invalid refresh token")
 }
 
-/// First the proof and its nonce, then everything else: what fails before the session is looked at spends nothing.
-fn proven(world: &mut World, now: i64, incoming: &Incoming, then: fn(&mut World, i64, &Incoming, &str) -> Answer) -> Answer {
-    match proof::check(world, now, incoming, None) {
-        Ok(key) => then(world, now, incoming, &key),
-        Err(wrong) => error(wrong.status(400), wrong.code(), wrong.words()),
+/// Who asks, after the proof and the client were checked: the name of the session's key, and that of the client's.
+struct By {
+    key: String,
+    client: Value,
+}
+
+/// First the proof and its nonce, then the client, then everything else: what fails before the session is looked at spends nothing.
+fn proven(world: &mut World, now: i64, incoming: &Incoming, then: fn(&mut World, i64, &Incoming, &By) -> Answer) -> Answer {
+    let key = match proof::check(world, now, incoming, None) {
+        Ok(key) => key,
+        Err(wrong) => return error(wrong.status(400), wrong.code(), wrong.words()),
+    };
+    match clients::authenticate(world, now, incoming) {
+        Ok(client) => then(world, now, incoming, &By { key, client }),
+        Err(refused) => refused,
     }
 }
 
@@ -151,11 +167,8 @@ fn client(client_id: &str, redirect_uri: &str) -> Option<Vec<String>> {
     (is_document && back.scheme() == "https" && back.host_str() == id.host_str()).then(|| SCOPES.map(str::to_owned).to_vec())
 }
 
-fn par(world: &mut World, now: i64, incoming: &Incoming, key: &str) -> Answer {
+fn par(world: &mut World, now: i64, incoming: &Incoming, by: &By) -> Answer {
     let (client_id, redirect_uri) = (incoming.f("client_id"), incoming.f("redirect_uri"));
-    if !incoming.f("client_assertion").is_empty() {
-        return error(400, "invalid_client", "The sandbox fetches no keys of clients: come as a public one");
-    }
     let Some(allowed) = client(client_id, redirect_uri) else {
         return error(400, "invalid_request", "Invalid client_id or redirect_uri");
     };
@@ -174,7 +187,7 @@ fn par(world: &mut World, now: i64, incoming: &Incoming, key: &str) -> Answer {
         return error(400, "invalid_request", "Invalid login_hint");
     }
     let uri = format!("urn:ietf:params:oauth:request_uri:{}", world.random("req-"));
-    let mut kept = json!({ "key": key, "until": now + REQUEST_LIFE * MICRO });
+    let mut kept = json!({ "key": by.key, "client_key": by.client, "until": now + REQUEST_LIFE * MICRO });
     for field in ["client_id", "redirect_uri", "scope", "state", "code_challenge"] {
         kept[field] = incoming.f(field).into();
     }
@@ -234,15 +247,15 @@ pub(super) fn consent(world: &mut World, now: i64, incoming: &Incoming, consent:
     Some(allowed(world, now, incoming, &request, consent.username, scopes))
 }
 
-fn token(world: &mut World, now: i64, incoming: &Incoming, key: &str) -> Answer {
+fn token(world: &mut World, now: i64, incoming: &Incoming, by: &By) -> Answer {
     match incoming.f("grant_type") {
-        "authorization_code" => exchange(world, now, incoming, key),
-        "refresh_token" => refresh(world, now, incoming, key),
+        "authorization_code" => exchange(world, now, incoming, by),
+        "refresh_token" => refresh(world, now, incoming, by),
         _ => error(400, "unsupported_grant_type", "Grant type is not supported"),
     }
 }
 
-fn exchange(world: &mut World, now: i64, incoming: &Incoming, key: &str) -> Answer {
+fn exchange(world: &mut World, now: i64, incoming: &Incoming, by: &By) -> Answer {
     let code = incoming.f("code");
     let Some(request) = world.kept.get(&(NAME, format!("code/{code}"))).cloned() else {
         return error(400, "invalid_grant", "Invalid code");
@@ -253,7 +266,8 @@ fn exchange(world: &mut World, now: i64, incoming: &Incoming, key: &str) -> Answ
         return error(400, "invalid_grant", "Code replayed");
     }
     let hash = proof::hash(incoming.f("code_verifier"));
-    if request["key"] != key || request["client_id"] != incoming.f("client_id") || request["code_challenge"] != hash.as_str() {
+    let is_same = request["key"] == by.key.as_str() && request["client_key"] == by.client;
+    if !is_same || request["client_id"] != incoming.f("client_id") || request["code_challenge"] != hash.as_str() {
         return error(400, "invalid_grant", "The code was issued to another client, key or verifier");
     }
     let Ok(taken) = world.take_code(now, NAME, code, incoming.f("redirect_uri")) else {
@@ -263,14 +277,22 @@ fn exchange(world: &mut World, now: i64, incoming: &Incoming, key: &str) -> Answ
     let mut used = request.clone();
     used["family"] = family.into();
     world.kept.insert((NAME, format!("code/{code}")), used);
-    world.kept.insert((NAME, format!("session/{family}")), json!({ "key": key, "client_id": request["client_id"] }));
-    issue(world, now, family)
+    world
+        .kept
+        .insert((NAME, format!("session/{family}")), json!({ "key": by.key, "client_key": by.client, "client_id": request["client_id"] }));
+    issue(world, now, family, by)
 }
 
-fn issue(world: &mut World, now: i64, family: usize) -> Answer {
+fn issue(world: &mut World, now: i64, family: usize, by: &By) -> Answer {
     let held = world.vault.families[family].clone();
     let access = world.new_access(now, family, "", Some(ACCESS_LIFE));
-    let refresh = world.new_refresh(now, family, "ref-", held.began + SESSION_DAYS * DAY * MICRO);
+    let days = |days: i64| days * DAY * MICRO;
+    let until = if by.client.is_null() {
+        held.began + days(SESSION_DAYS)
+    } else {
+        (now + days(REFRESH_DAYS_BY_KEY)).min(held.began + days(SESSION_DAYS_BY_KEY))
+    };
+    let refresh = world.new_refresh(now, family, "ref-", until);
     let did = world.person(NAME, &held.username).map(|person| person.id.clone());
     answer(
         200,
@@ -282,14 +304,16 @@ fn issue(world: &mut World, now: i64, family: usize) -> Answer {
 }
 
 /// Any failure after the session was found ends it.
-fn refresh(world: &mut World, now: i64, incoming: &Incoming, key: &str) -> Answer {
+fn refresh(world: &mut World, now: i64, incoming: &Incoming, by: &By) -> Answer {
     let presented = incoming.f("refresh_token").to_owned();
     let Some(kept) = world.vault.refresh.get(&presented).cloned() else { return refused_renewal() };
     let session = world.kept.get(&(NAME, format!("session/{}", kept.family))).cloned().unwrap_or_default();
     let over = kept.until.is_some_and(|until| until <= now);
     let wrong = if session["client_id"] != incoming.f("client_id") {
         Some("Token was not issued to this client")
-    } else if session["key"] != key {
+    } else if !session["client_key"].is_null() && session["client_key"] != by.client {
+        Some("Session was started with another client key")
+    } else if session["key"] != by.key.as_str() {
         Some("DPoP proof does not match the expected JKT")
     } else if over {
         Some("Session expired")
@@ -304,7 +328,7 @@ fn refresh(world: &mut World, now: i64, incoming: &Incoming, key: &str) -> Answe
         Ok((family, _)) => {
             // The old access token is dead at once.
             world.end_access_of(family);
-            issue(world, now, family)
+            issue(world, now, family, by)
         }
         Err(_) if kept.spent => error(400, "invalid_grant", "Refresh token replayed"),
         Err(_) => refused_renewal(),
@@ -312,7 +336,7 @@ fn refresh(world: &mut World, now: i64, incoming: &Incoming, key: &str) -> Answe
 }
 
 /// Always answered the same.
-fn revoke(world: &mut World, _: i64, incoming: &Incoming, _: &str) -> Answer {
+fn revoke(world: &mut World, _: i64, incoming: &Incoming, _: &By) -> Answer {
     let token = incoming.f("token");
     let family = world.vault.refresh.get(token).or_else(|| world.vault.access.get(token)).map(|token| token.family);
     if let Some(family) = family.filter(|family| world.vault.families[*family].network == NAME) {
