@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
+use rusqlite::config::DbConfig;
 use rusqlite::types::{Value as Kept, ValueRef};
 use rusqlite::{CachedStatement, Connection, Error, OpenFlags, ffi};
 
@@ -49,6 +50,10 @@ impl Conn {
     fn open(path: &Path, flags: OpenFlags) -> Result<Self, Error> {
         let db = Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
         db.busy_timeout(BUSY)?;
+        // What a savepoint may have to take back is kept in memory, not in a file that is made and removed each time.
+        db.pragma_update(None, "temp_store", "MEMORY")?;
+        // A prepared statement stays prepared, whatever values it gets.
+        db.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
         db.pragma_update(None, "foreign_keys", true)?;
         db.set_prepared_statement_cache_capacity(PREPARED);
         let left = Arc::new(AtomicU32::new(UNLIMITED));
