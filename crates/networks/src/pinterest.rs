@@ -96,11 +96,14 @@ impl Pinterest {
     /// What the answer to that says of the token that was refused before.
     fn of_credentials(cx: &Cx<'_>, source: Source, answer: &Response<Bytes>) -> Diagnosis {
         let (code, mut seen) = Self::seen(cx, source, answer);
+        let is_token = oauth::json(answer).is_some_and(|json| oauth::text(&json, "access_token").is_some());
         match (answer.status().as_u16(), code) {
             (401, 2) => {
                 seen.words = "Pinterest refuses our credentials themselves: check client_id and client_secret of the network app".into();
                 Diagnosis::misconfigured(seen)
             }
+            // What arrives broken says nothing, and neither does a network in trouble.
+            (_, 0) if !is_token => Diagnosis::transient(seen, oauth::wait(cx.now, answer)),
             _ if oauth::is_trouble(answer.status()) => Diagnosis::transient(seen, oauth::wait(cx.now, answer)),
             // They are taken, or may not be asked about: what was refused was the token.
             _ => {
