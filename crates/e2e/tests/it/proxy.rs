@@ -366,9 +366,12 @@ async fn a_network_that_says_everything_with_400_is_understood() {
     let (status, shown) = ask().await;
     assert_eq!((status, shown["name"].as_str()), (200, Some("Fernweh Outdoor")), "proven: {shown}");
 
-    // A limit of the page stops nobody else, one of the app everybody.
+    // A limit of a page is that page's alone to wait out, one of the app everybody's.
+    let other = demo.profile_named("facebook", "Fernweh Hütten").await;
+    let others = format!("/profiles/{}/proxy/{}?fields=id", other["id"].as_str().unwrap(), other["network_id"].as_str().unwrap());
     demo.control("/troubles", json!({ "network": "facebook", "trouble": "page_limit", "requests": 1 })).await;
-    assert_eq!(ask().await.0, 400);
+    assert_eq!(call(demo.running.url(), &tool, "GET", &others, None).await.0, 400);
+    assert_eq!(call(demo.running.url(), &tool, "GET", &others, None).await.0, 429);
     assert_eq!(ask().await.0, 200);
 
     // A dead token is evidence at once.
