@@ -240,19 +240,3 @@ impl Network for Another {
         self.like.has_roles()
     }
 }
-
-#[cfg(test)]
-mod tests {
-    /// A method that is added to the trait with a usual answer would silently be answered as usual here.
-    #[test]
-    fn everything_is_passed_on() {
-        let names = |text: &'static str| {
-            let lines = text.lines().filter_map(|line| line.strip_prefix("    fn "));
-            lines.map(|line| line.split(['(', '<']).next().unwrap_or_default()).collect::<std::collections::BTreeSet<_>>()
-        };
-        let asked = include_str!("network.rs").split("pub trait Network").nth(1).unwrap_or_default();
-        let passed_on = include_str!("another.rs").split("impl Network for Another").nth(1).unwrap_or_default();
-        let missing: Vec<_> = names(asked).difference(&names(passed_on)).copied().collect();
-        assert!(names(asked).len() > 40 && missing.is_empty(), "{missing:?}");
-    }
-}

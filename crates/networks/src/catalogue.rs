@@ -69,26 +69,3 @@ pub fn define_like(name: &str, title: &str, like: &str) -> Result<(), String> {
     }
     Ok(())
 }
-
-#[cfg(test)]
-mod tests {
-    use super::{define_like, find};
-
-    #[test]
-    fn a_further_app_has_a_name_of_its_own() {
-        assert_eq!(define_like("linkedin_of_pages", "LinkedIn pages", "linkedin"), Ok(()));
-        assert_eq!(define_like("linkedin_of_pages", "LinkedIn pages", "linkedin"), Ok(()), "a configuration may be read again");
-        let known = find("linkedin_of_pages").expect("it is known");
-        assert_eq!(
-            (known.about().title, known.about().endpoints.len()),
-            ("LinkedIn pages", find("linkedin").map_or(0, |one| one.about().endpoints.len()))
-        );
-        let ends = known.ends(&std::collections::BTreeMap::new()).expect("its version ends").1;
-        assert!(ends.contains("networks.linkedin_of_pages.options.version"), "{ends}");
-        for (name, like) in
-            [("linkedin_of_pages", "x"), ("x", "linkedin"), ("more", "nowhere"), ("more", "mastodon"), ("more", "linkedin_of_pages")]
-        {
-            assert!(define_like(name, "More", like).is_err(), "{name} like {like}");
-        }
-    }
-}

@@ -1,6 +1,7 @@
 //! What every adapter keeps, whatever network it speaks to.
 
 mod errors;
+mod further;
 mod given;
 mod measured;
 
