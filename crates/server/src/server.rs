@@ -113,13 +113,14 @@ impl Server {
         let hearing = tokio::spawn(Arc::clone(&self.app).hear(stop.clone()));
         let delivering = tokio::spawn(outbox::deliver::run(Arc::clone(&self.app), stop.clone()));
         let releasing = tokio::spawn(actions::waiting::run(Arc::clone(&self.app), stop.clone()));
+        let listing = tokio::spawn(actions::set_aside::run(Arc::clone(&self.app), stop.clone()));
         let marking = tokio::spawn(high_water::run(Arc::clone(&self.app), stop.clone()));
         let watching = tokio::spawn(disks::watch(Arc::clone(&self.app), stop.clone()));
         listen::take_all_files();
         listen::serve(self.listener, router, self.app.config.server.slow_after.duration(), stop).await;
         self.app.requests.close();
         self.app.requests.wait().await;
-        let _ = tokio::join!(keeping, sending, delivering, releasing, marking, hearing, watching);
+        let _ = tokio::join!(keeping, sending, delivering, releasing, listing, marking, hearing, watching);
         if self.app.fault.is_cancelled() { Err(std::io::Error::other(disks::FAILED)) } else { Ok(()) }
     }
 }

@@ -37,9 +37,14 @@ fn read(keys: &Keyring, row: &Row) -> Result<Factor, StoreError> {
 }
 
 impl Store {
-    /// A user's app, if there is one or one is being set up. Its row is kept from others until the transaction ends, so that many
-    /// tries at once are counted one after the other.
+    /// A user's app, if there is one or one is being set up.
     pub async fn second_factor(&self, tx: &mut Tx, user: &UserId) -> Result<Option<Factor>, StoreError> {
+        let row = tx.one("SELECT * FROM second_factors WHERE id = $1", &[user.as_str().into()]).await?;
+        row.as_ref().map(|row| read(self.keys(), row)).transpose()
+    }
+
+    /// The same, kept from others until the transaction ends, so that many tries at once are counted one after the other.
+    pub async fn second_factor_to_use(&self, tx: &mut Tx, user: &UserId) -> Result<Option<Factor>, StoreError> {
         let lock = tx.dialect().for_update();
         let row = tx.one(&format!("SELECT * FROM second_factors WHERE id = $1{lock}"), &[user.as_str().into()]).await?;
         row.as_ref().map(|row| read(self.keys(), row)).transpose()

@@ -84,7 +84,7 @@ impl Store {
     }
 
     /// Logins whose list is to be asked for again, each claimed: nobody else gets it for a while, a longer one each time. One that does
-    /// not open any more is left alone.
+    /// not open any more is passed over, so that it is in nobody's way.
     pub async fn claim_set_aside(
         &self,
         tx: &mut Tx,
@@ -101,10 +101,13 @@ impl Store {
             let next = now + waited.clamp(AGAIN.0, AGAIN.1);
             let sql = "UPDATE connections SET list_at = $3 WHERE id = $1 AND list_at = $2";
             let values = [connection.id.as_str().into(), row.time("list_at")?.into(), next.into()];
-            if tx.run(sql, &values).await? == 1
-                && let Some(login) = self.open_login(&connection, &row)?
-            {
-                claimed.push((connection, login));
+            if tx.run(sql, &values).await? == 0 {
+                continue;
+            }
+            match self.open_login(&connection, &row) {
+                Ok(Some(login)) => claimed.push((connection, login)),
+                Ok(None) => {}
+                Err(error) => tracing::error!(connection = %connection.id, error = %error, "store: a login that waits does not open"),
             }
         }
         Ok(claimed)

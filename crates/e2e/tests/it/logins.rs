@@ -182,3 +182,25 @@ async fn promise_1_a_login_whose_list_does_not_come_is_kept_until_it_does() {
     let (status, shown) = demo.api("POST", &format!("/profiles/{profile}/check"), None).await;
     assert!(status == 200 && shown["status"] == "connected", "the newer tokens are those that are kept: {shown}");
 }
+
+#[tokio::test]
+async fn a_network_that_is_away_still_keeps_no_other_network_s_login_waiting() {
+    let demo = Demo::start();
+    let mut paths = vec![];
+    for (network, person) in [("x", "jana_lindner"), ("linkedin", "jana.lindner")] {
+        let (_, begun) = demo.api("POST", "/connections", Some(json!({ "network": network }))).await;
+        let back = demo.consent(&begun["authorize_url"], person).await;
+        demo.control("/mood", json!({ "network": network, "mood": "rate_limited" })).await;
+        assert_eq!(client().get(back).send().await.unwrap().status(), 202, "{network}");
+        paths.push(format!("/connections/{}", begun["id"].as_str().unwrap()));
+    }
+    // X, whose turn comes first, answers nothing at all now; LinkedIn is well again.
+    demo.control("/mood", json!({ "network": "x", "mood": "lost_answer" })).await;
+    demo.control("/mood", json!({ "network": "linkedin", "mood": "normal" })).await;
+    demo.control("/clock", json!({ "advance_seconds": 60 })).await;
+    eventually("LinkedIn's list comes", async || demo.api("GET", &paths[1], None).await.1["status"] == "choose").await;
+    assert_eq!(demo.api("GET", &paths[0], None).await.1["status"], "pending", "X's login waits on");
+    demo.control("/mood", json!({ "network": "x", "mood": "normal" })).await;
+    demo.control("/clock", json!({ "advance_seconds": 600 })).await;
+    eventually("X's list comes too", async || demo.api("GET", &paths[0], None).await.1["status"] == "choose").await;
+}

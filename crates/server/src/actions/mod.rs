@@ -25,7 +25,7 @@ pub mod restore;
 pub mod return_to;
 pub mod say;
 pub mod second_factor;
-mod set_aside;
+pub mod set_aside;
 pub mod signal;
 pub mod signal_keys;
 pub mod waiting;

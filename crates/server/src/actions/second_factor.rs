@@ -59,7 +59,7 @@ fn plain(typed: &str) -> String {
 /// A code from the app, or a recovery code. Right ones are used up, wrong ones are counted (RFC 6238 5.2, NT-23).
 pub async fn check(tx: &mut Tx, app: &App, user: &User, typed: &str) -> Result<Typed, StoreError> {
     let now = app.now();
-    let Some(factor) = app.store.second_factor(tx, &user.id).await? else { return Ok(Typed::Wrong) };
+    let Some(factor) = app.store.second_factor_to_use(tx, &user.id).await? else { return Ok(Typed::Wrong) };
     if let Some(until) = factor.locked_until.filter(|until| *until > now) {
         return Ok(Typed::Locked(until));
     }

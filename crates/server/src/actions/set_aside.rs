@@ -1,13 +1,17 @@
 //! The list of what a login leads to, and logins whose list does not come: they are kept, and the list is asked for again until it does.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
 
+use futures_util::future::join_all;
 use keeper::ports::NetworkApp;
 use lifecycle::diagnosis::{Diagnosis, Finding};
 use lifecycle::secret::{Secret, TokenSet};
 use networks::network::{Discovery, Issued};
 use store::connections::{Connection, Failed};
 use store::set_aside::{self, Login};
+use tokio_util::sync::CancellationToken;
 
 use super::connect::network_named;
 use super::finish::{self, failed};
@@ -16,9 +20,11 @@ use crate::state::App;
 
 /// How many logins one round takes.
 const ROUND: u32 = 20;
+/// How long is slept at most between two rounds.
+const POLL_AT_LEAST_EVERY: Duration = Duration::from_secs(5);
 
 /// How long is waited before a listing that met trouble is asked for again: the person waits meanwhile.
-const LIST_AGAIN_AFTER: [std::time::Duration; 2] = [std::time::Duration::from_secs(1), std::time::Duration::from_secs(3)];
+const LIST_AGAIN_AFTER: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(3)];
 
 /// Lists what the new tokens lead to. There are networks at which the login has just ended the tokens that are stored, so it is not
 /// given up for a moment's trouble.
@@ -74,8 +80,23 @@ pub(super) async fn keep(app: &App, connection: &Connection, memory: &BTreeMap<S
     }
 }
 
-/// Asks for the lists that did not come.
-pub(super) async fn round(app: &App) -> Result<(), Problem> {
+/// Asks for the lists of logins that wait for them, until the token is cancelled. A loop of its own: a network that hangs keeps
+/// nothing else waiting.
+pub async fn run(app: Arc<App>, stop: CancellationToken) {
+    let every = app.config.keeper.poll_every.duration().min(POLL_AT_LEAST_EVERY);
+    while !stop.is_cancelled() {
+        if round(&app).await.is_err() {
+            tracing::warn!("connect: logins that wait for their list could not be looked at; trying again");
+        }
+        tokio::select! {
+            () = stop.cancelled() => {}
+            () = tokio::time::sleep(every) => {}
+        }
+    }
+}
+
+/// Asks for the lists that did not come, all at once: whichever network is in trouble still, the others' lists come.
+async fn round(app: &App) -> Result<(), Problem> {
     let mut tx = app.store.read().await?;
     if !set_aside::is_due(&mut tx, &app.organisation, app.now()).await? {
         return Ok(());
@@ -84,9 +105,13 @@ pub(super) async fn round(app: &App) -> Result<(), Problem> {
     let mut tx = app.store.write().await?;
     let claimed = app.store.claim_set_aside(&mut tx, &app.organisation, app.now(), ROUND).await?;
     tx.commit().await?;
-    for (connection, login) in claimed {
-        again(app, &connection, login).await?;
-    }
+    let each = claimed.into_iter().map(|(connection, login)| async move {
+        if let Err(problem) = again(app, &connection, login).await {
+            let network = &connection.place.network;
+            tracing::warn!(connection = %connection.id, network, code = problem.code, "connect: a login waits for its list on");
+        }
+    });
+    join_all(each).await;
     Ok(())
 }
 

@@ -264,16 +264,12 @@ async fn refuse(app: &App, seen: &Seen, problem: &Problem) -> Result<(), Problem
     Ok(())
 }
 
-/// Sends what waited for a connection, ends what waited too long, and asks for the lists of logins that wait for them, until the token is
-/// cancelled.
+/// Sends what waited for a connection, and ends what waited too long, until the token is cancelled.
 pub async fn run(app: Arc<App>, stop: CancellationToken) {
     let every = app.config.keeper.poll_every.duration().min(Duration::from_secs(5));
     while !stop.is_cancelled() {
         if round(&app).await.is_err() {
             tracing::warn!("acts: what waits could not be looked at; trying again");
-        }
-        if super::set_aside::round(&app).await.is_err() {
-            tracing::warn!("connect: logins that wait for their list could not be looked at; trying again");
         }
         tokio::select! {
             () = stop.cancelled() => {}

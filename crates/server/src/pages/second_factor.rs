@@ -72,13 +72,9 @@ async fn build(app: &App, caller: &Caller, error: Option<String>, codes: Vec<Str
     // Read again: what was just done shows.
     let user = users::by_id(&mut tx, &me(caller)?.id).await?.ok_or_else(Problem::not_found)?;
     let left = second_factors::recovery_codes_left(&mut tx, &user.id).await?;
+    let factor = if user.second_factor_at.is_none() { app.store.second_factor(&mut tx, &user.id).await? } else { None };
     drop(tx);
-    let setting_up = if user.second_factor_at.is_none() {
-        let mut tx = app.store.write().await?;
-        app.store.second_factor(&mut tx, &user.id).await?.map(|factor| setting_up(app, &user, &factor.secret))
-    } else {
-        None
-    };
+    let setting_up = factor.map(|factor| setting_up(app, &user, &factor.secret));
     let status = if error.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
     let page = SecondFactorPage {
         s: Shell::new(caller, "account"),
