@@ -77,6 +77,16 @@ pub fn relative(at: Timestamp, now: Timestamp, lang: Lang) -> String {
     lang.fill(if past { "time.ago" } else { "time.in" }, &[("n", &n), ("unit", unit)])
 }
 
+/// For how long something has been so, in one unit.
+fn lasting(since: Timestamp, now: Timestamp, lang: Lang) -> String {
+    let seconds = now.since(since).as_micros().max(0).unsigned_abs() / 1_000_000;
+    if seconds < 60 {
+        return lang.t("time.lasting_now").to_owned();
+    }
+    let (n, unit) = in_one_unit(seconds, lang);
+    lang.fill("time.lasting", &[("n", &n), ("unit", unit)])
+}
+
 /// A moment for a page: `<time>` wants all three.
 #[derive(Debug, Clone)]
 pub struct When {
@@ -86,11 +96,13 @@ pub struct When {
     pub iso: String,
     /// "3 hours ago".
     pub relative: String,
+    /// "for 3 hours": of what has been so since then.
+    pub lasting: String,
 }
 
 impl When {
     /// A moment as this user reads it.
     pub fn new(at: Timestamp, now: Timestamp, zone: &str, lang: Lang) -> Self {
-        Self { text: moment(at, zone, lang), iso: rfc3339(at), relative: relative(at, now, lang) }
+        Self { text: moment(at, zone, lang), iso: rfc3339(at), relative: relative(at, now, lang), lasting: lasting(at, now, lang) }
     }
 }

@@ -53,6 +53,8 @@ impl Browser {
             "--disable-background-networking",
             "--disable-component-update",
             "--disable-sync",
+            // As on a phone: bars that take room would be cut out of pictures.
+            "--hide-scrollbars",
             "--window-size=1280,900",
             "--accept-lang=en",
             &data,

@@ -161,3 +161,42 @@ async fn renewal_links_for_many_profiles_are_one_for_each_person() {
     let through: u64 = links["items"].as_array().unwrap().iter().map(|link| link["profiles"].as_u64().unwrap()).sum();
     assert_eq!(through, ids.len() as u64, "{links}");
 }
+
+#[tokio::test]
+async fn on_a_phone_the_list_comes_first_and_its_filters_are_folded() {
+    let Some(browser) = Browser::start().await else { return };
+    let demo = Demo::start();
+    sign_in(&browser, &demo).await;
+    let list = format!("{}/settings/profiles", demo.running.url());
+    let seen = async |what: &str| browser.run(&format!("return document.querySelector('{what}').checkVisibility()")).await;
+    browser.goto(&list).await;
+    let (filter, menu) = ("details.more > summary", ".side-fold > summary");
+    assert_eq!(
+        (seen("#network").await, seen(filter).await, seen("#sort").await, seen(menu).await),
+        (json!(true), json!(false), json!(false), json!(false))
+    );
+
+    browser.resize(390, 844).await;
+    browser.goto(&list).await;
+    assert_eq!(
+        (seen("#q").await, seen("#network").await, seen(filter).await, seen(menu).await),
+        (json!(true), json!(false), json!(true), json!(true))
+    );
+    let first = browser.run("return document.querySelector('#profiles tbody tr').getBoundingClientRect().top").await;
+    assert!(first.as_f64().unwrap() < 844.0, "the first profile is on the first screen: {first}");
+    browser.press("Filters").await;
+    browser.run("document.getElementById('network').value = 'xing'; document.querySelector('[name=order]').checked = true").await;
+    browser.press("Filter").await;
+    browser.see("One profile").await;
+    let at = browser.url().await;
+    assert!(at.contains("network=xing") && at.contains("order=desc"), "{at}");
+    accessible(&browser, "profiles-filtered").await;
+    browser.resize(390, 844).await;
+    browser.press("Filters (1 active)").await;
+    assert_eq!(seen("#network").await, true);
+    browser.press("Show all").await;
+    browser.see("11 profiles").await;
+    browser.press("Settings: Profiles").await;
+    browser.press_in("//details[contains(@class,'side-fold')]", "Teams").await;
+    browser.see("Trail guides").await;
+}

@@ -30,6 +30,19 @@ async fn what_is_coming_is_shown_and_subscribed_to() {
     browser.see("Jana Lindner").await;
     browser.see("Logins per week").await;
     accessible(&browser, "forecast").await;
+    browser.press_in("//nav[@class='tabs']", "Calendar").await;
+    browser.see("Jana Lindner").await;
+    // She stands on the day that the list names, as it falls in the reader's zone.
+    let (_, coming) = demo.api("GET", "/forecast", None).await;
+    let due = coming["items"].as_array().unwrap().iter().find(|item| item["network"] == "linkedin").unwrap()["at"].clone();
+    let users = demo.api("GET", "/users", None).await.1;
+    let lena = users["items"].as_array().unwrap().iter().find(|user| user["email"] == demo.text("user")).unwrap()["time_zone"].clone();
+    let script = format!(
+        "const day = new Date({due}).toLocaleDateString('en', {{ timeZone: {lena}, day: 'numeric' }}); \
+         return [...document.querySelectorAll('.month td')].some(td => td.innerText.includes('Jana Lindner') && td.innerText.split('\\n')[0].trim() === day)"
+    );
+    assert_eq!(browser.run(&script).await, true, "{due} {lena}: {}", browser.text().await);
+    accessible(&browser, "forecast-calendar").await;
     browser.press("By person").await;
     browser.see("One login renews everything").await;
     accessible(&browser, "forecast-by-person").await;

@@ -1,5 +1,5 @@
-//! Every page, as everybody sees it: in both languages, light and dark, wide and narrow. The test looks for what breaks on a phone;
-//! `cargo xtask gallery` also takes pictures, into `target/gallery`.
+//! Every page, as everybody sees it: in both languages, light and dark, wide and narrow. The test looks for what breaks on a phone, and
+//! for what axe finds; `cargo xtask gallery` does so for every look, and takes pictures, into `target/gallery`.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -33,6 +33,7 @@ fn looks(for_pictures: bool) -> Vec<Look> {
     for language in ["en", "de"] {
         if !for_pictures {
             all.push(Look { language, dark: false, width: 390 });
+            all.extend((language == "en").then_some(Look { language, dark: true, width: 1280 }));
             continue;
         }
         for (dark, width) in [(false, 1280), (false, 390), (true, 1280), (true, 390)] {
@@ -201,6 +202,8 @@ async fn every_page_fits_on_a_phone_in_both_languages() {
                     found[3]
                 ));
             }
+            let found = browser.axe().await.unwrap_or_default();
+            wrong.extend(found.iter().map(|words| format!("{page} {}: axe: {words}", look.name())));
             if for_pictures {
                 std::fs::create_dir_all(folder()).unwrap();
                 let name = format!("{}-{}.png", file_of(page), look.name());

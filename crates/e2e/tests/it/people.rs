@@ -130,7 +130,7 @@ async fn a_link_for_everything_can_be_taken_back() {
     demo.control("/clock", json!({ "advance_seconds": 300 * 86_400 })).await;
     sign_in(&browser, &demo).await;
     browser.goto(&format!("{}/forecast?by=person", demo.running.url())).await;
-    browser.press_in("//section[.//h2[normalize-space(.)='Jana Lindner']]//form", "One link for all of it: 1 logins, 2 profiles").await;
+    browser.press_in("//section[.//h2[normalize-space(.)='Jana Lindner']]//form", "One link for all of it (logins: 1, profiles: 2)").await;
     browser.see("it is shown only once").await;
     let link = browser.run("return document.getElementById('renewal-link').textContent").await.as_str().unwrap().to_owned();
     browser.see("Renewal links that can be used").await;

@@ -1,5 +1,7 @@
 //! Words for people in English and German. One file per language; a test keeps the two in step.
 
+mod problems;
+
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
@@ -58,6 +60,15 @@ impl Lang {
     /// The same with `{name}` filled in.
     pub fn fill(self, key: &str, values: &[(&str, &str)]) -> String {
         filled(self.t(key), values)
+    }
+
+    /// The same about a number of things, `{n}`: where there is a sentence for one (`key.one`), it is said of one.
+    pub fn count(self, key: &str, n: usize, values: &[(&str, &str)]) -> String {
+        let of_one = format!("{key}.one");
+        let key = if n == 1 && self.t(&of_one) != MISSING { &of_one } else { key };
+        let number = n.to_string();
+        let all: Vec<(&str, &str)> = values.iter().copied().chain([("n", number.as_str())]).collect();
+        self.fill(key, &all)
     }
 
     /// Picks the sentence in this language.

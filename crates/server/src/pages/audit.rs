@@ -1,19 +1,24 @@
 //! The audit, for admins: search, verify, download.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use askama::Template;
 use axum::extract::{Query, State};
 use axum::response::Response;
+use lifecycle::ids::ProfileId;
 use lifecycle::permission::Act;
 use lifecycle::time::Timestamp;
 use serde::Deserialize;
 use store::audit::{self, Entered, Search};
 use store::events::Actor;
+use store::{Tx, profiles};
 
+use super::view::zone;
 use super::{Shell, for_people, show};
 use crate::auth::Caller;
-use crate::show::rfc3339;
+use crate::error::Problem;
+use crate::show::When;
 use crate::state::App;
 
 /// How many rows a page shows.
@@ -21,10 +26,11 @@ const SHOWN: u32 = 100;
 
 struct RowView {
     position: i64,
-    at: String,
+    at: When,
     who: String,
     act: String,
-    profile: Option<String>,
+    /// Id and name.
+    profile: Option<(String, String)>,
     under: Option<String>,
     detail: String,
 }
@@ -59,6 +65,19 @@ fn who(actor: &str) -> String {
     }
 }
 
+/// The names of the profiles that some rows are about, by id; what was deleted since has none.
+async fn names(tx: &mut Tx, app: &App, rows: &[Entered]) -> Result<BTreeMap<String, String>, Problem> {
+    let mut names = BTreeMap::new();
+    for id in rows.iter().filter_map(|row| row.profile_id.as_ref()) {
+        if let (false, Ok(profile)) = (names.contains_key(id), id.parse::<ProfileId>())
+            && let Some(profile) = profiles::get(tx, &app.organisation, &profile).await?
+        {
+            names.insert(id.clone(), profile.name);
+        }
+    }
+    Ok(names)
+}
+
 /// GET /audit
 pub async fn get(State(app): State<Arc<App>>, caller: Caller, Query(asked): Query<Asked>) -> Response {
     let page = async {
@@ -75,14 +94,15 @@ pub async fn get(State(app): State<Arc<App>>, caller: Caller, Query(asked): Quer
             let key = if found.findings.is_empty() { "audit.whole" } else { "audit.broken" };
             Some((found.findings.is_empty(), caller.lang.fill(key, &[("rows", &rows), ("at", &at), ("hash", &hash)])))
         };
+        let names = names(&mut tx, &app, &rows).await?;
         let full = u32::try_from(rows.len()).is_ok_and(|count| count == SHOWN);
         let next = rows.last().map(|row| row.position).filter(|_| full);
         let view = |row: Entered| RowView {
             position: row.position,
-            at: rfc3339(Timestamp::from_micros(row.at)),
+            at: When::new(Timestamp::from_micros(row.at), app.now(), zone(&caller), caller.lang),
             who: who(&row.actor),
             act: row.act,
-            profile: row.profile_id,
+            profile: row.profile_id.map(|id| (id.clone(), names.get(&id).cloned().unwrap_or(id))),
             under: row.under,
             detail: row.detail,
         };

@@ -48,16 +48,16 @@ async fn feed(app: &App, file: &str) -> Result<String, Problem> {
 
 fn due(app: &App, user: &User, appointment: &Appointment) -> Due {
     let lang = Lang::from_code(&user.language);
-    let count = appointment.profiles.len().to_string();
     let network = title_of(&appointment.network);
-    let values = [("network", network.as_str()), ("person", &appointment.person_name), ("n", &count)];
+    let values = [("network", network.as_str()), ("person", &appointment.person_name)];
+    let words = |key| lang.count(key, appointment.profiles.len(), &values);
     let names: Vec<&str> = appointment.profiles.iter().take(20).map(|profile| profile.name.as_str()).collect();
     let ask = appointment.profiles.first().map(|profile| format!("{}/settings/profiles/{}/refresh", app.public_url, profile.id));
     Due {
         uid: appointment.occasion.clone(),
         at: appointment.at,
-        summary: lang.fill("calendar.summary", &values),
-        description: format!("{}\n{}\n{}", lang.fill("calendar.description", &values), names.join(", "), ask.unwrap_or_default()),
+        summary: words("calendar.summary"),
+        description: format!("{}\n{}\n{}", words("calendar.description"), names.join(", "), ask.unwrap_or_default()),
     }
 }
 

@@ -82,7 +82,7 @@ pub async fn get(State(app): State<Arc<App>>, caller: Caller) -> Response {
 /// POST /compose: filters, checks or sends.
 pub async fn submit(State(app): State<Arc<App>>, caller: Caller, form: Result<Written, Problem>) -> Response {
     let page = match form {
-        Err(problem) => page(&app, &caller, Written::default(), vec![], Some(problem.detail), false).await,
+        Err(problem) => page(&app, &caller, Written::default(), vec![], Some(caller.lang.problem(&problem)), false).await,
         Ok(written) => match written.wish.as_str() {
             "filter" => page(&app, &caller, written, vec![], None, false).await,
             "send" if !written.profiles.is_empty() => send(&app, &caller, written).await,
@@ -125,7 +125,7 @@ fn outcome(caller: &Caller, profile: &Profile, said: Result<Said, Problem>) -> O
         }
         Ok(Said::Held { until, .. }) => (lang.fill("compose.held", &[("date", &date(*until))]), None),
         Ok(Said::Waiting { until, .. }) => (lang.fill("compose.waiting", &[("date", &date(*until))]), None),
-        Err(problem) => (problem.detail.clone(), None),
+        Err(problem) => (lang.problem(problem), None),
     };
     Outcome { name: profile.name.clone(), network_title: title_of(&profile.network), words, wrong: said.is_err(), url }
 }
@@ -170,7 +170,7 @@ async fn line(app: &App, caller: &Caller, written: &Written, profile: &Profile, 
                 let (counted, max) = (fit.counted.to_string(), fit.max.to_string());
                 (format!("{}{note}", lang.fill("compose.fits", &[("n", &counted), ("max", &max)])), false)
             }
-            Err(problem) => (problem.detail, true),
+            Err(problem) => (lang.problem(&problem), true),
         };
     }
     Line {

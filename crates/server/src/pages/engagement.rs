@@ -98,7 +98,7 @@ pub async fn comment(State(app): State<Arc<App>>, caller: Caller, Path(id): Path
         Ok(Said::Done { .. }) => page(&app, &caller, &id, Some(lang.t("engagement.said").to_owned()), None).await,
         Ok(_) => page(&app, &caller, &id, Some(lang.t("engagement.waits").to_owned()), None).await,
         Err(problem) if problem.status.as_u16() == 404 => Err(problem),
-        Err(problem) => page(&app, &caller, &id, None, Some(problem.detail)).await,
+        Err(problem) => page(&app, &caller, &id, None, Some(caller.lang.problem(&problem))).await,
     };
     for_people(&caller, page)
 }
@@ -169,7 +169,7 @@ async fn opened(app: &App, caller: &Caller, id: &str) -> Result<Open, Problem> {
                 comments = said.iter().map(|said| remark(caller, said, now)).collect();
                 note = said.note.map(|words| lang.pick(&words.en, &words.de).to_owned());
             }
-            Err(problem) => unread = Some(problem.detail),
+            Err(problem) => unread = Some(caller.lang.problem(&problem)),
         }
     }
     Ok(Open {

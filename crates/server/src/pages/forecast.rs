@@ -1,4 +1,6 @@
-//! What is coming, by week and by person, and the calendar feed of it.
+//! What is coming, by week, day by day and by person, and the calendar feed of it.
+
+mod months;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -13,6 +15,7 @@ use serde::Deserialize;
 use store::calendars;
 use store::renewal_links::OpenLink;
 
+use self::months::Month;
 use super::view::{badge_of, title_of, zone};
 use super::{Fields, Page, Shell, for_people, go, show};
 use crate::actions::explanation::name_of;
@@ -72,19 +75,53 @@ struct Forecast {
     s: Shell,
     weeks_ahead: usize,
     choices: [usize; 3],
-    by_person: bool,
+    by: By,
+    /// Each with the key of its words.
+    ways: [(By, &'static str); 3],
+    /// The days of the week, whole and short.
+    weekdays: Vec<(&'static str, String)>,
+    months: Vec<Month>,
     over: Vec<Item>,
     weeks: Vec<Week>,
     people: Vec<Person>,
     width: usize,
+    /// Whether anything is coming.
+    any: bool,
     summary: String,
-    unpredictable: String,
+    unpredictable: Option<String>,
     cut: bool,
     feed: Option<When>,
     link: Option<String>,
     /// The renewal link that was just made.
     made: Option<String>,
     links: Vec<LinkView>,
+}
+
+/// How it is shown.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum By {
+    Week,
+    Day,
+    Person,
+}
+
+impl By {
+    fn of(word: &str) -> Self {
+        match word {
+            "person" => Self::Person,
+            "day" => Self::Day,
+            _ => Self::Week,
+        }
+    }
+
+    /// What an address carries for it.
+    fn query(self) -> &'static str {
+        match self {
+            Self::Week => "",
+            Self::Day => "&by=day",
+            Self::Person => "&by=person",
+        }
+    }
 }
 
 /// What the address asks for.
@@ -149,6 +186,12 @@ fn weeks(caller: &Caller, coming: &[&Appointment], now: Timestamp, ahead: usize)
         .collect()
 }
 
+fn calendar_of(caller: &Caller, coming: &[&Appointment], now: Timestamp, until: Timestamp) -> Vec<Month> {
+    let zone = zone(caller);
+    let dated = coming.iter().map(|appointment| (appointment.at, item(caller, appointment, now)));
+    months::months(caller.lang, show::day(now, zone), show::day(until, zone), months::by_day(dated, zone))
+}
+
 fn logins(week: &[&Appointment]) -> usize {
     week.len()
 }
@@ -210,19 +253,24 @@ async fn page(app: &App, caller: &Caller, asked: &Asked, once: Once) -> Page {
         None => None,
     };
     let by_rule = coming.iter().filter(|item| item.basis == Basis::NetworkRule).count();
-    let counts = [("n", coming.len().to_string()), ("weeks", ahead.to_string()), ("rule", by_rule.to_string())];
-    let counts: Vec<(&str, &str)> = counts.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    let by = By::of(&asked.by);
+    let undated = usize::try_from(outlook.unpredictable).unwrap_or_default();
+    let (lang, summary) = (caller.lang, if coming.is_empty() { "forecast.none" } else { "forecast.summary" });
     show(&Forecast {
         s: Shell::new(caller, "forecast"),
         weeks_ahead: ahead,
         choices: CHOICES,
-        by_person: asked.by == "person",
+        by,
+        ways: [(By::Week, "forecast.by_week"), (By::Day, "forecast.by_day"), (By::Person, "forecast.by_person")],
+        weekdays: months::heads(lang),
+        months: if by == By::Day { calendar_of(caller, &coming, now, until) } else { vec![] },
         over: over.iter().map(|appointment| item(caller, appointment, now)).collect(),
         weeks: weeks(caller, &coming, now, ahead),
         people: people(caller, &outlook.appointments, now),
+        any: !coming.is_empty(),
         width: (ahead + 1) * BAR + 8,
-        summary: caller.lang.fill("forecast.summary", &counts),
-        unpredictable: caller.lang.fill("forecast.unpredictable", &[("n", &outlook.unpredictable.to_string())]),
+        summary: lang.count(summary, coming.len(), &[("weeks", &ahead.to_string()), ("rule", &by_rule.to_string())]),
+        unpredictable: (undated > 0).then(|| lang.count("forecast.unpredictable", undated, &[])),
         cut: outlook.cut,
         feed: feed.map(|at| When::new(at, now, zone(caller), caller.lang)),
         link: once.calendar,

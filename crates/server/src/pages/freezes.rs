@@ -107,7 +107,7 @@ pub async fn set(State(app): State<Arc<App>>, caller: Caller, fields: Fields) ->
             page(&app, &caller, "", Some(caller.lang.fill("freezes.receipt", &values)), None).await
         }
         Err(problem) if problem.status.is_server_error() => Err(problem),
-        Err(problem) => page(&app, &caller, fields.get("target"), None, Some(problem.detail)).await,
+        Err(problem) => page(&app, &caller, fields.get("target"), None, Some(caller.lang.problem(&problem))).await,
     };
     for_people(&caller, page)
 }

@@ -96,7 +96,7 @@ pub async fn create(State(app): State<Arc<App>>, caller: Caller, fields: Fields)
     let page = match made.await {
         Ok((_, secret)) => page(&app, &caller, Some(secret.expose().to_owned()), None).await,
         Err(problem) if problem.status.is_server_error() => Err(problem),
-        Err(problem) => page(&app, &caller, None, Some(problem.detail)).await,
+        Err(problem) => page(&app, &caller, None, Some(caller.lang.problem(&problem))).await,
     };
     for_people(&caller, page)
 }

@@ -124,6 +124,11 @@ impl Shell {
         self.lang.t(&format!("status.{status}"))
     }
 
+    /// The settings' page that is open.
+    pub fn here(&self) -> Option<&str> {
+        self.side.iter().find(|(.., open)| *open).map(|(_, words, _)| words.as_str())
+    }
+
     /// The settings' pages this caller may open.
     pub fn side(&self) -> &[(&'static str, String, bool)] {
         &self.side
@@ -208,7 +213,7 @@ pub fn problem(caller: &Caller, problem: Problem) -> Response {
     let s = Shell::new(caller, "");
     let title = caller.lang.t(&format!("problem.{}", problem.status.as_u16())).to_owned();
     let title = if title == crate::i18n::MISSING { problem.status.canonical_reason().unwrap_or_default().to_owned() } else { title };
-    let page = Message::new(s, title, problem.detail.clone()).link(caller.lang.t("nav.dashboard"), "/");
+    let page = Message::new(s, title, caller.lang.problem(&problem)).link(caller.lang.t("nav.dashboard"), "/");
     show_with(problem.status, &page).unwrap_or_else(IntoResponse::into_response)
 }
 

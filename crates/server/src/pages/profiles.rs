@@ -36,8 +36,12 @@ struct Profiles {
     mine: bool,
     /// By what it can be sorted, for the filter's form: where the heads are not shown, this is the way.
     sorts: Options,
-    /// `desc`, or empty.
-    order: &'static str,
+    /// Whether the last comes first.
+    reversed: bool,
+    /// Says where the filters are, and how many of them narrow the list.
+    filters: String,
+    /// Whether any narrows it, or a search does.
+    narrowed: bool,
     heads: Vec<Head>,
     q: String,
     networks: Options,
@@ -78,6 +82,11 @@ impl Asked {
         Sort { by: Column::of_word(&self.sort), descending: self.order == "desc" }
     }
 
+    /// How many filters narrow the list; the search stands apart.
+    fn filters(&self) -> usize {
+        [&self.network, &self.status, &self.cause, &self.owner, &self.team].into_iter().filter(|value| !value.is_empty()).count()
+    }
+
     /// The same list in another order.
     fn sorted(&self, sort: Sort) -> Self {
         Self { sort: words(sort).0.to_owned(), order: words(sort).1.to_owned(), ..self.clone() }
@@ -103,8 +112,8 @@ impl Asked {
 }
 
 fn count_words(lang: Lang, count: i64) -> String {
-    let (key, n) = if count > profiles::COUNTED_MAX { ("profiles.count_more", profiles::COUNTED_MAX) } else { ("profiles.count", count) };
-    lang.fill(key, &[("n", &n.to_string())])
+    let key = if count > profiles::COUNTED_MAX { "profiles.count_more" } else { "profiles.count" };
+    lang.count(key, usize::try_from(count.min(profiles::COUNTED_MAX)).unwrap_or_default(), &[])
 }
 
 /// An order in the words of the address; by name is none.
@@ -151,7 +160,8 @@ async fn build(app: &App, caller: &Caller, asked: &Asked) -> Page {
         .offered()
         .map(|network| (network.about().name.to_owned(), title_of(network.about().name), network.about().name == asked.network))
         .collect();
-    let changed = asked.changed.map(|n| caller.lang.fill("bulk.done", &[("n", &n.to_string())]));
+    let active = asked.filters();
+    let changed = asked.changed.map(|n| caller.lang.count("bulk.done", usize::try_from(n).unwrap_or_default(), &[]));
     let flash = asked.done.as_deref().filter(|name| name.len() < 200).map(|name| caller.lang.fill("delete.done", &[("name", name)]));
     show(&Profiles {
         s: Shell::new(caller, "profiles").flash(flash.or(changed)),
@@ -166,7 +176,9 @@ async fn build(app: &App, caller: &Caller, asked: &Asked) -> Page {
         manages: !found.is_empty(),
         back: asked.address(asked.after.as_deref()),
         sorts: sorts(caller, sort),
-        order: words(sort).1,
+        reversed: sort.descending,
+        filters: if active == 0 { caller.lang.t("filter.more").to_owned() } else { caller.lang.count("filter.more_active", active, &[]) },
+        narrowed: active > 0 || !asked.q.is_empty(),
         heads: heads(caller, asked, sort),
         q: asked.q.clone(),
         networks,

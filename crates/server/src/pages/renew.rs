@@ -132,7 +132,7 @@ pub async fn get(State(app): State<Arc<App>>, caller: Caller, Path(secret): Path
         let organisation = ("organisation", app.organisation_name.as_str());
         let intro = match opened.steps.as_slice() {
             [(profile, _)] => lang.fill("renew.intro", &[organisation, ("name", &profile.name), ("network", &title_of(&profile.network))]),
-            _ => lang.fill("renew.intro_several", &[organisation, ("n", &all.to_string()), ("logins", &logins.len().to_string())]),
+            _ => lang.count("renew.intro_several", logins.len(), &[organisation, ("connections", &all.to_string())]),
         };
         let words = || lang.fill("renew.progress", &[("done", &done.to_string()), ("n", &all.to_string())]);
         show(&Renew {

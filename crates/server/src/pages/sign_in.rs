@@ -212,7 +212,7 @@ async fn take_password(app: &App, caller: &Caller, path: &str, headers: &HeaderM
     let mut tx = app.store.write().await?;
     let user = if is_setup {
         if let Err(problem) = crate::actions::invite::check_email(fields.get("email")) {
-            return again(&problem.detail);
+            return again(&caller.lang.problem(&problem));
         }
         // Single use: the row goes in the transaction that makes the admin.
         if tx.run("DELETE FROM installation WHERE name = 'setup_secret_hash'", &[]).await? == 0 {

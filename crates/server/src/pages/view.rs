@@ -32,6 +32,8 @@ pub struct Row {
     pub status: &'static str,
     /// Since when.
     pub since: Option<When>,
+    /// When it was last proven that somebody's access token works.
+    pub proven: Option<When>,
     /// The owner's name; empty when there is none.
     pub owner: String,
     /// The day a person must come.
@@ -104,6 +106,7 @@ pub fn row(caller: &Caller, profile: &Profile, users: &[User], now: Timestamp) -
         kind: lang.t(&format!("kind.{}", profile.kind)).to_owned(),
         status: standing.status.as_str(),
         since: Some(when(standing.since)),
+        proven: standing.verified_at.map(when),
         owner: profile
             .owner
             .as_ref()
