@@ -154,6 +154,19 @@ pub async fn by_id(tx: &mut Tx, id: &UserId) -> Result<Option<User>, StoreError>
     tx.one("SELECT * FROM users WHERE id = $1", &[id.as_str().into()]).await?.as_ref().map(read).transpose()
 }
 
+/// The same, kept from others until the transaction ends.
+pub async fn to_change(tx: &mut Tx, id: &UserId) -> Result<Option<User>, StoreError> {
+    let sql = format!("SELECT * FROM users WHERE id = $1{}", tx.dialect().for_update());
+    tx.one(&sql, &[id.as_str().into()]).await?.as_ref().map(read).transpose()
+}
+
+/// Keeps others from changing anybody until the transaction ends; by id, as whoever else takes several does.
+pub async fn keep(tx: &mut Tx, organisation: &OrganisationId) -> Result<(), StoreError> {
+    let sql = format!("SELECT id FROM users WHERE organisation_id = $1 ORDER BY id{}", tx.dialect().for_update());
+    tx.all(&sql, &[organisation.as_str().into()]).await?;
+    Ok(())
+}
+
 /// The user with that address.
 pub async fn by_email(tx: &mut Tx, email: &str) -> Result<Option<User>, StoreError> {
     tx.one("SELECT * FROM users WHERE email_key = $1", &[email_key(email).into()]).await?.as_ref().map(read).transpose()

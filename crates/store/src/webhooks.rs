@@ -198,6 +198,12 @@ pub async fn get(tx: &mut Tx, organisation: &OrganisationId, id: &EndpointId) ->
     tx.one(sql, &[id.as_str().into(), organisation.as_str().into()]).await?.as_ref().map(read).transpose()
 }
 
+/// The same, kept from others until the transaction ends.
+pub async fn to_change(tx: &mut Tx, organisation: &OrganisationId, id: &EndpointId) -> Result<Option<Endpoint>, StoreError> {
+    let sql = format!("SELECT * FROM webhook_endpoints WHERE id = $1 AND organisation_id = $2{}", tx.dialect().for_update());
+    tx.one(&sql, &[id.as_str().into(), organisation.as_str().into()]).await?.as_ref().map(read).transpose()
+}
+
 /// An endpoint with its secrets, for sending.
 pub async fn with_secrets(
     tx: &mut Tx,

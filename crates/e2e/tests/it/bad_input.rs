@@ -172,3 +172,101 @@ async fn two_people_connecting_the_same_profile_make_it_stronger() {
     assert_eq!(whole["accesses"].as_array().unwrap().len(), 2, "{whole}");
     demo.until("linkedin", "connected").await;
 }
+
+#[tokio::test]
+async fn what_goes_wrong_is_said_in_the_reader_s_language() {
+    let demo = Demo::start();
+    let (http, url, cookie) = (client(), demo.running.url(), crate::company::sign_in(&demo).await);
+    let post = async |path: &str, form: &[(&str, &str)]| {
+        let request = http.post(format!("{url}{path}")).header("origin", url).header("cookie", &cookie);
+        let answer = request.form(form).send().await.unwrap();
+        (answer.status().as_u16(), answer.text().await.unwrap())
+    };
+    let account = |language| [("name", "Lena Arndt"), ("language", language), ("time_zone", "Europe/Berlin"), ("theme", "auto")];
+    let nobody = "/settings/profiles/prf_00000000000000000000000000000001/check";
+    for (language, words) in [
+        ("en", ["There is nothing here", "is not a mail address", "is not an address", "choose 1 to 200 profiles", "is not a time zone"]),
+        (
+            "de",
+            [
+                "Hier ist nichts",
+                "Das ist keine E-Mail-Adresse.",
+                "Das ist keine Adresse",
+                "Wählen Sie 1 bis 200 Profile.",
+                "Das ist keine Zeitzone",
+            ],
+        ),
+    ] {
+        assert_eq!(post("/account", &account(language)).await.0, 303);
+        let hook = [("name", "x"), ("kind", "webhook"), ("url", "nonsense"), ("events", "profile.connected"), ("signature", "hmac")];
+        let wrong = [
+            post(nobody, &[]).await,
+            post("/settings/users", &[("name", "x"), ("email", "nobody")]).await,
+            post("/settings/webhooks", &hook).await,
+            post("/settings/profiles/bulk", &[]).await,
+            post("/account", &[("name", "Lena Arndt"), ("language", language), ("time_zone", "Nowhere/Land"), ("theme", "auto")]).await,
+        ];
+        for ((status, page), words) in wrong.iter().zip(words) {
+            assert!(page.contains(words), "{language} {words}: {status} {page}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn renewal_links_that_are_over_made_up_or_about_nothing_lead_nowhere() {
+    let demo = Demo::start();
+    let (http, url) = (client(), demo.running.url());
+    let make = async |network: &str, name: &str| {
+        let profile = demo.profile_named(network, name).await["id"].as_str().unwrap().to_owned();
+        let (status, made) = demo.api("POST", &format!("/profiles/{profile}/refresh-connection"), Some(json!({ "via": "link" }))).await;
+        assert_eq!(status, 201, "{made}");
+        (profile, made["link"].as_str().unwrap().to_owned())
+    };
+    let over = async |link: &str, why: &str| {
+        for (method, answer) in [("looking", http.get(link)), ("using", http.post(link).header("origin", url))] {
+            let answer = answer.send().await.unwrap();
+            let (status, leads) = (answer.status(), answer.headers().contains_key("location"));
+            let page = answer.text().await.unwrap();
+            assert!(status == 410 && !leads && page.contains("This link is not valid any more"), "{why}, {method}: {status} {page}");
+        }
+    };
+    over(&format!("{url}/renew/AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"), "made up").await;
+    let (karl, about_nothing) = make("xing", "Karl Voss").await;
+    assert_eq!(demo.api("DELETE", &format!("/profiles/{karl}"), None).await.0, 204);
+    over(&about_nothing, "the profile was deleted").await;
+    let (_, late) = make("linkedin", "Fernweh Outdoor").await;
+    assert_eq!(http.get(&late).send().await.unwrap().status(), 200);
+    demo.control("/clock", json!({ "advance_seconds": 72 * 3600 + 1 })).await;
+    over(&late, "three days later").await;
+}
+
+/// Whoever is gone leaves no silence behind: the page says beforehand who hears of it instead, and they do.
+#[tokio::test]
+async fn promise_4_presets_of_a_deleted_user_and_a_disabled_owner_are_nobody_s_silence() {
+    let demo = Demo::start();
+    let (url, cookie) = (demo.running.url(), crate::company::sign_in(&demo).await);
+    let page = async |profile: &str| {
+        let request = client().get(format!("{url}/settings/profiles/{profile}/notifications")).header("cookie", &cookie);
+        request.send().await.unwrap().text().await.unwrap()
+    };
+    let nele = demo.api("POST", "/users", Some(json!({ "email": "nele@fernweh.example" }))).await.1["id"].clone();
+    let preset = demo.api("PUT", "/page-presets/x", Some(json!({ "owner_id": nele }))).await;
+    assert_eq!((preset.0, &preset.1["owner_id"]), (200, &nele));
+    assert_eq!(demo.api("DELETE", &format!("/users/{}", nele.as_str().unwrap()), None).await.0, 204);
+    assert_eq!(demo.api("GET", "/page-presets/x", None).await.1["owner_id"], json!(null), "the presets name nobody now");
+    assert_eq!(demo.api("PUT", "/page-presets/x", Some(json!({ "owner_id": nele }))).await.0, 422, "nor can they again");
+    demo.connect("x", "jana_lindner").await;
+    let orphan = demo.profiles("x").await[0].clone();
+    assert_eq!((&orphan["owner_id"], &orphan["status"]), (&json!(null), &json!("connected")), "{orphan}");
+    let warned = page(orphan["id"].as_str().unwrap()).await;
+    assert!(warned.contains("The profile has no owner.") && warned.contains("Lena Arndt"), "{warned}");
+
+    let karl = demo.profile_named("xing", "Karl Voss").await;
+    let tobias = format!("/users/{}", karl["owner_id"].as_str().unwrap());
+    assert_eq!(demo.api("PATCH", &tobias, Some(json!({ "disabled": true }))).await.0, 200);
+    let warned = page(karl["id"].as_str().unwrap()).await;
+    assert!(warned.contains("account is disabled") && warned.contains("Lena Arndt"), "{warned}");
+    demo.control("/people/xing/karl.voss/revoke", json!({})).await;
+    demo.mail("lena.arndt@fernweh.example", "Karl Voss").await;
+    assert!(demo.mails().await.iter().all(|mail| mail["to"] != "tobias.kern@fernweh.example"), "nothing to an account that is off");
+}

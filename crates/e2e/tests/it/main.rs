@@ -47,6 +47,7 @@ mod startup;
 mod story;
 mod strangers;
 mod traces;
+mod versions;
 mod waiting;
 mod ways_in;
 mod webhooks;

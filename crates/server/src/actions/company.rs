@@ -72,13 +72,27 @@ pub async fn invite_again(app: &App, caller: &Caller, user: &User) -> Result<(St
     invite::invite_again(app, user, &caller.named).await
 }
 
-/// Changes what a user is, and whether they may come in. Nobody does this to themselves, and one admin is always left.
-pub async fn change_user(app: &App, caller: &Caller, user: &User, role: Role, disabled: bool) -> Result<(), Problem> {
-    not_oneself(caller, &user.id)?;
+/// A user as they are, whom nobody else changes until the transaction ends.
+async fn user_to_change(tx: &mut Tx, app: &App, id: &UserId) -> Result<User, Problem> {
+    users::keep(tx, &app.organisation).await?;
+    users::by_id(tx, id).await?.filter(|user| user.organisation == app.organisation).ok_or_else(Problem::not_found)
+}
+
+/// Changes what a user is, and whether they may come in: `to` says what becomes of them as they are stored, or that this is not what was
+/// expected. Nobody does this to themselves, and one admin is always left.
+pub async fn change_user(
+    app: &App,
+    caller: &Caller,
+    id: &UserId,
+    to: impl FnOnce(&User) -> Result<(Role, bool), Problem>,
+) -> Result<(), Problem> {
+    not_oneself(caller, id)?;
+    let mut tx = app.store.write().await?;
+    let user = &user_to_change(&mut tx, app, id).await?;
     may_touch(caller, user.role)?;
+    let (role, disabled) = to(user)?;
     may_touch(caller, role)?;
     let disabled_at = disabled.then(|| user.disabled_at.unwrap_or_else(|| app.now()));
-    let mut tx = app.store.write().await?;
     if disabled || role != Role::CompanyAdmin {
         keep_an_admin(&mut tx, app, user).await?;
     }
@@ -91,11 +105,14 @@ pub async fn change_user(app: &App, caller: &Caller, user: &User, role: Role, di
     Ok(())
 }
 
-/// Deletes a user; what was theirs has no owner then, and what waits to be told to them goes to the company admins.
-pub async fn delete_user(app: &App, caller: &Caller, user: &User) -> Result<(), Problem> {
-    not_oneself(caller, &user.id)?;
-    may_touch(caller, user.role)?;
+/// Deletes a user who `still` is what was expected; what was theirs has no owner then, and what waits to be told to them goes to the
+/// company admins.
+pub async fn delete_user(app: &App, caller: &Caller, id: &UserId, still: impl FnOnce(&User) -> Result<(), Problem>) -> Result<(), Problem> {
+    not_oneself(caller, id)?;
     let mut tx = app.store.write().await?;
+    let user = &user_to_change(&mut tx, app, id).await?;
+    may_touch(caller, user.role)?;
+    still(user)?;
     keep_an_admin(&mut tx, app, user).await?;
     if !users::delete(&mut tx, &app.organisation, &user.id, app.now()).await? {
         return Err(Problem::not_found());
@@ -144,23 +161,19 @@ pub async fn create_team(app: &App, caller: &Caller, name: &str, members: &[User
     Ok(id)
 }
 
-/// Changes a team's name and members, where it still is what is `expected`; what is `None` stays.
+/// Changes a team's name and members, where it `still` is what was expected; what is `None` stays.
 pub async fn change_team(
     app: &App,
     caller: &Caller,
     id: &str,
     name: Option<&str>,
     members: Option<&[UserId]>,
-    expected: Option<&Team>,
+    still: impl FnOnce(&Team) -> Result<(), Problem>,
 ) -> Result<(), Problem> {
     let mut tx = app.store.write().await?;
-    if expected.is_some() {
-        teams::keep(&mut tx, &app.organisation).await?;
-    }
+    teams::keep(&mut tx, &app.organisation).await?;
     let team = team(&mut tx, app, id).await?;
-    if expected.is_some_and(|expected| *expected != team) {
-        return Err(changed_meanwhile());
-    }
+    still(&team)?;
     if let Some(name) = name {
         teams::rename(&mut tx, &app.organisation, &team.id, name_of(name)?).await.map_err(taken)?;
     }
@@ -181,19 +194,22 @@ async fn set_members(tx: &mut Tx, app: &App, team: &TeamId, members: &[UserId]) 
     Ok(())
 }
 
-/// Deletes a team; its profiles and users stay.
-pub async fn delete_team(app: &App, caller: &Caller, id: &str) -> Result<(), Problem> {
+/// Deletes a team that `still` is what was expected; its profiles and users stay.
+pub async fn delete_team(app: &App, caller: &Caller, id: &str, still: impl FnOnce(&Team) -> Result<(), Problem>) -> Result<(), Problem> {
     let mut tx = app.store.write().await?;
+    teams::keep(&mut tx, &app.organisation).await?;
     let team = team(&mut tx, app, id).await?;
+    still(&team)?;
     teams::delete(&mut tx, &app.organisation, &team.id).await?;
     note(&mut tx, app, caller, "settings.changed", json!({ "team": id, "name": team.name, "deleted": true })).await?;
     tx.commit().await?;
     Ok(())
 }
 
-/// Somebody else was quicker.
-fn changed_meanwhile() -> Problem {
-    Problem::new(StatusCode::CONFLICT, CHANGED_MEANWHILE, "Somebody else changed this meanwhile; look again.")
+/// Somebody else was quicker, where what is stored is not what is expected any more.
+pub fn unchanged<T: PartialEq>(expected: &T, stored: &T) -> Result<(), Problem> {
+    let quicker = || Problem::new(StatusCode::CONFLICT, CHANGED_MEANWHILE, "Somebody else changed this meanwhile; look again.");
+    (expected == stored).then_some(()).ok_or_else(quicker)
 }
 
 /// The presets of exactly this network, as they are set; those that are built in where nobody set any.
@@ -202,15 +218,29 @@ pub async fn preset_of(tx: &mut Tx, app: &App, network: &str) -> Result<Preset, 
     Ok(set.unwrap_or_else(|| Preset { network: network.to_owned(), ..Preset::built_in() }))
 }
 
-/// Sets what new profiles of a network get, where it still is what is `expected`.
-pub async fn set_preset(app: &App, caller: &Caller, preset: &Preset, expected: Option<&Preset>) -> Result<(), Problem> {
+/// What is stored of a network's presets while somebody changes them.
+pub struct StoredPreset {
+    /// What is set for exactly this network, as its form shows it.
+    pub own: Preset,
+    /// What its new profiles get.
+    pub holds: Preset,
+}
+
+async fn preset_to_change(tx: &mut Tx, app: &App, network: &str) -> Result<StoredPreset, Problem> {
+    presets::keep(tx, &app.organisation).await?;
+    let own = preset_of(tx, app, network).await?;
+    Ok(StoredPreset { own, holds: presets::for_network(tx, &app.organisation, network).await? })
+}
+
+/// Sets what new profiles of a network get, where it `still` is what was expected.
+pub async fn set_preset(
+    app: &App,
+    caller: &Caller,
+    preset: &Preset,
+    still: impl FnOnce(&StoredPreset) -> Result<(), Problem>,
+) -> Result<(), Problem> {
     let mut tx = app.store.write().await?;
-    if let Some(expected) = expected {
-        presets::keep(&mut tx, &app.organisation).await?;
-        if preset_of(&mut tx, app, &preset.network).await? != *expected {
-            return Err(changed_meanwhile());
-        }
-    }
+    still(&preset_to_change(&mut tx, app, &preset.network).await?)?;
     if let Some(owner) = &preset.owner {
         let known = users::by_id(&mut tx, owner).await?.filter(|user| user.organisation == app.organisation);
         known.ok_or_else(|| Problem::field("owner_id", "there is no such user"))?;
@@ -225,9 +255,15 @@ pub async fn set_preset(app: &App, caller: &Caller, preset: &Preset, expected: O
     Ok(())
 }
 
-/// Takes them back: what holds for all networks holds for this one again.
-pub async fn remove_preset(app: &App, caller: &Caller, network: &str) -> Result<(), Problem> {
+/// Takes them back, where they `still` are what was expected: what holds for all networks holds for this one again.
+pub async fn remove_preset(
+    app: &App,
+    caller: &Caller,
+    network: &str,
+    still: impl FnOnce(&StoredPreset) -> Result<(), Problem>,
+) -> Result<(), Problem> {
     let mut tx = app.store.write().await?;
+    still(&preset_to_change(&mut tx, app, network).await?)?;
     if !presets::remove(&mut tx, &app.organisation, network).await? {
         return Err(Problem::not_found());
     }

@@ -135,9 +135,23 @@ fn shown_once(signature: Option<Signature>, signing: Option<Secret>) -> Option<S
     signing.filter(|_| signature == Some(Signature::Hmac))
 }
 
-/// Changes an endpoint.
-pub async fn change(app: &App, id: &str, change: Change, by: &Actor) -> Result<Endpoint, Problem> {
-    let mut endpoint = find(app, id).await?;
+/// An endpoint as it is, which nobody else changes until the transaction ends.
+async fn to_change(tx: &mut store::Tx, app: &App, id: &str) -> Result<Endpoint, Problem> {
+    let id: EndpointId = id.parse().map_err(|_| Problem::not_found())?;
+    webhooks::to_change(tx, &app.organisation, &id).await?.ok_or_else(Problem::not_found)
+}
+
+/// Changes an endpoint that `still` is what was expected.
+pub async fn change(
+    app: &App,
+    id: &str,
+    change: Change,
+    by: &Actor,
+    still: impl FnOnce(&Endpoint) -> Result<(), Problem>,
+) -> Result<Endpoint, Problem> {
+    let mut tx = app.store.write().await?;
+    let mut endpoint = to_change(&mut tx, app, id).await?;
+    still(&endpoint)?;
     if let Some(name) = &change.name {
         endpoint.name = check_name(name)?;
     }
@@ -146,7 +160,6 @@ pub async fn change(app: &App, id: &str, change: Change, by: &Actor) -> Result<E
     }
     let url = change.url.filter(|url| !url.trim().is_empty());
     let url = url.map(|url| check_url(app, endpoint.kind, &url)).transpose()?;
-    let mut tx = app.store.write().await?;
     if let Some((url, host)) = url {
         let found = webhooks::with_secrets(&mut tx, app.store.keys(), &app.organisation, &endpoint.id).await?;
         let (old, mut secrets) = found.ok_or_else(Problem::not_found)?;
@@ -182,10 +195,11 @@ pub async fn rotate(app: &App, id: &str, by: &Actor) -> Result<(Endpoint, Option
     Ok((find(app, id).await?, shown_once(Some(signature), Some(fresh))))
 }
 
-/// Deletes an endpoint; what waits for it is given up.
-pub async fn delete(app: &App, id: &str, by: &Actor) -> Result<(), Problem> {
-    let endpoint = find(app, id).await?;
+/// Deletes an endpoint that `still` is what was expected; what waits for it is given up.
+pub async fn delete(app: &App, id: &str, by: &Actor, still: impl FnOnce(&Endpoint) -> Result<(), Problem>) -> Result<(), Problem> {
     let mut tx = app.store.write().await?;
+    let endpoint = to_change(&mut tx, app, id).await?;
+    still(&endpoint)?;
     if !webhooks::delete(&mut tx, &app.organisation, &endpoint.id).await? {
         return Err(Problem::not_found());
     }

@@ -64,23 +64,25 @@ pub fn quiet(from: &str, to: &str) -> Result<Quiet, Problem> {
     Quiet::new(from, to).ok_or_else(|| Problem::field("quiet_hours.to", "is another time than the beginning"))
 }
 
-/// Stores what a user chose. If nothing reaches them any more, the company admins hear which profiles that is about.
-pub async fn choose(app: &App, user: &UserId, chosen: Chosen) -> Result<(), Problem> {
+/// Stores what a user chose: `choice` makes it of the user as they are stored. If nothing reaches them any more, the company admins
+/// hear which profiles that is about.
+pub async fn choose(app: &App, user: &UserId, choice: impl FnOnce(&User) -> Result<Chosen, Problem>) -> Result<(), Problem> {
     let mut tx = app.store.write().await?;
-    store_chosen(app, &mut tx, user, chosen).await?;
+    let before = users::to_change(&mut tx, user).await?.ok_or_else(Problem::not_found)?;
+    store_chosen(app, &mut tx, &before, choice(&before)?).await?;
     tx.commit().await?;
     app.told.notify_one();
     Ok(())
 }
 
-async fn store_chosen(app: &App, tx: &mut Tx, user: &UserId, chosen: Chosen) -> Result<(), Problem> {
-    let before = users::by_id(tx, user).await?.ok_or_else(Problem::not_found)?;
+async fn store_chosen(app: &App, tx: &mut Tx, before: &User, chosen: Chosen) -> Result<(), Problem> {
+    let user = &before.id;
     users::set_notifications(tx, user, chosen.no_access, chosen.renew_soon).await?;
     users::set_notify_new_profiles(tx, user, chosen.new_profiles).await?;
     users::set_notify_approvals(tx, user, chosen.approvals).await?;
     wishes::set(tx, user, &chosen.wishes, app.now()).await?;
     let after = users::by_id(tx, user).await?.ok_or_else(Problem::not_found)?;
-    if telling::is_reached(&before) && !telling::is_reached(&after) {
+    if telling::is_reached(before) && !telling::is_reached(&after) {
         telling::warn_of_unreached(tx, &after, app.now()).await?;
     }
     Ok(())
@@ -112,9 +114,11 @@ pub fn is_last_channel(user: &User) -> bool {
 pub async fn unsubscribe(app: &App, secret: &str) -> Result<Option<User>, Problem> {
     let Some(user) = reader_of(app, secret).await? else { return Ok(None) };
     if user.wishes.digest != Digest::Off {
-        let mut chosen = Chosen::of(&user);
-        chosen.wishes.digest = Digest::Off;
-        choose(app, &user.id, chosen).await?;
+        let without = |user: &User| {
+            let chosen = Chosen::of(user);
+            Ok(Chosen { wishes: Wishes { digest: Digest::Off, ..chosen.wishes }, ..chosen })
+        };
+        choose(app, &user.id, without).await?;
     }
     reader_of(app, secret).await
 }

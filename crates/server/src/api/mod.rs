@@ -10,3 +10,4 @@ pub mod openapi;
 pub mod shape;
 pub mod token_exchange;
 pub mod v1;
+pub mod version;

@@ -10,13 +10,15 @@ use serde_json::{Map, Value, json};
 use super::described::{self, PROBLEM};
 use super::idempotency;
 use super::shape::{Field, Shape, Style};
+use super::version;
 use crate::auth::Needs;
 use crate::routes::{API, ApiRoute};
 use crate::state::App;
 
 /// What stands at the top for whoever writes a client.
 const ABOUT: &str = "Keeps social media profiles connected. Errors are problem documents (RFC 9457) with a stable `code`, and name the \
-                     `field` that is wrong. Times are RFC 3339 in UTC. Ids are opaque. `Idempotency-Key` on every POST makes a retry safe.";
+                     `field` that is wrong. Times are RFC 3339 in UTC. Ids are opaque. `Idempotency-Key` on every POST makes a retry safe. \
+                     Settings are answered with an `ETag`; sent back as `If-Match`, it keeps a change from overwriting somebody else's.";
 
 /// The description, OpenAPI 3.1, for an installation that offers these networks.
 pub fn description(networks: &[&'static str]) -> Value {
@@ -84,7 +86,17 @@ fn parameters(route: &ApiRoute, networks: &[&'static str]) -> Vec<Value> {
         key["description"] = "The same key again answers what was answered, and does nothing twice.".into();
         key
     });
-    in_path.chain(in_query).chain(key).collect()
+    let version = takes_version(route).then(|| {
+        let mut version = parameter("header", &version::HEADER, networks);
+        version["description"] = "The ETag of what was read: the change is made only while that is still how it is.".into();
+        version
+    });
+    in_path.chain(in_query).chain(key).chain(version).collect()
+}
+
+/// Whether it changes settings that have a version already.
+fn takes_version(route: &ApiRoute) -> bool {
+    matches!(route.method, "PATCH" | "PUT" | "DELETE") && described::of(route.id).is_some_and(|operation| operation.versioned)
 }
 
 fn responses(route: &ApiRoute, networks: &[&'static str]) -> Value {
@@ -101,6 +113,10 @@ fn responses(route: &ApiRoute, networks: &[&'static str]) -> Value {
         json!({ "description": route.summary, "content": content })
     };
     let mut all = json!({ route.status.to_string(): good });
+    if route.status != 204 && described::of(route.id).is_some_and(|operation| operation.versioned) {
+        let words = "The version of these settings, for If-Match";
+        all[route.status.to_string()]["headers"] = json!({ "ETag": { "description": words, "schema": { "type": "string" } } });
+    }
     if let Some(waits) = described::of(route.id).and_then(|operation| operation.waits) {
         let schema = waits.schema(Style { networks, closed: false });
         all["202"] =
@@ -112,6 +128,9 @@ fn responses(route: &ApiRoute, networks: &[&'static str]) -> Value {
     }
     if route.method != "GET" {
         refused.extend([409, 413, 415]);
+    }
+    if takes_version(route) {
+        refused.extend([412, 428]);
     }
     for status in refused.into_iter().map(|status: u16| status.to_string()).chain(["default".to_owned()]) {
         all[status] = json!({ "$ref": "#/components/responses/Problem" });

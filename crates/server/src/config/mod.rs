@@ -68,6 +68,8 @@ pub struct ServerConfig {
     pub profile_limit: u64,
     /// Of whom a second factor is demanded.
     pub second_factor: SecondFactor,
+    /// Whether settings are changed over REST only by whoever says which version they have read (`If-Match`).
+    pub demand_if_match: bool,
 }
 
 /// Of whom a second factor is demanded at sign-in.
@@ -99,6 +101,7 @@ impl Default for ServerConfig {
             slow_after: Length::seconds(30),
             profile_limit: 0,
             second_factor: SecondFactor::Optional,
+            demand_if_match: false,
         }
     }
 }

@@ -168,7 +168,7 @@ pub async fn save_notifications(State(app): State<Arc<App>>, caller: Caller, fie
     let page = async {
         let user = me(&caller)?;
         let saved = match chosen(&fields) {
-            Ok(chosen) => wishes::choose(&app, &user.id, chosen).await,
+            Ok(chosen) => wishes::choose(&app, &user.id, |_| Ok(chosen)).await,
             Err(wrong) => Err(wrong),
         };
         match saved {

@@ -106,7 +106,7 @@ async fn try_save(app: &App, caller: &Caller, fields: &Fields) -> Page {
             let meanwhile = meanwhile(app, caller, &stored, &fields, merged).await?;
             return page(app, caller, None, Some((network, meanwhile))).await;
         }
-        match company::set_preset(app, caller, &preset, Some(&stored)).await {
+        match company::set_preset(app, caller, &preset, |now| company::unchanged(&stored, &now.own)).await {
             // Between the look and the change: looked at again.
             Err(problem) if problem.code == company::CHANGED_MEANWHILE => {}
             done => {

@@ -20,6 +20,7 @@ use crate::actions::connect::network_named;
 use crate::actions::{company, second_factor};
 use crate::auth::Caller;
 use crate::error::Problem;
+use crate::i18n::Lang;
 use crate::state::App;
 
 struct UserView {
@@ -108,7 +109,7 @@ pub async fn invite_user(State(app): State<Arc<App>>, caller: Caller, fields: Fi
         let role = Role::parse(fields.get("role")).unwrap_or(Role::StandardUser);
         match company::invite_user(&app, &caller, fields.get("email"), fields.get("name"), role).await {
             Ok((_, link)) => users_page(&app, &caller, Some(link), None).await,
-            Err(problem) if problem.code == "invalid_field" => users_page(&app, &caller, None, Some(problem.detail)).await,
+            Err(problem) if problem.code == "invalid_field" => users_page(&app, &caller, None, Some(caller.lang.problem(&problem))).await,
             Err(problem) => Err(problem),
         }
     };
@@ -125,15 +126,26 @@ pub async fn save_user(State(app): State<Arc<App>>, caller: Caller, Path(id): Pa
                 return users_page(&app, &caller, Some(link), None).await;
             }
             "reset_second_factor" => second_factor::reset(&app, &caller, &user).await?,
-            "delete" => company::delete_user(&app, &caller, &user).await?,
+            "delete" => company::delete_user(&app, &caller, &user.id, |_| Ok(())).await?,
             _ => {
                 let role = Role::parse(fields.get("role")).ok_or_else(|| Problem::field("role", "is company_admin or standard_user"))?;
-                company::change_user(&app, &caller, &user, role, fields.ticked("disabled")).await?;
+                company::change_user(&app, &caller, &user.id, |_| Ok((role, fields.ticked("disabled")))).await?;
             }
         }
         go("/settings/users")
     };
     for_people(&caller, page.await)
+}
+
+/// A span between two looks, in whole units.
+fn every(lang: Lang, span: Span) -> String {
+    let seconds = span.as_seconds();
+    let (n, unit) = match seconds {
+        ..60 => (seconds, "seconds"),
+        60..3_600 => ((seconds + 30) / 60, "minutes"),
+        _ => ((seconds + 1_800) / 3_600, "hours"),
+    };
+    lang.fill(&format!("apps.every.{unit}"), &[("n", &n.to_string())])
 }
 
 /// How often a rotating token that nobody uses is proven, and what that costs: sooner costs more.
@@ -142,10 +154,10 @@ fn idle_checks(app: &App, caller: &Caller, network: &dyn Network) -> String {
     if !matches!(facts.renewal, RenewalModel::Rotating(_)) {
         return String::new();
     }
-    let hours = (facts.idle_check_every.as_seconds() + 1_800) / 3_600;
-    let lost = |every| measured.lost_of_a_thousand_in_a_year(every).to_string();
+    // Of a thousand no more than all can be lost, however often a demo looks.
+    let lost = |every| measured.lost_of_a_thousand_in_a_year(every).min(1_000).to_string();
     let values = [
-        ("hours", hours.to_string()),
+        ("every", every(caller.lang, facts.idle_check_every)),
         ("done", measured.done.to_string()),
         ("gone", measured.lost.to_string()),
         ("cost", lost(facts.idle_check_every)),

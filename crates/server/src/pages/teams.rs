@@ -92,7 +92,7 @@ pub async fn save(State(app): State<Arc<App>>, caller: Caller, Path(id): Path<St
 
 async fn try_save(app: &App, caller: &Caller, id: &str, fields: &Fields) -> Page {
     if fields.ticked("delete") {
-        company::delete_team(app, caller, id).await?;
+        company::delete_team(app, caller, id, |_| Ok(())).await?;
         return go("/settings/teams");
     }
     let typed = Values::typed(fields, &["name", "members"]);
@@ -102,7 +102,8 @@ async fn try_save(app: &App, caller: &Caller, id: &str, fields: &Fields) -> Page
             let meanwhile = meanwhile(app, caller, &stored, &fields, merged).await?;
             return page(app, caller, None, Some((id, meanwhile))).await;
         }
-        match company::change_team(app, caller, id, Some(fields.get("name")), Some(&fields.ids("members")), Some(&stored)).await {
+        let still = |now: &Team| company::unchanged(&stored, now);
+        match company::change_team(app, caller, id, Some(fields.get("name")), Some(&fields.ids("members")), still).await {
             // Between the look and the change: looked at again.
             Err(problem) if problem.code == company::CHANGED_MEANWHILE => {}
             done => return done.and_then(|()| go("/settings/teams")),

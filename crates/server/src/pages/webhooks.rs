@@ -139,7 +139,7 @@ pub async fn create(State(app): State<Arc<App>>, caller: Caller, fields: Fields)
             Ok((endpoint, secret)) => one(&app, &caller, &endpoint, None, Shown { secret, ..Shown::default() }).await,
             Err(problem) if problem.code == "invalid_field" => {
                 let typed = Typed { name: fields.get("name").to_owned(), url: fields.get("url").to_owned() };
-                page(&app, &caller, typed, Some(problem.detail)).await
+                page(&app, &caller, typed, Some(caller.lang.problem(&problem))).await
             }
             Err(problem) => Err(problem),
         }
@@ -276,14 +276,14 @@ pub async fn save(State(app): State<Arc<App>>, caller: Caller, Path(id): Path<St
                 enabled: None,
             },
         };
-        match action::change(&app, &id, change, &caller.named).await {
+        match action::change(&app, &id, change, &caller.named, |_| Ok(())).await {
             Ok(endpoint) => {
                 let flash = Some(caller.lang.t("account.saved").to_owned());
                 one(&app, &caller, &endpoint, None, Shown { flash, ..Shown::default() }).await
             }
             Err(problem) if problem.code == "invalid_field" => {
                 let endpoint = action::find(&app, &id).await?;
-                one(&app, &caller, &endpoint, None, Shown { error: Some(problem.detail), ..Shown::default() }).await
+                one(&app, &caller, &endpoint, None, Shown { error: Some(caller.lang.problem(&problem)), ..Shown::default() }).await
             }
             Err(problem) => Err(problem),
         }
@@ -330,7 +330,7 @@ pub async fn replay(State(app): State<Arc<App>>, caller: Caller, Path(id): Path<
 /// POST /settings/webhooks/{id}/delete
 pub async fn delete(State(app): State<Arc<App>>, caller: Caller, Path(id): Path<String>) -> Response {
     let page = async {
-        action::delete(&app, &id, &caller.named).await?;
+        action::delete(&app, &id, &caller.named, |_| Ok(())).await?;
         go("/settings/webhooks")
     };
     for_people(&caller, page.await)

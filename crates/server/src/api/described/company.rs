@@ -18,7 +18,7 @@ const PROFILE: Shape = Shape::Id("prf_");
 
 pub(super) const OPERATIONS: &[Operation] = &[
     answers("listWebhookEndpoints", Shape::Object(&[must("items", Shape::List { of: &ENDPOINT, max: MANY })])),
-    answers("createWebhookEndpoint", ENDPOINT_WITH_SECRET).takes(
+    answers("createWebhookEndpoint", ENDPOINT_WITH_SECRET).versioned().takes(
         &[
             must("url", URL),
             may("name", NAME),
@@ -30,14 +30,14 @@ pub(super) const OPERATIONS: &[Operation] = &[
         ],
         r#"{"url":"https://example.com/hooks/staygreen","name":"Our tool","events":["profile.disconnected","profile.recovered"]}"#,
     ),
-    answers("getWebhookEndpoint", ENDPOINT),
-    answers("changeWebhookEndpoint", ENDPOINT).takes(
+    answers("getWebhookEndpoint", ENDPOINT).versioned(),
+    answers("changeWebhookEndpoint", ENDPOINT).versioned().takes(
         &[may("name", NAME), may("url", URL), may("events", EVENTS), may("enabled", Shape::Flag)],
         r#"{"events":["profile.disconnected"],"enabled":true}"#,
     ),
-    silent("deleteWebhookEndpoint"),
+    silent("deleteWebhookEndpoint").versioned(),
     answers("testWebhookEndpoint", DELIVERY),
-    answers("rotateWebhookSecret", ENDPOINT_WITH_SECRET),
+    answers("rotateWebhookSecret", ENDPOINT_WITH_SECRET).versioned(),
     answers("listDeliveries", Shape::Object(&[must("items", Shape::List { of: &DELIVERY, max: MANY }), must("next_cursor", MAYBE_TEXT)]))
         .asked(&[may("cursor", Shape::Id("msg_")), may("limit", Shape::Int { min: 1, max: 200 })]),
     answers("replayDelivery", Shape::Object(&[must("id", TEXT)])),
@@ -70,30 +70,33 @@ pub(super) const OPERATIONS: &[Operation] = &[
         r#"{"permission":"posts:write"}"#,
     ),
     answers("listUsers", Shape::Object(&[must("items", Shape::List { of: &PERSON, max: MANY })])),
-    answers("inviteUser", Shape::Plus(&PERSON_FIELDS, &[must("invitation", URL)])).takes(
+    answers("inviteUser", Shape::Plus(&PERSON_FIELDS, &[must("invitation", URL)])).versioned().takes(
         &[must("email", EMAIL), may("name", Shape::Text { min: 0, max: 80 }), may("role", Shape::Word(roles))],
         r#"{"email":"mira@example.com","name":"Mira","role":"standard_user"}"#,
     ),
-    answers("getUser", PERSON),
+    answers("getUser", PERSON).versioned(),
     answers("changeUser", PERSON)
+        .versioned()
         .takes(&[may("role", Shape::Word(roles)), may("disabled", Shape::Flag)], r#"{"role":"standard_user","disabled":false}"#),
-    silent("deleteUser"),
+    silent("deleteUser").versioned(),
     silent("resetSecondFactor"),
     answers("inviteUserAgain", Shape::Object(&[must("invitation", URL), must("expires_at", MOMENT)])),
     answers("listTeams", Shape::Object(&[must("items", Shape::List { of: &TEAM, max: MANY })])),
-    answers("createTeam", TEAM).takes(&[must("name", NAME), may("member_ids", MEMBERS)], r#"{"name":"Trail guides","member_ids":[]}"#),
-    answers("getTeam", TEAM),
-    answers("changeTeam", TEAM).takes(&[may("name", NAME), may("member_ids", MEMBERS)], r#"{"name":"Mountain guides"}"#),
-    silent("deleteTeam"),
+    answers("createTeam", TEAM)
+        .versioned()
+        .takes(&[must("name", NAME), may("member_ids", MEMBERS)], r#"{"name":"Trail guides","member_ids":[]}"#),
+    answers("getTeam", TEAM).versioned(),
+    answers("changeTeam", TEAM).versioned().takes(&[may("name", NAME), may("member_ids", MEMBERS)], r#"{"name":"Mountain guides"}"#),
+    silent("deleteTeam").versioned(),
     answers("listPagePresets", Shape::Object(&[must("items", Shape::List { of: &PRESET, max: MANY })])),
-    answers("getPagePreset", PRESET),
-    answers("setPagePreset", PRESET).takes(
+    answers("getPagePreset", PRESET).versioned(),
+    answers("setPagePreset", PRESET).versioned().takes(
         &[may("owner_id", MAYBE_USER), may("team_ids", TEAMS), may("notifications", NOTIFICATIONS)],
         r#"{"owner_id":null,"team_ids":[],"notifications":{"no_access_tokens":true,"renew_soon":false}}"#,
     ),
-    silent("removePagePreset"),
-    answers("getMyNotifications", MINE),
-    answers("changeMyNotifications", MINE).takes(
+    silent("removePagePreset").versioned(),
+    answers("getMyNotifications", MINE).versioned(),
+    answers("changeMyNotifications", MINE).versioned().takes(
         &[
             may("no_access_tokens", Shape::Flag),
             may("renew_soon", Shape::Flag),

@@ -26,14 +26,16 @@ pub struct Operation {
     pub answer: Option<Shape>,
     /// What it answers with 202 when it is noted and has to wait, where that can be.
     pub waits: Option<Shape>,
+    /// It is about settings with a version: what answers them says which (`ETag`), what changes them takes one (`If-Match`).
+    pub versioned: bool,
 }
 
 const fn answers(id: &'static str, answer: Shape) -> Operation {
-    Operation { id, query: &[], body: &[], example: "", answer: Some(answer), waits: None }
+    Operation { id, query: &[], body: &[], example: "", answer: Some(answer), waits: None, versioned: false }
 }
 
 const fn silent(id: &'static str) -> Operation {
-    Operation { id, query: &[], body: &[], example: "", answer: None, waits: None }
+    Operation { id, query: &[], body: &[], example: "", answer: None, waits: None, versioned: false }
 }
 
 impl Operation {
@@ -45,6 +47,11 @@ impl Operation {
 
     const fn or_waits(mut self, waits: Shape) -> Self {
         self.waits = Some(waits);
+        self
+    }
+
+    const fn versioned(mut self) -> Self {
+        self.versioned = true;
         self
     }
 

@@ -31,8 +31,8 @@ pub(super) const OPERATIONS: &[Operation] = &[
             may("cursor", CURSOR),
             may("limit", Shape::Int { min: 1, max: 200 }),
         ]),
-    answers("getProfile", WHOLE_PROFILE),
-    answers("changeProfile", WHOLE_PROFILE).takes(
+    answers("getProfile", WHOLE_PROFILE).versioned(),
+    answers("changeProfile", WHOLE_PROFILE).versioned().takes(
         &[may("owner_id", MAYBE_USER), may("team_ids", TEAMS), may("notifications", NOTIFICATIONS)],
         r#"{"owner_id":null,"team_ids":[],"notifications":{"no_access_tokens":true,"renew_soon":true}}"#,
     ),

@@ -10,9 +10,10 @@ use serde_json::json;
 use store::api_keys;
 use store::users::User;
 
-use super::{Answer, Body, json};
+use super::{Answer, Body};
 use crate::actions::company;
 use crate::actions::wishes::{self, Chosen, WEEKDAYS, clock, minute_of, quiet};
+use crate::api::version::{IfMatch, versioned};
 use crate::auth::Caller;
 use crate::error::Problem;
 use crate::state::App;
@@ -50,7 +51,8 @@ fn shown(user: &User) -> serde_json::Value {
 
 /// GET /api/v1/me/notifications
 pub async fn notifications(State(app): State<Arc<App>>, caller: Caller) -> Answer {
-    json(200, &shown(&me(&app, &caller).await?))
+    let mine = shown(&me(&app, &caller).await?);
+    versioned(200, &mine, &mine)
 }
 
 /// What `PATCH /me/notifications` takes; what is left out stays.
@@ -115,8 +117,13 @@ fn changed(user: &User, change: &Change) -> Result<Chosen, Problem> {
 }
 
 /// PATCH /api/v1/me/notifications
-pub async fn change(State(app): State<Arc<App>>, caller: Caller, Body(change): Body<Change>) -> Answer {
+pub async fn change(State(app): State<Arc<App>>, caller: Caller, seen: IfMatch, Body(change): Body<Change>) -> Answer {
     let user = me(&app, &caller).await?;
-    wishes::choose(&app, &user.id, changed(&user, &change)?).await?;
-    json(200, &shown(&me(&app, &caller).await?))
+    let choice = |now: &User| {
+        seen.holds(&shown(now))?;
+        changed(now, &change)
+    };
+    wishes::choose(&app, &user.id, choice).await?;
+    let mine = shown(&me(&app, &caller).await?);
+    versioned(200, &mine, &mine)
 }

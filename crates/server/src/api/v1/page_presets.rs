@@ -12,6 +12,7 @@ use store::presets::{self, Preset};
 
 use super::{Answer, Body, Notifications, json};
 use crate::actions::company;
+use crate::api::version::{IfMatch, versioned};
 use crate::auth::Caller;
 use crate::error::Problem;
 use crate::state::App;
@@ -46,7 +47,8 @@ pub async fn list(State(app): State<Arc<App>>) -> Answer {
 pub async fn get(State(app): State<Arc<App>>, Path(network): Path<String>) -> Answer {
     let network = stored_name(&app, &network)?;
     let mut tx = app.store.read().await?;
-    json(200, &shown(&presets::for_network(&mut tx, &app.organisation, &network).await?))
+    let preset = shown(&presets::for_network(&mut tx, &app.organisation, &network).await?);
+    versioned(200, &preset, &preset)
 }
 
 /// What `PUT /page-presets/{network}` takes; what is left out is nobody, no team, and told.
@@ -60,7 +62,13 @@ pub struct Wanted {
 }
 
 /// PUT /api/v1/page-presets/{network}
-pub async fn set(State(app): State<Arc<App>>, caller: Caller, Path(network): Path<String>, Body(wanted): Body<Wanted>) -> Answer {
+pub async fn set(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    Path(network): Path<String>,
+    seen: IfMatch,
+    Body(wanted): Body<Wanted>,
+) -> Answer {
     let told = wanted.notifications.unwrap_or(Notifications { no_access_tokens: true, renew_soon: true });
     let preset = Preset {
         network: stored_name(&app, &network)?,
@@ -69,12 +77,14 @@ pub async fn set(State(app): State<Arc<App>>, caller: Caller, Path(network): Pat
         notify_no_access: told.no_access_tokens,
         notify_renew_soon: told.renew_soon,
     };
-    company::set_preset(&app, &caller, &preset, None).await?;
-    json(200, &shown(&preset))
+    company::set_preset(&app, &caller, &preset, |now| seen.holds(&shown(&now.holds))).await?;
+    let preset = shown(&preset);
+    versioned(200, &preset, &preset)
 }
 
 /// DELETE /api/v1/page-presets/{network}
-pub async fn remove(State(app): State<Arc<App>>, caller: Caller, Path(network): Path<String>) -> Answer {
-    company::remove_preset(&app, &caller, &stored_name(&app, &network)?).await?;
+pub async fn remove(State(app): State<Arc<App>>, caller: Caller, Path(network): Path<String>, seen: IfMatch) -> Answer {
+    let network = stored_name(&app, &network)?;
+    company::remove_preset(&app, &caller, &network, |now| seen.holds(&shown(&now.holds))).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }

@@ -23,6 +23,7 @@ use crate::actions::connect::{self, By};
 use crate::actions::explain::explain;
 use crate::actions::finish::shown;
 use crate::actions::{check, disconnect, invite};
+use crate::api::version::{IfMatch, versioned};
 use crate::auth::{self, Caller};
 use crate::error::Problem;
 use crate::show::{evidence, rfc3339};
@@ -153,7 +154,13 @@ pub(super) fn access(app: &App, holder: &Holder) -> Value {
 /// GET /api/v1/profiles/{id}
 pub async fn get(State(app): State<Arc<App>>, caller: Caller, Path(id): Path<String>) -> Answer {
     let profile = auth::profile(&app, &caller, &id, Act::SeeProfile).await?;
-    json(200, &whole(&app, &caller, &profile).await?)
+    versioned(200, &whole(&app, &caller, &profile).await?, &settings(&profile))
+}
+
+/// What people set: its version stays while the network, the clock and the keeper change the rest.
+fn settings(profile: &Profile) -> Value {
+    let told = json!({ "no_access_tokens": profile.notify_no_access, "renew_soon": profile.notify_renew_soon });
+    json!({ "id": profile.id, "owner_id": profile.owner, "team_ids": profile.teams, "enabled": profile.enabled, "notifications": told })
 }
 
 /// What `PATCH /profiles/{id}` takes; what is left out stays.
@@ -172,18 +179,26 @@ fn present<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Option<Option<Us
 }
 
 /// PATCH /api/v1/profiles/{id}
-pub async fn change(State(app): State<Arc<App>>, caller: Caller, Path(id): Path<String>, Body(body): Body<Change>) -> Answer {
+pub async fn change(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    Path(id): Path<String>,
+    seen: IfMatch,
+    Body(body): Body<Change>,
+) -> Answer {
     let profile = auth::profile(&app, &caller, &id, Act::ManageProfile).await?;
+    let mut tx = app.store.write().await?;
+    let profile = profiles::get_to_change(&mut tx, &app.organisation, &profile.id).await?.ok_or_else(Problem::not_found)?;
+    seen.holds(&settings(&profile))?;
     let owner = body.owner_id.unwrap_or_else(|| profile.owner.clone());
     let teams = body.team_ids.unwrap_or_else(|| profile.teams.clone());
-    let mut tx = app.store.write().await?;
     profiles::set_owner_and_teams(&mut tx, &app.organisation, &profile.id, owner.as_ref(), &teams).await?;
     if let Some(wanted) = body.notifications {
         profiles::set_notifications(&mut tx, &app.organisation, &profile.id, wanted.no_access_tokens, wanted.renew_soon).await?;
     }
     tx.commit().await?;
     let profile = auth::profile(&app, &caller, &id, Act::SeeProfile).await?;
-    json(200, &whole(&app, &caller, &profile).await?)
+    versioned(200, &whole(&app, &caller, &profile).await?, &settings(&profile))
 }
 
 /// DELETE /api/v1/profiles/{id}

@@ -12,6 +12,7 @@ use store::teams::{self, Team};
 
 use super::{Answer, Body, json};
 use crate::actions::company;
+use crate::api::version::{IfMatch, versioned};
 use crate::auth::Caller;
 use crate::state::App;
 
@@ -21,7 +22,8 @@ pub(super) fn shown(team: &Team) -> Value {
 
 async fn one(app: &App, id: &str) -> Answer {
     let mut tx = app.store.read().await?;
-    json(200, &shown(&company::team(&mut tx, app, id).await?))
+    let team = shown(&company::team(&mut tx, app, id).await?);
+    versioned(200, &team, &team)
 }
 
 /// GET /api/v1/teams
@@ -44,7 +46,8 @@ pub struct New {
 pub async fn create(State(app): State<Arc<App>>, caller: Caller, Body(new): Body<New>) -> Answer {
     let id = company::create_team(&app, &caller, &new.name, &new.member_ids).await?;
     let mut tx = app.store.read().await?;
-    json(201, &shown(&company::team(&mut tx, &app, id.as_str()).await?))
+    let team = shown(&company::team(&mut tx, &app, id.as_str()).await?);
+    versioned(201, &team, &team)
 }
 
 /// GET /api/v1/teams/{id}
@@ -61,13 +64,20 @@ pub struct Change {
 }
 
 /// PATCH /api/v1/teams/{id}
-pub async fn change(State(app): State<Arc<App>>, caller: Caller, Path(id): Path<String>, Body(change): Body<Change>) -> Answer {
-    company::change_team(&app, &caller, &id, change.name.as_deref(), change.member_ids.as_deref(), None).await?;
+pub async fn change(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    Path(id): Path<String>,
+    seen: IfMatch,
+    Body(change): Body<Change>,
+) -> Answer {
+    let still = |team: &Team| seen.holds(&shown(team));
+    company::change_team(&app, &caller, &id, change.name.as_deref(), change.member_ids.as_deref(), still).await?;
     one(&app, &id).await
 }
 
 /// DELETE /api/v1/teams/{id}
-pub async fn delete(State(app): State<Arc<App>>, caller: Caller, Path(id): Path<String>) -> Answer {
-    company::delete_team(&app, &caller, &id).await?;
+pub async fn delete(State(app): State<Arc<App>>, caller: Caller, Path(id): Path<String>, seen: IfMatch) -> Answer {
+    company::delete_team(&app, &caller, &id, |team| seen.holds(&shown(team))).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }

@@ -12,6 +12,7 @@ use store::users::{self, User};
 
 use super::{Answer, Body, json};
 use crate::actions::{company, second_factor};
+use crate::api::version::{IfMatch, versioned};
 use crate::auth::Caller;
 use crate::error::Problem;
 use crate::show::rfc3339;
@@ -63,13 +64,19 @@ pub async fn invite(State(app): State<Arc<App>>, caller: Caller, Body(new): Body
     let role = new.role.as_deref().map_or(Ok(Role::StandardUser), role)?;
     let (id, link) = company::invite_user(&app, &caller, new.email.trim(), &new.name, role).await?;
     let mut body = shown(&company::user(&app, id.as_str()).await?);
+    let settings = body.clone();
     body["invitation"] = link.into();
-    json(201, &body)
+    versioned(201, &body, &settings)
 }
 
 /// GET /api/v1/users/{id}
 pub async fn get(State(app): State<Arc<App>>, Path(id): Path<String>) -> Answer {
-    json(200, &shown(&company::user(&app, &id).await?))
+    one(&app, &id).await
+}
+
+async fn one(app: &App, id: &str) -> Answer {
+    let user = shown(&company::user(app, id).await?);
+    versioned(200, &user, &user)
 }
 
 /// What `PATCH /users/{id}` takes; what is left out stays.
@@ -81,17 +88,27 @@ pub struct Change {
 }
 
 /// PATCH /api/v1/users/{id}
-pub async fn change(State(app): State<Arc<App>>, caller: Caller, Path(id): Path<String>, Body(change): Body<Change>) -> Answer {
+pub async fn change(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    Path(id): Path<String>,
+    seen: IfMatch,
+    Body(change): Body<Change>,
+) -> Answer {
     let user = company::user(&app, &id).await?;
-    let role = change.role.as_deref().map_or(Ok(user.role), role)?;
-    company::change_user(&app, &caller, &user, role, change.disabled.unwrap_or(user.disabled_at.is_some())).await?;
-    json(200, &shown(&company::user(&app, &id).await?))
+    let to = |now: &User| {
+        seen.holds(&shown(now))?;
+        let role = change.role.as_deref().map_or(Ok(now.role), role)?;
+        Ok((role, change.disabled.unwrap_or(now.disabled_at.is_some())))
+    };
+    company::change_user(&app, &caller, &user.id, to).await?;
+    one(&app, &id).await
 }
 
 /// DELETE /api/v1/users/{id}
-pub async fn delete(State(app): State<Arc<App>>, caller: Caller, Path(id): Path<String>) -> Answer {
+pub async fn delete(State(app): State<Arc<App>>, caller: Caller, Path(id): Path<String>, seen: IfMatch) -> Answer {
     let user = company::user(&app, &id).await?;
-    company::delete_user(&app, &caller, &user).await?;
+    company::delete_user(&app, &caller, &user.id, |now| seen.holds(&shown(now))).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 

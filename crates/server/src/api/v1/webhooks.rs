@@ -13,6 +13,7 @@ use store::webhooks::{self, Endpoint, EndpointKind, SUBSCRIBABLE, Signature};
 
 use super::{Answer, Body, json};
 use crate::actions::webhooks::{self as action, Change, Wanted};
+use crate::api::version::{IfMatch, versioned};
 use crate::auth::Caller;
 use crate::error::Problem;
 use crate::show::rfc3339;
@@ -100,12 +101,13 @@ pub async fn create(State(app): State<Arc<App>>, caller: Caller, Body(new): Body
         token: new.token.map(Secret::new),
     };
     let (endpoint, secret) = action::create(&app, wanted, &caller.named).await?;
-    json(201, &with_secret(&endpoint, secret.as_ref()))
+    versioned(201, &with_secret(&endpoint, secret.as_ref()), &shown(&endpoint))
 }
 
 /// GET /api/v1/webhook-endpoints/{id}
 pub async fn get(State(app): State<Arc<App>>, Path(id): Path<String>) -> Answer {
-    json(200, &shown(&action::find(&app, &id).await?))
+    let endpoint = shown(&action::find(&app, &id).await?);
+    versioned(200, &endpoint, &endpoint)
 }
 
 /// What `PATCH /webhook-endpoints/{id}` takes; what is left out stays.
@@ -123,14 +125,21 @@ pub struct Changed {
 }
 
 /// PATCH /api/v1/webhook-endpoints/{id}
-pub async fn change(State(app): State<Arc<App>>, caller: Caller, Path(id): Path<String>, Body(changed): Body<Changed>) -> Answer {
+pub async fn change(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    Path(id): Path<String>,
+    seen: IfMatch,
+    Body(changed): Body<Changed>,
+) -> Answer {
     let change = Change { name: changed.name, url: changed.url, events: changed.events, enabled: changed.enabled };
-    json(200, &shown(&action::change(&app, &id, change, &caller.named).await?))
+    let endpoint = shown(&action::change(&app, &id, change, &caller.named, |now| seen.holds(&shown(now))).await?);
+    versioned(200, &endpoint, &endpoint)
 }
 
 /// DELETE /api/v1/webhook-endpoints/{id}
-pub async fn delete(State(app): State<Arc<App>>, caller: Caller, Path(id): Path<String>) -> Answer {
-    action::delete(&app, &id, &caller.named).await?;
+pub async fn delete(State(app): State<Arc<App>>, caller: Caller, Path(id): Path<String>, seen: IfMatch) -> Answer {
+    action::delete(&app, &id, &caller.named, |now| seen.holds(&shown(now))).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
@@ -142,7 +151,7 @@ pub async fn test(State(app): State<Arc<App>>, Path(id): Path<String>) -> Answer
 /// POST /api/v1/webhook-endpoints/{id}/rotate-secret
 pub async fn rotate(State(app): State<Arc<App>>, caller: Caller, Path(id): Path<String>) -> Answer {
     let (endpoint, secret) = action::rotate(&app, &id, &caller.named).await?;
-    json(200, &with_secret(&endpoint, secret.as_ref()))
+    versioned(200, &with_secret(&endpoint, secret.as_ref()), &shown(&endpoint))
 }
 
 /// What `GET /webhook-endpoints/{id}/deliveries` takes.
