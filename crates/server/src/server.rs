@@ -37,6 +37,7 @@ impl Server {
         let store = open_store(&config).await?;
         let (spool, node) = spool::open(&config, &store).await?;
         store.reclaim_leases(&node).await?;
+        store.end_begun(clock.now()).await?;
         let mailer = Mailer::from_config(&config.mail).map_err(StartError::Mail)?;
         let public_url = if config.server.public_url.is_empty() {
             format!("http://{address}")
@@ -106,6 +107,10 @@ impl Server {
     /// # Errors
     /// When the way in breaks, or when a disk of this machine failed: then the process has to be started anew (RF-43).
     pub async fn run(self, stop: CancellationToken) -> std::io::Result<()> {
+        // What was begun in the life before is told before anybody asks for it again.
+        if actions::waiting::settle_overdue(&self.app).await.is_err() {
+            tracing::warn!("acts: what was begun and did not end could not be looked at; trying again");
+        }
         let router = routes::router(&self.app);
         let (app, ending) = (Arc::clone(&self.app), stop.clone());
         let keeping = tokio::spawn(async move { app.keeper.run(ending).await });

@@ -7,11 +7,11 @@ use lifecycle::time::{Span, Timestamp};
 use lifecycle::waiting::State;
 use zeroize::Zeroizing;
 
-use crate::Store;
 use crate::driver::{Row, StoreError, Tx, Value, placeholders, to_json};
 use crate::events::Actor;
 use crate::ids::fresh;
 use crate::seal::{Context, digest};
+use crate::{Dialect, Store};
 
 /// How long an act that is over is known.
 pub(crate) const KEPT: Span = Span::days(90);
@@ -190,6 +190,18 @@ impl Store {
             next_look(state, new.ends_at, now).into(),
         ];
         Ok((tx.run(sql, &values).await? == 1).then_some(id))
+    }
+
+    /// What the process before this one had begun is over at this moment, because it died over it, and so are the requests it worked on.
+    /// One file serves one server, so that whatever is begun while it starts is its; where several share a database, another may be
+    /// at work on it, and [`ABANDONED_AFTER`] is waited for.
+    pub async fn end_begun(&self, now: Timestamp) -> Result<(), StoreError> {
+        let mut tx = self.write().await?;
+        if tx.dialect() == Dialect::Sqlite {
+            tx.run("UPDATE acts SET try_at = $1 WHERE state = 'begun' AND try_at > $1", &[now.into()]).await?;
+            crate::idempotency::end_begun(&mut tx, now).await?;
+        }
+        tx.commit().await
     }
 
     /// Takes an act from a state into another. `false` when it is not in that state any more, or may not become that.

@@ -97,3 +97,9 @@ impl Store {
         Ok(())
     }
 }
+
+/// No request that was begun is worked on any more: each of them may have been done.
+pub(crate) async fn end_begun(tx: &mut Tx, now: Timestamp) -> Result<(), StoreError> {
+    let sql = "UPDATE idempotency_keys SET created_at = $1 WHERE status IS NULL AND created_at > $1";
+    tx.run(sql, &[(now - ABANDONED_AFTER).into()]).await.map(drop)
+}

@@ -13,6 +13,7 @@ mod clock;
 mod company;
 mod compose;
 mod consent;
+mod crash;
 mod description;
 mod disk;
 mod examples;

@@ -304,7 +304,7 @@ async fn round(app: &App) -> Result<(), Problem> {
 }
 
 /// Ends what waited too long, and says of what was begun and never ended that nobody knows.
-pub(super) async fn settle_overdue(app: &App) -> Result<(), Problem> {
+pub(crate) async fn settle_overdue(app: &App) -> Result<(), Problem> {
     let mut tx = app.store.read().await?;
     let overdue = acts::overdue(&mut tx, &app.organisation, app.now(), ROUND).await?;
     drop(tx);
