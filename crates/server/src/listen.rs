@@ -20,6 +20,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpListener;
 use tokio::time::{Instant, Sleep};
 use tokio_util::sync::CancellationToken;
@@ -43,6 +44,7 @@ pub(crate) async fn serve(mut listener: TcpListener, router: Router, slow_after:
             taken = Listener::accept(&mut listener) => taken,
         };
         let service = TowerToHyperService::new(router.clone());
+        let stream = Taken { stream, patience: slow_after, blocked: None };
         let connection = http.serve_connection_with_upgrades(TokioIo::new(stream), service).into_owned();
         let connection = connections.watch(connection);
         tokio::spawn(async move {
@@ -79,6 +81,80 @@ pub(crate) async fn paced(State(app): State<Arc<App>>, request: Request, next: N
         return Problem::new(StatusCode::REQUEST_TIMEOUT, "too_slow", words).into_response();
     }
     answer
+}
+
+/// A connection whose client has to take what it is sent at the same pace. Whoever reads next to nothing would hold the answer, and
+/// what it flows out of, for as long as they like (NT-31): then the connection ends, and with it all of that.
+struct Taken<S> {
+    stream: S,
+    patience: Duration,
+    blocked: Option<Blocked>,
+}
+
+/// Since when the client takes less than there is.
+struct Blocked {
+    since: Instant,
+    came: u64,
+    over: Pin<Box<Sleep>>,
+}
+
+impl<S> Taken<S> {
+    /// What became of an attempt to send, or the end of our patience. A client is behind until everything that is there is sent.
+    fn judged(&mut self, context: &mut Context<'_>, sent: Poll<std::io::Result<usize>>) -> Poll<std::io::Result<usize>> {
+        if let (Poll::Ready(Ok(n)), Some(blocked)) = (&sent, &mut self.blocked) {
+            blocked.came += *n as u64;
+            // What the system takes in beforehand is no sign that anybody reads: a silence is never longer than our patience.
+            let silent = Instant::now() + self.patience;
+            blocked.over.as_mut().reset(silent.min(blocked.since + allowed(self.patience, blocked.came)));
+        }
+        if sent.is_ready() {
+            return sent;
+        }
+        let (since, patience) = (Instant::now(), self.patience);
+        let blocked =
+            self.blocked.get_or_insert_with(|| Blocked { since, came: 0, over: Box::pin(tokio::time::sleep_until(since + patience)) });
+        if blocked.over.as_mut().poll(context).is_pending() {
+            return Poll::Pending;
+        }
+        tracing::info!("listen: somebody does not read what they asked for, and is let go");
+        Poll::Ready(Err(std::io::ErrorKind::TimedOut.into()))
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Taken<S> {
+    fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<std::io::Result<()>> {
+        Pin::new(&mut self.stream).poll_read(context, buffer)
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Taken<S> {
+    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<std::io::Result<usize>> {
+        let sent = Pin::new(&mut self.stream).poll_write(context, bytes);
+        self.judged(context, sent)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[std::io::IoSlice<'_>],
+    ) -> Poll<std::io::Result<usize>> {
+        let sent = Pin::new(&mut self.stream).poll_write_vectored(context, bytes);
+        self.judged(context, sent)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    /// Comes when nothing is left to be sent: then the client has caught up.
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        self.blocked = None;
+        Pin::new(&mut self.stream).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(context)
+    }
 }
 
 struct Paced {
@@ -128,7 +204,39 @@ impl http_body::Body for Paced {
 
 #[cfg(test)]
 mod tests {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
     use super::*;
+
+    /// The two ends of a connection that holds 1 KiB on its way.
+    fn connection(patience: Duration) -> (Taken<tokio::io::DuplexStream>, tokio::io::DuplexStream) {
+        let (ours, theirs) = tokio::io::duplex(1024);
+        (Taken { stream: ours, patience, blocked: None }, theirs)
+    }
+
+    #[tokio::test]
+    async fn nt_31_whoever_does_not_read_is_let_go() {
+        let (mut ours, _theirs) = connection(Duration::ZERO);
+        ours.write_all(&[0; 1024]).await.expect("there is room");
+        let error = ours.write_all(&[0; 1]).await.expect_err("nobody reads");
+        assert_eq!(error.kind(), std::io::ErrorKind::TimedOut);
+    }
+
+    #[tokio::test]
+    async fn nt_31_whoever_reads_gets_everything_and_has_caught_up_then() {
+        let (mut ours, mut theirs) = connection(Duration::from_hours(1));
+        let reads = tokio::spawn(async move {
+            let mut read = vec![0; 100_000];
+            theirs.read_exact(&mut read).await.map(|_| (read, theirs))
+        });
+        let sent: Vec<u8> = (0..100_000_u32).map(|n| n.to_le_bytes()[0]).collect();
+        ours.write_all(&sent).await.expect("sent");
+        assert!(ours.blocked.as_ref().is_some_and(|blocked| blocked.came > 90_000), "it was behind, and what it took counts");
+        ours.flush().await.expect("flushed");
+        assert!(ours.blocked.is_none());
+        let (read, _theirs) = reads.await.expect("a reader").expect("read");
+        assert_eq!(read, sent);
+    }
 
     /// Whoever keeps the pace is never cut off, and whoever sends next to nothing soon is.
     #[test]

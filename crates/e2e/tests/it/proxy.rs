@@ -2,6 +2,8 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering::SeqCst;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -11,9 +13,11 @@ use crate::authorised::{call, key};
 use crate::world::{Demo, Running, client};
 
 /// A network on a bare socket: what came is kept byte by byte.
-struct Fake {
+pub(crate) struct Fake {
     port: u16,
     seen: Arc<Mutex<Vec<String>>>,
+    /// How many answers without an end were begun, and how many of them are over because nobody wants them any more.
+    pub(crate) endless: Arc<(AtomicUsize, AtomicUsize)>,
 }
 
 fn read_request(stream: &mut TcpStream) -> String {
@@ -68,18 +72,33 @@ fn answer(stream: &mut TcpStream, request: &str, elsewhere: u16) {
     let _ = stream.write_all(&whole.as_bytes()[cut..]);
 }
 
+/// On and on, for as long as somebody takes it.
+fn without_end(stream: &mut TcpStream, (begun, over): &(AtomicUsize, AtomicUsize)) {
+    begun.fetch_add(1, SeqCst);
+    let piece = format!("10000\r\n{}\r\n", "x".repeat(65_536));
+    let mut sent = stream.write_all(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n");
+    while sent.is_ok() {
+        sent = stream.write_all(piece.as_bytes());
+    }
+    over.fetch_add(1, SeqCst);
+}
+
 impl Fake {
     fn start(elsewhere: u16) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let fake = Self { port: listener.local_addr().unwrap().port(), seen: Arc::default() };
-        let seen = Arc::clone(&fake.seen);
+        let fake = Self { port: listener.local_addr().unwrap().port(), seen: Arc::default(), endless: Arc::default() };
+        let (seen, endless) = (Arc::clone(&fake.seen), Arc::clone(&fake.endless));
         std::thread::spawn(move || {
             for stream in listener.incoming() {
-                let (mut stream, seen) = (stream.unwrap(), Arc::clone(&seen));
+                let (mut stream, seen, endless) = (stream.unwrap(), Arc::clone(&seen), Arc::clone(&endless));
                 std::thread::spawn(move || {
                     let request = read_request(&mut stream);
                     seen.lock().unwrap().push(request.clone());
-                    answer(&mut stream, &request, elsewhere);
+                    if request.contains("/echo/endless") {
+                        without_end(&mut stream, &endless);
+                    } else {
+                        answer(&mut stream, &request, elsewhere);
+                    }
                 });
             }
         });
@@ -92,18 +111,22 @@ impl Fake {
 }
 
 /// A server in front of the fake, with a connected profile.
-struct House {
-    server: Running,
+pub(crate) struct House {
+    pub(crate) server: Running,
     _sandbox: Running,
     _folder: tempfile::TempDir,
-    fake: Fake,
+    pub(crate) fake: Fake,
     second: Fake,
-    key: String,
-    profile: String,
+    pub(crate) key: String,
+    pub(crate) profile: String,
 }
 
 impl House {
     async fn build() -> Self {
+        Self::build_with(&[]).await
+    }
+
+    pub(crate) async fn build_with(environment: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let sandbox = Running::start(&["sandbox", "--port", "0"], &[]);
         let second = Fake::start(0);
@@ -133,7 +156,7 @@ impl House {
             create.args(["--permission", permission]);
         }
         let key = String::from_utf8(create.output().unwrap().stdout).unwrap().trim().to_owned();
-        let server = Running::start(&["serve", "--config", config], &[]);
+        let server = Running::start(&["serve", "--config", config], environment);
         let (_, begun) = call(server.url(), &key, "POST", "/connections", Some(json!({ "network": "tiktok" }))).await;
         let body = json!({ "authorize_url": begun["authorize_url"], "username": "fernweh.outdoor" });
         let consent: Value =
@@ -149,7 +172,7 @@ impl House {
         Self { server, _sandbox: sandbox, _folder: folder, fake, second, key, profile }
     }
 
-    fn path(&self, path: &str) -> String {
+    pub(crate) fn path(&self, path: &str) -> String {
         format!("/api/v1/profiles/{}/proxy{path}", self.profile)
     }
 

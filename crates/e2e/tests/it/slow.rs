@@ -1,11 +1,15 @@
 //! NT-31: those who send a byte now and then, on either side, hold up nobody else.
 
+use std::sync::atomic::Ordering::SeqCst;
+
 use tempfile::tempdir;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
+use crate::authorised::call;
 use crate::nodes::{Site, api_key};
-use crate::world::{Demo, Running, client, free_port};
+use crate::proxy::House;
+use crate::world::{Demo, Running, client, eventually, free_port};
 
 /// The files that the server is given at first, and of each kind of slow client more than half of that.
 const FILES: u32 = 256;
@@ -77,5 +81,48 @@ async fn nt_31_a_network_that_dribbles_holds_up_no_other() {
         biased;
         done = waits => panic!("the slow network was first: {done:?}"),
         () = goes => {}
+    }
+}
+
+/// How many ask for an answer without end and read none of it: many times what the database has connections.
+const READERS: usize = 60;
+/// The most memory that the server may take meanwhile, in KiB (G26).
+const MEMORY_MAX: u64 = 256 * 1024;
+
+/// What a process holds in memory, in KiB.
+fn memory(process: &Running) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", process.ready["pid"])).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+    line.trim().trim_end_matches(" kB").parse().unwrap()
+}
+
+#[tokio::test]
+async fn nt_31_whoever_asks_and_does_not_read_holds_neither_memory_nor_the_database_and_is_let_go() {
+    let house = House::build_with(&[("STAYGREEN_SERVER__SLOW_AFTER", "5 s")]).await;
+    let port = house.server.url().rsplit(':').next().unwrap().parse().unwrap();
+    let head = format!("GET {} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {}\r\n\r\n", house.path("/echo/endless"), house.key);
+    let mut readers = vec![];
+    for _ in 0..READERS {
+        readers.push(begin(port, &head).await);
+    }
+    let (begun, over) = &*house.fake.endless;
+    eventually("every answer is on its way", async || {
+        assert!(memory(&house.server) < MEMORY_MAX);
+        begun.load(SeqCst) == READERS
+    })
+    .await;
+    // Everybody else reads, and writes a row of the audit.
+    let token = format!("/profiles/{}/access-token", house.profile);
+    assert_eq!(call(house.server.url(), &house.key, "GET", "/profiles", None).await.0, 200);
+    assert_eq!(call(house.server.url(), &house.key, "GET", &token, None).await.0, 200);
+    // Nobody closes a connection but the server, and with each of them the network's.
+    eventually("each of them is let go", async || {
+        assert!(memory(&house.server) < MEMORY_MAX);
+        over.load(SeqCst) == READERS
+    })
+    .await;
+    for stream in readers {
+        let said = end_of(stream).await;
+        assert!(said.starts_with("HTTP/1.1 200") && !said.ends_with("0\r\n\r\n"), "begun, and not passed off as whole");
     }
 }
