@@ -18,6 +18,7 @@ mod description;
 mod disk;
 mod examples;
 mod explain;
+mod follow;
 mod forecast;
 mod gallery;
 mod io_error;

@@ -36,7 +36,7 @@ const OF_ONE_CONNECTION: [&str; 2] = ["getConnection", "addProfiles"];
 /// For whoever made it, and company admins.
 const OF_ONE_RENEWAL_LINK: [&str; 1] = ["withdrawRenewalLink"];
 /// Of the organisation: for company admins, and keys that carry it.
-const OF_THE_ORGANISATION: [&str; 43] = [
+const OF_THE_ORGANISATION: [&str; 44] = [
     "listWebhookEndpoints",
     "createWebhookEndpoint",
     "getWebhookEndpoint",
@@ -79,6 +79,7 @@ const OF_THE_ORGANISATION: [&str; 43] = [
     "verifyAudit",
     "getAuditAnchor",
     "exportAudit",
+    "streamAudit",
     "export",
 ];
 /// Narrowed, or nobody's secret, or one's own.

@@ -244,6 +244,10 @@ pub const API: &[ApiRoute] = &[
         answers: "application/x-ndjson",
         ..api("GET", "/api/v1/audit/export", "exportAudit", Act::SeeAudit, 200, "The whole audit as JSON lines")
     },
+    ApiRoute {
+        answers: "application/x-ndjson",
+        ..api("GET", "/api/v1/audit/stream", "streamAudit", Act::SeeAudit, 200, "The audit as it is written, as JSON lines without an end")
+    },
 ];
 
 pub(super) fn handler(id: &str) -> MethodRouter<Arc<App>> {
@@ -349,6 +353,7 @@ fn for_the_house(id: &str) -> Option<MethodRouter<Arc<App>>> {
         "getAuditAnchor" => get(v1::audit::anchor),
         "export" => get(v1::export::export),
         "exportAudit" => get(v1::audit::export),
+        "streamAudit" => get(v1::audit_stream::stream),
         _ => return None,
     })
 }

@@ -3,6 +3,7 @@
 mod admin;
 mod demo;
 mod doctor;
+mod follow;
 mod keys;
 mod leaving;
 mod mcp;
@@ -61,7 +62,7 @@ pub(crate) enum Command {
     /// Freeze somebody or something at once, list what is frozen, thaw
     #[command(subcommand)]
     Freeze(remote::Freeze),
-    /// Verify the audit, export it, print its anchor
+    /// Verify the audit, export it, follow it, print its anchor
     #[command(subcommand)]
     Audit(remote::Audit),
     /// Serve tools for agents over stdin and stdout (Model Context Protocol)

@@ -100,6 +100,17 @@ pub(crate) enum Audit {
         #[command(flatten)]
         server: Server,
     },
+    /// Print every row as a line of JSON when it is written, until stopped: for whoever collects logs
+    Follow {
+        /// Begin after this position; otherwise with what comes from now on
+        #[arg(long, value_name = "POSITION")]
+        after: Option<i64>,
+        /// Remember the last row in this file, and go on after it
+        #[arg(long, value_name = "FILE")]
+        state: Option<PathBuf>,
+        #[command(flatten)]
+        server: Server,
+    },
     /// Print the present end of the chain, to be kept elsewhere
     Anchor {
         #[command(flatten)]
@@ -253,6 +264,7 @@ impl Audit {
                 }
             }
             Self::Export { server } => server.copy("/audit/export", &[]).await?,
+            Self::Follow { after, state, server } => super::follow::follow(&server, after, state).await?,
             Self::Anchor { server } => {
                 let anchor = server.call(reqwest::Method::GET, "/audit/anchor", &[]).await?;
                 server.print(&anchor, Value::to_string);

@@ -64,6 +64,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
     .asked(&[may("anchor", ANCHOR)]),
     answers("getAuditAnchor", Shape::Object(&[must("position", WHOLE), must("hash", TEXT), must("at", MOMENT)])),
     silent("exportAudit"),
+    silent("streamAudit").asked(&[may("after", WHOLE)]),
     silent("export").asked(&[may("list", Shape::Word(|| LISTS.to_vec()))]),
 ];
 

@@ -2,6 +2,7 @@
 
 pub mod api_keys;
 pub mod audit;
+pub mod audit_stream;
 pub mod connections;
 pub mod event_stream;
 pub mod events;
