@@ -40,19 +40,28 @@ pub(crate) fn venv(name: &str, requirements: &str) -> anyhow::Result<PathBuf> {
 
 /// A folder of that name under `target/peers` with this npm package, for the system's Node.
 pub(crate) fn npm(name: &str, package: &str) -> anyhow::Result<PathBuf> {
+    npm_install(name, package, "{\"private\":true}\n", &[package])
+}
+
+/// The same with what a `package.json` asks for.
+pub(crate) fn npm_of(name: &str, manifest: &str) -> anyhow::Result<PathBuf> {
+    npm_install(name, manifest, manifest, &[])
+}
+
+fn npm_install(name: &str, wanted: &str, manifest: &str, packages: &[&str]) -> anyhow::Result<PathBuf> {
     let folder = target().join("peers").join(format!("npm-{name}"));
-    if has(&folder, package) {
+    if has(&folder, wanted) {
         return Ok(folder);
     }
     std::fs::create_dir_all(&folder)?;
-    std::fs::write(folder.join("package.json"), "{\"private\":true}\n")?;
+    std::fs::write(folder.join("package.json"), manifest)?;
     run(Command::new("npm")
         .arg("install")
         .arg("--prefix")
         .arg(&folder)
         .args(["--no-audit", "--no-fund", "--ignore-scripts", "--loglevel=error"])
-        .arg(package))?;
-    std::fs::write(folder.join("installed"), package)?;
+        .args(packages))?;
+    std::fs::write(folder.join("installed"), wanted)?;
     Ok(folder)
 }
 

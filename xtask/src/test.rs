@@ -14,6 +14,8 @@ struct Peers {
     oauth1_python: Option<PathBuf>,
     schemathesis: Option<PathBuf>,
     mcp_python: Option<PathBuf>,
+    generator: Option<PathBuf>,
+    typescript: Option<PathBuf>,
     axe: Option<PathBuf>,
     pds: Option<PathBuf>,
     oidc: Option<PathBuf>,
@@ -42,6 +44,14 @@ fn install() -> Peers {
     match peers::venv("mcp", include_str!("../../crates/e2e/peers/mcp-requirements.txt")) {
         Ok(folder) => found.mcp_python = Some(folder.join("bin/python")),
         Err(error) => found.missing.push(format!("PyPI's client of the Model Context Protocol ({error:#})")),
+    }
+    match peers::venv("generated-client", include_str!("../../crates/e2e/peers/generated-client-requirements.txt")) {
+        Ok(folder) => found.generator = Some(folder.join("bin")),
+        Err(error) => found.missing.push(format!("PyPI's openapi-python-client ({error:#})")),
+    }
+    match peers::npm_of("typescript", include_str!("../../examples/typescript/package.json")) {
+        Ok(folder) => found.typescript = Some(folder),
+        Err(error) => found.missing.push(format!("npm's typescript ({error:#})")),
     }
     match peers::npm("axe", "axe-core@4.14.1") {
         Ok(folder) => found.axe = Some(folder.join("node_modules/axe-core/axe.min.js")),
@@ -117,6 +127,8 @@ pub(crate) fn run(filter: &[String]) -> anyhow::Result<()> {
         ("STAYGREEN_TEST_OAUTHLIB_PYTHON", &found.oauth1_python),
         ("STAYGREEN_TEST_SCHEMATHESIS", &found.schemathesis),
         ("STAYGREEN_TEST_MCP_PYTHON", &found.mcp_python),
+        ("STAYGREEN_TEST_GENERATOR", &found.generator),
+        ("STAYGREEN_TEST_TYPESCRIPT", &found.typescript),
         ("STAYGREEN_TEST_AXE", &found.axe),
         ("STAYGREEN_TEST_PDS", &found.pds),
         ("STAYGREEN_TEST_OIDC", &found.oidc),

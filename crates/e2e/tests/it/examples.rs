@@ -1,7 +1,9 @@
 //! The examples, run against a demo as whoever reads them would.
 
 use std::io::Write as _;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::sync::LazyLock;
 
 use aws_lc_rs::hmac;
 use base64::Engine as _;
@@ -14,8 +16,47 @@ use crate::world::Demo;
 const LANGUAGES: [(&str, &str, &str); 3] = [
     ("sh", "curl/tour.sh", "curl/verify_webhook.sh"),
     ("python3", "python/tour.py", "python/verify_webhook.py"),
-    ("node", "javascript/tour.mjs", "javascript/verify_webhook.mjs"),
+    ("node", "typescript/tour.ts", "typescript/verify_webhook.ts"),
 ];
+
+const EXAMPLES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples");
+
+/// The TypeScript examples where they are compiled: beside what npm has installed for them, with the types of the description.
+struct Compiled {
+    folder: PathBuf,
+}
+
+/// Compiled once for all tests.
+static COMPILED: LazyLock<Option<Compiled>> = LazyLock::new(Compiled::new);
+
+impl Compiled {
+    fn new() -> Option<Self> {
+        let Some(installed) = std::env::var_os("STAYGREEN_TEST_TYPESCRIPT") else {
+            crate::skipped("the examples in TypeScript: STAYGREEN_TEST_TYPESCRIPT does not name a folder with npm's typescript");
+            return None;
+        };
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("examples-in-typescript");
+        let _ = std::fs::remove_dir_all(&folder);
+        std::fs::create_dir_all(&folder).unwrap();
+        for file in ["tour.ts", "verify_webhook.ts", "tsconfig.json", "package.json"] {
+            std::fs::copy(format!("{EXAMPLES}/typescript/{file}"), folder.join(file)).unwrap();
+        }
+        std::os::unix::fs::symlink(Path::new(&installed).join("node_modules"), folder.join("node_modules")).unwrap();
+        let compiled = Self { folder };
+        let description = format!("{EXAMPLES}/../docs/api/openapi.json");
+        let made = compiled.node("openapi-typescript/bin/cli.js", &[&description, "--output", "staygreen.d.ts"]);
+        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+        let built = compiled.node("typescript/bin/tsc", &["--outDir", "built"]);
+        assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stdout));
+        Some(compiled)
+    }
+
+    /// A program that npm has installed.
+    fn node(&self, program: &str, arguments: &[&str]) -> Output {
+        let program = self.folder.join("node_modules").join(program);
+        Command::new("node").arg(program).args(arguments).current_dir(&self.folder).output().unwrap()
+    }
+}
 
 fn example(program: &str, file: &str) -> Option<Command> {
     if Command::new(program).arg("--version").stdin(Stdio::null()).output().is_err() {
@@ -23,8 +64,40 @@ fn example(program: &str, file: &str) -> Option<Command> {
         return None;
     }
     let mut command = Command::new(program);
-    command.arg(format!("{}/../../examples/{file}", env!("CARGO_MANIFEST_DIR"))).env("NO_PROXY", "127.0.0.1");
+    match file.strip_prefix("typescript/") {
+        Some(name) => command.arg(COMPILED.as_ref()?.folder.join("built").join(name.replace(".ts", ".js"))),
+        None => command.arg(format!("{EXAMPLES}/{file}")),
+    };
+    command.env("NO_PROXY", "127.0.0.1");
     Some(command)
+}
+
+/// The types are those of the description: what the server would refuse, or does not answer, is not compiled.
+#[test]
+fn the_compiler_refuses_what_the_server_would() {
+    let Some(compiled) = &*COMPILED else { return };
+    let mut tour = std::fs::read_to_string(compiled.folder.join("tour.ts")).unwrap();
+    let wrong = [
+        ("limit: 50", "limit: \"50\""),
+        ("status: 'connected'", "status: 'green'"),
+        ("'/api/v1/profiles/{id}/check'", "'/api/v1/profiles/{id}/chek'"),
+        ("text: 'Hello from TypeScript'", "words: 'Hello from TypeScript'"),
+        ("checked.status", "checked.state"),
+    ];
+    for (right, wrong) in wrong {
+        assert!(tour.contains(right), "{right}");
+        tour = tour.replacen(right, wrong, 1);
+    }
+    std::fs::create_dir_all(compiled.folder.join("wrong")).unwrap();
+    std::fs::write(compiled.folder.join("wrong/tour.ts"), tour.replace("./staygreen.js", "../staygreen.js")).unwrap();
+    let options = ["--noEmit", "--strict", "--module", "nodenext", "--target", "es2022", "--types", "node", "wrong/tour.ts"];
+    let said = String::from_utf8(compiled.node("typescript/bin/tsc", &options).stdout).unwrap();
+    let lines: Vec<usize> = wrong.iter().map(|(_, wrong)| 1 + tour.lines().position(|line| line.contains(wrong)).unwrap()).collect();
+    // The wrong body is noticed where it is used.
+    let asked = 1 + tour.lines().position(|line| line.contains("posts', hello")).unwrap();
+    for line in [lines[0], lines[1], lines[2], asked, lines[4]] {
+        assert!(said.contains(&format!("wrong/tour.ts({line},")), "line {line}: {said}");
+    }
 }
 
 #[tokio::test]

@@ -21,6 +21,7 @@ mod explain;
 mod follow;
 mod forecast;
 mod gallery;
+mod generated;
 mod io_error;
 mod kill;
 mod leaving;

@@ -99,9 +99,14 @@ fn takes_version(route: &ApiRoute) -> bool {
     matches!(route.method, "PATCH" | "PUT" | "DELETE") && described::of(route.id).is_some_and(|operation| operation.versioned)
 }
 
+/// What is passed on as it is; generators of clients want it said.
+fn bytes() -> Value {
+    json!({ "type": "string", "format": "binary" })
+}
+
 fn responses(route: &ApiRoute, networks: &[&'static str]) -> Value {
     if route.is_proxy() {
-        let through = |words: &str| json!({ "description": words, "content": { "*/*": {} } });
+        let through = |words: &str| json!({ "description": words, "content": { "*/*": { "schema": bytes() } } });
         return json!({ "200": through("What the network answered"), "default": through("What the network answered, or a problem of ours") });
     }
     let answer = described::of(route.id).and_then(|operation| operation.answer);
@@ -148,7 +153,7 @@ fn operation(route: &ApiRoute, networks: &[&'static str]) -> Value {
         }
         operation["requestBody"] = json!({ "required": true, "content": { "application/json": content } });
     } else if route.is_proxy() && !matches!(route.method, "GET" | "DELETE") {
-        operation["requestBody"] = json!({ "description": "Passed on as it is", "content": { "*/*": {} } });
+        operation["requestBody"] = json!({ "description": "Passed on as it is", "content": { "*/*": { "schema": bytes() } } });
     }
     if route.needs != Needs::Nothing {
         operation["security"] = json!([{ "apiKey": [] }]);

@@ -1,17 +1,13 @@
 // Verifies a delivery (Standard Webhooks). WEBHOOK_SECRET is whsec_…, the three arguments are the headers webhook-id,
 // webhook-timestamp and webhook-signature, and standard input is the body as it came. Exit code 0: it is signed by your server.
-// @ts-check
 import { createHmac, timingSafeEqual } from 'node:crypto';
 
 /** What is older may be a copy that somebody sends again. */
 const AGE_MAX = 300;
 
-/**
- * @param {string} secret
- * @param {{id: string, timestamp: string, signatures: string}} headers
- * @param {Buffer} body
- */
-export function isGenuine(secret, { id, timestamp, signatures }, body) {
+type Headers = { id: string; timestamp: string; signatures: string };
+
+export function isGenuine(secret: string, { id, timestamp, signatures }: Headers, body: Buffer): boolean {
   if (!(Math.abs(Date.now() / 1000 - Number(timestamp)) <= AGE_MAX)) return false;
   const key = Buffer.from(secret.replace(/^whsec_/, ''), 'base64');
   const wanted = createHmac('sha256', key).update(`${id}.${timestamp}.`).update(body).digest();
@@ -22,10 +18,10 @@ export function isGenuine(secret, { id, timestamp, signatures }, body) {
   });
 }
 
-const parts = [];
-for await (const part of process.stdin) parts.push(part);
-const [id, timestamp, signatures] = process.argv.slice(2);
-if (!isGenuine(process.env.WEBHOOK_SECRET ?? '', { id, timestamp, signatures }, Buffer.concat(parts))) {
+const parts: Buffer[] = [];
+for await (const part of process.stdin) parts.push(part as Buffer);
+const [id = '', timestamp = '', signatures = ''] = process.argv.slice(2);
+if (!isGenuine(process.env['WEBHOOK_SECRET'] ?? '', { id, timestamp, signatures }, Buffer.concat(parts))) {
   console.error('not signed with this secret, or too old');
   process.exit(1);
 }
