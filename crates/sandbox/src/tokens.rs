@@ -127,8 +127,8 @@ impl World {
     }
 
     pub(crate) fn new_access(&mut self, now: i64, family: usize, prefix: &str, life_seconds: Option<i64>) -> String {
-        let token = self.random(prefix);
-        let secret = self.random("");
+        let token = self.secret(prefix);
+        let secret = self.secret("");
         self.effects.push(format!("access token issued to {}", self.holder(family)));
         self.vault.since_ended.entry(family).or_default().push(token.clone());
         self.vault.access.insert(
@@ -152,7 +152,7 @@ impl World {
     }
 
     pub(crate) fn new_refresh(&mut self, now: i64, family: usize, prefix: &str, until: i64) -> String {
-        let token = self.random(prefix);
+        let token = self.secret(prefix);
         self.effects.push(format!("refresh token issued to {}", self.holder(family)));
         self.vault.refresh.insert(token.clone(), Token { family, until: Some(until), spent: false, secret: String::new(), created: now });
         token

@@ -134,6 +134,22 @@ fn cut(mut answer: Answer) -> Answer {
 /// The most lines of the ledger that are kept.
 const LEDGER_MAX: usize = 2000;
 
+/// Where tokens begin to be counted, so that they meet nothing else that is made up.
+const SECRET: u64 = 1 << 63;
+
+/// Thirty-two digits that look like chance, and are the same for the same number.
+fn scrambled(n: u64) -> String {
+    let mut x = n.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    let mut text = String::new();
+    for _ in 0..2 {
+        x ^= x >> 30;
+        x = x.wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        x ^= x >> 27;
+        text = format!("{text}{x:016x}");
+    }
+    text
+}
+
 impl World {
     /// The demo company's world.
     pub fn seeded() -> Self {
@@ -319,15 +335,19 @@ impl World {
     /// Text that never repeats. Nobody has to guess it: this is a simulation.
     pub(crate) fn random(&mut self, prefix: &str) -> String {
         self.counter += 1;
-        let mut x = self.counter.wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        let mut text = String::from(prefix);
-        for _ in 0..2 {
-            x ^= x >> 30;
-            x = x.wrapping_mul(0xbf58_476d_1ce4_e5b9);
-            x ^= x >> 27;
-            text = format!("{text}{x:016x}");
-        }
-        text
+        format!("{prefix}{}", scrambled(self.counter))
+    }
+
+    /// What only a network and its client may know: a token. Its end is one of [`World::canaries`].
+    pub(crate) fn secret(&mut self, prefix: &str) -> String {
+        self.counter += 1;
+        format!("{prefix}{}", scrambled(SECRET | self.counter))
+    }
+
+    /// The ends of the tokens that a world hands out, in their order: whoever tests a client can look for them wherever they do not
+    /// belong.
+    pub fn canaries() -> impl Iterator<Item = String> {
+        (1_u64..).map(|n| scrambled(SECRET | n))
     }
 
     /// What was seen so far, oldest first.

@@ -8,6 +8,7 @@ mod bad_input;
 mod broker;
 mod browser;
 mod bulk;
+mod canaries;
 mod canary;
 mod clock;
 mod company;

@@ -9,6 +9,8 @@ use serde_json::{Value, json};
 use server::api::described;
 use server::routes::API;
 
+use crate::canaries::{self, Left};
+
 /// The binary under test: the one that xtask built, or the one of this workspace's last build.
 pub(crate) fn binary() -> PathBuf {
     if let Some(path) = std::env::var_os("STAYGREEN_BIN") {
@@ -38,36 +40,41 @@ pub(crate) struct Running {
     child: Child,
     /// The one line of JSON it printed when ready.
     pub(crate) ready: Value,
+    left: Left,
 }
+
+/// How much every process says: all of ours, since what it says is searched when it has ended.
+const LOG: &str = "debug,sqlx=warn,hyper=info,h2=info";
 
 impl Running {
     pub(crate) fn start(arguments: &[&str], environment: &[(&str, &str)]) -> Self {
         let mut command = Command::new(binary());
-        command.stderr(Stdio::inherit()).envs(environment.iter().copied());
-        Self::ready(command, arguments)
+        command.envs(environment.iter().copied());
+        Self::ready(command, arguments, None)
     }
 
     /// With everything it has to say in a file.
     pub(crate) fn start_logging(arguments: &[&str], log: &std::path::Path, environment: &[(&str, &str)]) -> Self {
         let mut command = Command::new(binary());
-        command.stderr(std::fs::File::create(log).unwrap()).env("STAYGREEN_LOG", "trace").envs(environment.iter().copied());
-        Self::ready(command, arguments)
+        command.env("STAYGREEN_LOG", "trace").envs(environment.iter().copied());
+        Self::ready(command, arguments, Some(log))
     }
 
     /// With room for so many open files, as a shell gives it; the process may take more.
     pub(crate) fn start_with_files(files: u32, arguments: &[&str], environment: &[(&str, &str)]) -> Self {
         let mut command = Command::new("sh");
-        command.stderr(Stdio::inherit()).envs(environment.iter().copied());
+        command.envs(environment.iter().copied());
         command.args(["-c", &format!("ulimit -Sn {files}; exec \"$0\" \"$@\"")]).arg(binary());
-        Self::ready(command, arguments)
+        Self::ready(command, arguments, None)
     }
 
     /// With SIGXFSZ ignored: a file that may not grow is an error of the write then, and not the end of the process.
     pub(crate) fn start_deaf_to_file_limits(arguments: &[&str], log: &std::path::Path) -> Self {
         let mut command = Command::new("sh");
-        command.stderr(std::fs::File::create(log).unwrap());
+        // What it says is a file as well: not more than it has to.
+        command.env("STAYGREEN_LOG", "warn");
         command.args(["-c", "trap '' XFSZ; exec \"$@\"", "sh"]).arg(binary());
-        Self::ready(command, arguments)
+        Self::ready(command, arguments, Some(log))
     }
 
     /// Until it has ended by itself, for a minute at most: its exit code.
@@ -81,13 +88,18 @@ impl Running {
         panic!("it does not end by itself");
     }
 
-    fn ready(mut command: Command, arguments: &[&str]) -> Self {
+    fn ready(mut command: Command, arguments: &[&str], log: Option<&std::path::Path>) -> Self {
+        let left = Left::new(log);
+        if !command.get_envs().any(|(name, _)| name == "STAYGREEN_LOG") {
+            command.env("STAYGREEN_LOG", LOG);
+        }
+        command.env("TMPDIR", left.folder.path()).stderr(left.said());
         command.args(arguments).arg("--json").stdin(Stdio::null()).stdout(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let ready = serde_json::from_str(&line).unwrap_or_else(|_| panic!("{arguments:?} did not get ready: {line:?}"));
-        Self { child, ready }
+        let ready = serde_json::from_str(&line).unwrap_or_else(|_| panic!("{arguments:?} did not get ready: {line:?} {}", left.warnings()));
+        Self { child, ready, left }
     }
 
     pub(crate) fn url(&self) -> &str {
@@ -115,8 +127,15 @@ impl Running {
 }
 
 impl Drop for Running {
+    /// Nothing that it leaves behind holds a token (NT-15).
     fn drop(&mut self) {
         self.kill();
+        let tells = self.left.tells();
+        if std::thread::panicking() {
+            eprintln!("{}{}", self.left.warnings(), tells.unwrap_or_default());
+        } else if let Some(tells) = tells {
+            panic!("a token is left behind: {tells}");
+        }
     }
 }
 
@@ -149,6 +168,8 @@ impl Demo {
         let answer = request.send().await.unwrap();
         let (status, answer) = (answer.status().as_u16(), answer.json().await.unwrap_or(Value::Null));
         as_described(method, path, status, &answer);
+        let may_tell = path.contains("/access-token") || path.contains("/proxy/");
+        assert!(may_tell || canaries::found(answer.to_string().as_bytes()).is_none(), "a token is told by {method} {path}");
         (status, answer)
     }
 
@@ -162,7 +183,9 @@ impl Demo {
 
     pub(crate) async fn mails(&self) -> Vec<Value> {
         let answer = self.http.get(format!("{}/api/mails", self.text("mailbox_url"))).send().await.unwrap();
-        answer.json().await.unwrap()
+        let mails = answer.text().await.unwrap();
+        assert_eq!(canaries::found(mails.as_bytes()), None, "a token stands in a mail");
+        serde_json::from_str(&mails).unwrap()
     }
 
     /// Connects new profiles as a tool does: begin, the person consents, choose everything usable.

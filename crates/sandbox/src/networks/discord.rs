@@ -155,7 +155,7 @@ pub(crate) fn make_by_hand(world: &mut World, channel: u64) -> Option<String> {
 
 /// A webhook, and its address.
 fn make(world: &mut World, channel: &Value, family: Option<usize>) -> (Value, String) {
-    let (id, secret) = ((1_100_000_000_000_000_000 + world.number()).to_string(), world.random(""));
+    let (id, secret) = ((1_100_000_000_000_000_000 + world.number()).to_string(), world.secret(""));
     let kept = json!({ "token": secret, "channel_id": channel, "family": family, "name": "Fernweh news" });
     world.kept.insert((NAME, format!("webhook/{id}")), kept.clone());
     (shown(&id, &kept), format!("https://discord.com/api/webhooks/{id}/{secret}"))

@@ -96,7 +96,7 @@ fn token(world: &mut World, now: i64, incoming: &Incoming) -> Answer {
     }
     if incoming.f("grant_type") == "client_credentials" {
         // Of the app's own owner, who is nobody of this world.
-        let access = world.random("pinc_");
+        let access = world.secret("pinc_");
         let scope = incoming.f("scope");
         return answer(
             200,

@@ -112,7 +112,7 @@ fn register(world: &mut World, incoming: &Incoming) -> Answer {
     if !scopes.iter().all(|scope| SCOPES.contains(&scope.as_str())) {
         return answer(422, &json!({ "error": "Validation failed: Scopes doesn't match configured on the server." }));
     }
-    let (client_id, client_secret) = (world.random(""), world.random(""));
+    let (client_id, client_secret) = (world.random(""), world.secret(""));
     let made = json!({
         "id": world.number().to_string(), "name": field("client_name"), "website": body["website"].as_str(), "scopes": scopes,
         "redirect_uri": uris.join("\n"), "redirect_uris": uris, "client_id": client_id, "client_secret": client_secret,
@@ -211,7 +211,7 @@ fn token(world: &mut World, now: i64, incoming: &Incoming) -> Answer {
             if !scopes.iter().all(|scope| holds(&ceiling, scope)) {
                 return error(400, "invalid_scope", "The requested scope is invalid, unknown, or malformed.");
             }
-            let access = world.random("");
+            let access = world.secret("");
             world.kept.insert((NAME, format!("app_token/{access}")), json!(client));
             answer(200, &json!({ "access_token": access, "token_type": "Bearer", "scope": scopes.join(" "), "created_at": now / MICRO }))
         }
