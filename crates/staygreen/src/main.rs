@@ -1,6 +1,7 @@
 //! The `staygreen` binary. Exit codes: 0 done, 1 failed, 2 wrong usage. Errors go to stderr, data to stdout.
 
 mod commands;
+mod crashes;
 mod telemetry;
 
 use std::process::ExitCode;
@@ -27,6 +28,7 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
+    crashes::leave_nothing();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {

@@ -58,6 +58,26 @@ async fn metrics_say_how_many_and_never_who_and_not_to_everybody() {
     assert!(text.contains("route=\"/api/v1/profiles/{id}/check\""), "routes, not addresses: {text}");
 }
 
+/// A process that breaks off leaves no copy of its memory, whatever the shell it was started from allows.
+#[test]
+fn nt_15_no_memory_is_left_behind_by_a_crash() {
+    use std::os::unix::process::ExitStatusExt as _;
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let config = folder.path().join("staygreen.toml");
+    std::fs::write(&config, format!("[server]\nlisten = \"127.0.0.1:0\"\ndata_dir = \"{}\"\n", data.display())).unwrap();
+    let arguments = ["serve", "--config", config.to_str().unwrap()];
+    let mut server = Running::start_dumping(folder.path(), &arguments, &folder.path().join("log"));
+    let limits = std::fs::read_to_string(format!("/proc/{}/limits", server.ready["pid"])).unwrap();
+    let cores = limits.lines().find(|line| line.starts_with("Max core file size")).unwrap();
+    assert_eq!(cores.split_whitespace().skip(4).take(2).collect::<Vec<_>>(), ["0", "0"], "{cores}");
+    let ended = server.abort();
+    assert_eq!((ended.signal(), ended.core_dumped()), (Some(6), false), "{ended}");
+    let left: Vec<String> =
+        std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    assert!(!left.iter().any(|name| name.starts_with("core")), "{left:?}");
+}
+
 /// In how many ways a secret can stand in a text: whole, encoded, and in part.
 fn forms(secret: &str) -> Vec<Vec<u8>> {
     let mut forms = vec![encoded(secret), STANDARD_NO_PAD.encode(secret), URL_SAFE_NO_PAD.encode(secret)];

@@ -106,6 +106,20 @@ impl Running {
         self.ready["url"].as_str().unwrap()
     }
 
+    /// In that folder, where the shell allows dumps of the memory, and knows of backtraces; everything it has to say in a file.
+    pub(crate) fn start_dumping(folder: &std::path::Path, arguments: &[&str], log: &std::path::Path) -> Self {
+        let mut command = Command::new("sh");
+        command.current_dir(folder).env("RUST_BACKTRACE", "full");
+        command.args(["-c", "ulimit -c \"$(ulimit -Hc)\"; exec \"$0\" \"$@\""]).arg(binary());
+        Self::ready(command, arguments, Some(log))
+    }
+
+    /// SIGABRT, as a process does to itself when it breaks; how it ended.
+    pub(crate) fn abort(&mut self) -> std::process::ExitStatus {
+        assert!(Command::new("kill").args(["-ABRT", &self.child.id().to_string()]).status().unwrap().success());
+        self.child.wait().unwrap()
+    }
+
     /// SIGKILL, as a power cut would.
     pub(crate) fn kill(&mut self) {
         let _ = self.child.kill();
