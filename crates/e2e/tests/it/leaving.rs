@@ -221,6 +221,19 @@ async fn nt_41_malicious_files_are_refused_as_a_whole() {
     let two = json!([row("ours"), row("theirs")]).to_string();
     assert!(house.refused("postiz", &two, &[]).contains("2 tenants"), "other tenants' tokens");
     assert!(house.refused("postiz", &two, &["--tenant", "nobody"]).contains("nothing of that tenant"));
+    // As Nango tells tenants apart, with tags and before there were any.
+    let connection = |tenant: Value| {
+        let mut row = json!({ "connection_id": "c", "provider": "linkedin", "credentials": { "type": "OAUTH2", "access_token": first } });
+        row.as_object_mut().unwrap().extend(tenant.as_object().unwrap().clone());
+        row
+    };
+    for (ours, theirs) in [
+        (json!({ "tags": { "organization_id": "ours" } }), json!({ "tags": { "organization_id": "theirs" } })),
+        (json!({ "end_user": { "organization": { "id": "ours" } } }), json!({ "tags": { "organization_id": "theirs" } })),
+    ] {
+        let two = json!({ "connections": [connection(ours), connection(theirs)] }).to_string();
+        assert!(house.refused("nango", &two, &[]).contains("2 tenants"), "{two}");
+    }
     let mixpost = |key: &[u8; 32]| {
         json!([{ "name": "F", "provider": "tiktok", "provider_id": "1", "access_token": sealed(key, "{\"access_token\":\"x\"}") }])
             .to_string()

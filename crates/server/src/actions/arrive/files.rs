@@ -251,7 +251,8 @@ fn of_csv(fields: &Fields<'_>) -> Result<Row, Refused> {
     })
 }
 
-/// `GET /connection/{id}` of Nango's API, one object for each connection.
+/// `GET /connections/{id}` of Nango's API (formerly `/connection/{id}`), one object for each connection. Whose it is stands in its tags, or,
+/// as it was done before there were tags, with its end user.
 fn of_nango(fields: &Fields<'_>) -> Result<Row, Refused> {
     let called = match fields.text("provider")? {
         Some(provider) => provider,
@@ -270,7 +271,7 @@ fn of_nango(fields: &Fields<'_>) -> Result<Row, Refused> {
         expires_at: fields.moment("credentials.expires_at")?,
         since: fields.moment("created_at")?,
         scopes: fields.list("credentials.raw.scope"),
-        tenant: fields.text("end_user.organization.id")?.or(fields.text("environment_id")?),
+        tenant: fields.text("tags.organization_id")?.or(fields.text("end_user.organization.id")?).or(fields.text("environment_id")?),
     })
 }
 
