@@ -7,8 +7,9 @@ use std::process::{Child, Command, Stdio};
 use reqwest::Url;
 use serde_json::{Value, json};
 
+use crate::authorised::call;
 use crate::smtp::Smtp;
-use crate::world::{Running, client, eventually, free_port};
+use crate::world::{Running, binary, client, eventually, free_port};
 
 /// A PDS and its PLC directory on loopback, with the accounts alice and bob.
 struct Pds {
@@ -39,6 +40,11 @@ impl MovedClock {
         let clock = Self { file: tempfile::NamedTempFile::new().unwrap(), library };
         clock.set("+0");
         clock
+    }
+
+    /// For whoever does not move it.
+    fn still() -> Self {
+        Self { file: tempfile::NamedTempFile::new().unwrap(), library: None }
     }
 
     pub(crate) fn set(&self, offset: &str) {
@@ -185,15 +191,20 @@ impl Visit {
     }
 }
 
-fn config(folder: &std::path::Path, pds: &Pds, smtp: &Smtp) -> String {
+fn mail(smtp: &Smtp) -> String {
+    format!(
+        "[mail]\nsmtp_url = \"smtp+starttls://staygreen:smtp-pass@localhost:{}\"\nca_file = \"{}\"\nfrom = \"Staygreen <staygreen@example.com>\"\n",
+        smtp.port,
+        smtp.ca_file.display()
+    )
+}
+
+fn config(folder: &std::path::Path, pds: &Pds, mail: &str) -> String {
     format!(
         "[server]\nlisten = \"127.0.0.1:0\"\ndata_dir = \"{}\"\nsession_idle = \"23 h\"\nallow_private_networks = [\"127.0.0.0/8\", \"::1/128\"]\n\
-         [mail]\nsmtp_url = \"smtp+starttls://staygreen:smtp-pass@localhost:{}\"\nca_file = \"{}\"\nfrom = \"Staygreen <staygreen@example.com>\"\n\
-         [keeper]\npoll_every = \"500 ms\"\nprobe_every = \"3 s\"\nidle_check_every = \"3 s\"\ndoubt_for = \"3 s\"\n\
+         {mail}[keeper]\npoll_every = \"500 ms\"\nprobe_every = \"3 s\"\nidle_check_every = \"3 s\"\ndoubt_for = \"3 s\"\n\
          [networks.bluesky]\noptions = {{ allow_http_loopback = \"true\" }}\nendpoints = {{ plc = \"{}\", resolver = \"{}\", appview = \"\" }}\n",
         folder.join("data").display(),
-        smtp.port,
-        smtp.ca_file.display(),
         pds.text("plc"),
         pds.text("pds"),
     )
@@ -249,7 +260,7 @@ async fn alice_is_connected_renewed_lost_told_and_reconnected_on_a_real_pds() {
     let (Some(pds), Some(smtp)) = (Pds::start(&clock), Smtp::start()) else { return };
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("staygreen.toml");
-    std::fs::write(&file, config(folder.path(), &pds, &smtp)).unwrap();
+    std::fs::write(&file, config(folder.path(), &pds, &mail(&smtp))).unwrap();
     let environment = clock.environment();
     let environment: Vec<(&str, &str)> = environment.iter().map(|(name, value)| (*name, value.as_str())).collect();
     let server = Running::start(&["serve", "--config", file.to_str().unwrap()], &environment);
@@ -312,4 +323,60 @@ async fn alice_is_connected_renewed_lost_told_and_reconnected_on_a_real_pds() {
     pds.take_down("alice", false).await;
     admin.go_through(&pds, &format!("/settings/profiles/{profile}/refresh"), &[], "alice").await;
     eventually("green for good", async || status("connected").await).await;
+}
+
+/// Acting through the real thing: a post, and the server's own API called with proofs and its nonce by a tool that sees no token.
+#[tokio::test]
+async fn alice_posts_and_a_tool_calls_her_server_on_a_real_pds() {
+    let Some(pds) = Pds::start(&MovedClock::still()) else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("staygreen.toml");
+    std::fs::write(&file, config(folder.path(), &pds, "")).unwrap();
+    let mut create = Command::new(binary());
+    create.args(["api-key", "create", "--name", "tool", "--config", file.to_str().unwrap()]);
+    for permission in ["profiles:read", "profiles:connect", "posts:write", "tokens:read", "audit:read"] {
+        create.args(["--permission", permission]);
+    }
+    for path in ["GET /com.atproto.repo.listRecords", "GET /com.atproto.server.getSession", "POST /com.atproto.repo.createRecord"] {
+        create.args(["--permission", &format!("api:call {path}")]);
+    }
+    let key = String::from_utf8(create.output().unwrap().stdout).unwrap().trim().to_owned();
+    let server = Running::start(&["serve", "--config", file.to_str().unwrap()], &[]);
+    let ask = async |method: &str, path: &str, body: Option<Value>| call(server.url(), &key, method, path, body).await;
+    let (_, begun) = ask("POST", "/connections", Some(json!({ "network": "bluesky", "handle": "alice.test" }))).await;
+    client().get(pds.consent(begun["authorize_url"].as_str().unwrap(), "alice").await).send().await.unwrap();
+    let connection = format!("/connections/{}", begun["id"].as_str().unwrap());
+    let (_, found) = ask("GET", &connection, None).await;
+    let did = found["discovered"][0]["id"].as_str().unwrap_or_else(|| panic!("{found}"));
+    ask("POST", &format!("{connection}/profiles"), Some(json!({ "ids": [did] }))).await;
+    let (_, list) = ask("GET", "/profiles", None).await;
+    let profile = list["items"][0]["id"].as_str().unwrap();
+
+    let post = client().post(format!("{}/api/v1/profiles/{profile}/posts", server.url())).bearer_auth(&key);
+    let posted = post.header("idempotency-key", "k-1").json(&json!({ "text": "The new hut is open" })).send().await.unwrap();
+    assert_eq!(posted.status(), 201);
+    let posted: Value = posted.json().await.unwrap();
+    let proxy = format!("/profiles/{profile}/proxy");
+    let records = async || {
+        let path = format!("{proxy}/com.atproto.repo.listRecords?repo={did}&collection=app.bsky.feed.post&reverse=true");
+        let (status, list) = ask("GET", &path, None).await;
+        assert_eq!(status, 200, "{list}");
+        list["records"].as_array().unwrap().clone()
+    };
+    let said = records().await;
+    assert_eq!((said.len(), &said[0]["uri"], &said[0]["value"]["text"]), (1, &posted["id"], &json!("The new hut is open")), "{said:?}");
+    // Only her own session may do these, and only with a proof that carries the server's nonce.
+    let (status, session) = ask("GET", &format!("{proxy}/com.atproto.server.getSession"), None).await;
+    assert_eq!((status, session["handle"].as_str()), (200, Some("alice.test")), "{session}");
+    let record = json!({ "$type": "app.bsky.feed.post", "text": "By a tool", "createdAt": "2026-01-01T00:00:00Z" });
+    let body = json!({ "repo": did, "collection": "app.bsky.feed.post", "record": record });
+    let (status, made) = ask("POST", &format!("{proxy}/com.atproto.repo.createRecord"), Some(body)).await;
+    assert_eq!(status, 200, "{made}");
+    assert!(records().await.iter().any(|one| one["uri"] == made["uri"] && one["value"]["text"] == "By a tool"));
+    // What the key does not carry stays here, and a token that is bound is handed to nobody.
+    assert_eq!(ask("POST", &format!("{proxy}/com.atproto.repo.deleteRecord"), Some(json!({}))).await.0, 403);
+    let (status, problem) = ask("GET", &format!("/profiles/{profile}/access-token"), None).await;
+    assert_eq!((status, problem["code"].as_str()), (409, Some("token_is_bound")), "{problem}");
+    let (_, verified) = ask("GET", "/audit/verify", None).await;
+    assert_eq!(verified["whole"], true, "{verified}");
 }
