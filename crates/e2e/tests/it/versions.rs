@@ -123,10 +123,10 @@ async fn an_operator_may_demand_that_changes_say_what_they_have_read() {
     let config = format!("[server]\nlisten = \"127.0.0.1:0\"\ndata_dir = \"{}\"\ndemand_if_match = true\n", data.display());
     std::fs::write(&file, config).unwrap();
     let config = file.to_str().unwrap();
-    let server = Running::start(&["serve", "--config", config], &[]);
     let mut create = std::process::Command::new(crate::world::binary());
     create.args(["api-key", "create", "--name", "tool", "--permission", "teams:manage", "--config", config]);
     let key = String::from_utf8(create.output().unwrap().stdout).unwrap().trim().to_owned();
+    let server = Running::start(&["serve", "--config", config], &[]);
     let tool = Tool { url: server.url().to_owned(), key };
     let made = tool.ask("POST", "/teams", None, Some(json!({ "name": "Brand" }))).await;
     assert_eq!(made.status, 201, "what is new overwrites nothing: {}", made.body);

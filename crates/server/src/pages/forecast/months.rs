@@ -11,31 +11,31 @@ use crate::actions::wishes::WEEKDAYS;
 use crate::i18n::Lang;
 
 /// One day of a month.
-pub struct Day {
+pub(super) struct Day {
     /// Of the month.
-    pub number: i8,
+    pub(super) number: i8,
     /// Whether it is today.
-    pub today: bool,
+    pub(super) today: bool,
     /// Who has to log in until then.
-    pub items: Vec<Item>,
+    pub(super) items: Vec<Item>,
 }
 
 /// A month.
-pub struct Month {
+pub(super) struct Month {
     /// Its name, with the year.
-    pub title: String,
+    pub(super) title: String,
     /// Its weeks of seven days; `None`: a day of another month.
-    pub weeks: Vec<[Option<Day>; 7]>,
+    pub(super) weeks: Vec<[Option<Day>; 7]>,
 }
 
 /// The names of the days of the week: whole, and as short as they stand over a column.
-pub fn heads(lang: Lang) -> Vec<(&'static str, String)> {
+pub(super) fn heads(lang: Lang) -> Vec<(&'static str, String)> {
     let whole = WEEKDAYS.map(|day| lang.t(&format!("weekday.{day}")));
     whole.into_iter().map(|name| (name, name.chars().take(2).collect())).collect()
 }
 
 /// The months from one day to another, with what falls on each day in between.
-pub fn months(lang: Lang, first: Date, last: Date, mut found: BTreeMap<Date, Vec<Item>>) -> Vec<Month> {
+pub(super) fn months(lang: Lang, first: Date, last: Date, mut found: BTreeMap<Date, Vec<Item>>) -> Vec<Month> {
     let mut months = vec![];
     let mut next = Some(first.first_of_month());
     while let Some(begins) = next.filter(|begins| *begins <= last) {
@@ -58,7 +58,7 @@ pub fn months(lang: Lang, first: Date, last: Date, mut found: BTreeMap<Date, Vec
 }
 
 /// What falls on which day, as a reader's zone has it.
-pub fn by_day(all: impl Iterator<Item = (Timestamp, Item)>, zone: &str) -> BTreeMap<Date, Vec<Item>> {
+pub(super) fn by_day(all: impl Iterator<Item = (Timestamp, Item)>, zone: &str) -> BTreeMap<Date, Vec<Item>> {
     let mut found: BTreeMap<Date, Vec<Item>> = BTreeMap::new();
     for (at, item) in all {
         found.entry(crate::show::day(at, zone)).or_default().push(item);
