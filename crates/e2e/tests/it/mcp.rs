@@ -6,6 +6,7 @@ use std::process::Command;
 use serde_json::{Value, json};
 
 use crate::authorised::key;
+use crate::waiting::{as_user, session, texts_at};
 use crate::world::{Demo, client};
 
 /// Runs the protocol's own client; what it saw.
@@ -82,4 +83,31 @@ async fn nobody_else_gets_in_and_nothing_is_guessed() {
         assert_eq!(post(all.clone(), none, &message).await.1["error"]["code"], code, "{message}");
     }
     assert_eq!(client().get(&url).send().await.unwrap().status(), 405, "there is nothing to listen to");
+}
+
+/// What needs an approval is as little an agent's own decision as anybody else's: it is told that it waits, and for whom.
+#[tokio::test]
+async fn what_an_agent_wants_to_say_waits_for_the_named_user() {
+    let demo = Demo::start();
+    let page = demo.profile_named("linkedin", "Fernweh Outdoor").await["id"].as_str().unwrap().to_owned();
+    let (_, users) = demo.api("GET", "/users", None).await;
+    let mira = users["items"].as_array().unwrap().iter().find(|user| user["email"] == "mira.sato@fernweh.example").unwrap();
+    let mira = mira["id"].as_str().unwrap();
+    let (_, agent) = key(&demo, &["profiles:read", &format!("posts:write network=linkedin approval={mira}")]).await;
+    let arguments = json!({ "profile": page, "text": "By an agent", "idempotency_key": "agent-1" });
+    let message =
+        json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": { "name": "publish_post", "arguments": arguments } });
+    let publish = async || {
+        let asked = client().post(format!("{}/mcp", demo.running.url())).bearer_auth(&agent).json(&message).send().await.unwrap();
+        asked.json::<Value>().await.unwrap()["result"].clone()
+    };
+    let told = publish().await;
+    let waits = &told["structuredContent"];
+    assert_eq!((&waits["result"], &waits["approval_by"]), (&json!("waiting"), &json!(mira)), "{told}");
+    assert_eq!(publish().await["structuredContent"]["act"], waits["act"], "asked again, it is the same one");
+    assert!(texts_at(&demo, "linkedin").await.is_empty(), "nothing is sent before");
+    let cookie = session(&demo, "mira.sato@fernweh.example").await;
+    let path = format!("/waiting-acts/{}/approve", waits["act"].as_str().unwrap());
+    assert_eq!(as_user(&demo, &cookie, "POST", &path).await.1["result"], "posted");
+    assert_eq!(texts_at(&demo, "linkedin").await, ["By an agent"]);
 }
