@@ -5,12 +5,10 @@ use std::time::Duration;
 use lifecycle::ids::NodeId;
 use lifecycle::ledger::Ledger as _;
 use lifecycle::time::Span;
-use store::seal::Keyring;
-use store::{Store, ids};
+use store::ids;
 use tokio::sync::Notify;
 
 use crate::loops::{T0, connect, organisation};
-use crate::postgres::Cluster;
 use crate::{Fixture, each};
 
 #[tokio::test]
@@ -57,24 +55,4 @@ async fn what_one_node_makes_happen_rings_at_the_others() {
             heard = ringing => assert!(heard),
         }
     }
-}
-
-/// A database that crashed and came back is asked again by itself: nobody has to start the server anew.
-#[tokio::test]
-async fn a_database_that_crashed_and_came_back_is_asked_again() {
-    let Some(cluster) = Cluster::start() else { return };
-    let store = Store::open(&cluster.new_database(), Keyring::ephemeral()).await.unwrap();
-    let (organisation, _) = organisation(&store).await;
-    connect(&store, &organisation, "jana", &["1"], T0).await;
-    cluster.restart();
-    let (node, later) = (ids::fresh(), T0 + Span::days(1));
-    let mut claimed = store.claim_due(&node, later, Span::seconds(180), 1).await;
-    for _ in 0..20 {
-        if claimed.is_ok() {
-            break;
-        }
-        // Connections of before say once that they are gone.
-        claimed = store.claim_due(&node, later, Span::seconds(180), 1).await;
-    }
-    assert_eq!(claimed.unwrap().len(), 1);
 }

@@ -6,7 +6,6 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 pub(crate) struct Cluster {
     bin: PathBuf,
-    data: PathBuf,
     socket: PathBuf,
     count: AtomicU32,
 }
@@ -64,15 +63,7 @@ impl Cluster {
                 .args(["-o", &options, "start"]));
         assert!(started, "PostgreSQL is installed but did not start");
         stop_with_this_process(&bin, &data, &folder);
-        Some(Self { bin, data, socket: folder, count: AtomicU32::new(0) })
-    }
-
-    /// Ends it as a crash would, and starts it again.
-    pub(crate) fn restart(&self) {
-        let mut command = as_nobody(&self.bin.join("pg_ctl"));
-        command.args(["-w", "-m", "immediate", "-l"]).arg(self.socket.join("log")).arg("-D").arg(&self.data).arg("restart");
-        let done = command.stdin(Stdio::null()).stdout(Stdio::null()).status();
-        assert!(done.is_ok_and(|status| status.success()), "PostgreSQL did not start again");
+        Some(Self { bin, socket: folder, count: AtomicU32::new(0) })
     }
 
     /// The address of a new, empty database.
