@@ -138,7 +138,8 @@ fn has_word(line: &str, word: &str) -> bool {
 fn sql(source: &Source) -> Vec<String> {
     let migration = source.path.starts_with("crates/store/migrations/");
     let code = source.path.starts_with("crates/store/src/") && !source.path.ends_with("/dialect.rs");
-    if !migration && !code {
+    // The migrator's own table is made as it makes it itself.
+    if (!migration && !code) || source.path.ends_with("sqlite/schema.rs") {
         return vec![];
     }
     let words = SQL_BANNED.iter().chain(SQL_BANNED_IN_MIGRATIONS.iter().filter(|_| migration));

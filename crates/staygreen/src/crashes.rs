@@ -52,7 +52,7 @@ mod tests {
                 heard.push(told(panic));
             }
         }));
-        let error: Result<(), String> = Err(canary.clone());
+        let error: Result<(), String> = std::hint::black_box(Err(canary.clone()));
         let panics: [Box<dyn FnOnce() + std::panic::UnwindSafe>; 3] = [
             Box::new(move || panic!("it was {canary}")),
             Box::new(move || error.expect("a good answer")),

@@ -1,4 +1,4 @@
-//! The only file that knows which database runs; how SQLite is spoken to stands in `sqlite.rs`.
+//! The only file that knows which database runs; how SQLite is spoken to stands in `sqlite/`.
 
 use std::fs::File;
 use std::path::Path;
@@ -13,10 +13,10 @@ use tokio::sync::Mutex;
 
 use crate::driver::{StoreError, Tx};
 use crate::fault::DiskFault;
-use crate::readers::Readers;
-use crate::schema::Schema;
 use crate::sqlite::Conn;
-use crate::writer::{Turn, Writer};
+use crate::sqlite::readers::Readers;
+use crate::sqlite::schema::Schema;
+use crate::sqlite::writer::{Turn, Writer};
 
 /// The migrations, oldest first. Forward only; a released one is never edited. `{binary}` is the only placeholder: the
 /// collation that compares bytes, so that both databases sort alike whatever the machine's language is.

@@ -8,9 +8,9 @@ use sqlx::{Row as _, Transaction};
 
 use crate::dialect::{self, Dialect};
 use crate::events;
-use crate::readers::Reader;
+use crate::sqlite::readers::Reader;
+use crate::sqlite::writer::Turn;
 use crate::sqlite::{self, SqliteRow};
-use crate::writer::Turn;
 
 /// The storage could not do what was asked.
 #[derive(Debug, thiserror::Error)]

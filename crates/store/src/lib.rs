@@ -37,13 +37,11 @@ pub mod pauses;
 pub mod people;
 pub mod presets;
 pub mod profiles;
-mod readers;
 pub mod rekey;
 pub mod reminders;
 pub mod renewal_links;
 pub mod revocations;
 pub mod rotations;
-mod schema;
 pub mod scopes;
 pub mod seal;
 pub mod second_factors;
@@ -60,7 +58,6 @@ pub mod telling;
 pub mod users;
 pub mod webhooks;
 pub mod wishes;
-mod writer;
 
 use std::sync::Arc;
 

@@ -2,6 +2,10 @@
 //! microseconds, and handing them to another thread and back would take ten times that. What takes longer than a moment is broken
 //! off and carried out again on a thread that may wait.
 
+pub(crate) mod readers;
+pub(crate) mod schema;
+pub(crate) mod writer;
+
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
