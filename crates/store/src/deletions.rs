@@ -107,7 +107,11 @@ impl Store {
             held.extend(grants::of_person(&mut tx, &person.id).await?);
         }
         let outcome = match decide(&held, open.received_at, now) {
-            Erasure::Wait => return Ok(None),
+            Erasure::Wait => {
+                // Nothing was written. What is dropped is taken back some time later at PostgreSQL, and whoever claims would pass over the rows.
+                tx.commit().await?;
+                return Ok(None);
+            }
             Erasure::StillConnected => Outcome::StillConnected,
             Erasure::Erase if people.is_empty() => Outcome::NothingStored,
             Erasure::Erase => {
