@@ -42,11 +42,20 @@ fn read_request(stream: &mut TcpStream) -> String {
     }
 }
 
-fn answer(stream: &mut TcpStream, request: &str, elsewhere: u16) {
+fn token_of(request: &str) -> String {
+    request.lines().find_map(|line| line.strip_prefix("authorization: Bearer ")).unwrap_or_default().to_owned()
+}
+
+fn answer(stream: &mut TcpStream, request: &str, first: &str, elsewhere: u16) {
     let path = request.split(' ').nth(1).unwrap_or_default();
-    let token = request.lines().find_map(|line| line.strip_prefix("authorization: Bearer ")).unwrap_or_default().to_owned();
+    let token = token_of(request);
     let head = |status: &str, more: &str| format!("HTTP/1.1 {status}\r\n{more}connection: close\r\n");
     let whole = match path.trim_start_matches("/v2") {
+        // The first token that comes is the one that does not work.
+        "/echo/picky" if token == first => {
+            format!("{}content-length: 2\r\n\r\nno", head("401 Unauthorized", "www-authenticate: Bearer\r\n"))
+        }
+        "/echo/picky" => format!("{}content-length: 2\r\n\r\nok", head("200 OK", "")),
         path if path.starts_with("/echo") => {
             let more = format!(
                 "set-cookie: s=1\r\naccess-control-allow-origin: *\r\ncontent-security-policy: default-src *\r\nx-echo: {token}\r\nx-ratelimit-remaining: 41\r\ncontent-type: application/json\r\n"
@@ -93,11 +102,15 @@ impl Fake {
                 let (mut stream, seen, endless) = (stream.unwrap(), Arc::clone(&seen), Arc::clone(&endless));
                 std::thread::spawn(move || {
                     let request = read_request(&mut stream);
-                    seen.lock().unwrap().push(request.clone());
+                    let first = {
+                        let mut seen = seen.lock().unwrap();
+                        seen.push(request.clone());
+                        token_of(&seen[0])
+                    };
                     if request.contains("/echo/endless") {
                         without_end(&mut stream, &endless);
                     } else {
-                        answer(&mut stream, &request, elsewhere);
+                        answer(&mut stream, &request, &first, elsewhere);
                     }
                 });
             }
@@ -116,7 +129,7 @@ impl Fake {
 /// A server in front of the fake, with a connected profile.
 pub(crate) struct House {
     pub(crate) server: Running,
-    _sandbox: Running,
+    sandbox: Running,
     _folder: tempfile::TempDir,
     pub(crate) fake: Fake,
     second: Fake,
@@ -172,7 +185,7 @@ impl House {
         call(server.url(), &key, "POST", &format!("{path}/profiles"), Some(json!({ "ids": ids }))).await;
         let (_, list) = call(server.url(), &key, "GET", "/profiles", None).await;
         let profile = list["items"][0]["id"].as_str().unwrap().to_owned();
-        Self { server, _sandbox: sandbox, _folder: folder, fake, second, key, profile }
+        Self { server, sandbox, _folder: folder, fake, second, key, profile }
     }
 
     pub(crate) fn path(&self, path: &str) -> String {
@@ -336,6 +349,21 @@ async fn nt_13_nothing_of_the_credential_comes_back() {
     assert!(house.fake.take().is_empty());
     let (_, audit) = call(house.server.url(), &house.key, "GET", "/audit?act=api:call", None).await;
     assert!(!audit.to_string().contains(&token) && audit.to_string().contains("/echo/1"), "{audit}");
+}
+
+/// A token that is over at the network without anybody here knowing: what only reads is sent once more with what a renewal brought.
+#[tokio::test]
+async fn a_refused_reading_is_sent_once_more_with_a_renewed_token() {
+    let house = House::build().await;
+    let old = house.token().await;
+    let clock = client().post(format!("{}/control/api/clock", house.sandbox.url())).json(&json!({ "advance_seconds": 2 * 86_400 }));
+    assert_eq!(clock.send().await.unwrap().status(), 200);
+    assert_eq!(house.status("GET", &house.path("/echo/picky"), ""), 200);
+    let tokens: Vec<String> = house.fake.take().iter().map(|request| token_of(request)).collect();
+    assert!(tokens.len() == 2 && tokens[0] == old && tokens[1] != old, "the old one, and a new one: once each");
+    assert_eq!(house.token().await, tokens[1]);
+    let (_, audit) = call(house.server.url(), &house.key, "GET", "/audit?act=api:call", None).await;
+    assert_eq!(audit["items"].as_array().unwrap().len(), 2, "a row each time: {audit}");
 }
 
 /// Signed calls, through the simulated network that checks each signature.

@@ -165,22 +165,29 @@ pub(crate) async fn ready(app: &App, caller: &Caller, profile: &Profile, spare: 
     // Somebody whose token is under suspicion comes last: another person's is taken meanwhile.
     let suspect = |holder: &Holder| matches!(holder.grant.state, State::Suspect(_));
     holders.sort_by_key(|holder| (suspect(holder), std::cmp::Reverse(holder.grant.verified_at)));
-    for mut holder in holders {
-        if holder.grant.renewable && holder.grant.clocks.access_until.is_some_and(|until| until <= app.now() + spare) {
-            // While a network is asked nothing is held.
+    let order: Vec<GrantId> = holders.iter().map(|holder| holder.grant.id.clone()).collect();
+    for grant in order {
+        let mut found = holders.iter().find(|holder| holder.grant.id == grant);
+        if let Some(holder) = found.filter(|holder| ends_within(holder, app.now() + spare)) {
+            // While a network is asked nothing is held; what was known of all of them is old afterwards.
             drop(tx);
-            renew(app, &holder).await?;
+            renew(app, holder).await?;
             tx = app.store.read().await?;
-            let fresh = holders_of(&mut tx, &profile.id).await?.into_iter().find(|fresh| fresh.grant.id == holder.grant.id);
-            let Some(fresh) = fresh else { continue };
-            holder = fresh;
+            holders = holders_of(&mut tx, &profile.id).await?;
+            found = holders.iter().find(|holder| holder.grant.id == grant);
         }
-        if let Some(ready) = from(app, &client, &mut tx, &holder).await? {
+        let Some(holder) = found else { continue };
+        if let Some(ready) = from(app, &client, &mut tx, holder).await? {
             return Ok(ready);
         }
     }
     tracing::info!(profile = %profile.id, caller = ?caller.named, "act: no access token is available");
     Err(unavailable(profile))
+}
+
+/// Whether the access token ends by then, and can be renewed.
+fn ends_within(holder: &Holder, by: Timestamp) -> bool {
+    holder.grant.renewable && holder.grant.clocks.access_until.is_some_and(|until| until <= by)
 }
 
 async fn from(app: &App, client: &Arc<NetworkApp>, tx: &mut Tx, holder: &Holder) -> Result<Option<Ready>, Problem> {
@@ -202,7 +209,7 @@ async fn from(app: &App, client: &Arc<NetworkApp>, tx: &mut Tx, holder: &Holder)
 }
 
 /// One renewal at a time: whoever comes while another is under way waits for its result and reads, and never sends (RF-10).
-async fn renew(app: &App, holder: &Holder) -> Result<(), Problem> {
+pub(super) async fn renew(app: &App, holder: &Holder) -> Result<(), Problem> {
     for _ in 0..WAITS {
         if app.keeper.renew_if(&holder.grant.id, holder.grant.generation).await? == Checked::Done {
             return Ok(());

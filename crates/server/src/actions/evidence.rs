@@ -8,11 +8,11 @@ use lifecycle::permission::Act;
 use lifecycle::secret::Secret;
 use lifecycle::words::{Cause, Confidence, Evidence, Source};
 use serde_json::json;
-use store::grants::holders_of;
+use store::grants::{Holder, holders_of};
 use store::profiles::Profile;
 use store::seal::is_same;
 
-use super::act::{Ready, SPARE, ready};
+use super::act::{Ready, SPARE, ready, renew};
 use super::{audited, connect};
 use crate::auth::Caller;
 use crate::error::Problem;
@@ -70,9 +70,20 @@ async fn suspect(app: &App, profile: &Profile, grant: &GrantId, status: u16, wor
 }
 
 /// What to try once more with after a refusal: a newer token set, or another person's. The network is asked about the token first: a
-/// refusal alone is no reason to spend a refresh token. `None` when there is nothing newer.
+/// refusal alone is no reason to spend a refresh token; when the look is refused too, it is renewed. `None` when there is nothing newer.
 pub(crate) async fn after_refusal(app: &App, caller: &Caller, profile: &Profile, before: &Ready) -> Result<Option<Ready>, Problem> {
     app.keeper.check(&before.grant).await?;
+    let mut tx = app.store.read().await?;
+    let holders = holders_of(&mut tx, &profile.id).await?;
+    drop(tx);
+    let is_doubted = |holder: &&Holder| {
+        let grant = &holder.grant;
+        let is_refused = grant.refused_since().is_some() && grant.verdict().is_none();
+        grant.id == before.grant && grant.generation == before.generation && grant.renewable && is_refused
+    };
+    if let Some(holder) = holders.iter().find(is_doubted) {
+        renew(app, holder).await?;
+    }
     let next = ready(app, caller, profile, SPARE).await.ok();
     Ok(next.filter(|next| next.grant != before.grant || next.generation != before.generation))
 }
