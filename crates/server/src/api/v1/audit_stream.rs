@@ -3,11 +3,10 @@
 
 use std::convert::Infallible;
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::{Query, State};
-use axum::http::{HeaderMap, HeaderName, header};
+use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse as _, Response};
 use bytes::Bytes;
 use futures_util::stream;
@@ -17,13 +16,12 @@ use serde_json::json;
 use store::audit;
 
 use super::audit::shown;
+use super::event_stream::{LOOK_EVERY, UNBUFFERED};
 use crate::actions::audited;
 use crate::auth::{self, Caller};
 use crate::error::Problem;
 use crate::state::App;
 
-/// Between two looks for what is new.
-const LOOK_EVERY: Duration = Duration::from_millis(500);
 /// How many rows are read at once.
 const PAGE: u32 = 500;
 
@@ -59,13 +57,8 @@ pub async fn stream(
         let lines = reader.next().await?;
         Some((Ok::<_, Infallible>(lines), reader))
     });
-    let kind = [
-        (header::CONTENT_TYPE, "application/x-ndjson"),
-        (header::CACHE_CONTROL, "no-store"),
-        // Proxies that gather answers pass this one on as it comes.
-        (HeaderName::from_static("x-accel-buffering"), "no"),
-    ];
-    Ok((kind, Body::from_stream(lines)).into_response())
+    let kind = [(header::CONTENT_TYPE, "application/x-ndjson"), (header::CACHE_CONTROL, "no-store")];
+    Ok((kind, [UNBUFFERED], Body::from_stream(lines)).into_response())
 }
 
 impl Reader {

@@ -20,7 +20,7 @@ use crate::error::Problem;
 use crate::state::App;
 
 /// Between two looks for what is new.
-const LOOK_EVERY: Duration = Duration::from_millis(500);
+pub(super) const LOOK_EVERY: Duration = Duration::from_millis(500);
 /// How many are read at once.
 const PAGE: u32 = 100;
 /// After how long a reader who lost the line comes back.
@@ -28,7 +28,7 @@ const COME_BACK: Duration = Duration::from_secs(2);
 /// A comment, so that nobody in between takes a quiet line for a dead one.
 const QUIET_MAX: Duration = Duration::from_secs(15);
 /// Proxies that gather answers pass this one on as it comes.
-const UNBUFFERED: (HeaderName, HeaderValue) = (HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
+pub(super) const UNBUFFERED: (HeaderName, HeaderValue) = (HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
 
 struct Reader {
     app: Arc<App>,
