@@ -16,7 +16,7 @@ use lifecycle::secret::Secret;
 use lifecycle::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::driver::{Row, StoreError, Tx, Value, to_json};
+use crate::driver::{Row, StoreError, Tx, Value, kept_text, to_json};
 use crate::events::Actor;
 use crate::seal::{Context, Keyring, from_text, is_same, to_text};
 use crate::{Store, installation};
@@ -202,18 +202,17 @@ impl Store {
         let next = "INSERT INTO counters (name, value) VALUES ('audit', 1) ON CONFLICT (name) DO UPDATE SET value = counters.value + 1 RETURNING value";
         let position = tx.one(next, &[]).await?.ok_or_else(|| StoreError::Broken("no position".into()))?.int("value")?;
         let before = hash_at(tx, position - 1).await?.unwrap_or_default();
-        // PostgreSQL keeps no zero characters; what is hashed is what is kept.
-        let plain = |text: String| if text.contains('\0') { text.replace('\0', "") } else { text };
         let mut row = Entered {
             position,
             at: entry.at.as_micros(),
             organisation_id: entry.organisation.to_string(),
-            actor: plain(to_json(entry.actor)?),
+            // What is hashed is what is kept.
+            actor: kept_text(to_json(entry.actor)?),
             act: entry.act.to_owned(),
             profile_id: entry.profile.map(ToString::to_string),
             grant_id: entry.grant.map(ToString::to_string),
-            under: entry.under.map(plain),
-            detail: plain(to_json(&entry.detail)?),
+            under: entry.under.map(kept_text),
+            detail: kept_text(to_json(&entry.detail)?),
             hash: String::new(),
             mac: String::new(),
         };

@@ -84,6 +84,11 @@ pub enum Value {
     Bytes(Option<Vec<u8>>),
 }
 
+/// PostgreSQL refuses a zero character, which hostile names may hold; neither database keeps it.
+pub(crate) fn kept_text(text: String) -> String {
+    if text.contains('\0') { text.replace('\0', "") } else { text }
+}
+
 impl fmt::Debug for Value {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Value(…)")
@@ -105,11 +110,11 @@ values! {
     bool => |it| Self::Int(Some(i64::from(it)));
     Timestamp => |it| Self::Int(Some(it.as_micros()));
     Option<Timestamp> => |it| Self::Int(it.map(Timestamp::as_micros));
-    &str => |it| Self::Text(Some(it.to_owned()));
-    String => |it| Self::Text(Some(it));
-    &String => |it| Self::Text(Some(it.clone()));
-    Option<&str> => |it| Self::Text(it.map(str::to_owned));
-    Option<String> => |it| Self::Text(it);
+    &str => |it| Self::Text(Some(kept_text(it.to_owned())));
+    String => |it| Self::Text(Some(kept_text(it)));
+    &String => |it| Self::Text(Some(kept_text(it.clone())));
+    Option<&str> => |it| Self::Text(it.map(|text| kept_text(text.to_owned())));
+    Option<String> => |it| Self::Text(it.map(kept_text));
     Vec<u8> => |it| Self::Bytes(Some(it));
     Option<Vec<u8>> => |it| Self::Bytes(it);
 }
@@ -231,8 +236,7 @@ fn bound<'q>(sql: &str, values: &[Value]) -> sqlx::query::Query<'q, Postgres, sq
     for value in values {
         query = match value.clone() {
             Value::Int(v) => query.bind(v),
-            // PostgreSQL refuses a zero character, which hostile names may hold; neither database keeps it.
-            Value::Text(v) => query.bind(v.map(|text| if text.contains('\0') { text.replace('\0', "") } else { text })),
+            Value::Text(v) => query.bind(v),
             Value::Bytes(v) => query.bind(v),
         };
     }

@@ -27,6 +27,8 @@ const UNLIMITED: u32 = u32::MAX;
 const PREPARED: usize = 256;
 /// A statement that takes longer is told of.
 const SLOW: Duration = Duration::from_secs(1);
+/// How long somebody waits for a turn until that is taken for a fault.
+const WAIT_MAX: Duration = Duration::from_secs(30);
 /// How long a lock of somebody else on the file is waited for.
 const BUSY: Duration = Duration::from_secs(10);
 
@@ -129,8 +131,6 @@ impl Conn {
             let value = number.and_then(|number| values.get(number.checked_sub(1)?));
             match value.ok_or(Error::InvalidParameterCount(values.len(), at))? {
                 Value::Int(value) => statement.raw_bind_parameter(at, value)?,
-                // As for PostgreSQL, which keeps no zero characters.
-                Value::Text(Some(text)) if text.contains('\0') => statement.raw_bind_parameter(at, text.replace('\0', ""))?,
                 Value::Text(value) => statement.raw_bind_parameter(at, value)?,
                 Value::Bytes(value) => statement.raw_bind_parameter(at, value)?,
             }

@@ -2,17 +2,14 @@
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::driver::StoreError;
-use crate::sqlite::{Conn, Holds};
+use crate::sqlite::{Conn, Holds, WAIT_MAX};
 
 /// How many transactions read at once.
 const AT_ONCE: usize = 8;
-/// How long somebody waits for a connection until that is taken for a fault.
-const WAIT_MAX: Duration = Duration::from_secs(30);
 
 /// The connections of one file.
 pub(crate) struct Readers {

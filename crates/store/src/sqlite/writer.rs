@@ -5,17 +5,13 @@
 //! again commits for all that were done before it. Nobody waits for a timer, and a single writer waits for nobody.
 
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
 
 use rusqlite::Error;
 use tokio::sync::{Mutex, Notify, OwnedMutexGuard};
 
 use crate::driver::StoreError;
 use crate::fault::DiskFault;
-use crate::sqlite::{self, Conn, Holds};
-
-/// How long somebody waits for the writer until that is taken for a fault.
-const WAIT_MAX: Duration = Duration::from_secs(30);
+use crate::sqlite::{self, Conn, Holds, WAIT_MAX};
 
 /// What became of a group.
 type Outcome = Result<(), Arc<Error>>;

@@ -14,6 +14,7 @@ mod families;
 mod group;
 mod incidents;
 mod ledger;
+mod long;
 mod loops;
 mod news;
 mod nodes;
