@@ -35,7 +35,8 @@ pub(crate) struct House {
     pub(crate) app: Arc<App>,
     /// The network that is called: a bare server.
     pub(crate) network: String,
-    key: String,
+    /// An API key that may do everything.
+    pub(crate) key: String,
     session: String,
 }
 

@@ -2,6 +2,14 @@
 
 use std::time::{Duration, Instant};
 
+use anyhow::Context as _;
+use axum::body::Body;
+use axum::http::{HeaderValue, Request, Uri, header};
+use http_body_util::BodyExt as _;
+use hyper::client::conn::http1::{self, SendRequest};
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
+
 /// What was measured.
 pub(crate) struct Load {
     /// Each answer's time, sorted.
@@ -10,34 +18,23 @@ pub(crate) struct Load {
 }
 
 impl Load {
-    /// Asks an address for a while, so many callers at once, each on its own connection.
+    /// Asks an address for a while, so many callers at once, each on its own connection. The callers have the machine in common with
+    /// whom they ask: they do as little as HTTP allows, and the clock starts when all are connected.
     pub(crate) async fn run(url: &str, credential: Option<(&'static str, String)>, callers: usize, long: Duration) -> anyhow::Result<Self> {
-        let began = Instant::now();
-        let mut tasks = vec![];
+        let uri: Uri = url.parse()?;
+        let mut connected = vec![];
         for _ in 0..callers {
-            let (url, credential) = (url.to_owned(), credential.clone());
-            tasks.push(tokio::spawn(async move {
-                let http = reqwest::Client::builder().no_proxy().build()?;
-                let mut times = vec![];
-                while began.elapsed() < long {
-                    let at = Instant::now();
-                    let mut request = http.get(&url);
-                    if let Some((name, value)) = &credential {
-                        request = request.header(*name, value);
-                    }
-                    let answer = request.send().await?.error_for_status()?;
-                    answer.bytes().await?;
-                    times.push(at.elapsed());
-                }
-                anyhow::Ok(times)
-            }));
+            connected.push(Caller::connect(&uri, credential.clone()).await?);
         }
+        let began = Instant::now();
+        let asking = connected.into_iter().map(|caller| tokio::spawn(caller.ask_until(began + long)));
         let mut times = vec![];
-        for task in tasks {
+        for task in asking.collect::<Vec<_>>() {
             times.extend(task.await??);
         }
+        let whole = began.elapsed();
         times.sort_unstable();
-        Ok(Self { times, whole: began.elapsed() })
+        Ok(Self { times, whole })
     }
 
     pub(crate) fn per_second(&self) -> f64 {
@@ -48,6 +45,44 @@ impl Load {
     pub(crate) fn percentile(&self, percent: usize) -> f64 {
         let at = (self.times.len() * percent / 100).min(self.times.len().saturating_sub(1));
         self.times.get(at).map_or(0.0, |time| time.as_secs_f64() * 1_000.0)
+    }
+}
+
+/// One caller and its connection.
+struct Caller {
+    line: SendRequest<Body>,
+    path: String,
+    host: HeaderValue,
+    credential: Option<(&'static str, HeaderValue)>,
+}
+
+impl Caller {
+    async fn connect(uri: &Uri, credential: Option<(&'static str, String)>) -> anyhow::Result<Self> {
+        let host = uri.authority().context("an address with a host")?.as_str();
+        let stream = TcpStream::connect(host).await?;
+        stream.set_nodelay(true)?;
+        let (line, connection) = http1::handshake(TokioIo::new(stream)).await?;
+        tokio::spawn(connection);
+        let path = uri.path_and_query().map_or("/", |path| path.as_str()).to_owned();
+        let credential = credential.map(|(name, value)| anyhow::Ok((name, HeaderValue::try_from(value)?))).transpose()?;
+        Ok(Self { line, path, host: HeaderValue::try_from(host)?, credential })
+    }
+
+    /// How long each answer took.
+    async fn ask_until(mut self, end: Instant) -> anyhow::Result<Vec<Duration>> {
+        let mut times = vec![];
+        while Instant::now() < end {
+            let at = Instant::now();
+            let mut request = Request::get(self.path.as_str()).header(header::HOST, &self.host);
+            if let Some((name, value)) = &self.credential {
+                request = request.header(*name, value);
+            }
+            let answer = self.line.send_request(request.body(Body::empty())?).await?;
+            anyhow::ensure!(answer.status().is_success(), "{} answers {}", self.path, answer.status());
+            answer.into_body().collect().await?;
+            times.push(at.elapsed());
+        }
+        Ok(times)
     }
 }
 
