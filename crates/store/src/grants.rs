@@ -165,7 +165,11 @@ pub async fn is_held_by(tx: &mut Tx, organisation: &OrganisationId, place: &Plac
 /// Takes a grant out of the hands of whoever works on it: their later write is superseded (NT-07), and what they asked the
 /// network is not waited for.
 pub(crate) async fn fence_off(tx: &mut Tx, grant: &GrantId, now: Timestamp) -> Result<(), StoreError> {
-    tx.run("UPDATE grants SET fence = fence + 1, lease_node = NULL, lease_until = NULL WHERE id = $1", &[grant.as_str().into()]).await?;
+    tx.run(
+        "UPDATE grants SET fence = fence + 1, lease_node = NULL, lease_until = NULL, seen_meanwhile = NULL WHERE id = $1",
+        &[grant.as_str().into()],
+    )
+    .await?;
     let sql =
         "UPDATE attempts SET ended_at = $2, ending = CASE WHEN phase = 'sent' THEN $3 ELSE $4 END WHERE grant_id = $1 AND ended_at IS NULL";
     let values = [grant.as_str().into(), now.into(), Ending::AnswerLost.as_str().into(), Ending::NothingSpent.as_str().into()];

@@ -4,17 +4,17 @@ use std::collections::BTreeSet;
 
 use lifecycle::breaker::SYSTEMIC_WITHIN;
 use lifecycle::budget::{AppKey, Booked, Need, Pace};
-use lifecycle::diagnosis::Diagnosis;
+use lifecycle::diagnosis::{Diagnosis, Finding};
 use lifecycle::facts::Facts;
 use lifecycle::grant::{Event, Grant, Happening, State, step};
 use lifecycle::ids::{AttemptId, GrantId, NodeId, OrganisationId};
 use lifecycle::incident::Seen;
 use lifecycle::ledger::{Claim, Commit, Committed, Held, Intent, Lease, Ledger, LedgerError, Phase};
 use lifecycle::time::{Span, Timestamp};
-use lifecycle::words::Evidence;
+use lifecycle::words::{Evidence, Source};
 use serde_json::json;
 
-use crate::driver::{Row, StoreError, Tx, again};
+use crate::driver::{Row, StoreError, Tx, again, to_json};
 use crate::events::{self, About, Actor};
 use crate::grants::{accesses_of, read_grant, token_context, write, write_access};
 use crate::seal::{open_tokens, seal_tokens};
@@ -77,7 +77,8 @@ impl Store {
         let row = tx
             .one(
                 &format!(
-                    "SELECT organisation_id, network, state, lease_node, fence, generation, sealed_tokens, missing_scopes FROM grants WHERE id = $1{lock}"
+                    "SELECT organisation_id, network, state, lease_node, fence, generation, sealed_tokens, missing_scopes, seen_meanwhile \
+                     FROM grants WHERE id = $1{lock}"
                 ),
                 &[id.as_str().into()],
             )
@@ -101,7 +102,8 @@ impl Store {
             self.compare_scopes(&mut tx, &organisation, &row, &commit.grant, renewed, commit.now).await?;
         }
         if !commit.keep_lease {
-            tx.run("UPDATE grants SET lease_node = NULL, lease_until = NULL WHERE id = $1", &[id.as_str().into()]).await?;
+            tx.run("UPDATE grants SET lease_node = NULL, lease_until = NULL, seen_meanwhile = NULL WHERE id = $1", &[id.as_str().into()])
+                .await?;
         }
         if let Some((attempt, ending)) = &commit.closes {
             // PREPARED rows of the same grant that a crash left behind are closed with it: nothing was spent by them.
@@ -111,6 +113,11 @@ impl Store {
         let was_judged = matches!(row.json::<State>("state"), Ok(State::NeedsPerson(_)));
         rotations::count(&mut tx, &row.text("network")?, commit, was_judged).await?;
         record(&mut tx, &organisation, &commit.grant, &commit.happenings, commit.now).await?;
+        if let Some(seen) = seen_meanwhile(&row, commit)? {
+            let next = step(&commit.grant, &Event::Used(seen), &commit.facts, commit.now);
+            write(&mut tx, &next.grant, None, &commit.facts, commit.now).await?;
+            record(&mut tx, &organisation, &next.grant, &next.happenings, commit.now).await?;
+        }
         record_accesses(&mut tx, &organisation, commit).await?;
         if let Some(listed) = &commit.listed {
             let new = assets::compare(&mut tx, &organisation, &commit.grant, listed, &Actor::Keeper, commit.now).await?;
@@ -121,6 +128,15 @@ impl Store {
         tx.commit().await?;
         Ok(Committed::Done { told })
     }
+}
+
+/// What was seen of the grant while the committing one was at it, and may be newer than what they saw: they asked before. Of a token that
+/// has a successor now only the network's own message still counts.
+fn seen_meanwhile(row: &Row, commit: &Commit) -> Result<Option<Diagnosis>, StoreError> {
+    let Some(text) = row.opt_text("seen_meanwhile")?.filter(|_| !commit.keep_lease) else { return Ok(None) };
+    let seen: Diagnosis = serde_json::from_str(&text).map_err(|error| StoreError::Broken(error.to_string()))?;
+    let counts = commit.tokens.is_none() || seen.evidence.source == Source::Signal;
+    Ok(counts.then_some(seen))
 }
 
 fn about(grant: &Grant) -> About {
@@ -236,10 +252,13 @@ impl Store {
 
     async fn try_see_evidence(&self, id: &GrantId, diagnosis: &Diagnosis, facts: &Facts, now: Timestamp) -> Result<(), StoreError> {
         let mut tx = self.write().await?;
-        // Whoever holds the grant looks at it at this moment anyway. Also a lease that ran out is not touched: its holder may
-        // still bring a new token set that must not be fenced off for a mere observation.
-        let sql = format!("SELECT * FROM grants WHERE id = $1 AND lease_until IS NULL{}", tx.dialect().for_update());
+        let sql = format!("SELECT * FROM grants WHERE id = $1{}", tx.dialect().for_update());
         let Some(row) = tx.one(&sql, &[id.as_str().into()]).await? else { return Ok(()) };
+        if row.opt_int("lease_until")?.is_some() {
+            // Also a lease that ran out is not touched: its holder may still bring a new token set that must not be fenced off for a mere
+            // observation.
+            return keep_for_later(tx, id, diagnosis).await;
+        }
         let organisation: OrganisationId = row.parsed("organisation_id")?;
         let next = step(&read_grant(&row)?, &Event::Used(diagnosis.clone()), facts, now);
         write(&mut tx, &next.grant, None, facts, now).await?;
@@ -248,6 +267,17 @@ impl Store {
         settle_profiles(&mut tx, &profiles, facts, now, &Actor::Keeper, id.as_str()).await?;
         tx.commit().await
     }
+}
+
+/// Kept until whoever holds the grant is done: a refusal, and rather the network's own message than what a call met.
+async fn keep_for_later(mut tx: Tx, id: &GrantId, diagnosis: &Diagnosis) -> Result<(), StoreError> {
+    if !matches!(diagnosis.finding, Finding::Refused { .. }) {
+        return Ok(());
+    }
+    let told = diagnosis.evidence.source == Source::Signal;
+    let sql = "UPDATE grants SET seen_meanwhile = $2 WHERE id = $1 AND (seen_meanwhile IS NULL OR $3 = 1)";
+    tx.run(sql, &[id.as_str().into(), to_json(diagnosis)?.into(), told.into()]).await?;
+    tx.commit().await
 }
 
 fn count(row: Option<Row>) -> Result<u64, StoreError> {

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::authorised::{call, key};
-use crate::world::{Demo, client};
+use crate::world::{Demo, client, eventually};
 
 const GRANT: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
 const PROFILE: &str = "urn:staygreen:params:oauth:token-type:profile";
@@ -99,4 +99,37 @@ async fn a_report_is_evidence_and_not_a_verdict() {
     demo.until("tiktok", "disconnected").await;
     let (_, audit) = demo.api("GET", "/audit?q=reported", None).await;
     assert!(audit["items"].as_array().unwrap().len() == 3 && !audit.to_string().contains(&token), "{audit}");
+}
+
+#[tokio::test]
+async fn when_one_person_s_token_is_reported_the_next_person_s_is_handed_out_and_after_the_last_none() {
+    let demo = Demo::start();
+    let url = demo.running.url();
+    demo.connect("linkedin", "tom.becker").await;
+    let page = demo.profile_named("linkedin", "Fernweh Outdoor").await["id"].as_str().unwrap().to_owned();
+    let (_, tool) = key(&demo, &["tokens:read", "profiles:read"]).await;
+    let path = format!("/profiles/{page}/access-token");
+    let lend = async || call(url, &tool, "GET", &path, None).await;
+    let withdrawn = async |lent: &Value| {
+        let username = lent["person"].as_str().unwrap().split(" (").next().unwrap().to_lowercase().replace(' ', ".");
+        demo.control(&format!("/people/linkedin/{username}/revoke"), json!({})).await;
+        let body = json!({ "access_token": lent["access_token"], "status": 401 });
+        assert_eq!(call(url, &tool, "POST", &format!("{path}/report"), Some(body)).await.1["state"], "being_checked");
+    };
+    let (_, first) = lend().await;
+    withdrawn(&first).await;
+    let (status, second) = lend().await;
+    assert_eq!(status, 200, "{second}");
+    assert!(first["person"] != second["person"] && first["access_token"] != second["access_token"], "{first} {second}");
+    let (_, profile) = demo.api("GET", &format!("/profiles/{page}"), None).await;
+    assert_ne!(profile["status"], "disconnected", "one good access is enough");
+    withdrawn(&second).await;
+    eventually("no token is left", async || lend().await.0 == 409).await;
+    let (_, refused) = lend().await;
+    assert_eq!((refused["code"].as_str(), refused.get("access_token")), (Some("no_access_tokens_available"), None), "{refused}");
+    // Each hand-out says on whose consent it rests.
+    let (_, audit) = demo.api("GET", &format!("/audit?act=tokens:read&profile={page}"), None).await;
+    let people: std::collections::BTreeSet<&str> =
+        audit["items"].as_array().unwrap().iter().filter_map(|row| row["detail"]["consent"]["person"].as_str()).collect();
+    assert_eq!(people.len(), 2, "{audit}");
 }

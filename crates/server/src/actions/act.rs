@@ -162,8 +162,9 @@ pub(crate) async fn ready(app: &App, caller: &Caller, profile: &Profile, spare: 
     let mut holders = holders_of(&mut tx, &profile.id).await?;
     holders.retain(|holder| !Frozen::stops_person(&caller.frozen, &holder.person.id));
     holders.retain(|holder| !matches!(holder.access.state, AccessState::Lost { .. }) && holder.grant.verdict().is_none());
-    // Somebody whose token is under suspicion comes last: another person's is taken meanwhile.
-    let suspect = |holder: &Holder| matches!(holder.grant.state, State::Suspect(_));
+    // Somebody whose token is under suspicion, or to be looked at in this moment, comes last: another person's is taken meanwhile.
+    let now = app.now();
+    let suspect = |holder: &Holder| matches!(holder.grant.state, State::Suspect(_)) || holder.grant.probe_at.is_some_and(|at| at <= now);
     holders.sort_by_key(|holder| (suspect(holder), std::cmp::Reverse(holder.grant.verified_at)));
     let order: Vec<GrantId> = holders.iter().map(|holder| holder.grant.id.clone()).collect();
     for grant in order {

@@ -8,6 +8,7 @@ use lifecycle::ids::NodeId;
 use lifecycle::ledger::{Committed, Ending, Intent, Ledger, Phase};
 use lifecycle::secret::{Secret, TokenSet};
 use lifecycle::time::Span;
+use lifecycle::words::Source;
 use store::ids;
 
 use crate::loops::{T0, claim, commit_of, connect, facts, organisation};
@@ -206,6 +207,49 @@ async fn evidence_from_use_makes_due_at_once_unless_somebody_is_at_it() {
         let works = Diagnosis::works(lifecycle::words::Evidence::by_clock(late, "200"));
         store.see_evidence(&id, &works, &facts(), late + Span::minutes(1)).await.unwrap();
         assert_eq!((count(&store, "network.unreachable").await, count(&store, "network.reachable").await), (1, 1));
+    }
+}
+
+#[tokio::test]
+async fn what_is_seen_while_a_look_is_under_way_is_looked_at_once_more_and_of_an_old_token_only_the_networks_word_counts() {
+    for Fixture { store, .. } in each().await {
+        let (organisation, _) = organisation(&store).await;
+        connect(&store, &organisation, "jana", &["1"], T0).await;
+        let now = T0 + Span::minutes(10);
+        let refused = |source| {
+            let evidence = lifecycle::words::Evidence::new(now, source, Some(401), None, "no");
+            Diagnosis::refused(lifecycle::words::Cause::Unknown, lifecycle::words::Confidence::Guess, evidence)
+        };
+        let works = Event::Probed(Diagnosis::works(lifecycle::words::Evidence::by_clock(now, "200")));
+        let next = async || {
+            run(&store, "UPDATE grants SET due_at = $1", &[now.into()]).await;
+            claim(&store, &ids::fresh(), now).await.remove(0)
+        };
+        // The look began before the refusal in real use, and was answered from before.
+        let held = next().await;
+        store.see_evidence(&held.grant.id, &refused(Source::Use), &facts(), now).await.unwrap();
+        store.commit(&commit_of(&held, &works, now)).await.unwrap();
+        assert_eq!(claim(&store, &ids::fresh(), now).await.len(), 1, "it is looked at again at once: {}", store.describe());
+        run(&store, "UPDATE grants SET lease_node = NULL, lease_until = NULL", &[]).await;
+        // The second look is whole: nothing is left of it.
+        store.commit(&commit_of(&next().await, &works, now)).await.unwrap();
+        assert!(claim(&store, &ids::fresh(), now).await.is_empty());
+        // The refused token was replaced meanwhile.
+        let renewed = async |held: &lifecycle::ledger::Claim| {
+            let mut commit = commit_of(held, &Event::Renewed { clocks: Clocks::default() }, now);
+            commit.tokens = Some(TokenSet::bearer(Secret::new("new"), None, vec![]));
+            store.commit(&commit).await.unwrap();
+        };
+        let held = next().await;
+        store.see_evidence(&held.grant.id, &refused(Source::Use), &facts(), now).await.unwrap();
+        renewed(&held).await;
+        assert!(claim(&store, &ids::fresh(), now).await.is_empty());
+        // The network itself says that something happened: with whichever token. What a call met afterwards does not cover it up.
+        let held = next().await;
+        store.see_evidence(&held.grant.id, &refused(Source::Signal), &facts(), now).await.unwrap();
+        store.see_evidence(&held.grant.id, &refused(Source::Use), &facts(), now).await.unwrap();
+        renewed(&held).await;
+        assert_eq!((claim(&store, &ids::fresh(), now).await.len(), count(&store, "grant.suspected").await), (1, 1));
     }
 }
 
