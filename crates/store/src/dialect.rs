@@ -44,6 +44,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (30, "sorted lists", include_str!("../migrations/0030_sorted_lists.sql")),
     (31, "approvals by mail", include_str!("../migrations/0031_approvals_by_mail.sql")),
     (32, "large lists", include_str!("../migrations/0032_large_lists.sql")),
+    (38, "seen meanwhile", include_str!("../migrations/0038_seen_meanwhile.sql")),
 ];
 
 /// Rings that come closer together than that are heard as few.
@@ -140,6 +141,15 @@ impl Dialect {
             Self::Sqlite => None,
             Self::Postgres => Some("SELECT pg_notify('staygreen', '')"),
         }
+    }
+
+    /// That a text contains another, byte by byte: several times as quick as `LIKE` over a long list.
+    pub(crate) fn contains(self, text: &str, part: &str) -> String {
+        let position = match self {
+            Self::Sqlite => "instr",
+            Self::Postgres => "strpos",
+        };
+        format!("{position}({text}, {part}) > 0")
     }
 
     const fn binary(self) -> &'static str {

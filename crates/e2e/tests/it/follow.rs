@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
 use crate::crash::{House, Moment};
-use crate::world::{binary, eventually};
+use crate::world::{binary, client, eventually};
 
 /// A program that follows the audit, and the rows it printed.
 struct Follower {
@@ -85,6 +86,17 @@ async fn the_audit_is_followed_over_breaks_and_no_row_is_missed() {
     let mut listed = by_position(listed["items"].as_array().unwrap().clone());
     listed.retain(|position, _| followed.last_key_value().is_some_and(|(last, _)| position <= last));
     assert_eq!(followed, listed, "every row, as it is listed");
+
+    // A quiet line is alive.
+    let url = format!("{}/api/v1/audit/stream", house.server.url());
+    let mut line = client().get(&url).bearer_auth(&house.key).send().await.unwrap();
+    let mut came = String::new();
+    eventually("an empty line", async || {
+        let piece = tokio::time::timeout(Duration::from_secs(1), line.chunk()).await;
+        came.extend(piece.map(|piece| String::from_utf8(piece.unwrap().unwrap().to_vec()).unwrap()));
+        came.ends_with("}\n\n") || came == "\n"
+    })
+    .await;
 
     // Whoever may not is told so, and the program ends.
     let mut command = std::process::Command::new(binary());

@@ -1,4 +1,4 @@
-//! NT-31: those who send a byte now and then, on either side, hold up nobody else.
+//! NT-31: those who send a byte now and then, on either side, hold up nobody else; and what has no end is cut.
 
 use std::sync::atomic::Ordering::SeqCst;
 
@@ -11,9 +11,18 @@ use crate::nodes::{Site, api_key};
 use crate::proxy::House;
 use crate::world::{Demo, Running, client, eventually, free_port};
 
-/// The files that the server is given at first, and of each kind of slow client more than half of that.
+/// The files that the server is given at first.
 const FILES: u32 = 256;
-const EACH: usize = 150;
+/// So many slow clients of each kind, where the machine allows that; always more than half of what the server is given at first.
+const EACH: (usize, usize) = (150, 2_500);
+
+/// Both this process and the server hold each of them, and other tests run beside this one.
+fn each() -> usize {
+    let limits = std::fs::read_to_string("/proc/self/limits").unwrap();
+    let files = limits.lines().find_map(|line| line.strip_prefix("Max open files")).unwrap();
+    let files: usize = files.split_whitespace().next().unwrap().parse().unwrap_or(usize::MAX);
+    (files / 3).clamp(EACH.0, EACH.1)
+}
 
 async fn begin(port: u16, head: &str) -> TcpStream {
     let mut stream = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
@@ -43,7 +52,7 @@ async fn nt_31_clients_that_dribble_are_let_go_and_hold_up_nobody() {
         "POST /api/v1/connections HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {}\r\ncontent-type: application/json\r\ncontent-length: 90\r\n\r\n{{",
         site.key
     );
-    for _ in 0..EACH {
+    for _ in 0..each() {
         heads.push(begin(port, "GET / HTTP/1.1\r\nhost: x\r\nx-slow: a").await);
         bodies.push(begin(port, &whole).await);
     }
@@ -54,6 +63,7 @@ async fn nt_31_clients_that_dribble_are_let_go_and_hold_up_nobody() {
     }
     let listed = site.api(&http, "GET", port, "/profiles", None).await;
     assert!(listed.is_some(), "the API answers");
+    assert!(memory(&server) < MEMORY_MAX, "{} KiB", memory(&server));
     for stream in heads {
         let said = end_of(stream).await;
         assert!(said.is_empty() || said.starts_with("HTTP/1.1 408"), "{said}");
@@ -125,4 +135,34 @@ async fn nt_31_whoever_asks_and_does_not_read_holds_neither_memory_nor_the_datab
         let said = end_of(stream).await;
         assert!(said.starts_with("HTTP/1.1 200") && !said.ends_with("0\r\n\r\n"), "begun, and not passed off as whole");
     }
+}
+
+#[tokio::test]
+async fn a_request_or_answer_that_is_too_large_is_cut_and_never_passed_off_as_whole() {
+    let house = House::build_with(&[("STAYGREEN_SERVER__PROXY_MIB_MAX", "1")]).await;
+    let port = house.server.url().rsplit(':').next().unwrap().parse().unwrap();
+    let mib = 1024 * 1024;
+    let head = |method: &str, path: &str, line: &str| {
+        let (path, key) = (house.path(path), &house.key);
+        format!("{method} {path} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {key}\r\n{line}connection: close\r\n\r\n")
+    };
+    // Announced: refused before any of it is taken.
+    let said = end_of(begin(port, &head("POST", "/echo/1", &format!("content-length: {}\r\n", mib + 1))).await).await;
+    assert!(said.starts_with("HTTP/1.1 413") && said.contains("1 MiB"), "{said}");
+    let whole = client().post(format!("{}{}", house.server.url(), house.path("/echo/1"))).bearer_auth(&house.key);
+    assert_eq!(whole.body(vec![b'x'; mib]).send().await.unwrap().status(), 200, "what is just as large goes through");
+    // Not announced: cut where it is too much.
+    let mut stream = begin(port, &head("POST", "/echo/1", "transfer-encoding: chunked\r\n")).await;
+    let chunk = format!("10000\r\n{}\r\n", "x".repeat(65_536));
+    for _ in 0..=16 {
+        let _ = stream.write_all(chunk.as_bytes()).await;
+    }
+    let _ = stream.write_all(b"0\r\n\r\n").await;
+    let said = end_of(stream).await;
+    assert!(!said.starts_with("HTTP/1.1 2"), "{said}");
+    // An answer that does not end: so much of it, and then the line breaks, on both sides.
+    let said = end_of(begin(port, &head("GET", "/echo/endless", "")).await).await;
+    assert!(said.starts_with("HTTP/1.1 200") && !said.ends_with("0\r\n\r\n"), "begun, and not passed off as whole");
+    assert!(said.len() > mib / 2 && said.len() < mib + mib / 8, "{}", said.len());
+    eventually("the network's line is over", async || house.fake.endless.1.load(SeqCst) == 1).await;
 }

@@ -31,10 +31,9 @@ use crate::auth::{self, Caller};
 use crate::error::Problem;
 use crate::state::App;
 
-/// The most bytes of a request, and of an answer: a film goes through, a runaway does not.
-const BODY_MAX: usize = 512 * 1024 * 1024;
+const MIB: usize = 1024 * 1024;
 /// The most bytes of a body that must be signed or may have to be sent twice (OAuth 1.0a forms, DPoP nonces).
-const HELD_MAX: usize = 8 * 1024 * 1024;
+const HELD_MAX: usize = 8 * MIB;
 /// The most bytes of a refusal that are looked at.
 const REFUSAL_MAX: usize = 64 * 1024;
 /// The longest silence of whoever sends (NT-31).
@@ -91,7 +90,7 @@ async fn pass(app: &App, caller: &Caller, id: &str, request: Request) -> Result<
     let ready = act::ready(app, caller, &profile, act::SPARE).await?;
     paused(app, &profile, &server_of(&profile, &ready.tokens)).await?;
     paused(app, &profile, &alone(&profile)).await?;
-    let payload = payload(&parts.method, &parts.headers, body, ready.tokens.token_type).await?;
+    let payload = payload(&parts.method, &parts.headers, body, ready.tokens.token_type, body_max(app)).await?;
     let passed = Passed { method: parts.method, path, query, headers: headers::sent(&parts.headers), payload };
     through(app, caller, &profile, ready, passed).await
 }
@@ -103,7 +102,12 @@ fn names_a_credential(query: &str) -> bool {
     })
 }
 
-async fn payload(method: &Method, headers: &HeaderMap, body: Body, kind: TokenType) -> Result<Payload, Problem> {
+/// The most bytes of a request, and of an answer: a film goes through, a runaway does not.
+fn body_max(app: &App) -> usize {
+    usize::try_from(app.config.server.proxy_mib_max).unwrap_or(usize::MAX).saturating_mul(MIB)
+}
+
+async fn payload(method: &Method, headers: &HeaderMap, body: Body, kind: TokenType, most: usize) -> Result<Payload, Problem> {
     let announced = headers.contains_key(header::CONTENT_LENGTH) || headers.contains_key(header::TRANSFER_ENCODING);
     if matches!(*method, Method::GET | Method::HEAD) || !announced {
         return Ok(Payload::Nothing);
@@ -115,8 +119,8 @@ async fn payload(method: &Method, headers: &HeaderMap, body: Body, kind: TokenTy
         .and_then(|kind| kind.to_str().ok())
         .is_some_and(|kind| kind.starts_with("application/x-www-form-urlencoded"));
     let held = kind == TokenType::Dpop || (kind == TokenType::OAuth1 && form);
-    let max = if held { HELD_MAX } else { BODY_MAX };
-    let too_large = || Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", format!("A body may have {} MiB here.", max / 1024 / 1024));
+    let max = if held { HELD_MAX.min(most) } else { most };
+    let too_large = || Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", format!("A body may have {} MiB here.", max / MIB));
     if length.is_some_and(|length| length > max) {
         return Err(too_large());
     }
@@ -124,7 +128,7 @@ async fn payload(method: &Method, headers: &HeaderMap, body: Body, kind: TokenTy
         let whole = tokio::time::timeout(IDLE, axum::body::to_bytes(body, max)).await;
         return Ok(Payload::Held(whole.map_err(|_| malformed("the body did not come in time"))?.map_err(|_| too_large())?));
     }
-    let mut left = BODY_MAX;
+    let mut left = most;
     let flowing = Box::pin(body.into_data_stream());
     let bounded = futures_util::stream::try_unfold(flowing, |mut flowing| async move {
         match tokio::time::timeout(IDLE, flowing.next()).await {
@@ -204,7 +208,7 @@ async fn through(app: &App, caller: &Caller, profile: &Profile, mut ready: Ready
             quiet(app, profile, &alone(profile), app.now() + span).await?;
         }
         if !matches!(status, StatusCode::UNAUTHORIZED | StatusCode::BAD_REQUEST) {
-            return Ok(returned(answer, Redactor::new(&texts(&secrets))));
+            return Ok(returned(answer, Redactor::new(&texts(&secrets)), body_max(app)));
         }
         let refusal = refusal(answer).await?;
         if let Some(wanted) = proxied::nonce_wanted(&ready.tokens, &refusal).filter(|_| again && nonce.is_none()) {
@@ -352,12 +356,12 @@ fn finished(status: StatusCode, headers: HeaderMap, body: Body) -> Response {
     response
 }
 
-fn returned(answer: reqwest::Response, redactor: Redactor) -> Response {
+fn returned(answer: reqwest::Response, redactor: Redactor, most: usize) -> Response {
     if encoded(answer.headers()) {
         return unreadable();
     }
     let (status, headers) = (answer.status(), headers::returned(answer.headers(), &redactor));
-    let mut left = BODY_MAX;
+    let mut left = most;
     let pieces = answer.bytes_stream().map_err(|_| std::io::Error::other("the network's answer broke off"));
     let pieces = pieces.map(Some).chain(futures_util::stream::iter([None]));
     let clean = pieces.scan(redactor, move |redactor, piece| {

@@ -13,6 +13,8 @@ use super::way::{Server, Way};
 
 /// After how long a line that broke is opened again.
 const COME_BACK: Duration = Duration::from_secs(2);
+/// A line without a word for so long is dead, whoever cut it: a quiet server sends an empty line four times as often.
+const SILENT_MAX: Duration = Duration::from_secs(60);
 /// The most bytes of a row: what is longer is none of ours.
 const ROW_MAX: usize = 1024 * 1024;
 
@@ -57,7 +59,9 @@ async fn line(client: &Client, position: &mut Option<i64>, state: Option<&Path>)
         _ => Broken::Off,
     })?;
     let mut left = vec![];
-    while let Some(more) = answer.chunk().await.map_err(|_| Broken::Off)? {
+    loop {
+        let more = tokio::time::timeout(SILENT_MAX, answer.chunk()).await.map_err(|_| Broken::Off)?;
+        let Some(more) = more.map_err(|_| Broken::Off)? else { return Ok(()) };
         left.extend_from_slice(&more);
         // What came of a row that is not whole comes again.
         let Some(end) = left.iter().rposition(|byte| *byte == b'\n') else {
@@ -67,11 +71,16 @@ async fn line(client: &Client, position: &mut Option<i64>, state: Option<&Path>)
             continue;
         };
         let rest = left.split_off(end + 1);
-        let rows = std::mem::replace(&mut left, rest);
-        let at = print(&rows, state).map_err(Broken::For)?;
-        *position = Some(at);
+        let rows = without_empty_lines(&std::mem::replace(&mut left, rest));
+        if !rows.is_empty() {
+            *position = Some(print(&rows, state).map_err(Broken::For)?);
+        }
     }
-    Ok(())
+}
+
+/// The rows alone: an empty line says only that the line is alive.
+fn without_empty_lines(lines: &[u8]) -> Vec<u8> {
+    lines.split_inclusive(|byte| *byte == b'\n').filter(|line| *line != b"\n").flatten().copied().collect()
 }
 
 /// Prints whole rows, and only then remembers the last of them: what is seen twice after a crash is told by its position, and nothing is

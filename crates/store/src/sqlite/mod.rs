@@ -6,6 +6,8 @@ pub(crate) mod readers;
 pub(crate) mod schema;
 pub(crate) mod writer;
 
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -25,6 +27,8 @@ const MOMENT: u32 = 100;
 const UNLIMITED: u32 = u32::MAX;
 /// How many prepared statements a connection keeps: the lists' filters make many texts.
 const PREPARED: usize = 256;
+/// Of so many texts it knows what their answers' columns are called, before it forgets them all.
+const NAMED: usize = 4 * PREPARED;
 /// A statement that takes longer is told of.
 const SLOW: Duration = Duration::from_secs(1);
 /// How long somebody waits for a turn until that is taken for a fault.
@@ -37,6 +41,8 @@ pub(crate) struct Conn {
     db: Connection,
     /// How many looks the present statement has left.
     left: Arc<AtomicU32>,
+    /// What the columns of a statement's answers are called: each row needs it, and SQLite would spell it out each time.
+    columns: RefCell<HashMap<String, Arc<[String]>>>,
 }
 
 impl Conn {
@@ -74,7 +80,7 @@ impl Conn {
                 left == 0
             }),
         )?;
-        Ok(Self { db, left })
+        Ok(Self { db, left, columns: RefCell::default() })
     }
 
     /// Which SQLite this is.
@@ -108,7 +114,7 @@ impl Conn {
     fn rows(&self, sql: &str, values: &[Value], looks: u32) -> Result<Option<Vec<SqliteRow>>, Error> {
         let _told = Told::of(sql);
         let mut statement = self.prepared(sql, values, looks)?;
-        let columns: Arc<[String]> = statement.column_names().into_iter().map(str::to_owned).collect();
+        let columns = self.columns_of(sql, &statement);
         let (mut rows, mut all) = (statement.raw_query(), vec![]);
         loop {
             match rows.next() {
@@ -121,6 +127,20 @@ impl Conn {
                 Err(error) => return Err(error),
             }
         }
+    }
+
+    fn columns_of(&self, sql: &str, statement: &CachedStatement<'_>) -> Arc<[String]> {
+        let mut known = self.columns.borrow_mut();
+        // A table that got a column meanwhile answers `*` with one more.
+        if let Some(columns) = known.get(sql).filter(|columns| columns.len() == statement.column_count()) {
+            return Arc::clone(columns);
+        }
+        if known.len() >= NAMED {
+            known.clear();
+        }
+        let columns: Arc<[String]> = statement.column_names().into_iter().map(str::to_owned).collect();
+        known.insert(sql.to_owned(), Arc::clone(&columns));
+        columns
     }
 
     fn prepared(&self, sql: &str, values: &[Value], looks: u32) -> Result<CachedStatement<'_>, Error> {

@@ -14,9 +14,10 @@ use lifecycle::permission::{About, Act};
 use serde::Deserialize;
 use serde_json::json;
 use store::audit;
+use tokio::time::Instant;
 
 use super::audit::shown;
-use super::event_stream::{LOOK_EVERY, UNBUFFERED};
+use super::event_stream::{LOOK_EVERY, QUIET_MAX, UNBUFFERED};
 use crate::actions::audited;
 use crate::auth::{self, Caller};
 use crate::error::Problem;
@@ -62,18 +63,21 @@ pub async fn stream(
 }
 
 impl Reader {
-    /// The next lines; none ends the stream: the server stops, the storage fails, or the reader may not read any more.
+    /// The next lines, or an empty one when it was quiet for a while; none ends the stream: the server stops, the storage fails, or the
+    /// reader may not read any more.
     async fn next(&mut self) -> Option<Bytes> {
+        let quiet = Instant::now() + QUIET_MAX;
         loop {
             let mut tx = self.app.store.read().await.ok()?;
             let rows = audit::after(&mut tx, &self.app.organisation, self.position, PAGE).await.ok()?;
             drop(tx);
-            if let Some(last) = rows.last() {
-                self.position = last.position;
+            if !rows.is_empty() || Instant::now() >= quiet {
+                self.position = rows.last().map_or(self.position, |last| last.position);
                 // Who asks, and what they may see, is decided anew: a line may be open for months.
                 let caller = auth::identify(&self.app, &self.headers).await.ok()?;
                 let may = caller.decide(Act::SeeAudit, About::Organisation).is_yes();
-                return may.then(|| rows.iter().map(|row| shown(row).to_string() + "\n").collect::<String>().into());
+                let lines = if rows.is_empty() { "\n".to_owned() } else { rows.iter().map(|row| shown(row).to_string() + "\n").collect() };
+                return may.then(|| lines.into());
             }
             tokio::select! {
                 () = self.app.stopping.cancelled() => return None,

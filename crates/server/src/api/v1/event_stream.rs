@@ -25,8 +25,8 @@ pub(super) const LOOK_EVERY: Duration = Duration::from_millis(500);
 const PAGE: u32 = 100;
 /// After how long a reader who lost the line comes back.
 const COME_BACK: Duration = Duration::from_secs(2);
-/// A comment, so that nobody in between takes a quiet line for a dead one.
-const QUIET_MAX: Duration = Duration::from_secs(15);
+/// After how long a reader gets a sign, so that nobody in between takes a quiet line for a dead one.
+pub(super) const QUIET_MAX: Duration = Duration::from_secs(15);
 /// Proxies that gather answers pass this one on as it comes.
 pub(super) const UNBUFFERED: (HeaderName, HeaderValue) = (HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
 
