@@ -85,7 +85,7 @@ impl {Type} {
             parent: None,
             unusable: None,
         };
-        Ok(Discovery { person: PersonSeen { network_id: id, name, handle: None }, profiles: vec![profile], all_come_along: false })
+        Ok(Discovery { person: PersonSeen { network_id: id, name, handle: None, across_apps: None }, profiles: vec![profile], all_come_along: false })
     }
 }
 

@@ -155,6 +155,7 @@ async fn connect(app: &App, person: usize, pages: usize) -> anyhow::Result<()> {
         person_network_id: &name,
         person_name: &name,
         person_handle: None,
+        person_across_apps: None,
         discovered: &discovered,
         comes_along: false,
     };

@@ -8,7 +8,7 @@ use lifecycle::ids::{AttemptId, OrganisationId};
 use lifecycle::secret::TokenSet;
 use lifecycle::time::{Span, Timestamp};
 use networks::Network;
-use networks::network::{App, Cx, Discovery};
+use networks::network::{App, Cx, Discovery, Registration};
 use networks::wire::{BoxFuture, Dice, Wire, Wires};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
@@ -41,6 +41,12 @@ pub struct NetworkApp {
 }
 
 impl NetworkApp {
+    /// Whether we have an app there, or need none. Where one is missing, what was typed may still be enough (see
+    /// [`networks::network::Asks::replaces_app`]).
+    pub fn is_registered(&self) -> bool {
+        self.network.about().registration != Registration::ByHand || !self.app.client_id.is_empty()
+    }
+
     /// What a call of the adapter is handed.
     pub fn cx<'a>(&'a self, now: Timestamp, dice: &'a dyn Dice) -> Cx<'a> {
         Cx { app: &self.app, facts: &self.facts, now, dice }

@@ -70,6 +70,11 @@ impl Asks {
     pub const fn is_needed(self) -> bool {
         matches!(self, Self::Handle | Self::Instance)
     }
+
+    /// Whether somebody can connect by it alone, where we have no app at the network.
+    pub const fn replaces_app(self) -> bool {
+        matches!(self, Self::Webhook)
+    }
 }
 
 /// How our client is known at the network.

@@ -68,6 +68,10 @@ impl Network for Another {
         self.like.begin(cx, wire, start)
     }
 
+    fn needs_app(&self, cx: Cx<'_>, start: &Start) -> bool {
+        self.like.needs_app(cx, start)
+    }
+
     fn returned_state<'a>(&self, callback: &'a Callback) -> Option<&'a str> {
         self.like.returned_state(callback)
     }

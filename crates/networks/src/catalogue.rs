@@ -4,7 +4,7 @@ use std::sync::{PoisonError, RwLock};
 
 use crate::another::Another;
 use crate::network::Network;
-use crate::oauth2::OAuth2;
+use crate::oauth2::{Definition, OAuth2};
 
 static CONFIGURED: RwLock<Vec<&'static OAuth2>> = RwLock::new(Vec::new());
 static FURTHER: RwLock<Vec<&'static Another>> = RwLock::new(Vec::new());
@@ -28,7 +28,8 @@ pub fn find(name: &str) -> Option<&'static dyn Network> {
 ///
 /// # Errors
 /// In words, when a shipped network, or one that is defined otherwise, has that name.
-pub fn define(name: &str, title: &str, scopes: &[String]) -> Result<(), String> {
+pub fn define(definition: Definition) -> Result<(), String> {
+    let name = definition.name.clone();
     if crate::ALL.iter().any(|network| network.about().name == name) {
         return Err(format!("\"{name}\" is a network that is shipped: leave out `kind`, or choose another name"));
     }
@@ -37,10 +38,10 @@ pub fn define(name: &str, title: &str, scopes: &[String]) -> Result<(), String> 
     }
     let mut configured = CONFIGURED.write().unwrap_or_else(PoisonError::into_inner);
     match configured.iter().find(|network| network.about().name == name) {
-        Some(known) if known.is_defined_as(title, scopes) => {}
+        Some(known) if known.is_defined_as(&definition) => {}
         Some(_) => return Err(format!("\"{name}\" is defined twice")),
         // A configuration is read once per process; what it defines lives as long as the process.
-        None => configured.push(Box::leak(Box::new(OAuth2::new(name, title, scopes)))),
+        None => configured.push(Box::leak(Box::new(OAuth2::new(definition)))),
     }
     Ok(())
 }

@@ -56,6 +56,9 @@ pub struct PersonSeen {
     pub name: String,
     /// Their handle there, where they have one.
     pub handle: Option<String>,
+    /// An id that is the same in all apps of one developer, where `network_id` is another one in each: what tells that somebody came
+    /// back after the app was changed. Never shown.
+    pub across_apps: Option<String>,
 }
 
 /// What a token leads to.
@@ -105,7 +108,7 @@ mod tests {
             parent: None,
             unusable: None,
         };
-        let person = PersonSeen { network_id: "7".into(), name: "\u{feff}".into(), handle: Some("\u{200b}".into()) };
+        let person = PersonSeen { network_id: "7".into(), name: "\u{feff}".into(), handle: Some("\u{200b}".into()), across_apps: None };
         let cleaned = Discovery { person, profiles: vec![found], all_come_along: false }.cleaned();
         assert_eq!((cleaned.person.name.as_str(), cleaned.person.handle), ("7", None));
         let found = &cleaned.profiles[0];

@@ -6,6 +6,7 @@
 mod about;
 pub mod acting;
 mod another;
+mod assertion;
 pub mod bluesky;
 pub mod catalogue;
 mod discord;

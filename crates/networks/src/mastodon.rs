@@ -132,7 +132,11 @@ impl Mastodon {
             parent: None,
             unusable: None,
         };
-        Ok(Discovery { person: PersonSeen { network_id: id, name, handle }, profiles: vec![profile], all_come_along: false })
+        Ok(Discovery {
+            person: PersonSeen { network_id: id, name, handle, across_apps: None },
+            profiles: vec![profile],
+            all_come_along: false,
+        })
     }
 }
 

@@ -239,6 +239,11 @@ pub trait Network: Send + Sync {
     /// Begins a connection: whatever has to be asked first, then the address to send the person to.
     fn begin<'a>(&'a self, cx: Cx<'a>, wire: &'a dyn Wire, start: &'a Start) -> BoxFuture<'a, Result<Authorization, Failure>>;
 
+    /// Whether a connection that begins so needs our app there. Not where what was typed is all that it takes.
+    fn needs_app(&self, _cx: Cx<'_>, _start: &Start) -> bool {
+        true
+    }
+
     /// The value by which a callback is recognised: the `state` parameter, unless the network has another.
     fn returned_state<'a>(&self, callback: &'a Callback) -> Option<&'a str> {
         value(callback, "state")

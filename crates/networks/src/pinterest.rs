@@ -191,7 +191,11 @@ impl Pinterest {
                 None => break,
             }
         }
-        Ok(Discovery { person: PersonSeen { network_id: id, name, handle: Some(username) }, profiles, all_come_along: true })
+        Ok(Discovery {
+            person: PersonSeen { network_id: id, name, handle: Some(username), across_apps: None },
+            profiles,
+            all_come_along: true,
+        })
     }
 }
 

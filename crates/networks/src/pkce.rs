@@ -19,3 +19,11 @@ pub(crate) fn roll(cx: &Cx<'_>) -> (Secret, String) {
     let challenge = URL_SAFE_NO_PAD.encode(digest(&SHA256, verifier.expose().as_bytes()));
     (verifier, challenge)
 }
+
+/// The same for a network that wants the hash in lower-case hexadecimal digits instead (TikTok).
+pub(crate) fn roll_hex(cx: &Cx<'_>) -> (Secret, String) {
+    let (verifier, _) = roll(cx);
+    let hash = digest(&SHA256, verifier.expose().as_bytes());
+    let challenge = hash.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+    (verifier, challenge)
+}

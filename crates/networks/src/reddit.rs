@@ -182,7 +182,7 @@ impl Reddit {
                 )
             }),
         };
-        let person = PersonSeen { network_id: format!("t2_{id}"), name: name.to_owned(), handle: Some(name.to_owned()) };
+        let person = PersonSeen { network_id: format!("t2_{id}"), name: name.to_owned(), handle: Some(name.to_owned()), across_apps: None };
         let mut profiles = vec![profile];
         // A suspended account is shown nothing else.
         if profiles[0].unusable.is_none() {

@@ -20,8 +20,8 @@ use crate::network::{
     Ability, About, Answer, App, Asks, Authorization, Callback, Can, Cx, Discovery, Endpoint, Failure, Found, Issued, Kind, Network,
     PersonSeen, Registration, Renewal, Rule, Start, Words,
 };
-use crate::oauth;
 use crate::wire::{BoxFuture, Wire};
+use crate::{oauth, pkce};
 
 /// The adapter.
 pub(crate) struct TikTok;
@@ -78,6 +78,15 @@ fn error_in(answer: &Response<Bytes>) -> Option<String> {
     let json = oauth::json(answer)?;
     let nested = json.pointer("/error/code").and_then(Value::as_str).filter(|code| *code != "ok");
     nested.or_else(|| oauth::text(&json, "error")).map(str::to_owned)
+}
+
+/// Whether our app is one of the desktop kind, which alone is sent back to this machine, and has to prove that the code is its own
+/// (option `client_type`: `desktop` or `web`, where the redirect address does not tell).
+fn is_desktop(cx: &Cx<'_>) -> bool {
+    match cx.app.options.get("client_type").map(String::as_str) {
+        Some(kind) => kind == "desktop",
+        None => ["http://127.0.0.1", "http://localhost"].iter().any(|loopback| cx.app.redirect_uri.starts_with(loopback)),
+    }
 }
 
 impl TikTok {
@@ -150,7 +159,9 @@ impl TikTok {
             unusable: None,
         }];
         profiles.extend(Self::ad_accounts(cx, wire, tokens).await);
-        Ok(Discovery { person: PersonSeen { network_id: open_id.to_owned(), name, handle }, profiles, all_come_along: false })
+        let across_apps = oauth::text(&user, "union_id").map(str::to_owned);
+        let person = PersonSeen { network_id: open_id.to_owned(), name, handle, across_apps };
+        Ok(Discovery { person, profiles, all_come_along: false })
     }
 
     /// Shown so that nobody searches for them; a failure here means nothing.
@@ -198,7 +209,8 @@ impl Network for TikTok {
 
     fn begin<'a>(&'a self, cx: Cx<'a>, _: &'a dyn Wire, start: &'a Start) -> BoxFuture<'a, Result<Authorization, Failure>> {
         let scope = cx.scopes(&ABOUT).join(",");
-        let parameters = [
+        let proof = is_desktop(&cx).then(|| pkce::roll_hex(&cx));
+        let mut parameters = vec![
             ("client_key", cx.app.client_id.as_str()),
             ("scope", &scope),
             ("response_type", "code"),
@@ -207,21 +219,19 @@ impl Network for TikTok {
             // The person may pick another account than the one the browser is signed in with.
             ("disable_auto_auth", "1"),
         ];
+        if let Some((_, challenge)) = &proof {
+            parameters.extend([("code_challenge", challenge.as_str()), ("code_challenge_method", "S256")]);
+        }
         let url = oauth::with_query(&Self::url(&cx, "authorize"), &parameters);
-        let authorization =
-            Authorization { url, memory: BTreeMap::new(), instance: String::new(), returns_with: start.state.clone(), registered: None };
+        let memory = proof.map(|(verifier, _)| (pkce::MEMORY.to_owned(), verifier)).into_iter().collect();
+        let authorization = Authorization { url, memory, instance: String::new(), returns_with: start.state.clone(), registered: None };
         Box::pin(async move { Ok(authorization) })
     }
 
-    fn exchange(&self, cx: Cx<'_>, _: &BTreeMap<String, Secret>, callback: &Callback) -> Result<Request<Bytes>, Failure> {
+    fn exchange(&self, cx: Cx<'_>, memory: &BTreeMap<String, Secret>, callback: &Callback) -> Result<Request<Bytes>, Failure> {
         let code = oauth::callback_code(cx.now, callback, &[])?;
-        let form = [
-            ("client_key", cx.app.client_id.as_str()),
-            ("client_secret", oauth::client_secret(&cx)),
-            ("code", code),
-            ("grant_type", "authorization_code"),
-            ("redirect_uri", &cx.app.redirect_uri),
-        ];
+        let mut form = oauth::code_form(&cx, memory, code);
+        form.extend([("client_key", cx.app.client_id.as_str()), ("client_secret", oauth::client_secret(&cx))]);
         Ok(oauth::post_form(&Self::url(&cx, "token"), &form))
     }
 

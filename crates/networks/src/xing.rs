@@ -173,7 +173,11 @@ impl Xing {
             parent: None,
             unusable: None,
         };
-        Ok(Discovery { person: PersonSeen { network_id: id.to_owned(), name, handle }, profiles: vec![profile], all_come_along: false })
+        Ok(Discovery {
+            person: PersonSeen { network_id: id.to_owned(), name, handle, across_apps: None },
+            profiles: vec![profile],
+            all_come_along: false,
+        })
     }
 }
 

@@ -7,35 +7,64 @@ use lifecycle::facts::RenewalModel;
 use lifecycle::time::Span;
 use networks::network::{Ability, Asks, Registration};
 
-/// What each adapter was checked against besides its simulated twin, and what no source confirms.
+/// What each adapter was checked against besides its simulated twin, and what no source confirms: everything that the fact file of the
+/// network marks so and that the product, or whoever runs it, leans on.
 const CHECKED: &[(&str, &str, &str)] = &[
-    ("linkedin", "", "revocation endpoint; the error body for a restricted member; whether a changed password ends tokens"),
-    ("tiktok", "", "the code for a banned account; undocumented statuses of the token endpoint"),
-    ("pinterest", "the published OpenAPI description of API v5", "whether an old refresh token lives on after a renewal"),
-    ("xing", "RFC 5849's own examples; PyPI's oauthlib as server", "everything after the network discontinued its documentation"),
-    ("x", "the published OpenAPI description of API v2", "whether the old access token dies at a renewal; the refresh token's six months"),
-    ("youtube", "", "which channel a login stands for where a person has several; day counts of unverified apps"),
-    ("google_business", "", "review fields and reply lengths"),
+    (
+        "linkedin",
+        "",
+        "revocation endpoint; whether the refresh token changes at a renewal; codes of a wrong secret, of unknown and of expired tokens; the error body for a restricted member; whether a changed password ends tokens; the code after other scopes were granted to the same app; what a disabled app answers",
+    ),
+    (
+        "tiktok",
+        "",
+        "the code for a banned account; undocumented statuses of the token endpoint; the list of scopes in the callback; what a changed password does; what an app that is not live any more answers; comments of business accounts in the API for Business",
+    ),
+    (
+        "pinterest",
+        "the published OpenAPI description of API v5",
+        "whether an old refresh token lives on after a renewal; the code of a dead refresh token; how a deactivated account and a removed app are refused; whether several pictures in a Pin are still taken",
+    ),
+    (
+        "xing",
+        "RFC 5849's own examples; PyPI's oauthlib as server",
+        "everything after the network discontinued its documentation, above all whether its API still answers; statuses of links, comments and deletions; the status of a disabled consumer; ids and lists of company and news pages; OAuth 2.0 for partners",
+    ),
+    (
+        "x",
+        "the published OpenAPI description of API v2",
+        "whether the old access token dies at a renewal; the refresh token's six months; that a used refresh token ends the family; what a changed password and long disuse do; replies in one's own thread; delegated accounts; the price of revocation events",
+    ),
+    (
+        "youtube",
+        "",
+        "which channel a login stands for where a person has several; how a lost role shows; whether a revocation always ends the whole grant; the words for a deleted account and a deleted client; names of security events beyond two; day counts of unverified apps",
+    ),
+    (
+        "google_business",
+        "",
+        "review fields and reply lengths; how posts to a suspended location are refused; limits of the older API for posts and reviews; locations of all accounts in one list",
+    ),
     (
         "bluesky",
         "the real PDS 0.4 and 0.5 with a PLC directory: login, renewal, revocation, posts, replies and the twin held against its lexicons",
-        "",
+        "statuses, limits and habits of servers other than the reference one; how long the big servers keep our client's document",
     ),
     (
         "tumblr",
         "",
-        "whether an old refresh token dies at a renewal; errors of the token endpoint; rate-limit header names; length of a text block",
+        "whether an old refresh token dies at a renewal; errors of the token endpoint; what a changed password, a suspension and a suspended app do; whether the list of blogs always names admins; rate-limit header names; length of a text block",
     ),
     ("mastodon", "the community's OpenAPI description of its API", "wording of the refusals that ask for a second factor"),
     (
         "facebook",
         "",
-        "how many pictures a post takes; which role is left once the person's 60 days are over (that it is lost is seen, by each page's token); subcodes beyond the official table; length of a post; whether exchanging a long-lived token extends it; how calls are refused once data access is over (that it is over is known by debug_token)",
+        "how many pictures a post takes; which role is left once the person's 60 days are over (that it is lost is seen, by each page's token); subcodes beyond the official table, also those of the token endpoint; length of a post; whether exchanging a long-lived token extends it; how calls are refused once data access is over (that it is over is known by debug_token); how long a version of the API lives; pages that only a business portfolio lists; addresses on this machine for newer apps",
     ),
     (
         "instagram",
         "",
-        "limits of hashtags and mentions; layout of signed requests; whether an earlier token lives on after it was extended",
+        "limits of hashtags and mentions; layout of signed requests; whether an earlier token lives on after it was extended; spellings of account types; how testers are invited",
     ),
     (
         "instagram_page",
@@ -45,10 +74,33 @@ const CHECKED: &[(&str, &str, &str)] = &[
     (
         "threads",
         "",
-        "which profiles are private, whose logins end after 90 days; subcodes on these hosts; what a changed password does; five links a post",
+        "which profiles are private, whose logins end after 90 days; subcodes on these hosts; layout of signed requests; what a changed password does; five links a post",
     ),
     ("discord", "", "whether a webhook outlives its maker's consent, password or account; how events are signed; a thread's title; PKCE"),
-    ("reddit", "", "length of texts; what a changed password does; the server's source is an archive of 2017"),
+    (
+        "reddit",
+        "",
+        "length of texts; what a changed password does; how a suspended account is refused; further limits of new accounts; the server's source is an archive of 2017",
+    ),
+];
+
+/// What the networks offer and is not used here, and why.
+const NOT_USED: &[(&str, &str)] = &[
+    (
+        "LinkedIn",
+        "a webhook subscription for what happens on a page disappears with the grant or the role. It is given to use cases that LinkedIn approved; the same is learned by introspection and by the list of roles, for every app.",
+    ),
+    (
+        "X",
+        "`oauth.revoke` also comes over a stream (`GET /2/activity/stream`), which needs no public address. It is taken by webhook; without one, the next renewal or look tells.",
+    ),
+    ("TikTok", "the API for Business, another product with other hosts and errors. Advertisers' logins are no profiles."),
+    (
+        "XING",
+        "company and news pages: their calls are known by name alone. OAuth 2.0 for partners is undocumented; `kind = \"oauth2\"` can be tried.",
+    ),
+    ("Pinterest", "sections of boards, and boards of an advertising account."),
+    ("Tumblr", "reblogs, and its older OAuth 1.0a."),
 ];
 
 fn ability(ability: Ability) -> &'static str {
@@ -81,8 +133,8 @@ fn renewal(model: RenewalModel) -> String {
 fn document() -> String {
     let mut text = String::from(
         "# The networks\n\nWritten from the code by `cargo xtask generate`; a test fails when it is not up to date. Lives are what is assumed where a network's\n\
-         answer does not say; each can be set under `[networks.NAME]`. A network that is not here is defined by configuration (README, `kind =\n\"oauth2\"`), \
-         checked against npm's oidc-provider, a certified authorization server.\n\n\
+         answer does not say; each can be set under `[networks.NAME]`. A network that is not here is defined by configuration ([own-network.md](own-network.md)),\n\
+         checked against npm's oidc-provider, a certified authorization server, and against the twins of TikTok, Threads and Pinterest described in words.\n\n\
          | network | connect | publish | comment | read comments | reply | access | refresh | person again | renewal | our app |\n\
          | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |\n",
     );
@@ -137,6 +189,10 @@ fn document() -> String {
         let or = |text: &'static str| if text.is_empty() { "-" } else { text };
         writeln!(text, "| {} | {twin} | {} | {} |", about.title, or(against), or(unconfirmed)).expect("text");
     }
+    text.push_str("\n## Known, and not used\n\n");
+    for (title, why) in NOT_USED {
+        writeln!(text, "- {title}: {why}").expect("text");
+    }
     text.push_str("\n## What people are told before they connect\n");
     for network in networks::ALL {
         let about = network.about();
@@ -153,6 +209,24 @@ fn document() -> String {
         }
     }
     text
+}
+
+#[test]
+fn the_page_about_the_sandbox_says_where_each_host_is_found() {
+    let page = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/sandbox.md")).expect("docs/sandbox.md");
+    for network in networks::ALL.iter().filter(|network| sandbox::World::has(network.about().name)) {
+        let name = network.about().name;
+        let row = page.lines().find(|line| line.starts_with('|') && line.contains(&format!("`/{name}`")));
+        let row = row.unwrap_or_else(|| panic!("docs/sandbox.md has no row that ends in `/{name}`"));
+        // Google's login is the same for both.
+        let shared =
+            if row.contains("as YouTube") { page.lines().find(|line| line.contains("`/youtube`")).unwrap_or_default() } else { "" };
+        for endpoint in network.about().endpoints.iter().filter(|endpoint| !endpoint.url.is_empty() && !endpoint.url.contains("{instance}"))
+        {
+            let host = endpoint.url.split('/').nth(2).unwrap_or_default();
+            assert!(row.contains(&format!("`{host}`")) || shared.contains(&format!("`{host}`")), "{name}: where is {host}?");
+        }
+    }
 }
 
 #[test]

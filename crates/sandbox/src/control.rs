@@ -12,6 +12,9 @@ use crate::tokens::DAY;
 use crate::world::{Mood, World};
 
 const MICRO: i64 = 1_000_000;
+/// What can be made to happen.
+const CALLS: &str = "clock, people/NETWORK/USERNAME/ACTION, roles, boards, pages, webhooks, clients, mood, troubles, comments, posts, apps, \
+                     registrations, consent, reset";
 
 pub(crate) fn handle(world: &mut World, now: i64, incoming: &Incoming) -> Answer {
     let parts: Vec<&str> = incoming.path.split('/').filter(|part| !part.is_empty()).collect();
@@ -19,6 +22,9 @@ pub(crate) fn handle(world: &mut World, now: i64, incoming: &Incoming) -> Answer
         ("GET", []) => html(200, control_page(world, now)),
         ("GET", ["api", "state"]) => answer(200, &state(world, now)),
         ("GET", ["api", "ledger"]) => ledger(world, incoming),
+        ("GET", ["api", ..]) => {
+            answer(404, &json!({ "error": format!("there is no such call; GET takes state and ledger, POST {CALLS}") }))
+        }
         // The page's forms and the API share one door; only what comes back differs.
         ("POST", ["api", rest @ ..]) => match act(world, now, rest, &body(incoming)) {
             Ok(done) => answer(200, &done),
@@ -98,7 +104,11 @@ fn act(world: &mut World, now: i64, what: &[&str], body: &Value) -> Result<Value
             Ok(json!({}))
         }
         ["consent"] => consent(world, now, &b),
-        _ => Err("there is no such call".into()),
+        ["reset"] => {
+            world.reset();
+            Ok(json!({}))
+        }
+        _ => Err(format!("there is no such call; there are {CALLS}")),
     }
 }
 

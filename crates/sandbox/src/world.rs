@@ -178,6 +178,11 @@ impl World {
         }
     }
 
+    /// Everything is as it was in the beginning, but for the clock, which never goes back, and for what was handed out: no token comes twice.
+    pub(crate) fn reset(&mut self) {
+        *self = Self { offset: self.offset, counter: self.counter, seen: self.seen, ..Self::seeded() };
+    }
+
     /// A world in which nobody lives yet.
     pub fn empty() -> Self {
         Self { people: vec![], pages: vec![], boards: vec![], ..Self::seeded() }

@@ -186,7 +186,8 @@ impl NetworkApps {
             Registration::Metadata => Some((metadata, None)),
             // Not registered there yet: beginning a connection does it.
             Registration::AtInstance => Some((String::new(), None)),
-            Registration::ByHand => None,
+            // What was made there by hand needs no app of ours.
+            Registration::ByHand => about.asks.replaces_app().then(|| (String::new(), None)),
         })
     }
 }

@@ -18,7 +18,7 @@ use crate::grants::{self, Place, fence_off, insert_blank, of_person, token_conte
 use crate::ids::fresh;
 use crate::seal::{open_tokens, seal_tokens};
 use crate::standing::{profiles_of, settle_profiles};
-use crate::{Store, assets, new_profiles, presets, profiles, renewal_links, revocations};
+use crate::{Store, across_apps, assets, new_profiles, presets, profiles, renewal_links, revocations};
 
 /// The note of a token set with the id under which the network speaks of the person by itself, where that is another one.
 pub const ALSO_KNOWN_AS: &str = "also_known_as";
@@ -38,6 +38,8 @@ pub struct Authorized<'a> {
     pub person_name: &'a str,
     /// Their handle.
     pub person_handle: Option<&'a str>,
+    /// The id that is the same in all apps of one developer, where the network has one beside the id that it shows to each app.
+    pub person_across_apps: Option<&'a str>,
     /// What they may act as.
     pub discovered: &'a [Discovered],
     /// Everything that can be connected comes along at this network, instead of being chosen.
@@ -112,7 +114,9 @@ impl Store {
     ) -> Result<Vec<ProfileId>, StoreError> {
         let organisation = &connection.organisation;
         let a = authorized;
+        let known_anew = across_apps::come_back(tx, connection, a.person_network_id, a.person_across_apps).await?;
         let person = upsert_person(tx, organisation, &connection.place, a.person_network_id, a.person_name, a.person_handle, now).await?;
+        across_apps::note(tx, &person, a.person_across_apps).await?;
         if let Some(other) = a.tokens.notes.get(ALSO_KNOWN_AS) {
             let sql = "UPDATE people SET also_known_as = $2 WHERE id = $1";
             tx.run(sql, &[person.as_str().into(), other.as_str().into()]).await?;
@@ -133,7 +137,10 @@ impl Store {
         grants::write(tx, &next, Some(sealed), facts, now).await?;
         let about =
             About { grant: Some(id.clone()), person: Some(person.clone()), connection: Some(connection.id.clone()), ..About::default() };
-        let detail = json!({ "person": a.person_name, "generation": next.generation, "scopes": a.tokens.scopes });
+        let mut detail = json!({ "person": a.person_name, "generation": next.generation, "scopes": a.tokens.scopes });
+        if known_anew {
+            detail["known_across_apps"] = json!(true);
+        }
         events::append(tx, organisation, now, "grant.authorized", &connection.begun.by, &about, &detail).await?;
         let left_out = look_at_accesses(tx, connection, &next, a.discovered, facts, now).await?;
         let listed: Vec<Asset> = a.discovered.iter().map(|found| asset(found, a.comes_along)).collect();

@@ -155,7 +155,7 @@ impl Store {
             self.give_up_grant(tx, organisation, &grant.id, now).await?;
         }
         // Nobody can be led back to the person by it, and a login of theirs makes a new person.
-        let sql = "UPDATE people SET name = '', handle = NULL, also_known_as = NULL, network_id = $2, updated_at = $3 WHERE id = $1";
+        let sql = "UPDATE people SET name = '', handle = NULL, also_known_as = NULL, across_apps = NULL, network_id = $2, updated_at = $3 WHERE id = $1";
         tx.run(sql, &[person.id.as_str().into(), format!("deleted:{}", person.id).into(), now.into()]).await?;
         let sql = "UPDATE connections SET discovered = NULL, failure = NULL, left_out = NULL WHERE person_id = $1";
         tx.run(sql, &[person.id.as_str().into()]).await?;

@@ -44,6 +44,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (30, "sorted lists", include_str!("../migrations/0030_sorted_lists.sql")),
     (31, "approvals by mail", include_str!("../migrations/0031_approvals_by_mail.sql")),
     (32, "large lists", include_str!("../migrations/0032_large_lists.sql")),
+    (33, "across apps", include_str!("../migrations/0033_across_apps.sql")),
     (38, "seen meanwhile", include_str!("../migrations/0038_seen_meanwhile.sql")),
 ];
 

@@ -3,6 +3,7 @@
 //! A transaction is a [`Tx`]; the files below hold plain functions on it, one file per family of tables. There is no
 //! repository trait: the one storage trait of the project is [`lifecycle::ledger::Ledger`], see [`ledger`].
 
+pub mod across_apps;
 pub mod acts;
 pub mod api_keys;
 pub mod assets;

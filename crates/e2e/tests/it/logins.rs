@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use crate::world::{Demo, client, eventually};
+use crate::world::{Demo, Running, client, eventually};
 
 async fn ledger(demo: &Demo, network: &str) -> Vec<String> {
     let url = format!("{}/control/api/ledger?network={network}", demo.text("sandbox_url"));
@@ -203,4 +203,116 @@ async fn a_network_that_is_away_still_keeps_no_other_network_s_login_waiting() {
     demo.control("/mood", json!({ "network": "x", "mood": "normal" })).await;
     demo.control("/clock", json!({ "advance_seconds": 600 })).await;
     eventually("X's list comes too", async || demo.api("GET", &paths[0], None).await.1["status"] == "choose").await;
+}
+
+/// A webhook that was made by hand is connected by its address alone; only who wants to log in needs our app there.
+#[tokio::test]
+async fn a_webhook_made_by_hand_needs_no_app_of_ours() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("staygreen.toml");
+    let sandbox = Running::start(&["sandbox", "--port", "0"], &[]);
+    let config = format!(
+        "[server]\nlisten = \"127.0.0.1:0\"\ndata_dir = \"{}\"\n[networks.discord]\nbase_url = \"{}/discord\"\n",
+        folder.path().join("data").display(),
+        sandbox.url(),
+    );
+    std::fs::write(&file, config).unwrap();
+    let mut create = vec!["api-key", "create", "--name", "test", "--json"];
+    for permission in ["networks:read", "profiles:read", "profiles:connect", "profiles:refresh", "profiles:check", "posts:write"] {
+        create.extend(["--permission", permission]);
+    }
+    let key: Value = serde_json::from_str(&crate::oidc::run(&file, &create)).unwrap();
+    let server = Running::start(&["serve", "--config", file.to_str().unwrap()], &[]);
+    let http = client();
+    let api = async |method: &str, path: &str, body: Value| -> (u16, Value) {
+        let request = http.request(method.parse().unwrap(), format!("{}/api/v1{path}", server.url()));
+        let request = request.bearer_auth(key["api_key"].as_str().unwrap());
+        let sent = if body.is_null() { request } else { request.json(&body) }.send().await.unwrap();
+        (sent.status().as_u16(), sent.json().await.unwrap_or(Value::Null))
+    };
+    let networks = api("GET", "/networks", Value::Null).await.1;
+    let discord = networks["items"].as_array().unwrap().iter().find(|network| network["name"] == "discord").unwrap();
+    assert_eq!(discord["network_app_configured"], false);
+    let (status, refused) = api("POST", "/connections", json!({ "network": "discord" })).await;
+    assert_eq!((status, &refused["code"]), (409, &json!("network_app_missing")), "nobody can log in: {refused}");
+
+    let made = http.post(format!("{}/control/api/webhooks", sandbox.url())).json(&json!({ "page": NEWS })).send().await.unwrap();
+    let made: Value = made.json().await.unwrap();
+    let (status, begun) = api("POST", "/connections", json!({ "network": "discord", "handle": made["url"] })).await;
+    assert_eq!(status, 201, "{begun}");
+    let page = http.get(begun["authorize_url"].as_str().unwrap()).send().await.unwrap().text().await.unwrap();
+    let path = format!("/connections/{}", begun["id"].as_str().unwrap());
+    let connection = api("GET", &path, Value::Null).await.1;
+    assert_eq!(connection["status"], "complete", "{connection} {page}");
+    let profile = connection["profiles"][0].as_str().unwrap().to_owned();
+    assert_eq!(api("GET", &format!("/profiles/{profile}"), Value::Null).await.1["status"], "connected");
+    let (status, posted) = api("POST", &format!("/profiles/{profile}/posts"), json!({ "text": "New huts" })).await;
+    assert_eq!(status, 201, "{posted}");
+    let (status, again) = api("POST", &format!("/profiles/{profile}/refresh-connection"), json!({ "via": "redirect" })).await;
+    assert_ne!(status, 201, "nobody logged in for it: {again}");
+}
+
+/// An app that was registered anew sees other ids of the same people: the network's own word across apps tells who came back, and nobody
+/// else takes their place.
+#[tokio::test]
+async fn after_a_change_of_the_app_the_same_human_is_known_and_no_other() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("staygreen.toml");
+    let sandbox = Running::start(&["sandbox", "--port", "0"], &[]);
+    let configure = |app: &str| {
+        let config = format!(
+            "[server]\nlisten = \"127.0.0.1:0\"\ndata_dir = \"{}\"\n\
+             [networks.tiktok]\nclient_id = \"{app}\"\nclient_secret = \"{app}-secret\"\nbase_url = \"{}/tiktok\"\n",
+            folder.path().join("data").display(),
+            sandbox.url(),
+        );
+        std::fs::write(&file, config).unwrap();
+    };
+    configure("sandbox-tiktok");
+    let mut create = vec!["api-key", "create", "--name", "test", "--json"];
+    for permission in ["profiles:read", "profiles:connect", "profiles:refresh", "profiles:check"] {
+        create.extend(["--permission", permission]);
+    }
+    let key: Value = serde_json::from_str(&crate::oidc::run(&file, &create)).unwrap();
+    let http = client();
+    let api = async |server: &Running, method: &str, path: &str, body: Value| -> Value {
+        let request = http.request(method.parse().unwrap(), format!("{}/api/v1{path}", server.url()));
+        let request = request.bearer_auth(key["api_key"].as_str().unwrap());
+        let sent = if body.is_null() { request } else { request.json(&body) }.send().await.unwrap();
+        sent.json().await.unwrap_or(Value::Null)
+    };
+    let consent = async |begun: &Value, username: &str| {
+        let asked = json!({ "authorize_url": begun["authorize_url"], "username": username });
+        let said = http.post(format!("{}/control/api/consent", sandbox.url())).json(&asked).send().await.unwrap();
+        let said: Value = said.json().await.unwrap();
+        http.get(said["redirect_to"].as_str().unwrap()).send().await.unwrap().text().await.unwrap()
+    };
+    let server = Running::start(&["serve", "--config", file.to_str().unwrap()], &[]);
+    let begun = api(&server, "POST", "/connections", json!({ "network": "tiktok" })).await;
+    consent(&begun, "fernweh.outdoor").await;
+    let path = format!("/connections/{}", begun["id"].as_str().unwrap());
+    let found = api(&server, "GET", &path, Value::Null).await;
+    let before = found["discovered"][0]["id"].clone();
+    let added = api(&server, "POST", &format!("{path}/profiles"), json!({ "ids": [before] })).await;
+    let profile = added["profiles"][0]["id"].as_str().or(added["profiles"][0].as_str()).unwrap_or_else(|| panic!("{added}")).to_owned();
+    server.ask_to_stop();
+    drop(server);
+
+    configure("sandbox-tiktok-2");
+    let server = Running::start(&["serve", "--config", file.to_str().unwrap()], &[]);
+    let refresh = async |username: &str| {
+        let begun = api(&server, "POST", &format!("/profiles/{profile}/refresh-connection"), json!({ "via": "redirect" })).await;
+        consent(&begun, username).await
+    };
+    let page = refresh("gipfel.guides").await;
+    assert!(page.contains("Fernweh Outdoor") && page.contains("Gipfel Guides"), "somebody else is refused: {page}");
+    refresh("fernweh.outdoor").await;
+    let shown = api(&server, "GET", &format!("/profiles/{profile}"), Value::Null).await;
+    assert_eq!((&shown["status"], &shown["name"]), (&json!("connected"), &json!("Fernweh Outdoor")), "{shown}");
+    assert_ne!(shown["network_id"], before, "known by what the new app is shown");
+    let all = api(&server, "GET", "/profiles", Value::Null).await;
+    assert_eq!(all["items"].as_array().map(Vec::len), Some(1), "no second one: {all}");
+    api(&server, "POST", &format!("/profiles/{profile}/check"), json!({})).await;
+    let green = async || api(&server, "GET", &format!("/profiles/{profile}"), Value::Null).await["status"] == "connected";
+    eventually("the new app's token is proven", green).await;
 }

@@ -21,13 +21,15 @@ impl Drop for Provider {
 }
 
 impl Provider {
-    /// Starts one for a client at that address; `None`, loudly, when it is not installed.
-    fn start(redirect: &str) -> Option<Self> {
+    /// Starts one for a client at that address, which authenticates by the keys at the other; `None`, loudly, when it is not installed.
+    fn start(redirect: &str, jwks: Option<&str>) -> Option<Self> {
         let Some(cache) = std::env::var_os("STAYGREEN_TEST_OIDC") else {
             crate::skipped("the test against oidc-provider: STAYGREEN_TEST_OIDC does not name where it is installed");
             return None;
         };
-        let mut child = Command::new("bash")
+        let mut command = Command::new("bash");
+        command.envs(jwks.map(|jwks| ("CLIENT_JWKS", jwks)));
+        let mut child = command
             .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/peers/oidc-provider.sh"))
             .env("PEER_CACHE", cache)
             .env("OP_PORT", free_port().to_string())
@@ -86,17 +88,45 @@ pub(crate) fn run(file: &std::path::Path, arguments: &[&str]) -> String {
 
 #[tokio::test]
 async fn a_network_of_the_configuration_lives_on_a_strict_authorization_server() {
+    whole_life(false).await;
+}
+
+/// The same with pushed requests (RFC 9126) and a key instead of a secret (RFC 7523), whose public half the server fetches from us.
+#[tokio::test]
+async fn a_network_of_the_configuration_pushes_its_requests_and_authenticates_by_a_key() {
+    whole_life(true).await;
+}
+
+/// A new key on P-256, as the server's own tools make one.
+fn new_key(file: &std::path::Path) {
+    let make = "process.stdout.write(crypto.generateKeyPairSync('ec',{namedCurve:'P-256'}).privateKey.export({type:'pkcs8',format:'pem'}))";
+    let made = Command::new("node").args(["-e", make]).output().unwrap();
+    assert!(made.status.success(), "{made:?}");
+    std::fs::write(file, made.stdout).unwrap();
+}
+
+async fn whole_life(by_key: bool) {
     let port = free_port();
-    let Some(provider) = Provider::start(&format!("http://127.0.0.1:{port}/oauth/callback/intranet")) else { return };
+    let ours = format!("http://127.0.0.1:{port}/oauth");
+    let jwks = format!("{ours}/intranet-jwks.json");
+    let Some(provider) = Provider::start(&format!("{ours}/callback/intranet"), by_key.then_some(jwks.as_str())) else { return };
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("staygreen.toml");
     let op = &provider.issuer;
+    let key_file = folder.path().join("client.pem");
+    let (secret, auth, par) = if by_key {
+        new_key(&key_file);
+        let secret = format!("client_secret_file = \"{}\"", key_file.display());
+        (secret, ", client_auth = \"private_key_jwt\"", format!(", par = \"{op}/request\""))
+    } else {
+        ("client_secret = \"a secret/+:%\"".to_owned(), "", String::new())
+    };
     let config = format!(
         "[server]\nlisten = \"127.0.0.1:{port}\"\ndata_dir = \"{}\"\nallow_private_networks = [\"127.0.0.0/8\"]\n\
          [keeper]\npoll_every = \"500 ms\"\nprobe_every = \"2 s\"\nidle_check_every = \"2 s\"\n\
-         [networks.intranet]\nkind = \"oauth2\"\ntitle = \"Intranet\"\nclient_id = \"staygreen\"\nclient_secret = \"a secret/+:%\"\nsecond_look_after = \"1 s\"\n\
-         scopes = [\"openid\", \"offline_access\", \"profile\"]\noptions = {{ issuer = \"{op}\" }}\n\
-         endpoints = {{ authorize = \"{op}/auth\", token = \"{op}/token\", userinfo = \"{op}/me\", introspect = \"{op}/token/introspection\", revoke = \"{op}/token/revocation\" }}\n",
+         [networks.intranet]\nkind = \"oauth2\"\ntitle = \"Intranet\"\nclient_id = \"staygreen\"\n{secret}\nsecond_look_after = \"1 s\"\n\
+         scopes = [\"openid\", \"offline_access\", \"profile\"]\noptions = {{ issuer = \"{op}\"{auth} }}\n\
+         endpoints = {{ authorize = \"{op}/auth\", token = \"{op}/token\", userinfo = \"{op}/me\", introspect = \"{op}/token/introspection\", revoke = \"{op}/token/revocation\"{par} }}\n",
         folder.path().join("data").display(),
     );
     std::fs::write(&file, config).unwrap();

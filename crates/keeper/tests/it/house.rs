@@ -473,6 +473,7 @@ async fn connect(store: &Store) -> GrantId {
         person_network_id: "fern",
         person_name: "Fern",
         person_handle: None,
+        person_across_apps: None,
         discovered: &[],
         comes_along: false,
     };

@@ -5,14 +5,10 @@ use serde_json::{Value, json};
 use url::Url;
 
 use super::ABOUT;
-use crate::dpop::{self, Key};
+use crate::dpop::Key;
 use crate::network::{App, Cx};
-use crate::oauth;
+use crate::{assertion, oauth};
 
-/// RFC 7523 section 2.2.
-const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
-/// Life of an assertion in seconds; the servers accept one minute at most.
-const ASSERTION_LIFE: i64 = 60;
 /// The name shown to the person, unless the option `client_name` says otherwise.
 const CLIENT_NAME: &str = "Staygreen";
 /// Options of the network app that are shown to the person with the consent.
@@ -94,13 +90,7 @@ impl Authentication {
     pub(super) fn parameters(&self, cx: &Cx<'_>, client_id: &str, issuer: &str) -> Vec<(&'static str, String)> {
         let mut parameters = vec![("client_id", client_id.to_owned())];
         if let Self::Confidential(key) = self {
-            let now = cx.now.as_seconds();
-            let header = json!({ "typ": "JWT", "alg": "ES256", "kid": key.thumbprint() });
-            let claims = json!({
-                "iss": client_id, "sub": client_id, "aud": issuer, "jti": dpop::unique(cx), "iat": now, "exp": now + ASSERTION_LIFE,
-            });
-            parameters.push(("client_assertion_type", ASSERTION_TYPE.to_owned()));
-            parameters.push(("client_assertion", key.sign(&header, &claims)));
+            parameters.extend(assertion::parameters(cx, key, client_id, issuer));
         }
         parameters
     }
@@ -139,12 +129,5 @@ pub fn client_metadata(app: &App) -> Option<Value> {
 /// The public keys to publish as `jwks.json` beside the document: also older ones, as long as they are configured, because
 /// removing a key ends the sessions that began with it. `None` when the configured key cannot be read.
 pub fn jwks(app: &App) -> Option<Value> {
-    let public = keys(app)?.into_iter().map(|key| {
-        let mut jwk = key.jwk();
-        jwk["kid"] = key.thumbprint().into();
-        jwk["alg"] = "ES256".into();
-        jwk["use"] = "sig".into();
-        jwk
-    });
-    Some(json!({ "keys": public.collect::<Vec<_>>() }))
+    keys(app).map(assertion::jwks)
 }

@@ -259,7 +259,7 @@ async fn discover(cx: Cx<'_>, wire: &dyn Wire, tokens: &TokenSet) -> Result<Disc
     let handle = said.filter(|handle| handle != "handle.invalid").or_else(|| account.handles.first().cloned());
     let (display_name, avatar) = public_profile(cx, wire, &account.did).await;
     let name = display_name.or_else(|| handle.clone()).unwrap_or_else(|| account.did.clone());
-    let person = PersonSeen { network_id: account.did.clone(), name: name.clone(), handle: handle.clone() };
+    let person = PersonSeen { network_id: account.did.clone(), name: name.clone(), handle: handle.clone(), across_apps: None };
     let profile =
         Found { network_id: account.did, kind: Kind::Account, name, handle, avatar, role: "owner".into(), parent: None, unusable: None };
     Ok(Discovery { person, profiles: vec![profile], all_come_along: false })

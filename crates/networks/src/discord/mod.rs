@@ -265,7 +265,12 @@ impl Discord {
         // Which channel the login was for: of one user's logins it tells them apart.
         let handle = Some(note(tokens, PERSON).split('/').nth(1).unwrap_or_default()).filter(|id| !id.is_empty());
         let handle = handle.map(|id| format!("channel {id}"));
-        let person = PersonSeen { network_id: note(tokens, PERSON).to_owned(), name: note(tokens, PERSON_NAME).to_owned(), handle };
+        let person = PersonSeen {
+            network_id: note(tokens, PERSON).to_owned(),
+            name: note(tokens, PERSON_NAME).to_owned(),
+            handle,
+            across_apps: None,
+        };
         Ok(Discovery { person, profiles: vec![profile], all_come_along: true })
     }
 }
@@ -304,6 +309,11 @@ impl Network for Discord {
                 Ok(oauth::authorization(&cx, &Self::url(&cx, "authorize"), &scope, start, &[]))
             })
         })
+    }
+
+    /// A webhook that was made by hand has nothing to do with any app.
+    fn needs_app(&self, cx: Cx<'_>, start: &Start) -> bool {
+        pasted::begin(&cx, start).is_none()
     }
 
     fn exchange(&self, cx: Cx<'_>, memory: &BTreeMap<String, Secret>, callback: &Callback) -> Result<Request<Bytes>, Failure> {

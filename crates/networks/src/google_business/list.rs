@@ -26,7 +26,7 @@ pub(super) async fn discover(cx: Cx<'_>, wire: &dyn Wire, tokens: &TokenSet) -> 
     if profiles.is_empty() {
         profiles.push(without_locations(&person));
     }
-    let person = PersonSeen { network_id: person.sub, name: person.name, handle: person.email };
+    let person = PersonSeen { network_id: person.sub, name: person.name, handle: person.email, across_apps: None };
     Ok(Discovery { person, profiles, all_come_along: false })
 }
 

@@ -95,7 +95,7 @@ pub(super) async fn discover(cx: Cx<'_>, wire: &dyn Wire, tokens: &TokenSet) -> 
             profiles.push(page(cx, wire, tokens, &row).await?);
         }
     }
-    Ok(Discovery { person: PersonSeen { network_id, name, handle }, profiles, all_come_along: false })
+    Ok(Discovery { person: PersonSeen { network_id, name, handle, across_apps: None }, profiles, all_come_along: false })
 }
 
 /// A role somebody holds on a page.

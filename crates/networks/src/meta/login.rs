@@ -181,7 +181,11 @@ impl Login {
             parent: None,
             unusable: is_personal(&account).then(personal),
         };
-        Ok(Discovery { person: PersonSeen { network_id: id, name, handle }, profiles: vec![profile], all_come_along: false })
+        Ok(Discovery {
+            person: PersonSeen { network_id: id, name, handle, across_apps: None },
+            profiles: vec![profile],
+            all_come_along: false,
+        })
     }
 }
 

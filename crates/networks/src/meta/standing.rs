@@ -190,7 +190,11 @@ impl PageLogin {
                 break;
             }
         }
-        Ok(Some(Discovery { person: PersonSeen { network_id: id, name, handle: None }, profiles, all_come_along: false }))
+        Ok(Some(Discovery {
+            person: PersonSeen { network_id: id, name, handle: None, across_apps: None },
+            profiles,
+            all_come_along: false,
+        }))
     }
 
     /// A person can take single permissions back at any time; the token itself lives on and says nothing.
@@ -261,7 +265,7 @@ impl PageLogin {
             Some(refused) if profiles.is_empty() && !is_one_lost => Err(refused),
             // Nobody is asked who they are: it is not the person's token that answers.
             _ => Ok(Discovery {
-                person: PersonSeen { network_id: String::new(), name: String::new(), handle: None },
+                person: PersonSeen { network_id: String::new(), name: String::new(), handle: None, across_apps: None },
                 profiles,
                 all_come_along: false,
             }),

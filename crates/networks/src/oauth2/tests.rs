@@ -11,7 +11,7 @@ use lifecycle::time::{Span, Timestamp};
 use lifecycle::words::Cause;
 use serde_json::{Value, json};
 
-use super::OAuth2;
+use super::{Definition, OAuth2};
 use crate::network::{Answer, App, Cx, Failure, Network, Renewal, Start};
 use crate::testing;
 use crate::wire::{BoxFuture, Wire, WireError};
@@ -37,9 +37,14 @@ fn tokens(refresh: Option<&str>) -> TokenSet {
     TokenSet::bearer(Secret::new("access"), refresh.map(Secret::new), vec![])
 }
 
+fn intranet(scopes: &[&str]) -> OAuth2 {
+    let scopes = scopes.iter().map(|scope| (*scope).to_owned()).collect();
+    OAuth2::new(Definition { name: "intranet".into(), title: "Intranet".into(), scopes, rules: vec![], has_profiles: false })
+}
+
 /// Runs at a server with introspection.
 fn with<T>(options: &[(&str, &str)], run: impl FnOnce(&OAuth2, Cx<'_>) -> T) -> T {
-    let network = OAuth2::new("intranet", "Intranet", &["read".to_owned(), "write".to_owned()]);
+    let network = intranet(&["read", "write"]);
     testing::with(options, |cx| {
         let endpoints = ["authorize", "token", "userinfo", "introspect", "revoke"];
         let endpoints = endpoints.map(|key| (key.to_owned(), format!("https://op.example/{key}")));
@@ -157,7 +162,7 @@ async fn begun(network: &OAuth2, cx: Cx<'_>, wire: &Server) -> Result<BTreeMap<S
 #[tokio::test]
 async fn the_issuer_s_own_metadata_is_read_and_must_agree() {
     let issuer = "https://op.example/tenant";
-    let network = OAuth2::new("intranet", "Intranet", &[]);
+    let network = intranet(&[]);
     let app = testing::with(&[("issuer", issuer)], |cx| cx.app.clone());
     let (facts, dice) = (network.facts(), testing::Sevens);
     let cx = Cx { app: &app, facts: &facts, now: Timestamp::from_seconds(testing::NOW), dice: &dice };

@@ -83,6 +83,7 @@ async fn ask(Acting { cx, wire, tokens, .. }: Acting<'_>, path: &str) -> Option<
 
 /// What the community demands of a post, met before anything is sent; the flair to give it.
 async fn demanded(by: Acting<'_>, community: &str, title: &str, text: &str, is_link: bool) -> Result<Option<String>, NotDone> {
+    of_its_kind(by, community, is_link).await?;
     let path = format!("/api/v1/{}/post_requirements?raw_json=1", oauth::percent(community));
     let demands = ask(by, &path).await.unwrap_or(Value::Null);
     let number = |field: &str| demands.get(field).and_then(Value::as_u64).and_then(|n| usize::try_from(n).ok()).filter(|n| *n > 0);
@@ -105,6 +106,29 @@ async fn demanded(by: Acting<'_>, community: &str, title: &str, text: &str, is_l
             Err(invalid("flair", words))
         }
         None => Ok(None),
+    }
+}
+
+/// There are communities for texts, and others for links alone.
+async fn of_its_kind(by: Acting<'_>, community: &str, is_link: bool) -> Result<(), NotDone> {
+    let about = ask(by, &format!("/r/{}/about?raw_json=1", oauth::percent(community))).await.unwrap_or(Value::Null);
+    let takes = about.pointer("/data/submission_type").and_then(Value::as_str).unwrap_or("any");
+    match (takes, is_link) {
+        ("self", true) => {
+            let words = Words::new(
+                format!("r/{community} takes texts only: write something beside the link."),
+                format!("r/{community} nimmt nur Texte: schreiben Sie etwas neben den Link."),
+            );
+            Err(invalid("link", words))
+        }
+        ("link", false) => {
+            let words = Words::new(
+                format!("r/{community} takes links only: give a link, and a title without any further words."),
+                format!("r/{community} nimmt nur Links: geben Sie einen Link an und einen Titel ohne weitere Worte."),
+            );
+            Err(invalid("link", words))
+        }
+        _ => Ok(()),
     }
 }
 

@@ -126,7 +126,11 @@ impl X {
             parent: None,
             unusable: None,
         };
-        Ok(Discovery { person: PersonSeen { network_id: id, name, handle }, profiles: vec![account], all_come_along: false })
+        Ok(Discovery {
+            person: PersonSeen { network_id: id, name, handle, across_apps: None },
+            profiles: vec![account],
+            all_come_along: false,
+        })
     }
 }
 

@@ -104,7 +104,11 @@ impl YouTube {
         if profiles.is_empty() {
             profiles.push(without_channel(&person));
         }
-        Ok(Discovery { person: PersonSeen { network_id, name: person.name, handle: person.email }, profiles, all_come_along: false })
+        Ok(Discovery {
+            person: PersonSeen { network_id, name: person.name, handle: person.email, across_apps: None },
+            profiles,
+            all_come_along: false,
+        })
     }
 }
 

@@ -1,5 +1,6 @@
 //! What every adapter keeps, whatever network it speaks to.
 
+mod configured;
 mod errors;
 mod further;
 mod given;
@@ -277,7 +278,11 @@ fn twisted() -> impl Strategy<Value = Vec<u8>> {
 
 /// Everything an adapter reads, fed with one answer.
 async fn read_all(network: &'static dyn Network, response: &Response<Bytes>) {
-    let given = Given::at(network);
+    read_by(&Given::at(network), response).await;
+}
+
+async fn read_by(given: &Given, response: &Response<Bytes>) {
+    let network = given.network;
     let (cx, tokens) = (given.cx(), given.tokens());
     let wire = Parrot(response.clone());
     let callback = [("code", "c"), ("state", "s"), ("iss", "https://as.example")];

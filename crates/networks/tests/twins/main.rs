@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
 mod bluesky;
+mod configured;
 mod discord;
 mod facebook;
 mod google_business;
@@ -59,10 +60,12 @@ pub(crate) type Exchanged = (Request<Bytes>, Response<Bytes>);
 /// One network in its world, and our app there.
 pub(crate) struct Bench {
     pub(crate) network: &'static dyn Network,
+    /// The name of its twin in the sandbox.
+    twin: String,
     pub(crate) app: App,
     /// What the person types before leaving.
     pub(crate) hint: Option<String>,
-    facts: Facts,
+    pub(crate) facts: Facts,
     dice: Counting,
     world: Mutex<World>,
     now: Mutex<i64>,
@@ -97,7 +100,11 @@ impl Wire for Bench {
 
 impl Bench {
     pub(crate) fn new(name: &str) -> Self {
-        let network = networks::find(name).expect("a network");
+        Self::of(networks::find(name).expect("a network"), name)
+    }
+
+    /// Some network, at a twin of that name.
+    pub(crate) fn of(network: &'static dyn Network, name: &str) -> Self {
         let app = App {
             client_id: format!("sandbox-{name}"),
             client_secret: Some(Secret::new(format!("sandbox-{name}-secret"))),
@@ -110,6 +117,7 @@ impl Bench {
         };
         Self {
             network,
+            twin: name.to_owned(),
             app,
             hint: None,
             facts: network.facts(),
@@ -155,7 +163,7 @@ impl Bench {
     }
 
     pub(crate) fn happen(&self, username: &str, action: &str) {
-        self.control(&format!("people/{}/{username}/{action}", self.network.about().name), &json!({}));
+        self.control(&format!("people/{}/{username}/{action}", self.twin), &json!({}));
     }
 
     /// What the network is about to tell us by itself.
@@ -163,13 +171,22 @@ impl Bench {
         self.world.lock().unwrap().take_notices()
     }
 
+    /// A person who lives there.
+    pub(crate) fn somebody(&self) -> String {
+        let request = Request::get("http://sandbox.test/control/api/state").body(Bytes::new()).unwrap();
+        let state: Value = serde_json::from_slice(self.handle(&request).body()).unwrap();
+        let people = state["people"].as_array().unwrap();
+        let person = people.iter().find(|person| person["network"] == self.twin.as_str()).unwrap();
+        person["username"].as_str().unwrap().to_owned()
+    }
+
     /// A trouble of the network's own, until it is told otherwise; empty: none.
     pub(crate) fn trouble(&self, trouble: &str) {
-        self.control("troubles", &json!({ "network": self.network.about().name, "trouble": trouble }));
+        self.control("troubles", &json!({ "network": self.twin, "trouble": trouble }));
     }
 
     pub(crate) fn mood(&self, mood: &str) {
-        self.control("mood", &json!({ "network": self.network.about().name, "mood": mood }));
+        self.control("mood", &json!({ "network": self.twin, "mood": mood }));
     }
 
     pub(crate) async fn begin(&self) -> Result<Authorization, Failure> {
@@ -251,7 +268,7 @@ impl Bench {
     /// The paths of all requests since the person was connected that were about tokens.
     pub(crate) fn asked_of_tokens(&self) -> Vec<String> {
         let said = self.said.lock().unwrap();
-        let paths = said.iter().map(|(request, _)| request.uri().path().split_once(self.network.about().name).map_or("", |(_, path)| path));
+        let paths = said.iter().map(|(request, _)| request.uri().path().split_once(self.twin.as_str()).map_or("", |(_, path)| path));
         paths.filter(|path| path.contains("/oauth/")).skip(1).map(str::to_owned).collect()
     }
 
@@ -260,7 +277,7 @@ impl Bench {
         let request = Request::get("http://sandbox.test/control/api/state").body(Bytes::new()).unwrap();
         let state: Value = serde_json::from_slice(self.handle(&request).body()).unwrap();
         let posts = state["posts"].as_array().unwrap().iter();
-        posts.filter(|post| post["network"] == self.network.about().name).cloned().collect()
+        posts.filter(|post| post["network"] == self.twin.as_str()).cloned().collect()
     }
 
     /// How many consents of that person the network knows.
@@ -268,7 +285,7 @@ impl Bench {
         let request = Request::get("http://sandbox.test/control/api/state").body(Bytes::new()).unwrap();
         let state: Value = serde_json::from_slice(self.handle(&request).body()).unwrap();
         let people = state["people"].as_array().unwrap();
-        let person = people.iter().find(|person| person["network"] == self.network.about().name && person["username"] == username).unwrap();
+        let person = people.iter().find(|person| person["network"] == self.twin.as_str() && person["username"] == username).unwrap();
         person["consents"].as_u64().unwrap()
     }
 

@@ -113,6 +113,11 @@ async fn what_a_community_demands_is_said_before_anything_is_sent() {
     bench.app.options.insert("flair.MountainHuts".into(), "trip report".into());
     let (field, words) = refused(&bench, "Huts").await;
     assert!(field == "title" && words.contains("10 characters"), "{words}");
+    let link = Post { link: Some("https://fernweh.example/huts".into()), ..post("A new hut is open", "") };
+    match bench.network.publish(bench.acting(&tokens, huts), &link).await {
+        Err(NotDone::Invalid { field: "link", words }) => assert!(words.en.contains("texts only"), "{words:?}"),
+        other => panic!("{other:?}"),
+    }
     assert_eq!(sent(&bench), 0);
     bench.network.publish(bench.acting(&tokens, huts), &post("A new hut is open", "Open")).await.expect("published");
     assert_eq!(sent(&bench), 1);

@@ -1,6 +1,7 @@
 //! TikTok: access tokens of a day, a body that says more than its status, and a grant that a banned account does not get back.
 
 use lifecycle::diagnosis::Finding;
+use lifecycle::secret::Secret;
 use lifecycle::words::Cause;
 use networks::acting::{Media, NotDone, Post};
 
@@ -16,6 +17,31 @@ async fn a_token_that_is_over_is_renewed_to_be_revoked() {
     assert_eq!(asked, ["/v2/oauth/revoke/", "/v2/oauth/token/", "/v2/oauth/revoke/"]);
     assert_eq!(bench.consents("fernweh.outdoor"), 0, "the network knows of no consent any more");
     assert!(bench.revoke(&tokens), "nothing is left that could be revoked");
+}
+
+#[tokio::test]
+async fn an_app_for_this_machine_proves_its_code_by_a_hash_in_digits() {
+    let mut bench = Bench::new("tiktok");
+    assert!(!bench.begin().await.expect("begins").url.contains("code_challenge"), "not used by apps for the web");
+    bench.app.redirect_uri = "http://127.0.0.1:8420/oauth/callback/tiktok".into();
+    let begun = bench.begin().await.expect("begins");
+    let challenge = begun.url.split("code_challenge=").nth(1).and_then(|rest| rest.split('&').next()).expect("a challenge");
+    assert!(challenge.len() == 64 && challenge.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte)), "{challenge}");
+    let tokens = bench.connect("fernweh.outdoor").await;
+    assert_eq!(bench.probe(&tokens).finding, Finding::Works);
+}
+
+#[tokio::test]
+async fn another_app_of_the_same_developer_sees_another_id_of_the_same_human() {
+    let mut bench = Bench::new("tiktok");
+    let first = bench.discover(&bench.connect("fernweh.outdoor").await).await.expect("the account").person;
+    (bench.app.client_id, bench.app.client_secret) = ("sandbox-tiktok-2".into(), Some(Secret::new("sandbox-tiktok-2-secret")));
+    let tokens = bench.connect("fernweh.outdoor").await;
+    let second = bench.discover(&tokens).await.expect("the account").person;
+    assert_ne!(first.network_id, second.network_id);
+    assert!(first.across_apps.is_some() && first.across_apps == second.across_apps, "{first:?} {second:?}");
+    let other = bench.discover(&bench.connect("gipfel.guides").await).await.expect("the account").person;
+    assert_ne!(other.across_apps, second.across_apps);
 }
 
 #[tokio::test]

@@ -1,9 +1,10 @@
 //! Tumblr.
 
 use lifecycle::diagnosis::Finding;
-use networks::acting::Post;
+use networks::acting::{Media, NotDone, Post};
+use serde_json::json;
 
-use crate::{Bench, target};
+use crate::{Bench, media, picture, target};
 
 #[tokio::test]
 async fn members_may_post_and_a_blog_decides_by_itself() {
@@ -17,4 +18,25 @@ async fn members_may_post_and_a_blog_decides_by_itself() {
     let post = Post { text: "New huts".into(), ..Post::default() };
     bench.network.publish(bench.acting(&tokens, target(shared)), &post).await.expect("published");
     bench.moods_are_harmless(&tokens);
+}
+
+#[tokio::test]
+async fn pictures_are_fetched_and_a_title_is_a_block_like_the_others() {
+    let bench = Bench::new("tumblr");
+    let tokens = bench.connect("fernweh-outdoor").await;
+    let found = bench.discover(&tokens).await.expect("listed");
+    let primary = found.profiles.iter().find(|blog| blog.handle.as_deref() == Some("fernweh-outdoor")).expect("the primary blog");
+    assert_eq!((primary.network_id.as_str(), primary.role.as_str()), (found.person.network_id.as_str(), "admin"));
+    let post = |media: Vec<Media>| Post { text: "New huts".into(), title: Some("Huts".into()), media, ..Post::default() };
+    bench.network.publish(bench.acting(&tokens, target(primary)), &post(vec![picture(); 30])).await.expect("published");
+    let kept = bench.posts().pop().expect("kept");
+    assert_eq!((kept["media"].as_array().map(Vec::len), &kept["text"]), (Some(30), &json!("Huts\n\nNew huts")));
+    let refused = async |post: Post| match bench.network.publish(bench.acting(&tokens, target(primary)), &post).await {
+        Err(NotDone::Invalid { field, .. }) => field,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(refused(post(vec![picture(); 31])).await, "media");
+    assert_eq!(refused(post(vec![media("image/png", b"x")])).await, "media", "sent, not fetched");
+    assert_eq!(refused(Post { title: Some("x".repeat(4_097)), ..post(vec![]) }).await, "title");
+    assert_eq!(bench.posts().len(), 1, "nothing was sent");
 }

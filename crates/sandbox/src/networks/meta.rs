@@ -241,7 +241,9 @@ fn api(service: &Service, world: &mut World, now: i64, incoming: &Incoming, path
     if let Some(refused) = graph::trouble(world, service.name, incoming.method == http::Method::POST) {
         return refused;
     }
-    let token = incoming.bearer().to_owned();
+    // In the header, or as a parameter.
+    let sent = [incoming.bearer(), incoming.q("access_token"), incoming.f("access_token")];
+    let token = sent.into_iter().find(|token| !token.is_empty()).unwrap_or_default().to_owned();
     let family = match world.check_access(now, service.name, &token) {
         Ok((_, family)) => family,
         Err(why) => return dead(service, world, &token, why),

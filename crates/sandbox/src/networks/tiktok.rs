@@ -7,7 +7,7 @@ pub(crate) use acts::public_id;
 use aws_lc_rs::digest::{SHA256, digest};
 use serde_json::json;
 
-use super::{Consent, client_id, client_secret, is_redirect_uri, refuse_page};
+use super::{Consent, client_id, is_redirect_uri, refuse_page};
 use crate::consent::{Ask, Decision, decide};
 use crate::limits::{Limit, with_numbers};
 use crate::people::{Person, person};
@@ -41,8 +41,44 @@ pub(super) fn handle(world: &mut World, now: i64, incoming: &Incoming) -> Option
     })
 }
 
+/// A second app of the same developer: the account has another `open_id` there, and the same `union_id`.
+const SECOND: &str = "-2";
+
+/// Which of our apps that is, by what stands at the end of its key.
+fn app_of(client_key: &str) -> Option<&'static str> {
+    let rest = client_key.strip_prefix(&client_id(NAME))?;
+    ["", SECOND].into_iter().find(|known| *known == rest)
+}
+
+/// The app that proves itself.
+fn proven_app(incoming: &Incoming) -> Option<&'static str> {
+    let app = app_of(incoming.f("client_key"))?;
+    (incoming.f("client_secret") == format!("{}{app}-secret", client_id(NAME))).then_some(app)
+}
+
+/// The app that a code or a consent was given to.
+fn given_to(world: &World, what: &str) -> &'static str {
+    if world.kept.contains_key(&(NAME, format!("second/{what}"))) { SECOND } else { "" }
+}
+
+fn give_to(world: &mut World, what: &str, app: &str) {
+    if app == SECOND {
+        world.kept.insert((NAME, format!("second/{what}")), json!(true));
+    }
+}
+
+/// The id of an account in one app: each app is shown another one.
+fn open_id(person: &Person, app: &str) -> String {
+    if app.is_empty() {
+        return person.id.clone();
+    }
+    let hash = digest(&SHA256, format!("{app}{}", person.id).as_bytes());
+    let hex: String = hash.as_ref().iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+    [&hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]].join("-")
+}
+
 fn is_good(incoming: &Incoming) -> bool {
-    incoming.q("client_key") == client_id(NAME) && is_redirect_uri(incoming.q("redirect_uri"))
+    app_of(incoming.q("client_key")).is_some() && is_redirect_uri(incoming.q("redirect_uri"))
 }
 
 fn authorize(world: &mut World, now: i64, incoming: &Incoming) -> Answer {
@@ -69,6 +105,7 @@ fn allowed(world: &mut World, now: i64, incoming: &Incoming, username: &str, sco
     if let Some(made) = world.vault.codes.get_mut(&code) {
         incoming.q("code_challenge").clone_into(&mut made.challenge);
     }
+    give_to(world, &code, app_of(incoming.q("client_key")).unwrap_or_default());
     with_query(incoming.q("redirect_uri"), &[("code", &code), ("scopes", &granted), ("state", incoming.q("state"))])
 }
 
@@ -94,18 +131,29 @@ fn answers_challenge(challenge: &str, verifier: &str) -> bool {
 }
 
 fn token(world: &mut World, now: i64, incoming: &Incoming) -> Answer {
-    if incoming.f("client_key") != client_id(NAME) || incoming.f("client_secret") != client_secret(NAME) {
-        return error("invalid_client", "Client key or secret is incorrect.");
-    }
+    let Some(app) = proven_app(incoming) else { return error("invalid_client", "Client key or secret is incorrect.") };
     let family = match incoming.f("grant_type") {
+        "authorization_code" if given_to(world, incoming.f("code")) != app => {
+            return error("invalid_grant", "Authorization code is expired.");
+        }
         "authorization_code" => match world.take_code(now, NAME, incoming.f("code"), incoming.f("redirect_uri")) {
             Ok(code) if !answers_challenge(&code.challenge, incoming.f("code_verifier")) => {
                 return error("invalid_request", "Code verifier or code challenge is invalid.");
             }
-            Ok(code) => world.new_family(now, NAME, &code.username, code.scopes),
+            Ok(code) => {
+                let family = world.new_family(now, NAME, &code.username, code.scopes);
+                give_to(world, &family.to_string(), app);
+                family
+            }
             Err(_) => return error("invalid_grant", "Authorization code is expired."),
         },
         // Each renewal answers with another refresh token; the previous one stops working.
+        // One of another app is none.
+        "refresh_token"
+            if world.vault.refresh.get(incoming.f("refresh_token")).is_some_and(|it| given_to(world, &it.family.to_string()) != app) =>
+        {
+            return refused_renewal();
+        }
         "refresh_token" => match world.spend_refresh(now, NAME, incoming.f("refresh_token"), false) {
             Ok((family, _)) => family,
             Err(_) => return refused_renewal(),
@@ -116,7 +164,7 @@ fn token(world: &mut World, now: i64, incoming: &Incoming) -> Answer {
     let until = data.began + 365 * DAY * 1_000_000;
     let access = world.new_access(now, family, "act.", Some(DAY));
     let refresh = world.new_refresh(now, family, "rft.", until);
-    let open_id = world.person(NAME, &data.username).map(|person| person.id.clone()).unwrap_or_default();
+    let open_id = world.person(NAME, &data.username).map(|person| open_id(person, app)).unwrap_or_default();
     let left = (until - now) / 1_000_000;
     answer(
         200,
@@ -125,16 +173,14 @@ fn token(world: &mut World, now: i64, incoming: &Incoming) -> Answer {
 }
 
 fn revoke(world: &mut World, now: i64, incoming: &Incoming) -> Answer {
-    if incoming.f("client_key") != client_id(NAME) || incoming.f("client_secret") != client_secret(NAME) {
-        return error("invalid_client", "Client key or secret is incorrect.");
-    }
+    let Some(app) = proven_app(incoming) else { return error("invalid_client", "Client key or secret is incorrect.") };
     match world.check_access(now, NAME, incoming.f("token")) {
-        Ok((family, _)) => {
+        Ok((family, _)) if given_to(world, &family.to_string()) == app => {
             world.vault.families[family].revoked = true;
             answer(200, &json!({}))
         }
         // An access token alone is revoked, and only while it lives.
-        Err(_) => error("invalid_grant", "Access token is invalid or expired."),
+        _ => error("invalid_grant", "Access token is invalid or expired."),
     }
 }
 
@@ -152,16 +198,21 @@ const USER_INFO: Limit = Limit { network: NAME, name: "user info", calls: 600, s
 
 /// Whose token it is. `Err` is the answer to give.
 fn who(world: &World, now: i64, incoming: &Incoming) -> Result<Family, Answer> {
+    whose(world, now, incoming).map(|(_, family)| family)
+}
+
+/// The same, and which app's.
+fn whose(world: &World, now: i64, incoming: &Incoming) -> Result<(&'static str, Family), Answer> {
     match world.check_access(now, NAME, incoming.bearer()) {
-        Ok((_, family)) => Ok(family),
+        Ok((number, family)) => Ok((given_to(world, &number.to_string()), family)),
         // With a banned account the grant is removed: the webhook alone says why.
         Err(_) => Err(api_error(401, "access_token_invalid", "The access token is invalid or not found in the request.")),
     }
 }
 
 fn user(world: &World, now: i64, incoming: &Incoming) -> Answer {
-    let family = match who(world, now, incoming) {
-        Ok(family) => family,
+    let (app, family) = match whose(world, now, incoming) {
+        Ok(known) => known,
         Err(refused) => return refused,
     };
     let has = |scope: &str| family.scopes.iter().any(|granted| granted == scope);
@@ -172,8 +223,8 @@ fn user(world: &World, now: i64, incoming: &Incoming) -> Answer {
     let Some(person) = world.person(NAME, &family.username) else {
         return api_error(401, "access_token_invalid", "The access token is invalid.");
     };
-    let union_id = format!("u-{}", person.id);
-    let all = [("open_id", &person.id), ("union_id", &union_id), ("display_name", &person.name), ("username", &person.username)];
+    let (open_id, union_id) = (open_id(person, app), format!("u-{}", person.id));
+    let all = [("open_id", &open_id), ("union_id", &union_id), ("display_name", &person.name), ("username", &person.username)];
     let user: serde_json::Map<_, _> =
         all.into_iter().filter(|(field, _)| asked(field)).map(|(field, value)| (field.to_owned(), value.as_str().into())).collect();
     answer(200, &json!({ "data": { "user": user }, "error": { "code": "ok", "message": "", "log_id": "202611230000000000" } }))

@@ -150,50 +150,105 @@ fn call(world: &mut World, now: i64, incoming: &Incoming, family: &Family) -> An
     }
 }
 
+/// A blog, as somebody sees it who asks for it by name or id.
+struct Blog {
+    uuid: String,
+    name: String,
+    title: String,
+    /// Whose primary blog it is: everybody has one, of the same name and with the id by which the user is known.
+    primary_of: Option<String>,
+    /// Who holds which role in it.
+    roles: Vec<(String, String)>,
+}
+
+impl Blog {
+    fn of_page(world: &World, page: &Page) -> Self {
+        let uuid = uuid(page);
+        let owner = world.people.iter().find(|person| person.network == NAME && person.id == uuid);
+        Self {
+            uuid,
+            name: page.vanity.to_owned(),
+            title: page.name.to_owned(),
+            primary_of: owner.map(|owner| owner.username.clone()),
+            roles: page.roles.iter().map(|(holder, role, _)| (holder.clone(), role.clone())).collect(),
+        }
+    }
+
+    /// The primary blog of somebody for whom none is drawn.
+    fn of_person(person: &Person) -> Self {
+        Self {
+            uuid: person.id.clone(),
+            name: person.username.clone(),
+            title: person.name.clone(),
+            primary_of: Some(person.username.clone()),
+            roles: vec![],
+        }
+    }
+
+    /// Nobody can be without their primary blog.
+    fn role(&self, username: &str) -> Option<&str> {
+        if self.primary_of.as_deref() == Some(username) {
+            return Some(ROLES[0]);
+        }
+        self.roles.iter().find(|(holder, _)| holder == username).map(|(_, role)| role.as_str())
+    }
+}
+
+/// The number of the blog stands at its end.
 fn uuid(page: &Page) -> String {
-    format!("t:Fw{}xQ", page.id)
+    format!("t:FwxQ{}", page.id)
+}
+
+/// Whether a page stands for the primary blog of that person, or stood for it before it was deleted.
+fn is_drawn(world: &World, person: &Person) -> bool {
+    world.pages.iter().chain(&world.deleted_pages).any(|page| page.network == NAME && uuid(page) == person.id)
 }
 
 /// By name, host or uuid.
-fn find<'a>(world: &'a World, blog: &str) -> Option<&'a Page> {
+fn find(world: &World, blog: &str) -> Option<Blog> {
     let blog = blog.replace("%3A", ":");
-    let is = |page: &&Page| blog == page.vanity || blog == format!("{}.tumblr.com", page.vanity) || blog == uuid(page);
-    world.pages.iter().filter(|page| page.network == NAME).find(is)
+    let name = blog.strip_suffix(".tumblr.com").unwrap_or(&blog);
+    let page = world.pages.iter().find(|page| page.network == NAME && (page.vanity == name || uuid(page) == blog));
+    page.map(|page| Blog::of_page(world, page)).or_else(|| {
+        let mut people = world.people.iter().filter(|person| person.network == NAME);
+        let person = people.find(|person| person.username == name || person.id == blog)?;
+        (!is_drawn(world, person)).then(|| Blog::of_person(person))
+    })
 }
 
-fn role<'a>(page: &'a Page, username: &str) -> Option<&'a str> {
-    page.roles.iter().find(|(holder, ..)| holder == username).map(|(_, role, _)| role.as_str())
+/// The blogs of somebody.
+fn blogs_of(world: &World, username: &str) -> Vec<Blog> {
+    let Some(person) = world.person(NAME, username) else { return vec![] };
+    let holds = |page: &&Page| page.roles.iter().any(|(holder, ..)| holder == username) || uuid(page) == person.id;
+    let own = (!is_drawn(world, person)).then(|| Blog::of_person(person));
+    let pages = world.pages.iter().filter(|page| page.network == NAME).filter(holds);
+    own.into_iter().chain(pages.map(|page| Blog::of_page(world, page))).collect()
 }
 
 fn info(world: &World, family: &Family) -> Answer {
-    let mine = world.pages.iter().filter(|page| page.network == NAME).filter_map(|page| Some((page, role(page, &family.username)?)));
-    let blogs: Vec<Value> = mine
-        .map(|(page, role)| {
-            let mut blog = json!({
-                "name": page.vanity, "url": format!("https://{}.tumblr.com/", page.vanity), "title": page.name,
-                "primary": page.vanity == family.username, "uuid": uuid(page), "type": "public", "followers": 12
-            });
-            if role == "admin" {
-                blog["admin"] = json!(true);
-            }
-            blog
-        })
-        .collect();
-    envelope(
-        200,
-        "OK",
-        &json!({ "user": { "name": family.username, "likes": 0, "following": 3, "default_post_format": "html", "blogs": blogs } }),
-        None,
-    )
+    let username = &family.username;
+    let shown = |blog: &Blog| {
+        let mut shown = json!({
+            "name": blog.name, "url": format!("https://{}.tumblr.com/", blog.name), "title": blog.title,
+            "primary": blog.primary_of.as_ref() == Some(username), "uuid": blog.uuid, "type": "public", "followers": 12
+        });
+        if blog.role(username) == Some(ROLES[0]) {
+            shown["admin"] = json!(true);
+        }
+        shown
+    };
+    let blogs: Vec<Value> = blogs_of(world, username).iter().map(shown).collect();
+    let user = json!({ "name": username, "likes": 0, "following": 3, "default_post_format": "html", "blogs": blogs });
+    envelope(200, "OK", &json!({ "user": user }), None)
 }
 
 /// What Tumblr's post format says in words: the text of its blocks.
 fn publish(world: &mut World, now: i64, incoming: &Incoming, family: &Family, blog: &str) -> Answer {
-    let Some(page) = find(world, blog) else { return not_found() };
-    if role(page, &family.username).is_none() {
+    let Some(found) = find(world, blog) else { return not_found() };
+    if found.role(&family.username).is_none() {
         return envelope(403, "Forbidden", &json!([]), None);
     }
-    let profile = uuid(page);
+    let profile = found.uuid;
     let body: Value = serde_json::from_slice(&incoming.body).unwrap_or(Value::Null);
     let blocks = body["content"].as_array().cloned().unwrap_or_default();
     let is_good = |block: &Value| match block["type"].as_str() {
@@ -219,8 +274,8 @@ fn publish(world: &mut World, now: i64, incoming: &Incoming, family: &Family, bl
 }
 
 fn delete(world: &mut World, incoming: &Incoming, family: &Family, blog: &str) -> Answer {
-    let Some(page) = find(world, blog) else { return not_found() };
-    if role(page, &family.username).is_none() {
+    let Some(found) = find(world, blog) else { return not_found() };
+    if found.role(&family.username).is_none() {
         return envelope(403, "Forbidden", &json!([]), None);
     }
     let id = incoming.f("id");
@@ -234,8 +289,8 @@ fn delete(world: &mut World, incoming: &Incoming, family: &Family, blog: &str) -
 /// The newest first, a page at a time.
 fn notes(world: &World, incoming: &Incoming, blog: &str) -> Answer {
     let id = incoming.q("id");
-    let Some(page) = find(world, blog) else { return not_found() };
-    if world.post(NAME, id).is_none_or(|post| post.profile != uuid(page)) {
+    let Some(found) = find(world, blog) else { return not_found() };
+    if world.post(NAME, id).is_none_or(|post| post.profile != found.uuid) {
         return not_found();
     }
     let before: i64 = incoming.q("before_timestamp").parse().unwrap_or(i64::MAX);
@@ -271,9 +326,9 @@ pub(super) const ROLES: &[&str] = &["admin", "member"];
 
 pub(super) fn people() -> Vec<Person> {
     vec![
-        person(NAME, "fernweh-outdoor", "Fernweh Outdoor", "t:Fw3001xQ"),
-        person(NAME, "jana-lindner", "Jana Lindner", "t:Fw3003xQ"),
-        person(NAME, "gipfelguides", "Gipfel Guides", "t:Fw3004xQ"),
+        person(NAME, "fernweh-outdoor", "Fernweh Outdoor", "t:FwxQ3001"),
+        person(NAME, "jana-lindner", "Jana Lindner", "t:FwxQ3003"),
+        person(NAME, "gipfelguides", "Gipfel Guides", "t:FwxQ3004"),
     ]
 }
 
@@ -281,8 +336,8 @@ pub(super) fn people() -> Vec<Person> {
 pub(super) fn pages() -> Vec<Page> {
     let page = |id, name, vanity, roles: &[(&str, &str)]| page(NAME, id, name, vanity, roles);
     vec![
-        page(3001, "Fernweh Outdoor", "fernweh-outdoor", &[("fernweh-outdoor", "admin")]),
         page(3002, "Huts we like", "huts-we-like", &[("fernweh-outdoor", "admin"), ("jana-lindner", "member")]),
+        page(3001, "Fernweh Outdoor", "fernweh-outdoor", &[("fernweh-outdoor", "admin")]),
         page(3003, "Jana draws maps", "jana-lindner", &[("jana-lindner", "admin")]),
         page(3004, "Gipfel Guides", "gipfelguides", &[("gipfelguides", "admin")]),
     ]

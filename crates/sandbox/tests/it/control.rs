@@ -245,3 +245,24 @@ fn registered_redirect_addresses_are_compared_letter_by_letter() {
     };
     assert!(refused(&mut net, "pinterest", "nowhere") && refused(&mut net, "mastodon", CALLBACK), "said at once");
 }
+
+#[test]
+fn a_world_begins_anew_and_hands_out_nothing_twice() {
+    let mut net = Net::new();
+    let people = |net: &mut Net| net.send(Method::GET, "/control/api/state", &[], "").json["people"].clone();
+    let before = people(&mut net);
+    let first = crate::tiktok::connect(&mut net, "fernweh.outdoor");
+    net.control("mood", &json!({ "network": "tiktok", "mood": "outage" }));
+    net.control("people/tiktok/gipfel.guides/block", &json!({}));
+    net.control("clock", &json!({ "advance_seconds": 60 }));
+    net.control("reset", &json!({}));
+    let state = net.send(Method::GET, "/control/api/state", &[], "").json;
+    assert_eq!((&state["moods"], &state["offset_seconds"]), (&json!({}), &json!(60)), "the clock alone goes on");
+    assert_eq!(people(&mut net), before);
+    let got = net.get("/tiktok/v2/user/info/?fields=open_id", &first.access);
+    assert_eq!(got.status, 401, "what was handed out before is unknown: {}", got.text);
+    let second = crate::tiktok::connect(&mut net, "fernweh.outdoor");
+    assert!(second.access != first.access && second.refresh != first.refresh);
+    let unknown = net.send(Method::GET, "/control/api/nothing", &[], "");
+    assert!(unknown.status == 404 && unknown.str("error").contains("reset"), "{}", unknown.text);
+}

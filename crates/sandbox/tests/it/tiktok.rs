@@ -270,3 +270,33 @@ fn a_refusal_comes_back_as_tiktok_says_it() {
     assert_eq!((parameter(&back, "error").as_deref(), parameter(&back, "state").as_deref()), (Some("access_denied"), Some("s1")));
     assert_eq!(parameter(&back, "code"), None);
 }
+
+#[test]
+fn each_app_of_a_developer_sees_an_id_of_its_own() {
+    let mut net = Net::new();
+    let first = connect(&mut net, "fernweh.outdoor");
+    let begin = authorize_with(&[]).replace("sandbox-tiktok", "sandbox-tiktok-2");
+    let code = code_of(&net.consent(&begin, "fernweh.outdoor"));
+    let as_app = |net: &mut Net, app: &str, more: &[(&str, &str)]| {
+        let secret = format!("{app}-secret");
+        let mut form = vec![("client_key", app), ("client_secret", secret.as_str())];
+        form.extend(more);
+        net.form("/tiktok/v2/oauth/token/", &[], &form)
+    };
+    let fields = [("grant_type", "authorization_code"), ("code", code.as_str()), ("redirect_uri", CALLBACK)];
+    token_error(&as_app(&mut net, "sandbox-tiktok", &fields), "invalid_grant");
+    token_error(&as_app(&mut net, "sandbox-tiktok-3", &fields), "invalid_client");
+    let got = as_app(&mut net, "sandbox-tiktok-2", &fields);
+    let second = Tokens::of(&got);
+    let shown = |net: &mut Net, access: &str| {
+        let got = net.get("/tiktok/v2/user/info/?fields=open_id,union_id", access);
+        let of = |field: &str| got.json["data"]["user"][field].as_str().unwrap().to_owned();
+        (of("open_id"), of("union_id"))
+    };
+    let (ours, theirs) = (shown(&mut net, &first.access), shown(&mut net, &second.access));
+    assert_eq!(got.str("open_id"), theirs.0);
+    assert!(ours.0 != theirs.0 && ours.1 == theirs.1 && theirs.0.contains('-'), "{ours:?} {theirs:?}");
+    let renewal = [("grant_type", "refresh_token"), ("refresh_token", second.refresh.as_str())];
+    token_error(&as_app(&mut net, "sandbox-tiktok", &renewal), "invalid_grant");
+    assert_eq!(as_app(&mut net, "sandbox-tiktok-2", &renewal).str("open_id"), theirs.0, "another app spends nothing");
+}

@@ -132,7 +132,7 @@ fn blogs_are_theirs_who_are_members() {
         blogs.iter().map(|blog| (blog["name"].as_str().unwrap(), blog["admin"].as_bool(), blog["primary"].as_bool())).collect();
     assert_eq!(seen, [("huts-we-like", None, Some(false)), ("jana-lindner", Some(true), Some(true))]);
     let body = json!({ "content": [{ "type": "text", "text": "x" }], "state": "published" });
-    for blog in ["huts-we-like", "huts-we-like.tumblr.com", "t:Fw3002xQ", "t%3AFw3002xQ"] {
+    for blog in ["huts-we-like", "huts-we-like.tumblr.com", "t:FwxQ3002", "t%3AFwxQ3002"] {
         let got = post(&mut net, blog, &tokens.access, &body);
         assert!(got.status == 201 && got.json["response"]["id"].is_string(), "{blog}: {}", got.text);
     }
@@ -142,4 +142,25 @@ fn blogs_are_theirs_who_are_members() {
     assert_eq!((got.status, &got.json["errors"][0]["code"]), (400, &json!(8001)));
     let left = get(&mut net, "/user/limits", &tokens.access);
     assert_eq!(left.json["response"]["user"]["posts"]["remaining"], json!(246));
+}
+
+#[test]
+fn everybody_has_a_primary_blog_and_keeps_it() {
+    let mut net = Net::new();
+    net.world.add_person("tumblr", "newcomer", "t:Newcomer1");
+    let tokens = Tokens::of(&exchange(&mut net, "basic write offline_access", "newcomer"));
+    let primary = |got: &Got| {
+        let blogs = got.json["response"]["user"]["blogs"].as_array().unwrap();
+        let own = |blog: &&serde_json::Value| blog["primary"] == true && blog["admin"] == true;
+        blogs.iter().filter(own).map(|blog| blog["uuid"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(primary(&get(&mut net, "/user/info", &tokens.access)), ["t:Newcomer1"]);
+    let body = json!({ "content": [{ "type": "text", "text": "x" }] });
+    for blog in ["newcomer", "newcomer.tumblr.com", "t:Newcomer1"] {
+        assert_eq!(post(&mut net, blog, &tokens.access, &body).status, 201, "{blog}");
+    }
+    let jana = Tokens::of(&exchange(&mut net, "basic write offline_access", "jana-lindner"));
+    assert_eq!(post(&mut net, "newcomer", &jana.access, &body).status, 403, "of nobody else");
+    net.control("roles", &json!({ "page": 3003, "username": "jana-lindner", "role": null }));
+    assert_eq!(primary(&get(&mut net, "/user/info", &jana.access)), ["t:FwxQ3003"], "no role is needed for it");
 }

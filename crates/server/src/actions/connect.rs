@@ -109,14 +109,15 @@ struct Wish {
 async fn start(app: &App, network: &'static dyn Network, instance: String, wish: Wish, by: By) -> Result<Started, Problem> {
     let about = network.about();
     let Some(client) = app.network_app(network, &instance).await else {
-        let detail =
-            format!("No network app is configured for {}. An admin enters client id and secret under Settings, Network apps.", about.title);
-        return Err(Problem::new(StatusCode::CONFLICT, "network_app_missing", detail));
+        return Err(app_missing(network));
     };
     let client = as_registered(app, client).await?;
     let now = app.now();
     let state = fresh_secret(&*app.dice, "");
     let asked = Start { state, hint: wish.hint, expected_person: wish.expected.first().cloned() };
+    if !client.is_registered() && network.needs_app(client.cx(now, &*app.dice), &asked) {
+        return Err(app_missing(network));
+    }
     let authorization = network
         .begin(client.cx(now, &*app.dice), app.wire.of(about.name), &asked)
         .await
@@ -144,6 +145,12 @@ async fn start(app: &App, network: &'static dyn Network, instance: String, wish:
     events::append(&mut tx, &app.organisation, now, "connection.begun", &by.actor, &what, &json!({ "network": about.name })).await?;
     tx.commit().await?;
     Ok(Started { id, authorize_url: authorization.url, expires_at: now + life })
+}
+
+fn app_missing(network: &dyn Network) -> Problem {
+    let title = network.about().title;
+    let detail = format!("No network app is configured for {title}. An admin enters client id and secret under Settings, Network apps.");
+    Problem::new(StatusCode::CONFLICT, "network_app_missing", detail)
 }
 
 /// What our client is registered with at an instance, when it is registered now.

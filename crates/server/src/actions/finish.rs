@@ -18,7 +18,7 @@ use store::grants::{self, Person, holders_of};
 use store::network_apps::{self, Client};
 use store::profiles::Profile;
 use store::renewal_links::{self, Accepts};
-use store::{StoreError, profiles, scopes};
+use store::{StoreError, across_apps, profiles, scopes};
 
 use super::set_aside;
 use crate::error::Problem;
@@ -222,12 +222,13 @@ async fn ask(app: &App, client: &NetworkApp, memory: &mut BTreeMap<String, Secre
 /// Promise 6: another login never overwrites a token. It is refused before anything is stored.
 async fn check_person(app: &App, connection: &Connection, found: &Discovery) -> Result<(), Failed> {
     let expected = &connection.begun.expected_people;
-    let leaving = who_leaves(app, connection).await.map_err(|_| failed("storage_unavailable", None))?;
-    if leaving.is_some_and(|person| person.network_id == found.person.network_id) {
+    let broken = |_| failed("storage_unavailable", None);
+    let leaving = who_leaves(app, connection).await.map_err(broken)?.map(|person| person.network_id);
+    if is_among(app, connection, found, leaving.as_slice()).await.map_err(broken)? {
         let came = shown(&found.person.name, found.person.handle.as_deref());
         return Err(Failed { came: Some(came), ..failed("same_person", None) });
     }
-    if expected.is_empty() || expected.contains(&found.person.network_id) {
+    if expected.is_empty() || is_among(app, connection, found, expected).await.map_err(broken)? {
         return Ok(());
     }
     let names = match &connection.begun.profile {
@@ -235,6 +236,17 @@ async fn check_person(app: &App, connection: &Connection, found: &Discovery) -> 
         None => vec![],
     };
     Err(Failed { expected: names, came: Some(shown(&found.person.name, found.person.handle.as_deref())), ..failed("wrong_person", None) })
+}
+
+/// Whether whoever came is one of these: by the id that the network shows to our app, or, where the app was changed meanwhile, by the one
+/// that is the same in all of them.
+async fn is_among(app: &App, connection: &Connection, found: &Discovery, network_ids: &[String]) -> Result<bool, StoreError> {
+    if network_ids.contains(&found.person.network_id) {
+        return Ok(true);
+    }
+    let Some(across_apps) = found.person.across_apps.as_deref().filter(|_| !network_ids.is_empty()) else { return Ok(false) };
+    let mut tx = app.store.read().await?;
+    across_apps::is_one_of(&mut tx, &app.organisation, &connection.place, across_apps, network_ids).await
 }
 
 /// Whose place is to be taken, where the renewal link was made for that.
@@ -295,6 +307,7 @@ pub(super) fn authorized<'a>(issued: &'a Issued, found: &'a Discovery, discovere
         person_network_id: &found.person.network_id,
         person_name: &found.person.name,
         person_handle: found.person.handle.as_deref(),
+        person_across_apps: found.person.across_apps.as_deref(),
         discovered,
         comes_along: found.all_come_along,
     }

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use lifecycle::facts::{AfterVerdict, Facts, RenewalModel, Reuse};
 use lifecycle::secret::Secret;
+use lifecycle::time::Span;
+use networks::oauth2::Definition;
 use serde::Deserialize;
 
 use super::Length;
@@ -46,8 +48,17 @@ pub struct NetworkConfig {
     pub manual_renewal_every: Option<Length>,
     /// How many days ahead a manual renewal is announced, longest first.
     pub warn_days: Option<Vec<i64>>,
-    /// How tokens are renewed: `rotating`, `stable` or `by_person`.
+    /// How tokens are renewed: `rotating`, `stable`, `extending` or `by_person`.
     pub renewal: Option<RenewalWord>,
+    /// What the network does with a refresh token that was used, where they rotate: `ends_family` (assumed), `refused`, `grace` or
+    /// `until_used`.
+    pub reuse: Option<ReuseWord>,
+    /// How long a used one is taken again (`reuse = "grace"`).
+    pub reuse_grace: Option<Length>,
+    /// How old an access token has to be before it can be extended (`renewal = "extending"`; a day).
+    pub extend_after: Option<Length>,
+    /// What people must know before they leave; for a network that is defined here.
+    pub rules: Vec<RuleWords>,
     /// `false`: a token with a verdict is never sent again by itself.
     pub look_after_verdict: Option<bool>,
     /// The time between a refusal and the second look; 30 s at least at a real network.
@@ -85,8 +96,34 @@ pub enum RenewalWord {
     Rotating,
     /// The refresh token stays the same.
     Stable,
+    /// The access token itself is extended.
+    Extending,
     /// Only the person can renew.
     ByPerson,
+}
+
+/// What the network does with a refresh token that was used already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ReuseWord {
+    /// It ends everything that came from the same login.
+    EndsFamily,
+    /// It is refused, and nothing else happens.
+    Refused,
+    /// It is taken again for a while.
+    Grace,
+    /// It is taken again until its successor is used.
+    UntilUsed,
+}
+
+/// A rule in both languages.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RuleWords {
+    /// In English.
+    pub en: String,
+    /// In German.
+    pub de: String,
 }
 
 impl NetworkConfig {
@@ -110,12 +147,29 @@ impl NetworkConfig {
             }
         }
         if self.kind.is_some() {
-            let missing = networks::oauth2::NEEDED.iter().find(|key| !self.endpoints.contains_key(**key));
-            if let Some(key) = missing {
-                return Err(format!("endpoints.{key} is needed for a network that is defined here"));
+            networks::oauth2::check(&self.options, &self.endpoints)?;
+            let extends = self.renewal == Some(RenewalWord::Extending);
+            if extends != self.endpoints.contains_key("extend") {
+                return Err("renewal = \"extending\" and endpoints.extend belong together".into());
             }
         } else if self.title.is_some() && self.like.is_none() {
             return Err("title belongs to what is defined here, with kind = \"oauth2\" or like = \"NETWORK\"".into());
+        } else if !self.rules.is_empty() {
+            return Err("rules belong to a network that is defined here, with kind = \"oauth2\"".into());
+        }
+        self.check_renewal()
+    }
+
+    fn check_renewal(&self) -> Result<(), String> {
+        if self.extend_after.is_some() && self.renewal != Some(RenewalWord::Extending) {
+            return Err("extend_after belongs to renewal = \"extending\"".into());
+        }
+        let rotates = self.renewal == Some(RenewalWord::Rotating);
+        if (self.reuse.is_some() || self.reuse_grace.is_some()) && !rotates {
+            return Err("reuse and reuse_grace belong to renewal = \"rotating\"".into());
+        }
+        if (self.reuse == Some(ReuseWord::Grace)) != self.reuse_grace.is_some() {
+            return Err("reuse = \"grace\" and reuse_grace, how long it lasts, belong together".into());
         }
         Ok(())
     }
@@ -124,7 +178,13 @@ impl NetworkConfig {
     pub(super) fn define(&self, name: &str) -> Result<(), String> {
         let title = self.title.as_deref().unwrap_or(name);
         match (self.kind, &self.like) {
-            (Some(Kind::OAuth2), _) => networks::catalogue::define(name, title, &self.scopes),
+            (Some(Kind::OAuth2), _) => networks::catalogue::define(Definition {
+                name: name.to_owned(),
+                title: title.to_owned(),
+                scopes: self.scopes.clone(),
+                rules: self.rules.iter().map(|rule| (rule.en.clone(), rule.de.clone())).collect(),
+                has_profiles: self.endpoints.contains_key("profiles"),
+            }),
             (None, Some(like)) => networks::catalogue::define_like(name, title, like),
             (None, None) => Ok(()),
         }
@@ -156,10 +216,79 @@ impl NetworkConfig {
             facts.warn_days.sort_unstable_by(|one, other| other.cmp(one));
         }
         facts.renewal = match self.renewal {
-            Some(RenewalWord::Rotating) => RenewalModel::Rotating(Reuse::RevokesFamily),
+            Some(RenewalWord::Rotating) => RenewalModel::Rotating(match (self.reuse, self.reuse_grace) {
+                (Some(ReuseWord::Refused), _) => Reuse::Refused,
+                (Some(ReuseWord::UntilUsed), _) => Reuse::UntilUsed,
+                (Some(ReuseWord::Grace), Some(grace)) => Reuse::Grace(grace.span()),
+                _ => Reuse::RevokesFamily,
+            }),
+            Some(RenewalWord::Extending) => RenewalModel::Extending(span(self.extend_after).unwrap_or(Span::days(1))),
             Some(RenewalWord::Stable) => RenewalModel::Stable,
             Some(RenewalWord::ByPerson) => RenewalModel::ByPerson,
             None => facts.renewal,
         };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use lifecycle::facts::{RenewalModel, Reuse};
+    use lifecycle::time::Span;
+
+    use crate::config::Config;
+
+    const DOCUMENT: &str = include_str!("../../../../docs/own-network.md");
+
+    fn parsed(text: &str) -> Result<Config, String> {
+        Config::parse("staygreen.toml", text).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn the_examples_of_the_documentation_are_taken() {
+        let examples: Vec<String> =
+            DOCUMENT.split("```toml\n").skip(1).filter_map(|rest| Some(rest.split_once("```")?.0.to_owned())).collect();
+        assert_eq!(examples.len(), 2);
+        for example in examples {
+            let kept: Vec<&str> = example.lines().filter(|line| !line.starts_with("client_secret_file")).collect();
+            let config = parsed(&kept.join("\n")).unwrap_or_else(|why| panic!("{why}: {example}"));
+            for (name, network) in &config.networks {
+                network.define(name).expect("defined");
+            }
+        }
+        let fancy = networks::find("fancy").expect("defined");
+        assert!(fancy.has_roles() && fancy.about().rules[0].de.contains("Redakteur"));
+        for option in ["client_auth", "profiles_next", "limit_reset_header", "error.STATUS.CODE", "bearer", "refresh_life_name", "token_at"]
+        {
+            assert!(DOCUMENT.contains(&format!("`{option}`")), "{option} is documented");
+        }
+    }
+
+    #[test]
+    fn renewals_are_described_or_refused() {
+        let own = |more: &str, endpoints: &str| {
+            let needed = "authorize = \"https://a.example\"\ntoken = \"https://b.example\"\nuserinfo = \"https://c.example\"\n";
+            format!(
+                "[networks.described]\nkind = \"oauth2\"\ntitle = \"Described\"\n{more}[networks.described.endpoints]\n{needed}{endpoints}"
+            )
+        };
+        let model = |more: &str| {
+            let config = parsed(&own(more, "")).expect("taken");
+            config.networks["described"].define("described").expect("defined");
+            config.facts(networks::find("described").expect("defined")).renewal
+        };
+        assert_eq!(model(""), RenewalModel::Rotating(Reuse::RevokesFamily), "nothing is known");
+        assert_eq!(model("renewal = \"rotating\"\nreuse = \"refused\"\n"), RenewalModel::Rotating(Reuse::Refused));
+        assert_eq!(model("renewal = \"rotating\"\nreuse = \"until_used\"\n"), RenewalModel::Rotating(Reuse::UntilUsed));
+        let grace = "renewal = \"rotating\"\nreuse = \"grace\"\nreuse_grace = \"60 s\"\n";
+        assert_eq!(model(grace), RenewalModel::Rotating(Reuse::Grace(Span::seconds(60))));
+        assert_eq!(model("renewal = \"stable\"\n"), RenewalModel::Stable);
+        let refused = |more: &str, endpoints: &str| parsed(&own(more, endpoints)).expect_err("refused");
+        assert!(refused("renewal = \"stable\"\nreuse = \"refused\"\n", "").contains("rotating"));
+        assert!(refused("renewal = \"rotating\"\nreuse = \"grace\"\n", "").contains("reuse_grace"));
+        assert!(refused("renewal = \"extending\"\n", "").contains("endpoints.extend"));
+        assert!(refused("extend_after = \"1 h\"\n", "").contains("extending"));
+        assert!(refused("", "revok = \"https://d.example\"\n").contains("endpoints.revok"));
+        assert!(refused("options = { pkce = \"s256\" }\n", "").contains("S256, plain, hex, none"));
+        assert!(parsed("[networks.x]\nrules = [{ en = \"a\", de = \"b\" }]\n").expect_err("refused").contains("defined here"));
     }
 }

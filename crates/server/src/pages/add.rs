@@ -124,6 +124,8 @@ pub async fn rules(State(app): State<Arc<App>>, caller: Caller, Path(name): Path
         let about = network.about();
         let lang = caller.lang;
         let named = [("network", about.title)];
+        let client = app.network_app(network, "").await;
+        let is_registered = client.as_ref().is_some_and(|client| client.is_registered());
         show(&AddNetwork {
             s: Shell::new(&caller, "profiles"),
             title: about.title.into(),
@@ -131,14 +133,15 @@ pub async fn rules(State(app): State<Arc<App>>, caller: Caller, Path(name): Path
             name: about.name,
             rules: super::view::rules_of(&app, about.name, "", lang).await?,
             abilities: abilities(network, lang),
-            configured: app.network_app(network, "").await.is_some(),
+            configured: client.is_some(),
             asks: match about.asks {
                 Asks::Nothing => None,
                 Asks::Handle => Some(lang.t("add.handle").to_owned()),
                 Asks::Instance => Some(lang.t("add.instance").to_owned()),
-                Asks::Webhook => Some(lang.t("add.webhook").to_owned()),
+                Asks::Webhook => Some(lang.t(if is_registered { "add.webhook" } else { "add.webhook_alone" }).to_owned()),
             },
-            needed: about.asks.is_needed(),
+            // Without an app of ours nobody can log in there.
+            needed: about.asks.is_needed() || !is_registered,
             button: lang.fill("add.button", &named),
         })
     };

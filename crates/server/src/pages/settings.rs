@@ -174,8 +174,8 @@ async fn apps_page(app: &App, caller: &Caller, flash: Option<String>) -> Page {
         let registers_itself = about.registration != Registration::ByHand;
         let state = match &client {
             _ if registers_itself => "apps.not_needed",
-            Some(_) => "apps.configured",
-            None => "apps.missing",
+            Some(client) if client.is_registered() => "apps.configured",
+            _ => "apps.missing",
         };
         apps.push(AppView {
             name: about.name,

@@ -106,6 +106,9 @@ impl Doctor {
                         }
                         Registration::Metadata | Registration::AtInstance => ("ok  ", "needs no network app"),
                         Registration::ByHand if by_config || stored => ("ok  ", "network app is configured"),
+                        Registration::ByHand if about.asks.replaces_app() => {
+                            ("note", "no network app: what is made there by hand can be connected, nobody can log in")
+                        }
                         Registration::ByHand => ("note", "no network app: staygreen network-app set, or Settings, Network apps"),
                     };
                     println!("{mark}  {:<24} {words}", about.title);

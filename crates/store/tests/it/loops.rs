@@ -93,6 +93,7 @@ pub(crate) async fn connect(store: &Store, organisation: &OrganisationId, person
         person_network_id: person,
         person_name: person,
         person_handle: None,
+        person_across_apps: None,
         discovered: &discovered,
         comes_along: false,
     };

@@ -1,6 +1,7 @@
 //! The suite runs once per database: SQLite always, PostgreSQL where its server's binaries are found.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+mod across_apps;
 mod acts;
 mod audit;
 mod authorisation;

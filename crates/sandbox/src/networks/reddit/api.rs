@@ -17,7 +17,7 @@ const COMMUNITIES: &[(&str, &str, bool)] = &[
     ("fernweh_team", "2qh4r", false),
     (BANNED, "2qh5s", true),
 ];
-/// Takes no post without a flair, and no title of less than ten characters.
+/// Takes no post without a flair, no title of less than ten characters, and no links.
 const FLAIRED: &str = "mountainhuts";
 const FLAIRS: &[(&str, &str)] =
     &[("5f1c9d3e-0a52-11ee-9c4b-1e2d3c4b5a69", "Trip report"), ("6a2dae4f-0a52-11ee-8d5c-2f3e4d5c6b7a", "Question")];
@@ -121,7 +121,7 @@ fn me(world: &World, incoming: &Incoming, family: &Family) -> Answer {
 fn about_community((name, id, open): &(&str, &str, bool)) -> Value {
     json!({
         "display_name": name, "name": format!("t5_{id}"), "id": id, "title": name, "subreddit_type": if *open { "public" } else { "private" },
-        "submission_type": "any", "user_is_banned": *name == BANNED, "user_is_subscriber": true, "user_is_contributor": false,
+        "submission_type": if *name == FLAIRED { "self" } else { "any" }, "user_is_banned": *name == BANNED, "user_is_subscriber": true, "user_is_contributor": false,
         "user_is_moderator": *name == "AlpineClimbing", "icon_img": ""
     })
 }
@@ -209,6 +209,9 @@ fn submit(world: &mut World, now: i64, incoming: &Incoming, family: &Family) -> 
             Some((BANNED, ..)) => return refused("BANNED_FROM_SUBREDDIT", "you have been banned from r/gearswap", "sr"),
             Some((FLAIRED, ..)) if !FLAIRS.iter().any(|(id, _)| *id == incoming.f("flair_id")) => {
                 return refused("SUBMIT_VALIDATION_FLAIR_REQUIRED", "Your post must contain post flair.", "flair");
+            }
+            Some((FLAIRED, ..)) if incoming.f("kind") == "link" => {
+                return refused("NO_LINKS", "that subreddit only allows text posts", "sr");
             }
             Some((FLAIRED, ..)) if title.chars().count() < TITLE_MIN => {
                 return refused("SUBMIT_VALIDATION_MIN_LENGTH", "The title must be at least 10 characters.", "title");

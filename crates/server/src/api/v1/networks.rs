@@ -63,7 +63,7 @@ pub async fn list(State(app): State<Arc<App>>, caller: Caller) -> Answer {
             "rules": about.rules.iter().map(|rule| lang.pick(rule.en, rule.de)).collect::<Vec<_>>(),
             "lifetimes": { "access_seconds": seconds(facts.access_life), "refresh_seconds": seconds(facts.refresh_life), "manual_renewal_seconds": seconds(facts.manual_renewal_every) },
             "idle_checks": idle_checks(app.directory.rotations(network), &facts),
-            "network_app_configured": app.network_app(network, "").await.is_some(),
+            "network_app_configured": app.network_app(network, "").await.is_some_and(|client| client.is_registered()),
         }));
     }
     json(200, &json!({ "items": items }))
