@@ -14,7 +14,7 @@ use super::way::{Server, Way};
 /// After how long a line that broke is opened again.
 const COME_BACK: Duration = Duration::from_secs(2);
 /// A line without a word for so long is dead, whoever cut it: a quiet server sends an empty line four times as often.
-const SILENT_MAX: Duration = Duration::from_secs(60);
+const SILENT_MAX: Duration = Duration::from_mins(1);
 /// The most bytes of a row: what is longer is none of ours.
 const ROW_MAX: usize = 1024 * 1024;
 

@@ -42,7 +42,8 @@ pub(crate) struct Conn {
     /// How many looks the present statement has left.
     left: Arc<AtomicU32>,
     /// What the columns of a statement's answers are called: each row needs it, and SQLite would spell it out each time.
-    columns: RefCell<HashMap<String, Arc<[String]>>>,
+    /// Boxed, since a connection moves with its transaction.
+    columns: Box<RefCell<HashMap<String, Arc<[String]>>>>,
 }
 
 impl Conn {
@@ -80,7 +81,7 @@ impl Conn {
                 left == 0
             }),
         )?;
-        Ok(Self { db, left, columns: RefCell::default() })
+        Ok(Self { db, left, columns: Box::default() })
     }
 
     /// Which SQLite this is.
