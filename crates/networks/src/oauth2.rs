@@ -1,7 +1,7 @@
 //! Networks that are defined by configuration alone: authorization code with PKCE (RFC 6749, 7636), also pushed (RFC 9126), renewal or
 //! extension, revocation (RFC 7009), introspection (RFC 7662) and documents that say who the person is and as what they may act. For
 //! networks that are not shipped, and for anything else that speaks OAuth 2.0, also where it has its own way with parameters, tokens and
-//! errors. What can be set stands in `docs/own-network.md` and in [`settings`].
+//! errors. What can be set stands in `docs/own-network.md` and in `settings.rs`.
 
 mod answers;
 mod begin;
