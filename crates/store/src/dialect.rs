@@ -144,15 +144,6 @@ impl Dialect {
         }
     }
 
-    /// That a text contains another, byte by byte: several times as quick as `LIKE` over a long list.
-    pub(crate) fn contains(self, text: &str, part: &str) -> String {
-        let position = match self {
-            Self::Sqlite => "instr",
-            Self::Postgres => "strpos",
-        };
-        format!("{position}({text}, {part}) > 0")
-    }
-
     const fn binary(self) -> &'static str {
         match self {
             Self::Sqlite => "BINARY",

@@ -7,7 +7,6 @@ use lifecycle::status::{Standing, Status};
 use lifecycle::time::Timestamp;
 use lifecycle::words::Cause;
 
-use crate::dialect::Dialect;
 use crate::driver::{Row, StoreError, Tx, Value, placeholders, to_json};
 use crate::ids::fresh;
 use crate::sorting::{Place, Sort};
@@ -126,7 +125,7 @@ async fn with_teams(tx: &mut Tx, mut profiles: Vec<Profile>) -> Result<Vec<Profi
 /// One page of profiles, `limit` at most.
 pub async fn list(tx: &mut Tx, organisation: &OrganisationId, filter: &Filter, limit: u32) -> Result<Vec<Profile>, StoreError> {
     let way = way_of(tx, organisation, filter).await?;
-    let (conditions, mut values) = conditions_by(tx.dialect(), way, organisation, filter);
+    let (conditions, mut values) = conditions_by(way, organisation, filter);
     values.push(limit.into());
     let sql = format!("SELECT * FROM profiles WHERE {conditions} ORDER BY {} LIMIT ${}", filter.sort.order(), values.len());
     let profiles = tx.all(&sql, &values).await?.iter().map(read).collect::<Result<_, _>>()?;
@@ -151,18 +150,18 @@ async fn way_of(tx: &mut Tx, organisation: &OrganisationId, filter: &Filter) -> 
     if named.team.is_none() && named.visible_to.is_none() {
         return Ok(Way::InOrder);
     }
-    let (conditions, mut values) = conditions_by(tx.dialect(), Way::FromFew, organisation, &named);
+    let (conditions, mut values) = conditions_by(Way::FromFew, organisation, &named);
     values.push((FEW + 1).into());
     let sql = format!("SELECT COUNT(*) AS n FROM (SELECT id FROM profiles WHERE {conditions} LIMIT ${}) AS few", values.len());
     let named = tx.one(&sql, &values).await?.map_or(Ok(0), |row| row.int("n"))?;
     Ok(if named <= FEW { Way::FromFew } else { Way::InOrder })
 }
 
-fn conditions(dialect: Dialect, organisation: &OrganisationId, filter: &Filter) -> (String, Vec<Value>) {
-    conditions_by(dialect, Way::InOrder, organisation, filter)
+fn conditions(organisation: &OrganisationId, filter: &Filter) -> (String, Vec<Value>) {
+    conditions_by(Way::InOrder, organisation, filter)
 }
 
-fn conditions_by(dialect: Dialect, way: Way, organisation: &OrganisationId, filter: &Filter) -> (String, Vec<Value>) {
+fn conditions_by(way: Way, organisation: &OrganisationId, filter: &Filter) -> (String, Vec<Value>) {
     // No index is over this expression: the database begins with the named ids instead of reading the list in order.
     let mut text = String::from(if way == Way::FromFew { "organisation_id || '' = $1" } else { "organisation_id = $1" });
     let mut values: Vec<Value> = vec![organisation.as_str().into()];
@@ -187,8 +186,8 @@ fn conditions_by(dialect: Dialect, way: Way, organisation: &OrganisationId, filt
         add("id IN (SELECT profile_id FROM profile_teams WHERE team_id = ?)", team.as_str().into());
     }
     if let Some(q) = filter.q.as_deref().map(str::trim).filter(|q| !q.is_empty()) {
-        let found = [dialect.contains("sort_key", "?"), dialect.contains("LOWER(handle)", "?")];
-        add(&format!("({} OR handle IS NOT NULL AND {})", found[0], found[1]), sort_key(q).into());
+        let escaped = sort_key(q).replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
+        add("(sort_key LIKE ? ESCAPE '\\' OR LOWER(COALESCE(handle, '')) LIKE ? ESCAPE '\\')", format!("%{escaped}%").into());
     }
     if let Some(Narrow::User(user)) = &filter.visible_to {
         let sees = "(owner_id = ? OR id IN (SELECT profile_id FROM profile_teams WHERE team_id IN (SELECT team_id FROM team_members WHERE user_id = ?)))";
@@ -210,7 +209,7 @@ pub const COUNTED_MAX: i64 = 10_000;
 /// How many profiles a filter lets through, on whatever page of the list; one more than [`COUNTED_MAX`] stands for any number above it.
 pub async fn matching(tx: &mut Tx, organisation: &OrganisationId, filter: &Filter) -> Result<i64, StoreError> {
     let way = way_of(tx, organisation, filter).await?;
-    let (conditions, mut values) = conditions_by(tx.dialect(), way, organisation, &Filter { after: None, ..filter.clone() });
+    let (conditions, mut values) = conditions_by(way, organisation, &Filter { after: None, ..filter.clone() });
     values.push((COUNTED_MAX + 1).into());
     let sql = format!("SELECT COUNT(*) AS n FROM (SELECT id FROM profiles WHERE {conditions} LIMIT ${}) AS found", values.len());
     tx.one(&sql, &values).await?.map_or(Ok(0), |row| row.int("n"))
@@ -241,7 +240,7 @@ pub async fn repaired(
     visible_to: Option<&Narrow>,
     since: Timestamp,
 ) -> Result<Vec<(Timestamp, Timestamp)>, StoreError> {
-    let (conditions, mut values) = conditions(tx.dialect(), organisation, &Filter { visible_to: visible_to.cloned(), ..Filter::default() });
+    let (conditions, mut values) = conditions(organisation, &Filter { visible_to: visible_to.cloned(), ..Filter::default() });
     values.extend([since.into(), REPAIRS.into()]);
     let visible =
         if visible_to.is_some() { format!(" AND profile_id IN (SELECT id FROM profiles WHERE {conditions})") } else { String::new() };
@@ -262,7 +261,7 @@ pub async fn repaired(
 
 /// How many profiles there are of each status.
 pub async fn counts(tx: &mut Tx, organisation: &OrganisationId, visible_to: Option<&Narrow>) -> Result<Vec<(Status, i64)>, StoreError> {
-    let (conditions, values) = conditions(tx.dialect(), organisation, &Filter { visible_to: visible_to.cloned(), ..Filter::default() });
+    let (conditions, values) = conditions(organisation, &Filter { visible_to: visible_to.cloned(), ..Filter::default() });
     let sql = format!("SELECT status, COUNT(*) AS n FROM profiles WHERE {conditions} AND enabled = 1 GROUP BY status");
     let mut counts = vec![];
     for row in tx.all(&sql, &values).await? {
@@ -369,7 +368,7 @@ pub async fn deadlines(
     until: Timestamp,
     limit: u32,
 ) -> Result<Vec<Profile>, StoreError> {
-    let (conditions, mut values) = conditions(tx.dialect(), organisation, &Filter { visible_to: visible_to.cloned(), ..Filter::default() });
+    let (conditions, mut values) = conditions(organisation, &Filter { visible_to: visible_to.cloned(), ..Filter::default() });
     values.push(until.into());
     values.push(limit.into());
     let sql = format!(
@@ -388,7 +387,7 @@ pub(crate) async fn ending(
     until: Timestamp,
     limit: u32,
 ) -> Result<Vec<Profile>, StoreError> {
-    let (conditions, mut values) = conditions(tx.dialect(), organisation, &Filter { visible_to: visible_to.cloned(), ..Filter::default() });
+    let (conditions, mut values) = conditions(organisation, &Filter { visible_to: visible_to.cloned(), ..Filter::default() });
     values.push(until.into());
     let day = values.len();
     values.push(limit.into());
@@ -409,7 +408,7 @@ pub(crate) async fn ending(
 
 /// How many profiles work without a day on which a person must come.
 pub async fn without_deadline(tx: &mut Tx, organisation: &OrganisationId, visible_to: Option<&Narrow>) -> Result<i64, StoreError> {
-    let (conditions, values) = conditions(tx.dialect(), organisation, &Filter { visible_to: visible_to.cloned(), ..Filter::default() });
+    let (conditions, values) = conditions(organisation, &Filter { visible_to: visible_to.cloned(), ..Filter::default() });
     let sql =
         format!("SELECT COUNT(*) AS n FROM profiles WHERE {conditions} AND enabled = 1 AND deadline IS NULL AND status <> 'disconnected'");
     tx.one(&sql, &values).await?.map_or(Ok(0), |row| row.int("n"))
