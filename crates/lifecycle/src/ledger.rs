@@ -6,14 +6,14 @@ use std::future::Future;
 
 use crate::access::{Access, AccessHappening};
 use crate::budget::{AppKey, Booked, Need, Pace};
-use crate::diagnosis::Diagnosis;
+use crate::diagnosis::{Diagnosis, Finding};
 use crate::facts::Facts;
 use crate::grant::{Grant, Happening};
 use crate::ids::{AttemptId, GrantId, NodeId, OrganisationId};
 use crate::incident::Seen;
 use crate::secret::TokenSet;
 use crate::time::{Span, Timestamp};
-use crate::words::{Evidence, word_enum};
+use crate::words::{Evidence, Source, word_enum};
 
 /// The right to judge and write one grant, for a while. Whoever holds no valid lease writes nothing, deletes
 /// nothing, judges nothing.
@@ -143,6 +143,22 @@ pub struct Commit {
     pub keep_lease: bool,
 }
 
+impl Commit {
+    /// Whether what was seen of the grant during the step still counts after it: the step may have asked the network before. Of a token
+    /// that has a successor now only the network's own message does.
+    pub fn leaves_open(&self, seen: &Diagnosis) -> bool {
+        !self.keep_lease && (self.tokens.is_none() || seen.evidence.source == Source::Signal)
+    }
+}
+
+/// What is kept of all that is seen of a grant while somebody is at it, until they are done: a refusal, and rather the network's own
+/// message than what a call met.
+pub fn kept_for_later(before: Option<Diagnosis>, seen: &Diagnosis) -> Option<Diagnosis> {
+    let is_refusal = matches!(seen.finding, Finding::Refused { .. });
+    let counts = is_refusal && (before.is_none() || seen.evidence.source == Source::Signal);
+    if counts { Some(seen.clone()) } else { before }
+}
+
 /// A renewal that has to wait although nothing is wrong with the grant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Held {
@@ -268,7 +284,8 @@ pub trait Ledger: Send + Sync {
         async { Ok(false) }
     }
 
-    /// Notes evidence from real use; a refusal makes the grant due at once.
+    /// Notes evidence from real use; a refusal makes the grant due at once. Where somebody is at the grant, it is weighed when they are
+    /// done ([`kept_for_later`], [`Commit::leaves_open`]).
     fn see_evidence(
         &self,
         grant: &GrantId,

@@ -12,7 +12,7 @@ use lifecycle::diagnosis::Diagnosis;
 use lifecycle::facts::Facts;
 use lifecycle::grant::{Event, Grant, Happening, step};
 use lifecycle::ids::{AttemptId, GrantId, NodeId, OrganisationId, ProfileId};
-use lifecycle::ledger::{Claim, Commit, Committed, Intent, Lease, Ledger, LedgerError, Phase};
+use lifecycle::ledger::{Claim, Commit, Committed, Intent, Lease, Ledger, LedgerError, Phase, kept_for_later};
 use lifecycle::schedule;
 use lifecycle::secret::TokenSet;
 use lifecycle::status::{News, Standing, settle};
@@ -37,6 +37,8 @@ pub(crate) struct Row {
     pub(crate) accesses: Vec<Access>,
     /// Attempts without an end, oldest first.
     pub(crate) open: Vec<(AttemptId, Phase)>,
+    /// What was seen of it while somebody was at it.
+    seen_meanwhile: Option<Diagnosis>,
     /// Where the row stands in the index of what can be claimed.
     claimable_at: Option<Timestamp>,
 }
@@ -223,6 +225,11 @@ impl Books {
             return Committed::Superseded;
         }
         Self::write(row, commit.grant.clone(), commit.tokens.clone(), &commit.facts, commit.now);
+        let seen = row.seen_meanwhile.take_if(|_| !commit.keep_lease).filter(|seen| commit.leaves_open(seen));
+        let later = seen.map(|seen| step(&row.grant, &Event::Used(seen), &commit.facts, commit.now));
+        if let Some(next) = &later {
+            Self::write(row, next.grant.clone(), None, &commit.facts, commit.now);
+        }
         if !commit.keep_lease {
             row.lease = None;
         }
@@ -238,6 +245,7 @@ impl Books {
             }
         }
         self.record(&commit.happenings);
+        self.record(later.as_ref().map_or(&[], |next| &next.happenings));
         self.index(id);
         Committed::Done { told: self.settle_profiles(id, &commit.facts, commit.now) }
     }
@@ -339,6 +347,7 @@ impl Books {
             lost_at: None,
             accesses,
             open: vec![],
+            seen_meanwhile: None,
             claimable_at: None,
             grant,
         };
@@ -455,7 +464,10 @@ impl Ledger for Memory {
         now: Timestamp,
     ) -> impl Future<Output = Result<(), LedgerError>> + Send {
         let mut books = self.books();
-        if let Some(row) = books.grants.get_mut(grant).filter(|row| row.lease.is_none()) {
+        let Some(row) = books.grants.get_mut(grant) else { return ready(Ok(())) };
+        if row.lease.is_some() {
+            row.seen_meanwhile = kept_for_later(row.seen_meanwhile.take(), diagnosis);
+        } else {
             let next = step(&row.grant, &Event::Used(diagnosis.clone()), facts, now);
             Books::write(row, next.grant, None, facts, now);
             books.record(&next.happenings);

@@ -4,14 +4,14 @@ use std::collections::BTreeSet;
 
 use lifecycle::breaker::SYSTEMIC_WITHIN;
 use lifecycle::budget::{AppKey, Booked, Need, Pace};
-use lifecycle::diagnosis::{Diagnosis, Finding};
+use lifecycle::diagnosis::Diagnosis;
 use lifecycle::facts::Facts;
 use lifecycle::grant::{Event, Grant, Happening, State, step};
 use lifecycle::ids::{AttemptId, GrantId, NodeId, OrganisationId};
 use lifecycle::incident::Seen;
-use lifecycle::ledger::{Claim, Commit, Committed, Held, Intent, Lease, Ledger, LedgerError, Phase};
+use lifecycle::ledger::{Claim, Commit, Committed, Held, Intent, Lease, Ledger, LedgerError, Phase, kept_for_later};
 use lifecycle::time::{Span, Timestamp};
-use lifecycle::words::{Evidence, Source};
+use lifecycle::words::Evidence;
 use serde_json::json;
 
 use crate::driver::{Row, StoreError, Tx, again, to_json};
@@ -113,7 +113,7 @@ impl Store {
         let was_judged = matches!(row.json::<State>("state"), Ok(State::NeedsPerson(_)));
         rotations::count(&mut tx, &row.text("network")?, commit, was_judged).await?;
         record(&mut tx, &organisation, &commit.grant, &commit.happenings, commit.now).await?;
-        if let Some(seen) = seen_meanwhile(&row, commit)? {
+        if let Some(seen) = seen_meanwhile(&row)?.filter(|seen| commit.leaves_open(seen)) {
             let next = step(&commit.grant, &Event::Used(seen), &commit.facts, commit.now);
             write(&mut tx, &next.grant, None, &commit.facts, commit.now).await?;
             record(&mut tx, &organisation, &next.grant, &next.happenings, commit.now).await?;
@@ -130,13 +130,9 @@ impl Store {
     }
 }
 
-/// What was seen of the grant while the committing one was at it, and may be newer than what they saw: they asked before. Of a token that
-/// has a successor now only the network's own message still counts.
-fn seen_meanwhile(row: &Row, commit: &Commit) -> Result<Option<Diagnosis>, StoreError> {
-    let Some(text) = row.opt_text("seen_meanwhile")?.filter(|_| !commit.keep_lease) else { return Ok(None) };
-    let seen: Diagnosis = serde_json::from_str(&text).map_err(|error| StoreError::Broken(error.to_string()))?;
-    let counts = commit.tokens.is_none() || seen.evidence.source == Source::Signal;
-    Ok(counts.then_some(seen))
+/// What was seen of the grant while somebody was at it.
+fn seen_meanwhile(row: &Row) -> Result<Option<Diagnosis>, StoreError> {
+    row.opt_text("seen_meanwhile")?.map(|_| row.json("seen_meanwhile")).transpose()
 }
 
 fn about(grant: &Grant) -> About {
@@ -257,7 +253,9 @@ impl Store {
         if row.opt_int("lease_until")?.is_some() {
             // Also a lease that ran out is not touched: its holder may still bring a new token set that must not be fenced off for a mere
             // observation.
-            return keep_for_later(tx, id, diagnosis).await;
+            let Some(kept) = kept_for_later(seen_meanwhile(&row)?, diagnosis) else { return Ok(()) };
+            tx.run("UPDATE grants SET seen_meanwhile = $2 WHERE id = $1", &[id.as_str().into(), to_json(&kept)?.into()]).await?;
+            return tx.commit().await;
         }
         let organisation: OrganisationId = row.parsed("organisation_id")?;
         let next = step(&read_grant(&row)?, &Event::Used(diagnosis.clone()), facts, now);
@@ -267,17 +265,6 @@ impl Store {
         settle_profiles(&mut tx, &profiles, facts, now, &Actor::Keeper, id.as_str()).await?;
         tx.commit().await
     }
-}
-
-/// Kept until whoever holds the grant is done: a refusal, and rather the network's own message than what a call met.
-async fn keep_for_later(mut tx: Tx, id: &GrantId, diagnosis: &Diagnosis) -> Result<(), StoreError> {
-    if !matches!(diagnosis.finding, Finding::Refused { .. }) {
-        return Ok(());
-    }
-    let told = diagnosis.evidence.source == Source::Signal;
-    let sql = "UPDATE grants SET seen_meanwhile = $2 WHERE id = $1 AND (seen_meanwhile IS NULL OR $3 = 1)";
-    tx.run(sql, &[id.as_str().into(), to_json(diagnosis)?.into(), told.into()]).await?;
-    tx.commit().await
 }
 
 fn count(row: Option<Row>) -> Result<u64, StoreError> {
