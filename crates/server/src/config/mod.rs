@@ -7,6 +7,7 @@ mod span;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 
 use ipnet::IpNet;
@@ -65,7 +66,7 @@ pub struct ServerConfig {
     /// How long a request's head may take, and its body when next to nothing of it comes.
     pub slow_after: Length,
     /// The most MiB of a request, and of an answer, that are passed through to a network and back.
-    pub proxy_mib_max: u32,
+    pub proxy_mib_max: NonZeroU32,
     /// The most profiles that can be connected; 0: no limit.
     pub profile_limit: u64,
     /// Of whom a second factor is demanded.
@@ -101,7 +102,7 @@ impl Default for ServerConfig {
             connection_max: Length::minutes(30),
             renewal_link_max: Length::hours(72),
             slow_after: Length::seconds(30),
-            proxy_mib_max: 512,
+            proxy_mib_max: NonZeroU32::new(512).unwrap_or(NonZeroU32::MAX),
             profile_limit: 0,
             second_factor: SecondFactor::Optional,
             demand_if_match: false,

@@ -104,7 +104,7 @@ fn names_a_credential(query: &str) -> bool {
 
 /// The most bytes of a request, and of an answer: a film goes through, a runaway does not.
 fn body_max(app: &App) -> usize {
-    usize::try_from(app.config.server.proxy_mib_max).unwrap_or(usize::MAX).saturating_mul(MIB)
+    usize::try_from(app.config.server.proxy_mib_max.get()).unwrap_or(usize::MAX).saturating_mul(MIB)
 }
 
 async fn payload(method: &Method, headers: &HeaderMap, body: Body, kind: TokenType, most: usize) -> Result<Payload, Problem> {
