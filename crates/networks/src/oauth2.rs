@@ -85,7 +85,8 @@ impl OAuth2 {
             asks: Asks::Nothing,
             registration: Registration::ByHand,
             scopes: Box::leak(scopes.into_boxed_slice()),
-            endpoints: &OFF,
+            // Each is off until it is configured.
+            endpoints: Box::leak(settings::endpoints().map(|key| Endpoint { key, url: "" }).collect()),
         };
         Self { about: Box::leak(Box::new(about)), jwks: keep(&format!("{}-jwks.json", defined.name)), defined }
     }
@@ -144,25 +145,6 @@ impl OAuth2 {
         Some(Answer::AskAgain { request, notes: BTreeMap::new(), secrets })
     }
 }
-
-const OFF: [Endpoint; 11] = {
-    const fn off(key: &'static str) -> Endpoint {
-        Endpoint { key, url: "" }
-    }
-    [
-        off("authorize"),
-        off("token"),
-        off("userinfo"),
-        off("par"),
-        off("long_lived"),
-        off("extend"),
-        off("introspect"),
-        off("check"),
-        off("profiles"),
-        off("revoke"),
-        off("api"),
-    ]
-};
 
 impl Network for OAuth2 {
     fn about(&self) -> &'static About {

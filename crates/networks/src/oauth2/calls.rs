@@ -20,7 +20,8 @@ fn with_headers(cx: &Cx<'_>, mut request: Request<Bytes>) -> Request<Bytes> {
     request
 }
 
-fn option<'a>(cx: &Cx<'a>, name: &str, usual: &'a str) -> &'a str {
+/// An option as it is configured, or as it usually is.
+pub(super) fn option<'a>(cx: &Cx<'a>, name: &str, usual: &'a str) -> &'a str {
     cx.app.options.get(name).map_or(usual, String::as_str)
 }
 

@@ -5,6 +5,7 @@ use lifecycle::secret::TokenSet;
 use lifecycle::words::Source;
 use serde_json::Value;
 
+use super::calls::option;
 use super::{OAuth2, answers, calls};
 use crate::network::{Cx, Discovery, Found, Kind, PersonSeen, Words};
 use crate::oauth;
@@ -23,10 +24,6 @@ async fn ask(cx: &Cx<'_>, wire: &dyn Wire, url: &str, tokens: &TokenSet) -> Resu
     let seen = oauth::evidence(cx.now, Source::Discovery, &answer, Some(&answers::code_of(cx, &json)), "an error with a good status");
     // Some networks say what is wrong with a good status.
     answers::by_table(cx, &json, &seen).map_or(Ok(json), Err)
-}
-
-fn option<'a>(cx: &Cx<'a>, name: &str, usual: &'a str) -> &'a str {
-    cx.app.options.get(name).map_or(usual, String::as_str)
 }
 
 /// One row of the list of profiles; `None` where it cannot be read.

@@ -12,6 +12,11 @@ const NEEDED: [&str; 3] = ["authorize", "token", "userinfo"];
 /// The endpoints that it may have besides.
 const FURTHER: [&str; 8] = ["par", "long_lived", "extend", "introspect", "check", "profiles", "revoke", "api"];
 
+/// Every endpoint.
+pub(super) fn endpoints() -> impl Iterator<Item = &'static str> {
+    NEEDED.into_iter().chain(FURTHER)
+}
+
 /// Options with a name of their own, each with the words it may have; none: whatever the operator writes.
 const PLAIN: [(&str, &[&str]); 24] = [
     ("issuer", &[]),
@@ -161,8 +166,8 @@ pub fn check(options: &BTreeMap<String, String>, endpoints: &BTreeMap<String, St
     if let Some(key) = NEEDED.iter().find(|key| !is_there(key)) {
         return Err(format!("endpoints.{key} is needed for a network that is defined here"));
     }
-    if let Some(key) = endpoints.keys().find(|key| !NEEDED.contains(&key.as_str()) && !FURTHER.contains(&key.as_str())) {
-        let known = [&NEEDED[..], &FURTHER[..]].concat().join(", ");
+    if let Some(key) = endpoints.keys().find(|key| !self::endpoints().any(|known| known == key.as_str())) {
+        let known = self::endpoints().collect::<Vec<_>>().join(", ");
         return Err(format!("endpoints.{key} is not known of a network that is defined here; there are {known}"));
     }
     for (name, value) in options {
