@@ -7,6 +7,9 @@ use bytes::Bytes;
 use http::{Request, Response};
 use lifecycle::time::Span;
 
+/// By what name requests are sent, where an adapter has no other. There are networks that answer nobody without one.
+pub const AGENT: &str = concat!("Staygreen/", env!("CARGO_PKG_VERSION"));
+
 /// A future behind a pointer, so that networks can be kept in a list.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 

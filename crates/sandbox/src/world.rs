@@ -188,10 +188,11 @@ impl World {
         Self { people: vec![], pages: vec![], boards: vec![], ..Self::seeded() }
     }
 
-    /// Lets a person move in; the password is `sandbox`. Nothing happens where there is no such network.
+    /// Lets a person move in; the password is `sandbox`, and their account is of the kind that companies have where a network has several.
+    /// Nothing happens where there is no such network.
     pub fn add_person(&mut self, network: &str, username: &str, id: &str) {
         if let Some(network) = networks::find(network) {
-            self.people.push(person(network, username, username, id));
+            self.people.push(Person { business: true, ..person(network, username, username, id) });
         }
     }
 

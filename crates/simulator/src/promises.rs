@@ -209,6 +209,8 @@ impl Judge {
         now: Timestamp,
         tally: &mut Tally,
     ) {
+        // A login that lasts two weeks cannot be announced thirty days ahead.
+        let lasted = self.grants.get(grant).and_then(|known| known.authorized_at).map(|at| deadline.since(at));
         let longest = self.warn_days.iter().copied().max().unwrap_or(0);
         let same = SAME_DEADLINE + self.clock_most;
         let mut missing = vec![];
@@ -221,7 +223,7 @@ impl Judge {
             if *is_alive || !was_green || self.is_shared(id) {
                 continue;
             }
-            for days in &self.warn_days {
+            for days in self.warn_days.iter().filter(|days| lasted.is_none_or(|lasted| lasted > Span::days(**days + 1))) {
                 if !profile.warned.iter().any(|(known, told, _)| told == days && is_near(*known, deadline, same)) {
                     missing.push(format!("{id} of {grant}: {days} days ahead was never told"));
                 }

@@ -19,7 +19,6 @@ pub(crate) struct Tally {
     pub(crate) requests: u64,
     pub(crate) events: u64,
     pub(crate) consents: u64,
-    pub(crate) consents_failed: u64,
     pub(crate) crashes: u64,
     pub(crate) pauses: u64,
     pub(crate) outages: u64,
@@ -34,6 +33,7 @@ pub(crate) struct Tally {
     pub(crate) told_no_access: u64,
     pub(crate) told_recovered: u64,
     pub(crate) told_renew_soon: u64,
+    pub(crate) never_connected: BTreeMap<&'static str, u64>,
     pub(crate) losses: BTreeMap<Destroyed, u64>,
     pub(crate) deaths: BTreeMap<Why, u64>,
     pub(crate) delays: BTreeMap<Why, Vec<i64>>,
@@ -51,7 +51,6 @@ impl Tally {
             (&mut self.requests, other.requests),
             (&mut self.events, other.events),
             (&mut self.consents, other.consents),
-            (&mut self.consents_failed, other.consents_failed),
             (&mut self.crashes, other.crashes),
             (&mut self.pauses, other.pauses),
             (&mut self.outages, other.outages),
@@ -69,6 +68,9 @@ impl Tally {
         ];
         for (sum, more) in pairs {
             *sum += more;
+        }
+        for (network, count) in &other.never_connected {
+            *self.never_connected.entry(network).or_default() += count;
         }
         for (by, count) in &other.losses {
             *self.losses.entry(*by).or_default() += count;
@@ -106,6 +108,8 @@ pub struct Report {
     pub profiles: u64,
     /// Simulated logins.
     pub accounts: u64,
+    /// People whose logins never led to a profile, by network.
+    pub never_connected: BTreeMap<&'static str, u64>,
     /// How long each world lasted, faults and healing, in seconds.
     pub simulated_seconds: i64,
     /// Years that tokens were kept, over all logins.
@@ -176,6 +180,7 @@ impl Report {
             worlds,
             profiles: tally.profiles,
             accounts: tally.grants,
+            never_connected: tally.never_connected,
             simulated_seconds,
             account_years: ratio(tally.grant_seconds, 1, 1.0) / YEAR,
             renewals: tally.renewals,
@@ -223,6 +228,7 @@ impl fmt::Display for Report {
         let rows = [
             ("profiles", self.profiles.to_string()),
             ("logins", self.accounts.to_string()),
+            ("people who never connected", format!("{} {}", self.never_connected.values().sum::<u64>(), list(&self.never_connected))),
             ("account-years", format!("{:.1}", self.account_years)),
             ("renewals", self.renewals.to_string()),
             ("requests to networks", self.requests.to_string()),

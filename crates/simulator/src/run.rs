@@ -158,6 +158,11 @@ impl Run {
         let books = self.memory.books();
         self.tally.profiles = books.profiles.len() as u64;
         self.tally.grants = books.grants.len() as u64;
+        for who in &self.citizens {
+            if books.grants.get(&who.grant).is_none_or(|row| row.accesses.is_empty()) {
+                *self.tally.never_connected.entry(who.network).or_default() += 1;
+            }
+        }
         let lasted = u64::try_from(self.now.since(BEGINNING).as_seconds()).unwrap_or(0);
         self.tally.grant_seconds = lasted * self.tally.grants;
         let rotating = books.grants.values().filter(|row| self.clients.get(row.network).is_some_and(Client::rotates)).count() as u64;

@@ -11,7 +11,7 @@ use lifecycle::grant::{Clocks, Grant, State};
 use lifecycle::ids::{AccessId, GrantId, PersonId, ProfileId};
 use lifecycle::secret::Secret;
 use lifecycle::time::Span;
-use networks::network::{Answer, App, Cx, Discovery, Issued, Network, Start};
+use networks::network::{Answer, App, Asks, Cx, Discovery, Issued, Network, Registration, Start};
 use sandbox::World;
 use serde_json::{Value, json};
 
@@ -35,16 +35,23 @@ impl Client {
         let name = network.about().name;
         // Where there are many instances we register at one when the first person comes.
         let instance = network.instance(Some("social.example")).unwrap_or_default();
-        let is_known = instance.is_empty();
+        let (client_id, client_secret) = match network.about().registration {
+            Registration::ByHand => (format!("sandbox-{name}"), Some(Secret::new(format!("sandbox-{name}-secret")))),
+            // A document that says who we are.
+            Registration::Metadata => ("https://staygreen.example/oauth/client-metadata.json".to_owned(), None),
+            Registration::AtInstance => (String::new(), None),
+        };
         let app = App {
-            client_id: if is_known { format!("sandbox-{name}") } else { String::new() },
-            client_secret: is_known.then(|| Secret::new(format!("sandbox-{name}-secret"))),
+            client_id,
+            client_secret,
             instance,
             redirect_uri: format!("https://staygreen.example/oauth/callback/{name}"),
             scopes: vec![],
-            base_url: Some(format!("http://sandbox/{name}")),
+            base_url: Some(format!("{SANDBOX}/{name}")),
             endpoints: BTreeMap::new(),
-            options: BTreeMap::from([("username".to_owned(), "fernweh_outdoor".to_owned())]),
+            options: BTreeMap::from(
+                [("username", "fernweh_outdoor"), ("allow_http_loopback", "true")].map(|(name, value)| (name.to_owned(), value.to_owned())),
+            ),
         };
         let (probe_every, idle_check_every, warn_days) = (options.probe_every, options.idle_check_every, options.warn_days.clone());
         let facts = network.facts();
@@ -97,6 +104,8 @@ pub(crate) enum Deed {
 }
 
 const PAGES_OF_A_TEAM: u64 = 3;
+/// Where the networks are: nowhere but in this process, and so on this machine.
+const SANDBOX: &str = "http://127.0.0.1";
 /// How soon somebody logs in again who has just been made an admin once more.
 const SOON: Span = Span::minutes(5);
 /// Numbers of pages are longer than those of people.
@@ -126,8 +135,8 @@ pub(crate) fn settle(world: &mut World, clients: &BTreeMap<&'static str, Client>
         }
         for _ in 0..team {
             let number = citizens.len() as u128 + 1;
-            let username = format!("person{number}");
-            world.add_person(network, &username, &format!("id{number}"));
+            let (username, id) = named(network, number);
+            world.add_person(network, &username, &id);
             for page in &ids {
                 control(world, "roles", &json!({ "page": page, "username": username, "role": fullest }));
             }
@@ -147,9 +156,20 @@ pub(crate) fn settle(world: &mut World, clients: &BTreeMap<&'static str, Client>
     citizens
 }
 
+/// Under which name and id somebody lives: where people go by a handle, in the form that is taken there (a domain, and a DID).
+fn named(network: &str, number: u128) -> (String, String) {
+    let by_handle = networks::find(network).is_some_and(|network| network.about().asks == Asks::Handle);
+    if by_handle {
+        let letters: String = number.to_string().bytes().map(|digit| char::from(digit - b'0' + b'a')).collect();
+        (format!("person{number}.test"), format!("did:plc:{letters:x>24}"))
+    } else {
+        (format!("person{number}"), format!("id{number}"))
+    }
+}
+
 /// Makes something happen at the networks, by their control API.
 pub(crate) fn control(world: &mut World, path: &str, body: &Value) -> Option<Value> {
-    let request = Request::post(format!("http://sandbox/control/api/{path}"))
+    let request = Request::post(format!("{SANDBOX}/control/api/{path}"))
         .header("content-type", "application/json")
         .body(Bytes::from(body.to_string()))
         .ok()?;
@@ -275,7 +295,6 @@ impl Run {
         }
         let Some((issued, discovery)) = self.consent(who) else {
             self.citizens[who].is_coming = true;
-            self.tally.consents_failed += 1;
             self.queue.push(self.now + Span::hours(1), Event::Deed(who, Deed::Consent));
             return;
         };
@@ -288,7 +307,10 @@ impl Run {
         let citizen = &self.citizens[who];
         let client = self.clients.get_mut(citizen.network)?;
         let network = client.network;
-        let hint = Some(client.app.instance.clone()).filter(|instance| !instance.is_empty());
+        let hint = match network.about().asks {
+            Asks::Handle => Some(citizen.username.clone()),
+            _ => Some(client.app.instance.clone()).filter(|instance| !instance.is_empty()),
+        };
         let start = Start { state: Secret::new(format!("state{}", self.dice.people.next())), hint, expected_person: None };
         let begun = at_once(network.begin(client.cx(self.now, &self.adapter_dice), &self.wire, &start))?.ok()?;
         if let Some(registered) = begun.registered {
@@ -297,7 +319,7 @@ impl Run {
         }
         let cx = client.cx(self.now, &self.adapter_dice);
         let body = json!({ "authorize_url": begun.url, "username": citizen.username });
-        let request = Request::post("http://sandbox/control/api/consent").body(Bytes::from(body.to_string())).ok()?;
+        let request = Request::post(format!("{SANDBOX}/control/api/consent")).body(Bytes::from(body.to_string())).ok()?;
         let answer = self.wire.world().handle(self.now.as_micros(), &request);
         let redirect: Value = serde_json::from_slice(answer.body()).ok()?;
         let callback = query(redirect.get("redirect_to")?.as_str()?);
@@ -338,9 +360,11 @@ impl Run {
         books.authorized(&grant, new, &client.facts, self.now);
         drop(books);
         self.judge.note(&grant, self.now, || "authorized".into());
-        self.judge.authorized(&grant, network, client.facts.manual_renewal_every, self.now);
-        if let Some(every) = client.facts.manual_renewal_every {
-            self.queue.push(self.now + every + Span::seconds(1), Event::Look(grant.clone()));
+        // The day on which they must come again: as the network says (how our client is known there may decide), or by its rule.
+        let year_over = issued.clocks.human_until.or_else(|| client.facts.manual_renewal_every.map(|every| self.now + every));
+        self.judge.authorized(&grant, network, year_over, self.now);
+        if let Some(over) = year_over {
+            self.queue.push(over + Span::seconds(1), Event::Look(grant.clone()));
         }
         self.look(&grant);
         self.read_outbox();

@@ -65,6 +65,8 @@ pub struct Broken {
 #[derive(Debug, Default)]
 pub(crate) struct GrantTruth {
     pub(crate) network: &'static str,
+    /// When the person logged in last.
+    pub(crate) authorized_at: Option<Timestamp>,
     pub(crate) ended: Option<(Why, Timestamp)>,
     pub(crate) year_over: Option<Timestamp>,
     pub(crate) dead: Option<(Why, Timestamp)>,
@@ -181,14 +183,16 @@ impl Judge {
         }
     }
 
-    pub(crate) fn authorized(&mut self, grant: &GrantId, network: &'static str, every: Option<Span>, now: Timestamp) {
+    /// Somebody logged in; `year_over` is the day on which they must come again.
+    pub(crate) fn authorized(&mut self, grant: &GrantId, network: &'static str, year_over: Option<Timestamp>, now: Timestamp) {
         let truth = self.grants.entry(grant.clone()).or_default();
         truth.network = network;
         truth.ended = None;
         truth.pending = None;
         truth.destroyed = None;
         truth.late = None;
-        truth.year_over = every.map(|every| now + every);
+        truth.authorized_at = Some(now);
+        truth.year_over = year_over;
     }
 
     /// Somebody lost or regained the role on a profile.

@@ -7,9 +7,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
-use http::{Request, Response};
+use http::{HeaderValue, Request, Response, header};
 use lifecycle::time::Timestamp;
-use networks::wire::{BoxFuture, Wire, WireError};
+use networks::wire::{AGENT, BoxFuture, Wire, WireError};
 use sandbox::World;
 
 use crate::dice::Generator;
@@ -64,7 +64,7 @@ impl SandboxWire {
             state.calls += 1;
             state.now
         };
-        let answer = self.world().handle(now.as_micros(), request);
+        let answer = self.world().handle(now.as_micros(), &named(request));
         let closed = answer.extensions().get::<sandbox::Fate>() == Some(&sandbox::Fate::CloseWithoutAnswer);
         (!closed).then_some(answer)
     }
@@ -81,6 +81,13 @@ impl SandboxWire {
         let answer = self.arrive(request);
         answer.filter(|_| !lost).ok_or_else(|| WireError::Lost("the connection was cut".into()))
     }
+}
+
+/// As our client sends it: with our name, where the adapter has no other. There are networks that answer nobody without a name.
+fn named(request: &Request<Bytes>) -> Request<Bytes> {
+    let mut request = request.clone();
+    request.headers_mut().entry(header::USER_AGENT).or_insert(HeaderValue::from_static(AGENT));
+    request
 }
 
 impl Wire for SandboxWire {

@@ -70,7 +70,7 @@ impl Dice for House {
 impl Wire for House {
     fn send(&self, mut request: Request<Bytes>) -> BoxFuture<'_, Result<Response<Bytes>, WireError>> {
         // As the shell's wire does: whoever has no name of their own is Staygreen.
-        request.headers_mut().entry("user-agent").or_insert(http::HeaderValue::from_static("Staygreen/0"));
+        request.headers_mut().entry("user-agent").or_insert(http::HeaderValue::from_static(networks::wire::AGENT));
         assert!(request.uri().to_string().starts_with(BASE), "a request leaves for {}", request.uri());
         let answer = self.world.lock().unwrap().handle(*self.now.lock().unwrap(), &request);
         let lost = answer.extensions().get::<Fate>() == Some(&Fate::CloseWithoutAnswer);

@@ -147,7 +147,7 @@ impl Bench {
         let now = *self.now.lock().unwrap() * 1_000_000;
         // As the shell's wire does: whoever has no name of their own is Staygreen.
         let mut request = request.clone();
-        request.headers_mut().entry("user-agent").or_insert(http::HeaderValue::from_static("Staygreen/0"));
+        request.headers_mut().entry("user-agent").or_insert(http::HeaderValue::from_static(networks::wire::AGENT));
         let answer = self.world.lock().unwrap().handle(now, &request);
         self.said.lock().unwrap().push((request, answer.clone()));
         answer

@@ -100,7 +100,7 @@ impl Clients {
                 // An idle connection may be closed by the peer in the moment of writing: ambiguous. So none is kept (RF-14).
                 .pool_max_idle_per_host(0)
                 .connect_timeout(Duration::from_secs(10))
-                .user_agent(concat!("Staygreen/", env!("CARGO_PKG_VERSION")))
+                .user_agent(networks::wire::AGENT)
         };
         let own = guard.trusts_any().then(|| plain().build()).transpose()?;
         let vetted = plain().dns_resolver(Arc::new(guard.clone())).build()?;

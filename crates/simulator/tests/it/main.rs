@@ -25,6 +25,7 @@ fn without_faults_nothing_is_lost_and_everybody_is_told() {
     assert!(report.told_no_access_tokens > 0 && report.told_recovered > 0 && report.told_renew_soon > 0, "{report}");
     assert!(report.losses_unavoidable.is_empty());
     assert_eq!(report.surprises, 0);
+    assert!(report.never_connected.is_empty(), "everybody can connect: {:?}", report.never_connected);
 }
 
 #[test]
