@@ -301,11 +301,15 @@ impl Stepper<'_> {
     fn refused(&mut self, diagnosis: &Diagnosis, look: Look) {
         let Finding::Refused { cause, confidence, terminal } = diagnosis.finding else { return };
         self.reached();
-        if look == Look::Identity && self.grant.renewable && self.grant.access_is_over(self.now) && self.is_trusted() {
-            // An access token at its natural end is refused: nothing to suspect, it is renewed.
-            self.grant.renew_at = Some(self.now);
-            self.look_as_usual();
-            return;
+        if look == Look::Identity && self.grant.renewable && self.grant.access_is_over(self.now) {
+            // An access token at its natural end is refused: nothing to suspect, and no more than before. Whether it can be renewed tells.
+            if self.is_trusted() {
+                self.grant.renew_at = Some(self.now);
+                return self.look_as_usual();
+            }
+            if confidence == Confidence::Guess && matches!(self.grant.state, State::Suspect(_)) {
+                return self.plan_second_look(look);
+            }
         }
         let (cause, confidence) = self.by_own_clock(cause, confidence);
         if terminal && !matches!(self.grant.state, State::NeedsPerson(_)) {

@@ -230,6 +230,23 @@ fn an_access_token_at_its_natural_end_is_renewed_not_suspected() {
     assert_eq!(next.grant.renew_at, Some(end));
 }
 
+/// NT-38: a look that was answered in the moment in which the token ended by itself confirms nothing.
+#[test]
+fn an_access_token_at_its_natural_end_is_no_second_witness() {
+    let facts = facts();
+    let vague = |at| Diagnosis::refused(Cause::Unknown, Confidence::Guess, evidence(at));
+    let end = T0 + Span::hours(2);
+    let mut grant = fresh(&facts, true);
+    for before in [90, 30] {
+        let now = end - Span::seconds(before);
+        grant = step(&grant, &Event::RenewFailed(vague(now)), &facts, now).grant;
+        grant = step(&grant, &Event::Probed(Diagnosis::works(evidence(now))), &facts, now).grant;
+    }
+    let doubted = step(&grant, &Event::Probed(vague(end)), &facts, end).grant;
+    assert_eq!((doubted.verdict(), &doubted.state), (None, &grant.state), "it is asked for a renewal, for as long as one waits");
+    assert_eq!(doubted.renew_at, Some(end + facts.second_look_after));
+}
+
 #[test]
 fn the_365th_day_needs_no_refusal() {
     let facts = Facts { manual_renewal_every: Some(Span::days(365)), ..facts() };
