@@ -80,6 +80,8 @@ ids! {
     UserId = "usr_";
     /// A group of users that works with the same profiles.
     TeamId = "tem_";
+    /// A named set of permissions that users are given.
+    PermissionSetId = "pms_";
     /// A key with which a tool speaks to the REST API.
     ApiKeyId = "key_";
     /// A login at a network: the human who authorises.

@@ -17,6 +17,8 @@ word_enum! {
         CompanyAdmin = "company_admin",
         /// Works with the profiles of their teams and with their own.
         StandardUser = "standard_user",
+        /// Looks at the profiles of their teams and at their own, and renews their own. More only by permission sets.
+        Viewer = "viewer",
     }
 }
 
@@ -85,6 +87,16 @@ impl Act {
         ) || self.is_deed()
     }
 
+    /// Whether it is done with single teams, so that a permission can be narrowed to some of them.
+    pub const fn is_about_teams(self) -> bool {
+        matches!(self, Self::ManageTeams)
+    }
+
+    /// Whether a permission set may hold it. Tokens and calls of a network's API are for tools; the own account is everybody's.
+    pub const fn can_be_given(self) -> bool {
+        !matches!(self, Self::ReadToken | Self::CallApi | Self::ManageOwnAccount | Self::SeeNetworks)
+    }
+
     /// Whether it is done through a person's token: these are counted, written into the audit before, and stopped by a freeze.
     pub const fn is_deed(self) -> bool {
         matches!(self, Self::ReadToken | Self::CallApi | Self::Publish | Self::ReadComments | Self::Comment)
@@ -109,6 +121,8 @@ pub enum Actor {
         role: Role,
         /// The teams they belong to.
         teams: Vec<TeamId>,
+        /// What their permission sets add to their role.
+        given: Vec<Permission>,
     },
     /// A tool with an API key.
     ApiKey {
@@ -133,6 +147,10 @@ pub enum About<'a> {
     Organisation,
     /// Some profiles: which ones is decided, or narrowed, one by one later. Asks whether there can be any.
     Profiles,
+    /// Some teams, as above.
+    Teams,
+    /// One team.
+    Team(&'a TeamId),
     /// One profile.
     Profile {
         /// Which.
@@ -178,6 +196,8 @@ word_enum! {
         Frozen = "frozen",
         /// Only company admins may.
         NotCompanyAdmin = "not_company_admin",
+        /// Neither their role nor a permission set says so.
+        NotGiven = "not_given",
         /// Only the owner or a company admin may.
         NotOwner = "not_owner",
         /// Only tools call the network's API.
@@ -197,7 +217,8 @@ impl Why {
             Self::PermissionEnded => "this permission of the API key has ended; an admin can create a new key",
             Self::KeyEnded => "this API key has ended; an admin can create a new one",
             Self::Frozen => "this is frozen; a company admin can thaw it",
-            Self::NotCompanyAdmin => "only a company admin can do this",
+            Self::NotCompanyAdmin => "only a company admin, or somebody with a permission set for it, can do this",
+            Self::NotGiven => "neither your role nor your permission sets allow this; a company admin can give you more",
             Self::NotOwner => "only the profile owner or a company admin can delete a profile",
             Self::OnlyByApiKey => "the network's API is called with an API key that carries api:call",
             Self::OnlyRenewal => "a renewal link is for renewing its own connection",
@@ -235,8 +256,7 @@ pub fn decide(actor: &Actor, question: &Question<'_>) -> Decision {
         Actor::ApiKey { until, .. } if until.is_some_and(|until| until <= question.now) => Decision::Deny(Why::KeyEnded),
         Actor::ApiKey { permissions, .. } => decide_for_key(permissions, question),
         Actor::User { .. } if question.act == Act::CallApi => Decision::Deny(Why::OnlyByApiKey),
-        Actor::User { role: Role::CompanyAdmin, .. } => Decision::Allow(None),
-        Actor::User { id, role: Role::StandardUser, teams } => decide_for_standard_user(id, teams, question),
+        Actor::User { id, role, teams, given } => decide_for_user(id, *role, teams, given, question),
         Actor::RenewalLink { profile } => match question.about {
             About::Profile { id, .. } if id != profile => Decision::Hidden,
             About::Profile { .. } if question.act == Act::RefreshConnection => Decision::Allow(None),
@@ -258,13 +278,35 @@ fn is_frozen(actor: &Actor, question: &Question<'_>) -> bool {
     })
 }
 
+/// Permission sets only ever add to what a role allows.
+fn decide_for_user(id: &UserId, role: Role, teams: &[TeamId], given: &[Permission], question: &Question<'_>) -> Decision {
+    let by_role = match role {
+        Role::CompanyAdmin => return Decision::Allow(None),
+        Role::StandardUser => decide_for_standard_user(id, teams, question),
+        Role::Viewer => decide_for_viewer(id, teams, question),
+    };
+    if by_role.is_yes() {
+        return by_role;
+    }
+    match decide_for_key(given, question) {
+        Decision::Allow(_) => Decision::Allow(None),
+        // What one of their sets is about is no secret to them.
+        Decision::Deny(_) if by_role == Decision::Hidden => Decision::Deny(Why::NotGiven),
+        _ => by_role,
+    }
+}
+
 fn decide_for_key(permissions: &[Permission], question: &Question<'_>) -> Decision {
     let within = |permission: &Permission| match question.about {
         About::Organisation => permission.reach.is_everything(),
-        About::Profiles => true,
+        About::Profiles | About::Teams => true,
+        About::Team(id) => permission.reach.covers_team(id),
         About::Profile { id, network, teams, .. } => permission.reach.covers(id, network, teams),
     };
     if matches!(question.about, About::Profile { .. }) && !permissions.iter().any(|any| any.act.is_about_profiles() && within(any)) {
+        return Decision::Hidden;
+    }
+    if matches!(question.about, About::Team(_)) && !permissions.iter().any(|any| any.act.is_about_teams() && within(any)) {
         return Decision::Hidden;
     }
     let alive = |permission: &&Permission| permission.until.is_none_or(|until| until > question.now);
@@ -311,6 +353,7 @@ fn decide_for_standard_user(id: &UserId, teams: &[TeamId], question: &Question<'
         About::Organisation if matches!(act, Act::SeeNetworks | Act::ManageOwnAccount | Act::Connect) => Decision::Allow(None),
         // Which profiles and events a list shows is narrowed by the store to the same teams and ownership as below.
         About::Profiles if with_profiles => Decision::Allow(None),
+        About::Team(_) => Decision::Hidden,
         About::Profile { owner, teams: of, .. } => {
             let owns = owner == Some(id);
             if !owns && !of.iter().any(|team| teams.contains(team)) {
@@ -324,6 +367,41 @@ fn decide_for_standard_user(id: &UserId, teams: &[TeamId], question: &Question<'
             }
         }
         _ => Decision::Deny(Why::NotCompanyAdmin),
+    }
+}
+
+/// Whoever is responsible for a profile can always repair it: the mail that asks for it leads to a page that works.
+fn decide_for_viewer(id: &UserId, teams: &[TeamId], question: &Question<'_>) -> Decision {
+    let act = question.act;
+    let looks = matches!(act, Act::SeeProfile | Act::SeeEvents);
+    let repairs = matches!(act, Act::RefreshConnection | Act::CheckProfile);
+    match question.about {
+        About::Organisation if matches!(act, Act::SeeNetworks | Act::ManageOwnAccount) => Decision::Allow(None),
+        About::Profiles if looks || repairs => Decision::Allow(None),
+        About::Team(_) => Decision::Hidden,
+        About::Profile { owner, teams: of, .. } => {
+            let owns = owner == Some(id);
+            if !owns && !of.iter().any(|team| teams.contains(team)) {
+                Decision::Hidden
+            } else if looks || (repairs && owns) {
+                Decision::Allow(None)
+            } else {
+                Decision::Deny(Why::NotGiven)
+            }
+        }
+        _ => Decision::Deny(Why::NotGiven),
+    }
+}
+
+impl Actor {
+    /// Whether they may give this on: nobody gives what they do not have. What a standard user has by being in a team is not
+    /// theirs to give.
+    pub fn may_give(&self, permission: &Permission) -> bool {
+        match self {
+            Self::User { role: Role::CompanyAdmin, .. } => true,
+            Self::User { given: own, .. } | Self::ApiKey { permissions: own, .. } => own.iter().any(|had| had.includes(permission)),
+            Self::Stranger | Self::RenewalLink { .. } => false,
+        }
     }
 }
 

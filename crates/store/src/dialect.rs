@@ -46,6 +46,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (32, "large lists", include_str!("../migrations/0032_large_lists.sql")),
     (33, "across apps", include_str!("../migrations/0033_across_apps.sql")),
     (38, "seen meanwhile", include_str!("../migrations/0038_seen_meanwhile.sql")),
+    (39, "permission sets", include_str!("../migrations/0039_permission_sets.sql")),
 ];
 
 /// Rings that come closer together than that are heard as few.

@@ -32,6 +32,7 @@ fresh!(
     EndpointId,
     FeedId,
     OutboxId,
+    PermissionSetId,
     AttemptId,
     SessionId,
     NodeId,

@@ -36,6 +36,7 @@ pub mod outbox;
 mod pacing;
 pub mod pauses;
 pub mod people;
+pub mod permission_sets;
 pub mod presets;
 pub mod profiles;
 pub mod rekey;

@@ -2,7 +2,6 @@
 //! [`lifecycle::permission::decide`], as a condition.
 
 use lifecycle::ids::{OrganisationId, ProfileId, TeamId, UserId};
-use lifecycle::permission::Reach;
 use lifecycle::status::{Standing, Status};
 use lifecycle::time::Timestamp;
 use lifecycle::words::Cause;
@@ -10,6 +9,10 @@ use lifecycle::words::Cause;
 use crate::driver::{Row, StoreError, Tx, Value, placeholders, to_json};
 use crate::ids::fresh;
 use crate::sorting::{Place, Sort};
+
+mod narrow;
+
+pub use narrow::Narrow;
 
 /// A profile with its settings and its derived standing.
 #[derive(Debug, Clone)]
@@ -69,15 +72,6 @@ pub struct Filter {
     pub sort: Sort,
     /// After this place: the last one seen.
     pub after: Option<Place>,
-}
-
-/// What somebody may see who may not see everything.
-#[derive(Debug, Clone)]
-pub enum Narrow {
-    /// What this user owns, and what is in their teams.
-    User(UserId),
-    /// What one of these reaches of an API key covers.
-    Reaches(Vec<Reach>),
 }
 
 fn read(row: &Row) -> Result<Profile, StoreError> {
@@ -189,13 +183,9 @@ fn conditions_by(way: Way, organisation: &OrganisationId, filter: &Filter) -> (S
         let escaped = sort_key(q).replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
         add("(sort_key LIKE ? ESCAPE '\\' OR LOWER(COALESCE(handle, '')) LIKE ? ESCAPE '\\')", format!("%{escaped}%").into());
     }
-    if let Some(Narrow::User(user)) = &filter.visible_to {
-        let sees = "(owner_id = ? OR id IN (SELECT profile_id FROM profile_teams WHERE team_id IN (SELECT team_id FROM team_members WHERE user_id = ?)))";
-        add(sees, user.as_str().into());
-    }
-    if let Some(Narrow::Reaches(reaches)) = &filter.visible_to {
-        let any: Vec<String> = reaches.iter().map(|reach| covered(reach, &mut values)).collect();
-        text.push_str(&format!(" AND ({})", if any.is_empty() { "1 = 0".to_owned() } else { any.join(" OR ") }));
+    if let Some(narrow) = &filter.visible_to {
+        let sees = narrow.condition(&mut values);
+        text.push_str(&format!(" AND {sees}"));
     }
     if let Some(place) = &filter.after {
         text.push_str(&format!(" AND {}", filter.sort.after(place, &mut values)));
@@ -213,21 +203,6 @@ pub async fn matching(tx: &mut Tx, organisation: &OrganisationId, filter: &Filte
     values.push((COUNTED_MAX + 1).into());
     let sql = format!("SELECT COUNT(*) AS n FROM (SELECT id FROM profiles WHERE {conditions} LIMIT ${}) AS found", values.len());
     tx.one(&sql, &values).await?.map_or(Ok(0), |row| row.int("n"))
-}
-
-/// [`Reach::covers`] as a condition.
-fn covered(reach: &Reach, values: &mut Vec<Value>) -> String {
-    let mut all = vec!["1 = 1".to_owned()];
-    let mut within = |column: &str, list: Vec<&str>| {
-        if !list.is_empty() {
-            all.push(column.replace('?', &placeholders(values.len() + 1, list.len())));
-            values.extend(list.into_iter().map(Value::from));
-        }
-    };
-    within("id IN (?)", reach.profiles.iter().map(ProfileId::as_str).collect());
-    within("network IN (?)", reach.networks.iter().map(String::as_str).collect());
-    within("id IN (SELECT profile_id FROM profile_teams WHERE team_id IN (?))", reach.teams.iter().map(TeamId::as_str).collect());
-    format!("({})", all.join(" AND "))
 }
 
 /// The most repairs that are looked at.

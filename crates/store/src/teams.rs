@@ -76,9 +76,12 @@ pub async fn delete(tx: &mut Tx, organisation: &OrganisationId, team: &TeamId) -
         return Ok(false);
     }
     presets::forget_team(tx, organisation, team).await?;
-    for sql in
-        ["DELETE FROM profile_teams WHERE team_id = $1", "DELETE FROM team_members WHERE team_id = $1", "DELETE FROM teams WHERE id = $1"]
-    {
+    for sql in [
+        "DELETE FROM profile_teams WHERE team_id = $1",
+        "DELETE FROM team_members WHERE team_id = $1",
+        "DELETE FROM given_sets WHERE team_id = $1",
+        "DELETE FROM teams WHERE id = $1",
+    ] {
         tx.run(sql, &[team.as_str().into()]).await?;
     }
     Ok(true)

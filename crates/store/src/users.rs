@@ -302,6 +302,7 @@ pub async fn delete(tx: &mut Tx, organisation: &OrganisationId, id: &UserId, now
         "UPDATE profiles SET owner_id = NULL WHERE owner_id = $1",
         "UPDATE page_presets SET owner_id = NULL WHERE owner_id = $1",
         "DELETE FROM team_members WHERE user_id = $1",
+        "DELETE FROM given_sets WHERE user_id = $1",
         "DELETE FROM sessions WHERE user_id = $1",
         "DELETE FROM invitations WHERE user_id = $1",
         "DELETE FROM unsubscribe_links WHERE user_id = $1",

@@ -35,6 +35,7 @@ mod notifications;
 mod oidc;
 mod pds;
 mod people;
+mod permission_sets;
 mod ping;
 #[path = "../../../store/tests/it/postgres.rs"]
 mod postgres;

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use lifecycle::permission::Act;
-use serde_json::Value;
+use serde_json::{Value, json};
 use server::auth::Needs;
 use server::routes::{API, PAGES};
 
@@ -36,7 +36,7 @@ const OF_ONE_CONNECTION: [&str; 2] = ["getConnection", "addProfiles"];
 /// For whoever made it, and company admins.
 const OF_ONE_RENEWAL_LINK: [&str; 1] = ["withdrawRenewalLink"];
 /// Of the organisation: for company admins, and keys that carry it.
-const OF_THE_ORGANISATION: [&str; 44] = [
+const OF_THE_ORGANISATION: [&str; 49] = [
     "listWebhookEndpoints",
     "createWebhookEndpoint",
     "getWebhookEndpoint",
@@ -57,6 +57,11 @@ const OF_THE_ORGANISATION: [&str; 44] = [
     "deleteUser",
     "inviteUserAgain",
     "resetSecondFactor",
+    "listPermissionSets",
+    "createPermissionSet",
+    "getPermissionSet",
+    "changePermissionSet",
+    "deletePermissionSet",
     "listPeople",
     "getPerson",
     "askReplacement",
@@ -112,6 +117,7 @@ fn body_of(id: &str) -> &'static str {
         "publishPost" | "writeComment" => r#"{"text":"x"}"#,
         "publishPosts" | "checkPosts" => r#"{"profiles":["prf_00000000000000000000000000000001"],"text":"x"}"#,
         "inviteUser" => r#"{"email":"x@example.com"}"#,
+        "createPermissionSet" => r#"{"name":"x","permissions":["profiles:read"]}"#,
         "createTeam" => r#"{"name":"x"}"#,
         "createApiKey" => r#"{"name":"x","permissions":["profiles:read"]}"#,
         "freeze" => r#"{"target":"everything"}"#,
@@ -120,6 +126,19 @@ fn body_of(id: &str) -> &'static str {
         _ => "{}",
     }
 }
+
+/// Everything a permission set can hold for a team's profiles.
+const SETS: [&str; 9] = [
+    "profiles:read",
+    "profiles:refresh",
+    "profiles:check",
+    "profiles:manage",
+    "profiles:delete",
+    "posts:write",
+    "comments:read",
+    "comments:write",
+    "events:read",
+];
 
 /// Somebody: a header with which they come.
 struct Somebody {
@@ -155,6 +174,24 @@ impl House {
             .replace("{network}", "linkedin")
     }
 
+    /// Somebody new in that role, with a permission set for a team of nobody else.
+    async fn arrives(&self, role: &str, permissions: &[&str]) -> String {
+        let team = self.demo.api("POST", "/teams", Some(json!({ "name": format!("A team with a {role}") }))).await.1;
+        let mut sets = vec![];
+        if !permissions.is_empty() {
+            let set = json!({ "name": "Everything there", "permissions": permissions });
+            let (status, set) = self.demo.api("POST", "/permission-sets", Some(set)).await;
+            assert_eq!(status, 201, "{set}");
+            sets.push(json!({ "id": set["id"], "team_id": team["id"] }));
+        }
+        let new = json!({ "email": format!("{role}@fernweh.example"), "role": role, "permission_sets": sets });
+        let (status, user) = self.demo.api("POST", "/users", Some(new)).await;
+        assert_eq!(status, 201, "{user}");
+        let request = client().post(user["invitation"].as_str().unwrap()).header("origin", self.demo.running.url());
+        let answer = request.form(&[("password", "a-good-long-password")]).send().await.unwrap();
+        answer.headers()["set-cookie"].to_str().unwrap().split(';').next().unwrap().to_owned()
+    }
+
     async fn session(&self, email: &str) -> String {
         let url = self.demo.running.url();
         let form = [("email", email.to_owned()), ("password", self.demo.text("password"))];
@@ -184,7 +221,7 @@ async fn nt_20_every_route_is_closed_to_every_role_it_is_not_for() {
     let demo = Demo::start();
     let profile = demo.profile_named("linkedin", "Fernweh Outdoor").await["id"].as_str().unwrap().to_owned();
     let other = demo.profile_named("xing", "Karl Voss").await["id"].as_str().unwrap().to_owned();
-    let begun = demo.api("POST", "/connections", Some(serde_json::json!({ "network": "tiktok" }))).await.1;
+    let begun = demo.api("POST", "/connections", Some(json!({ "network": "tiktok" }))).await.1;
     let about_profiles = Act::ALL.iter().filter(|act| act.is_about_profiles());
     let narrowed: Vec<String> = about_profiles
         .map(|act| if *act == Act::CallApi { format!("api:call ANY /** profile={other}") } else { format!("{act} profile={other}") })
@@ -192,18 +229,21 @@ async fn nt_20_every_route_is_closed_to_every_role_it_is_not_for() {
         .collect();
     let (_, elsewhere) = key(&demo, &narrowed.iter().map(String::as_str).collect::<Vec<_>>()).await;
     let (_, nothing) = key(&demo, &["networks:read"]).await;
-    let made = demo.api("POST", "/renewal-links", Some(serde_json::json!({ "profile_ids": [profile] }))).await;
+    let made = demo.api("POST", "/renewal-links", Some(json!({ "profile_ids": [profile] }))).await;
     assert_eq!(made.0, 201, "{}", made.1);
     let link = demo.api("GET", "/renewal-links", None).await.1["items"][0]["id"].as_str().unwrap().to_owned();
-    let posted = demo.api("POST", &format!("/profiles/{profile}/posts"), Some(serde_json::json!({ "text": "Somebody's" }))).await.1;
+    let posted = demo.api("POST", &format!("/profiles/{profile}/posts"), Some(json!({ "text": "Somebody's" }))).await.1;
     let (connection, act) = (begun["id"].as_str().unwrap().to_owned(), posted["act"].as_str().unwrap().to_owned());
     let house = House { demo, profile, connection, link, act };
     let outsider = house.session("mira.sato@fernweh.example").await;
+    let (viewer, elsewhere_by_sets) = (house.arrives("viewer", &[]).await, house.arrives("standard_user", &SETS).await);
     let everybody = [
         Somebody { name: "a stranger", header: ("x-nobody", String::new()) },
         Somebody { name: "a key without permissions", header: ("authorization", format!("Bearer {nothing}")) },
         Somebody { name: "a key for another profile", header: ("authorization", format!("Bearer {elsewhere}")) },
         Somebody { name: "a standard user outside the team", header: ("cookie", outsider) },
+        Somebody { name: "a viewer outside the team", header: ("cookie", viewer) },
+        Somebody { name: "a standard user with permission sets for another team", header: ("cookie", elsewhere_by_sets) },
     ];
     let before = state(&house).await;
     for who in &everybody {

@@ -48,6 +48,11 @@ impl Reach {
         self.profiles.is_empty() && self.teams.is_empty() && self.networks.is_empty()
     }
 
+    /// Whether a team is within, for what is done with teams.
+    pub fn covers_team(&self, team: &TeamId) -> bool {
+        self.profiles.is_empty() && self.networks.is_empty() && (self.teams.is_empty() || self.teams.contains(team))
+    }
+
     /// Whether a profile is within.
     pub fn covers(&self, id: &ProfileId, network: &str, teams: &[TeamId]) -> bool {
         (self.profiles.is_empty() || self.profiles.contains(id))
@@ -198,7 +203,7 @@ impl Permission {
         let of_profiles = self.act.is_about_profiles();
         match name {
             "profile" if of_profiles => self.reach.profiles = ids(value)?,
-            "team" if of_profiles => self.reach.teams = ids(value)?,
+            "team" if of_profiles || self.act.is_about_teams() => self.reach.teams = ids(value)?,
             "network" if of_profiles => self.reach.networks = value.split(',').map(str::to_owned).collect(),
             "profile" | "team" | "network" => return wrong(format!("{} is not about single profiles", self.act)),
             "until" => {

@@ -7,7 +7,11 @@ use crate::time::Span;
 const T0: Timestamp = Timestamp::from_seconds(1_800_000_000);
 
 fn user(role: Role, teams: Vec<TeamId>) -> Actor {
-    Actor::User { id: UserId::from_u128(1), role, teams }
+    with_sets(role, teams, &[])
+}
+
+fn with_sets(role: Role, teams: Vec<TeamId>, given: &[&str]) -> Actor {
+    Actor::User { id: UserId::from_u128(1), role, teams, given: given.iter().copied().map(carried).collect() }
 }
 
 fn key(permissions: Vec<Permission>) -> Actor {
@@ -58,6 +62,71 @@ fn a_standard_user_sees_own_and_team_profiles_only() {
     assert_eq!(decided(Act::DeleteProfile, of(None, std::slice::from_ref(&team))), Decision::Deny(Why::NotOwner));
     assert_eq!(decided(Act::ReadToken, of(Some(&me), &[])), Decision::Deny(Why::NotCompanyAdmin));
     assert_eq!(decided(Act::ReadToken, of(None, &[])), Decision::Hidden, "and nothing is said of what is not theirs");
+}
+
+#[test]
+fn a_viewer_looks_at_team_and_own_profiles_and_repairs_their_own() {
+    let (team, me, id) = (TeamId::from_u128(1), UserId::from_u128(1), ProfileId::from_u128(9));
+    let actor = user(Role::Viewer, vec![team.clone()]);
+    let of = |owner, teams| About::Profile { id: &id, network: "threads", owner, teams };
+    for act in Act::ALL {
+        let looks = matches!(act, Act::SeeProfile | Act::SeeEvents);
+        let repairs = matches!(act, Act::RefreshConnection | Act::CheckProfile);
+        assert_eq!(allowed(&actor, *act, of(Some(&me), &[])), looks || repairs, "own: {act}");
+        assert_eq!(allowed(&actor, *act, of(None, std::slice::from_ref(&team))), looks, "the team's: {act}");
+        assert_eq!(allowed(&actor, *act, About::Organisation), matches!(act, Act::SeeNetworks | Act::ManageOwnAccount), "{act}");
+        let hidden = if *act == Act::CallApi { Decision::Deny(Why::OnlyByApiKey) } else { Decision::Hidden };
+        assert_eq!(decide(&actor, &ask(*act, of(None, &[]))), hidden, "nobody's: {act}");
+    }
+    assert_eq!(decide(&actor, &ask(Act::Publish, of(Some(&me), &[]))), Decision::Deny(Why::NotGiven));
+    assert_eq!(decide(&actor, &ask(Act::Connect, About::Organisation)), Decision::Deny(Why::NotGiven));
+}
+
+#[test]
+fn permission_sets_add_what_they_say_where_they_say_it() {
+    let (mine, other, third) = (TeamId::from_u128(1), TeamId::from_u128(2), TeamId::from_u128(3));
+    let id = ProfileId::from_u128(9);
+    let of = |team| About::Profile { id: &id, network: "threads", owner: None, teams: std::slice::from_ref(team) };
+    let there = [format!("profiles:read team={other}"), format!("posts:write team={other}")];
+    let there: Vec<&str> = there.iter().map(String::as_str).collect();
+    for role in [Role::StandardUser, Role::Viewer] {
+        let actor = with_sets(role, vec![mine.clone()], &there);
+        assert!(allowed(&actor, Act::Publish, of(&other)) && allowed(&actor, Act::SeeProfile, of(&other)));
+        assert_eq!(allowed(&actor, Act::Publish, of(&mine)), role == Role::StandardUser, "{role}");
+        assert_eq!(decide(&actor, &ask(Act::Comment, of(&other))), Decision::Deny(Why::NotGiven), "seen, but not that");
+        assert_eq!(decide(&actor, &ask(Act::Publish, of(&third))), Decision::Hidden);
+        assert!(!allowed(&actor, Act::ManageUsers, About::Organisation));
+        let everywhere = with_sets(role, vec![], &["users:manage", "profiles:delete"]);
+        assert!(allowed(&everywhere, Act::ManageUsers, About::Organisation) && allowed(&everywhere, Act::DeleteProfile, of(&mine)));
+        assert!(!allowed(&everywhere, Act::ManageApiKeys, About::Organisation));
+    }
+}
+
+#[test]
+fn a_team_admin_manages_their_team_only() {
+    let (theirs, other) = (TeamId::from_u128(1), TeamId::from_u128(2));
+    let permission = format!("teams:manage team={theirs}");
+    for actor in [with_sets(Role::StandardUser, vec![], &[&permission]), key(vec![carried(&permission)])] {
+        assert!(allowed(&actor, Act::ManageTeams, About::Teams) && allowed(&actor, Act::ManageTeams, About::Team(&theirs)));
+        assert_eq!(decide(&actor, &ask(Act::ManageTeams, About::Team(&other))), Decision::Hidden);
+        assert!(!allowed(&actor, Act::ManageTeams, About::Organisation), "and makes no new ones");
+    }
+    let nobody = user(Role::StandardUser, vec![theirs.clone()]);
+    assert_eq!(decide(&nobody, &ask(Act::ManageTeams, About::Team(&theirs))), Decision::Hidden);
+    assert!(!allowed(&nobody, Act::ManageTeams, About::Teams));
+    assert!(allowed(&user(Role::CompanyAdmin, vec![]), Act::ManageTeams, About::Team(&other)));
+}
+
+#[test]
+fn nobody_gives_what_they_do_not_have() {
+    let team = TeamId::from_u128(1);
+    let (wide, narrow) = (carried("posts:write"), carried(&format!("posts:write team={team}")));
+    assert!(user(Role::CompanyAdmin, vec![]).may_give(&wide));
+    assert!(!user(Role::StandardUser, vec![team.clone()]).may_give(&narrow), "a member's rights are not theirs to give");
+    let holder = with_sets(Role::StandardUser, vec![], &[&narrow.to_string()]);
+    assert!(holder.may_give(&narrow) && !holder.may_give(&wide) && !holder.may_give(&carried("users:manage")));
+    assert!(key(vec![wide.clone()]).may_give(&narrow) && !key(vec![narrow]).may_give(&wide));
+    assert!(!Actor::Stranger.may_give(&wide));
 }
 
 #[test]
@@ -172,9 +241,11 @@ fn any_permission() -> impl Strategy<Value = Permission> {
     );
     parts.prop_map(|(act, profiles, teams, networks, until, rate, approval, calls)| {
         let mut made = if act == Act::CallApi { carried(&format!("api:call {calls}")) } else { act.into() };
+        if act.is_about_profiles() || act.is_about_teams() {
+            made.reach.teams = teams.into_iter().map(TeamId::from_u128).collect();
+        }
         if act.is_about_profiles() {
             made.reach.profiles = profiles.into_iter().map(ProfileId::from_u128).collect();
-            made.reach.teams = teams.into_iter().map(TeamId::from_u128).collect();
             made.reach.networks = networks.into_iter().map(str::to_owned).collect();
         }
         made.until = until.map(|seconds| T0 + Span::seconds(seconds));
@@ -199,12 +270,14 @@ fn any_frozen() -> impl Strategy<Value = Frozen> {
 fn any_actor() -> impl Strategy<Value = Actor> {
     let permissions = proptest::collection::vec(any_permission(), 0..5);
     let teams = proptest::collection::vec((0_u128..3).prop_map(TeamId::from_u128), 0..3);
+    let given = proptest::collection::vec(any_permission(), 0..3);
     prop_oneof![
         Just(Actor::Stranger),
-        (0_u128..4, any::<bool>(), teams).prop_map(|(id, admin, teams)| Actor::User {
+        (0_u128..4, proptest::sample::select(Role::ALL), teams, given).prop_map(|(id, role, teams, given)| Actor::User {
             id: UserId::from_u128(id),
-            role: if admin { Role::CompanyAdmin } else { Role::StandardUser },
-            teams
+            role,
+            teams,
+            given
         }),
         (0_u128..4, permissions, proptest::option::of(-2_i64..9)).prop_map(|(id, permissions, until)| Actor::ApiKey {
             id: ApiKeyId::from_u128(id),
@@ -280,6 +353,20 @@ proptest! {
             let mut wider = permissions.clone();
             wider.push(more);
             prop_assert!(decide(&key(wider), &question).is_yes() || !before);
+            Ok(())
+        })?;
+    }
+
+    /// A user may what their role says or one of their sets; a set never takes anything away, and shows nothing it is not about.
+    #[test]
+    fn a_set_adds_exactly_what_it_says(role in proptest::sample::select(Role::ALL), teams in proptest::collection::vec((0_u128..3).prop_map(TeamId::from_u128), 0..3), given in proptest::collection::vec(any_permission(), 0..4), act in proptest::sample::select(Act::ALL), profile in any_profile()) {
+        with_profile(&profile, |about| {
+            let question = ask(act, about);
+            let of = |given: Vec<Permission>| Actor::User { id: UserId::from_u128(1), role, teams: teams.clone(), given };
+            let (bare, added, full) = (decide(&of(vec![]), &question), decide(&key(given.clone()), &question), decide(&of(given), &question));
+            let by_hand = act != Act::CallApi;
+            prop_assert_eq!(full.is_yes(), by_hand && (bare.is_yes() || added.is_yes()));
+            prop_assert_eq!(full == Decision::Hidden, bare == Decision::Hidden && added == Decision::Hidden);
             Ok(())
         })?;
     }

@@ -2,17 +2,18 @@
 
 use axum::http::StatusCode;
 use lifecycle::ids::{TeamId, UserId};
-use lifecycle::permission::{Actor, Role};
+use lifecycle::permission::{self, Act, Actor, Decision, Role};
 use lifecycle::time::Timestamp;
 use serde_json::{Value, json};
 use store::events::{self, About};
+use store::permission_sets::{self, Given};
 use store::presets::{self, Preset};
 use store::teams::{self, Team};
 use store::users::{self, User};
 use store::{StoreError, Tx};
 
-use super::invite;
-use crate::auth::Caller;
+use super::{invite, sets};
+use crate::auth::{Caller, refused};
 use crate::error::Problem;
 use crate::state::App;
 
@@ -22,11 +23,11 @@ pub const CHANGED_MEANWHILE: &str = "changed_meanwhile";
 /// The most characters of a name.
 const NAME_MAX: usize = 80;
 
-async fn note(tx: &mut Tx, app: &App, caller: &Caller, kind: &str, detail: Value) -> Result<(), StoreError> {
+pub(super) async fn note(tx: &mut Tx, app: &App, caller: &Caller, kind: &str, detail: Value) -> Result<(), StoreError> {
     events::append(tx, &app.organisation, app.now(), kind, &caller.named, &About::default(), &detail).await
 }
 
-fn name_of(typed: &str) -> Result<&str, Problem> {
+pub(super) fn name_of(typed: &str) -> Result<&str, Problem> {
     let name = typed.trim();
     if name.is_empty() || name.chars().count() > NAME_MAX || name.chars().any(char::is_control) {
         return Err(Problem::field("name", "has 1 to 80 characters"));
@@ -34,14 +35,36 @@ fn name_of(typed: &str) -> Result<&str, Problem> {
     Ok(name)
 }
 
-/// Company admins may do everything: only people make, change and remove them, so that no API key grows beyond itself (NT-14).
+/// Company admins may do everything: only they make, change and remove them, so that neither an API key nor a permission set grows
+/// beyond itself (NT-14).
 fn may_touch(caller: &Caller, role: Role) -> Result<(), Problem> {
     match (&caller.actor, role) {
         (Actor::ApiKey { .. }, Role::CompanyAdmin) => Err(Problem::forbidden(
             "An API key does not make, change or remove company admins; a company admin does, under Settings, Users.",
         )),
+        (_, Role::CompanyAdmin) if !caller.is_company_admin() => {
+            Err(Problem::forbidden("Only a company admin makes, changes or removes company admins."))
+        }
         _ => Ok(()),
     }
+}
+
+/// A user, and the permission sets they were given.
+pub struct Member {
+    /// Who.
+    pub user: User,
+    /// Which sets, and where.
+    pub given: Vec<Given>,
+}
+
+/// What becomes of a user.
+pub struct Becomes {
+    /// What they are then.
+    pub role: Role,
+    /// Whether the account is switched off then.
+    pub disabled: bool,
+    /// Exactly these permission sets; `None`: those they have.
+    pub given: Option<Vec<Given>>,
 }
 
 /// One user of ours.
@@ -51,12 +74,36 @@ pub async fn user(app: &App, id: &str) -> Result<User, Problem> {
     users::by_id(&mut tx, &id).await?.filter(|user| user.organisation == app.organisation).ok_or_else(Problem::not_found)
 }
 
+/// The same with the permission sets they were given.
+pub async fn member(app: &App, id: &str) -> Result<Member, Problem> {
+    let user = user(app, id).await?;
+    let given = permission_sets::of_user(&mut app.store.read().await?, &user.id).await?;
+    Ok(Member { user, given })
+}
+
+/// Whoever is to be invited.
+pub struct Invited<'a> {
+    /// Mail address.
+    pub email: &'a str,
+    /// Name; empty until they say it themselves.
+    pub name: &'a str,
+    /// What they are here.
+    pub role: Role,
+    /// The permission sets they are given.
+    pub given: &'a [Given],
+}
+
 /// Invites a user; the link is told once.
-pub async fn invite_user(app: &App, caller: &Caller, email: &str, name: &str, role: Role) -> Result<(UserId, String), Problem> {
-    may_touch(caller, role)?;
+pub async fn invite_user(app: &App, caller: &Caller, invited: &Invited<'_>) -> Result<(UserId, String), Problem> {
+    may_touch(caller, invited.role)?;
     // Until they say how they are called, users go by their address, which may be longer than a name.
-    let name = if name.trim().is_empty() { email } else { name_of(name)? };
-    invite::invite_user(app, email, name, role, caller.lang, &caller.named).await
+    let name = if invited.name.trim().is_empty() { invited.email } else { name_of(invited.name)? };
+    let mut tx = app.store.write().await?;
+    let (id, link) = invite::invite_user(&mut tx, app, invited.email, name, invited.role, caller.lang, &caller.named).await?;
+    sets::give(&mut tx, app, caller, &id, invited.given).await?;
+    tx.commit().await?;
+    app.told.notify_one();
+    Ok((id, link))
 }
 
 /// Somebody who did not take up the invitation, or forgot the password, gets a new link.
@@ -69,13 +116,17 @@ pub async fn invite_again(app: &App, caller: &Caller, user: &User) -> Result<(St
     if user.password_hash.is_some() && matches!(caller.actor, Actor::ApiKey { .. }) {
         return Err(Problem::forbidden("An API key does not reset passwords; a company admin does, under Settings, Users."));
     }
+    if user.password_hash.is_some() && !caller.is_company_admin() {
+        return Err(Problem::forbidden("Only a company admin resets passwords."));
+    }
     invite::invite_again(app, user, &caller.named).await
 }
 
 /// A user as they are, whom nobody else changes until the transaction ends.
-async fn user_to_change(tx: &mut Tx, app: &App, id: &UserId) -> Result<User, Problem> {
+async fn member_to_change(tx: &mut Tx, app: &App, id: &UserId) -> Result<Member, Problem> {
     users::keep(tx, &app.organisation).await?;
-    users::by_id(tx, id).await?.filter(|user| user.organisation == app.organisation).ok_or_else(Problem::not_found)
+    let user = users::by_id(tx, id).await?.filter(|user| user.organisation == app.organisation).ok_or_else(Problem::not_found)?;
+    Ok(Member { given: permission_sets::of_user(tx, id).await?, user })
 }
 
 /// Changes what a user is, and whether they may come in: `to` says what becomes of them as they are stored, or that this is not what was
@@ -84,13 +135,14 @@ pub async fn change_user(
     app: &App,
     caller: &Caller,
     id: &UserId,
-    to: impl FnOnce(&User) -> Result<(Role, bool), Problem>,
+    to: impl FnOnce(&Member) -> Result<Becomes, Problem>,
 ) -> Result<(), Problem> {
     not_oneself(caller, id)?;
     let mut tx = app.store.write().await?;
-    let user = &user_to_change(&mut tx, app, id).await?;
+    let member = member_to_change(&mut tx, app, id).await?;
+    let user = &member.user;
     may_touch(caller, user.role)?;
-    let (role, disabled) = to(user)?;
+    let Becomes { role, disabled, given } = to(&member)?;
     may_touch(caller, role)?;
     let disabled_at = disabled.then(|| user.disabled_at.unwrap_or_else(|| app.now()));
     if disabled || role != Role::CompanyAdmin {
@@ -98,6 +150,9 @@ pub async fn change_user(
     }
     if !users::set_standing(&mut tx, &app.organisation, &user.id, role, disabled_at).await? {
         return Err(Problem::not_found());
+    }
+    if let Some(given) = &given {
+        sets::give(&mut tx, app, caller, &user.id, given).await?;
     }
     note(&mut tx, app, caller, "user.changed", json!({ "user": user.id.as_str(), "role": role, "disabled": disabled })).await?;
     tx.commit().await?;
@@ -107,12 +162,18 @@ pub async fn change_user(
 
 /// Deletes a user who `still` is what was expected; what was theirs has no owner then, and what waits to be told to them goes to the
 /// company admins.
-pub async fn delete_user(app: &App, caller: &Caller, id: &UserId, still: impl FnOnce(&User) -> Result<(), Problem>) -> Result<(), Problem> {
+pub async fn delete_user(
+    app: &App,
+    caller: &Caller,
+    id: &UserId,
+    still: impl FnOnce(&Member) -> Result<(), Problem>,
+) -> Result<(), Problem> {
     not_oneself(caller, id)?;
     let mut tx = app.store.write().await?;
-    let user = &user_to_change(&mut tx, app, id).await?;
+    let member = member_to_change(&mut tx, app, id).await?;
+    let user = &member.user;
     may_touch(caller, user.role)?;
-    still(user)?;
+    still(&member)?;
     keep_an_admin(&mut tx, app, user).await?;
     if !users::delete(&mut tx, &app.organisation, &user.id, app.now()).await? {
         return Err(Problem::not_found());
@@ -137,10 +198,29 @@ async fn keep_an_admin(tx: &mut Tx, app: &App, user: &User) -> Result<(), Proble
     Ok(())
 }
 
-/// One team.
-pub async fn team(tx: &mut Tx, app: &App, id: &str) -> Result<Team, Problem> {
+/// One team, if the caller may manage it.
+pub async fn team(tx: &mut Tx, app: &App, caller: &Caller, id: &str) -> Result<Team, Problem> {
     let id: TeamId = id.parse().map_err(|_| Problem::not_found())?;
-    teams::list(tx, &app.organisation).await?.into_iter().find(|team| team.id == id).ok_or_else(Problem::not_found)
+    let team = teams::list(tx, &app.organisation).await?.into_iter().find(|team| team.id == id).ok_or_else(Problem::not_found)?;
+    match caller.decide(Act::ManageTeams, permission::About::Team(&team.id)) {
+        Decision::Allow(_) => Ok(team),
+        no => Err(refused(&no)),
+    }
+}
+
+/// The teams that the caller may manage, by name.
+pub async fn managed_teams(tx: &mut Tx, app: &App, caller: &Caller) -> Result<Vec<Team>, Problem> {
+    let mut all = teams::list(tx, &app.organisation).await?;
+    all.retain(|team| caller.decide(Act::ManageTeams, permission::About::Team(&team.id)).is_yes());
+    Ok(all)
+}
+
+/// Making and deleting teams is for whoever manages all of them.
+pub fn manages_all_teams(caller: &Caller) -> Result<(), Problem> {
+    match caller.decide(Act::ManageTeams, permission::About::Organisation) {
+        Decision::Allow(_) => Ok(()),
+        no => Err(refused(&no)),
+    }
 }
 
 fn taken(error: StoreError) -> Problem {
@@ -152,6 +232,7 @@ fn taken(error: StoreError) -> Problem {
 
 /// Makes a team.
 pub async fn create_team(app: &App, caller: &Caller, name: &str, members: &[UserId]) -> Result<TeamId, Problem> {
+    manages_all_teams(caller)?;
     let name = name_of(name)?;
     let mut tx = app.store.write().await?;
     let id = teams::create(&mut tx, &app.organisation, name, app.now()).await.map_err(taken)?;
@@ -172,7 +253,7 @@ pub async fn change_team(
 ) -> Result<(), Problem> {
     let mut tx = app.store.write().await?;
     teams::keep(&mut tx, &app.organisation).await?;
-    let team = team(&mut tx, app, id).await?;
+    let team = team(&mut tx, app, caller, id).await?;
     still(&team)?;
     if let Some(name) = name {
         teams::rename(&mut tx, &app.organisation, &team.id, name_of(name)?).await.map_err(taken)?;
@@ -198,7 +279,8 @@ async fn set_members(tx: &mut Tx, app: &App, team: &TeamId, members: &[UserId]) 
 pub async fn delete_team(app: &App, caller: &Caller, id: &str, still: impl FnOnce(&Team) -> Result<(), Problem>) -> Result<(), Problem> {
     let mut tx = app.store.write().await?;
     teams::keep(&mut tx, &app.organisation).await?;
-    let team = team(&mut tx, app, id).await?;
+    let team = team(&mut tx, app, caller, id).await?;
+    manages_all_teams(caller)?;
     still(&team)?;
     teams::delete(&mut tx, &app.organisation, &team.id).await?;
     note(&mut tx, app, caller, "settings.changed", json!({ "team": id, "name": team.name, "deleted": true })).await?;

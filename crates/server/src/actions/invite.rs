@@ -18,18 +18,23 @@ use crate::time::fresh_secret;
 /// An invitation is valid for 72 hours.
 const INVITATION_LIFE: Span = Span::hours(72);
 
-/// Invites a user: a link by mail, and on the page for whoever invites.
-pub async fn invite_user(app: &App, email: &str, name: &str, role: Role, lang: Lang, by: &Actor) -> Result<(UserId, String), Problem> {
+/// Invites a user: a link by mail, which leaves when the transaction is committed, and on the page for whoever invites.
+pub async fn invite_user(
+    tx: &mut Tx,
+    app: &App,
+    email: &str,
+    name: &str,
+    role: Role,
+    lang: Lang,
+    by: &Actor,
+) -> Result<(UserId, String), Problem> {
     check_email(email)?;
     let now = app.now();
-    let mut tx = app.store.write().await?;
     let new = NewUser { email, name, role, language: lang.code(), password_hash: None };
-    let id = users::insert(&mut tx, &app.organisation, &new, now).await.map_err(|error| duplicate(error, email))?;
-    let link = send_invitation(&mut tx, app, &id, &new, now).await?;
-    events::append(&mut tx, &app.organisation, now, "user.invited", by, &About::default(), &json!({ "user": id.as_str(), "role": role }))
+    let id = users::insert(tx, &app.organisation, &new, now).await.map_err(|error| duplicate(error, email))?;
+    let link = send_invitation(tx, app, &id, &new, now).await?;
+    events::append(tx, &app.organisation, now, "user.invited", by, &About::default(), &json!({ "user": id.as_str(), "role": role }))
         .await?;
-    tx.commit().await?;
-    app.told.notify_one();
     Ok((id, link))
 }
 

@@ -40,13 +40,17 @@ pub async fn create(
     if expires_at.is_some_and(|at| at <= now) {
         return Err(Problem::field("expires_at", "is over already"));
     }
-    if let Actor::ApiKey { permissions: own, until, .. } = &caller.actor {
-        if let Some(too_much) = permissions.iter().find(|wanted| !own.iter().any(|had| had.includes(wanted))) {
+    let too_much = permissions.iter().find(|wanted| !caller.actor.may_give(wanted));
+    if let Actor::ApiKey { until, .. } = &caller.actor {
+        if let Some(too_much) = too_much {
             return Err(Problem::forbidden(format!("a key gives only what it has without a rate: \"{too_much}\" is not")));
         }
         if until.is_some_and(|until| expires_at.is_none_or(|at| at > until)) {
             return Err(Problem::field("expires_at", "cannot be later than the end of the key that asks"));
         }
+    }
+    if let Some(too_much) = too_much {
+        return Err(Problem::forbidden(format!("You give only what your permission sets hold: \"{too_much}\" is not among it.")));
     }
     let by = match &caller.named {
         events::Actor::User { id, .. } | events::Actor::ApiKey { id, .. } => Some(id.as_str()),

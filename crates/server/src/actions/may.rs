@@ -1,6 +1,6 @@
 //! The dry run: may this key do that, and why not. The same decision as the real one, and nothing is done.
 
-use lifecycle::permission::{About, Act, Actor, Decision, Question, decide};
+use lifecycle::permission::{Act, Actor, Decision, Question, decide};
 use store::api_keys::ApiKey;
 use store::freezes;
 use store::profiles::Profile;
@@ -25,8 +25,7 @@ pub async fn may(app: &App, actor: &Actor, asked: &Asked<'_>) -> Result<Decision
     let frozen = freezes::in_force(&mut tx, &app.organisation).await?;
     let about = match asked.profile {
         Some(profile) => auth::about(profile),
-        None if asked.act.is_about_profiles() => About::Profiles,
-        None => About::Organisation,
+        None => auth::any(asked.act),
     };
     Ok(decide(actor, &Question { act: asked.act, about, call: asked.call, now: app.now(), frozen: &frozen }))
 }
@@ -42,7 +41,7 @@ pub fn words(decision: &Decision) -> String {
         Decision::Allow(Some(under)) => format!("yes, under \"{under}\""),
         Decision::Allow(None) => "yes".into(),
         Decision::SignIn => "nobody is signed in".into(),
-        Decision::Hidden => "no: nothing this key carries is about this profile; it is answered as if there were none".into(),
+        Decision::Hidden => "no: nothing carried here is about this profile; it is answered as if there were none".into(),
         Decision::Deny(why) => format!("no: {}", why.words()),
     }
 }

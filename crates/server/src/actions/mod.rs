@@ -26,6 +26,7 @@ pub mod return_to;
 pub mod say;
 pub mod second_factor;
 pub mod set_aside;
+pub mod sets;
 pub mod signal;
 pub mod signal_keys;
 pub mod waiting;

@@ -165,6 +165,9 @@ pub async fn reset(app: &App, caller: &Caller, user: &User) -> Result<(), Proble
     if matches!(caller.actor, Actor::ApiKey { .. }) {
         return Err(Problem::forbidden("An API key does not reset a second factor; a company admin does, under Settings, Users."));
     }
+    if !caller.is_company_admin() {
+        return Err(Problem::forbidden("Only a company admin resets a second factor."));
+    }
     if caller.user.as_ref().is_some_and(|me| me.id == user.id) {
         return Err(Problem::forbidden("Your own second factor is switched off under Account, with a code."));
     }

@@ -13,7 +13,7 @@ use store::acts::{self, Act, Change, Filter, Of};
 use store::audit::Entry;
 use store::events::{self, About};
 use store::profiles::Profile;
-use store::{StoreError, Tx, api_keys, freezes, profiles, teams, telling, users};
+use store::{StoreError, Tx, api_keys, freezes, profiles, telling, users};
 use tokio_util::sync::CancellationToken;
 
 use super::act::{self, SPARE};
@@ -199,7 +199,7 @@ async fn author_of(app: &App, act: &Act) -> Result<Caller, Problem> {
         events::Actor::User { id, .. } => {
             let id = id.parse().map_err(|_| gone())?;
             let user = users::by_id(&mut tx, &id).await?.filter(|user| user.disabled_at.is_none()).ok_or_else(gone)?;
-            let actor = Actor::User { id: id.clone(), role: user.role, teams: teams::of_user(&mut tx, &id).await? };
+            let actor = auth::actor_of(&mut tx, &user).await?;
             let lang = Lang::from_code(&user.language);
             Ok(caller(actor, Some(user), lang))
         }

@@ -19,7 +19,7 @@ use store::connections::{self, Connection};
 use store::profiles::{self, Narrow, Profile};
 use store::sessions::{self, Session};
 use store::users::{self, User};
-use store::{StoreError, Tx, api_keys, events, freezes, teams};
+use store::{StoreError, Tx, api_keys, events, freezes, permission_sets, teams};
 
 use crate::actions::{audited, second_factor};
 use crate::error::Problem;
@@ -79,23 +79,64 @@ impl Caller {
 
     /// Whether this may be done in the organisation, for showing or hiding a button.
     pub fn may(&self, act: Act) -> bool {
-        let about = if act.is_about_profiles() { About::Profiles } else { About::Organisation };
-        self.decide(act, about).is_yes()
+        self.decide(act, any(act)).is_yes()
+    }
+
+    /// Whether they are a company admin, and no tool.
+    pub fn is_company_admin(&self) -> bool {
+        matches!(self.actor, Actor::User { role: Role::CompanyAdmin, .. })
     }
 
     /// Which profiles a list shows; `None`: all.
     pub fn narrowed_to(&self, act: Act) -> Option<Narrow> {
-        match &self.actor {
-            Actor::User { role: Role::CompanyAdmin, .. } => None,
-            Actor::User { id, role: Role::StandardUser, .. } => Some(Narrow::User(id.clone())),
-            Actor::ApiKey { permissions, .. } => {
-                let alive = |carried: &&Permission| carried.act == act && carried.until.is_none_or(|until| until > self.at);
-                let reaches: Vec<Reach> = permissions.iter().filter(alive).map(|carried| carried.reach.clone()).collect();
-                (!reaches.iter().any(Reach::is_everything)).then_some(Narrow::Reaches(reaches))
-            }
-            Actor::Stranger | Actor::RenewalLink { .. } => Some(Narrow::Reaches(vec![])),
-        }
+        narrow(&self.actor, act, self.at)
     }
+}
+
+/// With which profiles somebody may do something; `None`: with all.
+pub fn narrow(actor: &Actor, act: Act, at: Timestamp) -> Option<Narrow> {
+    let reached = |permissions: &[Permission]| {
+        let alive = |carried: &&Permission| carried.act == act && carried.until.is_none_or(|until| until > at);
+        let reaches: Vec<Reach> = permissions.iter().filter(alive).map(|carried| carried.reach.clone()).collect();
+        (!reaches.iter().any(Reach::is_everything)).then_some(reaches)
+    };
+    match actor {
+        Actor::User { role: Role::CompanyAdmin, .. } => None,
+        Actor::User { id, role, given, .. } => {
+            let by_role = match (role, act) {
+                (Role::Viewer, Act::RefreshConnection | Act::CheckProfile) => Some(Narrow::Owner(id.clone())),
+                (Role::Viewer, Act::SeeProfile | Act::SeeEvents) | (Role::StandardUser, _) => Some(Narrow::User(id.clone())),
+                _ => None,
+            };
+            let reaches = reached(given)?;
+            let by_sets = (!reaches.is_empty()).then_some(Narrow::Reaches(reaches));
+            Some(match (by_role, by_sets) {
+                (Some(one), Some(other)) => Narrow::Either(vec![one, other]),
+                (one, other) => one.or(other).unwrap_or(Narrow::Reaches(vec![])),
+            })
+        }
+        Actor::ApiKey { permissions, .. } => reached(permissions).map(Narrow::Reaches),
+        Actor::Stranger | Actor::RenewalLink { .. } => Some(Narrow::Reaches(vec![])),
+    }
+}
+
+/// Asks whether there can be anything with which this may be done.
+pub const fn any(act: Act) -> About<'static> {
+    if act.is_about_profiles() {
+        About::Profiles
+    } else if act.is_about_teams() {
+        About::Teams
+    } else {
+        About::Organisation
+    }
+}
+
+/// A user as an actor, with what is stored of their teams and permission sets.
+pub async fn actor_of(tx: &mut Tx, user: &User) -> Result<Actor, StoreError> {
+    let teams = teams::of_user(tx, &user.id).await?;
+    // Nothing is added to what company admins may.
+    let given = if user.role == Role::CompanyAdmin { vec![] } else { permission_sets::permissions_of(tx, &user.id).await? };
+    Ok(Actor::User { id: user.id.clone(), role: user.role, teams, given })
 }
 
 /// A profile, as decisions see it.
@@ -142,7 +183,7 @@ pub async fn anew(
         }
         Actor::User { id, .. } => {
             let user = users::by_id(tx, id).await?.filter(|user| user.disabled_at.is_none()).ok_or_else(Problem::sign_in)?;
-            Actor::User { id: id.clone(), role: user.role, teams: teams::of_user(tx, id).await? }
+            actor_of(tx, &user).await?
         }
         other => other.clone(),
     };
@@ -195,8 +236,7 @@ pub async fn connection(app: &App, caller: &Caller, id: &str) -> Result<Connecti
     let id = id.parse().map_err(|_| Problem::not_found())?;
     let mut tx = app.store.read().await?;
     let connection = connections::get(&mut tx, &app.organisation, &id).await?.ok_or_else(Problem::not_found)?;
-    let all = matches!(caller.actor, Actor::User { role: Role::CompanyAdmin, .. });
-    if all || connection.begun.by == caller.named { Ok(connection) } else { Err(Problem::not_found()) }
+    if caller.is_company_admin() || connection.begun.by == caller.named { Ok(connection) } else { Err(Problem::not_found()) }
 }
 
 /// Whether the caller may see a profile.
@@ -231,7 +271,7 @@ pub(crate) async fn identify(app: &App, headers: &HeaderMap) -> Result<Caller, S
     else {
         return Ok(Caller::stranger(lang, now));
     };
-    let teams = teams::of_user(&mut tx, &user.id).await?;
+    let actor = actor_of(&mut tx, &user).await?;
     let frozen = freezes::in_force(&mut tx, &app.organisation).await?;
     drop(tx);
     if now.since(session.seen_at) > Span::minutes(1) {
@@ -240,7 +280,7 @@ pub(crate) async fn identify(app: &App, headers: &HeaderMap) -> Result<Caller, S
         tx.commit().await?;
     }
     Ok(Caller {
-        actor: Actor::User { id: user.id.clone(), role: user.role, teams },
+        actor,
         named: events::Actor::User { id: user.id.to_string(), name: user.name.clone() },
         lang: Lang::from_code(&user.language),
         user: Some(user),
@@ -303,9 +343,8 @@ pub async fn guard(State((app, needs)): State<(Arc<App>, Needs)>, mut request: R
         Needs::Nothing => Decision::Allow(None),
         Needs::SomebodyKnown if caller.actor == Actor::Stranger => Decision::SignIn,
         Needs::SomebodyKnown => Decision::Allow(None),
-        // Which profiles is decided, or narrowed, one by one by the handler.
-        Needs::May(act) if act.is_about_profiles() => caller.decide(act, About::Profiles),
-        Needs::May(act) => caller.decide(act, About::Organisation),
+        // Which profiles or teams is decided, or narrowed, one by one by the handler.
+        Needs::May(act) => caller.decide(act, any(act)),
     };
     match decision {
         Decision::Allow(_) => {

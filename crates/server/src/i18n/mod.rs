@@ -108,6 +108,16 @@ mod tests {
     }
 
     #[test]
+    fn every_permission_and_role_has_words() {
+        for act in lifecycle::permission::Act::ALL {
+            assert!(EN.contains_key(&format!("act.{act}")), "{act}");
+        }
+        for role in lifecycle::permission::Role::ALL {
+            assert!(EN.contains_key(&format!("role.{role}")), "{role}");
+        }
+    }
+
+    #[test]
     fn every_cause_and_status_has_words() {
         for cause in lifecycle::words::Cause::ALL {
             for part in ["title", "happened", "todo"] {

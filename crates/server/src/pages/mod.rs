@@ -2,6 +2,7 @@
 
 pub mod account;
 pub mod add;
+pub mod apps;
 pub mod audit;
 pub mod bulk;
 pub mod calendar;
@@ -21,11 +22,12 @@ pub mod profile;
 pub mod profiles;
 pub mod renew;
 pub mod second_factor;
-pub mod settings;
+pub mod sets;
 pub mod sign_in;
 pub mod teams;
 pub mod together;
 pub mod unsubscribe;
+pub mod users;
 pub mod view;
 pub mod webhooks;
 
@@ -84,6 +86,7 @@ impl Shell {
             ("/settings/teams", "nav.teams", "teams", Act::ManageTeams),
             ("/settings/people", "nav.people", "people", Act::ManagePeople),
             ("/settings/users", "nav.users", "users", Act::ManageUsers),
+            ("/settings/permission-sets", "nav.permission_sets", "sets", Act::ManageUsers),
             ("/settings/network-apps", "nav.network_apps", "apps", Act::ManageNetworkApps),
             ("/settings/api-keys", "nav.api_keys", "keys", Act::ManageApiKeys),
             ("/settings/webhooks", "nav.webhooks", "webhooks", Act::ManageWebhooks),

@@ -6,7 +6,7 @@ use askama::Template;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::Response;
-use store::teams::{self, Team};
+use store::teams::Team;
 use store::{events, users};
 
 use super::together::{self, Found, Meanwhile, Values, compare};
@@ -33,6 +33,8 @@ struct TeamView {
 struct Teams {
     s: Shell,
     teams: Vec<TeamView>,
+    /// Whether the caller manages all teams, and so makes and deletes them.
+    makes: bool,
     error: Option<String>,
 }
 
@@ -44,7 +46,7 @@ fn values_of(team: &Team) -> Values {
 
 async fn page(app: &App, caller: &Caller, error: Option<String>, mut conflict: Option<(&str, Meanwhile)>) -> Page {
     let mut tx = app.store.read().await?;
-    let all = teams::list(&mut tx, &app.organisation).await?;
+    let all = company::managed_teams(&mut tx, app, caller).await?;
     let users = users::list(&mut tx, &app.organisation).await?;
     drop(tx);
     let status = if conflict.is_some() { StatusCode::CONFLICT } else { StatusCode::OK };
@@ -63,7 +65,15 @@ async fn page(app: &App, caller: &Caller, error: Option<String>, mut conflict: O
             meanwhile,
         }
     };
-    show_with(status, &Teams { s: Shell::new(caller, "teams"), teams: all.iter().map(view).collect(), error })
+    show_with(
+        status,
+        &Teams {
+            s: Shell::new(caller, "teams"),
+            teams: all.iter().map(view).collect(),
+            makes: company::manages_all_teams(caller).is_ok(),
+            error,
+        },
+    )
 }
 
 /// GET /settings/teams
@@ -97,7 +107,7 @@ async fn try_save(app: &App, caller: &Caller, id: &str, fields: &Fields) -> Page
     }
     let typed = Values::typed(fields, &["name", "members"]);
     loop {
-        let stored = company::team(&mut app.store.read().await?, app, id).await?;
+        let stored = company::team(&mut app.store.read().await?, app, caller, id).await?;
         if let Found::Changed { fields, merged } = compare(Values::shown(fields).as_ref(), &values_of(&stored), &typed) {
             let meanwhile = meanwhile(app, caller, &stored, &fields, merged).await?;
             return page(app, caller, None, Some((id, meanwhile))).await;

@@ -9,8 +9,8 @@ use lifecycle::permission::Act;
 use crate::api::v1;
 use crate::auth::Needs;
 use crate::pages::{
-    account, add, audit, bulk, calendar, compose, dashboard, deletion, engagement, explain, forecast, freezes, keys, link, people, pin,
-    presets, profile, profiles, renew, second_factor, settings, sign_in, teams, webhooks,
+    account, add, apps, audit, bulk, calendar, compose, dashboard, deletion, engagement, explain, forecast, freezes, keys, link, people,
+    pin, presets, profile, profiles, renew, second_factor, sets, sign_in, teams, users, webhooks,
 };
 use crate::state::App;
 
@@ -54,9 +54,11 @@ pub const PAGES: &[Row] = &[
     ("/settings/people/{id}", Needs::May(Act::ManagePeople), || get(people::get)),
     ("/settings/people/{id}/replacements", Needs::May(Act::ManagePeople), || post(people::replace)),
     ("/settings/people/{id}/give-up", Needs::May(Act::ManagePeople), || get(people::give_up_form).post(people::give_up_all)),
-    ("/settings/users", Needs::May(Act::ManageUsers), || get(settings::users_list).post(settings::invite_user)),
-    ("/settings/users/{id}", Needs::May(Act::ManageUsers), || post(settings::save_user)),
-    ("/settings/network-apps", Needs::May(Act::ManageNetworkApps), || get(settings::apps).post(settings::save_app)),
+    ("/settings/users", Needs::May(Act::ManageUsers), || get(users::list).post(users::invite)),
+    ("/settings/users/{id}", Needs::May(Act::ManageUsers), || post(users::save)),
+    ("/settings/permission-sets", Needs::May(Act::ManageUsers), || get(sets::list).post(sets::create)),
+    ("/settings/permission-sets/{id}", Needs::May(Act::ManageUsers), || post(sets::save)),
+    ("/settings/network-apps", Needs::May(Act::ManageNetworkApps), || get(apps::get).post(apps::save)),
     ("/settings/api-keys", Needs::May(Act::ManageApiKeys), || get(keys::list).post(keys::create)),
     ("/settings/api-keys/{id}", Needs::May(Act::ManageApiKeys), || get(keys::one)),
     ("/settings/api-keys/{id}/revoke", Needs::May(Act::ManageApiKeys), || post(keys::revoke)),

@@ -34,6 +34,7 @@ pub(crate) struct Common {
 pub(crate) enum RoleArg {
     CompanyAdmin,
     StandardUser,
+    Viewer,
 }
 
 /// `staygreen user`
@@ -156,6 +157,7 @@ impl User {
                 let role = match role {
                     RoleArg::CompanyAdmin => Role::CompanyAdmin,
                     RoleArg::StandardUser => Role::StandardUser,
+                    RoleArg::Viewer => Role::Viewer,
                 };
                 let secret = fresh_secret(&SystemDice::new(), "");
                 let mut tx = store.write().await?;

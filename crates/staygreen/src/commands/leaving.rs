@@ -137,8 +137,8 @@ impl Import {
         }
         let would = if self.dry_run { "would be new (--dry-run)" } else { "are new" };
         println!(
-            "{} users, {} teams, {} page presets, {} profiles {would}. Users choose a password by an invitation; profiles wait until somebody logs in",
-            moved.users, moved.teams, moved.page_presets, moved.profiles
+            "{} users, {} teams, {} permission sets, {} page presets, {} profiles {would}. Users choose a password by an invitation; profiles wait until somebody logs in",
+            moved.users, moved.teams, moved.permission_sets, moved.page_presets, moved.profiles
         );
         for one in &moved.anew {
             println!("to be entered anew: {one}");

@@ -20,6 +20,7 @@ mod loops;
 mod news;
 mod nodes;
 mod pacing;
+mod permission_sets;
 mod postgres;
 mod queues;
 mod rekey;

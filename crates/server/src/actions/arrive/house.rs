@@ -3,19 +3,20 @@
 
 use std::collections::BTreeMap;
 
-use lifecycle::ids::{TeamId, UserId};
+use lifecycle::ids::{PermissionSetId, TeamId, UserId};
 use lifecycle::permission::{Act, Role};
 use serde::Serialize;
 use serde_json::{Value, json};
 use store::Tx;
 use store::events::Actor;
+use store::permission_sets::{self, Given};
 use store::presets::{self, Preset};
 use store::profiles::{self, Expected};
 use store::teams;
 use store::users::{self, NewUser};
 
 use super::files::{FILE_MAX, Refused};
-use crate::actions::{audited, invite};
+use crate::actions::{audited, invite, sets};
 use crate::error::Problem;
 use crate::state::App;
 
@@ -31,6 +32,8 @@ pub struct Moved {
     pub users: usize,
     /// Teams that are new here.
     pub teams: usize,
+    /// Permission sets that are new here.
+    pub permission_sets: usize,
     /// Page presets.
     pub page_presets: usize,
     /// Profiles that wait for a login.
@@ -43,6 +46,7 @@ pub struct Moved {
 struct House {
     users: Vec<Value>,
     teams: Vec<Value>,
+    sets: Vec<Value>,
     presets: Vec<Value>,
     profiles: Vec<Value>,
     anew: Vec<String>,
@@ -73,6 +77,7 @@ fn read(bytes: &[u8]) -> Result<House, Refused> {
             "export" | "person" | "freeze" | "event" | "audit" => {}
             "user" => house.users.push(data),
             "team" => house.teams.push(data),
+            "permission_set" => house.sets.push(data),
             "page_preset" => house.presets.push(data),
             "profile" => house.profiles.push(data),
             "network_app" => house.anew.push(format!("network app {}", data["network"].as_str().unwrap_or_default())),
@@ -107,6 +112,9 @@ struct Arriving<'a> {
     tx: Tx,
     users: BTreeMap<String, UserId>,
     teams: BTreeMap<String, TeamId>,
+    sets: BTreeMap<String, PermissionSetId>,
+    /// Who is new here and had permission sets: who, and what stands in the file.
+    had: Vec<(UserId, Value)>,
     moved: Moved,
 }
 
@@ -114,7 +122,7 @@ impl Arriving<'_> {
     async fn user(&mut self, user: &Value) -> Result<(), Problem> {
         let email = text(user, "email");
         invite::check_email(email)?;
-        let role = Role::parse(text(user, "role")).ok_or_else(|| Problem::field("role", "is company_admin or standard_user"))?;
+        let role = Role::parse(text(user, "role")).ok_or_else(|| Problem::field("role", "is company_admin, standard_user or viewer"))?;
         let id = match users::by_email(&mut self.tx, email).await? {
             Some(known) => known.id,
             None => {
@@ -124,6 +132,7 @@ impl Arriving<'_> {
                 let told = &user["notifications"];
                 users::set_notifications(&mut self.tx, &id, told["no_access_tokens"] == true, told["renew_soon"] == true).await?;
                 self.moved.users += 1;
+                self.had.push((id.clone(), user["permission_sets"].clone()));
                 id
             }
         };
@@ -144,6 +153,41 @@ impl Arriving<'_> {
             }
         };
         self.teams.insert(text(team, "id").to_owned(), id);
+        Ok(())
+    }
+
+    /// A set that is here under that name keeps what it holds here.
+    async fn set(&mut self, set: &Value) -> Result<(), Problem> {
+        let ours = &self.app.organisation;
+        let known = permission_sets::list(&mut self.tx, ours).await?.into_iter().find(|known| known.name == text(set, "name"));
+        let id = match known {
+            Some(known) => known.id,
+            None => {
+                let words: Vec<String> =
+                    set["permissions"].as_array().into_iter().flatten().filter_map(|word| word.as_str().map(str::to_owned)).collect();
+                self.moved.permission_sets += 1;
+                permission_sets::create(&mut self.tx, ours, text(set, "name"), &sets::read(&words)?, self.app.now()).await?
+            }
+        };
+        self.sets.insert(text(set, "id").to_owned(), id);
+        Ok(())
+    }
+
+    /// Who is new here gets the sets they had, for the teams they had them for.
+    async fn give(&mut self) -> Result<(), Problem> {
+        for (user, had) in std::mem::take(&mut self.had) {
+            let mut given = vec![];
+            for place in had.as_array().into_iter().flatten() {
+                let Some(set) = self.sets.get(text(place, "id")) else { continue };
+                match place["team_id"].as_str().map(|id| self.teams.get(id)) {
+                    None => given.push(Given { set: set.clone(), team: None }),
+                    Some(Some(team)) => given.push(Given { set: set.clone(), team: Some(team.clone()) }),
+                    // A team that did not come along: nothing wider is given instead.
+                    Some(None) => {}
+                }
+            }
+            permission_sets::give(&mut self.tx, &self.app.organisation, &user, &given).await?;
+        }
         Ok(())
     }
 
@@ -197,13 +241,25 @@ fn named<T: Clone>(list: &Value, known: &BTreeMap<String, T>) -> Vec<T> {
 pub async fn house(app: &App, bytes: &[u8], dry: bool) -> Result<Moved, Problem> {
     let house = read(bytes).map_err(|refused| bad(&refused))?;
     let moved = Moved { anew: house.anew, ..Moved::default() };
-    let mut arriving = Arriving { app, tx: app.store.write().await?, users: BTreeMap::new(), teams: BTreeMap::new(), moved };
+    let mut arriving = Arriving {
+        app,
+        tx: app.store.write().await?,
+        users: BTreeMap::new(),
+        teams: BTreeMap::new(),
+        sets: BTreeMap::new(),
+        had: vec![],
+        moved,
+    };
     for user in &house.users {
         arriving.user(user).await?;
     }
     for team in &house.teams {
         arriving.team(team).await?;
     }
+    for set in &house.sets {
+        arriving.set(set).await?;
+    }
+    arriving.give().await?;
     for preset in &house.presets {
         arriving.preset(preset).await?;
     }

@@ -71,16 +71,32 @@ pub(super) const OPERATIONS: &[Operation] = &[
     ),
     answers("listUsers", Shape::Object(&[must("items", Shape::List { of: &PERSON, max: MANY })])),
     answers("inviteUser", Shape::Plus(&PERSON_FIELDS, &[must("invitation", URL)])).versioned().takes(
-        &[must("email", EMAIL), may("name", Shape::Text { min: 0, max: 80 }), may("role", Shape::Word(roles))],
+        &[
+            must("email", EMAIL),
+            may("name", Shape::Text { min: 0, max: 80 }),
+            may("role", Shape::Word(roles)),
+            may("permission_sets", GIVEN),
+        ],
         r#"{"email":"mira@example.com","name":"Mira","role":"standard_user"}"#,
     ),
     answers("getUser", PERSON).versioned(),
-    answers("changeUser", PERSON)
-        .versioned()
-        .takes(&[may("role", Shape::Word(roles)), may("disabled", Shape::Flag)], r#"{"role":"standard_user","disabled":false}"#),
+    answers("changeUser", PERSON).versioned().takes(
+        &[may("role", Shape::Word(roles)), may("disabled", Shape::Flag), may("permission_sets", GIVEN)],
+        r#"{"role":"viewer","disabled":false}"#,
+    ),
     silent("deleteUser").versioned(),
     silent("resetSecondFactor"),
     answers("inviteUserAgain", Shape::Object(&[must("invitation", URL), must("expires_at", MOMENT)])),
+    answers("listPermissionSets", Shape::Object(&[must("items", Shape::List { of: &SET, max: MANY })])),
+    answers("createPermissionSet", SET).versioned().takes(
+        &[must("name", NAME), must("permissions", GIVABLE)],
+        r#"{"name":"Publishers","permissions":["profiles:read","posts:write"]}"#,
+    ),
+    answers("getPermissionSet", SET).versioned(),
+    answers("changePermissionSet", SET)
+        .versioned()
+        .takes(&[may("name", NAME), may("permissions", GIVABLE)], r#"{"permissions":["profiles:read","comments:write"]}"#),
+    silent("deletePermissionSet").versioned(),
     answers("listTeams", Shape::Object(&[must("items", Shape::List { of: &TEAM, max: MANY })])),
     answers("createTeam", TEAM)
         .versioned()
@@ -161,6 +177,7 @@ const PERSON_FIELDS: Shape = Shape::Object(&[
     must("email", TEXT),
     must("name", TEXT),
     must("role", Shape::Word(roles)),
+    must("permission_sets", GIVEN),
     must("state", Shape::Word(|| vec!["disabled", "invited", "active"])),
     must("language", TEXT),
     must("time_zone", TEXT),
@@ -168,6 +185,12 @@ const PERSON_FIELDS: Shape = Shape::Object(&[
     must("disabled_at", MAYBE_MOMENT),
     must("notifications", NOTIFICATIONS),
 ]);
+
+const SET: Shape = Shape::Named("PermissionSet", &SET_FIELDS);
+const SET_FIELDS: Shape = Shape::Object(&[must("id", Shape::Id("pms_")), must("name", TEXT), must("permissions", GIVABLE)]);
+const GIVABLE: Shape = Shape::List { of: &Shape::Word(givable), max: 100 };
+const GIVEN: Shape =
+    Shape::List { of: &Shape::Object(&[must("id", Shape::Id("pms_")), may("team_id", Shape::Maybe(&Shape::Id("tem_")))]), max: 100 };
 
 const TEAM: Shape = Shape::Named("Team", &TEAM_FIELDS);
 const TEAM_FIELDS: Shape = Shape::Object(&[must("id", Shape::Id("tem_")), must("name", TEXT), must("member_ids", MEMBERS)]);
@@ -227,6 +250,10 @@ fn languages() -> Vec<&'static str> {
 
 fn roles() -> Vec<&'static str> {
     Role::ALL.iter().map(|role| role.as_str()).collect()
+}
+
+fn givable() -> Vec<&'static str> {
+    Act::ALL.iter().filter(|act| act.can_be_given()).map(|act| act.as_str()).collect()
 }
 
 fn acts() -> Vec<&'static str> {

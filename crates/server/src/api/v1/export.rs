@@ -15,10 +15,11 @@ use serde_json::{Value, json};
 use store::people::{self, Login};
 use store::profiles::{self, Filter, sort_key};
 use store::sorting::Place;
-use store::{StoreError, Tx, api_keys, audit, events, freezes, grants, network_apps, presets, teams, users, webhooks};
+use store::{StoreError, Tx, api_keys, audit, events, freezes, grants, network_apps, permission_sets, presets, teams, users, webhooks};
 
 use super::{
-    api_keys as keys, audit as rows, events as log, freezes as frozen, page_presets, profiles as shown, teams as groups, users as members,
+    api_keys as keys, audit as rows, events as log, freezes as frozen, page_presets, permission_sets as sets, profiles as shown,
+    teams as groups, users as members,
 };
 use crate::actions::audited;
 use crate::api::csv;
@@ -252,8 +253,11 @@ impl Export {
 async fn house(app: &App, tx: &mut Tx) -> Result<Vec<(&'static str, Value)>, StoreError> {
     let ours = &app.organisation;
     let mut lines: Vec<(&'static str, Value)> = vec![];
-    lines.extend(users::list(tx, ours).await?.iter().map(|user| ("user", members::shown(user))));
+    let given = permission_sets::given(tx, ours).await?;
+    let given = |user: &users::User| given.get(&user.id).map_or(&[][..], Vec::as_slice);
+    lines.extend(users::list(tx, ours).await?.iter().map(|user| ("user", members::shown(user, given(user)))));
     lines.extend(teams::list(tx, ours).await?.iter().map(|team| ("team", groups::shown(team))));
+    lines.extend(permission_sets::list(tx, ours).await?.iter().map(|set| ("permission_set", sets::shown(set))));
     lines.extend(presets::list(tx, ours).await?.iter().map(|preset| ("page_preset", page_presets::shown(preset))));
     let apps = network_apps::list(tx, ours).await?;
     let app_of = |(network, instance, client_id): (String, String, String)| json!({ "network": network, "instance": instance, "client_id": client_id });

@@ -15,6 +15,7 @@ pub mod me;
 pub mod networks;
 pub mod page_presets;
 pub mod people;
+pub mod permission_sets;
 pub mod posts;
 pub mod profiles;
 pub mod renewal_links;

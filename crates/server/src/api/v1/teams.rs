@@ -8,7 +8,7 @@ use axum::response::IntoResponse;
 use lifecycle::ids::UserId;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use store::teams::{self, Team};
+use store::teams::Team;
 
 use super::{Answer, Body, json};
 use crate::actions::company;
@@ -20,16 +20,16 @@ pub(super) fn shown(team: &Team) -> Value {
     json!({ "id": team.id.as_str(), "name": team.name, "member_ids": team.members.iter().map(UserId::as_str).collect::<Vec<_>>() })
 }
 
-async fn one(app: &App, id: &str) -> Answer {
+async fn one(app: &App, caller: &Caller, id: &str) -> Answer {
     let mut tx = app.store.read().await?;
-    let team = shown(&company::team(&mut tx, app, id).await?);
+    let team = shown(&company::team(&mut tx, app, caller, id).await?);
     versioned(200, &team, &team)
 }
 
 /// GET /api/v1/teams
-pub async fn list(State(app): State<Arc<App>>) -> Answer {
+pub async fn list(State(app): State<Arc<App>>, caller: Caller) -> Answer {
     let mut tx = app.store.read().await?;
-    let all = teams::list(&mut tx, &app.organisation).await?;
+    let all = company::managed_teams(&mut tx, &app, &caller).await?;
     json(200, &json!({ "items": all.iter().map(shown).collect::<Vec<_>>() }))
 }
 
@@ -46,13 +46,13 @@ pub struct New {
 pub async fn create(State(app): State<Arc<App>>, caller: Caller, Body(new): Body<New>) -> Answer {
     let id = company::create_team(&app, &caller, &new.name, &new.member_ids).await?;
     let mut tx = app.store.read().await?;
-    let team = shown(&company::team(&mut tx, &app, id.as_str()).await?);
+    let team = shown(&company::team(&mut tx, &app, &caller, id.as_str()).await?);
     versioned(201, &team, &team)
 }
 
 /// GET /api/v1/teams/{id}
-pub async fn get(State(app): State<Arc<App>>, Path(id): Path<String>) -> Answer {
-    one(&app, &id).await
+pub async fn get(State(app): State<Arc<App>>, caller: Caller, Path(id): Path<String>) -> Answer {
+    one(&app, &caller, &id).await
 }
 
 /// What `PATCH /teams/{id}` takes; what is left out stays.
@@ -73,7 +73,7 @@ pub async fn change(
 ) -> Answer {
     let still = |team: &Team| seen.holds(&shown(team));
     company::change_team(&app, &caller, &id, change.name.as_deref(), change.member_ids.as_deref(), still).await?;
-    one(&app, &id).await
+    one(&app, &caller, &id).await
 }
 
 /// DELETE /api/v1/teams/{id}

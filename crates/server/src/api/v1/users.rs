@@ -8,17 +8,24 @@ use axum::response::IntoResponse;
 use lifecycle::permission::Role;
 use serde::Deserialize;
 use serde_json::{Value, json};
+use store::permission_sets::{self as sets, Given};
 use store::users::{self, User};
 
+use super::permission_sets::{Place, given, shown_given};
 use super::{Answer, Body, json};
-use crate::actions::{company, second_factor};
+use crate::actions::company::{self, Becomes, Invited, Member};
+use crate::actions::second_factor;
 use crate::api::version::{IfMatch, versioned};
 use crate::auth::Caller;
 use crate::error::Problem;
 use crate::show::rfc3339;
 use crate::state::App;
 
-pub(super) fn shown(user: &User) -> Value {
+fn of(member: &Member) -> Value {
+    shown(&member.user, &member.given)
+}
+
+pub(super) fn shown(user: &User, given: &[Given]) -> Value {
     let state = match user {
         User { disabled_at: Some(_), .. } => "disabled",
         User { password_hash: None, .. } => "invited",
@@ -29,6 +36,7 @@ pub(super) fn shown(user: &User) -> Value {
         "email": user.email,
         "name": user.name,
         "role": user.role,
+        "permission_sets": shown_given(given),
         "state": state,
         "language": user.language,
         "time_zone": user.time_zone,
@@ -39,14 +47,16 @@ pub(super) fn shown(user: &User) -> Value {
 }
 
 fn role(word: &str) -> Result<Role, Problem> {
-    Role::parse(word).ok_or_else(|| Problem::field("role", "is company_admin or standard_user"))
+    Role::parse(word).ok_or_else(|| Problem::field("role", "is company_admin, standard_user or viewer"))
 }
 
 /// GET /api/v1/users
 pub async fn list(State(app): State<Arc<App>>) -> Answer {
     let mut tx = app.store.read().await?;
     let all = users::list(&mut tx, &app.organisation).await?;
-    json(200, &json!({ "items": all.iter().map(shown).collect::<Vec<_>>() }))
+    let given = sets::given(&mut tx, &app.organisation).await?;
+    let items: Vec<Value> = all.iter().map(|user| shown(user, given.get(&user.id).map_or(&[], Vec::as_slice))).collect();
+    json(200, &json!({ "items": items }))
 }
 
 /// What `POST /users` takes.
@@ -57,13 +67,17 @@ pub struct New {
     #[serde(default)]
     name: String,
     role: Option<String>,
+    #[serde(default)]
+    permission_sets: Vec<Place>,
 }
 
 /// POST /api/v1/users: invites; the link goes by mail and stands in the answer, this once.
 pub async fn invite(State(app): State<Arc<App>>, caller: Caller, Body(new): Body<New>) -> Answer {
     let role = new.role.as_deref().map_or(Ok(Role::StandardUser), role)?;
-    let (id, link) = company::invite_user(&app, &caller, new.email.trim(), &new.name, role).await?;
-    let mut body = shown(&company::user(&app, id.as_str()).await?);
+    let given = given(new.permission_sets);
+    let invited = Invited { email: new.email.trim(), name: &new.name, role, given: &given };
+    let (id, link) = company::invite_user(&app, &caller, &invited).await?;
+    let mut body = of(&company::member(&app, id.as_str()).await?);
     let settings = body.clone();
     body["invitation"] = link.into();
     versioned(201, &body, &settings)
@@ -75,7 +89,7 @@ pub async fn get(State(app): State<Arc<App>>, Path(id): Path<String>) -> Answer 
 }
 
 async fn one(app: &App, id: &str) -> Answer {
-    let user = shown(&company::user(app, id).await?);
+    let user = of(&company::member(app, id).await?);
     versioned(200, &user, &user)
 }
 
@@ -85,6 +99,7 @@ async fn one(app: &App, id: &str) -> Answer {
 pub struct Change {
     role: Option<String>,
     disabled: Option<bool>,
+    permission_sets: Option<Vec<Place>>,
 }
 
 /// PATCH /api/v1/users/{id}
@@ -96,10 +111,11 @@ pub async fn change(
     Body(change): Body<Change>,
 ) -> Answer {
     let user = company::user(&app, &id).await?;
-    let to = |now: &User| {
-        seen.holds(&shown(now))?;
-        let role = change.role.as_deref().map_or(Ok(now.role), role)?;
-        Ok((role, change.disabled.unwrap_or(now.disabled_at.is_some())))
+    let to = |now: &Member| {
+        seen.holds(&of(now))?;
+        let role = change.role.as_deref().map_or(Ok(now.user.role), role)?;
+        let disabled = change.disabled.unwrap_or(now.user.disabled_at.is_some());
+        Ok(Becomes { role, disabled, given: change.permission_sets.map(given) })
     };
     company::change_user(&app, &caller, &user.id, to).await?;
     one(&app, &id).await
@@ -108,7 +124,7 @@ pub async fn change(
 /// DELETE /api/v1/users/{id}
 pub async fn delete(State(app): State<Arc<App>>, caller: Caller, Path(id): Path<String>, seen: IfMatch) -> Answer {
     let user = company::user(&app, &id).await?;
-    company::delete_user(&app, &caller, &user.id, |now| seen.holds(&shown(now))).await?;
+    company::delete_user(&app, &caller, &user.id, |now| seen.holds(&of(now))).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 

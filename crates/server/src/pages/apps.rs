@@ -1,49 +1,25 @@
-//! The administrators' pages: users and network apps.
+//! The administrators' page of network apps.
 
 use std::sync::Arc;
 
 use askama::Template;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::response::Response;
 use lifecycle::facts::RenewalModel;
-use lifecycle::permission::Role;
 use lifecycle::secret::Secret;
 use lifecycle::time::Span;
 use networks::Network;
 use networks::network::Registration;
 use serde_json::json;
 use store::events::{self, About};
-use store::{network_apps, users};
+use store::network_apps;
 
-use super::{Fields, Page, Shell, for_people, go, show};
+use super::{Fields, Page, Shell, for_people, show};
 use crate::actions::connect::network_named;
-use crate::actions::{company, second_factor};
 use crate::auth::Caller;
 use crate::error::Problem;
 use crate::i18n::Lang;
 use crate::state::App;
-
-struct UserView {
-    id: String,
-    name: String,
-    email: String,
-    role: String,
-    disabled: bool,
-    invited: bool,
-    second_factor: bool,
-    me: bool,
-    /// Label, role to set, disabled to set.
-    buttons: Vec<(String, &'static str, &'static str)>,
-}
-
-#[derive(Template)]
-#[template(path = "users.html")]
-struct Users {
-    s: Shell,
-    users: Vec<UserView>,
-    link: Option<String>,
-    error: Option<String>,
-}
 
 struct AppView {
     name: &'static str,
@@ -65,76 +41,6 @@ struct Apps {
 
 fn saved(caller: &Caller) -> Option<String> {
     Some(caller.lang.t("account.saved").to_owned())
-}
-
-async fn users_page(app: &App, caller: &Caller, link: Option<String>, error: Option<String>) -> Page {
-    let lang = caller.lang;
-    let mut tx = app.store.read().await?;
-    let all = users::list(&mut tx, &app.organisation).await?;
-    let view = |user: &users::User| {
-        let (other, label) = if user.role == Role::CompanyAdmin {
-            (Role::StandardUser, "users.make_standard")
-        } else {
-            (Role::CompanyAdmin, "users.make_admin")
-        };
-        let disabled = user.disabled_at.is_some();
-        let (switch, to) = if disabled { ("users.enable", "") } else { ("users.disable", "1") };
-        UserView {
-            id: user.id.to_string(),
-            name: user.name.clone(),
-            email: user.email.clone(),
-            role: lang.t(&format!("role.{}", user.role)).to_owned(),
-            disabled,
-            invited: user.password_hash.is_none(),
-            second_factor: user.second_factor_at.is_some(),
-            me: caller.user.as_ref().is_some_and(|me| me.id == user.id),
-            buttons: vec![
-                (lang.t(label).to_owned(), other.as_str(), if disabled { "1" } else { "" }),
-                (lang.t(switch).to_owned(), user.role.as_str(), to),
-            ],
-        }
-    };
-    show(&Users { s: Shell::new(caller, "users"), users: all.iter().map(view).collect(), link, error })
-}
-
-/// GET /settings/users
-pub async fn users_list(State(app): State<Arc<App>>, caller: Caller) -> Response {
-    let page = users_page(&app, &caller, None, None).await;
-    for_people(&caller, page)
-}
-
-/// POST /settings/users
-pub async fn invite_user(State(app): State<Arc<App>>, caller: Caller, fields: Fields) -> Response {
-    let page = async {
-        let role = Role::parse(fields.get("role")).unwrap_or(Role::StandardUser);
-        match company::invite_user(&app, &caller, fields.get("email"), fields.get("name"), role).await {
-            Ok((_, link)) => users_page(&app, &caller, Some(link), None).await,
-            Err(problem) if problem.code == "invalid_field" => users_page(&app, &caller, None, Some(caller.lang.problem(&problem))).await,
-            Err(problem) => Err(problem),
-        }
-    };
-    for_people(&caller, page.await)
-}
-
-/// POST /settings/users/{id}: role, disabling, a new invitation, deleting.
-pub async fn save_user(State(app): State<Arc<App>>, caller: Caller, Path(id): Path<String>, fields: Fields) -> Response {
-    let page = async {
-        let user = company::user(&app, &id).await?;
-        match fields.get("do") {
-            "invite" => {
-                let (link, _) = company::invite_again(&app, &caller, &user).await?;
-                return users_page(&app, &caller, Some(link), None).await;
-            }
-            "reset_second_factor" => second_factor::reset(&app, &caller, &user).await?,
-            "delete" => company::delete_user(&app, &caller, &user.id, |_| Ok(())).await?,
-            _ => {
-                let role = Role::parse(fields.get("role")).ok_or_else(|| Problem::field("role", "is company_admin or standard_user"))?;
-                company::change_user(&app, &caller, &user.id, |_| Ok((role, fields.ticked("disabled")))).await?;
-            }
-        }
-        go("/settings/users")
-    };
-    for_people(&caller, page.await)
 }
 
 /// A span between two looks, in whole units.
@@ -191,13 +97,13 @@ async fn apps_page(app: &App, caller: &Caller, flash: Option<String>) -> Page {
 }
 
 /// GET /settings/network-apps
-pub async fn apps(State(app): State<Arc<App>>, caller: Caller) -> Response {
+pub async fn get(State(app): State<Arc<App>>, caller: Caller) -> Response {
     let page = apps_page(&app, &caller, None).await;
     for_people(&caller, page)
 }
 
 /// POST /settings/network-apps
-pub async fn save_app(State(app): State<Arc<App>>, caller: Caller, fields: Fields) -> Response {
+pub async fn save(State(app): State<Arc<App>>, caller: Caller, fields: Fields) -> Response {
     let page = async {
         let network = network_named(fields.get("network"))?;
         if fields.get("client_id").is_empty() {
