@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 pub use sources::{ClockSource, ClockSources};
 
-use crate::diagnosis::Diagnosis;
+use crate::diagnosis::{Diagnosis, Finding};
 use crate::facts::Facts;
 use crate::ids::{GrantId, PersonId};
 use crate::time::Timestamp;
@@ -221,6 +221,19 @@ impl Grant {
             renew_at: None,
         };
         step(&unborn, &Event::Authorized { person, clocks, renewable }, facts, now)
+    }
+
+    /// Whether a good answer to a probe leaves a doubt standing, because the listing that belongs to the look came to `listing`: some
+    /// networks call a token valid whose person they refuse everything (Meta, when data access is over). Until the listing is seen again
+    /// there is no all-clear. Where it is our configuration that forbids the listing for good, it is waited for only if it was a listing
+    /// that raised the doubt.
+    pub fn doubt_outlives(&self, listing: &Finding) -> bool {
+        let source = match &self.state {
+            State::Fresh | State::Unsure { .. } => return false,
+            State::Suspect(suspicion) => suspicion.evidence.source,
+            State::NeedsPerson(verdict) => verdict.evidence.source,
+        };
+        matches!(listing, Finding::Transient { .. }) || (matches!(listing, Finding::Misconfigured) && source == Source::Discovery)
     }
 
     /// Where it stands at `now`.

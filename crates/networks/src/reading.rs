@@ -66,7 +66,7 @@ pub fn is_trouble(read: &Result<(Renewal, BTreeMap<String, String>), WireError>)
 }
 
 /// What a listing that was asked for after a good probe adds to it. A listing that fails says nothing about roles; one that is
-/// refused speaks about the token.
+/// refused speaks about the token. A token that is doubted is not cleared by half a look.
 pub fn listing_after_probe(
     claim: &Claim,
     listing: Result<Discovery, Diagnosis>,
@@ -77,6 +77,7 @@ pub fn listing_after_probe(
     match listing {
         Ok(discovery) => (probed, look_at(&claim.accesses, &discovery, facts, now)),
         Err(refused) if !refused.is_harmless() => (refused, Looked::default()),
+        Err(failed) if claim.grant.doubt_outlives(&failed.finding) => (failed, Looked::default()),
         Err(_) => (probed, Looked::default()),
     }
 }
@@ -124,5 +125,71 @@ fn seen_as(found: Option<&Found>, now: Timestamp) -> Seen {
         Some(Found { unusable: Some(why), role, .. }) => {
             Seen::NotUsable { role: role.clone(), evidence: evidence(Some(role), &format!("the role is now {role}: {}", why.en)) }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use lifecycle::grant::{Clocks, Event, Grant, State, step};
+    use lifecycle::ids::{GrantId, NodeId, OrganisationId, PersonId};
+    use lifecycle::ledger::Lease;
+    use lifecycle::secret::{Secret, TokenSet};
+    use lifecycle::time::Span;
+    use lifecycle::words::Confidence;
+
+    use super::*;
+
+    const T0: Timestamp = Timestamp::from_seconds(1_700_000_000);
+
+    fn seen(source: Source) -> Evidence {
+        Evidence::new(T0, source, None, None, "seen")
+    }
+
+    fn claim(state: State) -> Claim {
+        let born = Grant::born(GrantId::from_u128(1), PersonId::from_u128(2), Clocks::default(), false, &Facts::unknown(), T0).grant;
+        Claim {
+            lease: Lease { grant: born.id.clone(), node: NodeId::from_u128(4), fence: 1, until: T0 + Span::minutes(5) },
+            organisation: OrganisationId::from_u128(5),
+            network: "facebook".into(),
+            instance: String::new(),
+            person_network_id: "1".into(),
+            grant: Grant { state, ..born },
+            tokens: TokenSet::bearer(Secret::new("at"), None, vec![]),
+            accesses: vec![],
+            open: None,
+        }
+    }
+
+    fn after(before: State, refused: &Diagnosis) -> State {
+        let once = step(&claim(before).grant, &Event::Probed(refused.clone()), &Facts::unknown(), T0).grant;
+        once.state
+    }
+
+    /// A token whose data access is over is called valid by the network; that the listing, which showed it, is lost on its way twice
+    /// is no all-clear.
+    #[test]
+    fn half_a_look_clears_no_doubt() {
+        let refused = |source| Diagnosis::refused(Cause::RenewalDue, Confidence::Certain, seen(source));
+        let suspect = after(State::Fresh, &refused(Source::Discovery));
+        let mut doubted = claim(suspect.clone()).grant;
+        let later = T0 + Span::minutes(1);
+        doubted = step(&doubted, &Event::Probed(refused(Source::Discovery)), &Facts::unknown(), later).grant;
+        assert!(matches!((&suspect, doubted.verdict()), (State::Suspect(_), Some(_))), "refused twice");
+        let by_probe = after(State::Fresh, &refused(Source::Probe));
+
+        let lost = Diagnosis::transient(seen(Source::Discovery), None);
+        let forbidden = Diagnosis::misconfigured(seen(Source::Discovery));
+        let works = Diagnosis::works(seen(Source::Probe));
+        let look = |state: &State, listing: &Diagnosis| {
+            listing_after_probe(&claim(state.clone()), Err(listing.clone()), &Facts::unknown(), works.clone(), later).0
+        };
+        for state in [&suspect, &doubted.state] {
+            assert_eq!(look(state, &lost), lost, "{state:?}");
+            assert_eq!(look(state, &forbidden), forbidden, "{state:?}");
+        }
+        assert_eq!(look(&by_probe, &lost), lost);
+        assert_eq!(look(&by_probe, &forbidden), works, "a listing that our settings forbid for good is not waited for");
+        assert_eq!(look(&State::Fresh, &lost), works, "of a token that is not doubted it says nothing");
+        assert_eq!(look(&State::Fresh, &forbidden), works);
     }
 }

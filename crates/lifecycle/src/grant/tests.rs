@@ -1,7 +1,6 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::diagnosis::Finding;
 use crate::facts::{AfterVerdict, RenewalModel, Reuse};
 use crate::schedule;
 use crate::time::Span;
