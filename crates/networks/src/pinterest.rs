@@ -2,6 +2,7 @@
 //! API v5 (OpenAPI 5.23).
 
 mod acts;
+mod boards;
 mod media;
 
 use std::collections::BTreeMap;
@@ -17,8 +18,8 @@ use serde_json::Value;
 
 use crate::acting::{Acting, Done, Draft, Fit, NotDone, Post, Posted, Target};
 use crate::network::{
-    ASIDE, Ability, About, Answer, App, Asks, Authorization, Callback, Can, Cx, Discovery, ENDED_IN_SETTINGS, Endpoint, Failure, Found,
-    Issued, Kind, Network, PersonSeen, Registration, Renewal, Rule, Start, Words,
+    ASIDE, Ability, About, Answer, App, Asks, Authorization, Callback, Can, Cx, Discovery, ENDED_IN_SETTINGS, Endpoint, Failure, Issued,
+    Network, Registration, Renewal, Rule, Start,
 };
 use crate::oauth;
 use crate::wire::{BoxFuture, Wire};
@@ -30,8 +31,8 @@ const NO_COMMENTS: Ability =
     Ability::No { en: "Pinterest has no comments in its API.", de: "Pinterest hat keine Kommentare in seiner Schnittstelle." };
 /// What is asked about aside.
 const CREDENTIALS: &str = "credentials";
-/// The most pages of boards that are followed: 2,000 boards are Pinterest's own maximum.
-const PAGES_MAX: usize = 20;
+/// The ad account for whose owner everybody acts (option; business access).
+const AD_ACCOUNT: &str = "ad_account_id";
 
 static ABOUT: About = About {
     name: "pinterest",
@@ -127,6 +128,19 @@ impl Pinterest {
         oauth::get_bearer(&format!("{}{path}", Self::url(cx, "api")), &tokens.access_token)
     }
 
+    /// The ad account whose owner is acted for instead of whoever logged in: up to 18 digits.
+    fn ad_account<'a>(cx: &Cx<'a>) -> Option<&'a str> {
+        cx.app.options.get(AD_ACCOUNT).map(|id| id.trim()).filter(|id| !id.is_empty())
+    }
+
+    /// A path on behalf of whom is acted for.
+    fn on_behalf(cx: &Cx<'_>, path: &str) -> String {
+        match Self::ad_account(cx) {
+            Some(id) => format!("{path}{}{AD_ACCOUNT}={}", if path.contains('?') { '&' } else { '?' }, oauth::percent(id)),
+            None => path.to_owned(),
+        }
+    }
+
     /// `{"code","message"}`: status first, then code; messages change.
     fn seen(cx: &Cx<'_>, source: Source, answer: &Response<Bytes>) -> (i64, Evidence) {
         let json = oauth::json(answer).unwrap_or(Value::Null);
@@ -150,88 +164,6 @@ impl Pinterest {
             _ => Diagnosis::transient(seen, oauth::wait(cx.now, answer)),
         }
     }
-
-    async fn ask(cx: Cx<'_>, wire: &dyn Wire, request: Request<Bytes>) -> Result<Value, Diagnosis> {
-        let answer = wire.send(request).await.map_err(|error| oauth::no_answer(cx.now, Source::Discovery, &error))?;
-        // A page of 250 boards is larger than a token answer; the wire bounds it.
-        match (answer.status(), serde_json::from_slice::<Value>(answer.body()).ok()) {
-            (StatusCode::OK, Some(json)) if json.is_object() => Ok(json),
-            _ => Err(Self::diagnose(&cx, Source::Discovery, &answer)),
-        }
-    }
-
-    async fn list(cx: Cx<'_>, wire: &dyn Wire, tokens: &TokenSet) -> Result<Discovery, Diagnosis> {
-        let account = Self::ask(cx, wire, Self::get(&cx, "/user_account", tokens)).await?;
-        let username = oauth::text(&account, "username").unwrap_or_default().to_owned();
-        let Some(id) = oauth::id(&account, "id") else {
-            return Err(Diagnosis::transient(Evidence::new(cx.now, Source::Discovery, Some(200), None, "an account without id"), None));
-        };
-        let name = oauth::text(&account, "business_name").unwrap_or(&username).to_owned();
-        let mut profiles = vec![Found {
-            network_id: id.clone(),
-            kind: Kind::Account,
-            name: name.clone(),
-            handle: Some(username.clone()),
-            avatar: oauth::text(&account, "profile_image").map(str::to_owned),
-            role: "owner".into(),
-            parent: None,
-            unusable: None,
-        }];
-        let mut asked = "/boards?page_size=250".to_owned();
-        for page in 0..=PAGES_MAX {
-            if page == PAGES_MAX {
-                return Err(oauth::incomplete(cx.now, "the list of boards has more pages than are followed"));
-            }
-            let listed = Self::ask(cx, wire, Self::get(&cx, &asked, tokens)).await?;
-            for item in oauth::rows(cx.now, &listed, "items")? {
-                profiles.push(board(item, &id, &username, tokens).ok_or_else(|| oauth::incomplete(cx.now, "a board without id"))?);
-            }
-            match oauth::text(&listed, "bookmark") {
-                Some(mark) => asked = format!("/boards?page_size=250&bookmark={}", oauth::percent(mark)),
-                None => break,
-            }
-        }
-        Ok(Discovery {
-            person: PersonSeen { network_id: id, name, handle: Some(username), across_apps: None },
-            profiles,
-            all_come_along: true,
-        })
-    }
-}
-
-/// What a secret board needs beyond the others, to be published on.
-const SECRET: [&str; 2] = ["boards:write_secret", "pins:write_secret"];
-
-/// Why nothing can be published on a board; `None` when it can.
-fn unusable(item: &Value, tokens: &TokenSet) -> Option<Words> {
-    if item.get("is_ads_only").and_then(Value::as_bool).unwrap_or(false) {
-        return Some(Words::new(
-            "This board is for ads only; nothing can be published on it.",
-            "Diese Pinnwand ist nur für Werbung; auf ihr kann nichts veröffentlicht werden.",
-        ));
-    }
-    let lacks = || !tokens.scopes.is_empty() && SECRET.iter().any(|scope| !tokens.scopes.iter().any(|granted| granted == scope));
-    (oauth::text(item, "privacy") == Some("SECRET") && lacks()).then(|| {
-        Words::new(
-            "This board is secret, and the permission to publish on secret boards is missing: refresh the connection to grant it.",
-            "Diese Pinnwand ist geheim, und die Berechtigung, auf geheimen Pinnwänden zu veröffentlichen, fehlt: erneuern Sie die Verbindung, um sie zu erteilen.",
-        )
-    })
-}
-
-fn board(item: &Value, account: &str, username: &str, tokens: &TokenSet) -> Option<Found> {
-    let own = item.pointer("/owner/username").and_then(Value::as_str).is_none_or(|owner| owner == username);
-    let network_id = oauth::id(item, "id")?;
-    Some(Found {
-        name: oauth::text(item, "name").unwrap_or(&network_id).to_owned(),
-        network_id,
-        kind: Kind::Board,
-        handle: None,
-        avatar: None,
-        role: if own { "owner" } else { "collaborator" }.into(),
-        parent: Some(account.to_owned()),
-        unusable: unusable(item, tokens),
-    })
 }
 
 impl Network for Pinterest {
@@ -329,7 +261,7 @@ impl Network for Pinterest {
     }
 
     fn discover<'a>(&'a self, cx: Cx<'a>, wire: &'a dyn Wire, tokens: &'a TokenSet) -> BoxFuture<'a, Result<Discovery, Diagnosis>> {
-        Box::pin(Self::list(cx, wire, tokens))
+        Box::pin(boards::list(cx, wire, tokens))
     }
 
     fn measure(&self, _: &App, target: Target<'_>, draft: Draft<'_>) -> Result<Fit, NotDone> {

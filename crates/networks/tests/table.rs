@@ -23,7 +23,7 @@ const CHECKED: &[(&str, &str, &str)] = &[
     (
         "pinterest",
         "the published OpenAPI description of API v5",
-        "whether an old refresh token lives on after a renewal; the code of a dead refresh token; how a deactivated account and a removed app are refused; whether several pictures in a Pin are still taken",
+        "whether an old refresh token lives on after a renewal; the code of a dead refresh token; how a deactivated account and a removed app are refused; whether several pictures in a Pin are still taken; films for a business, whose upload takes no `ad_account_id`; the refusal of an ad account in which somebody has no role",
     ),
     (
         "xing",
@@ -84,6 +84,18 @@ const CHECKED: &[(&str, &str, &str)] = &[
     ),
 ];
 
+/// What can be set where what is usual does not fit (`networks.NAME.options.KEY`).
+const OPTIONS: &[(&str, &str)] = &[
+    (
+        "pinterest.options.sections = \"yes\"",
+        "the sections of each board come along as places for Pins. Every look then asks once more for each board: an app on trial has 1,000 calls a day.",
+    ),
+    (
+        "pinterest.options.ad_account_id",
+        "whoever logs in acts for the owner of that ad account (business access), with its account and boards instead of their own. Who has no role there is told so.",
+    ),
+];
+
 /// What the networks offer and is not used here, and why.
 const NOT_USED: &[(&str, &str)] = &[
     (
@@ -99,7 +111,6 @@ const NOT_USED: &[(&str, &str)] = &[
         "XING",
         "company and news pages: their calls are known by name alone. OAuth 2.0 for partners is undocumented; `kind = \"oauth2\"` can be tried.",
     ),
-    ("Pinterest", "sections of boards, and boards of an advertising account."),
     ("Tumblr", "reblogs, and its older OAuth 1.0a."),
 ];
 
@@ -177,6 +188,10 @@ fn document() -> String {
         if let Some(takes) = network.takes() {
             writeln!(text, "- {}", takes.words(network.about().title).en).expect("text");
         }
+    }
+    text.push_str("\n## Wishes of an installation\n\n");
+    for (option, words) in OPTIONS {
+        writeln!(text, "- `networks.{option}`: {words}").expect("text");
     }
     text.push_str("\n## What was checked against what\n\nEvery adapter goes the whole way against its simulated twin (`crates/networks/tests/matrix`).\n\n| network | twin | beyond that | not confirmed by any source |\n| --- | --- | --- | --- |\n");
     for network in networks::ALL {

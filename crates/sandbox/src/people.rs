@@ -44,6 +44,8 @@ pub(crate) struct Board {
     pub(crate) collaborators: Vec<&'static str>,
     pub(crate) secret: bool,
     pub(crate) deleted: bool,
+    /// Its sections: number and name.
+    pub(crate) sections: &'static [(u64, &'static str)],
 }
 
 /// Somebody with nothing special about them.
@@ -61,10 +63,10 @@ pub(crate) fn person(network: &'static str, username: &str, name: &str, id: &str
 }
 
 pub(crate) fn boards() -> Vec<Board> {
-    let board = |id, name, owner, secret| Board { id, name, owner, collaborators: vec![], secret, deleted: false };
+    let board = |id, name, owner, secret| Board { id, name, owner, collaborators: vec![], secret, deleted: false, sections: &[] };
     let ours = "fernwehoutdoor";
     vec![
-        board(5001, "Hiking huts", ours, false),
+        Board { sections: &[(6001, "Allg\u{e4}u"), (6002, "Dolomites")], ..board(5001, "Hiking huts", ours, false) },
         board(5002, "Packing lists", ours, false),
         board(5003, "Trail food", ours, false),
         board(5004, "Camp kitchens", ours, true),

@@ -7,6 +7,7 @@ use lifecycle::words::Source;
 use serde_json::{Value, json};
 
 use super::Pinterest;
+use super::boards;
 use super::media::{self, TAKES};
 use crate::acting::{self, Acting, Draft, Fit, Media, NotDone, Post, Posted, Target};
 use crate::media::is_film;
@@ -87,14 +88,19 @@ async fn source(by: Acting<'_>, post: &Post) -> Result<Value, NotDone> {
 pub(super) async fn publish(by: Acting<'_>, post: &Post) -> Result<Posted, NotDone> {
     let Acting { cx, wire, tokens, target } = by;
     let source = source(by, post).await?;
-    let mut body = json!({ "board_id": target.network_id, "description": post.text, "media_source": source });
+    let (board, section) = boards::place(target.network_id);
+    let mut body = json!({ "board_id": board, "description": post.text, "media_source": source });
+    if let Some(section) = section {
+        body["board_section_id"] = section.into();
+    }
     let alt: Option<String> = post.media.first().and_then(|media| media.alt.as_ref()).map(|alt| alt.chars().take(ALT_MAX).collect());
     for (field, value) in [("title", &post.title), ("link", &post.link), ("alt_text", &alt)] {
         if let Some(value) = value {
             body[field] = value.as_str().into();
         }
     }
-    let request = oauth::post_json(&format!("{}/pins", Pinterest::url(&cx, "api")), &tokens.access_token, &body);
+    let request =
+        oauth::post_json(&format!("{}{}", Pinterest::url(&cx, "api"), Pinterest::on_behalf(&cx, "/pins")), &tokens.access_token, &body);
     let answer = acting::send(cx, wire, request).await?;
     let json: Value = serde_json::from_slice(answer.body()).unwrap_or(Value::Null);
     let id = oauth::id(&json, "id").filter(|_| answer.status() == StatusCode::CREATED);

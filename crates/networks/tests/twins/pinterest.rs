@@ -112,3 +112,57 @@ async fn several_pictures_and_films_become_pins() {
     assert!(matches!(&lost, Err(NotDone::Refused(refused)) if refused.is_harmless()), "{lost:?}");
     assert_eq!(bench.posts().len(), 3);
 }
+
+/// They cost a call for each board at every look, so that they are listed where that is wished.
+#[tokio::test]
+async fn sections_come_along_where_they_are_wished_and_take_pins() {
+    let mut bench = Bench::new("pinterest");
+    let tokens = bench.connect("fernwehoutdoor").await;
+    let named = |listed: &networks::network::Discovery| {
+        let names = listed.profiles.iter().filter(|found| found.network_id.contains('/')).map(|found| found.name.clone());
+        names.collect::<Vec<_>>()
+    };
+    assert_eq!(named(&bench.discover(&tokens).await.expect("the boards")), Vec::<String>::new());
+    bench.app.options.insert("sections".into(), "yes".into());
+    let listed = bench.discover(&tokens).await.expect("the boards");
+    assert_eq!(named(&listed), ["Hiking huts \u{203a} Allg\u{e4}u", "Hiking huts \u{203a} Dolomites"]);
+    let section = listed.profiles.iter().find(|found| found.network_id == "5001/6002").expect("a section");
+    assert_eq!((section.kind, section.role.as_str(), &section.unusable), (Kind::Board, "owner", &None));
+    bench.network.publish(bench.acting(&tokens, target(section)), &pin()).await.expect("published");
+    assert_eq!(bench.posts().pop().expect("kept")["profile"], "5001/6002");
+    // A section that is gone says nothing against the login.
+    let gone = networks::acting::Target { network_id: "5001/6009", ..target(section) };
+    let refused = bench.network.publish(bench.acting(&tokens, gone), &pin()).await;
+    assert!(matches!(&refused, Err(NotDone::Refused(why)) if why.is_harmless()), "{refused:?}");
+}
+
+/// Business access: a login that has a role in a business acts for the owner of its ad account, and stays the same human.
+#[tokio::test]
+async fn a_business_is_acted_for_by_its_ad_account() {
+    let mut bench = Bench::new("pinterest");
+    bench.app.options.insert("ad_account_id".into(), "549755885175".into());
+    bench.app.options.insert("sections".into(), "yes".into());
+    let tokens = bench.connect("gipfelguides").await;
+    let listed = bench.discover(&tokens).await.expect("the boards");
+    assert_eq!(listed.person.handle.as_deref(), Some("gipfelguides"), "who logged in");
+    let account = &listed.profiles[0];
+    assert_eq!((account.name.as_str(), account.role.as_str(), &account.unusable), ("Fernweh Outdoor", "business_access", &None));
+    let board = listed.profiles.iter().find(|found| found.name == "Hiking huts").expect("the business's board");
+    assert_eq!((board.role.as_str(), board.parent.as_ref()), ("business_access", Some(&account.network_id)));
+    assert!(listed.profiles.iter().all(|found| found.name != "Guides"), "their own are not the business's");
+    assert!(listed.profiles.iter().any(|found| found.network_id == "5001/6001"), "nor are sections theirs");
+    bench.network.publish(bench.acting(&tokens, target(board)), &pin()).await.expect("published");
+    assert_eq!(bench.posts().pop().expect("kept")["profile"], "5001");
+    // The owner is nobody's agent, and is found as the same account.
+    let owner = bench.connect("fernwehoutdoor").await;
+    let owned = bench.discover(&owner).await.expect("the boards");
+    assert_eq!((owned.profiles[0].role.as_str(), &owned.profiles[0].network_id), ("owner", &account.network_id));
+
+    // Without a role there: a reason in words instead of a list, and nothing against the token.
+    bench.app.options.insert("ad_account_id".into(), "549755000000".into());
+    let listed = bench.discover(&tokens).await.expect("an answer");
+    let why = listed.profiles[0].unusable.clone().expect("a reason");
+    assert!(listed.profiles.len() == 1 && why.en.contains("business access"), "{why:?}");
+    let refused = bench.network.publish(bench.acting(&tokens, target(board)), &pin()).await;
+    assert!(matches!(&refused, Err(NotDone::Refused(why)) if why.is_harmless()), "{refused:?}");
+}

@@ -1,6 +1,7 @@
 //! Pinterest API v5 as its documentation describes it (knowledge base `pinterest`).
 
 mod acts;
+mod boards;
 mod media;
 
 use serde_json::json;
@@ -28,14 +29,19 @@ pub(super) fn handle(world: &mut World, now: i64, incoming: &Incoming) -> Option
     Some(match (incoming.method.as_str(), incoming.path.as_str()) {
         (_, "/oauth/") => authorize(world, now, incoming),
         ("POST", "/v5/oauth/token") => token(world, now, incoming),
-        ("POST", "/v5/oauth/token/revoke") => error(403, 29, "You are not permitted to access that resource."),
-        ("GET", "/v5/user_account") => with_token(world, now, incoming, |family| account(world, family)),
+        ("POST", "/v5/oauth/token/revoke") => not_permitted(),
+        ("GET", "/v5/user_account") => {
+            with_token(world, now, incoming, |family| on_behalf(world, incoming, family, |family| account(world, family)))
+        }
         ("POST", path @ ("/v5/pins" | "/v5/media")) => {
             let Ok((_, family)) = world.check_access(now, NAME, incoming.bearer()) else {
                 return Some(error(401, 2, "Authentication failed."));
             };
             match path {
-                "/v5/pins" => acts::publish(world, now, incoming, &family),
+                "/v5/pins" => match acted_for(incoming, world, &family) {
+                    Some(family) => acts::publish(world, now, incoming, &family),
+                    None => not_permitted(),
+                },
                 _ => media::register(world, incoming, &family),
             }
         }
@@ -43,7 +49,14 @@ pub(super) fn handle(world: &mut World, now: i64, incoming: &Incoming) -> Option
         ("GET", path) if path.starts_with("/v5/media/") => {
             with_token(world, now, incoming, |family| media::look(world, now, family, path.trim_start_matches("/v5/media/")))
         }
-        ("GET", "/v5/boards") => with_token(world, now, incoming, |family| boards(world, incoming, family)),
+        ("GET", "/v5/boards") => {
+            with_token(world, now, incoming, |family| on_behalf(world, incoming, family, |family| boards::boards(world, incoming, family)))
+        }
+        ("GET", path) if path.starts_with("/v5/boards/") && path.ends_with("/sections") => {
+            let board = path.trim_start_matches("/v5/boards/").trim_end_matches("/sections");
+            let listed = |family: &Family| boards::sections(world, incoming, family, board);
+            with_token(world, now, incoming, |family| on_behalf(world, incoming, family, listed))
+        }
         _ => return None,
     })
 }
@@ -162,51 +175,37 @@ fn account(world: &World, family: &Family) -> Answer {
     let kind = if person.business { "BUSINESS" } else { "PINNER" };
     answer(
         200,
-        &json!({ "id": person.id, "username": person.username, "account_type": kind, "business_name": business, "board_count": boards_of(world, family).len() }),
+        &json!({ "id": person.id, "username": person.username, "account_type": kind, "business_name": business, "board_count": boards::boards_of(world, family).len() }),
     )
 }
 
-fn boards_of<'a>(world: &'a World, family: &Family) -> Vec<&'a crate::people::Board> {
-    let sees_secret = family.scopes.iter().any(|scope| scope == "boards:read_secret");
-    let mine = |board: &&crate::people::Board| {
-        !board.deleted
-            && (board.owner == family.username || board.collaborators.contains(&family.username.as_str()))
-            && (!board.secret || sees_secret)
-    };
-    world.boards.iter().filter(mine).collect()
+/// The ad account of the first person, on which the second has a role (business access).
+const AD_ACCOUNT: &str = "549755885175";
+
+/// Whom a call acts for: whoever logged in, or the owner of the ad account that it names. `None`: they have no role there.
+fn acted_for(incoming: &Incoming, world: &World, family: &Family) -> Option<Family> {
+    let named = incoming.q("ad_account_id");
+    let owner = people().into_iter().next().map(|person| person.username).unwrap_or_default();
+    let has_role = || world.person(NAME, &family.username).is_some_and(|person| person.ad_accounts.contains(&named));
+    match named {
+        "" => Some(family.clone()),
+        AD_ACCOUNT if family.username == owner || has_role() => Some(Family { username: owner, ..family.clone() }),
+        _ => None,
+    }
 }
 
-fn boards(world: &World, incoming: &Incoming, family: &Family) -> Answer {
-    if !family.scopes.iter().any(|scope| scope == "boards:read") {
-        return error(401, 3, "Your application consumer type is not supported, please contact support. Missing scope: boards:read");
-    }
-    let size: usize = incoming.q("page_size").parse().unwrap_or(25).clamp(1, 250);
-    let from: usize = incoming.q("bookmark").parse().unwrap_or(0);
-    let privacy = incoming.q("privacy");
-    let asked = |board: &&crate::people::Board| match privacy {
-        "PUBLIC" => !board.secret,
-        "SECRET" => board.secret,
-        // No board of this world is PROTECTED.
-        "PROTECTED" => false,
-        _ => true,
-    };
-    let all: Vec<_> = boards_of(world, family).into_iter().filter(asked).collect();
-    let item = |board: &&crate::people::Board| {
-        json!({
-            "id": board.id.to_string(), "name": board.name, "description": "", "privacy": if board.secret { "SECRET" } else { "PUBLIC" },
-            "owner": { "username": board.owner }, "collaborator_count": board.collaborators.len(), "pin_count": 5, "is_ads_only": false
-        })
-    };
-    let items: Vec<_> = all.iter().skip(from).take(size).map(item).collect();
-    let next = from.saturating_add(size);
-    let bookmark = (all.len() > next).then(|| next.to_string());
-    answer(200, &json!({ "items": items, "bookmark": bookmark }))
+fn not_permitted() -> Answer {
+    error(403, 29, "You are not permitted to access that resource.")
+}
+
+fn on_behalf(world: &World, incoming: &Incoming, family: &Family, then: impl FnOnce(&Family) -> Answer) -> Answer {
+    acted_for(incoming, world, family).map_or_else(not_permitted, |family| then(&family))
 }
 
 pub(super) fn people() -> Vec<Person> {
     vec![
         Person { business: true, ..person(NAME, "fernwehoutdoor", "Fernweh Outdoor", "824158804234123301") },
-        person(NAME, "gipfelguides", "Gipfel Guides", "824158804234123302"),
+        Person { ad_accounts: vec![AD_ACCOUNT], ..person(NAME, "gipfelguides", "Gipfel Guides", "824158804234123302") },
     ]
 }
 

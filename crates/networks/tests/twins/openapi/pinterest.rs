@@ -10,12 +10,14 @@ use crate::{Bench, media, target};
 
 /// Everything the adapter ever asks of the API, once.
 async fn everything() -> Bench {
-    let bench = Bench::new("pinterest");
+    let mut bench = Bench::new("pinterest");
+    bench.app.options.extend([("sections".to_owned(), "yes".to_owned()), ("ad_account_id".to_owned(), "549755885175".to_owned())]);
     let tokens = bench.connect("fernwehoutdoor").await;
     let found = bench.discover(&tokens).await.expect("listed");
     bench.probe(&tokens);
     let board = found.profiles.iter().find(|found| found.kind == Kind::Board).expect("a board");
     let picture = media("image/png", b"png");
+    let section = found.profiles.iter().find(|found| found.network_id.contains('/')).expect("a section");
     let full = Post {
         text: "Huts".into(),
         title: Some("Huts".into()),
@@ -30,6 +32,8 @@ async fn everything() -> Bench {
     for post in [vec![full], several.map(of).to_vec()].concat() {
         bench.network.publish(bench.acting(&tokens, target(board)), &post).await.expect("published");
     }
+    let within = Post { text: "Huts".into(), media: vec![media("image/png", b"png")], ..Post::default() };
+    bench.network.publish(bench.acting(&tokens, target(section)), &within).await.expect("published");
     let tokens = bench.renewed(&tokens);
     let dead = TokenSet { refresh_token: Some(Secret::new("dead")), ..TokenSet::bearer(Secret::new("dead"), None, vec![]) };
     bench.probe(&dead);
@@ -55,6 +59,7 @@ async fn pinterest_fits_its_own_published_description() {
     let calls = description.held_against(&bench, is_known);
     let expected = [
         "GET /boards 200",
+        "GET /boards/{board_id}/sections 200",
         "GET /media/{media_id} 200",
         "GET /user_account 200",
         "GET /user_account 401",

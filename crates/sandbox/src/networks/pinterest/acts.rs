@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::{NAME, boards_of, error, media};
+use super::boards::boards_of;
+use super::{NAME, error, media};
 use crate::people::Post;
 use crate::request::{Answer, Incoming, json as answer};
 use crate::tokens::Family;
@@ -15,7 +16,13 @@ pub(super) fn publish(world: &mut World, now: i64, incoming: &Incoming, family: 
     let Ok(body) = serde_json::from_slice::<Value>(&incoming.body) else { return error(400, 1, "Invalid request: the body is not JSON") };
     let text = |field: &str| body[field].as_str().unwrap_or_default().to_owned();
     let board = boards_of(world, family).into_iter().find(|board| board.id.to_string() == text("board_id"));
-    let Some((board, secret)) = board.map(|board| (board.id, board.secret)) else { return error(404, 40, "Board not found.") };
+    let Some((board, secret, sections)) = board.map(|board| (board.id, board.secret, board.sections)) else {
+        return error(404, 40, "Board not found.");
+    };
+    let section = text("board_section_id");
+    if !section.is_empty() && !sections.iter().any(|(id, _)| id.to_string() == section) {
+        return error(404, 2031, "Board section not found.");
+    }
     let may = |scope: &str| family.scopes.iter().any(|granted| granted == scope);
     if secret && !(may("boards:write_secret") && may("pins:write_secret")) {
         return error(401, 3, "Your application consumer type is not supported, please contact support. Missing scope: pins:write_secret");
@@ -34,7 +41,7 @@ pub(super) fn publish(world: &mut World, now: i64, incoming: &Incoming, family: 
     let post = Post {
         network: NAME,
         id,
-        profile: board.to_string(),
+        profile: if section.is_empty() { board.to_string() } else { format!("{board}/{section}") },
         username: username.clone(),
         text: text("description"),
         link: text("link"),
@@ -45,7 +52,7 @@ pub(super) fn publish(world: &mut World, now: i64, incoming: &Incoming, family: 
     answer(
         201,
         &json!({
-            "id": id, "board_id": board.to_string(), "title": text("title"), "description": text("description"), "link": text("link"),
+            "id": id, "board_id": board.to_string(), "board_section_id": (!section.is_empty()).then_some(section), "title": text("title"), "description": text("description"), "link": text("link"),
             "alt_text": text("alt_text"), "board_owner": { "username": username }, "is_owner": true, "creative_type": "REGULAR",
             "created_at": "2026-11-23T10:00:00", "is_standard": true, "has_been_promoted": false, "parent_pin_id": null
         }),
