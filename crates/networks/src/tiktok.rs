@@ -85,7 +85,7 @@ fn error_in(answer: &Response<Bytes>) -> Option<String> {
 fn is_desktop(cx: &Cx<'_>) -> bool {
     match cx.app.options.get("client_type").map(String::as_str) {
         Some(kind) => kind == "desktop",
-        None => ["http://127.0.0.1", "http://localhost"].iter().any(|loopback| cx.app.redirect_uri.starts_with(loopback)),
+        None => url::Url::parse(&cx.app.redirect_uri).is_ok_and(|back| matches!(back.host_str(), Some("127.0.0.1" | "localhost"))),
     }
 }
 

@@ -114,7 +114,7 @@ fn act(world: &mut World, now: i64, what: &[&str], body: &Value) -> Result<Value
 
 fn person(world: &mut World, now: i64, network: &str, username: &str, action: &str) -> Result<Value, String> {
     // An account that is blocked already has tokens all the same.
-    let consented = world.has_consent(network, username);
+    let apps = networks::allowed_apps(world, network, username);
     let found = world.person_mut(network, username).ok_or_else(|| format!("there is no {username} at {network}"))?;
     match action {
         "change-password" | "reset-password" => {
@@ -154,7 +154,7 @@ fn person(world: &mut World, now: i64, network: &str, username: &str, action: &s
         };
         world.end_consents(network, username, why);
     }
-    world.tell(now, network, username, action, consented);
+    world.tell(now, network, username, action, &apps);
     if !matches!(action, "revoke" | "unblock" | "request-deletion") {
         world.sessions.retain(|_, (at, who)| at != network || who != username);
     }

@@ -9,7 +9,7 @@ use http::Request;
 use serde_json::json;
 use url::form_urlencoded;
 
-use crate::networks::{client_id, client_secret};
+use crate::networks::{self, AppAtTikTok, client_id, client_secret};
 use crate::people::Person;
 use crate::world::World;
 
@@ -48,25 +48,35 @@ pub(crate) fn passes_on_deletions(network: &str) -> bool {
 }
 
 fn tag(network: &str, signed: &[u8]) -> hmac::Tag {
-    hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, client_secret(network).as_bytes()), signed)
+    tag_by(&client_secret(network), signed)
 }
 
-fn tiktok(now: i64, person: &Person, action: &str) -> Option<(Vec<(&'static str, String)>, String)> {
+fn tag_by(secret: &str, signed: &[u8]) -> hmac::Tag {
+    hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes()), signed)
+}
+
+fn tiktok(now: i64, person: &Person, app: AppAtTikTok, action: &str) -> Option<(Vec<(&'static str, String)>, String)> {
     let reason = match action {
         "revoke" => 1,
         "delete" => 2,
         "block" => 4,
         _ => return None,
     };
-    Some(tiktok_tells(now, &person.id, "authorization.removed", &json!({ "reason": reason })))
+    Some(tiktok_tells(now, person, app, "authorization.removed", &json!({ "reason": reason })))
 }
 
-/// What TikTok tells, signed. The content is JSON in a text.
-fn tiktok_tells(now: i64, person: &str, event: &str, content: &serde_json::Value) -> (Vec<(&'static str, String)>, String) {
-    let at = now / MICRO;
-    let told = json!({ "client_key": client_id("tiktok"), "event": event, "create_time": at, "user_openid": person, "content": content.to_string() });
+/// What TikTok tells one of the apps, signed by that one's secret. The content is JSON in a text.
+fn tiktok_tells(
+    now: i64,
+    person: &Person,
+    app: AppAtTikTok,
+    event: &str,
+    content: &serde_json::Value,
+) -> (Vec<(&'static str, String)>, String) {
+    let (at, seen) = (now / MICRO, networks::seen_by_at_tiktok(app, person));
+    let told = json!({ "client_key": seen.client_key, "event": event, "create_time": at, "user_openid": seen.open_id, "content": content.to_string() });
     let body = told.to_string();
-    let hex: String = tag("tiktok", format!("{at}.{body}").as_bytes()).as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+    let hex: String = tag_by(&seen.secret, format!("{at}.{body}").as_bytes()).as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
     (vec![("content-type", "application/json".into()), ("tiktok-signature", format!("t={at},s={hex}"))], body)
 }
 
@@ -131,24 +141,24 @@ impl World {
         Ok(())
     }
 
-    /// Puts what a network tells about something that just happened to a person on its way; `consented` is whether the app had
-    /// a consent of theirs.
-    pub(crate) fn tell(&mut self, now: i64, network: &str, username: &str, action: &str, consented: bool) {
+    /// Puts what a network tells about something that just happened to a person on its way, to each app of ours that they had allowed.
+    pub(crate) fn tell(&mut self, now: i64, network: &str, username: &str, action: &str, apps: &[AppAtTikTok]) {
         let Some(network) = TELLING.into_iter().find(|known| *known == network) else { return };
         let url = self.app(network).notices_url;
-        let Some(person) = self.person(network, username).cloned().filter(|_| consented && !url.is_empty()) else { return };
-        let told = match network {
-            "tiktok" => tiktok(now, &person, action),
-            "x" => x(now, &person, action, &self.random("happening_")),
-            "youtube" | "google_business" => google(network, now, &person, action, &self.random("happening_")),
-            _ => meta(network, now, &person, action),
-        };
-        if let Some((headers, body)) = told {
+        let Some(person) = self.person(network, username).cloned().filter(|_| !url.is_empty()) else { return };
+        for app in apps {
+            let told = match network {
+                "tiktok" => tiktok(now, &person, app, action),
+                "x" => x(now, &person, action, &self.random("happening_")),
+                "youtube" | "google_business" => google(network, now, &person, action, &self.random("happening_")),
+                _ => meta(network, now, &person, action),
+            };
+            let Some((headers, body)) = told else { continue };
             if action == "request-deletion" {
                 let url = format!("{url}/deletion");
                 self.notices.push(Notice { network, url, headers: headers.clone(), body: body.clone().into() });
             }
-            self.notices.push(Notice { network, url, headers, body: body.into() });
+            self.notices.push(Notice { network, url: url.clone(), headers, body: body.into() });
         }
     }
 
@@ -164,7 +174,9 @@ impl World {
             "fail" => ("post.publish.failed", json!({ "publish_id": id, "publish_type": "DIRECT_PUBLISH", "reason": "spam_risk_text" })),
             _ => return Err("action: show, hide or fail".into()),
         };
-        let (headers, body) = tiktok_tells(now, &post.profile, event, &content);
+        let app = networks::sent_by_at_tiktok(self, id);
+        let Some(person) = self.person("tiktok", &post.username) else { return Ok(()) };
+        let (headers, body) = tiktok_tells(now, person, app, event, &content);
         let url = self.app("tiktok").notices_url;
         if !url.is_empty() {
             self.notices.push(Notice { network: "tiktok", url, headers, body: body.into() });

@@ -20,7 +20,7 @@ mod xing;
 mod youtube;
 
 pub(crate) use moment::rfc3339;
-pub(crate) use tiktok::public_id as public_id_at_tiktok;
+pub(crate) use tiktok::{App as AppAtTikTok, public_id as public_id_at_tiktok, seen_by as seen_by_at_tiktok, sent_by as sent_by_at_tiktok};
 
 use crate::limits;
 use crate::people::{Page, Person};
@@ -308,6 +308,14 @@ pub(crate) fn client_id(network: &str) -> String {
 
 pub(crate) fn client_secret(network: &str) -> String {
     format!("sandbox-{network}-secret")
+}
+
+/// Which apps of ours the person allows at a network, each once; where there is one only, it has no further name.
+pub(crate) fn allowed_apps(world: &World, network: &str, username: &str) -> Vec<AppAtTikTok> {
+    match network {
+        "tiktok" => tiktok::allowed_apps(world, username),
+        _ => world.has_consent(network, username).then_some("").into_iter().collect(),
+    }
 }
 
 /// Whether consents live on when the person changes the password. Google ends only those for mail; Mastodon only

@@ -41,23 +41,51 @@ pub(super) fn handle(world: &mut World, now: i64, incoming: &Incoming) -> Option
     })
 }
 
+/// An app of ours, by what stands at the end of its key.
+pub(crate) type App = &'static str;
+
 /// A second app of the same developer: the account has another `open_id` there, and the same `union_id`.
-const SECOND: &str = "-2";
+const SECOND: App = "-2";
+
+/// How an app sees what the network tells it: its own key and secret, and the account's id there.
+pub(crate) struct Seen {
+    pub(crate) client_key: String,
+    pub(crate) secret: String,
+    pub(crate) open_id: String,
+}
+
+pub(crate) fn seen_by(app: App, person: &Person) -> Seen {
+    let client_key = format!("{}{app}", client_id(NAME));
+    Seen { secret: format!("{client_key}-secret"), client_key, open_id: open_id(person, app) }
+}
+
+/// The apps that somebody allows, each once.
+pub(super) fn allowed_apps(world: &World, username: &str) -> Vec<App> {
+    let families = world.vault.families.iter().enumerate();
+    let allowed = families.filter(|(_, family)| family.network == NAME && family.username == username && !family.revoked);
+    let apps: std::collections::BTreeSet<App> = allowed.map(|(number, _)| given_to(world, &number.to_string())).collect();
+    apps.into_iter().collect()
+}
+
+/// The app by which a post was sent.
+pub(crate) fn sent_by(world: &World, publish_id: &str) -> App {
+    given_to(world, publish_id)
+}
 
 /// Which of our apps that is, by what stands at the end of its key.
-fn app_of(client_key: &str) -> Option<&'static str> {
+fn app_of(client_key: &str) -> Option<App> {
     let rest = client_key.strip_prefix(&client_id(NAME))?;
     ["", SECOND].into_iter().find(|known| *known == rest)
 }
 
 /// The app that proves itself.
-fn proven_app(incoming: &Incoming) -> Option<&'static str> {
+fn proven_app(incoming: &Incoming) -> Option<App> {
     let app = app_of(incoming.f("client_key"))?;
     (incoming.f("client_secret") == format!("{}{app}-secret", client_id(NAME))).then_some(app)
 }
 
-/// The app that a code or a consent was given to.
-fn given_to(world: &World, what: &str) -> &'static str {
+/// The app that a code or a consent was given to, or that sent a post.
+fn given_to(world: &World, what: &str) -> App {
     if world.kept.contains_key(&(NAME, format!("second/{what}"))) { SECOND } else { "" }
 }
 
@@ -196,13 +224,8 @@ pub(super) fn too_many(now: i64, seconds: i64) -> Answer {
 
 const USER_INFO: Limit = Limit { network: NAME, name: "user info", calls: 600, seconds: 60 };
 
-/// Whose token it is. `Err` is the answer to give.
-fn who(world: &World, now: i64, incoming: &Incoming) -> Result<Family, Answer> {
-    whose(world, now, incoming).map(|(_, family)| family)
-}
-
-/// The same, and which app's.
-fn whose(world: &World, now: i64, incoming: &Incoming) -> Result<(&'static str, Family), Answer> {
+/// Whose token it is, and which app's. `Err` is the answer to give.
+fn whose(world: &World, now: i64, incoming: &Incoming) -> Result<(App, Family), Answer> {
     match world.check_access(now, NAME, incoming.bearer()) {
         Ok((number, family)) => Ok((given_to(world, &number.to_string()), family)),
         // With a banned account the grant is removed: the webhook alone says why.
@@ -224,7 +247,14 @@ fn user(world: &World, now: i64, incoming: &Incoming) -> Answer {
         return api_error(401, "access_token_invalid", "The access token is invalid.");
     };
     let (open_id, union_id) = (open_id(person, app), format!("u-{}", person.id));
-    let all = [("open_id", &open_id), ("union_id", &union_id), ("display_name", &person.name), ("username", &person.username)];
+    let avatar = format!("https://pictures.example/{}.png", person.username);
+    let all = [
+        ("open_id", &open_id),
+        ("union_id", &union_id),
+        ("avatar_url", &avatar),
+        ("display_name", &person.name),
+        ("username", &person.username),
+    ];
     let user: serde_json::Map<_, _> =
         all.into_iter().filter(|(field, _)| asked(field)).map(|(field, value)| (field.to_owned(), value.as_str().into())).collect();
     answer(200, &json!({ "data": { "user": user }, "error": { "code": "ok", "message": "", "log_id": "202611230000000000" } }))

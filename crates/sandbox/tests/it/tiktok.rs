@@ -300,3 +300,51 @@ fn each_app_of_a_developer_sees_an_id_of_its_own() {
     token_error(&as_app(&mut net, "sandbox-tiktok", &renewal), "invalid_grant");
     assert_eq!(as_app(&mut net, "sandbox-tiktok-2", &renewal).str("open_id"), theirs.0, "another app spends nothing");
 }
+
+/// A removal is told to each app that was allowed, in its own name, by its own secret and with the id that it is shown.
+#[test]
+fn what_is_told_names_the_app_that_was_allowed() {
+    let mut net = Net::new();
+    net.control("apps", &json!({ "network": "tiktok", "notices_url": "http://127.0.0.1:9000/signals" }));
+    let second = |net: &mut Net| {
+        let begin = authorize_with(&[]).replace("sandbox-tiktok", "sandbox-tiktok-2");
+        let code = code_of(&net.consent(&begin, "fernweh.outdoor"));
+        let app = [("client_key", "sandbox-tiktok-2"), ("client_secret", "sandbox-tiktok-2-secret")];
+        let grant = [("grant_type", "authorization_code"), ("code", code.as_str()), ("redirect_uri", CALLBACK)];
+        let got = net.form("/tiktok/v2/oauth/token/", &[], &[&app[..], &grant[..]].concat());
+        (got.str("open_id").to_owned(), got.str("access_token").to_owned())
+    };
+    let told = |net: &mut Net| -> Vec<(String, String, String)> {
+        let read = |notice: &sandbox::Notice| {
+            let body = std::str::from_utf8(&notice.body).unwrap();
+            let json: Value = serde_json::from_str(body).unwrap();
+            let of = |field: &str| json[field].as_str().unwrap().to_owned();
+            let secret = format!("{}-secret", of("client_key"));
+            let key = aws_lc_rs::hmac::Key::new(aws_lc_rs::hmac::HMAC_SHA256, secret.as_bytes());
+            let (_, signature) = notice.headers.iter().find(|(name, _)| *name == "tiktok-signature").unwrap();
+            let (at, hex) = signature.strip_prefix("t=").and_then(|rest| rest.split_once(",s=")).unwrap();
+            let tag = aws_lc_rs::hmac::sign(&key, format!("{at}.{body}").as_bytes());
+            let expected: String = tag.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+            assert_eq!(hex, expected, "signed by its own secret");
+            (of("client_key"), of("user_openid"), of("event"))
+        };
+        net.world.take_notices().iter().map(read).collect()
+    };
+    let (theirs, access) = second(&mut net);
+    // A post is told of to the app that sent it.
+    let body = json!({ "post_info": { "privacy_level": "SELF_ONLY" }, "source_info": { "source": "PULL_FROM_URL", "video_url": "https://films.example/a.mp4" } });
+    let made =
+        net.send(Method::POST, "/tiktok/v2/post/publish/video/init/", &[("authorization", &format!("Bearer {access}"))], &body.to_string());
+    let post = made.json["data"]["publish_id"].clone();
+    net.control("posts", &json!({ "post": post, "action": "show" }));
+    let removed = |app: &str, id: &str| (app.to_owned(), id.to_owned(), "authorization.removed".to_owned());
+    assert_eq!(told(&mut net), [("sandbox-tiktok-2".to_owned(), theirs.clone(), "post.publish.publicly_available".to_owned())]);
+    net.person("tiktok", "fernweh.outdoor", "revoke");
+    assert_eq!(told(&mut net), [removed("sandbox-tiktok-2", &theirs)]);
+    let ours = connect(&mut net, "fernweh.outdoor");
+    second(&mut net);
+    let got = user(&mut net, &ours.access);
+    let ours = got.json["data"]["user"]["open_id"].as_str().unwrap().to_owned();
+    net.person("tiktok", "fernweh.outdoor", "revoke");
+    assert_eq!(told(&mut net), [removed("sandbox-tiktok", &ours), removed("sandbox-tiktok-2", &theirs)]);
+}

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{NAME, api_error, too_many, who};
+use super::{NAME, api_error, give_to, too_many, whose};
 use crate::limits::Limit;
 use crate::people::Post;
 use crate::request::{Answer, Incoming, json as answer};
@@ -21,8 +21,8 @@ fn ok(data: &Value) -> Answer {
 }
 
 pub(super) fn handle(world: &mut World, now: i64, incoming: &Incoming, path: &str) -> Answer {
-    let family = match who(world, now, incoming) {
-        Ok(family) => family,
+    let (app, family) = match whose(world, now, incoming) {
+        Ok(known) => known,
         Err(refused) => return refused,
     };
     if !family.scopes.iter().any(|scope| scope == "video.publish") {
@@ -37,13 +37,19 @@ pub(super) fn handle(world: &mut World, now: i64, incoming: &Incoming, path: &st
         return api_error(403, "spam_risk_user_banned_from_posting", "The user is banned from making new posts.");
     }
     let body: Value = serde_json::from_slice(&incoming.body).unwrap_or_default();
-    match path {
+    let said = match path {
         "creator_info/query/" => creator(world, &family),
         "video/init/" => film(world, now, incoming, &family, &body),
         "content/init/" => pictures(world, now, &family, &body),
         "status/fetch/" => status(world, now, &family, &body),
         _ => api_error(404, "not_found", "There is no such call."),
+    };
+    // What becomes of a post is told to the app that sent it.
+    let made = serde_json::from_slice::<Value>(said.body()).unwrap_or_default();
+    if let Some(id) = made["data"]["publish_id"].as_str() {
+        give_to(world, id, app);
     }
+    said
 }
 
 fn creator(world: &World, family: &Family) -> Answer {
@@ -175,7 +181,11 @@ fn pictures(world: &mut World, now: i64, family: &Family, body: &Value) -> Answe
     if !good || images.is_empty() || images.len() > 35 || !is_allowed(family, body) {
         return api_error(400, "invalid_params", "The request is not valid.");
     }
-    let text = body["post_info"]["description"].as_str().unwrap_or_default().to_owned();
+    let words = |field: &str| body["post_info"][field].as_str().unwrap_or_default();
+    if words("title").encode_utf16().count() > 90 || words("description").encode_utf16().count() > 4_000 {
+        return api_error(400, "invalid_params", "The title or the description is too long.");
+    }
+    let text = words("description").to_owned();
     let id = keep(world, now, family, &text, images);
     ok(&json!({ "publish_id": id }))
 }
