@@ -2,7 +2,7 @@
 
 use crate::time::{Span, Timestamp};
 
-/// Reads `2026-11-23T21:30:00.000Z`, also with an offset. `None` for anything else.
+/// Reads `2026-11-23T21:30:00.000Z`, also with an offset, which Meta's networks write without its colon (`+0000`). `None` for anything else.
 pub fn rfc3339(text: &str) -> Option<Timestamp> {
     let (date, time) = text.split_once(['T', 't'])?;
     let mut parts = date.splitn(3, '-').map(str::parse::<i64>);
@@ -31,7 +31,8 @@ fn offset_seconds(offset: &str) -> Option<i64> {
         '-' => -1,
         _ => return (offset.len() == 1).then_some(0),
     };
-    let (hours, minutes) = offset.get(1..)?.split_once(':')?;
+    let offset = offset.get(1..)?;
+    let (hours, minutes) = offset.split_once(':').or_else(|| offset.split_at_checked(2).filter(|(_, minutes)| minutes.len() == 2))?;
     let (hours, minutes): (i64, i64) = (hours.parse().ok()?, minutes.parse().ok()?);
     ((0..24).contains(&hours) && (0..60).contains(&minutes)).then_some(sign * (hours * 3600 + minutes * 60))
 }
@@ -78,10 +79,21 @@ mod tests {
         assert_eq!(seconds("1970-01-01T00:00:00Z"), Some(0));
         assert_eq!(seconds("2024-02-29T12:00:00.000Z"), Some(1_709_208_000));
         assert_eq!(seconds("2024-02-29T14:00:00+02:00"), Some(1_709_208_000));
+        assert_eq!((seconds("2024-02-29T12:00:00+0000"), seconds("2024-02-29T10:30:00-0130")), (Some(1_709_208_000), Some(1_709_208_000)));
         assert_eq!(rfc3339("2024-02-29T12:00:00.25Z").map(Timestamp::as_micros), Some(1_709_208_000_250_000));
-        for nonsense in
-            ["", "now", "2024-02-29", "2024-02-29T12:00:00", "2024-13-01T00:00:00Z", "2024-01-01T25:00:00Z", "2024-01-01T00:00:00é"]
-        {
+        for nonsense in [
+            "",
+            "now",
+            "2024-02-29",
+            "2024-02-29T12:00:00",
+            "2024-13-01T00:00:00Z",
+            "2024-01-01T25:00:00Z",
+            "2024-01-01T00:00:00é",
+            "2024-01-01T00:00:00+00",
+            "2024-01-01T00:00:00+000",
+            "2024-01-01T00:00:00+00000",
+            "2024-01-01T00:00:00+0é0",
+        ] {
             assert_eq!(rfc3339(nonsense), None, "{nonsense}");
         }
     }

@@ -1,6 +1,8 @@
 //! Facebook pages: one login gives a token of the person, and from it one token per page. The person's ends after 60 days, a page's
 //! has no end of its own. Facts: `networks/facebook` of the knowledge base.
 
+mod refusals;
+
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
@@ -8,6 +10,7 @@ use http::{Method, Request, Response};
 use lifecycle::diagnosis::Diagnosis;
 use lifecycle::facts::Facts;
 use lifecycle::secret::{Secret, TokenSet};
+use lifecycle::time::Timestamp;
 use lifecycle::words::{Evidence, Source};
 use serde_json::{Value, json};
 
@@ -152,7 +155,7 @@ async fn ask(by: Acting<'_>, edge: &str, form: &[(String, &str)]) -> Result<Valu
     let token = pages::page_token(&cx, tokens, target)?;
     let url = format!("{}/{}/{edge}", LOGIN.graph(&cx), oauth::percent(target.network_id));
     let form: Vec<(&str, &str)> = form.iter().map(|(name, value)| (name.as_str(), *value)).collect();
-    meta::act(cx, wire, meta::call(&cx, Method::POST, &url, token, &form)).await
+    meta::act(cx, wire, meta::call(&cx, Method::POST, &url, token, &form)).await.map_err(refusals::in_words)
 }
 
 /// Several pictures are put there unseen, each by itself, and then shown by one post.
@@ -179,6 +182,31 @@ async fn post(by: Acting<'_>, post: &Post) -> Result<Posted, NotDone> {
     let id = oauth::id(&made, "post_id").or_else(|| oauth::id(&made, "id"));
     let id = id.ok_or_else(|| NotDone::Unclear(Evidence::new(by.cx.now, Source::Use, Some(200), None, "published, but no id came")))?;
     Ok(Posted { url: Some(format!("https://www.facebook.com/{id}")), id })
+}
+
+/// What was published stands among the page's own posts, the newest first (more to be relied on than its feed). Words tell them apart,
+/// so that what has none cannot be asked about.
+async fn find(Acting { cx, wire, tokens, target }: Acting<'_>, post: &Post, since: Timestamp) -> Result<Option<Posted>, NotDone> {
+    let text = words(post);
+    if text.trim().is_empty() {
+        return Err(acting::cannot_be_asked());
+    }
+    let token = pages::page_token(&cx, tokens, target)?;
+    let url = format!("{}/{}/published_posts", LOGIN.graph(&cx), oauth::percent(target.network_id));
+    let url = oauth::with_query(&url, &[("fields", "id,message,created_time,permalink_url"), ("limit", "100")]);
+    let listed = meta::act(cx, wire, meta::call(&cx, Method::GET, &url, token, &[])).await?;
+    let Some(posts) = listed.get("data").and_then(Value::as_array) else {
+        let seen = Evidence::new(cx.now, Source::Use, Some(200), None, "a list of posts that cannot be read");
+        return Err(NotDone::Refused(Diagnosis::transient(seen, None)));
+    };
+    let is_it = |shown: &&Value| {
+        let at = oauth::text(shown, "created_time").and_then(moment::rfc3339);
+        oauth::text(shown, "message").is_some_and(|said| said.trim() == text.trim()) && at.is_some_and(|at| at >= since)
+    };
+    Ok(posts
+        .iter()
+        .find(is_it)
+        .and_then(|shown| Some(Posted { id: oauth::id(shown, "id")?, url: oauth::text(shown, "permalink_url").map(str::to_owned) })))
 }
 
 async fn read_comments(Acting { cx, wire, tokens, target }: Acting<'_>, post: &str) -> Result<Comments, NotDone> {
@@ -233,6 +261,10 @@ impl Network for Facebook {
             self.check(by.cx.app, by.target, Draft::Post(wanted))?;
             post(by, wanted).await
         })
+    }
+
+    fn look<'a>(&'a self, by: Acting<'a>, post: &'a Post, since: Timestamp) -> Done<'a, Option<Posted>> {
+        Box::pin(find(by, post, since))
     }
 
     fn comments<'a>(&'a self, by: Acting<'a>, post: &'a str) -> Done<'a, Comments> {

@@ -68,6 +68,9 @@ pub(crate) fn of_error(cx: &Cx<'_>, source: Source, answer: &Response<Bytes>, er
     if seen.words.to_ascii_lowercase().contains("user is not an instagram business") {
         return Diagnosis::refused(Cause::PermissionLost, Confidence::Likely, seen);
     }
+    if passes(code, subcode) {
+        return Diagnosis::transient(seen, pause(answer));
+    }
     if is_pause(code, subcode) {
         return paused(code, subcode, source, seen, answer);
     }
@@ -82,11 +85,19 @@ pub(crate) fn through(cx: &Cx<'_>, answer: &Response<Bytes>) -> Diagnosis {
     if told.is_harmless() && told.finding != Finding::Misconfigured && !of_app { Diagnosis::transient(told.evidence, None) } else { told }
 }
 
+/// What is wrong with one post for a moment, whatever code stands before it: Facebook's own two, then Instagram's servers, what took
+/// too long to fetch, is not found or not ready yet, and what could not be made.
+fn passes(code: i64, subcode: i64) -> bool {
+    const PASSING: [i64; 8] = [1_363_047, 1_609_010, 2_207_001, 2_207_003, 2_207_006, 2_207_008, 2_207_032, 2_207_053];
+    PASSING.contains(&code) || PASSING.contains(&subcode)
+}
+
 /// Something that passes by itself, and leaves the token as it is.
 fn is_pause(code: i64, subcode: i64) -> bool {
     matches!(code, 4 | 17 | 32 | 341 | 613 | 80_001 | 80_002)
         || (code == 368 && !matches!(subcode, 4_854_002 | 1_404_006 | 1_404_078))
-        || matches!(subcode, 1_404_082 | 1_404_112 | 2_207_042 | 2_207_051)
+        || code == 1_390_008
+        || matches!(subcode, 1_390_008 | 1_404_082 | 1_404_112 | 2_207_042 | 2_207_051)
 }
 
 /// Where acting itself is stopped for a while, people are told that it is the account; a check is never refused for that.

@@ -195,6 +195,12 @@ fn failed(title: &str, told: &str) -> NotDone {
 /// A refusal that is about a picture or film, in words.
 fn of_media(title: &str, refused: NotDone) -> NotDone {
     let NotDone::Refused(diagnosis) = &refused else { return refused };
+    // A word, not a number.
+    if diagnosis.evidence.words.contains("LINK_LIMIT_EXCEEDED") {
+        let en = format!("{title} finds too many links in the words. Nothing was published.");
+        let de = format!("{title} findet zu viele Links im Text. Es wurde nichts veröffentlicht.");
+        return NotDone::Invalid { field: "text", words: crate::network::Words::new(en, de) };
+    }
     let code = diagnosis.evidence.code.as_deref().unwrap_or_default();
     let known = code.rsplit('/').find_map(|code| of_code(title, code));
     known.unwrap_or(refused)
@@ -203,6 +209,10 @@ fn of_media(title: &str, refused: NotDone) -> NotDone {
 /// The codes that speak of what was given (`networks/instagram`, section 8).
 fn of_code(title: &str, code: &str) -> Option<NotDone> {
     let (en, de) = match code {
+        "2207020" => (
+            "kept a picture or film for a day and has let go of it. Send it again",
+            "hat ein Bild oder einen Film einen Tag aufbewahrt und verworfen. Senden Sie es noch einmal",
+        ),
         "2207052" => (
             "could not fetch a picture or film. Its address has to be open to everybody",
             "konnte ein Bild oder einen Film nicht holen. Die Adresse muss für alle erreichbar sein",

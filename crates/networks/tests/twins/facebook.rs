@@ -268,3 +268,29 @@ async fn good_answers_say_how_much_is_used_up() {
     bench.trouble("app_busy");
     assert_eq!(used(), Some(96));
 }
+
+/// Nobody knows whether it was published: the page's own posts are asked before it is sent again.
+#[tokio::test]
+async fn a_post_whose_answer_was_lost_is_looked_for() {
+    let bench = Bench::new("facebook");
+    let tokens = bench.connect(JANA).await;
+    let found = bench.discover(&tokens).await.expect("listed");
+    let [page, other] = [&found.profiles[0], &found.profiles[1]].map(target);
+    let by = |target| bench.acting(&tokens, target);
+    let post = |text: &str| Post { text: text.into(), key: "k".into(), ..Post::default() };
+    bench.network.publish(by(page), &post("The hut is open")).await.expect("published");
+    bench.pass(3_600);
+    let since = bench.cx().now;
+    assert_eq!(bench.network.look(by(page), &post("The hut is open"), since).await, Ok(None), "the same words of an hour ago are others");
+    *bench.lose.lock().expect("not poisoned") = 1;
+    let lost = bench.network.publish(by(page), &post("The hut is open")).await;
+    assert!(matches!(lost, Err(NotDone::Unclear(_))), "{lost:?}");
+    let there = bench.network.look(by(page), &post("The hut is open"), since).await.expect("asked").expect("there");
+    assert_eq!(Some(there.id.as_str()), bench.posts().pop().expect("kept")["id"].as_str());
+    assert!(there.url.is_some_and(|url| url.contains(&there.id)));
+    assert_eq!(bench.network.look(by(other), &post("The hut is open"), since).await, Ok(None), "another page's is not this one's");
+    assert_eq!(bench.network.look(by(page), &post("Closed again"), since).await, Ok(None));
+    // Without words nothing tells one post from another.
+    let link = Post { link: Some("https://fernweh.example".into()), ..post("") };
+    assert!(matches!(bench.network.look(by(page), &link, since).await, Err(NotDone::NotSupported(_))));
+}

@@ -72,3 +72,20 @@ async fn pictures_films_and_links_go_along() {
     let long = Post { text: "a".repeat(490), ..post(vec![picture()]) };
     assert!(matches!(publish(long).await, Err(NotDone::Invalid { field: "text", .. })), "the link counts where it stands in the text");
 }
+
+/// A word in the answer, and no code of its own: it is about the post, and neither about our app nor about the person.
+#[tokio::test]
+async fn too_many_links_are_told_in_words() {
+    let bench = Bench::new("threads");
+    let tokens = bench.connect("fernweh.outdoor").await;
+    let found = bench.discover(&tokens).await.expect("listed");
+    assert!(found.profiles[0].avatar.is_some());
+    let publish = async |links: usize| {
+        let post = Post { text: "https://a.example ".repeat(links), ..Post::default() };
+        bench.network.publish(bench.acting(&tokens, target(&found.profiles[0])), &post).await
+    };
+    publish(5).await.expect("published");
+    let refused = publish(6).await;
+    let Err(NotDone::Invalid { field: "text", words }) = &refused else { panic!("{refused:?}") };
+    assert!(words.en.contains("links") && words.de.contains("Links"));
+}

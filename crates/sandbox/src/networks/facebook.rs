@@ -394,6 +394,10 @@ fn api(product: &Product, world: &mut World, now: i64, incoming: &Incoming, path
             let shown = world.pages.iter().find(|known| known.network == product.name && Some(known.id) == page);
             answer(200, &json!({ "id": id, "name": shown.map(|page| page.name), "username": shown.map(|page| page.vanity) }))
         }
+        ("GET", [id, "published_posts"]) if page.is_some_and(|page| page.to_string() == *id) => {
+            acts::published(product, world, incoming, &data, page)
+        }
+        ("GET", [post]) if acts::is_own(product, world, page, post) => acts::shown(product, world, &data, post),
         ("GET", ["me", "accounts"]) => accounts(product, world, now, incoming, family, &data),
         ("GET", ["me", "permissions"]) => {
             let known = product.permissions.iter().copied();

@@ -282,6 +282,9 @@ pub(super) fn act_as(
     match (incoming.method.as_str(), parts) {
         ("POST", [id, edge]) if *id == own && *edge == service.edges.0 => containers::make(service, world, now, incoming, family, own),
         ("POST", [id, edge]) if *id == own && *edge == service.edges.1 => containers::publish(service, world, now, incoming, family, own),
+        ("GET", [id, "content_publishing_limit"]) if service.needs_picture && *id == own => containers::used_up(service, world, now, own),
+        ("GET", [id, "threads_publishing_limit"]) if !service.needs_picture && *id == own => containers::used_up(service, world, now, own),
+        ("DELETE", [post]) if !service.needs_picture && is_under(service, world, own, post) => delete(service, world, family, post),
         ("GET", [id]) if *id == own => {
             let shown = world.person(service.name, &family.username);
             answer(200, &json!({ "id": own, "username": shown.map(|person| &person.username), "name": shown.map(|person| &person.name) }))
@@ -300,6 +303,16 @@ pub(super) fn act_as(
     }
 }
 
+/// Threads alone lets apps delete.
+fn delete(service: &Service, world: &mut World, family: &Family, post: &str) -> Answer {
+    if !family.scopes.iter().any(|scope| scope == "threads_delete") {
+        return error(service, 403, 10, 0, "Application does not have permission for this action");
+    }
+    world.posts.retain(|kept| kept.network != service.name || kept.id != post);
+    world.comments.retain(|kept| kept.network != service.name || kept.id != post);
+    answer(200, &json!({ "success": true, "deleted_id": post }))
+}
+
 /// Whether a post, or the post that a comment stands under, is the account's own.
 fn is_under(service: &Service, world: &World, own: &str, id: &str) -> bool {
     let of_comment = world.comments.iter().find(|comment| comment.network == service.name && comment.id == id);
@@ -310,10 +323,14 @@ fn is_under(service: &Service, world: &World, own: &str, id: &str) -> bool {
 fn me(service: &Service, world: &World, family: &Family) -> Answer {
     let Some(person) = world.person(service.name, &family.username) else { return refused_renewal() };
     let mut body = json!({ "id": super::app_scoped_id(service.name, &person.id), "user_id": person.id, "username": person.username, "name": person.name });
+    let picture = format!("https://pictures.example/{}.jpg", person.username);
     if !service.needs_picture {
         // Threads knows one kind of account.
+        body["threads_profile_picture_url"] = picture.into();
+        body["is_verified"] = person.business.into();
         return answer(200, &body);
     }
+    body["profile_picture_url"] = picture.into();
     body["account_type"] = if person.business { "Business" } else { "Personal" }.into();
     answer(200, &json!({ "data": [body] }))
 }
@@ -343,7 +360,7 @@ fn said_under(service: &Service, world: &World, incoming: &Incoming, family: &Fa
     if !family.scopes.iter().any(|scope| scope == service.comments.0) {
         return error(service, 403, 10, 0, "Application does not have permission for this action");
     }
-    let shown = |comment: &Comment| json!({ "id": comment.id, "text": comment.text, "username": comment.author, "timestamp": moment::rfc3339(comment.at) });
+    let shown = |comment: &Comment| json!({ "id": comment.id, "text": comment.text, "username": comment.author, "timestamp": moment::with_offset(comment.at) });
     let all: Vec<&Comment> = world.comments_of(service.name, post).collect();
     let listed: Vec<Value> = if service.needs_picture {
         // The newest first.

@@ -18,6 +18,11 @@ pub(crate) fn rfc3339(micros: i64) -> String {
     format!("{year:04}-{month:02}-{day_of_month:02}T{hour:02}:{minute:02}:{second:02}.{millis:03}Z")
 }
 
+/// As Meta's networks write them: `2026-11-23T21:30:00+0000`, to the second.
+pub(crate) fn with_offset(micros: i64) -> String {
+    format!("{}+0000", &rfc3339(micros)[..19])
+}
+
 #[cfg(test)]
 mod tests {
     #[test]

@@ -86,7 +86,7 @@ pub(super) fn comments(product: &Product, world: &World, incoming: &Incoming, da
         return error(400, 100, 33, "Unsupported get request. Object does not exist or cannot be loaded due to missing permissions.");
     }
     let said = |comment: &Comment| {
-        let mut said = json!({ "id": comment.id, "from": { "name": comment.author, "id": "9" }, "message": comment.text, "created_time": moment::rfc3339(comment.at) });
+        let mut said = json!({ "id": comment.id, "from": { "name": comment.author, "id": "9" }, "message": comment.text, "created_time": moment::with_offset(comment.at) });
         if !comment.in_reply_to.is_empty() {
             said["parent"] = json!({ "id": comment.in_reply_to });
         }
@@ -95,8 +95,40 @@ pub(super) fn comments(product: &Product, world: &World, incoming: &Incoming, da
     graph::listing(world.comments_of(product.name, post).map(said).collect(), incoming, 25)
 }
 
+/// A post, as whoever reads the page's own ones sees it.
+fn as_shown(post: &Post) -> serde_json::Value {
+    let mut shown = json!({
+        "id": post.id, "created_time": moment::with_offset(post.at), "permalink_url": format!("https://www.facebook.com/{}", post.id)
+    });
+    if !post.text.is_empty() {
+        shown["message"] = post.text.as_str().into();
+    }
+    shown
+}
+
+fn may_read(data: &Family) -> Result<(), Answer> {
+    let words = "(#10) This endpoint requires the 'pages_read_engagement' permission";
+    if has(data, "pages_read_engagement") { Ok(()) } else { Err(error(403, 10, 0, words)) }
+}
+
+/// The page's own posts, the newest first.
+pub(super) fn published(product: &Product, world: &World, incoming: &Incoming, data: &Family, page: Option<u64>) -> Answer {
+    if let Err(refused) = may_read(data) {
+        return refused;
+    }
+    let own = world.posts.iter().rev().filter(|post| post.network == product.name && is_own(product, world, page, &post.id));
+    graph::listing(own.map(as_shown).collect(), incoming, 100)
+}
+
+pub(super) fn shown(product: &Product, world: &World, data: &Family, post: &str) -> Answer {
+    match may_read(data) {
+        Ok(()) => answer(200, &world.post(product.name, post).map(as_shown).unwrap_or_default()),
+        Err(refused) => refused,
+    }
+}
+
 /// Whether a post stands on that page.
-fn is_own(product: &Product, world: &World, page: Option<u64>, post: &str) -> bool {
+pub(super) fn is_own(product: &Product, world: &World, page: Option<u64>, post: &str) -> bool {
     world.post(product.name, post).is_some_and(|post| page.is_some_and(|page| post.profile == page.to_string()))
 }
 

@@ -11,6 +11,11 @@ use crate::tokens::{DAY, Family};
 use crate::world::World;
 
 const SECOND: i64 = 1_000_000;
+/// The links of a post at Threads (unconfirmed).
+const LINKS_MAX: usize = 5;
+/// The posts, and the replies, of an account in a day that is always the last 24 hours.
+const POSTS: (usize, usize) = (100, 0);
+const POSTS_AT_THREADS: (usize, usize) = (250, 1_000);
 
 /// Letters count one; emoji count as the bytes of their UTF-8.
 fn length(text: &str) -> usize {
@@ -91,6 +96,10 @@ pub(super) fn make(service: &Service, world: &mut World, now: i64, incoming: &In
     }
     // A link has a place of its own only where there is nothing to see.
     let link = incoming.f("link_attachment");
+    let links = text.matches("://").count() + usize::from(!link.is_empty());
+    if !service.needs_picture && links > LINKS_MAX {
+        return error(400, 100, 0, "THREADS_API__LINK_LIMIT_EXCEEDED");
+    }
     if !link.is_empty() && !media.is_empty() {
         return invalid("link_attachment");
     }
@@ -101,10 +110,12 @@ pub(super) fn make(service: &Service, world: &mut World, now: i64, incoming: &In
     if !to.is_empty() && !is_under(service, world, own, to) {
         return error(400, 100, 33, "Object does not exist");
     }
+    // Words alone can be published in the same step.
+    let is_at_once = !service.needs_picture && media.is_empty() && incoming.f("auto_publish_text") == "true";
     let id = world.number().to_string();
-    let [text, to, link, own] = [text, to, link, own].map(str::to_owned);
-    world.containers.insert(id.clone(), Container { text, link, media, to, own, is_item, made: now, works, is_published: false });
-    answer(200, &json!({ "id": id }))
+    let [text, to, link, account] = [text, to, link, own].map(str::to_owned);
+    world.containers.insert(id.clone(), Container { text, link, media, to, own: account, is_item, made: now, works, is_published: false });
+    if is_at_once { publish_kept(service, world, now, &id, family, own) } else { answer(200, &json!({ "id": id })) }
 }
 
 /// How far it is.
@@ -116,6 +127,22 @@ fn progress(kept: &Container, now: i64) -> &'static str {
         _ if kept.media.iter().any(|url| url.contains("missing")) => "ERROR",
         _ => "FINISHED",
     }
+}
+
+/// How much of what an account may publish in a day is used up.
+pub(super) fn used_up(service: &Service, world: &World, now: i64, own: &str) -> Answer {
+    let (posts, replies) = if service.needs_picture { POSTS } else { POSTS_AT_THREADS };
+    let is_late = |at: i64| now - at < DAY * SECOND;
+    let config = |total: usize| json!({ "quota_total": total, "quota_duration": DAY });
+    let posted = world.posts.iter().filter(|post| post.network == service.name && post.profile == own && is_late(post.at)).count();
+    let mut used = json!({ "quota_usage": posted, "config": config(posts) });
+    if replies > 0 {
+        let name = world.people.iter().find(|person| person.network == service.name && person.id == own).map(|person| &person.username);
+        let said = world.comments.iter().filter(|said| said.network == service.name && Some(&said.author) == name && is_late(said.at));
+        used["reply_quota_usage"] = said.count().into();
+        used["reply_config"] = config(replies);
+    }
+    answer(200, &json!({ "data": [used] }))
 }
 
 pub(super) fn status(service: &Service, world: &World, now: i64, id: &str) -> Answer {
@@ -136,7 +163,10 @@ pub(super) fn status(service: &Service, world: &World, now: i64, id: &str) -> An
 }
 
 pub(super) fn publish(service: &Service, world: &mut World, now: i64, incoming: &Incoming, family: &Family, own: &str) -> Answer {
-    let id = incoming.f("creation_id");
+    publish_kept(service, world, now, incoming.f("creation_id"), family, own)
+}
+
+fn publish_kept(service: &Service, world: &mut World, now: i64, id: &str, family: &Family, own: &str) -> Answer {
     let Some(kept) = world.containers.get_mut(id).filter(|kept| kept.own == own && !kept.is_item) else {
         return error(400, 24, 2_207_006, "The media could not be found");
     };
