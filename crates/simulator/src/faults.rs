@@ -166,7 +166,7 @@ impl Run {
         node.caught_up_at = None;
         node.paused_until = self.now;
         if alone {
-            self.memory.books().reclaim_leases();
+            self.memory.books().reclaim_leases(&node.id);
         } else {
             node.id = NodeId::from_u128(u128::from(number) + 1000);
         }

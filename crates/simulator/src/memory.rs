@@ -2,24 +2,25 @@
 //! `store` does in SQL; where the two differ, one of them is wrong.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::future::{Future, ready};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use lifecycle::access::{Access, Seen, at_login};
-use lifecycle::breaker::turned_together;
-use lifecycle::budget::{self, AppKey, Booked, Need, Pace};
+use lifecycle::budget::AppKey;
 use lifecycle::diagnosis::Diagnosis;
 use lifecycle::facts::Facts;
 use lifecycle::grant::{Event, Grant, Happening, step};
 use lifecycle::ids::{AttemptId, GrantId, NodeId, OrganisationId, ProfileId};
-use lifecycle::ledger::{Claim, Commit, Committed, Intent, Lease, Ledger, LedgerError, Phase, kept_for_later};
+use lifecycle::ledger::{Claim, Commit, Committed, Intent, Lease, Phase};
 use lifecycle::schedule;
 use lifecycle::secret::TokenSet;
 use lifecycle::status::{News, Standing, settle};
 use lifecycle::time::{Span, Timestamp};
 use lifecycle::words::{Evidence, Source};
 
+use networks::network::Found;
+
 use crate::options::Break;
+use crate::script::{Asked, Known, Login, Step};
 use crate::town::is_of_page;
 
 /// A row of the table of grants.
@@ -38,7 +39,7 @@ pub(crate) struct Row {
     /// Attempts without an end, oldest first.
     pub(crate) open: Vec<(AttemptId, Phase)>,
     /// What was seen of it while somebody was at it.
-    seen_meanwhile: Option<Diagnosis>,
+    pub(crate) seen_meanwhile: Option<Diagnosis>,
     /// Where the row stands in the index of what can be claimed.
     claimable_at: Option<Timestamp>,
 }
@@ -58,15 +59,6 @@ pub(crate) struct Message {
     pub(crate) told: Vec<(ProfileId, News)>,
 }
 
-/// What a person's authorisation brought.
-pub(crate) struct Authorized<'a> {
-    pub(crate) tokens: TokenSet,
-    pub(crate) clocks: lifecycle::grant::Clocks,
-    pub(crate) renewable: bool,
-    /// Network id and role of every profile that can be acted as.
-    pub(crate) found: &'a [(String, String)],
-}
-
 /// All tables.
 #[derive(Debug, Default)]
 pub(crate) struct Books {
@@ -75,9 +67,13 @@ pub(crate) struct Books {
     pub(crate) happenings: BTreeMap<&'static str, u64>,
     /// Writes that an older fence or generation kept out.
     pub(crate) superseded: u64,
+    /// What was asked, where that is wanted.
+    pub(crate) script: Option<Vec<Step>>,
+    /// What was put into the outbox, where that is wanted.
+    pub(crate) told: BTreeSet<Known>,
     claimable: BTreeSet<(Timestamp, GrantId)>,
     /// The calls that network apps have made of late.
-    buckets: BTreeMap<AppKey, Timestamp>,
+    pub(crate) buckets: BTreeMap<AppKey, Timestamp>,
     outbox: Vec<Message>,
     keys: BTreeSet<String>,
     organisation: Option<OrganisationId>,
@@ -91,6 +87,10 @@ pub(crate) struct Memory(Mutex<Books>);
 impl Memory {
     pub(crate) fn new(breaks: Option<Break>) -> Self {
         Self(Mutex::new(Books { breaks, ..Books::default() }))
+    }
+
+    pub(crate) fn into_books(self) -> Books {
+        self.0.into_inner().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn books(&self) -> MutexGuard<'_, Books> {
@@ -147,7 +147,7 @@ impl Books {
         std::mem::take(&mut self.outbox)
     }
 
-    fn take(&mut self, node: &NodeId, id: &GrantId, now: Timestamp, lease: Span) -> Option<Claim> {
+    pub(crate) fn take(&mut self, node: &NodeId, id: &GrantId, now: Timestamp, lease: Span) -> Option<Claim> {
         let organisation = self.organisation.get_or_insert_with(|| OrganisationId::from_u128(1)).clone();
         let no_lease = self.breaks == Some(Break::NoLease);
         let row = self.grants.get_mut(id)?;
@@ -171,7 +171,7 @@ impl Books {
         Some(claim)
     }
 
-    fn due(&self, now: Timestamp, limit: usize) -> Vec<GrantId> {
+    pub(crate) fn due(&self, now: Timestamp, limit: usize) -> Vec<GrantId> {
         let first = self.claimable.iter().take_while(|(at, _)| *at <= now).map(|(_, id)| id);
         let is_due = |id: &&GrantId| self.grants.get(*id).is_some_and(|row| row.due_at.is_some_and(|due| due <= now) && row.is_free(now));
         let mut ids: Vec<_> = first.filter(is_due).take(limit).collect();
@@ -179,7 +179,7 @@ impl Books {
         ids.into_iter().cloned().collect()
     }
 
-    fn unfinished(&self, now: Timestamp) -> Vec<GrantId> {
+    pub(crate) fn unfinished(&self, now: Timestamp) -> Vec<GrantId> {
         let first = self.claimable.iter().take_while(|(at, _)| *at <= now).map(|(_, id)| id);
         let is_open = |id: &&GrantId| {
             self.grants.get(*id).is_some_and(|row| row.is_free(now) && row.open.iter().any(|(_, phase)| *phase == Phase::Sent))
@@ -187,7 +187,7 @@ impl Books {
         first.filter(is_open).cloned().collect()
     }
 
-    fn intend(&mut self, intent: &Intent) -> bool {
+    pub(crate) fn intend(&mut self, intent: &Intent) -> bool {
         let breaks = self.breaks;
         let Some(row) = self.grants.get_mut(&intent.lease.grant) else { return false };
         let held = row.lease.as_ref().is_some_and(|(node, until)| *node == intent.lease.node && *until > intent.at);
@@ -206,7 +206,7 @@ impl Books {
         true
     }
 
-    fn write(row: &mut Row, grant: Grant, tokens: Option<TokenSet>, facts: &Facts, now: Timestamp) {
+    pub(crate) fn write(row: &mut Row, grant: Grant, tokens: Option<TokenSet>, facts: &Facts, now: Timestamp) {
         row.due_at = schedule::due_at(&grant, facts, now);
         row.lost_at = schedule::irrecoverable_at(&grant, facts);
         row.grant = grant;
@@ -215,7 +215,7 @@ impl Books {
         }
     }
 
-    fn commit(&mut self, commit: &Commit) -> Committed {
+    pub(crate) fn commit(&mut self, commit: &Commit) -> Committed {
         let id = &commit.grant.id;
         let breaks = self.breaks;
         let Some(row) = self.grants.get_mut(id) else { return Committed::Superseded };
@@ -250,14 +250,14 @@ impl Books {
         Committed::Done { told: self.settle_profiles(id, &commit.facts, commit.now) }
     }
 
-    fn record(&mut self, happenings: &[(Happening, Option<lifecycle::words::Evidence>)]) {
+    pub(crate) fn record(&mut self, happenings: &[(Happening, Option<lifecycle::words::Evidence>)]) {
         for (happening, _) in happenings {
             *self.happenings.entry(happening.as_str()).or_default() += 1;
         }
     }
 
     /// Derives the standing of every profile the grant reaches, and puts what is news into the outbox.
-    fn settle_profiles(&mut self, grant: &GrantId, facts: &Facts, now: Timestamp) -> usize {
+    pub(crate) fn settle_profiles(&mut self, grant: &GrantId, facts: &Facts, now: Timestamp) -> usize {
         let Some(row) = self.grants.get(grant) else { return 0 };
         let mut ids: Vec<ProfileId> = row.accesses.iter().map(|access| access.profile.clone()).collect();
         ids.sort();
@@ -301,26 +301,30 @@ impl Books {
         let is_new = self.keys.insert(key.clone());
         let dropped = self.breaks == Some(Break::NoOutboxRow) && self.keys.len().is_multiple_of(2);
         if is_new && !dropped {
-            self.outbox.push(Message { key, told });
+            let message = Message { key, told };
+            self.note_message(mail, grant, &message);
+            self.outbox.push(message);
         }
         is_new
     }
 
     /// A person authorised, for the first time or again: whoever works on the grant loses it.
-    pub(crate) fn authorized(&mut self, id: &GrantId, new: Authorized<'_>, facts: &Facts, now: Timestamp) {
+    pub(crate) fn authorized(&mut self, new: &Login) {
+        if let Some((grant, accesses)) = new.born.clone() {
+            self.insert(new.network, &new.person_network_id, grant, new.tokens.clone(), accesses);
+        }
+        let (id, facts, now) = (&new.grant, &new.facts, new.now);
         let Some(row) = self.grants.get_mut(id) else { return };
         row.fence += 1;
         row.lease = None;
+        row.seen_meanwhile = None;
         row.open.clear();
         let person = row.grant.person.clone();
         let next = step(&row.grant, &Event::Authorized { person, clocks: new.clocks, renewable: new.renewable }, facts, now);
-        Self::write(row, next.grant, Some(new.tokens), facts, now);
+        Self::write(row, next.grant, Some(new.tokens.clone()), facts, now);
         for access in &mut row.accesses {
-            let found = new.found.iter().find(|(network_id, _)| *network_id == access.network_id);
-            let missing =
-                || Seen::Missing { evidence: Evidence::new(now, Source::Discovery, Some(200), None, "not among what was allowed") };
-            let seen = found.map_or_else(missing, |(_, role)| Seen::Usable { role: role.clone() });
-            let (looked, happening) = at_login(access, &seen, facts, now);
+            let found = new.found.iter().find(|found| found.network_id == access.network_id);
+            let (looked, happening) = at_login(access, &seen_at_login(found, now), facts, now);
             *access = looked;
             if let Some(happening) = happening {
                 *self.happenings.entry(happening.as_str()).or_default() += 1;
@@ -329,10 +333,11 @@ impl Books {
         self.record(&next.happenings);
         self.index(id);
         self.settle_profiles(id, facts, now);
+        self.write_down(Some(std::slice::from_ref(id)), || (Asked::Authorized(Box::new(new.clone())), String::new()));
     }
 
     /// A grant with what hangs on it, written for the first time.
-    pub(crate) fn insert(&mut self, network: &'static str, person_network_id: &str, grant: Grant, tokens: TokenSet, accesses: Vec<Access>) {
+    fn insert(&mut self, network: &'static str, person_network_id: &str, grant: Grant, tokens: TokenSet, accesses: Vec<Access>) {
         for access in &accesses {
             let unborn = || ProfileRow { standing: Standing::unborn(grant.issued_at), grants: BTreeSet::new() };
             self.profiles.entry(access.profile.clone()).or_insert_with(unborn).grants.insert(grant.id.clone());
@@ -355,7 +360,7 @@ impl Books {
     }
 
     /// A node alone on its database takes back what its earlier lives held.
-    pub(crate) fn reclaim_leases(&mut self) {
+    pub(crate) fn reclaim_leases(&mut self, node: &NodeId) {
         let held: Vec<GrantId> = self.grants.iter().filter(|(_, row)| row.lease.is_some()).map(|(id, _)| id.clone()).collect();
         for id in held {
             if let Some(row) = self.grants.get_mut(&id) {
@@ -363,117 +368,18 @@ impl Books {
             }
             self.index(&id);
         }
+        self.write_down(None, || (Asked::Reclaim(node.clone()), String::new()));
     }
 }
 
-impl Ledger for Memory {
-    fn claim_due(
-        &self,
-        node: &NodeId,
-        now: Timestamp,
-        lease: Span,
-        limit: u32,
-    ) -> impl Future<Output = Result<Vec<Claim>, LedgerError>> + Send {
-        let mut books = self.books();
-        let ids = books.due(now, usize::try_from(limit).unwrap_or(usize::MAX));
-        ready(Ok(ids.iter().filter_map(|id| books.take(node, id, now, lease)).collect()))
-    }
-
-    fn claim(
-        &self,
-        node: &NodeId,
-        grant: &GrantId,
-        now: Timestamp,
-        lease: Span,
-    ) -> impl Future<Output = Result<Option<Claim>, LedgerError>> + Send {
-        ready(Ok(self.books().take(node, grant, now, lease)))
-    }
-
-    fn intend(&self, intent: &Intent) -> impl Future<Output = Result<bool, LedgerError>> + Send {
-        ready(Ok(self.books().intend(intent)))
-    }
-
-    fn commit(&self, commit: &Commit) -> impl Future<Output = Result<Committed, LedgerError>> + Send {
-        ready(Ok(self.books().commit(commit)))
-    }
-
-    fn release(&self, lease: &Lease, again_at: Option<Timestamp>) -> impl Future<Output = Result<(), LedgerError>> + Send {
-        let mut books = self.books();
-        if let Some(row) = books.grants.get_mut(&lease.grant)
-            && row.fence == lease.fence
-            && row.lease.as_ref().is_some_and(|(node, _)| *node == lease.node)
-        {
-            row.lease = None;
-            row.due_at = again_at.or(row.due_at);
+/// What the listing that a login brought says of an access.
+fn seen_at_login(found: Option<&Found>, now: Timestamp) -> Seen {
+    let evidence = |role: Option<&str>, words: &str| Evidence::new(now, Source::Discovery, Some(200), role, words);
+    match found {
+        None => Seen::Missing { evidence: evidence(None, "not among what the person allowed at the login") },
+        Some(Found { unusable: None, role, .. }) => Seen::Usable { role: role.clone() },
+        Some(Found { unusable: Some(why), role, .. }) => {
+            Seen::NotUsable { role: role.clone(), evidence: evidence(Some(role), &format!("the role is now {role}: {}", why.en)) }
         }
-        books.index(&lease.grant);
-        ready(Ok(()))
-    }
-
-    fn extend(&self, lease: &Lease, now: Timestamp, until: Timestamp) -> impl Future<Output = Result<bool, LedgerError>> + Send {
-        ready(Ok(self.books().extend(lease, now, until)))
-    }
-
-    fn catch_up(&self, now: Timestamp) -> impl Future<Output = Result<u32, LedgerError>> + Send {
-        ready(Ok(self.books().catch_up(now)))
-    }
-
-    fn book_calls(
-        &self,
-        app: &AppKey,
-        pace: &Pace,
-        want: u32,
-        need: Need,
-        now: Timestamp,
-    ) -> impl Future<Output = Result<Booked, LedgerError>> + Send {
-        let mut books = self.books();
-        let spent_until = books.buckets.entry(app.clone()).or_insert(now);
-        let booked = budget::book(*spent_until, want, need, pace, now);
-        *spent_until = booked.spent_until;
-        ready(Ok(booked))
-    }
-
-    fn unfinished(&self, node: &NodeId, now: Timestamp, lease: Span) -> impl Future<Output = Result<Vec<Claim>, LedgerError>> + Send {
-        let mut books = self.books();
-        let ids = books.unfinished(now);
-        ready(Ok(ids.iter().filter_map(|id| books.take(node, id, now, lease)).collect()))
-    }
-
-    fn next_due(&self) -> impl Future<Output = Result<Option<Timestamp>, LedgerError>> + Send {
-        ready(Ok(self.books().grants.values().filter(|row| row.lease.is_none()).filter_map(|row| row.due_at).min()))
-    }
-
-    fn refused(
-        &self,
-        _organisation: &OrganisationId,
-        network: &str,
-        _instance: &str,
-        around: Timestamp,
-    ) -> impl Future<Output = Result<(u64, u64), LedgerError>> + Send {
-        let books = self.books();
-        let rows = books.grants.values().filter(|row| row.network == network);
-        let is_refused = |row: &Row| row.grant.refused_since().is_some_and(|at| turned_together(around, at));
-        ready(Ok(rows.fold((0, 0), |(refused, all), row| (refused + u64::from(is_refused(row)), all + 1))))
-    }
-
-    fn see_evidence(
-        &self,
-        grant: &GrantId,
-        diagnosis: &Diagnosis,
-        facts: &Facts,
-        now: Timestamp,
-    ) -> impl Future<Output = Result<(), LedgerError>> + Send {
-        let mut books = self.books();
-        let Some(row) = books.grants.get_mut(grant) else { return ready(Ok(())) };
-        if row.lease.is_some() {
-            row.seen_meanwhile = kept_for_later(row.seen_meanwhile.take(), diagnosis);
-        } else {
-            let next = step(&row.grant, &Event::Used(diagnosis.clone()), facts, now);
-            Books::write(row, next.grant, None, facts, now);
-            books.record(&next.happenings);
-            books.index(grant);
-            books.settle_profiles(grant, facts, now);
-        }
-        ready(Ok(()))
     }
 }

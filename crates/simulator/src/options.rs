@@ -32,11 +32,13 @@ pub enum Faults {
     Storage,
     /// Nodes' clocks are wrong by up to a day.
     Clocks,
+    /// All of them together, in every world.
+    Everything,
 }
 
 impl Faults {
     /// Every choice, with the name it has on the command line.
-    pub const ALL: [(Self, &'static str); 10] = [
+    pub const ALL: [(Self, &'static str); 11] = [
         (Self::None, "none"),
         (Self::Swarm, "swarm"),
         (Self::Crashes, "crashes"),
@@ -47,6 +49,7 @@ impl Faults {
         (Self::Pauses, "pauses"),
         (Self::Storage, "storage"),
         (Self::Clocks, "clocks"),
+        (Self::Everything, "everything"),
     ];
 
     /// Its name on the command line.
@@ -158,11 +161,11 @@ pub(crate) struct Swarm {
 impl Swarm {
     pub(crate) fn draw(faults: Faults, generator: &mut Generator) -> Self {
         let mut swarm = Self { nodes: 1 + usize::from(generator.chance(500_000)), ..Self::default() };
-        let all = faults == Faults::Swarm;
+        let (some, all) = (faults == Faults::Swarm, faults == Faults::Everything);
         // In a swarm each kind is there or not, so that no kind hides behind another.
         let mut wants = |kind: Faults| {
             let drawn = generator.chance(500_000);
-            faults == kind || (all && drawn)
+            all || faults == kind || (some && drawn)
         };
         let (crashes, lost, slow) = (wants(Faults::Crashes), wants(Faults::LostAnswers), wants(Faults::SlowAnswers));
         let (outages, noise, pauses) = (wants(Faults::Outages), wants(Faults::Noise), wants(Faults::Pauses));
@@ -181,13 +184,14 @@ impl Swarm {
         swarm.outage_longest = generator.between(Span::hours(1), Span::hours(72));
         swarm.noise_every = noise.then(|| generator.between(day.times(20, 1), day.times(120, 1)));
         swarm.noise_longest = generator.between(Span::minutes(1), Span::hours(2));
-        swarm.clock_every = (faults == Faults::Clocks).then(|| generator.between(day.times(10, 1), day.times(60, 1)));
+        let clocks = all || faults == Faults::Clocks;
+        swarm.clock_every = clocks.then(|| generator.between(day.times(10, 1), day.times(60, 1)));
         swarm.clock_most = generator.between(Span::seconds(1), day);
         swarm.pace = generator.chance(500_000).then(|| {
             let mut some = |least: u64, most: u64| u32::try_from(least + generator.below(most)).unwrap_or(1);
             Pace { per_minute: some(1, 2), burst: some(1, 2), at_once: some(1, 4), ..Pace::USUAL }
         });
-        if pauses || faults == Faults::Clocks {
+        if pauses || clocks {
             swarm.nodes = 2;
         }
         swarm

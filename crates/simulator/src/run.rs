@@ -145,13 +145,19 @@ impl Run {
     }
 
     /// The whole life of this world: with faults, then without.
-    pub(crate) fn run(mut self) -> (Tally, Vec<crate::truth::Broken>, Span) {
+    pub(crate) fn run(self) -> (Tally, Vec<crate::truth::Broken>, Span) {
+        let (tally, broken, lasted, _) = self.live();
+        (tally, broken, lasted)
+    }
+
+    /// The same, with what stands in the books in the end.
+    pub(crate) fn live(mut self) -> (Tally, Vec<crate::truth::Broken>, Span, Books) {
         self.move_in();
         self.plan_faults();
         self.until(BEGINNING + self.options.lasting);
         self.heal();
         self.count();
-        (self.tally, self.judge.broken, self.now.since(BEGINNING))
+        (self.tally, self.judge.broken, self.now.since(BEGINNING), self.memory.into_books())
     }
 
     fn count(&mut self) {

@@ -16,10 +16,10 @@ use sandbox::World;
 use serde_json::{Value, json};
 
 use crate::dice::SeededDice;
-use crate::memory::Authorized;
 use crate::options::Options;
 use crate::queue::Event;
 use crate::run::Run;
+use crate::script::Login;
 use crate::truth::Why;
 use crate::wire::at_once;
 
@@ -343,21 +343,31 @@ impl Run {
         let citizen = &self.citizens[who];
         let (grant, network) = (citizen.grant.clone(), citizen.network);
         let Some(client) = self.clients.get(network) else { return };
-        let usable = discovery.profiles.iter().filter(|found| found.unusable.is_none());
-        let found: Vec<(String, String)> = usable.map(|found| (found.network_id.clone(), found.role.clone())).collect();
+        let usable: Vec<_> = discovery.profiles.iter().filter(|found| found.unusable.is_none()).collect();
         let mut books = self.memory.books();
+        let mut born = None;
         if !books.grants.contains_key(&grant) {
-            if found.is_empty() {
+            if usable.is_empty() {
                 // Who finds nothing to connect goes away again (a personal account at Instagram).
                 return;
             }
             let blank = Grant::born(grant.clone(), citizen.person.clone(), issued.clocks, issued.renewable, &client.facts, self.now).grant;
             let blank = Grant { generation: 0, state: State::Fresh, clocks: Clocks::default(), verified_at: None, ..blank };
-            let accesses = found.iter().map(|(network_id, role)| access(&grant, network_id, role, self.now)).collect();
-            books.insert(network, &discovery.person.network_id, blank, issued.tokens.clone(), accesses);
+            let accesses = usable.iter().map(|found| access(&grant, &found.network_id, &found.role, self.now)).collect();
+            born = Some((blank, accesses));
         }
-        let new = Authorized { tokens: issued.tokens, clocks: issued.clocks, renewable: issued.renewable, found: &found };
-        books.authorized(&grant, new, &client.facts, self.now);
+        books.authorized(&Login {
+            grant: grant.clone(),
+            network,
+            person_network_id: discovery.person.network_id.clone(),
+            born,
+            tokens: issued.tokens,
+            clocks: issued.clocks,
+            renewable: issued.renewable,
+            found: discovery.profiles.clone(),
+            facts: client.facts.clone(),
+            now: self.now,
+        });
         drop(books);
         self.judge.note(&grant, self.now, || "authorized".into());
         // The day on which they must come again: as the network says (how our client is known there may decide), or by its rule.

@@ -24,7 +24,7 @@ pub(crate) struct Simulate {
     /// Where chance begins; the same seed gives the same history
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// What goes wrong: none, swarm, crashes, lost-answers, slow-answers, outages, noise, pauses, storage, clocks
+    /// What goes wrong: none, swarm, crashes, lost-answers, slow-answers, outages, noise, pauses, storage, clocks, everything
     #[arg(long, default_value = "swarm", value_name = "NAME")]
     faults: Faults,
     /// How often an idle token is looked at (30m, 6h, 1d)

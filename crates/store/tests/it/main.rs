@@ -27,6 +27,7 @@ mod rekey;
 mod routing;
 mod sealed;
 mod set_aside;
+mod simulated;
 mod sorting;
 mod webhooks;
 
