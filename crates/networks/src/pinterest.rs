@@ -144,9 +144,13 @@ impl Pinterest {
     /// `{"code","message"}`: status first, then code; messages change.
     fn seen(cx: &Cx<'_>, source: Source, answer: &Response<Bytes>) -> (i64, Evidence) {
         let json = oauth::json(answer).unwrap_or(Value::Null);
+        // Pinterest's own support asks for it.
+        let rid = answer.headers().get("x-pinterest-rid").and_then(|rid| rid.to_str().ok()).filter(|rid| !rid.is_empty());
+        let rid = rid.map(|rid| format!(" (x-pinterest-rid {rid})")).unwrap_or_default();
         match json.get("code").and_then(Value::as_i64) {
             Some(code) => {
-                (code, oauth::evidence(cx.now, source, answer, Some(&code.to_string()), oauth::text(&json, "message").unwrap_or_default()))
+                let words = format!("{}{rid}", oauth::text(&json, "message").unwrap_or_default());
+                (code, oauth::evidence(cx.now, source, answer, Some(&code.to_string()), &words))
             }
             None => (0, oauth::unreadable(cx.now, source, answer)),
         }
@@ -160,7 +164,7 @@ impl Pinterest {
             (401, 3) => Diagnosis::refused(Cause::ScopeMissing, Confidence::Certain, seen),
             // Documented of merchants' calls alone.
             (403, 2625 | 2626) => Diagnosis::refused(Cause::PersonBlocked, Confidence::Likely, seen),
-            (403, 29) => Diagnosis::misconfigured(seen),
+            (401 | 403, 29) => Diagnosis::misconfigured(seen),
             _ => Diagnosis::transient(seen, oauth::wait(cx.now, answer)),
         }
     }

@@ -109,7 +109,7 @@ const NOT_USED: &[(&str, &str)] = &[
     ("TikTok", "the API for Business, another product with other hosts and errors. Advertisers' logins are no profiles."),
     (
         "XING",
-        "company and news pages: their calls are known by name alone. OAuth 2.0 for partners is undocumented; `kind = \"oauth2\"` can be tried.",
+        "company and news pages: what they are listed by and published with is known, and not what XING answers. OAuth 2.0 for partners is undocumented; `kind = \"oauth2\"` can be tried.",
     ),
     ("Tumblr", "reblogs, and its older OAuth 1.0a."),
 ];

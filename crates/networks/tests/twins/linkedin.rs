@@ -209,3 +209,36 @@ async fn a_list_of_comments_that_is_cut_is_said_to_be() {
     assert_eq!(cut.len(), 1_000);
     assert!(cut.note.is_some_and(|note| note.en.contains("more comments") && note.de.contains("mehr Kommentare")));
 }
+
+/// The twin has what the API has: a post is read back, changed and deleted, also a second time, each with its own scope or role.
+#[tokio::test]
+async fn the_twins_posts_can_be_read_back_changed_and_deleted() {
+    let bench = Bench::new("linkedin");
+    let tokens = bench.connect("jana.lindner").await;
+    let listed = bench.discover(&tokens).await.expect("the list");
+    let post = Post { text: "A hut (new)".into(), ..Post::default() };
+    let page = listed.profiles.iter().find(|found| found.name == "Fernweh Outdoor").expect("a page");
+    let on_page = bench.network.publish(bench.acting(&tokens, target(page)), &post).await.expect("published").id;
+    let of_member = bench.network.publish(bench.acting(&tokens, target(&listed.profiles[0])), &post).await.expect("published").id;
+    let call = |method: &str, urn: &str, body: serde_json::Value| {
+        let url = format!("http://sandbox.test/linkedin/rest/posts/{}", urn.replace(':', "%3A"));
+        let request = http::Request::builder()
+            .method(method)
+            .uri(url)
+            .header("authorization", format!("Bearer {}", tokens.access_token.expose()))
+            .header("linkedin-version", "202607")
+            .header("x-restli-protocol-version", "2.0.0")
+            .header("x-restli-method", "PARTIAL_UPDATE");
+        let answer = bench.handle(&request.body(bytes::Bytes::from(body.to_string())).unwrap());
+        (answer.status().as_u16(), serde_json::from_slice(answer.body()).unwrap_or(serde_json::Value::Null))
+    };
+    let read = |urn: &str| call("GET", urn, json!({}));
+    assert_eq!((read(&on_page).0, read(&on_page).1["commentary"].as_str()), (200, Some("A hut (new)")));
+    assert_eq!(read(&of_member).0, 403, "shown to select partners alone");
+    assert_eq!(call("POST", &on_page, json!({ "patch": { "$set": { "commentary": "A hut \\(old\\)" } } })).0, 204);
+    assert_eq!(read(&on_page).1["commentary"], "A hut (old)");
+    for urn in [&on_page, &on_page, &of_member] {
+        assert_eq!(call("DELETE", urn, json!({})).0, 204, "and again");
+    }
+    assert_eq!((read(&on_page).0, bench.posts().len()), (404, 0));
+}

@@ -166,3 +166,21 @@ async fn a_business_is_acted_for_by_its_ad_account() {
     let refused = bench.network.publish(bench.acting(&tokens, target(board)), &pin()).await;
     assert!(matches!(&refused, Err(NotDone::Refused(why)) if why.is_harmless()), "{refused:?}");
 }
+
+#[tokio::test]
+async fn a_refusal_names_the_request_and_pins_can_be_deleted() {
+    let bench = Bench::new("pinterest");
+    let tokens = bench.connect("fernwehoutdoor").await;
+    let listed = bench.discover(&tokens).await.expect("the boards");
+    let board = listed.profiles.iter().find(|found| found.kind == Kind::Board).expect("a board");
+    let id = bench.network.publish(bench.acting(&tokens, target(board)), &pin()).await.expect("published").id;
+    let delete = || {
+        let request = http::Request::delete(format!("http://sandbox.test/pinterest/v5/pins/{id}"))
+            .header("authorization", format!("Bearer {}", tokens.access_token.expose()));
+        bench.handle(&request.body(Bytes::new()).unwrap()).status().as_u16()
+    };
+    assert_eq!((delete(), bench.posts().len(), delete()), (204, 0, 404));
+    bench.happen("fernwehoutdoor", "revoke");
+    let refused = bench.discover(&tokens).await.expect_err("no list");
+    assert!(refused.evidence.words.contains("x-pinterest-rid 8106120033401"), "for Pinterest's support: {refused:?}");
+}

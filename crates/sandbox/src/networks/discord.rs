@@ -376,7 +376,7 @@ fn message_call(world: &mut World, incoming: &Incoming, method: &str, webhook: &
         "PATCH" => body["content"].as_str().unwrap_or_default().clone_into(&mut post.text),
         "DELETE" => {
             world.posts.retain(|post| post.network != NAME || post.id != id);
-            return answer(204, &Value::Null);
+            return answer(204, &Value::Null).map(|_| bytes::Bytes::new());
         }
         _ => return refused(405, 0, "405: Method Not Allowed"),
     }

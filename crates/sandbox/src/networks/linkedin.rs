@@ -55,6 +55,7 @@ pub(super) fn handle(world: &mut World, now: i64, incoming: &Incoming) -> Option
         ("POST", "/oauth/v2/revoke") => revoke(world, now, incoming),
         (_, path)
             if path == "/rest/posts"
+                || path.starts_with("/rest/posts/")
                 || path.starts_with("/rest/socialActions/")
                 || path.starts_with("/rest/images")
                 || path.starts_with("/rest/videos")

@@ -52,6 +52,12 @@ pub(super) fn handle(world: &mut World, now: i64, incoming: &Incoming) -> Option
         ("GET", "/v5/boards") => {
             with_token(world, now, incoming, |family| on_behalf(world, incoming, family, |family| boards::boards(world, incoming, family)))
         }
+        ("DELETE", path) if path.starts_with("/v5/pins/") => {
+            let Ok((_, family)) = world.check_access(now, NAME, incoming.bearer()) else {
+                return Some(error(401, 2, "Authentication failed."));
+            };
+            acts::delete(world, &family, path.trim_start_matches("/v5/pins/"))
+        }
         ("GET", path) if path.starts_with("/v5/boards/") && path.ends_with("/sections") => {
             let board = path.trim_start_matches("/v5/boards/").trim_end_matches("/sections");
             let listed = |family: &Family| boards::sections(world, incoming, family, board);
@@ -94,7 +100,9 @@ pub(super) fn consent(world: &mut World, now: i64, incoming: &Incoming, consent:
 }
 
 fn error(status: u16, code: i64, words: &str) -> Answer {
-    answer(status, &json!({ "code": code, "message": words, "status": "failure" }))
+    let mut refused = answer(status, &json!({ "code": code, "message": words, "status": "failure" }));
+    refused.headers_mut().insert("x-pinterest-rid", http::HeaderValue::from_static("8106120033401"));
+    refused
 }
 
 pub(super) fn refused_renewal() -> Answer {

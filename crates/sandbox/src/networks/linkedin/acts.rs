@@ -25,6 +25,7 @@ pub(super) fn handle(world: &mut World, now: i64, incoming: &Incoming) -> Answer
     let body: Value = serde_json::from_slice(&incoming.body).unwrap_or_default();
     match (incoming.method.as_str(), parts.as_slice()) {
         ("POST", ["posts"]) => publish(world, now, &family, &body),
+        ("GET" | "DELETE" | "POST", ["posts", urn]) => of_post(world, incoming, &family, urn, &body),
         ("POST", ["images"]) if incoming.q("action") == "initializeUpload" => begin_upload(world, incoming, &family, &body),
         ("POST", ["videos"]) if incoming.q("action") == "initializeUpload" => media::begin(world, incoming, &family, &body),
         ("POST", ["videos"]) if incoming.q("action") == "finalizeUpload" => media::end(world, now, &family, &body),
@@ -100,6 +101,51 @@ fn publish(world: &mut World, now: i64, family: &Family, body: &Value) -> Answer
         created.headers_mut().insert("x-restli-id", value);
     }
     created
+}
+
+/// A post is read back, deleted (again and again, if somebody likes) or changed. Who posts as a member alone may not read it back.
+fn of_post(world: &mut World, incoming: &Incoming, family: &Family, urn: &str, body: &Value) -> Answer {
+    let known = world.post(NAME, urn).map(|post| (post.profile.clone(), post.text.clone()));
+    let done = || {
+        let mut done = answer(204, &Value::Null);
+        *done.body_mut() = bytes::Bytes::new();
+        done
+    };
+    let Some((author, text)) = known else {
+        return if incoming.method == http::Method::DELETE {
+            done()
+        } else {
+            refused(404, 0, "RESOURCE_NOT_FOUND", "Could not find entity")
+        };
+    };
+    if incoming.method == http::Method::GET {
+        let scope = if author.starts_with("urn:li:person:") { "r_member_social" } else { "r_organization_social" };
+        if !has(family, scope) {
+            return not_enough("posts.GET");
+        }
+        return answer(
+            200,
+            &json!({ "id": urn, "author": author, "commentary": text, "visibility": "PUBLIC", "lifecycleState": "PUBLISHED" }),
+        );
+    }
+    if !may_write(world, family, &author, "") {
+        return not_enough(if incoming.method == http::Method::DELETE { "posts.DELETE" } else { "posts.PARTIAL_UPDATE" });
+    }
+    if incoming.method == http::Method::DELETE {
+        world.posts.retain(|post| post.network != NAME || post.id != urn);
+        return done();
+    }
+    let changed = body.pointer("/patch/$set/commentary").and_then(Value::as_str);
+    match changed.filter(|_| incoming.header("x-restli-method") == Some("PARTIAL_UPDATE")) {
+        Some(words) if words.chars().count() <= TEXT_MAX => {
+            let words = plain(words);
+            for post in world.posts.iter_mut().filter(|post| post.network == NAME && post.id == urn) {
+                post.text.clone_from(&words);
+            }
+            done()
+        }
+        _ => refused(422, 0, "UNPROCESSABLE_ENTITY", "The patch is not one of a post"),
+    }
 }
 
 /// "Little text" as people read it.

@@ -59,6 +59,21 @@ pub(super) fn publish(world: &mut World, now: i64, incoming: &Incoming, family: 
     )
 }
 
+/// Whoever made a Pin deletes it: 204 and nothing more.
+pub(super) fn delete(world: &mut World, family: &Family, id: &str) -> Answer {
+    if !family.scopes.iter().any(|scope| scope == "pins:write") {
+        return error(401, 3, "Your application consumer type is not supported, please contact support. Missing scope: pins:write");
+    }
+    match world.post(NAME, id).map(|pin| pin.username == family.username) {
+        None => error(404, 50, "Pin not found."),
+        Some(false) => error(403, 403, "Not authorized to access board or Pin."),
+        Some(true) => {
+            world.posts.retain(|pin| pin.network != NAME || pin.id != id);
+            answer(204, &Value::Null).map(|_| bytes::Bytes::new())
+        }
+    }
+}
+
 /// What a Pin shows: one picture, 2 to 5 that come the same way, or a film that was worked on and has something to stand for it.
 fn shown(world: &World, now: i64, family: &Family, source: &Value) -> Option<Vec<String>> {
     let url = |item: &Value| item["url"].as_str().filter(|url| url.starts_with("http")).map(str::to_owned);

@@ -20,6 +20,9 @@ pub(super) fn handle(world: &mut World, now: i64, incoming: &Incoming) -> Answer
         ("POST", ["users", "me", "status_message"]) => publish(world, now, &username, &given("message"), ""),
         ("POST", ["users", "me", "share", "link"]) => publish(world, now, &username, &given("text"), &given("uri")),
         ("GET", ["users", id, "feed"]) => feed(world, now, &username, id),
+        // Consumers without a feed of their own are shown no comments.
+        ("GET", ["activities", _, "comments"]) => error(403, "ACCESS_DENIED", "Access denied"),
+        ("DELETE", ["activities", id]) => delete(world, &username, id),
         ("POST", ["activities", id, "comments"]) => comment(world, now, &username, id, &given("text")),
         _ => error(404, "RESOURCE_NOT_FOUND", "Not found"),
     }
@@ -46,6 +49,18 @@ fn publish(world: &mut World, now: i64, username: &str, text: &str, link: &str) 
     *said.body_mut() = bytes::Bytes::from_static(b"Status update has been posted");
     said.headers_mut().insert("content-type", http::HeaderValue::from_static("text/plain"));
     said
+}
+
+/// One's own (that it is answered so is unconfirmed).
+fn delete(world: &mut World, username: &str, id: &str) -> Answer {
+    match world.post(NAME, id).map(|post| post.username == username) {
+        None => error(404, "RESOURCE_NOT_FOUND", "Not found"),
+        Some(false) => error(403, "ACCESS_DENIED", "Access denied"),
+        Some(true) => {
+            world.posts.retain(|post| post.network != NAME || post.id != id);
+            answer(204, &Value::Null).map(|_| bytes::Bytes::new())
+        }
+    }
 }
 
 /// A user's own feed, by id: the feed of one's contacts lies elsewhere.
