@@ -116,7 +116,7 @@ impl World {
                 avatar: found.avatar,
                 role: found.role,
                 parent: found.parent,
-                unusable: found.unusable.map(|why| (why.en.to_string(), why.de.to_string())),
+                unusable: found.unusable.map(|why| (why.en, why.de)),
             })
             .collect();
         let authorized = Authorized {
