@@ -163,7 +163,7 @@ async fn connect(app: &App, person: usize, pages: usize) -> anyhow::Result<()> {
     app.store.authorized(&mut tx, &connection, &authorized, &facts, now).await?;
     let connection = connections::get(&mut tx, &app.organisation, &id).await?.context("the connection is gone")?;
     let chosen: Vec<String> = discovered.iter().map(|found| found.network_id.clone()).collect();
-    app.store.add_profiles(&mut tx, &connection, &chosen, &facts, &Actor::System, SystemClock.now()).await?;
+    app.store.add_profiles(&mut tx, &connection, chosen.as_slice().into(), &facts, &Actor::System, SystemClock.now()).await?;
     tx.commit().await?;
     Ok(())
 }

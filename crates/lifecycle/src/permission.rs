@@ -51,7 +51,7 @@ word_enum! {
         Comment = "comments:write",
         /// See the event log.
         SeeEvents = "events:read",
-        /// Page presets.
+        /// Page presets, of the company or of a team.
         ManagePresets = "presets:manage",
         /// Teams and their members.
         ManageTeams = "teams:manage",
@@ -89,7 +89,7 @@ impl Act {
 
     /// Whether it is done with single teams, so that a permission can be narrowed to some of them.
     pub const fn is_about_teams(self) -> bool {
-        matches!(self, Self::ManageTeams)
+        matches!(self, Self::ManageTeams | Self::ManagePresets)
     }
 
     /// Whether a permission set may hold it. Tokens and calls of a network's API are for tools; the own account is everybody's.

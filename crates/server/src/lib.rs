@@ -21,10 +21,12 @@ mod server;
 pub mod show;
 mod spool;
 mod start_error;
+mod start_page;
 pub mod state;
 pub mod time;
 mod trace;
 pub mod wire;
+mod zones;
 
 pub use error::Problem;
 pub use server::Server;

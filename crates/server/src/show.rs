@@ -40,6 +40,13 @@ pub fn day(at: Timestamp, zone: &str) -> jiff::civil::Date {
     local(at, zone).date()
 }
 
+/// The moment at which a day, written as 2027-01-01, begins in a zone.
+pub fn day_begins(day: &str, zone: &str) -> Option<Timestamp> {
+    let day: jiff::civil::Date = day.parse().ok()?;
+    let begins = TimeZone::get(zone).unwrap_or(TimeZone::UTC).to_timestamp(day.at(0, 0, 0, 0)).ok()?;
+    Some(Timestamp::from_micros(begins.as_microsecond()))
+}
+
 /// A day and a time.
 pub fn moment(at: Timestamp, zone: &str, lang: Lang) -> String {
     local(at, zone).strftime(lang.pick("%-d %b %Y, %H:%M", "%d.%m.%Y, %H:%M")).to_string()

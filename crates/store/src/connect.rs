@@ -3,7 +3,7 @@
 use lifecycle::access::{self, AccessState, Seen};
 use lifecycle::facts::Facts;
 use lifecycle::grant::{Clocks, Event, Grant, State, step};
-use lifecycle::ids::{AccessId, GrantId, OrganisationId, ProfileId};
+use lifecycle::ids::{AccessId, GrantId, OrganisationId, ProfileId, TeamId};
 use lifecycle::ledger::Asset;
 use lifecycle::secret::TokenSet;
 use lifecycle::status::Standing;
@@ -18,7 +18,7 @@ use crate::grants::{self, Place, fence_off, insert_blank, of_person, token_conte
 use crate::ids::fresh;
 use crate::seal::{open_tokens, seal_tokens};
 use crate::standing::{profiles_of, settle_profiles};
-use crate::{Store, across_apps, assets, new_profiles, presets, profiles, renewal_links, revocations};
+use crate::{Store, across_apps, assets, new_profiles, presets, profiles, renewal_links, revocations, teams};
 
 /// The note of a token set with the id under which the network speaks of the person by itself, where that is another one.
 pub const ALSO_KNOWN_AS: &str = "also_known_as";
@@ -101,6 +101,39 @@ fn seen_as(found: Option<&Discovered>, now: Timestamp) -> Seen {
     }
 }
 
+/// The profiles that somebody chose, by their ids at the network.
+#[derive(Debug, Clone, Copy)]
+pub struct Chosen<'a> {
+    /// Which.
+    pub ids: &'a [String],
+    /// For which team; `None`: for those of whoever connects.
+    pub team: Option<&'a TeamId>,
+}
+
+impl<'a> From<&'a [String]> for Chosen<'a> {
+    fn from(ids: &'a [String]) -> Self {
+        Self { ids, team: None }
+    }
+}
+
+/// What new profiles of a connection get. Those that are connected for a team are in it in any case.
+pub async fn preset_of(tx: &mut Tx, connection: &Connection, team: Option<&TeamId>) -> Result<presets::Preset, StoreError> {
+    let teams = match (team, &connection.begun.by) {
+        (Some(team), _) => vec![team.clone()],
+        (None, Actor::User { id, .. }) => match id.parse() {
+            Ok(user) => teams::of_user(tx, &user).await?,
+            Err(_) => vec![],
+        },
+        (None, _) => vec![],
+    };
+    let all = presets::list(tx, &connection.organisation).await?;
+    let mut preset = presets::holding(&all, &connection.place.network, &teams);
+    if let Some(team) = team.filter(|team| !preset.teams.contains(team)) {
+        preset.teams.push(team.clone());
+    }
+    Ok(preset)
+}
+
 impl Store {
     /// Stores what a person authorised: the token set first of all, then every profile that already hangs on this
     /// person is repaired. The same login is always the same grant; a renewal that is running loses its fence.
@@ -162,17 +195,17 @@ impl Store {
         &self,
         tx: &mut Tx,
         connection: &Connection,
-        chosen: &[String],
+        chosen: Chosen<'_>,
         facts: &Facts,
         actor: &Actor,
         now: Timestamp,
     ) -> Result<Vec<ProfileId>, StoreError> {
         let person = connection.person.as_ref().ok_or_else(|| StoreError::Broken("a connection without a person".into()))?;
         let grant = of_person(tx, person).await?.ok_or_else(|| StoreError::Broken("a person without a grant".into()))?;
-        let preset = presets::for_network(tx, &connection.organisation, &connection.place.network).await?;
+        let preset = preset_of(tx, connection, chosen.team).await?;
         let mut added = connection.added.clone();
         let mut found: Vec<&Discovered> =
-            connection.discovered.iter().filter(|found| found.unusable.is_none() && chosen.contains(&found.network_id)).collect();
+            connection.discovered.iter().filter(|found| found.unusable.is_none() && chosen.ids.contains(&found.network_id)).collect();
         // Parents first, so that a board finds its account; beyond that always in the same order, so that two people who
         // connect the same profiles at the same moment do not wait for each other crosswise.
         found.sort_by_key(|found| (found.parent.is_some(), found.network_id.as_str()));

@@ -47,6 +47,8 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (33, "across apps", include_str!("../migrations/0033_across_apps.sql")),
     (38, "seen meanwhile", include_str!("../migrations/0038_seen_meanwhile.sql")),
     (39, "permission sets", include_str!("../migrations/0039_permission_sets.sql")),
+    (40, "presets of teams and start pages", include_str!("../migrations/0040_presets_of_teams_and_start_pages.sql")),
+    (41, "counted with deadlines", include_str!("../migrations/0041_counted_with_deadlines.sql")),
 ];
 
 /// Rings that come closer together than that are heard as few.

@@ -73,10 +73,11 @@ async fn add(
 ) -> Result<Option<ProfileId>, StoreError> {
     let sql = "SELECT profiles.id FROM profiles JOIN accesses ON accesses.profile_id = profiles.id WHERE accesses.grant_id = $1 AND profiles.network_id = $2";
     let parent = asset.parent.clone().unwrap_or_default();
-    if tx.one(sql, &[grant.id.as_str().into(), parent.into()]).await?.is_none() {
-        return Ok(None);
-    }
-    let preset = presets::for_network(tx, organisation, &place.network).await?;
+    let Some(row) = tx.one(sql, &[grant.id.as_str().into(), parent.into()]).await? else { return Ok(None) };
+    // A board comes along into the team of its account.
+    let account = profiles::get(tx, organisation, &row.parsed("id")?).await?;
+    let teams = account.map(|account| account.teams).unwrap_or_default();
+    let preset = presets::holding(&presets::list(tx, organisation).await?, &place.network, &teams);
     let found = Discovered {
         network_id: asset.network_id.clone(),
         kind: asset.kind.clone(),

@@ -234,10 +234,16 @@ pub async fn repaired(
     Ok(repaired)
 }
 
+/// The statement of [`counts`]: read from an index alone.
+pub const COUNTS: &str = "SELECT status, COUNT(*) AS n FROM profiles WHERE {conditions} AND enabled = 1 GROUP BY status";
+/// The statement of [`without_deadline`]: likewise.
+pub const WITHOUT_DEADLINE: &str =
+    "SELECT COUNT(*) AS n FROM profiles WHERE {conditions} AND enabled = 1 AND deadline IS NULL AND status <> 'disconnected'";
+
 /// How many profiles there are of each status.
 pub async fn counts(tx: &mut Tx, organisation: &OrganisationId, visible_to: Option<&Narrow>) -> Result<Vec<(Status, i64)>, StoreError> {
     let (conditions, values) = conditions(organisation, &Filter { visible_to: visible_to.cloned(), ..Filter::default() });
-    let sql = format!("SELECT status, COUNT(*) AS n FROM profiles WHERE {conditions} AND enabled = 1 GROUP BY status");
+    let sql = COUNTS.replace("{conditions}", &conditions);
     let mut counts = vec![];
     for row in tx.all(&sql, &values).await? {
         counts.extend(Status::parse(&row.text("status")?).map(|status| row.int("n").map(|n| (status, n))).transpose()?);
@@ -384,8 +390,7 @@ pub(crate) async fn ending(
 /// How many profiles work without a day on which a person must come.
 pub async fn without_deadline(tx: &mut Tx, organisation: &OrganisationId, visible_to: Option<&Narrow>) -> Result<i64, StoreError> {
     let (conditions, values) = conditions(organisation, &Filter { visible_to: visible_to.cloned(), ..Filter::default() });
-    let sql =
-        format!("SELECT COUNT(*) AS n FROM profiles WHERE {conditions} AND enabled = 1 AND deadline IS NULL AND status <> 'disconnected'");
+    let sql = WITHOUT_DEADLINE.replace("{conditions}", &conditions);
     tx.one(&sql, &values).await?.map_or(Ok(0), |row| row.int("n"))
 }
 

@@ -37,6 +37,8 @@ pub struct User {
     pub time_zone: String,
     /// `auto`, `light` or `dark`.
     pub theme: String,
+    /// Which page opens after signing in, as a word.
+    pub start_page: String,
     /// Since when a second factor is asked for at sign-in.
     pub second_factor_at: Option<Timestamp>,
     /// Hash of the password; none until the invitation is taken up.
@@ -92,6 +94,7 @@ pub(crate) fn read(row: &Row) -> Result<User, StoreError> {
         language: row.text("language")?,
         time_zone: row.text("time_zone")?,
         theme: row.text("theme")?,
+        start_page: row.text("start_page")?,
         second_factor_at: row.opt_time("second_factor_at")?,
         password_hash: row.opt_text("password_hash")?,
         notify_no_access: row.flag("notify_no_access")?,
@@ -215,14 +218,30 @@ pub struct Account<'a> {
     pub time_zone: &'a str,
     /// `auto`, `light` or `dark`.
     pub theme: &'a str,
+    /// Which page opens after signing in, as a word.
+    pub start_page: &'a str,
 }
 
-/// Name, language, time zone, theme. Where somebody lives decides when what waits for them leaves.
+/// Name, language, time zone, theme, start page. Where somebody lives decides when what waits for them leaves.
 pub async fn set_account(tx: &mut Tx, id: &UserId, account: &Account<'_>, now: Timestamp) -> Result<(), StoreError> {
-    let sql = "UPDATE users SET name = $2, language = $3, time_zone = $4, theme = $5 WHERE id = $1";
-    let values = [id.as_str().into(), account.name.into(), account.language.into(), account.time_zone.into(), account.theme.into()];
+    let sql = "UPDATE users SET name = $2, language = $3, time_zone = $4, theme = $5, start_page = $6 WHERE id = $1";
+    let values = [
+        id.as_str().into(),
+        account.name.into(),
+        account.language.into(),
+        account.time_zone.into(),
+        account.theme.into(),
+        account.start_page.into(),
+    ];
     tx.run(sql, &values).await?;
     wishes::retime(tx, id, now).await
+}
+
+/// Language and time zone of somebody who is new: nothing waits for them yet.
+pub async fn set_place(tx: &mut Tx, id: &UserId, language: &str, time_zone: &str) -> Result<(), StoreError> {
+    let sql = "UPDATE users SET language = $2, time_zone = $3 WHERE id = $1";
+    tx.run(sql, &[id.as_str().into(), language.into(), time_zone.into()]).await?;
+    Ok(())
 }
 
 /// Sets whether a user hears of what turns up at the networks.
@@ -301,6 +320,7 @@ pub async fn delete(tx: &mut Tx, organisation: &OrganisationId, id: &UserId, now
     for sql in [
         "UPDATE profiles SET owner_id = NULL WHERE owner_id = $1",
         "UPDATE page_presets SET owner_id = NULL WHERE owner_id = $1",
+        "UPDATE team_presets SET owner_id = NULL WHERE owner_id = $1",
         "DELETE FROM team_members WHERE user_id = $1",
         "DELETE FROM given_sets WHERE user_id = $1",
         "DELETE FROM sessions WHERE user_id = $1",

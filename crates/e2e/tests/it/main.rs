@@ -1,6 +1,7 @@
 //! End-to-end tests: the real binary, real HTTP, a real browser, real peers.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+mod account;
 mod acting;
 mod audit;
 mod authorised;
@@ -51,6 +52,7 @@ mod smtp;
 mod startup;
 mod story;
 mod strangers;
+mod team_presets;
 mod traces;
 mod versions;
 mod waiting;

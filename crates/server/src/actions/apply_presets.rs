@@ -26,7 +26,7 @@ pub struct Change {
 }
 
 impl Change {
-    /// What a network's presets change of a profile. What they leave open stays: without an owner or a team in them nobody loses
+    /// What presets change of a profile. What they leave open stays: without an owner or a team in them nobody loses
     /// one, and no profile is taken out of a team, since that decides who may see it.
     pub fn of(profile: &Profile, preset: &Preset) -> Self {
         Self {
@@ -51,13 +51,14 @@ pub struct Preview {
     pub mark: String,
 }
 
-/// What the presets of their networks would change of these profiles now.
+/// What the presets of their teams and networks would change of these profiles now.
 pub async fn look(tx: &mut Tx, app: &App, chosen: &[Profile]) -> Result<Preview, Problem> {
     let mut changes = vec![];
+    let all = presets::list(tx, &app.organisation).await?;
     for profile in chosen {
         // Read again: in the transaction that does it, what is stored counts.
         let profile = profiles::get(tx, &app.organisation, &profile.id).await?.ok_or_else(Problem::not_found)?;
-        let preset = presets::for_network(tx, &app.organisation, &profile.network).await?;
+        let preset = presets::holding(&all, &profile.network, &profile.teams);
         let change = Change::of(&profile, &preset);
         changes.push((profile, change));
     }

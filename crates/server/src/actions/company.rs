@@ -15,7 +15,9 @@ use store::{StoreError, Tx};
 use super::{invite, sets};
 use crate::auth::{Caller, refused};
 use crate::error::Problem;
+use crate::i18n::Lang;
 use crate::state::App;
+use crate::zones;
 
 /// The code of a change that met another one.
 pub const CHANGED_MEANWHILE: &str = "changed_meanwhile";
@@ -91,6 +93,10 @@ pub struct Invited<'a> {
     pub role: Role,
     /// The permission sets they are given.
     pub given: &'a [Given],
+    /// In which language they are written to; `None`: that of whoever invites.
+    pub language: Option<Lang>,
+    /// Where they live; `None`: where whoever invites does.
+    pub time_zone: Option<&'a str>,
 }
 
 /// Invites a user; the link is told once.
@@ -98,8 +104,12 @@ pub async fn invite_user(app: &App, caller: &Caller, invited: &Invited<'_>) -> R
     may_touch(caller, invited.role)?;
     // Until they say how they are called, users go by their address, which may be longer than a name.
     let name = if invited.name.trim().is_empty() { invited.email } else { name_of(invited.name)? };
+    let lang = invited.language.unwrap_or(caller.lang);
+    let zone = caller.user.as_ref().map_or("UTC", |user| &user.time_zone);
+    let zone = invited.time_zone.map_or_else(|| Ok(zone.to_owned()), |typed| zones::read(typed, zone))?;
     let mut tx = app.store.write().await?;
-    let (id, link) = invite::invite_user(&mut tx, app, invited.email, name, invited.role, caller.lang, &caller.named).await?;
+    let (id, link) = invite::invite_user(&mut tx, app, invited.email, name, invited.role, lang, &caller.named).await?;
+    users::set_place(&mut tx, &id, lang.code(), &zone).await?;
     sets::give(&mut tx, app, caller, &id, invited.given).await?;
     tx.commit().await?;
     app.told.notify_one();
@@ -294,35 +304,56 @@ pub fn unchanged<T: PartialEq>(expected: &T, stored: &T) -> Result<(), Problem> 
     (expected == stored).then_some(()).ok_or_else(quicker)
 }
 
-/// The presets of exactly this network, as they are set; those that are built in where nobody set any.
-pub async fn preset_of(tx: &mut Tx, app: &App, network: &str) -> Result<Preset, Problem> {
-    let set = presets::list(tx, &app.organisation).await?.into_iter().find(|preset| preset.network == network);
-    Ok(set.unwrap_or_else(|| Preset { network: network.to_owned(), ..Preset::built_in() }))
+/// Whether the caller may set presets: those of a team, or the company's.
+pub fn sets_presets(caller: &Caller, team: Option<&TeamId>) -> Result<(), Problem> {
+    let about = team.map_or(permission::About::Organisation, permission::About::Team);
+    match caller.decide(Act::ManagePresets, about) {
+        Decision::Allow(_) => Ok(()),
+        no => Err(refused(&no)),
+    }
 }
 
-/// What is stored of a network's presets while somebody changes them.
+/// What is stored of presets while somebody changes them.
 pub struct StoredPreset {
-    /// What is set for exactly this network, as its form shows it.
-    pub own: Preset,
-    /// What its new profiles get.
+    /// What is set for exactly this team and network.
+    pub own: Option<Preset>,
+    /// What holds there, own or not.
     pub holds: Preset,
 }
 
-async fn preset_to_change(tx: &mut Tx, app: &App, network: &str) -> Result<StoredPreset, Problem> {
-    presets::keep(tx, &app.organisation).await?;
-    let own = preset_of(tx, app, network).await?;
-    Ok(StoredPreset { own, holds: presets::for_network(tx, &app.organisation, network).await? })
+/// The presets of a network, of a team or the company.
+pub async fn preset_of(tx: &mut Tx, app: &App, team: Option<&TeamId>, network: &str) -> Result<StoredPreset, Problem> {
+    let all = presets::list(tx, &app.organisation).await?;
+    let own = all.iter().find(|preset| preset.team.as_ref() == team && preset.network == network).cloned();
+    Ok(StoredPreset { own, holds: presets::holding(&all, network, team.map_or(&[], std::slice::from_ref)) })
 }
 
-/// Sets what new profiles of a network get, where it `still` is what was expected.
+async fn preset_to_change(tx: &mut Tx, app: &App, caller: &Caller, team: Option<&TeamId>, network: &str) -> Result<StoredPreset, Problem> {
+    if let Some(id) = team {
+        let all = teams::list(tx, &app.organisation).await?;
+        all.iter().find(|team| team.id == *id).ok_or_else(Problem::not_found)?;
+    }
+    sets_presets(caller, team)?;
+    presets::keep(tx, &app.organisation).await?;
+    preset_of(tx, app, team, network).await
+}
+
+/// Whoever gets a team's presets is in that team.
+fn in_their_team(mut preset: Preset) -> Preset {
+    preset.teams.extend(preset.team.clone().filter(|team| !preset.teams.contains(team)));
+    preset
+}
+
+/// Sets what new profiles of a network get, where it `still` is what was expected; gives what was set.
 pub async fn set_preset(
     app: &App,
     caller: &Caller,
     preset: &Preset,
     still: impl FnOnce(&StoredPreset) -> Result<(), Problem>,
-) -> Result<(), Problem> {
+) -> Result<Preset, Problem> {
     let mut tx = app.store.write().await?;
-    still(&preset_to_change(&mut tx, app, &preset.network).await?)?;
+    let stored = preset_to_change(&mut tx, app, caller, preset.team.as_ref(), &preset.network).await?;
+    still(&stored)?;
     if let Some(owner) = &preset.owner {
         let known = users::by_id(&mut tx, owner).await?.filter(|user| user.organisation == app.organisation);
         known.ok_or_else(|| Problem::field("owner_id", "there is no such user"))?;
@@ -331,25 +362,33 @@ pub async fn set_preset(
     if let Some(unknown) = preset.teams.iter().find(|id| !all.iter().any(|team| team.id == **id)) {
         return Err(Problem::field("team_ids", &format!("there is no team {unknown}")));
     }
-    presets::set(&mut tx, &app.organisation, preset, app.now()).await?;
-    note(&mut tx, app, caller, "settings.changed", json!({ "page_presets": preset.network })).await?;
+    // Into another team goes only what somebody may decide for it as well, or what is set already.
+    let had = &stored.own.as_ref().unwrap_or(&stored.holds).teams;
+    let new = preset.teams.iter().filter(|team| !had.contains(team));
+    if new.into_iter().any(|team| sets_presets(caller, Some(team)).is_err()) {
+        return Err(Problem::field("team_ids", "names a team whose page presets are not yours to set"));
+    }
+    let preset = in_their_team(preset.clone());
+    presets::set(&mut tx, &app.organisation, &preset, app.now()).await?;
+    note(&mut tx, app, caller, "settings.changed", json!({ "page_presets": preset.network, "team_presets": preset.team })).await?;
     tx.commit().await?;
-    Ok(())
+    Ok(preset)
 }
 
-/// Takes them back, where they `still` are what was expected: what holds for all networks holds for this one again.
+/// Takes them back, where they `still` are what was expected: what comes after them holds again.
 pub async fn remove_preset(
     app: &App,
     caller: &Caller,
+    team: Option<&TeamId>,
     network: &str,
     still: impl FnOnce(&StoredPreset) -> Result<(), Problem>,
 ) -> Result<(), Problem> {
     let mut tx = app.store.write().await?;
-    still(&preset_to_change(&mut tx, app, network).await?)?;
-    if !presets::remove(&mut tx, &app.organisation, network).await? {
+    still(&preset_to_change(&mut tx, app, caller, team, network).await?)?;
+    if !presets::remove(&mut tx, &app.organisation, team, network).await? {
         return Err(Problem::not_found());
     }
-    note(&mut tx, app, caller, "settings.changed", json!({ "page_presets": network, "removed": true })).await?;
+    note(&mut tx, app, caller, "settings.changed", json!({ "page_presets": network, "team_presets": team, "removed": true })).await?;
     tx.commit().await?;
     Ok(())
 }

@@ -5,22 +5,24 @@ use std::collections::{BTreeMap, BTreeSet};
 use bytes::Bytes;
 use http::Request;
 use keeper::ports::NetworkApp;
-use lifecycle::ids::ProfileId;
+use lifecycle::ids::{ProfileId, TeamId};
 use lifecycle::secret::{Secret, TokenSet};
 use lifecycle::words::{Evidence, Source};
 use networks::Network;
 use networks::network::{Answer, Callback, Discovery, Failure, Found, Issued, Registration};
 use serde_json::json;
-use store::connect::Authorized;
+use store::connect::{Authorized, Chosen};
 use store::connections::{self, Connection, Discovered, Failed, Taken};
 use store::events::{self, About};
 use store::grants::{self, Person, holders_of};
 use store::network_apps::{self, Client};
 use store::profiles::Profile;
 use store::renewal_links::{self, Accepts};
+use store::teams::{self, Team};
 use store::{StoreError, across_apps, profiles, scopes};
 
 use super::set_aside;
+use crate::auth::Caller;
 use crate::error::Problem;
 use crate::state::App;
 
@@ -392,7 +394,7 @@ async fn keep(
     } else if found.all_come_along {
         room_for(app, &mut tx, discovered.len()).await?;
         let all: Vec<String> = discovered.iter().map(|found| found.network_id.clone()).collect();
-        app.store.add_profiles(&mut tx, &connection, &all, &client.facts, &connection.begun.by, now).await?;
+        app.store.add_profiles(&mut tx, &connection, all.as_slice().into(), &client.facts, &connection.begun.by, now).await?;
     }
     tx.commit().await?;
     app.told.notify_one();
@@ -424,7 +426,7 @@ async fn renew(
     repaired.retain(usable);
     let again: BTreeSet<String> = repaired.iter().map(|profile| profile.network_id.clone()).collect();
     let again: Vec<String> = again.into_iter().collect();
-    app.store.add_profiles(tx, connection, &again, &client.facts, &connection.begun.by, now).await?;
+    app.store.add_profiles(tx, connection, again.as_slice().into(), &client.facts, &connection.begun.by, now).await?;
     if let Some(link) = link_of(connection) {
         let done: Vec<ProfileId> = repaired.into_iter().map(|profile| profile.id).collect();
         renewal_links::done(tx, link, &done, now).await?;
@@ -450,22 +452,39 @@ async fn wanted(tx: &mut store::Tx, app: &App, connection: &Connection, asked: P
 }
 
 /// Adds the profiles that were chosen.
-pub async fn choose(app: &App, connection: &Connection, chosen: &[String], by: &events::Actor) -> Result<Vec<ProfileId>, Problem> {
+pub async fn choose(app: &App, connection: &Connection, chosen: Chosen<'_>, by: &events::Actor) -> Result<Vec<ProfileId>, Problem> {
     let network = super::connect::network_named(&connection.place.network)?;
-    let unusable = chosen.iter().find(|id| !connection.discovered.iter().any(|found| found.network_id == **id && found.unusable.is_none()));
+    let unusable =
+        chosen.ids.iter().find(|id| !connection.discovered.iter().any(|found| found.network_id == **id && found.unusable.is_none()));
     if let Some(id) = unusable {
         return Err(Problem::field("ids", &format!("\"{id}\" was not discovered, or cannot be connected")));
     }
-    if chosen.is_empty() {
+    if chosen.ids.is_empty() {
         return Err(Problem::field("ids", "choose one profile at least"));
     }
     let facts = app.directory.facts(network);
     let mut tx = app.store.write().await?;
-    room_for(app, &mut tx, chosen.len()).await?;
+    room_for(app, &mut tx, chosen.ids.len()).await?;
     let added = app.store.add_profiles(&mut tx, connection, chosen, &facts, by, app.now()).await?;
     tx.commit().await?;
     app.told.notify_one();
     Ok(added)
+}
+
+/// The teams for which somebody connects profiles: their own; for company admins and tools that connect every profile, all.
+pub async fn offered_teams(app: &App, caller: &Caller) -> Result<Vec<Team>, Problem> {
+    let mut all = teams::list(&mut app.store.read().await?, &app.organisation).await?;
+    if let (Some(user), false) = (&caller.user, caller.is_company_admin()) {
+        all.retain(|team| team.members.contains(&user.id));
+    }
+    Ok(all)
+}
+
+/// The team that somebody names is one of those.
+pub async fn check_team(app: &App, caller: &Caller, team: Option<&TeamId>) -> Result<(), Problem> {
+    let Some(team) = team else { return Ok(()) };
+    let known = offered_teams(app, caller).await?.iter().any(|known| known.id == *team);
+    known.then_some(()).ok_or_else(|| Problem::field("team_id", "is no team of yours"))
 }
 
 pub(super) async fn room_for(app: &App, tx: &mut store::Tx, more: usize) -> Result<(), Problem> {

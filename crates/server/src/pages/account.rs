@@ -18,7 +18,9 @@ use crate::auth::Caller;
 use crate::error::Problem;
 use crate::i18n::Lang;
 use crate::show::When;
+use crate::start_page::{self, START_PAGES, StartPage};
 use crate::state::App;
+use crate::zones;
 
 struct SessionView {
     id: String,
@@ -34,7 +36,8 @@ struct Account {
     error: Option<String>,
     name: String,
     language: String,
-    time_zone: String,
+    zones: Options,
+    start_pages: Options,
     themes: Options,
     told: ToldView,
     refused: Option<(String, String)>,
@@ -103,6 +106,15 @@ fn me(caller: &Caller) -> Result<&User, Problem> {
     caller.user.as_ref().ok_or_else(|| Problem::forbidden("This page is for users; an API key has no account."))
 }
 
+/// The pages that this user may open, as the first one to choose.
+fn start_pages(caller: &Caller, user: &User) -> Options {
+    let may = START_PAGES.iter().filter(|page| caller.may(page.needs));
+    let option = |page: &StartPage| {
+        (page.word.to_owned(), caller.lang.t(&format!("start_page.{}", page.word)).to_owned(), page.word == user.start_page)
+    };
+    may.map(option).collect()
+}
+
 async fn build(app: &App, caller: &Caller, error: Option<String>) -> Page {
     let user = me(caller)?;
     let mut tx = app.store.read().await?;
@@ -123,7 +135,8 @@ async fn build(app: &App, caller: &Caller, error: Option<String>) -> Page {
         error,
         name: user.name.clone(),
         language: user.language.clone(),
-        time_zone: user.time_zone.clone(),
+        zones: zones::options(&user.time_zone),
+        start_pages: start_pages(caller, &user),
         themes: themes.into(),
         told: ToldView::of(&user, caller.lang),
         refused: user.refused.as_ref().map(|(since, why)| {
@@ -147,15 +160,17 @@ pub async fn save(State(app): State<Arc<App>>, caller: Caller, fields: Fields) -
         let user = me(&caller)?;
         let language = if fields.get("language") == "de" { "de" } else { "en" };
         let theme = ["auto", "light", "dark"].into_iter().find(|theme| *theme == fields.get("theme")).unwrap_or("auto");
-        let zone = fields.get("time_zone");
-        if jiff::tz::TimeZone::get(zone).is_err() {
-            return Err(Problem::field("time_zone", "is not a time zone; write it like Europe/Berlin"));
-        }
+        // What a form does not name stays as it is.
+        let start_page = start_page::named(fields.get("start_page")).map_or(user.start_page.as_str(), |page| page.word);
+        let zone = match zones::read(fields.get("time_zone"), &user.time_zone) {
+            Ok(zone) => zone,
+            Err(wrong) => return build(&app, &caller, Some(caller.lang.problem(&wrong))).await,
+        };
         if fields.get("name").is_empty() {
-            return Err(Problem::field("name", "is missing"));
+            return build(&app, &caller, Some(caller.lang.problem(&Problem::field("name", "is missing")))).await;
         }
         let mut tx = app.store.write().await?;
-        let account = users::Account { name: fields.get("name"), language, time_zone: zone, theme };
+        let account = users::Account { name: fields.get("name"), language, time_zone: &zone, theme, start_page };
         users::set_account(&mut tx, &user.id, &account, app.now()).await?;
         tx.commit().await?;
         go("/account")

@@ -6,14 +6,16 @@ use askama::Template;
 use axum::extract::{Path, RawQuery, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
+use lifecycle::ids::TeamId;
 use lifecycle::secret::Secret;
 use networks::Network;
 use networks::network::{Ability, Asks};
+use store::connect::{Chosen, preset_of};
 use store::connections::{self, Connection, Stage};
-use store::{grants, presets, profiles, users};
+use store::{grants, profiles, users};
 
 use super::sign_in::set_cookie;
-use super::view::{Row, badge_of, row, title_of};
+use super::view::{Options, Row, badge_of, row, title_of};
 use super::{Fields, Message, Page, Shell, for_people, go, renew, show, show_with};
 use crate::actions::connect::{self, By, network_named};
 use crate::actions::finish::{self, Finished};
@@ -75,6 +77,8 @@ struct Choose {
     warnings: Vec<String>,
     items: Vec<Choice>,
     presets: String,
+    /// For which team they can be connected.
+    teams: Options,
 }
 
 #[derive(Template)]
@@ -303,7 +307,7 @@ pub async fn connection(State(app): State<Arc<App>>, caller: Caller, Path(id): P
 async fn choose_page(app: &App, caller: &Caller, connection: &Connection) -> Page {
     let lang = caller.lang;
     let mut tx = app.store.read().await?;
-    let preset = presets::for_network(&mut tx, &app.organisation, &connection.place.network).await?;
+    let preset = preset_of(&mut tx, connection, None).await?;
     let owner = match &preset.owner {
         Some(id) => users::by_id(&mut tx, id).await?.map(|user| user.name),
         None => None,
@@ -320,6 +324,8 @@ async fn choose_page(app: &App, caller: &Caller, connection: &Connection) -> Pag
         unusable: found.unusable.as_ref().map(|(en, de)| lang.pick(en, de).to_owned()),
     };
     let owner = owner.unwrap_or_else(|| lang.t("profiles.no_owner").to_owned());
+    drop(tx);
+    let teams = finish::offered_teams(app, caller).await?;
     show(&Choose {
         s: Shell::new(caller, "profiles"),
         id: connection.id.to_string(),
@@ -328,6 +334,7 @@ async fn choose_page(app: &App, caller: &Caller, connection: &Connection) -> Pag
         warnings: warnings(caller, connection),
         items: connection.discovered.iter().map(choice).collect(),
         presets: lang.fill("choose.presets", &[("owner", &owner)]),
+        teams: teams.into_iter().map(|team| (team.id.to_string(), team.name, false)).collect(),
     })
 }
 
@@ -356,7 +363,9 @@ pub async fn choose(State(app): State<Arc<App>>, caller: Caller, Path(id): Path<
     let page = async {
         let connection = auth::connection(&app, &caller, &id).await?;
         if connection.stage == Stage::Choose {
-            finish::choose(&app, &connection, &fields.all("ids"), &caller.named).await?;
+            let team: Option<TeamId> = fields.get("team").parse().ok();
+            finish::check_team(&app, &caller, team.as_ref()).await?;
+            finish::choose(&app, &connection, Chosen { ids: &fields.all("ids"), team: team.as_ref() }, &caller.named).await?;
         }
         go(&format!("/settings/profiles/connections/{id}"))
     };

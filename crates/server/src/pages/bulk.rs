@@ -138,7 +138,8 @@ async fn presets(app: &App, caller: &Caller, fields: &Fields, chosen: &[Profile]
     }
     let mut tx = app.store.read().await?;
     let preview = apply_presets::look(&mut tx, app, chosen).await?;
-    let names = Names { users: users::list(&mut tx, &app.organisation).await?, teams: teams::list(&mut tx, &app.organisation).await? };
+    let (users, teams) = (users::list(&mut tx, &app.organisation).await?, teams::list(&mut tx, &app.organisation).await?);
+    let names = Names { users: &users, teams: &teams };
     drop(tx);
     let (same, changes): (Vec<_>, Vec<_>) = preview.changes.iter().partition(|(_, change)| change.is_nothing());
     let line = |(profile, change): &(Profile, Change)| Line {
@@ -160,19 +161,19 @@ async fn presets(app: &App, caller: &Caller, fields: &Fields, chosen: &[Profile]
 }
 
 /// What ids are called.
-struct Names {
-    users: Vec<users::User>,
-    teams: Vec<teams::Team>,
+pub(super) struct Names<'a> {
+    pub(super) users: &'a [users::User],
+    pub(super) teams: &'a [teams::Team],
 }
 
-impl Names {
+impl Names<'_> {
     fn user(&self, lang: Lang, id: Option<&UserId>) -> String {
         let found = id.and_then(|id| self.users.iter().find(|user| user.id == *id));
         found.map_or_else(|| lang.t("profiles.no_owner").to_owned(), |user| user.name.clone())
     }
 
     /// A change in words, from and to.
-    fn words(&self, lang: Lang, profile: &Profile, change: &Change) -> Vec<String> {
+    pub(super) fn words(&self, lang: Lang, profile: &Profile, change: &Change) -> Vec<String> {
         let from_to = |label: &str, from: &str, to: &str| format!("{}: {from} → {to}", lang.t(label));
         let switch = |on: bool| lang.t(if on { "switch.on" } else { "switch.off" });
         let owner = change.owner.as_ref();

@@ -1,16 +1,19 @@
 //! GET /
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use askama::Template;
 use axum::extract::State;
 use axum::response::Response;
+use lifecycle::ids::ProfileId;
 use lifecycle::permission::{About, Act, Decision};
 use lifecycle::repair::median;
 use lifecycle::status::Status;
 use lifecycle::time::{Span, Timestamp};
+use store::events::{self, Event};
 use store::profiles::{self, Filter};
-use store::{StoreError, Tx, events, hold, incidents, users};
+use store::{StoreError, Tx, hold, incidents, users};
 
 use super::view::{Line, Row, line, row, zone};
 use super::{Page, Shell, for_people};
@@ -75,6 +78,20 @@ async fn incidents_of(tx: &mut Tx, app: &App, caller: &Caller, now: Timestamp) -
 /// How many lines of history are shown.
 const HISTORY: usize = 10;
 
+/// What happened to profiles, newest first. A standard user reads of the profiles they may see; whoever sees all of everything.
+async fn history_of(tx: &mut Tx, app: &App, caller: &Caller, of_all: bool) -> Result<Vec<Line>, StoreError> {
+    let newest = events::newest(tx, &app.organisation, 60).await?;
+    let newest: Vec<Event> = newest.into_iter().filter(|event| event.kind.starts_with("profile.")).collect();
+    let id_of = |event: &Event| event.profile.as_deref().and_then(|id| id.parse::<ProfileId>().ok());
+    // All of them at once: one by one they would be most of what this page reads.
+    let ids: BTreeSet<ProfileId> = newest.iter().filter_map(id_of).collect();
+    let named = profiles::by_ids(tx, &app.organisation, &ids.into_iter().collect::<Vec<_>>()).await?;
+    let about = |event: &Event| id_of(event).and_then(|id| named.iter().find(|profile| profile.id == id));
+    let visible = |event: &&Event| of_all || about(event).is_some_and(|profile| crate::auth::may_see(caller, profile));
+    let shown = newest.iter().filter(visible).take(HISTORY);
+    Ok(shown.map(|event| line(caller, event, about(event).map(|profile| profile.name.as_str()), app.now())).collect())
+}
+
 async fn build(app: &App, caller: &Caller) -> Page {
     let now = app.now();
     let visible_to = caller.narrowed_to(Act::SeeProfile);
@@ -101,22 +118,7 @@ async fn build(app: &App, caller: &Caller) -> Page {
     let ended = profiles::repaired(&mut tx, &app.organisation, visible_to.as_ref(), now - Span::days(90)).await?;
     let coming = profiles::deadlines(&mut tx, &app.organisation, visible_to.as_ref(), now + Span::days(90), 8).await?;
     let coming = coming.iter().map(|profile| row(caller, profile, &users, now)).collect();
-    let mut history = vec![];
-    let newest = events::newest(&mut tx, &app.organisation, 60).await?;
-    for event in newest.into_iter().filter(|event| event.kind.starts_with("profile.")) {
-        if history.len() == HISTORY {
-            break;
-        }
-        let name = match event.profile.as_deref().and_then(|id| id.parse().ok()) {
-            Some(id) => profiles::get(&mut tx, &app.organisation, &id).await?,
-            None => None,
-        };
-        // A standard user reads of the profiles they may see; company admins of everything.
-        let visible = name.as_ref().is_some_and(|profile| crate::auth::may_see(caller, profile));
-        if visible_to.is_none() || visible {
-            history.push(line(caller, &event, name.as_ref().map(|profile| profile.name.as_str()), now));
-        }
-    }
+    let history = history_of(&mut tx, app, caller, visible_to.is_none()).await?;
     let for_operators = matches!(caller.decide(Act::Freeze, About::Organisation), Decision::Allow(_));
     let alarms = if for_operators { app.alarms.lines() } else { vec![] };
     let held = hold::get(&mut tx).await?.is_some_and(|hold| hold.released_at.is_none());

@@ -9,11 +9,12 @@ use lifecycle::permission::{Frozen, NotFreezable};
 use serde::Deserialize;
 use store::{api_keys, freezes, grants, hold, profiles, users};
 
+use super::view::zone;
 use super::{Fields, Page, Shell, for_people, go, show};
 use crate::actions::{freeze, restore};
 use crate::auth::Caller;
 use crate::error::Problem;
-use crate::show::rfc3339;
+use crate::show::moment;
 use crate::state::App;
 
 /// How many past ones are shown after those in force.
@@ -68,7 +69,7 @@ async fn page(app: &App, caller: &Caller, chosen: &str, receipt: Option<String>,
         id: one.id.to_string(),
         target: label(&one.target.to_string()),
         reason: one.reason.clone(),
-        at: rfc3339(one.at),
+        at: moment(one.at, zone(caller), caller.lang),
         in_force: one.thawed_at.is_none(),
     };
     let freezes = all.iter().map(view).collect();

@@ -5,17 +5,19 @@ use std::sync::Arc;
 use askama::Template;
 use axum::extract::{Path, Query, State};
 use axum::response::Response;
-use lifecycle::moment;
-use lifecycle::permission::{Act, Permission};
+use lifecycle::permission::{Act, Decision};
 use serde::Deserialize;
 use store::api_keys::{self, ApiKey};
 use store::profiles::{self, Filter};
 
+use super::sets::words_of;
+use super::view::zone;
 use super::{Fields, Page, Shell, for_people, go, show};
 use crate::actions::{keys, may};
 use crate::auth::{self, Caller};
 use crate::error::Problem;
-use crate::show::rfc3339;
+use crate::i18n::Lang;
+use crate::show::{When, day_begins};
 use crate::state::App;
 
 /// How many profiles the dry run offers.
@@ -24,19 +26,20 @@ const OFFERED: u32 = 500;
 struct KeyView {
     id: String,
     name: String,
-    may: Vec<String>,
+    /// What it may, in words and as the API writes it.
+    may: Vec<(&'static str, String)>,
     revoked: bool,
-    until: Option<String>,
+    until: Option<When>,
 }
 
 impl KeyView {
-    fn of(key: &ApiKey) -> Self {
+    fn of(app: &App, caller: &Caller, key: &ApiKey) -> Self {
         Self {
             id: key.id.to_string(),
             name: key.name.clone(),
-            may: key.permissions.iter().map(Permission::to_string).collect(),
+            may: key.permissions.iter().map(|one| (words_of(caller.lang, one.act), one.to_string())).collect(),
             revoked: key.revoked_at.is_some(),
-            until: key.expires_at.map(rfc3339),
+            until: key.expires_at.map(|at| When::new(at, app.now(), zone(caller), caller.lang)),
         }
     }
 }
@@ -46,7 +49,8 @@ impl KeyView {
 struct Keys {
     s: Shell,
     keys: Vec<KeyView>,
-    all: Vec<&'static str>,
+    /// Word and what it is in words.
+    all: Vec<(&'static str, &'static str)>,
     secret: Option<String>,
     error: Option<String>,
 }
@@ -56,8 +60,8 @@ struct Keys {
 struct Key {
     s: Shell,
     key: KeyView,
-    /// Word, chosen.
-    acts: Vec<(&'static str, bool)>,
+    /// Word, what it is in words, chosen.
+    acts: Vec<(&'static str, &'static str, bool)>,
     /// Id, name, chosen.
     profiles: Vec<(String, String, bool)>,
     method: String,
@@ -70,8 +74,8 @@ async fn page(app: &App, caller: &Caller, secret: Option<String>, error: Option<
     let keys = api_keys::list(&mut tx, &app.organisation).await?;
     show(&Keys {
         s: Shell::new(caller, "keys"),
-        keys: keys.iter().map(KeyView::of).collect(),
-        all: Act::ALL.iter().map(|act| act.as_str()).collect(),
+        keys: keys.iter().map(|key| KeyView::of(app, caller, key)).collect(),
+        all: Act::ALL.iter().map(|act| (act.as_str(), words_of(caller.lang, *act))).collect(),
         secret,
         error,
     })
@@ -89,7 +93,7 @@ pub async fn create(State(app): State<Arc<App>>, caller: Caller, fields: Fields)
         let mut words = fields.all("permissions");
         words.extend(fields.get("narrowed").lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned));
         let until = fields.get("expires_at");
-        let until = if until.is_empty() { None } else { Some(moment::rfc3339(&format!("{until}T00:00:00Z"))) };
+        let until = if until.is_empty() { None } else { Some(day_begins(until, zone(&caller))) };
         let until = until.map(|at| at.ok_or_else(|| Problem::field("expires_at", "is a day, as in 2027-01-01"))).transpose()?;
         keys::create(&app, &caller, fields.get("name"), &keys::read(&words)?, until).await
     };
@@ -120,6 +124,16 @@ pub struct Asked {
     path: String,
 }
 
+/// The decision in words.
+fn verdict(lang: Lang, decision: &Decision) -> String {
+    match decision {
+        Decision::Allow(Some(under)) => lang.fill("keys.yes_under", &[("permission", &under.to_string())]),
+        Decision::Allow(None) => lang.t("keys.yes").to_owned(),
+        Decision::Hidden | Decision::SignIn => lang.t("keys.hidden").to_owned(),
+        Decision::Deny(why) => lang.fill("keys.no", &[("why", &lang.problem(&Problem::forbidden(why.words())))]),
+    }
+}
+
 /// GET /settings/api-keys/{id}
 pub async fn one(State(app): State<Arc<App>>, caller: Caller, Path(id): Path<String>, Query(asked): Query<Asked>) -> Response {
     let page = async {
@@ -129,7 +143,7 @@ pub async fn one(State(app): State<Arc<App>>, caller: Caller, Path(id): Path<Str
         let filter = Filter { visible_to: caller.narrowed_to(Act::SeeProfile), ..Filter::default() };
         let offered = profiles::list(&mut tx, &app.organisation, &filter, OFFERED).await?;
         drop(tx);
-        let view = KeyView::of(&key);
+        let view = KeyView::of(&app, &caller, &key);
         let verdict = match Act::parse(&asked.act) {
             Some(act) => {
                 let profile = if asked.profile.is_empty() {
@@ -141,14 +155,14 @@ pub async fn one(State(app): State<Arc<App>>, caller: Caller, Path(id): Path<Str
                 let dry = may::Asked { act, profile: profile.as_ref(), call };
                 let decision = may::may(&app, &may::actor_of(key), &dry).await?;
                 let revoked = view.revoked.then(|| (false, caller.lang.t("keys.revoked").to_owned()));
-                Some(revoked.unwrap_or_else(|| (decision.is_yes(), may::words(&decision))))
+                Some(revoked.unwrap_or_else(|| (decision.is_yes(), verdict(caller.lang, &decision))))
             }
             None => None,
         };
         show(&Key {
             s: Shell::new(&caller, "keys"),
             key: view,
-            acts: Act::ALL.iter().map(|act| (act.as_str(), act.as_str() == asked.act)).collect(),
+            acts: Act::ALL.iter().map(|act| (act.as_str(), words_of(caller.lang, *act), act.as_str() == asked.act)).collect(),
             profiles: offered
                 .iter()
                 .map(|profile| {

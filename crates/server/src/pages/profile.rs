@@ -16,8 +16,10 @@ use store::events::{self, About};
 use store::grants::{Holder, holders_of};
 use store::profiles::{self, Profile};
 use store::users::{self, User};
-use store::{reminders, teams, telling};
+use store::{presets, reminders, teams, telling};
 
+use super::bulk::Names;
+use super::presets::{Here, here};
 use super::together::{self, Found, Meanwhile, Values, compare};
 use super::view::{Line, Options, Row, end_of_access, line, owners, refresh_tokens, row, title_of, zone};
 use super::{Confirm, Fields, Page, Shell, for_people, go, show, show_with};
@@ -65,6 +67,8 @@ struct ProfilePage {
     evidence: Option<SeenWords>,
     owners: Options,
     teams: Options,
+    /// Which page presets hold for it.
+    presets: Here,
     is_board: bool,
     hears: Hears,
     /// When the next reminder comes, in words; `None` while the profile works.
@@ -121,6 +125,7 @@ async fn tab(app: &App, caller: &Caller, id: &str, tab: &'static str, flash: Opt
     let events = if tab == "tokens" { events::of_profile(&mut tx, &app.organisation, &profile.id, None, 50).await? } else { vec![] };
     let route = telling::route_of(&mut tx, &app.organisation, &profile.id, profile.owner.as_ref(), "no_access_tokens").await?;
     let remind_at = reminders::next(&mut tx, &profile.id).await?;
+    let set = presets::list(&mut tx, &app.organisation).await?;
     drop(tx);
     let refresh_tokens = if tab == "tokens" { refresh_tokens(app, &profile.network, &profile.instance, lang).await? } else { None };
     let person = profile.standing.person.as_ref().and_then(|id| holders.iter().find(|holder| holder.person.id == *id));
@@ -131,6 +136,7 @@ async fn tab(app: &App, caller: &Caller, id: &str, tab: &'static str, flash: Opt
     let status = if meanwhile.is_some() { StatusCode::CONFLICT } else { StatusCode::OK };
     let (meanwhile, form) = meanwhile.map_or_else(|| (None, shown.clone()), |found| (Some(found.words), found.merged));
     let mut row = row(caller, &profile, &users, now);
+    let manages = row.may.manage;
     row.enabled = if tab == "general" { form.one("enabled") == "1" } else { profile.enabled };
     let page = ProfilePage {
         shown: shown.written(),
@@ -145,6 +151,7 @@ async fn tab(app: &App, caller: &Caller, id: &str, tab: &'static str, flash: Opt
             when: When::new(evidence.at, now, zone(caller), lang),
         }),
         owners: owners(&users, form.one("owner").parse().ok().as_ref()),
+        presets: here(caller, &profile, &set, &Names { users: &users, teams: &all_teams }),
         teams: all_teams
             .into_iter()
             .map(|team| {
@@ -154,7 +161,7 @@ async fn tab(app: &App, caller: &Caller, id: &str, tab: &'static str, flash: Opt
             .collect(),
         is_board: profile.kind == "board",
         hears,
-        reminders: reminders_words(caller, &profile, remind_at, now),
+        reminders: reminders_words(caller, &profile, remind_at, now).filter(|_| manages),
         notify_no_access: form.one("no_access") == "1",
         notify_renew_soon: form.one("renew_soon") == "1",
         holders: holders.iter().map(|holder| holder_view(app, caller, &profile.network, holder)).collect(),

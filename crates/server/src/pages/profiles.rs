@@ -53,6 +53,8 @@ struct Profiles {
     count: String,
     /// May change several at once.
     manages: bool,
+    /// May connect new ones.
+    connects: bool,
     /// Where the list comes back to after a change.
     back: String,
     rows: Vec<Row>,
@@ -173,7 +175,8 @@ async fn build(app: &App, caller: &Caller, asked: &Asked) -> Page {
         owners: owners(&users, filter.owner.as_ref()),
         teams: all_teams.into_iter().map(|team| (team.id.to_string(), team.name, filter.team.as_ref() == Some(&team.id))).collect(),
         count: count_words(caller.lang, count),
-        manages: !found.is_empty(),
+        manages: !found.is_empty() && caller.may(Act::ManageProfile),
+        connects: caller.may(Act::Connect),
         back: asked.address(asked.after.as_deref()),
         sorts: sorts(caller, sort),
         reversed: sort.descending,

@@ -14,12 +14,15 @@ use store::users::{self, NewUser, User};
 use store::{Tx, sessions};
 
 use super::second_factor::after_password;
+use super::view::Options;
 use super::{Fields, Message, Page, Shell, for_people, go, show, show_with};
 use crate::auth::{Caller, SESSION, own_path};
 use crate::error::Problem;
 use crate::i18n::Lang;
+use crate::start_page;
 use crate::state::App;
 use crate::time::fresh_secret;
+use crate::zones;
 
 #[derive(Template)]
 #[template(path = "sign_in.html")]
@@ -39,6 +42,8 @@ struct SetPassword {
     asks_who: bool,
     name: String,
     email: String,
+    languages: Options,
+    zones: Options,
     error: Option<String>,
 }
 
@@ -103,6 +108,7 @@ async fn try_sign_in(app: &App, caller: &Caller, headers: &HeaderMap, fields: &F
 
 /// A new session with a new secret, whatever the browser had before (NT-21).
 pub(super) async fn open_session(app: &App, mut tx: Tx, user: &User, headers: &HeaderMap, next: &str) -> Page {
+    let next = if next == "/" { start_page::path_of(&mut tx, user, app.now()).await? } else { next };
     let secret = fresh_secret(&*app.dice, "");
     let agent = headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or_default();
     sessions::open(&mut tx, &user.id, &secret, agent, app.now(), app.config.server.session_max.span()).await?;
@@ -162,8 +168,17 @@ fn set_password_page(
         asks_who: user.is_none(),
         name: typed.0.to_owned(),
         email: user.map_or(typed.1, |user| &user.email).to_owned(),
+        languages: languages(user.map_or(lang, |user| Lang::from_code(&user.language))),
+        zones: zones::options(user.map_or("UTC", |user| &user.time_zone)),
         error: error.map(str::to_owned),
     }
+}
+
+/// The languages we speak, each in its own words.
+pub(super) fn languages(chosen: Lang) -> Options {
+    [("en", "English", Lang::En), ("de", "Deutsch", Lang::De)]
+        .map(|(code, name, lang)| (code.to_owned(), name.to_owned(), lang == chosen))
+        .into()
 }
 
 fn dead_link(caller: &Caller) -> Page {
@@ -210,6 +225,14 @@ async fn take_password(app: &App, caller: &Caller, path: &str, headers: &HeaderM
     let Ok(hash) = app.passwords.hash(&Secret::new(fields.raw("password"))).await else { return again(caller.lang.t("set_password.weak")) };
     let now = app.now();
     let mut tx = app.store.write().await?;
+    // Where somebody lives is chosen here: what they are told next is told in their time.
+    let had = user.as_ref().map_or((Lang::from_headers(headers).code(), "UTC"), |user| (&user.language, &user.time_zone));
+    let language = if fields.get("language").is_empty() { had.0 } else { Lang::from_code(fields.get("language")).code() };
+    let zone = if fields.get("time_zone").is_empty() { Ok(had.1.to_owned()) } else { zones::read(fields.get("time_zone"), had.1) };
+    let zone = match zone {
+        Ok(zone) => zone,
+        Err(wrong) => return again(&caller.lang.problem(&wrong)),
+    };
     let user = if is_setup {
         if let Err(problem) = crate::actions::invite::check_email(fields.get("email")) {
             return again(&caller.lang.problem(&problem));
@@ -218,13 +241,8 @@ async fn take_password(app: &App, caller: &Caller, path: &str, headers: &HeaderM
         if tx.run("DELETE FROM installation WHERE name = 'setup_secret_hash'", &[]).await? == 0 {
             return dead_link(caller);
         }
-        let new = NewUser {
-            email: fields.get("email"),
-            name: fields.get("name"),
-            role: Role::CompanyAdmin,
-            language: Lang::from_headers(headers).code(),
-            password_hash: Some(hash),
-        };
+        let new =
+            NewUser { email: fields.get("email"), name: fields.get("name"), role: Role::CompanyAdmin, language, password_hash: Some(hash) };
         let id = users::insert(&mut tx, &app.organisation, &new, now).await?;
         users::by_id(&mut tx, &id).await?
     } else {
@@ -237,6 +255,7 @@ async fn take_password(app: &App, caller: &Caller, path: &str, headers: &HeaderM
         Some(user)
     };
     let Some(user) = user else { return go("/sign-in") };
+    users::set_place(&mut tx, &user.id, language, &zone).await?;
     let by = events::Actor::User { id: user.id.to_string(), name: user.name.clone() };
     events::append(&mut tx, &app.organisation, now, "user.changed", &by, &About::default(), &serde_json::json!({ "password": "set" }))
         .await?;

@@ -12,7 +12,8 @@ use store::permission_sets::{self, Given, PermissionSet};
 use store::teams::{self, Team};
 use store::users::{self, User};
 
-use super::view::Options;
+use super::sign_in::languages;
+use super::view::{Options, zone};
 use super::{Fields, Page, Shell, for_people, go, show};
 use crate::actions::company::{self, Becomes, Invited, Member};
 use crate::actions::second_factor;
@@ -20,6 +21,7 @@ use crate::auth::Caller;
 use crate::error::Problem;
 use crate::i18n::Lang;
 use crate::state::App;
+use crate::zones;
 
 /// A permission set that somebody was given.
 struct GivenView {
@@ -51,6 +53,8 @@ struct Users {
     roles: Options,
     sets: Options,
     teams: Options,
+    languages: Options,
+    zones: Options,
     /// Whether the caller is a company admin, who alone resets passwords and second factors.
     admin: bool,
     link: Option<String>,
@@ -120,6 +124,8 @@ async fn page(app: &App, caller: &Caller, link: Option<String>, error: Option<St
         roles: roles(caller, Role::StandardUser),
         sets: house.sets.iter().map(|set| (set.id.to_string(), set.name.clone(), false)).collect(),
         teams: house.teams.iter().map(|team| (team.id.to_string(), team.name.clone(), false)).collect(),
+        languages: languages(lang),
+        zones: zones::options(zone(caller)),
         admin: caller.is_company_admin(),
         link,
         error,
@@ -145,8 +151,11 @@ fn chosen(fields: &Fields) -> Option<Given> {
 pub async fn invite(State(app): State<Arc<App>>, caller: Caller, fields: Fields) -> Response {
     let page = async {
         let given: Vec<Given> = chosen(&fields).into_iter().collect();
-        let role = role_of(&fields)?;
-        let invited = Invited { email: fields.get("email"), name: fields.get("name"), role, given: &given };
+        // As over REST, where none is named.
+        let role = if fields.get("role").is_empty() { Role::StandardUser } else { role_of(&fields)? };
+        let chosen = |name| Some(fields.get(name)).filter(|value| !value.is_empty());
+        let (language, time_zone) = (chosen("language").map(Lang::from_code), chosen("time_zone"));
+        let invited = Invited { email: fields.get("email"), name: fields.get("name"), role, given: &given, language, time_zone };
         match company::invite_user(&app, &caller, &invited).await {
             Ok((_, link)) => page(&app, &caller, Some(link), None).await,
             Err(problem) if problem.code == "invalid_field" => page(&app, &caller, None, Some(caller.lang.problem(&problem))).await,

@@ -1,6 +1,7 @@
 //! Profiles and history as pages show them.
 
 use lifecycle::ids::UserId;
+use lifecycle::permission::Act;
 use lifecycle::status::Status;
 use lifecycle::time::Timestamp;
 use store::events::Event;
@@ -9,7 +10,7 @@ use store::users::User;
 use store::{StoreError, network_apps};
 
 use crate::actions::finish::client_of;
-use crate::auth::Caller;
+use crate::auth::{Caller, about};
 use crate::i18n::Lang;
 use crate::show::When;
 use crate::state::App;
@@ -44,6 +45,33 @@ pub struct Row {
     pub child: bool,
     /// Switched on.
     pub enabled: bool,
+    /// What the reader may do with it.
+    pub may: May,
+}
+
+/// What a reader may do with a profile, so that nothing is offered that would be refused.
+#[derive(Debug, Clone, Copy)]
+pub struct May {
+    /// Refresh its connection, send renewal links.
+    pub refresh: bool,
+    /// Look now.
+    pub check: bool,
+    /// Change its settings.
+    pub manage: bool,
+    /// Delete it.
+    pub delete: bool,
+}
+
+impl May {
+    fn of(caller: &Caller, profile: &Profile) -> Self {
+        let may = |act| caller.decide(act, about(profile)).is_yes();
+        Self {
+            refresh: may(Act::RefreshConnection),
+            check: may(Act::CheckProfile),
+            manage: may(Act::ManageProfile),
+            delete: may(Act::DeleteProfile),
+        }
+    }
 }
 
 /// The zone in which a caller reads times.
@@ -118,6 +146,7 @@ pub fn row(caller: &Caller, profile: &Profile, users: &[User], now: Timestamp) -
         network_title: title,
         child: profile.parent.is_some(),
         enabled: profile.enabled,
+        may: May::of(caller, profile),
     }
 }
 

@@ -84,7 +84,8 @@ async fn make_team(app: &App) -> anyhow::Result<()> {
         users::set_notifications(&mut tx, user, true, true).await?;
         let name = users::by_id(&mut tx, user).await?.map(|user| (user.name, user.language));
         if let Some((name, language)) = name {
-            let account = Account { name: &name, language: &language, time_zone: "Europe/Berlin", theme: "auto" };
+            let (time_zone, theme, start_page) = ("Europe/Berlin", "auto", "dashboard");
+            let account = Account { name: &name, language: &language, time_zone, theme, start_page };
             users::set_account(&mut tx, user, &account, now).await?;
         }
     }
@@ -96,6 +97,7 @@ async fn make_team(app: &App) -> anyhow::Result<()> {
         [("linkedin", &lena, &brand), ("tiktok", &tobias, &brand), ("pinterest", &mira, &guides), ("xing", &tobias, &brand)]
     {
         let preset = Preset {
+            team: None,
             network: network.into(),
             owner: Some(owner.clone()),
             teams: vec![team.clone()],
@@ -133,7 +135,7 @@ async fn connect(app: &App, world: &Sandbox, network: &str, username: &str, ids:
             let usable: Vec<String> =
                 connection.discovered.iter().filter(|found| found.unusable.is_none()).map(|found| found.network_id.clone()).collect();
             let chosen = ids.map_or(usable, |ids| ids.iter().map(|id| (*id).to_owned()).collect());
-            choose(app, &connection, &chosen, &Actor::System).await.map_err(failed)?;
+            choose(app, &connection, chosen.as_slice().into(), &Actor::System).await.map_err(failed)?;
             Ok(())
         }
         other => Err(anyhow!("the connection is {}: {:?}", other.as_str(), connection.failure)),

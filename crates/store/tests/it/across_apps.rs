@@ -42,7 +42,7 @@ async fn log_in(store: &Store, organisation: &OrganisationId, id: &str, across: 
     };
     store.authorized(&mut tx, &connection, &authorized, &facts(), now).await.unwrap();
     let connection = connections::get(&mut tx, organisation, &connection.id).await.unwrap().unwrap();
-    let added = store.add_profiles(&mut tx, &connection, &[id.to_owned()], &facts(), &Actor::System, now).await.unwrap();
+    let added = store.add_profiles(&mut tx, &connection, [id.to_owned()].as_slice().into(), &facts(), &Actor::System, now).await.unwrap();
     tx.commit().await.unwrap();
     added
 }

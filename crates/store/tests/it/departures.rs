@@ -102,7 +102,7 @@ async fn what_waits_leaves_as_its_reader_wishes_now() {
         let due = async || log(&store, &organisation).await[0].due_at;
         assert_eq!(due().await, Some(hour(23)));
         let mut tx = store.write().await.unwrap();
-        let moved = Account { name: "Owner", language: "de", time_zone: "America/New_York", theme: "auto" };
+        let moved = Account { name: "Owner", language: "de", time_zone: "America/New_York", theme: "auto", start_page: "forecast" };
         users::set_account(&mut tx, &reader, &moved, hour(16)).await.unwrap();
         tx.commit().await.unwrap();
         assert_eq!(due().await, Some(hour(16)), "it is afternoon there: {}", store.describe());

@@ -101,7 +101,7 @@ pub(crate) async fn connect(store: &Store, organisation: &OrganisationId, person
     store.authorized(&mut tx, &connection, &authorized, &facts(), now).await.unwrap();
     let connection = connections::get(&mut tx, organisation, &connection.id).await.unwrap().unwrap();
     let chosen: Vec<String> = pages.iter().map(|page| (*page).to_owned()).collect();
-    store.add_profiles(&mut tx, &connection, &chosen, &facts(), &Actor::System, now).await.unwrap();
+    store.add_profiles(&mut tx, &connection, chosen.as_slice().into(), &facts(), &Actor::System, now).await.unwrap();
     let connection = connections::get(&mut tx, organisation, &connection.id).await.unwrap().unwrap();
     tx.commit().await.unwrap();
     connection

@@ -23,6 +23,7 @@ mod pacing;
 mod permission_sets;
 mod postgres;
 mod queues;
+mod reading;
 mod rekey;
 mod routing;
 mod sealed;

@@ -19,6 +19,7 @@ use super::files::{FILE_MAX, Refused};
 use crate::actions::{audited, invite, sets};
 use crate::error::Problem;
 use crate::state::App;
+use crate::zones;
 
 /// The version that is read.
 const FORMAT: u64 = 1;
@@ -129,6 +130,13 @@ impl Arriving<'_> {
                 let language = if text(user, "language") == "de" { "de" } else { "en" };
                 let new = NewUser { email, name: text(user, "name"), role, language, password_hash: None };
                 let id = users::insert(&mut self.tx, &self.app.organisation, &new, self.app.now()).await?;
+                users::set_place(
+                    &mut self.tx,
+                    &id,
+                    language,
+                    &zones::read(text(user, "time_zone"), "UTC").unwrap_or_else(|_| "UTC".into()),
+                )
+                .await?;
                 let told = &user["notifications"];
                 users::set_notifications(&mut self.tx, &id, told["no_access_tokens"] == true, told["renew_soon"] == true).await?;
                 self.moved.users += 1;
@@ -193,11 +201,19 @@ impl Arriving<'_> {
 
     async fn preset(&mut self, preset: &Value) -> Result<(), Problem> {
         let network = Some(text(preset, "network")).filter(|name| *name != "default").unwrap_or_default();
-        if presets::list(&mut self.tx, &self.app.organisation).await?.iter().any(|known| known.network == network) {
+        let team = match preset["team_id"].as_str().map(|id| self.teams.get(id)) {
+            None => None,
+            Some(Some(team)) => Some(team.clone()),
+            // A team that did not come along has no presets here.
+            Some(None) => return Ok(()),
+        };
+        let known = presets::list(&mut self.tx, &self.app.organisation).await?;
+        if known.iter().any(|known| known.network == network && known.team == team) {
             return Ok(());
         }
         let told = &preset["notifications"];
         let preset = Preset {
+            team,
             network: network.to_owned(),
             owner: self.users.get(text(preset, "owner_id")).cloned(),
             teams: named(&preset["team_ids"], &self.teams),

@@ -229,7 +229,7 @@ pub async fn keep(app: &App, looked: &Looked, from: &str) -> Result<usize, Probl
         let authorized = super::finish::authorized(&login.issued, &login.found, &listed);
         app.store.authorized(&mut tx, &connection, &authorized, &login.facts, now).await?;
         let connection = connections::get(&mut tx, &app.organisation, &id).await?.ok_or_else(Problem::not_found)?;
-        profiles += app.store.add_profiles(&mut tx, &connection, &login.chosen, &login.facts, &by, now).await?.len();
+        profiles += app.store.add_profiles(&mut tx, &connection, login.chosen.as_slice().into(), &login.facts, &by, now).await?.len();
         tracing::info!(network = login.network.about().name, "import: a login was brought along");
     }
     let detail = json!({ "what": "imported", "from": from, "logins": looked.logins.len(), "profiles": profiles });

@@ -9,7 +9,8 @@ use super::{
     silent,
 };
 use crate::actions::wishes;
-use crate::api::shape::{Shape, may, must};
+use crate::api::shape::{Fields, Shape, may, must};
+use crate::start_page::START_PAGES;
 
 const MEMBERS: Shape = Shape::List { of: &USER, max: 1000 };
 const PERMISSIONS: Shape = Shape::List { of: &Shape::Text { min: 1, max: 2000 }, max: 100 };
@@ -76,6 +77,8 @@ pub(super) const OPERATIONS: &[Operation] = &[
             may("name", Shape::Text { min: 0, max: 80 }),
             may("role", Shape::Word(roles)),
             may("permission_sets", GIVEN),
+            may("language", Shape::Word(languages)),
+            may("time_zone", ZONE),
         ],
         r#"{"email":"mira@example.com","name":"Mira","role":"standard_user"}"#,
     ),
@@ -105,12 +108,12 @@ pub(super) const OPERATIONS: &[Operation] = &[
     answers("changeTeam", TEAM).versioned().takes(&[may("name", NAME), may("member_ids", MEMBERS)], r#"{"name":"Mountain guides"}"#),
     silent("deleteTeam").versioned(),
     answers("listPagePresets", Shape::Object(&[must("items", Shape::List { of: &PRESET, max: MANY })])),
-    answers("getPagePreset", PRESET).versioned(),
-    answers("setPagePreset", PRESET).versioned().takes(
+    answers("getPagePreset", PRESET).versioned().asked(WHOSE),
+    answers("setPagePreset", PRESET).versioned().asked(WHOSE).takes(
         &[may("owner_id", MAYBE_USER), may("team_ids", TEAMS), may("notifications", NOTIFICATIONS)],
         r#"{"owner_id":null,"team_ids":[],"notifications":{"no_access_tokens":true,"renew_soon":false}}"#,
     ),
-    silent("removePagePreset").versioned(),
+    silent("removePagePreset").versioned().asked(WHOSE),
     answers("getMyNotifications", MINE).versioned(),
     answers("changeMyNotifications", MINE).versioned().takes(
         &[
@@ -181,6 +184,7 @@ const PERSON_FIELDS: Shape = Shape::Object(&[
     must("state", Shape::Word(|| vec!["disabled", "invited", "active"])),
     must("language", TEXT),
     must("time_zone", TEXT),
+    must("start_page", Shape::Word(start_pages)),
     must("second_factor", Shape::Flag),
     must("disabled_at", MAYBE_MOMENT),
     must("notifications", NOTIFICATIONS),
@@ -196,8 +200,15 @@ const TEAM: Shape = Shape::Named("Team", &TEAM_FIELDS);
 const TEAM_FIELDS: Shape = Shape::Object(&[must("id", Shape::Id("tem_")), must("name", TEXT), must("member_ids", MEMBERS)]);
 
 const PRESET: Shape = Shape::Named("PagePreset", &PRESET_FIELDS);
-const PRESET_FIELDS: Shape =
-    Shape::Object(&[must("network", TEXT), must("owner_id", MAYBE_USER), must("team_ids", TEAMS), must("notifications", NOTIFICATIONS)]);
+const PRESET_FIELDS: Shape = Shape::Object(&[
+    must("team_id", MAYBE_TEXT),
+    must("network", TEXT),
+    must("owner_id", MAYBE_USER),
+    must("team_ids", TEAMS),
+    must("notifications", NOTIFICATIONS),
+]);
+/// A team's presets; without it the company's.
+const WHOSE: Fields = &[may("team_id", Shape::Id("tem_"))];
 
 const MINE: Shape = Shape::Named("MyNotifications", &MINE_FIELDS);
 const MINE_FIELDS: Shape = Shape::Object(&[
@@ -242,6 +253,13 @@ fn endpoint_kinds() -> Vec<&'static str> {
 
 fn signatures() -> Vec<&'static str> {
     Signature::ALL.iter().map(|signature| signature.as_str()).collect()
+}
+
+/// A name of the IANA database.
+const ZONE: Shape = Shape::Text { min: 1, max: 100 };
+
+fn start_pages() -> Vec<&'static str> {
+    START_PAGES.iter().map(|page| page.word).collect()
 }
 
 fn languages() -> Vec<&'static str> {

@@ -19,8 +19,10 @@ pub(super) const OPERATIONS: &[Operation] = &[
         r#"{"network":"mastodon","instance":"mastodon.example"}"#,
     ),
     answers("getConnection", CONNECTION),
-    answers("addProfiles", CONNECTION)
-        .takes(&[must("ids", Shape::List { of: &Shape::Text { min: 1, max: 500 }, max: 1000 })], r#"{"ids":["urn:li:organization:1001"]}"#),
+    answers("addProfiles", CONNECTION).takes(
+        &[must("ids", Shape::List { of: &Shape::Text { min: 1, max: 500 }, max: 1000 }), may("team_id", Shape::Maybe(&Shape::Id("tem_")))],
+        r#"{"ids":["urn:li:organization:1001"]}"#,
+    ),
     answers("listProfiles", Shape::Object(&[must("items", Shape::List { of: &PROFILE, max: MANY }), must("next_cursor", MAYBE_TEXT)]))
         .asked(&[
             may("network", Shape::Text { min: 1, max: 40 }),

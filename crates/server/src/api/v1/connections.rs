@@ -3,8 +3,10 @@
 use std::sync::Arc;
 
 use axum::extract::{Path, State};
+use lifecycle::ids::TeamId;
 use serde::Deserialize;
 use serde_json::{Value, json};
+use store::connect::Chosen;
 use store::connections::{self, Connection, Failed};
 use store::grants;
 
@@ -81,6 +83,8 @@ pub async fn get(State(app): State<Arc<App>>, caller: Caller, Path(id): Path<Str
 #[serde(deny_unknown_fields)]
 pub struct Choose {
     ids: Vec<String>,
+    #[serde(default)]
+    team_id: Option<TeamId>,
 }
 
 /// POST /api/v1/connections/{id}/profiles
@@ -89,7 +93,8 @@ pub async fn choose(State(app): State<Arc<App>>, caller: Caller, Path(id): Path<
     if connection.person.is_none() {
         return Err(Problem::new(axum::http::StatusCode::CONFLICT, "not_ready", "The person has not come back from the network yet."));
     }
-    finish::choose(&app, &connection, &body.ids, &caller.named).await?;
+    finish::check_team(&app, &caller, body.team_id.as_ref()).await?;
+    finish::choose(&app, &connection, Chosen { ids: &body.ids, team: body.team_id.as_ref() }, &caller.named).await?;
     let connection = auth::connection(&app, &caller, &id).await?;
     json(200, &show(&app, &caller, &connection).await?)
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Path, State};
+use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
 use lifecycle::ids::{TeamId, UserId};
@@ -22,6 +22,7 @@ const DEFAULT: &str = "default";
 
 pub(super) fn shown(preset: &Preset) -> Value {
     json!({
+        "team_id": preset.team.as_ref().map(TeamId::as_str),
         "network": if preset.network.is_empty() { DEFAULT } else { &preset.network },
         "owner_id": preset.owner.as_ref().map(UserId::as_str),
         "team_ids": preset.teams.iter().map(TeamId::as_str).collect::<Vec<_>>(),
@@ -36,18 +37,27 @@ fn stored_name(app: &App, network: &str) -> Result<String, Problem> {
     app.config.offered().find(|offered| offered.about().name == network).map(|_| network.to_owned()).ok_or_else(Problem::not_found)
 }
 
-/// GET /api/v1/page-presets: those that were set.
-pub async fn list(State(app): State<Arc<App>>) -> Answer {
+/// Whose presets are meant.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Whose {
+    team_id: Option<TeamId>,
+}
+
+/// GET /api/v1/page-presets: those that were set, and that the caller may set.
+pub async fn list(State(app): State<Arc<App>>, caller: Caller) -> Answer {
     let mut tx = app.store.read().await?;
-    let all = presets::list(&mut tx, &app.organisation).await?;
+    let mut all = presets::list(&mut tx, &app.organisation).await?;
+    all.retain(|preset| company::sets_presets(&caller, preset.team.as_ref()).is_ok());
     json(200, &json!({ "items": all.iter().map(shown).collect::<Vec<_>>() }))
 }
 
-/// GET /api/v1/page-presets/{network}: what a new profile of it gets, set for it or for all.
-pub async fn get(State(app): State<Arc<App>>, Path(network): Path<String>) -> Answer {
+/// GET /api/v1/page-presets/{network}: what a new profile of it gets, set for it or for all, for the team or for the company.
+pub async fn get(State(app): State<Arc<App>>, caller: Caller, Path(network): Path<String>, Query(whose): Query<Whose>) -> Answer {
+    company::sets_presets(&caller, whose.team_id.as_ref())?;
     let network = stored_name(&app, &network)?;
     let mut tx = app.store.read().await?;
-    let preset = shown(&presets::for_network(&mut tx, &app.organisation, &network).await?);
+    let preset = shown(&company::preset_of(&mut tx, &app, whose.team_id.as_ref(), &network).await?.holds);
     versioned(200, &preset, &preset)
 }
 
@@ -66,25 +76,32 @@ pub async fn set(
     State(app): State<Arc<App>>,
     caller: Caller,
     Path(network): Path<String>,
+    Query(whose): Query<Whose>,
     seen: IfMatch,
     Body(wanted): Body<Wanted>,
 ) -> Answer {
     let told = wanted.notifications.unwrap_or(Notifications { no_access_tokens: true, renew_soon: true });
     let preset = Preset {
+        team: whose.team_id,
         network: stored_name(&app, &network)?,
         owner: wanted.owner_id,
         teams: wanted.team_ids,
         notify_no_access: told.no_access_tokens,
         notify_renew_soon: told.renew_soon,
     };
-    company::set_preset(&app, &caller, &preset, |now| seen.holds(&shown(&now.holds))).await?;
-    let preset = shown(&preset);
+    let preset = shown(&company::set_preset(&app, &caller, &preset, |now| seen.holds(&shown(&now.holds))).await?);
     versioned(200, &preset, &preset)
 }
 
 /// DELETE /api/v1/page-presets/{network}
-pub async fn remove(State(app): State<Arc<App>>, caller: Caller, Path(network): Path<String>, seen: IfMatch) -> Answer {
+pub async fn remove(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    Path(network): Path<String>,
+    Query(whose): Query<Whose>,
+    seen: IfMatch,
+) -> Answer {
     let network = stored_name(&app, &network)?;
-    company::remove_preset(&app, &caller, &network, |now| seen.holds(&shown(&now.holds))).await?;
+    company::remove_preset(&app, &caller, whose.team_id.as_ref(), &network, |now| seen.holds(&shown(&now.holds))).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }

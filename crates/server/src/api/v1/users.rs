@@ -18,6 +18,7 @@ use crate::actions::second_factor;
 use crate::api::version::{IfMatch, versioned};
 use crate::auth::Caller;
 use crate::error::Problem;
+use crate::i18n::Lang;
 use crate::show::rfc3339;
 use crate::state::App;
 
@@ -40,6 +41,7 @@ pub(super) fn shown(user: &User, given: &[Given]) -> Value {
         "state": state,
         "language": user.language,
         "time_zone": user.time_zone,
+        "start_page": user.start_page,
         "second_factor": user.second_factor_at.is_some(),
         "disabled_at": user.disabled_at.map(rfc3339),
         "notifications": { "no_access_tokens": user.notify_no_access, "renew_soon": user.notify_renew_soon },
@@ -69,13 +71,16 @@ pub struct New {
     role: Option<String>,
     #[serde(default)]
     permission_sets: Vec<Place>,
+    language: Option<String>,
+    time_zone: Option<String>,
 }
 
 /// POST /api/v1/users: invites; the link goes by mail and stands in the answer, this once.
 pub async fn invite(State(app): State<Arc<App>>, caller: Caller, Body(new): Body<New>) -> Answer {
     let role = new.role.as_deref().map_or(Ok(Role::StandardUser), role)?;
     let given = given(new.permission_sets);
-    let invited = Invited { email: new.email.trim(), name: &new.name, role, given: &given };
+    let (language, time_zone) = (new.language.as_deref().map(Lang::from_code), new.time_zone.as_deref());
+    let invited = Invited { email: new.email.trim(), name: &new.name, role, given: &given, language, time_zone };
     let (id, link) = company::invite_user(&app, &caller, &invited).await?;
     let mut body = of(&company::member(&app, id.as_str()).await?);
     let settings = body.clone();
