@@ -135,6 +135,24 @@ impl Browser {
         self.post(&format!("element/{element}/value"), json!({ "text": text })).await.unwrap();
     }
 
+    /// Chooses an option of the list with that label, by its words.
+    pub(crate) async fn choose(&self, label: &str, option: &str) {
+        let list = format!("//select[@id=//label[normalize-space(.)='{label}']/@for]");
+        let element = self.find(&format!("{list}/option[normalize-space(.)='{option}']")).await;
+        self.post(&format!("element/{element}/click"), json!({})).await.unwrap();
+    }
+
+    /// The words of what is chosen in the list with that label.
+    pub(crate) async fn chosen(&self, label: &str) -> String {
+        let element = self.find(&format!("//select[@id=//label[normalize-space(.)='{label}']/@for]/option[@selected]")).await;
+        self.get(&format!("element/{element}/text")).await.as_str().unwrap_or_default().to_owned()
+    }
+
+    /// Pages run no scripts any more, as somebody has it who switched them off.
+    pub(crate) async fn forbid_scripts(&self) {
+        self.command("Emulation.setScriptExecutionDisabled", json!({ "value": true })).await;
+    }
+
     /// Keys, as a person without a mouse presses them; `\u{e004}` is Tab, `\u{e007}` Enter (W3C WebDriver 17.4.2).
     pub(crate) async fn keys(&self, keys: &str) {
         let actions: Vec<Value> = keys

@@ -58,6 +58,7 @@ mod versions;
 mod waiting;
 mod ways_in;
 mod webhooks;
+mod without_scripts;
 mod world;
 mod worlds;
 
