@@ -33,6 +33,7 @@ mod matrix;
 mod mcp;
 mod nodes;
 mod notifications;
+mod offered;
 mod oidc;
 mod pds;
 mod people;

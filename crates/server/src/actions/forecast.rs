@@ -5,12 +5,14 @@ use std::collections::BTreeMap;
 
 use lifecycle::forecast::{Basis, Need, of_profile};
 use lifecycle::grant::Grant;
-use lifecycle::ids::{PersonId, ProfileId, UserId};
+use lifecycle::ids::{PersonId, ProfileId, TeamId, UserId};
+use lifecycle::permission::{About, Act};
 use lifecycle::time::{Span, Timestamp};
 use lifecycle::words::Cause;
 use store::forecast::{self, Held};
 use store::profiles::{self, Narrow};
 
+use crate::auth::Caller;
 use crate::error::Problem;
 use crate::state::App;
 
@@ -29,6 +31,8 @@ pub struct Depends {
     pub name: String,
     /// Its owner.
     pub owner: Option<UserId>,
+    /// Its teams.
+    pub teams: Vec<TeamId>,
 }
 
 /// One login that has to happen by a day.
@@ -50,6 +54,16 @@ pub struct Appointment {
     pub cause: Option<Cause>,
     /// What depends on it.
     pub profiles: Vec<Depends>,
+}
+
+impl Appointment {
+    /// Those of its profiles with which the caller may do something.
+    pub fn within(&self, caller: &Caller, act: Act) -> impl Iterator<Item = &Depends> {
+        self.profiles.iter().filter(move |of| {
+            let about = About::Profile { id: &of.id, network: &self.network, owner: of.owner.as_ref(), teams: &of.teams };
+            caller.decide(act, about).is_yes()
+        })
+    }
 }
 
 /// What is coming.
@@ -91,7 +105,7 @@ pub async fn look(app: &App, visible_to: Option<&Narrow>, until: Timestamp) -> R
         });
         appointment.at = appointment.at.min(at);
         let (id, name, owner) = (held.profile.id.clone(), held.profile.name.clone(), held.profile.owner.clone());
-        appointment.profiles.push(Depends { id, name, owner });
+        appointment.profiles.push(Depends { id, name, owner, teams: held.profile.teams.clone() });
     }
     let mut appointments: Vec<Appointment> = by_login.into_values().collect();
     let ids: Vec<PersonId> = appointments.iter().map(|appointment| appointment.person.clone()).collect();

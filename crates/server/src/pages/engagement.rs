@@ -62,6 +62,8 @@ struct Open {
     no_comment: Option<String>,
     /// Why no comment can be answered.
     no_reply: Option<String>,
+    /// Whether comments are answered here.
+    answers: bool,
     key: String,
 }
 
@@ -172,13 +174,17 @@ async fn opened(app: &App, caller: &Caller, id: &str) -> Result<Open, Problem> {
             Err(problem) => unread = Some(caller.lang.problem(&problem)),
         }
     }
+    let may_not = !caller.decide(Act::Comment, auth::about(&profile)).is_yes();
+    let may_not = may_not.then(|| lang.t("engagement.only_read").to_owned());
     Ok(Open {
         post: line(caller, &seen, now, id),
         comments,
         note,
         unread,
-        no_comment: why_not(lang, can.comment),
-        no_reply: why_not(lang, can.reply),
+        // Said once: under what was said.
+        no_reply: why_not(lang, can.reply).filter(|_| may_not.is_none()),
+        answers: may_not.is_none() && can.reply.is_yes(),
+        no_comment: may_not.or_else(|| why_not(lang, can.comment)),
         key: fresh_secret(&*app.dice, "").expose().to_owned(),
     })
 }

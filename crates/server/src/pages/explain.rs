@@ -126,7 +126,7 @@ fn page_of(caller: &Caller, profile: &Profile, story: Story, users: &[users::Use
             Way::Wait => lang.t("explain.wait").to_owned(),
             _ => story.words.todo.clone(),
         },
-        button: button(caller, profile, story.way).filter(|_| may_refresh),
+        button: button(caller, profile, story.way),
         ask: (may_refresh && story.way == Way::LogIn).then_some(ask),
         sure: story.sure.map(|(confidence, why)| (lang.t(&format!("confidence.{confidence}")).to_owned(), why)),
         evidence: story.evidence.iter().map(moment).collect(),
@@ -140,17 +140,21 @@ fn page_of(caller: &Caller, profile: &Profile, story: Story, users: &[users::Use
     }
 }
 
-/// The one button that repairs it; none where nothing on a page of ours does.
+/// The one button that repairs it; none where nothing on a page of ours does, or the reader may not.
 fn button(caller: &Caller, profile: &Profile, way: Way) -> Option<Button> {
     let id = &profile.id;
     let (key, href, posts) = match way {
         Way::Nothing | Way::Wait => ("action.check", format!("/settings/profiles/{id}/check"), true),
         Way::LogIn => ("action.refresh", format!("/settings/profiles/{id}/refresh"), false),
         Way::AnotherAdmin => ("explain.ask_admin", format!("/settings/profiles/{id}/renewal-link?to=any"), false),
-        Way::Operator if caller.may(Act::ManageNetworkApps) => ("nav.network_apps", "/settings/network-apps".to_owned(), false),
-        Way::Operator => return None,
+        Way::Operator => ("nav.network_apps", "/settings/network-apps".to_owned(), false),
     };
-    Some(Button { label: caller.lang.t(key).to_owned(), href, posts })
+    let may = match way {
+        Way::Nothing | Way::Wait => caller.decide(Act::CheckProfile, auth::about(profile)).is_yes(),
+        Way::LogIn | Way::AnotherAdmin => caller.decide(Act::RefreshConnection, auth::about(profile)).is_yes(),
+        Way::Operator => caller.may(Act::ManageNetworkApps),
+    };
+    may.then(|| Button { label: caller.lang.t(key).to_owned(), href, posts })
 }
 
 fn moment(caller: &Caller, event: &Event, name: &str, network: &str, now: Timestamp) -> Moment {

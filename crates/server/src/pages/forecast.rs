@@ -2,7 +2,7 @@
 
 mod months;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use askama::Template;
@@ -10,6 +10,7 @@ use axum::extract::{Path, Query, State};
 use axum::response::Response;
 use jiff::civil::{Date, Weekday};
 use lifecycle::forecast::Basis;
+use lifecycle::permission::Act;
 use lifecycle::time::{Span, Timestamp};
 use serde::Deserialize;
 use store::calendars;
@@ -38,8 +39,8 @@ struct Item {
     /// Id and name.
     profiles: Vec<(String, String)>,
     more: usize,
-    /// The profile through which this person is asked: one login renews everything they hold.
-    ask: String,
+    /// The profile through which this person is asked, by whoever may: one login renews everything they hold.
+    ask: Option<String>,
 }
 
 struct Week {
@@ -55,7 +56,7 @@ struct Week {
 struct Person {
     name: String,
     items: Vec<Item>,
-    /// Their logins, to be asked for together.
+    /// Their logins, to be asked for together by whoever may.
     ids: Vec<String>,
     /// What one link would lead through, in words.
     one_link: String,
@@ -152,7 +153,7 @@ fn item(caller: &Caller, appointment: &Appointment, now: Timestamp) -> Item {
         when: When::new(appointment.at, now, zone(caller), lang),
         profiles: named.collect(),
         more: appointment.profiles.len().saturating_sub(NAMES),
-        ask: appointment.profiles.first().map(|profile| profile.id.to_string()).unwrap_or_default(),
+        ask: appointment.within(caller, Act::RefreshConnection).next().map(|profile| profile.id.to_string()),
     }
 }
 
@@ -201,19 +202,18 @@ fn people(caller: &Caller, all: &[Appointment], now: Timestamp) -> Vec<Person> {
     for appointment in all {
         found.entry(&appointment.person_name).or_default().push(appointment);
     }
-    let person = |(name, items): (&str, Vec<&Appointment>)| Person {
-        name: name.to_owned(),
-        ids: {
-            let mut ids: Vec<String> = items.iter().map(|appointment| appointment.person.to_string()).collect();
-            ids.sort();
-            ids.dedup();
-            ids
-        },
-        one_link: {
-            let profiles: usize = items.iter().map(|appointment| appointment.profiles.len()).sum();
-            caller.lang.fill("forecast.one_link", &[("logins", &items.len().to_string()), ("n", &profiles.to_string())])
-        },
-        items: items.into_iter().map(|appointment| item(caller, appointment, now)).collect(),
+    let person = |(name, items): (&str, Vec<&Appointment>)| {
+        let asked =
+            |appointment: &&Appointment| (appointment.person.to_string(), appointment.within(caller, Act::RefreshConnection).count());
+        let asked: Vec<(String, usize)> = items.iter().map(asked).filter(|(_, profiles)| *profiles > 0).collect();
+        let profiles: usize = asked.iter().map(|(_, profiles)| profiles).sum();
+        let ids: BTreeSet<&String> = asked.iter().map(|(id, _)| id).collect();
+        Person {
+            name: name.to_owned(),
+            ids: ids.into_iter().cloned().collect(),
+            one_link: caller.lang.fill("forecast.one_link", &[("logins", &asked.len().to_string()), ("n", &profiles.to_string())]),
+            items: items.into_iter().map(|appointment| item(caller, appointment, now)).collect(),
+        }
     };
     found.into_iter().map(person).collect()
 }
@@ -246,7 +246,7 @@ async fn links(app: &App, caller: &Caller) -> Result<Vec<LinkView>, Problem> {
 async fn page(app: &App, caller: &Caller, asked: &Asked, once: Once) -> Page {
     let now = app.now();
     let (ahead, until) = ahead_of(asked, now);
-    let outlook = look(app, caller.narrowed_to(lifecycle::permission::Act::SeeProfile).as_ref(), until).await?;
+    let outlook = look(app, caller.narrowed_to(Act::SeeProfile).as_ref(), until).await?;
     let (over, coming): (Vec<&Appointment>, Vec<&Appointment>) = outlook.appointments.iter().partition(|item| item.at <= now);
     let feed = match &caller.user {
         Some(user) => calendars::of_user(&mut app.store.read().await?, &user.id).await?,
@@ -275,7 +275,7 @@ async fn page(app: &App, caller: &Caller, asked: &Asked, once: Once) -> Page {
         feed: feed.map(|at| When::new(at, now, zone(caller), caller.lang)),
         link: once.calendar,
         made: once.renewal,
-        links: links(app, caller).await?,
+        links: if caller.may(Act::RefreshConnection) { links(app, caller).await? } else { vec![] },
     })
 }
 

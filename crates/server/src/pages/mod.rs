@@ -69,6 +69,8 @@ pub struct Shell {
     pub section: &'static str,
     /// May publish somewhere.
     pub writes: bool,
+    /// May read comments somewhere.
+    pub reads: bool,
     /// A message from the last action.
     pub flash: Option<String>,
     side: Vec<(&'static str, String, bool)>,
@@ -105,6 +107,7 @@ impl Shell {
             user: user.map(|user| ShellUser { name: user.name.clone(), email: user.email.clone(), initials: initials(&user.name) }),
             section,
             writes: user.is_some() && caller.may(Act::Publish),
+            reads: user.is_some() && caller.may(Act::ReadComments),
             flash: None,
             side,
         }

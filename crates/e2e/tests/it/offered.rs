@@ -1,0 +1,112 @@
+//! What pages offer is never refused: whoever may do less is shown less.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Value, json};
+
+use crate::world::{Demo, client};
+
+/// What stands between two words, each time.
+fn between<'a>(page: &'a str, from: &'a str, to: &'a str) -> impl Iterator<Item = &'a str> {
+    page.split(from).skip(1).filter_map(move |rest| rest.split(to).next())
+}
+
+fn plain(text: &str) -> String {
+    text.replace("&#38;", "&").replace("&amp;", "&").replace("&#39;", "'").replace("&#34;", "\"")
+}
+
+/// Our own addresses that a page leads to; the same list in another order is no other page.
+fn links(page: &str) -> Vec<String> {
+    let ours = between(page, "href=\"", "\"").map(plain).filter(|to| to.starts_with('/') && !to.starts_with("/static/"));
+    ours.map(|to| to.split('#').next().unwrap_or_default().to_owned()).filter(|to| !to.contains("sort=")).collect()
+}
+
+/// The forms that a page sends, with what they carry unasked.
+fn forms(page: &str) -> Vec<(String, Vec<(String, String)>)> {
+    let value = |tag: &str, name: &str| between(tag, &format!(" {name}=\""), "\"").next().map(plain);
+    let form = |rest: &str| {
+        let tag = rest.split('>').next().unwrap_or_default();
+        let hidden = between(rest, "<input type=\"hidden\"", ">").filter_map(|input| Some((value(input, "name")?, value(input, "value")?)));
+        (tag.contains("method=\"post\"")).then(|| (value(tag, "action").unwrap_or_default(), hidden.collect()))
+    };
+    between(page, "<form", "</form>").filter_map(form).collect()
+}
+
+/// Walks through everything that is offered to somebody, and presses every button but the one that ends the walk; the pages seen, and
+/// what was refused.
+async fn walk(demo: &Demo, email: &str) -> (BTreeSet<String>, Vec<String>) {
+    let url = demo.running.url();
+    let password = demo.text("password");
+    let form = [("email", email), ("password", &password)];
+    let answer = client().post(format!("{url}/sign-in")).header("origin", url).form(&form).send().await.unwrap();
+    let cookie = answer.headers()["set-cookie"].to_str().unwrap().split(';').next().unwrap().to_owned();
+    let (mut seen, mut open, mut posts, mut refused) = (BTreeSet::new(), vec!["/".to_owned()], BTreeMap::new(), vec![]);
+    while let Some(path) = open.pop() {
+        if !seen.insert(path.clone()) {
+            continue;
+        }
+        let answer = client().get(format!("{url}{path}")).header("cookie", &cookie).send().await.unwrap();
+        let status = answer.status().as_u16();
+        if status >= 400 {
+            refused.push(format!("GET {path}: {status}"));
+        }
+        let page = answer.text().await.unwrap();
+        open.extend(links(&page));
+        posts.extend(forms(&page).into_iter().filter(|(to, _)| to != "/sign-out" && !to.starts_with("/account/sessions/")));
+    }
+    for (path, fields) in posts {
+        let request = client().post(format!("{url}{path}")).header("origin", url).header("cookie", &cookie);
+        let status = request.form(&fields).send().await.unwrap().status().as_u16();
+        if [401, 403, 404, 500].contains(&status) {
+            refused.push(format!("POST {path}: {status}"));
+        }
+    }
+    (seen, refused)
+}
+
+async fn user(demo: &Demo, name: &str) -> String {
+    let users = demo.api("GET", "/users", None).await.1;
+    users["items"].as_array().unwrap().iter().find(|user| user["name"] == name).unwrap()["id"].as_str().unwrap().to_owned()
+}
+
+async fn becomes(demo: &Demo, name: &str, what: Value) {
+    let path = format!("/users/{}", user(demo, name).await);
+    let (status, answer) = demo.api("PATCH", &path, Some(what)).await;
+    assert_eq!(status, 200, "{answer}");
+}
+
+#[tokio::test]
+async fn nothing_that_a_viewer_is_offered_is_refused() {
+    let demo = Demo::start();
+    becomes(&demo, "Tobias Kern", json!({ "role": "viewer" })).await;
+    let (seen, refused) = walk(&demo, "tobias.kern@fernweh.example").await;
+    assert!(refused.is_empty(), "{refused:#?}");
+    for path in ["/settings/profiles", "/forecast", "/account", "/forecast?weeks=13&by=person", "/forecast?weeks=13&by=day"] {
+        assert!(seen.contains(path), "{path} was not reached: {seen:#?}");
+    }
+    let theirs = |of: &str| seen.iter().filter(|path| path.ends_with(of)).count();
+    assert!(theirs("/explain") > 2 && theirs("/renewal-link") > 0, "what is theirs they repair: {seen:#?}");
+    // Their team has LinkedIn's profiles as well, which are somebody else's.
+    let of_others = demo.profile_named("linkedin", "Fernweh Outdoor").await["id"].as_str().unwrap().to_owned();
+    assert!(seen.contains(&format!("/settings/profiles/{of_others}")), "{seen:#?}");
+    assert!(!seen.contains(&format!("/settings/profiles/{of_others}/renewal-link")), "{seen:#?}");
+}
+
+#[tokio::test]
+async fn nothing_that_somebody_with_a_permission_set_is_offered_is_refused() {
+    let demo = Demo::start();
+    let page = demo.profile_named("linkedin", "Fernweh Outdoor").await["id"].clone();
+    let body = json!({ "profiles": [page], "text": "The new hut is open" });
+    let (_, posted) = demo.api("POST", "/posts", Some(body)).await;
+    assert_eq!(posted["items"][0]["result"], "posted", "{posted}");
+    let set = json!({ "name": "Readers", "permissions": ["comments:read", "presets:manage"] });
+    let set = demo.api("POST", "/permission-sets", Some(set)).await.1["id"].clone();
+    let teams = demo.api("GET", "/teams", None).await.1;
+    let brand = teams["items"].as_array().unwrap().iter().find(|team| team["name"] == "Brand").unwrap()["id"].clone();
+    becomes(&demo, "Tobias Kern", json!({ "role": "viewer", "permission_sets": [{ "id": set, "team_id": brand }] })).await;
+    let (seen, refused) = walk(&demo, "tobias.kern@fernweh.example").await;
+    assert!(refused.is_empty(), "{refused:#?}");
+    let post = format!("/engagement?post={}", posted["items"][0]["act"].as_str().unwrap());
+    assert!(seen.contains(&post) && seen.contains("/settings/page-presets"), "{seen:#?}");
+    assert!(!seen.contains("/compose"), "{seen:#?}");
+}
