@@ -1,6 +1,8 @@
 //! Messages on their way. A row is written in the transaction that made it necessary, claimed with a lease, sent at least
 //! once with a stable identity, and given up only after ten tries over three days (NF-01 to NF-03).
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use lifecycle::ids::{OrganisationId, OutboxId, UserId};
 use lifecycle::permission::Role;
 use lifecycle::time::{Span, Timestamp};
@@ -47,6 +49,8 @@ pub struct Letter {
     pub user: Option<UserId>,
     /// In which language.
     pub language: String,
+    /// In which zone that user lives now; nobody's: `None`.
+    pub zone: Option<String>,
     /// What it says.
     pub payload: serde_json::Value,
     /// A link that must not lie in the clear.
@@ -130,6 +134,7 @@ impl Store {
                 Err(other) => return Err(other),
             }
         }
+        find_zones(&mut tx, &mut letters).await?;
         tx.commit().await?;
         // What was written in one moment leaves in the order of writing, which the ids keep.
         letters.sort_by(|one, other| (one.created_at, &one.id).cmp(&(other.created_at, &other.id)));
@@ -224,6 +229,24 @@ pub(crate) async fn refuse(tx: &mut Tx, row: &Row, why: &str, now: Timestamp) ->
     give_up(tx, &plain(row)?, why, now).await
 }
 
+/// In whose time days and hours are told: as its reader lives when it leaves, wherever that was when it was written.
+async fn find_zones(tx: &mut Tx, letters: &mut [Letter]) -> Result<(), StoreError> {
+    let readers: BTreeSet<UserId> = letters.iter().filter_map(|letter| letter.user.clone()).collect();
+    if readers.is_empty() {
+        return Ok(());
+    }
+    let sql = format!("SELECT id, time_zone FROM users WHERE id IN ({})", placeholders(1, readers.len()));
+    let ids: Vec<Value> = readers.iter().map(|id| id.as_str().into()).collect();
+    let mut zones: BTreeMap<UserId, String> = BTreeMap::new();
+    for row in tx.all(&sql, &ids).await? {
+        zones.insert(row.parsed("id")?, row.text("time_zone")?);
+    }
+    for letter in letters {
+        letter.zone = letter.user.as_ref().and_then(|user| zones.get(user).cloned());
+    }
+    Ok(())
+}
+
 /// What is not sealed of a message.
 fn plain(row: &Row) -> Result<Letter, StoreError> {
     Ok(Letter {
@@ -234,6 +257,7 @@ fn plain(row: &Row) -> Result<Letter, StoreError> {
         recipient: row.text("recipient")?,
         user: row.opt_parsed("user_id")?,
         language: row.text("language")?,
+        zone: None,
         payload: row.json("payload")?,
         tries: row.int("tries")?,
         created_at: row.time("created_at")?,

@@ -204,6 +204,7 @@ mod tests {
             recipient: "whe_1".into(),
             user: None,
             language: "en".into(),
+            zone: None,
             payload: json!({
                 "type": "profile.disconnected", "at": 1_800_000_000_000_000_i64, "status": "disconnected", "cause": "expired", "confidence": "certain",
                 "evidence": { "words": "canary" }, "person": { "name": "canary" }, "days": null, "deadline": null,

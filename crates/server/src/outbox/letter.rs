@@ -70,6 +70,12 @@ pub(super) fn draft(letter: &Letter, lang: Lang, public_url: &str) -> Draft {
     Draft { subject: one_line(&said.own("subject")), paragraphs, quote: said.quote(), button: said.button(), footer: said.footer() }
 }
 
+/// A day and an hour. Whose hours they are is said where they are nobody's own: to outsiders, in channels, and to whoever chose no place.
+fn hour(at: Timestamp, zone: &str, lang: Lang) -> String {
+    let words = show::moment(at, zone, lang);
+    if zone == "UTC" { format!("{words} (UTC)") } else { words }
+}
+
 /// What a message speaks of, put into words.
 struct Said<'a> {
     letter: &'a Letter,
@@ -93,6 +99,7 @@ impl<'a> Said<'a> {
         let names: Vec<String> = profiles.iter().map(name).collect();
         let first_network = text(profiles.first().map_or(&payload["network"], |profile| &profile["network"]));
         let moment = |name: &str| payload[name].as_i64().map(Timestamp::from_micros);
+        let zone = letter.zone.as_deref().unwrap_or("UTC");
         let number = |name: &str| payload[name].as_i64().unwrap_or_default().to_string();
         let person = match &payload["person"] {
             Value::Null => lang.t("person.somebody").to_owned(),
@@ -102,8 +109,8 @@ impl<'a> Said<'a> {
             ("name", shown(lang, &names)),
             ("person", person),
             ("network", place(&first_network, payload["server"].as_str())),
-            ("date", moment("deadline").map(|at| show::date(at, "UTC", lang)).unwrap_or_default()),
-            ("since", moment("since").map(|at| show::moment(at, "UTC", lang)).unwrap_or_default()),
+            ("date", moment("deadline").map(|at| show::date(at, zone, lang)).unwrap_or_default()),
+            ("since", moment("since").map(|at| hour(at, zone, lang)).unwrap_or_default()),
             ("days", number("days")),
             ("count", number("count")),
             ("organisation", payload["organisation"].as_str().unwrap_or("Staygreen").to_owned()),

@@ -108,7 +108,9 @@ async fn what_waits_leaves_as_its_reader_wishes_now() {
         assert_eq!(due().await, Some(hour(16)), "it is afternoon there: {}", store.describe());
         wish(&store, &reader, Wishes { quiet: Quiet::new(0, 23 * 60), ..NIGHT }, hour(16)).await;
         assert_eq!(due().await, Some(hour(16)), "what may leave is not called back");
-        assert_eq!(mails(&store, hour(16)).await.len(), 1);
+        let left = mails(&store, hour(16)).await;
+        let zones: Vec<Option<&str>> = left.iter().map(|letter| letter.zone.as_deref()).collect();
+        assert_eq!(zones, [Some("America/New_York")], "in whose time it tells days and hours");
     }
 }
 

@@ -28,6 +28,7 @@ fn letter(language: &str, items: &[Value], now: &[(&Value, &str)]) -> Letter {
         recipient: "tom@example.com".into(),
         user: None,
         language: language.into(),
+        zone: None,
         payload: json!({ "items": items, "profiles": profiles, "now": now, "zone": "Europe/Berlin", "every": "daily" }),
         link: Some(Zeroizing::new("https://sg.example/unsubscribe/sgu_x".into())),
         tries: 1,

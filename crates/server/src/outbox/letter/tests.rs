@@ -51,6 +51,7 @@ fn letter(kind: &str, language: &str, name: &str) -> Letter {
         recipient: "tom@example.com".into(),
         user: None,
         language: language.into(),
+        zone: None,
         payload: json!({
             "profiles": profiles,
             "cause": "password_changed", "evidence": { "at": 0, "source": "probe", "words": "revoked by the user" },
@@ -122,6 +123,29 @@ fn nt_28_names_break_neither_header_nor_markup() {
     let mail = compose(&letter("no_access_tokens", "en", "Evil\r\nBcc: x@y.z <script>"), "https://sg.example");
     assert!(!mail.subject.contains('\n') && !mail.subject.contains('\r'));
     assert!(!mail.html.contains("<script>"));
+}
+
+#[test]
+fn days_and_hours_are_told_in_the_readers_zone_and_utc_is_named() {
+    let told = |kind: &str, language: &str, zone: Option<&str>| {
+        let letter = Letter { zone: zone.map(str::to_owned), ..letter(kind, language, "Fernweh Outdoor") };
+        compose(&letter, "https://sg.example").text.split_whitespace().collect::<Vec<_>>().join(" ")
+    };
+    // It began on 3 January 2027 at 18:13 UTC.
+    for (zone, words) in [
+        (None, "since 3 Jan 2027, 18:13 (UTC)"),
+        (Some("UTC"), "since 3 Jan 2027, 18:13 (UTC)"),
+        (Some("Europe/Berlin"), "since 3 Jan 2027, 19:13."),
+        (Some("Asia/Tokyo"), "since 4 Jan 2027, 03:13."),
+    ] {
+        let text = told("incident_began", "en", zone);
+        assert!(text.contains(words), "{zone:?}: {text}");
+    }
+    let german = told("incident_began", "de", Some("Asia/Tokyo"));
+    assert!(german.contains("seit 04.01.2027, 03:13 nicht"), "{german}");
+    // Due on 15 January 2027 at 08:00 UTC, which is the day before on Hawaii's clocks.
+    assert!(told("renew_soon", "en", Some("Europe/Berlin")).contains("before 15 Jan 2027"));
+    assert!(told("renew_soon", "en", Some("Pacific/Honolulu")).contains("before 14 Jan 2027"));
 }
 
 #[test]
