@@ -11,7 +11,7 @@ pub use sources::{ClockSource, ClockSources};
 use crate::diagnosis::{Diagnosis, Finding};
 use crate::facts::Facts;
 use crate::ids::{GrantId, PersonId};
-use crate::time::Timestamp;
+use crate::time::{Span, Timestamp};
 use crate::words::{Cause, Confidence, Evidence, Source, word_enum};
 
 /// The three clocks of a grant. They are different things (networks/README).
@@ -221,6 +221,13 @@ impl Grant {
             renew_at: None,
         };
         step(&unborn, &Event::Authorized { person, clocks, renewable }, facts, now)
+    }
+
+    /// How long an end that our own clock alone knows is waited for. While the network says that the fault is ours, the clock may be
+    /// that fault (a proof "too far off"), and nothing proves that the end has come: G28 asks for no early death with a day too many.
+    pub(crate) fn clock_doubt(&self) -> Span {
+        let is_ours = self.failures > 0 && self.unreachable_since.is_none();
+        if is_ours { Span::hours(24) } else { Span::ZERO }
     }
 
     /// Whether a good answer to a probe leaves a doubt standing, because the listing that belongs to the look came to `listing`: some

@@ -82,9 +82,9 @@ pub fn due_at(grant: &Grant, facts: &Facts, now: Timestamp) -> Option<Timestamp>
         due.push(grant.clocks.human_until.and_then(|deadline| next_announcement(deadline, facts, now)));
         // A renewable grant is over when both lives are; the other when its access token's is, as is one that is extended.
         let ends = [grant.clocks.access_until, grant.clocks.refresh_until.filter(|_| grant.renewable)];
-        due.push(
-            ends.into_iter().flatten().max().filter(|_| !grant.renewable || grant.clocks.refresh_until.is_some() || facts.is_extending()),
-        );
+        let end =
+            ends.into_iter().flatten().max().filter(|_| !grant.renewable || grant.clocks.refresh_until.is_some() || facts.is_extending());
+        due.push(end.map(|end| end + grant.clock_doubt()));
     }
     due.into_iter().flatten().min()
 }

@@ -458,6 +458,11 @@ impl Stepper<'_> {
         self.grant.probe_at = Some(self.now + schedule::jittered(rare, &self.grant.id, self.now.as_seconds()));
     }
 
+    /// Whether a life is over also by a clock that may be wrong.
+    fn is_long_over(&self, until: Option<Timestamp>) -> bool {
+        until.is_some_and(|until| until + self.grant.clock_doubt() <= self.now)
+    }
+
     /// Known ends need no refusal: a clock that is over is a verdict by itself.
     pub(super) fn check_deadlines(&mut self) {
         if matches!(self.grant.state, State::NeedsPerson(_)) {
@@ -481,9 +486,9 @@ impl Stepper<'_> {
                 Evidence::by_clock(self.now, "the network demands a manual renewal and its day has come"),
                 false,
             );
-        } else if over(clocks.refresh_until) && access_over {
+        } else if self.is_long_over(clocks.refresh_until) && access_over {
             self.needs_person(Cause::Expired, Confidence::Certain, Evidence::by_clock(self.now, "the refresh token's life is over"), false);
-        } else if (!self.grant.renewable || self.facts.is_extending()) && over(clocks.access_until) {
+        } else if (!self.grant.renewable || self.facts.is_extending()) && self.is_long_over(clocks.access_until) {
             self.needs_person(
                 Cause::Expired,
                 Confidence::Certain,

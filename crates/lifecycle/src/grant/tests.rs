@@ -1,9 +1,10 @@
+mod doubts;
+
 use proptest::prelude::*;
 
 use super::*;
 use crate::facts::{AfterVerdict, RenewalModel, Reuse};
 use crate::schedule;
-use crate::time::Span;
 
 const T0: Timestamp = Timestamp::from_seconds(1_700_000_000);
 
