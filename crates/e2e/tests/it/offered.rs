@@ -96,12 +96,18 @@ async fn nothing_that_a_viewer_is_offered_is_refused() {
 #[tokio::test]
 async fn nothing_that_somebody_with_a_permission_set_is_offered_is_refused() {
     let demo = Demo::start();
-    let set = json!({ "name": "Presets", "permissions": ["presets:manage"] });
+    let page = demo.profile_named("linkedin", "Fernweh Outdoor").await["id"].clone();
+    let body = json!({ "profiles": [page], "text": "The new hut is open" });
+    let (_, posted) = demo.api("POST", "/posts", Some(body)).await;
+    assert_eq!(posted["items"][0]["result"], "posted", "{posted}");
+    let set = json!({ "name": "Readers", "permissions": ["comments:read", "presets:manage"] });
     let set = demo.api("POST", "/permission-sets", Some(set)).await.1["id"].clone();
     let teams = demo.api("GET", "/teams", None).await.1;
     let brand = teams["items"].as_array().unwrap().iter().find(|team| team["name"] == "Brand").unwrap()["id"].clone();
     becomes(&demo, "Tobias Kern", json!({ "role": "viewer", "permission_sets": [{ "id": set, "team_id": brand }] })).await;
     let (seen, refused) = walk(&demo, "tobias.kern@fernweh.example").await;
     assert!(refused.is_empty(), "{refused:#?}");
+    let post = format!("/engagement?post={}", posted["items"][0]["act"].as_str().unwrap());
+    assert!(seen.contains(&post), "what may be read is found: {seen:#?}");
     assert!(seen.contains("/settings/page-presets") && !seen.contains("/compose") && !seen.contains("/settings/teams"), "{seen:#?}");
 }

@@ -62,14 +62,28 @@ async fn whole(tx: &mut Tx, app: &App, act: Act) -> Result<Option<Seen>, Problem
 
 /// One act, if the caller may see it: it is theirs, they may approve it, or they may do the same as that profile.
 pub async fn one(app: &App, caller: &Caller, id: &str) -> Result<Seen, Problem> {
+    let seen = any(app, id).await?;
+    if may_see(caller, &seen) { Ok(seen) } else { Err(Problem::not_found()) }
+}
+
+/// One act as above, or something that is published already at a profile whose comments the caller may read.
+pub async fn published(app: &App, caller: &Caller, id: &str) -> Result<Seen, Problem> {
+    let seen = any(app, id).await?;
+    let is_out = seen.act.state == State::Done && caller.decide(Wanted::ReadComments, auth::about(&seen.profile)).is_yes();
+    if is_out || may_see(caller, &seen) { Ok(seen) } else { Err(Problem::not_found()) }
+}
+
+async fn any(app: &App, id: &str) -> Result<Seen, Problem> {
     let id: ActId = id.parse().map_err(|_| Problem::not_found())?;
     let mut tx = app.store.read().await?;
     let act = acts::get(&mut tx, &app.organisation, &id).await?.ok_or_else(Problem::not_found)?;
-    let seen = whole(&mut tx, app, act).await?.ok_or_else(Problem::not_found)?;
+    whole(&mut tx, app, act).await?.ok_or_else(Problem::not_found)
+}
+
+fn may_see(caller: &Caller, seen: &Seen) -> bool {
     let is_users = matches!(caller.actor, Actor::User { .. });
     let theirs = acts::id_of(&seen.act.author) == acts::id_of(&caller.named) || is_approver(caller, &seen.act);
-    let may = theirs || (is_users && caller.decide(seen.content.act(), auth::about(&seen.profile)).is_yes());
-    if may { Ok(seen) } else { Err(Problem::not_found()) }
+    theirs || (is_users && caller.decide(seen.content.act(), auth::about(&seen.profile)).is_yes())
 }
 
 /// Whether it waits for this caller's approval.

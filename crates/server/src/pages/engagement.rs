@@ -106,7 +106,7 @@ pub async fn comment(State(app): State<Arc<App>>, caller: Caller, Path(id): Path
 }
 
 async fn speak(app: &App, caller: &Caller, id: &str, fields: &Fields) -> Result<Said, Problem> {
-    let seen = waiting::one(app, caller, id).await?;
+    let seen = waiting::published(app, caller, id).await?;
     let under = seen.act.post.clone().filter(|_| seen.act.kind == "post").ok_or_else(Problem::not_found)?;
     let profile = auth::profile(app, caller, seen.profile.id.as_str(), Act::Comment).await?;
     let in_reply_to = Some(fields.get("in_reply_to").to_owned()).filter(|id| !id.is_empty());
@@ -159,7 +159,7 @@ fn limits(lang: Lang, posts: &[Seen]) -> Vec<(String, Vec<String>)> {
 }
 
 async fn opened(app: &App, caller: &Caller, id: &str) -> Result<Open, Problem> {
-    let seen = waiting::one(app, caller, id).await?;
+    let seen = waiting::published(app, caller, id).await?;
     let post = seen.act.post.clone().filter(|_| seen.act.kind == "post").ok_or_else(Problem::not_found)?;
     let profile = auth::profile(app, caller, seen.profile.id.as_str(), Act::ReadComments).await?;
     let (lang, now) = (caller.lang, app.now());
@@ -202,8 +202,10 @@ fn remark(caller: &Caller, said: &Comment, now: lifecycle::time::Timestamp) -> R
 async fn page(app: &App, caller: &Caller, id: &str, notice: Option<String>, error: Option<String>) -> Page {
     let posts = waiting::list(app, caller, &[Standing::Done], Some("post"), SHOWN).await?;
     let open = if id.is_empty() { None } else { Some(opened(app, caller, id).await?) };
-    // Not every network names what it published: there is nothing to open then.
-    let known = posts.iter().filter(|seen| seen.act.post.as_deref().is_some_and(|id| !id.is_empty()));
+    // Not every network names what it published: there is nothing to open then. Nor is there where somebody sees profiles without being
+    // allowed to read what is said at them.
+    let reads = |seen: &&Seen| caller.decide(Act::ReadComments, auth::about(&seen.profile)).is_yes();
+    let known = posts.iter().filter(reads).filter(|seen| seen.act.post.as_deref().is_some_and(|id| !id.is_empty()));
     let now = app.now();
     show(&Engagement {
         s: Shell::new(caller, "engagement"),
