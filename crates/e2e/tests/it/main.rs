@@ -16,6 +16,7 @@ mod company;
 mod compose;
 mod consent;
 mod crash;
+mod cut_off;
 mod description;
 mod disk;
 mod examples;

@@ -17,8 +17,8 @@ use crate::world::{Running, binary, client, eventually, free_port};
 
 /// What outlives the servers.
 pub(crate) struct Site {
-    folder: PathBuf,
-    sandbox: Running,
+    pub(crate) folder: PathBuf,
+    pub(crate) sandbox: Running,
     pub(crate) database: String,
     pub(crate) key: String,
 }

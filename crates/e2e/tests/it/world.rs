@@ -279,10 +279,15 @@ fn as_described(method: &str, path: &str, status: u16, answer: &Value) {
 }
 
 /// Waits up to a minute (the promise of the demo) for something to become true.
-pub(crate) async fn eventually(what: &str, mut is_true: impl AsyncFnMut() -> bool) {
+pub(crate) async fn eventually(what: &str, is_true: impl AsyncFnMut() -> bool) {
+    within(Duration::from_mins(1), what, is_true).await;
+}
+
+/// Waits so long for something to become true.
+pub(crate) async fn within(limit: Duration, what: &str, mut is_true: impl AsyncFnMut() -> bool) {
     let began = Instant::now();
     while !is_true().await {
-        assert!(began.elapsed() < Duration::from_mins(1), "not within 60 seconds: {what}");
+        assert!(began.elapsed() < limit, "not within {} seconds: {what}", limit.as_secs());
         tokio::time::sleep(Duration::from_millis(250)).await;
     }
 }

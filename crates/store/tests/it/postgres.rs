@@ -5,8 +5,10 @@ use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 pub(crate) struct Cluster {
-    bin: PathBuf,
-    socket: PathBuf,
+    /// Where its programs are.
+    pub(crate) bin: PathBuf,
+    /// The folder of its socket, its log and its data.
+    pub(crate) socket: PathBuf,
     count: AtomicU32,
 }
 
@@ -79,7 +81,7 @@ fn is_root() -> bool {
     Command::new("id").arg("-u").output().is_ok_and(|output| output.stdout.trim_ascii() == b"0")
 }
 
-fn as_nobody(program: &Path) -> Command {
+pub(crate) fn as_nobody(program: &Path) -> Command {
     if !is_root() {
         return Command::new(program);
     }
