@@ -47,7 +47,7 @@ async fn a_generated_client_reads_everything_and_acts() {
     let unread: Vec<&str> = gets.map(|route| route.id).filter(|id| left.contains(&snake(id).as_str())).collect();
     assert_eq!(
         unread,
-        ["getConnection", "getWebhookEndpoint", "listDeliveries", "streamEvents", "getMyNotifications", "streamAudit"],
+        ["getConnection", "getWebhookEndpoint", "listDeliveries", "streamEvents", "getPermissionSet", "getMyNotifications", "streamAudit"],
         "{seen}"
     );
 }
