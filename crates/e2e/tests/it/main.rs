@@ -56,6 +56,7 @@ mod story;
 mod strangers;
 mod team_presets;
 mod traces;
+mod two_installations;
 mod versions;
 mod waiting;
 mod ways_in;

@@ -18,7 +18,7 @@ use crate::world::{Running, binary, client, eventually, free_port};
 /// What outlives the servers.
 pub(crate) struct Site {
     pub(crate) folder: PathBuf,
-    pub(crate) sandbox: Running,
+    pub(crate) sandbox: Arc<Running>,
     pub(crate) database: String,
     pub(crate) key: String,
 }
@@ -27,8 +27,8 @@ const NETWORKS: [&str; 2] = ["tiktok", "x"];
 const PEOPLE: [(&str, &str); 3] = [("tiktok", "fernweh.outdoor"), ("tiktok", "gipfel.guides"), ("x", "fernwehoutdoor")];
 
 impl Site {
-    pub(crate) fn new(sandbox: Running, database: String, folder: &Path) -> Self {
-        Self { folder: folder.to_owned(), sandbox, database, key: String::new() }
+    pub(crate) fn new(sandbox: impl Into<Arc<Running>>, database: String, folder: &Path) -> Self {
+        Self { folder: folder.to_owned(), sandbox: sandbox.into(), database, key: String::new() }
     }
 
     pub(crate) fn config(&self, node: u16) -> String {
