@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::world::{Demo, client};
+use crate::world::{Demo, client, cookie_of};
 
 /// Somebody signs in; their cookie, and where that leads.
 async fn sign_in(demo: &Demo, email: &str, next: &str) -> (String, String) {
@@ -10,8 +10,7 @@ async fn sign_in(demo: &Demo, email: &str, next: &str) -> (String, String) {
     let form = [("email", email), ("password", &demo.text("password")), ("next", next)];
     let answer = client().post(format!("{url}/sign-in")).header("origin", url).form(&form).send().await.unwrap();
     assert_eq!(answer.status(), 303, "{email}");
-    let header = |name: &str| answer.headers()[name].to_str().unwrap().to_owned();
-    (header("set-cookie").split(';').next().unwrap().to_owned(), header("location"))
+    (cookie_of(&answer), answer.headers()["location"].to_str().unwrap().to_owned())
 }
 
 async fn get(demo: &Demo, cookie: &str, path: &str) -> String {

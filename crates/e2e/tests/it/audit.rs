@@ -67,9 +67,7 @@ async fn the_audit_page_searches_verifies_and_downloads() {
     let demo = Demo::start();
     let url = demo.running.url();
     key(&demo, &["profiles:read"]).await;
-    let form = [("email", demo.text("user")), ("password", demo.text("password"))];
-    let answer = client().post(format!("{url}/sign-in")).header("origin", url).form(&form).send().await.unwrap();
-    let cookie = answer.headers()["set-cookie"].to_str().unwrap().split(';').next().unwrap().to_owned();
+    let cookie = demo.admin().await;
     let get = async |path: &str| client().get(format!("{url}{path}")).header("cookie", &cookie).send().await.unwrap().text().await.unwrap();
     let page = get("/audit?q=created&verify=1").await;
     assert!(page.contains("api_keys:manage") && page.contains("Whole: 1 rows"), "{page}");

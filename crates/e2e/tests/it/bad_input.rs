@@ -176,7 +176,7 @@ async fn two_people_connecting_the_same_profile_make_it_stronger() {
 #[tokio::test]
 async fn what_goes_wrong_is_said_in_the_reader_s_language() {
     let demo = Demo::start();
-    let (http, url, cookie) = (client(), demo.running.url(), crate::company::sign_in(&demo).await);
+    let (http, url, cookie) = (client(), demo.running.url(), demo.admin().await);
     let post = async |path: &str, form: &[(&str, &str)]| {
         let request = http.post(format!("{url}{path}")).header("origin", url).header("cookie", &cookie);
         let answer = request.form(form).send().await.unwrap();
@@ -244,7 +244,7 @@ async fn renewal_links_that_are_over_made_up_or_about_nothing_lead_nowhere() {
 #[tokio::test]
 async fn promise_4_presets_of_a_deleted_user_and_a_disabled_owner_are_nobody_s_silence() {
     let demo = Demo::start();
-    let (url, cookie) = (demo.running.url(), crate::company::sign_in(&demo).await);
+    let (url, cookie) = (demo.running.url(), demo.admin().await);
     let page = async |profile: &str| {
         let request = client().get(format!("{url}/settings/profiles/{profile}/notifications")).header("cookie", &cookie);
         request.send().await.unwrap().text().await.unwrap()

@@ -89,7 +89,7 @@ async fn bulk(demo: &Demo, cookie: &str, form: &[(&str, &str)]) -> (u16, String)
 #[tokio::test]
 async fn page_presets_are_applied_after_a_look_at_what_they_change() {
     let demo = Demo::start();
-    let cookie = crate::company::sign_in(&demo).await;
+    let cookie = demo.admin().await;
     let post = async |form: &[(&str, &str)]| bulk(&demo, &cookie, form).await;
     let users = demo.api("GET", "/users", None).await.1;
     let named = |name: &str| users["items"].as_array().unwrap().iter().find(|user| user["name"] == name).unwrap()["id"].clone();
@@ -137,7 +137,7 @@ async fn page_presets_are_applied_after_a_look_at_what_they_change() {
 #[tokio::test]
 async fn renewal_links_for_many_profiles_are_one_for_each_person() {
     let demo = Demo::start();
-    let cookie = crate::company::sign_in(&demo).await;
+    let cookie = demo.admin().await;
     let post = async |form: &[(&str, &str)]| bulk(&demo, &cookie, form).await;
     let profiles = demo.profiles("pinterest").await.into_iter().chain(demo.profiles("linkedin").await).collect::<Vec<_>>();
     let ids: Vec<String> = profiles.iter().map(|profile| profile["id"].as_str().unwrap().to_owned()).collect();

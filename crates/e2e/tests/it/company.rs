@@ -55,7 +55,7 @@ async fn users_are_invited_changed_and_deleted_and_one_admin_stays() {
     assert!(events.to_string().contains("user.deleted"));
 
     // On the page, by an admin: the last one who can sign in cannot be taken away.
-    let cookie = sign_in(&demo).await;
+    let cookie = demo.admin().await;
     let (_, list) = demo.api("GET", "/users", None).await;
     let admins: Vec<&Value> = list["items"].as_array().unwrap().iter().filter(|user| user["role"] == "company_admin").collect();
     let me = admins.iter().find(|admin| admin["email"] == demo.text("user")).unwrap();
@@ -69,13 +69,6 @@ async fn users_are_invited_changed_and_deleted_and_one_admin_stays() {
     }
     let (_, left) = demo.api("GET", "/users", None).await;
     assert!(left["items"].as_array().unwrap().iter().any(|user| user["id"] == me["id"]));
-}
-
-pub(crate) async fn sign_in(demo: &Demo) -> String {
-    let url = demo.running.url();
-    let form = [("email", demo.text("user")), ("password", demo.text("password"))];
-    let answer = client().post(format!("{url}/sign-in")).header("origin", url).form(&form).send().await.unwrap();
-    answer.headers()["set-cookie"].to_str().unwrap().split(';').next().unwrap().to_owned()
 }
 
 #[tokio::test]
@@ -120,7 +113,7 @@ async fn a_key_asks_for_the_notifications_of_whoever_made_it() {
     // The operator's key belongs to no user.
     let (status, problem) = demo.api("GET", "/me/notifications", None).await;
     assert_eq!(status, 403, "{problem}");
-    let cookie = sign_in(&demo).await;
+    let cookie = demo.admin().await;
     let ask = async |method: &str, body: Value| {
         let request = client().request(method.parse().unwrap(), format!("{url}/api/v1/me/notifications"));
         let answer = request.header("origin", url).header("cookie", &cookie).json(&body).send().await.unwrap();
@@ -147,7 +140,7 @@ async fn a_key_asks_for_the_notifications_of_whoever_made_it() {
 #[tokio::test]
 async fn two_admins_at_the_same_settings_lose_nothing() {
     let demo = Demo::start();
-    let (http, cookie, url) = (client(), sign_in(&demo).await, demo.running.url());
+    let (http, cookie, url) = (client(), demo.admin().await, demo.running.url());
     let get = async |path: &str| http.get(format!("{url}{path}")).header("cookie", &cookie).send().await.unwrap().text().await.unwrap();
     let post = async |path: &str, form: &[(&str, &str)]| {
         let request = http.post(format!("{url}{path}")).header("origin", url).header("cookie", &cookie);

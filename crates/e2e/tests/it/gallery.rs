@@ -10,7 +10,6 @@ use serde_json::{Value, json};
 use server::routes::PAGES;
 
 use crate::browser::Browser;
-use crate::company::sign_in;
 use crate::world::{Demo, client};
 
 /// What a page is looked at like.
@@ -63,7 +62,7 @@ impl House {
     /// With something to see on every page.
     async fn build() -> Self {
         let demo = Demo::start();
-        let cookie = sign_in(&demo).await;
+        let cookie = demo.admin().await;
         let page = id(&demo.profile_named("linkedin", "Fernweh Outdoor").await);
         demo.control("/people/xing/karl.voss/revoke", json!({})).await;
         demo.until("xing", "disconnected").await;

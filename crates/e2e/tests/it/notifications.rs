@@ -5,7 +5,6 @@ use std::time::SystemTime;
 use reqwest::Client;
 use serde_json::{Value, json};
 
-use crate::company::sign_in;
 use crate::kill::{Apart, connect, first_admin};
 use crate::smtp::Smtp;
 use crate::world::{Demo, Running, client, eventually};
@@ -44,7 +43,7 @@ fn clock(minutes: u64) -> String {
 #[tokio::test]
 async fn a_death_in_quiet_hours_waits_says_why_and_leaves_when_they_are_over() {
     let demo = Demo::start();
-    let me = Me { http: client(), url: demo.running.url(), cookie: sign_in(&demo).await };
+    let me = Me { http: client(), url: demo.running.url(), cookie: demo.admin().await };
     // Quiet for all but one hour of the day, which is far away: Lena lives an hour or two east of Greenwich.
     let now = seconds_of_day() / 60;
     let quiet = json!({ "from": clock(now + 13 * 60), "to": clock(now + 12 * 60) });
@@ -75,7 +74,7 @@ async fn a_death_in_quiet_hours_waits_says_why_and_leaves_when_they_are_over() {
 #[tokio::test]
 async fn the_account_page_keeps_what_is_chosen_and_says_what_was_typed_wrong() {
     let demo = Demo::start();
-    let me = Me { http: client(), url: demo.running.url(), cookie: sign_in(&demo).await };
+    let me = Me { http: client(), url: demo.running.url(), cookie: demo.admin().await };
     let save = async |form: &[(&str, &str)]| {
         let request = me.http.post(format!("{}/account/notifications", me.url)).header("origin", me.url);
         let answer = request.header("cookie", &me.cookie).form(form).send().await.unwrap();
@@ -194,11 +193,8 @@ async fn one_click(me: &Me<'_>, death: &Value, digest: &Value) {
 #[tokio::test]
 async fn whoever_is_reached_by_nothing_any_more_is_made_known_to_the_admins() {
     let demo = Demo::start();
-    let form = [("email", "tobias.kern@fernweh.example".to_owned()), ("password", demo.text("password"))];
-    let url = demo.running.url();
-    let answer = client().post(format!("{url}/sign-in")).header("origin", url).form(&form).send().await.unwrap();
-    let cookie = answer.headers()["set-cookie"].to_str().unwrap().split(';').next().unwrap().to_owned();
-    let tobias = Me { http: client(), url, cookie };
+    let cookie = demo.sign_in("tobias.kern@fernweh.example").await;
+    let tobias = Me { http: client(), url: demo.running.url(), cookie };
     assert_eq!(tobias.wish(json!({ "no_access_tokens": false, "digest": "weekly" })).await.0, 200);
     assert!(!demo.mails().await.iter().any(|mail| mail["to"] == LENA), "the digest is left");
     tobias.wish(json!({ "digest": "off" })).await;
@@ -260,7 +256,7 @@ async fn a_refused_address_is_passed_over_and_everybody_can_see_it() {
 #[tokio::test]
 async fn an_outage_is_one_message_to_the_admins_and_none_to_owners_before_six_hours() {
     let demo = Demo::start();
-    let me = Me { http: client(), url: demo.running.url(), cookie: sign_in(&demo).await };
+    let me = Me { http: client(), url: demo.running.url(), cookie: demo.admin().await };
     let users = demo.api("GET", "/users", None).await.1;
     let mira = users["items"].as_array().unwrap().iter().find(|user| user["name"] == "Mira Sato").unwrap()["id"].clone();
     for profile in demo.profiles("linkedin").await {

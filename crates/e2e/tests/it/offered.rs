@@ -37,10 +37,7 @@ fn forms(page: &str) -> Vec<(String, Vec<(String, String)>)> {
 /// what was refused.
 async fn walk(demo: &Demo, email: &str) -> (BTreeSet<String>, Vec<String>) {
     let url = demo.running.url();
-    let password = demo.text("password");
-    let form = [("email", email), ("password", &password)];
-    let answer = client().post(format!("{url}/sign-in")).header("origin", url).form(&form).send().await.unwrap();
-    let cookie = answer.headers()["set-cookie"].to_str().unwrap().split(';').next().unwrap().to_owned();
+    let cookie = demo.sign_in(email).await;
     let (mut seen, mut open, mut posts, mut refused) = (BTreeSet::new(), vec!["/".to_owned()], BTreeMap::new(), vec![]);
     while let Some(path) = open.pop() {
         if !seen.insert(path.clone()) {
@@ -65,13 +62,8 @@ async fn walk(demo: &Demo, email: &str) -> (BTreeSet<String>, Vec<String>) {
     (seen, refused)
 }
 
-async fn user(demo: &Demo, name: &str) -> String {
-    let users = demo.api("GET", "/users", None).await.1;
-    users["items"].as_array().unwrap().iter().find(|user| user["name"] == name).unwrap()["id"].as_str().unwrap().to_owned()
-}
-
 async fn becomes(demo: &Demo, name: &str, what: Value) {
-    let path = format!("/users/{}", user(demo, name).await);
+    let path = format!("/users/{}", demo.named("/users", name).await);
     let (status, answer) = demo.api("PATCH", &path, Some(what)).await;
     assert_eq!(status, 200, "{answer}");
 }

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::authorised::{call, key};
 use crate::browser::Browser;
 use crate::story::{self, accessible};
-use crate::world::{Demo, client};
+use crate::world::{Demo, client, cookie_of};
 
 /// Somebody who is signed in.
 struct Somebody<'a> {
@@ -15,11 +15,7 @@ struct Somebody<'a> {
 
 impl<'a> Somebody<'a> {
     async fn sign_in(demo: &'a Demo, email: &str) -> Self {
-        let url = demo.running.url();
-        let form = [("email", email.to_owned()), ("password", demo.text("password"))];
-        let answer = client().post(format!("{url}/sign-in")).header("origin", url).form(&form).send().await.unwrap();
-        assert_eq!(answer.status(), 303, "{email} signs in");
-        Self { demo, cookie: cookie_of(&answer) }
+        Self { demo, cookie: demo.sign_in(email).await }
     }
 
     /// Whoever was invited chooses a password.
@@ -49,18 +45,8 @@ impl<'a> Somebody<'a> {
     }
 }
 
-fn cookie_of(answer: &reqwest::Response) -> String {
-    answer.headers()["set-cookie"].to_str().unwrap().split(';').next().unwrap().to_owned()
-}
-
 fn id(value: &Value) -> String {
     value["id"].as_str().unwrap_or_else(|| panic!("no id in {value}")).to_owned()
-}
-
-/// The id of whatever has that name in a list.
-async fn named(demo: &Demo, list: &str, name: &str) -> String {
-    let all = demo.api("GET", list, None).await.1;
-    id(all["items"].as_array().unwrap().iter().find(|one| one["name"] == name).unwrap_or_else(|| panic!("no {name} in {all}")))
 }
 
 async fn make(demo: &Demo, name: &str, permissions: &[&str]) -> String {
@@ -72,7 +58,7 @@ async fn make(demo: &Demo, name: &str, permissions: &[&str]) -> String {
 #[tokio::test]
 async fn a_set_adds_to_a_role_where_it_is_given_and_holds_at_once() {
     let demo = Demo::start();
-    let brand = named(&demo, "/teams", "Brand").await;
+    let brand = demo.named("/teams", "Brand").await;
     let (ours, theirs) = (
         id(&demo.profile_named("linkedin", "Fernweh Outdoor").await),
         id(&demo.profiles("pinterest").await.into_iter().find(|one| one["team_ids"] != json!([brand])).unwrap()),
@@ -122,12 +108,9 @@ async fn a_set_adds_to_a_role_where_it_is_given_and_holds_at_once() {
 #[tokio::test]
 async fn a_team_admin_manages_their_team_and_nobody_gives_what_they_do_not_have() {
     let demo = Demo::start();
-    let (brand, guides) = (named(&demo, "/teams", "Brand").await, named(&demo, "/teams", "Trail guides").await);
-    let (lena, mira, tobias) = (
-        named(&demo, "/users", "Lena Arndt").await,
-        named(&demo, "/users", "Mira Sato").await,
-        named(&demo, "/users", "Tobias Kern").await,
-    );
+    let (brand, guides) = (demo.named("/teams", "Brand").await, demo.named("/teams", "Trail guides").await);
+    let (lena, mira, tobias) =
+        (demo.named("/users", "Lena Arndt").await, demo.named("/users", "Mira Sato").await, demo.named("/users", "Tobias Kern").await);
     let give = async |user: &str, sets: Value| demo.api("PATCH", &format!("/users/{user}"), Some(json!({ "permission_sets": sets }))).await;
     let team_admins = make(&demo, "Team admins", &["teams:manage"]).await;
     assert_eq!(give(&mira, json!([{ "id": team_admins, "team_id": guides }])).await.0, 200);

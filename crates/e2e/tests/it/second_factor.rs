@@ -7,7 +7,6 @@ use serde_json::{Value, json};
 use server::auth::totp::code_at;
 
 use crate::browser::Browser;
-use crate::company::sign_in;
 use crate::story::accessible;
 use crate::world::{Demo, Running, client};
 
@@ -143,9 +142,9 @@ async fn a_code_works_once_a_recovery_code_works_once_and_the_password_alone_nev
     let demo = Demo::start();
     let (url, password) = (demo.running.url(), demo.text("password"));
     let mut lena = Visitor::new(url);
-    lena.cookie = sign_in(&demo).await;
+    lena.cookie = demo.admin().await;
     let mut elsewhere = Visitor::new(url);
-    elsewhere.cookie = sign_in(&demo).await;
+    elsewhere.cookie = demo.admin().await;
     assert_eq!(lena.post(PAGE, &[("do", "begin"), ("password", "wrong")]).await.status(), 422);
     assert_eq!(lena.post(PAGE, &[("do", "confirm"), ("code", "123456")]).await.status(), 422, "nothing was begun");
     let (secret, codes, proved_at) = set_up(&demo, &lena).await;
@@ -194,7 +193,7 @@ async fn guessing_locks_and_an_admin_helps_whoever_lost_everything() {
     let demo = Demo::start();
     let (url, password, email) = (demo.running.url(), demo.text("password"), demo.text("user"));
     let mut lena = Visitor::new(url);
-    lena.cookie = sign_in(&demo).await;
+    lena.cookie = demo.admin().await;
     let (secret, codes, _) = set_up(&demo, &lena).await;
     let mut mallory = Visitor::new(url);
     for _ in 0..4 {

@@ -2,14 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::company::sign_in;
 use crate::world::{Demo, client};
-
-async fn named(demo: &Demo, list: &str, name: &str) -> String {
-    let all = demo.api("GET", list, None).await.1;
-    let found = all["items"].as_array().unwrap().iter().find(|one| one["name"] == name);
-    found.unwrap_or_else(|| panic!("no {name} in {all}"))["id"].as_str().unwrap().to_owned()
-}
 
 /// A person without any page connects their own profile; what the new profile got.
 async fn connect_lea(demo: &Demo, team: Option<&str>) -> (u16, Value) {
@@ -29,12 +22,9 @@ async fn connect_lea(demo: &Demo, team: Option<&str>) -> (u16, Value) {
 #[tokio::test]
 async fn a_teams_presets_come_before_the_networks_and_the_companys() {
     let demo = Demo::start();
-    let (brand, guides) = (named(&demo, "/teams", "Brand").await, named(&demo, "/teams", "Trail guides").await);
-    let (lena, mira, tobias) = (
-        named(&demo, "/users", "Lena Arndt").await,
-        named(&demo, "/users", "Mira Sato").await,
-        named(&demo, "/users", "Tobias Kern").await,
-    );
+    let (brand, guides) = (demo.named("/teams", "Brand").await, demo.named("/teams", "Trail guides").await);
+    let (lena, mira, tobias) =
+        (demo.named("/users", "Lena Arndt").await, demo.named("/users", "Mira Sato").await, demo.named("/users", "Tobias Kern").await);
     let set = async |network: &str, owner: &str| {
         let wanted = json!({ "owner_id": owner, "team_ids": [], "notifications": { "no_access_tokens": true, "renew_soon": false } });
         demo.api("PUT", &format!("/page-presets/{network}?team_id={guides}"), Some(wanted)).await
@@ -60,7 +50,7 @@ async fn a_teams_presets_come_before_the_networks_and_the_companys() {
     assert_eq!(got, (&json!(mira), &json!([guides]), &json!(false)), "{profile}");
 
     // Existing ones: shown first, then done; what holds now is the team's.
-    let (http, cookie, url) = (client(), sign_in(&demo).await, demo.running.url());
+    let (http, cookie, url) = (client(), demo.admin().await, demo.running.url());
     let id = profile["id"].as_str().unwrap();
     let settings = async || {
         let request = http.get(format!("{url}/settings/profiles/{id}")).header("cookie", &cookie);
@@ -96,16 +86,14 @@ async fn a_teams_presets_come_before_the_networks_and_the_companys() {
 #[tokio::test]
 async fn a_team_admin_sets_the_presets_of_their_team_on_the_page() {
     let demo = Demo::start();
-    let (brand, guides) = (named(&demo, "/teams", "Brand").await, named(&demo, "/teams", "Trail guides").await);
-    let mira = named(&demo, "/users", "Mira Sato").await;
+    let (brand, guides) = (demo.named("/teams", "Brand").await, demo.named("/teams", "Trail guides").await);
+    let mira = demo.named("/users", "Mira Sato").await;
     let set = json!({ "name": "Team admins", "permissions": ["presets:manage"] });
     let set = demo.api("POST", "/permission-sets", Some(set)).await.1["id"].clone();
     let given = json!({ "permission_sets": [{ "id": set, "team_id": guides }] });
     assert_eq!(demo.api("PATCH", &format!("/users/{mira}"), Some(given)).await.0, 200);
     let (http, url) = (client(), demo.running.url());
-    let form = [("email", "mira.sato@fernweh.example".to_owned()), ("password", demo.text("password"))];
-    let answer = http.post(format!("{url}/sign-in")).header("origin", url).form(&form).send().await.unwrap();
-    let cookie = answer.headers()["set-cookie"].to_str().unwrap().split(';').next().unwrap().to_owned();
+    let cookie = demo.sign_in("mira.sato@fernweh.example").await;
     let get = async |path: &str| {
         let answer = http.get(format!("{url}{path}")).header("cookie", &cookie).send().await.unwrap();
         (answer.status().as_u16(), answer.text().await.unwrap())

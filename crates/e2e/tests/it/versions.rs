@@ -2,7 +2,6 @@
 
 use serde_json::{Value, json};
 
-use crate::company::sign_in;
 use crate::world::{Demo, Running, client};
 
 #[derive(Clone)]
@@ -72,7 +71,7 @@ async fn over_rest_nobody_overwrites_what_they_have_not_read() {
     overwrites_nothing(&tool, "PATCH", &user_path, json!({ "disabled": true }), json!({ "disabled": false })).await;
     overwrites_nothing(&tool, "PATCH", &hook_path, json!({ "name": "Their tool" }), json!({ "enabled": false })).await;
     // What somebody is told is theirs: the key of a user asks for that user.
-    let made = client().post(format!("{}/api/v1/api-keys", tool.url)).header("origin", &tool.url).header("cookie", sign_in(&demo).await);
+    let made = client().post(format!("{}/api/v1/api-keys", tool.url)).header("origin", &tool.url).header("cookie", demo.admin().await);
     let made = made.json(&json!({ "name": "mine", "permissions": ["account:manage"] })).send().await.unwrap();
     let mine = made.json::<Value>().await.unwrap()["api_key"].as_str().unwrap().to_owned();
     let mine = Tool { url: tool.url.clone(), key: mine };

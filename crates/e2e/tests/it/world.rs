@@ -187,6 +187,27 @@ impl Demo {
         (status, answer)
     }
 
+    /// Signs a user of the demo in; the cookie to show from then on.
+    pub(crate) async fn sign_in(&self, email: &str) -> String {
+        let url = self.running.url();
+        let form = [("email", email.to_owned()), ("password", self.text("password"))];
+        let answer = self.http.post(format!("{url}/sign-in")).header("origin", url).form(&form).send().await.unwrap();
+        assert_eq!(answer.status(), 303, "{email} signs in");
+        cookie_of(&answer)
+    }
+
+    /// The same for the company admin of the demo.
+    pub(crate) async fn admin(&self) -> String {
+        self.sign_in(&self.text("user")).await
+    }
+
+    /// The id of whatever has that name in a list.
+    pub(crate) async fn named(&self, list: &str, name: &str) -> String {
+        let all = self.api("GET", list, None).await.1;
+        let found = all["items"].as_array().unwrap().iter().find(|one| one["name"] == name);
+        found.unwrap_or_else(|| panic!("no {name} in {all}"))["id"].as_str().unwrap().to_owned()
+    }
+
     /// Makes something happen at the simulated networks.
     pub(crate) async fn control(&self, path: &str, body: Value) -> Value {
         let url = format!("{}/control/api{path}", self.text("sandbox_url"));
@@ -276,6 +297,11 @@ fn as_described(method: &str, path: &str, status: u16, answer: &Value) {
     if let Some(shape) = shape {
         assert_eq!(shape.check(answer, ""), Ok(()), "{} answered what is not described: {answer}", route.id);
     }
+}
+
+/// The cookie that an answer sets.
+pub(crate) fn cookie_of(answer: &reqwest::Response) -> String {
+    answer.headers()["set-cookie"].to_str().unwrap().split(';').next().unwrap().to_owned()
 }
 
 /// Waits up to a minute (the promise of the demo) for something to become true.
