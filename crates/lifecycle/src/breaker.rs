@@ -204,6 +204,17 @@ pub fn turned_together(one: Timestamp, other: Timestamp) -> bool {
     one.since(other) <= SYSTEMIC_WITHIN && other.since(one) <= SYSTEMIC_WITHIN
 }
 
+/// From when to when a grant that is refused since `around` has others to be counted with; `None` when somebody released what was
+/// refused by then (RF-33): it stands for itself, and those who turn refused later are not counted with it.
+pub fn counted_together(around: Timestamp, released_at: Option<Timestamp>) -> Option<(Timestamp, Timestamp)> {
+    let (from, until) = (around - SYSTEMIC_WITHIN, around + SYSTEMIC_WITHIN);
+    match released_at {
+        Some(released_at) if around <= released_at => None,
+        Some(released_at) => Some((from.max(released_at + Span::micros(1)), until)),
+        None => Some((from, until)),
+    }
+}
+
 /// Whether so many refused grants among all of a network app's look like an incident of the network, or a mistake of ours, rather
 /// than like so many people: verdicts are held then (RF-33).
 pub const fn is_systemic(refused: u64, all: u64) -> bool {
@@ -214,7 +225,7 @@ pub const fn is_systemic(refused: u64, all: u64) -> bool {
 
 /// A verdict is held back no longer than this, which is a day more than the longest outage we promise to sit out (72 hours,
 /// NT-38): owners heard after six hours that it cannot be checked, and then they hear whatever it is. Silence would be worse
-/// (promise 4). Sooner it ends by recovery, or by a person who logs in.
+/// (promise 4). Sooner it ends by recovery, by a person who logs in, or by a hand ([`counted_together`]).
 pub const HELD_AT_MOST: Span = Span::hours(96);
 
 /// Whether a verdict on a grant that is refused since `since` has to wait, given how many of its app's grants turned refused within

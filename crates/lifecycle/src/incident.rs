@@ -39,6 +39,8 @@ pub struct Incident {
     pub told_at: Option<Timestamp>,
     /// When owners were told.
     pub owners_told_at: Option<Timestamp>,
+    /// When somebody said that what it refused until then is real (RF-33).
+    pub released_at: Option<Timestamp>,
 }
 
 /// What follows now.
@@ -74,7 +76,7 @@ pub fn next(incident: &Incident, now: Timestamp) -> Next {
     let (lasts, quiet) = (now.since(incident.began_at), now.since(incident.seen_at));
     let is_over = match incident.kind {
         IncidentKind::Away => incident.answers >= ANSWERS && quiet >= CALM_AFTER,
-        IncidentKind::Refused => quiet >= NO_VERDICT_HELD_FOR,
+        IncidentKind::Refused => quiet >= NO_VERDICT_HELD_FOR || incident.released_at >= Some(incident.seen_at),
     };
     if is_over {
         Next::End
@@ -101,7 +103,7 @@ mod tests {
     const T0: Timestamp = Timestamp::from_seconds(1_700_000_000);
 
     fn begun(kind: IncidentKind) -> Incident {
-        Incident { kind, began_at: T0, seen_at: T0, answers: 0, told_at: None, owners_told_at: None }
+        Incident { kind, began_at: T0, seen_at: T0, answers: 0, told_at: None, owners_told_at: None, released_at: None }
     }
 
     #[test]
@@ -125,6 +127,10 @@ mod tests {
         assert_eq!(next(&refused, T0 + Span::minutes(6)), Next::TellAdmins);
         refused.told_at = Some(T0);
         assert_eq!(next(&refused, T0 + Span::minutes(30)), Next::End);
+        refused.released_at = Some(T0);
+        assert_eq!(next(&refused, T0 + Span::minutes(7)), Next::End, "somebody released it");
+        refused.seen_at = T0 + Span::minutes(8);
+        assert_eq!(next(&refused, T0 + Span::minutes(9)), Next::Wait, "and now it is another one");
         refused.seen_at = T0 + Span::hours(7);
         assert_eq!(next(&refused, T0 + Span::hours(7)), Next::TellOwners, "not dead: it cannot be checked");
         refused.owners_told_at = Some(T0 + Span::hours(7));

@@ -261,9 +261,10 @@ pub trait Ledger: Send + Sync {
     fn next_due(&self) -> impl Future<Output = Result<Option<Timestamp>, LedgerError>> + Send;
 
     /// How many grants of a network app turned refused within [`SYSTEMIC_WITHIN`] of this moment, before or after, and still are;
-    /// and how many there are in all (RF-33).
+    /// and how many there are in all (RF-33). What somebody released is not counted ([`counted_together`]).
     ///
     /// [`SYSTEMIC_WITHIN`]: crate::breaker::SYSTEMIC_WITHIN
+    /// [`counted_together`]: crate::breaker::counted_together
     fn refused(
         &self,
         organisation: &OrganisationId,

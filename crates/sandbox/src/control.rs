@@ -6,14 +6,14 @@ use serde_json::{Value, json};
 use crate::networks::{self, Consent};
 use crate::notices;
 use crate::pages::{esc, page};
-use crate::people::Comment;
+use crate::people::{Comment, Person};
 use crate::request::{Answer, Incoming, html, json as answer, see_other};
 use crate::tokens::DAY;
 use crate::world::{Mood, World};
 
 const MICRO: i64 = 1_000_000;
 /// What can be made to happen.
-const CALLS: &str = "clock, people/NETWORK/USERNAME/ACTION, roles, boards, pages, webhooks, clients, mood, troubles, comments, posts, apps, \
+const CALLS: &str = "clock, people, people/NETWORK/USERNAME/ACTION, roles, boards, pages, webhooks, clients, mood, troubles, comments, posts, apps, \
                      registrations, consent, reset";
 
 pub(crate) fn handle(world: &mut World, now: i64, incoming: &Incoming) -> Answer {
@@ -49,6 +49,7 @@ struct Body {
     advance_seconds: Option<Value>,
     network: String,
     username: String,
+    id: String,
     page: Option<Value>,
     role: Option<String>,
     board: Option<Value>,
@@ -84,6 +85,7 @@ fn act(world: &mut World, now: i64, what: &[&str], body: &Value) -> Result<Value
             world.offset += seconds * MICRO;
             Ok(json!({ "now": (now + seconds * MICRO) / MICRO }))
         }
+        ["people"] => newcomer(world, &b),
         ["people", network, username, action] => person(world, now, network, username, action),
         ["roles"] => role(world, &b),
         ["boards"] => board(world, &b),
@@ -110,6 +112,20 @@ fn act(world: &mut World, now: i64, what: &[&str], body: &Value) -> Result<Value
         }
         _ => Err(format!("there is no such call; there are {CALLS}")),
     }
+}
+
+/// Somebody opens an account.
+fn newcomer(world: &mut World, b: &Body) -> Result<Value, String> {
+    if b.username.is_empty() || b.id.is_empty() {
+        return Err("network, username, and the id that the account has at the network".into());
+    }
+    let is_taken = |person: &Person| person.network == b.network && (person.username == b.username || person.id == b.id);
+    if world.people.iter().any(is_taken) {
+        return Err(format!("{} or the id {} is taken at {}", b.username, b.id, b.network));
+    }
+    world.add_person(&b.network, &b.username, &b.id);
+    let found = world.person_mut(&b.network, &b.username).ok_or_else(|| format!("there is no network {}", b.network))?;
+    Ok(json!({ "username": found.username, "password": found.password }))
 }
 
 fn person(world: &mut World, now: i64, network: &str, username: &str, action: &str) -> Result<Value, String> {

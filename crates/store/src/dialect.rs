@@ -49,6 +49,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (39, "permission sets", include_str!("../migrations/0039_permission_sets.sql")),
     (40, "presets of teams and start pages", include_str!("../migrations/0040_presets_of_teams_and_start_pages.sql")),
     (41, "counted with deadlines", include_str!("../migrations/0041_counted_with_deadlines.sql")),
+    (42, "released incidents", include_str!("../migrations/0042_released_incidents.sql")),
 ];
 
 /// Rings that come closer together than that are heard as few.

@@ -38,6 +38,7 @@ fn read(row: &Row) -> Result<AtPlace, StoreError> {
         answers: row.int("answers")?,
         told_at: row.opt_time("told_at")?,
         owners_told_at: row.opt_time("owners_told_at")?,
+        released_at: row.opt_time("released_at")?,
     };
     Ok(AtPlace { network: row.text("network")?, instance: row.text("instance")?, server: row.text("server")?, incident })
 }
@@ -52,6 +53,33 @@ fn place(organisation: &OrganisationId, network: &str, instance: &str, server: &
 pub async fn open(tx: &mut Tx, organisation: &OrganisationId) -> Result<Vec<AtPlace>, StoreError> {
     let sql = "SELECT * FROM incidents WHERE organisation_id = $1 AND ended_at IS NULL AND told_at IS NOT NULL ORDER BY began_at, network, server";
     tx.all(sql, &[organisation.as_str().into()]).await?.iter().map(read).collect()
+}
+
+/// When somebody released what a network refused last; `None` when nobody ever did.
+pub(crate) async fn released_at(
+    tx: &mut Tx,
+    organisation: &OrganisationId,
+    network: &str,
+    instance: &str,
+) -> Result<Option<Timestamp>, StoreError> {
+    let sql = "SELECT MAX(released_at) AS at FROM incidents WHERE organisation_id = $1 AND network = $2 AND instance = $3";
+    let row = tx.one(sql, &[organisation.as_str().into(), network.into(), instance.into()]).await?;
+    row.map_or(Ok(None), |row| row.opt_time("at"))
+}
+
+/// Somebody says that what a network refuses is real (RF-33): verdicts wait no longer, and the incident is over. Who is refused hears it
+/// as soon as the network says so once more, within a quarter of an hour. `false` when nothing is held back there.
+pub async fn release(
+    tx: &mut Tx,
+    organisation: &OrganisationId,
+    network: &str,
+    instance: &str,
+    now: Timestamp,
+) -> Result<bool, StoreError> {
+    let sql = "UPDATE incidents SET released_at = $5 WHERE organisation_id = $1 AND network = $2 AND instance = $3 AND kind = $4 \
+               AND ended_at IS NULL AND (released_at IS NULL OR released_at < seen_at)";
+    let refused = IncidentKind::Refused.as_str();
+    Ok(tx.run(sql, &[organisation.as_str().into(), network.into(), instance.into(), refused.into(), now.into()]).await? > 0)
 }
 
 /// What of the profiles there is touched by it.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use lifecycle::breaker::SYSTEMIC_WITHIN;
+use lifecycle::breaker::counted_together;
 use lifecycle::budget::{AppKey, Booked, Need, Pace};
 use lifecycle::diagnosis::Diagnosis;
 use lifecycle::facts::Facts;
@@ -19,7 +19,7 @@ use crate::events::{self, About, Actor};
 use crate::grants::{accesses_of, read_grant, token_context, write, write_access};
 use crate::seal::{open_tokens, seal_tokens};
 use crate::standing::{profiles_of, settle_profiles};
-use crate::{Dialect, Store, assets, grants, hold, new_profiles, rotations};
+use crate::{Dialect, Store, assets, grants, hold, incidents, new_profiles, rotations};
 
 impl From<StoreError> for LedgerError {
     fn from(error: StoreError) -> Self {
@@ -341,10 +341,11 @@ impl Ledger for Store {
         let of_app = [organisation.as_str().into(), network.into(), instance.into()];
         let all = "SELECT COUNT(*) AS n FROM grants WHERE organisation_id = $1 AND network = $2 AND instance = $3";
         let all = count(tx.one(all, &of_app).await?)?;
+        let released_at = incidents::released_at(&mut tx, organisation, network, instance).await?;
+        let Some((from, until)) = counted_together(around, released_at) else { return Ok((0, all)) };
         let [organisation, network, instance] = of_app;
         let refused = "SELECT COUNT(*) AS n FROM grants WHERE organisation_id = $1 AND network = $2 AND instance = $3 AND refused_at >= $4 AND refused_at <= $5";
-        let within = [organisation, network, instance, (around - SYSTEMIC_WITHIN).into(), (around + SYSTEMIC_WITHIN).into()];
-        Ok((count(tx.one(refused, &within).await?)?, all))
+        Ok((count(tx.one(refused, &[organisation, network, instance, from.into(), until.into()]).await?)?, all))
     }
 
     async fn note_health(&self, claim: &Claim, server: &str, seen: Seen, now: Timestamp) -> Result<bool, LedgerError> {

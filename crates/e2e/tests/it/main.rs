@@ -43,6 +43,7 @@ mod ping;
 #[path = "../../../store/tests/it/postgres.rs"]
 mod postgres;
 mod proxy;
+mod refused;
 mod relogin;
 mod restore;
 mod return_to;

@@ -36,7 +36,7 @@ const OF_ONE_CONNECTION: [&str; 2] = ["getConnection", "addProfiles"];
 /// For whoever made it, and company admins.
 const OF_ONE_RENEWAL_LINK: [&str; 1] = ["withdrawRenewalLink"];
 /// Of the organisation: for company admins, and keys that carry it.
-const OF_THE_ORGANISATION: [&str; 49] = [
+const OF_THE_ORGANISATION: [&str; 50] = [
     "listWebhookEndpoints",
     "createWebhookEndpoint",
     "getWebhookEndpoint",
@@ -80,6 +80,7 @@ const OF_THE_ORGANISATION: [&str; 49] = [
     "thaw",
     "getHold",
     "releaseHold",
+    "releaseIncident",
     "listAudit",
     "verifyAudit",
     "getAuditAnchor",
@@ -88,8 +89,9 @@ const OF_THE_ORGANISATION: [&str; 49] = [
     "export",
 ];
 /// Narrowed, or nobody's secret, or one's own.
-const FOR_EVERYBODY_KNOWN: [&str; 12] = [
+const FOR_EVERYBODY_KNOWN: [&str; 13] = [
     "listNetworks",
+    "listIncidents",
     "beginConnection",
     "listProfiles",
     "getForecast",

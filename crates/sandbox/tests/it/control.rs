@@ -43,6 +43,24 @@ fn the_seeded_world_is_the_demo_companys() {
 }
 
 #[test]
+fn somebody_opens_an_account_and_no_two_are_the_same() {
+    let mut net = Net::new();
+    let opened = net.control("people", &json!({ "network": "linkedin", "username": "ines.roth", "id": "q1W2e3R4t5" }));
+    assert_eq!(opened, json!({ "username": "ines.roth", "password": "sandbox" }));
+    for (wrong, words) in [
+        (json!({ "network": "linkedin", "username": "ines.roth", "id": "another" }), "is taken"),
+        (json!({ "network": "linkedin", "username": "another", "id": "q1W2e3R4t5" }), "is taken"),
+        (json!({ "network": "nowhere", "username": "ines.roth", "id": "1" }), "there is no network nowhere"),
+        (json!({ "network": "linkedin", "username": "ines" }), "the id that the account has"),
+    ] {
+        let got = net.try_control("people", &wrong);
+        assert!(got.status == 400 && got.str("error").contains(words), "{wrong}: {}", got.text);
+    }
+    let here = |person: &&Value| person["network"] == "linkedin";
+    assert_eq!(read(&mut net, "state")["people"].as_array().unwrap().iter().filter(here).count(), 4);
+}
+
+#[test]
 fn the_clock_moves_forward_only() {
     let mut net = Net::new();
     let before = net.now / 1_000_000;

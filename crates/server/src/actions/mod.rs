@@ -15,6 +15,7 @@ pub mod explanation;
 pub mod finish;
 pub mod forecast;
 pub mod freeze;
+pub mod incidents;
 pub mod invite;
 pub mod keys;
 pub mod learned;

@@ -7,6 +7,7 @@ use askama::Template;
 use axum::extract::State;
 use axum::response::Response;
 use lifecycle::ids::ProfileId;
+use lifecycle::incident::IncidentKind;
 use lifecycle::permission::{About, Act, Decision};
 use lifecycle::repair::median;
 use lifecycle::status::Status;
@@ -16,11 +17,27 @@ use store::profiles::{self, Filter};
 use store::{StoreError, Tx, hold, incidents, users};
 
 use super::view::{Line, Row, line, row, zone};
-use super::{Page, Shell, for_people};
+use super::{Fields, Page, Shell, for_people, go};
+use crate::actions::incidents as incidents_by_hand;
 use crate::auth::Caller;
 use crate::outbox::letter::place;
 use crate::show::{self, When};
 use crate::state::App;
+
+/// A network in trouble.
+struct Trouble {
+    words: String,
+    /// Where verdicts wait, for those who may say that the refusals are real.
+    release: Option<Released>,
+}
+
+/// The form that ends the wait: where, what follows, and its button.
+struct Released {
+    network: String,
+    instance: String,
+    follows: String,
+    button: String,
+}
 
 struct Number {
     status: &'static str,
@@ -36,7 +53,7 @@ struct Dashboard {
     /// Whether one of them is a hold, which is ended on a page.
     held: bool,
     /// Networks in trouble, which is nobody's dead token.
-    incidents: Vec<String>,
+    incidents: Vec<Trouble>,
     numbers: Vec<Number>,
     /// How long repairs took, in words; `None` where there was none.
     repairs: Option<String>,
@@ -63,14 +80,23 @@ fn repairs(caller: &Caller, ended: &[(Timestamp, Timestamp)], now: Timestamp) ->
 }
 
 /// The open incidents of networks, in words.
-async fn incidents_of(tx: &mut Tx, app: &App, caller: &Caller, now: Timestamp) -> Result<Vec<String>, StoreError> {
+async fn incidents_of(tx: &mut Tx, app: &App, caller: &Caller, now: Timestamp) -> Result<Vec<Trouble>, StoreError> {
     let mut all = vec![];
+    let may_release = matches!(caller.decide(Act::Freeze, About::Organisation), Decision::Allow(_));
     for at in incidents::open(tx, &app.organisation).await? {
         let count = incidents::profiles_touched(tx, &app.organisation, &at).await?.to_string();
         let since = When::new(at.incident.began_at, now, zone(caller), caller.lang).text;
         let values = [("network", place(&at.network, Some(&at.server))), ("since", since), ("count", count)];
         let values = values.each_ref().map(|(name, value)| (*name, value.as_str()));
-        all.push(caller.lang.fill(&format!("dashboard.incident.{}", at.incident.kind), &values));
+        let words = caller.lang.fill(&format!("dashboard.incident.{}", at.incident.kind), &values);
+        let fill = |key: &str| caller.lang.fill(key, &values);
+        let release = (may_release && at.incident.kind == IncidentKind::Refused).then(|| Released {
+            follows: fill("incident.what_follows"),
+            button: fill("incident.release"),
+            network: at.network.clone(),
+            instance: at.instance.clone(),
+        });
+        all.push(Trouble { words, release });
     }
     Ok(all)
 }
@@ -90,6 +116,15 @@ async fn history_of(tx: &mut Tx, app: &App, caller: &Caller, of_all: bool) -> Re
     let visible = |event: &&Event| of_all || about(event).is_some_and(|profile| crate::auth::may_see(caller, profile));
     let shown = newest.iter().filter(visible).take(HISTORY);
     Ok(shown.map(|event| line(caller, event, about(event).map(|profile| profile.name.as_str()), app.now())).collect())
+}
+
+/// POST /incidents/release
+pub async fn release(State(app): State<Arc<App>>, caller: Caller, fields: Fields) -> Response {
+    let page = async {
+        incidents_by_hand::release(&app, &caller, fields.get("network"), fields.get("instance")).await?;
+        go("/")
+    };
+    for_people(&caller, page.await)
 }
 
 async fn build(app: &App, caller: &Caller) -> Page {

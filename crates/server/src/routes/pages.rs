@@ -20,6 +20,7 @@ pub type Row = (&'static str, Needs, fn() -> MethodRouter<Arc<App>>);
 /// The pages. `Needs::Nothing` only where somebody cannot have signed in yet, or comes back from a network.
 pub const PAGES: &[Row] = &[
     ("/", Needs::May(Act::SeeProfile), || get(dashboard::get)),
+    ("/incidents/release", Needs::May(Act::Freeze), || post(dashboard::release)),
     ("/sign-in", Needs::Nothing, || get(sign_in::form).post(sign_in::submit)),
     ("/sign-in/code", Needs::Nothing, || get(second_factor::code_form).post(second_factor::code_submit)),
     ("/sign-out", Needs::Nothing, || post(sign_in::sign_out)),

@@ -59,6 +59,9 @@ pub(crate) enum Command {
     /// Show and end the hold of a restored database
     #[command(subcommand)]
     Hold(remote::Hold),
+    /// Show the networks that are in trouble, and say that what one refuses is real
+    #[command(subcommand)]
+    Incident(remote::Incident),
     /// Freeze somebody or something at once, list what is frozen, thaw
     #[command(subcommand)]
     Freeze(remote::Freeze),
@@ -106,6 +109,7 @@ impl Command {
             Self::MigrateTo(migrate) => migrate.run().await,
             Self::Key(key) => key.run().await,
             Self::Hold(hold) => hold.run().await,
+            Self::Incident(incident) => incident.run().await,
             Self::Freeze(freeze) => freeze.run().await,
             Self::Audit(audit) => audit.run().await,
             Self::Mcp(mcp) => mcp.run().await,

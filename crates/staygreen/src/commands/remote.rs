@@ -84,6 +84,26 @@ pub(crate) enum Hold {
     },
 }
 
+/// `staygreen incident`
+#[derive(Subcommand)]
+pub(crate) enum Incident {
+    /// The networks that are in trouble, apart from dead tokens
+    List {
+        #[command(flatten)]
+        server: Server,
+    },
+    /// What a network refuses of many accounts at once is real: verdicts wait no longer, and owners are told
+    Release {
+        /// The network, as in `incident list`
+        network: String,
+        /// Which instance of it
+        #[arg(long, default_value = "")]
+        instance: String,
+        #[command(flatten)]
+        server: Server,
+    },
+}
+
 /// `staygreen audit`
 #[derive(Subcommand)]
 pub(crate) enum Audit {
@@ -242,6 +262,30 @@ impl Hold {
         };
         let hold = server.call(method, path, &[]).await?;
         server.print(&hold, hold_in_words);
+        Ok(())
+    }
+}
+
+fn incidents_in_words(found: &Value) -> String {
+    let line = |one: &Value| {
+        let name = format!("{} {}", text(one, "network"), text(one, "server"));
+        let what = if one["verdicts_held"] == true { "refuses many accounts at once; verdicts wait" } else { "does not answer" };
+        format!("{name:<24} {what} since {}, {} profiles", text(one, "since"), one["profiles"])
+    };
+    let lines: Vec<String> = found["items"].as_array().into_iter().flatten().map(line).collect();
+    if lines.is_empty() { "no network is in trouble".into() } else { lines.join("\n") }
+}
+
+impl Incident {
+    pub(crate) async fn run(self) -> anyhow::Result<()> {
+        let (found, server) = match self {
+            Self::List { server } => (server.call(reqwest::Method::GET, "/incidents", &[]).await?, server),
+            Self::Release { network, instance, server } => {
+                let place = serde_json::json!({ "network": network, "instance": instance });
+                (server.send(reqwest::Method::POST, "/incidents/release", &[], Some(place)).await?, server)
+            }
+        };
+        server.print(&found, incidents_in_words);
         Ok(())
     }
 }

@@ -166,3 +166,43 @@ async fn rf_33_who_turned_refused_together_is_counted_and_owners_hear_that_it_ca
         );
     }
 }
+
+/// RF-33: somebody says that the refusals are real. They count no longer, who turns refused later is another matter, and the incident is
+/// over without waiting for quiet.
+#[tokio::test]
+async fn rf_33_what_was_released_is_not_counted_any_more_and_ends_the_incident() {
+    for Fixture { store, .. } in each().await {
+        let (organisation, _) = organisation(&store).await;
+        for person in ["jana", "piet", "lena", "tom", "ines"] {
+            connect(&store, &organisation, person, &[person], T0).await;
+        }
+        run(&store, "UPDATE grants SET due_at = $1, refused_at = $1", &[minute(0).into()]).await;
+        let held = claim(&store, &store::ids::fresh(), minute(0)).await.remove(0);
+        let release = async |network: &str, at| {
+            let mut tx = store.write().await.unwrap();
+            let done = incidents::release(&mut tx, &organisation, network, "", minute(at)).await.unwrap();
+            tx.commit().await.unwrap();
+            done
+        };
+        let counted = async |around| store.refused(&organisation, "linkedin", "", minute(around)).await.unwrap();
+        let seen = async |kind, at| store.note_health(&held, "", Seen::Trouble(kind), minute(at)).await.unwrap();
+        assert!(!release("linkedin", 1).await, "nothing is held: {}", store.describe());
+        seen(IncidentKind::Away, 1).await;
+        assert!(!release("linkedin", 2).await, "a network that is away has no verdicts that wait");
+        seen(IncidentKind::Refused, 5).await;
+        assert_eq!(counted(0).await, (5, 5));
+        assert!(!release("xing", 10).await && release("linkedin", 10).await && !release("linkedin", 10).await, "once");
+        assert_eq!((counted(0).await, counted(10).await), ((0, 5), (0, 5)), "{}", store.describe());
+        mails(&store, minute(10)).await;
+        let mut tx = store.read().await.unwrap();
+        let open: Vec<_> = incidents::open(&mut tx, &organisation).await.unwrap().iter().map(|at| at.incident.kind).collect();
+        assert_eq!(open, [IncidentKind::Away], "that one is over: {}", store.describe());
+        drop(tx);
+        let turned = "UPDATE grants SET refused_at = $1 WHERE person_id IN (SELECT id FROM people WHERE network_id IN ('jana', 'piet'))";
+        run(&store, turned, &[minute(12).into()]).await;
+        assert_eq!(counted(12).await, (2, 5), "those who turned later, without the released: {}", store.describe());
+        seen(IncidentKind::Refused, 13).await;
+        assert!(release("linkedin", 14).await, "another incident, another word");
+        assert_eq!(counted(12).await, (0, 5));
+    }
+}

@@ -1,6 +1,7 @@
-//! Forecast, events, audit, freezes, the hold: what there is to see, and the brake.
+//! Forecast, events, audit, freezes, the hold, incidents of networks: what there is to see, and the brake.
 
 use lifecycle::forecast::Basis;
+use lifecycle::incident::IncidentKind;
 use lifecycle::permission::Frozen;
 
 use super::{MANY, MAYBE_CAUSE, MAYBE_MOMENT, MAYBE_TEXT, MAYBE_USER, MOMENT, Operation, TEXT, WHOLE, answers, silent};
@@ -40,6 +41,9 @@ pub(super) const OPERATIONS: &[Operation] = &[
     silent("thaw"),
     answers("getHold", HOLD),
     answers("releaseHold", HOLD),
+    answers("listIncidents", INCIDENTS),
+    answers("releaseIncident", INCIDENTS)
+        .takes(&[must("network", Shape::Network), may("instance", Shape::Text { min: 0, max: 253 })], r#"{"network":"linkedin"}"#),
     answers(
         "listAudit",
         Shape::Object(&[must("items", Shape::List { of: &AUDITED, max: MANY }), must("next_before", Shape::Maybe(&WHOLE))]),
@@ -118,6 +122,23 @@ const FREEZE_FIELDS: Shape = Shape::Object(&[
     must("by", Shape::Any),
     must("at", MOMENT),
     must("thawed_at", MAYBE_MOMENT),
+]);
+
+fn incident_kinds() -> Vec<&'static str> {
+    IncidentKind::ALL.iter().map(|kind| kind.as_str()).collect()
+}
+
+const INCIDENTS: Shape = Shape::Object(&[must("items", Shape::List { of: &INCIDENT, max: MANY })]);
+const INCIDENT: Shape = Shape::Named("Incident", &INCIDENT_FIELDS);
+const INCIDENT_FIELDS: Shape = Shape::Object(&[
+    must("network", TEXT),
+    must("instance", TEXT),
+    must("server", TEXT),
+    must("kind", Shape::Word(incident_kinds)),
+    must("since", MOMENT),
+    must("owners_told_at", MAYBE_MOMENT),
+    must("profiles", WHOLE),
+    must("verdicts_held", Shape::Flag),
 ]);
 
 const HOLD: Shape = Shape::Named("Hold", &HOLD_FIELDS);

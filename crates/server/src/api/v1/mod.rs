@@ -11,6 +11,7 @@ pub mod export;
 pub mod forecast;
 pub mod freezes;
 pub mod hold;
+pub mod incidents;
 pub mod me;
 pub mod networks;
 pub mod page_presets;
