@@ -19,6 +19,7 @@ mod threads;
 mod tiktok;
 mod tumblr;
 mod x;
+mod x_weight;
 mod xing;
 mod youtube;
 

@@ -2,6 +2,7 @@
 
 mod ids;
 mod trouble;
+mod weight;
 
 use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine as _;
@@ -300,11 +301,6 @@ fn me(world: &mut World, now: i64, incoming: &Incoming) -> Answer {
     window.on(answer(200, &json!({ "data": user })))
 }
 
-/// How long a text is to X, nearly: an address weighs 23.
-fn weight(text: &str) -> usize {
-    text.split(' ').map(|word| if word.starts_with("http") { 23 } else { word.chars().count() }).sum::<usize>() + text.matches(' ').count()
-}
-
 fn post(world: &mut World, now: i64, incoming: &Incoming) -> Answer {
     let (family, window) = match caller(world, now, incoming, "post", 100, &["tweet.read", "tweet.write", "users.read"]) {
         Ok(known) => known,
@@ -331,7 +327,7 @@ fn create(world: &mut World, now: i64, family: &Family, body: &Value) -> Result<
         .filter_map(Value::as_str)
         .map(str::to_owned)
         .collect();
-    if text.trim().is_empty() && media.is_empty() || weight(text) > 280 || media.len() > 4 {
+    if text.trim().is_empty() && media.is_empty() || weight::of(text) > 280 || media.len() > 4 {
         return Err(bad("One or more parameters to your request was invalid."));
     }
     if media.iter().any(|id| !world.nonces.contains_key(&format!("x media {id}"))) {
