@@ -63,6 +63,7 @@ struct Body {
     text: String,
     deny: bool,
     drop_scopes: Vec<String>,
+    reason: Option<Value>,
     refresh_tokens: Option<bool>,
     notices_url: Option<String>,
     redirect_uris: Option<Vec<String>>,
@@ -86,7 +87,8 @@ fn act(world: &mut World, now: i64, what: &[&str], body: &Value) -> Result<Value
             Ok(json!({ "now": (now + seconds * MICRO) / MICRO }))
         }
         ["people"] => newcomer(world, &b),
-        ["people", network, username, action] => person(world, now, network, username, action),
+        ["people", "tiktok", username, "remove"] => removal(world, now, username, number(b.reason.as_ref())),
+        ["people", network, username, action] => person(world, now, network, username, action, None),
         ["roles"] => role(world, &b),
         ["boards"] => board(world, &b),
         ["pages"] => page_fate(world, &b),
@@ -128,7 +130,20 @@ fn newcomer(world: &mut World, b: &Body) -> Result<Value, String> {
     Ok(json!({ "username": found.username, "password": found.password }))
 }
 
-fn person(world: &mut World, now: i64, network: &str, username: &str, action: &str) -> Result<Value, String> {
+/// TikTok removes what a person granted and says why, by its numbers: 0 it does not say, 1 the person disconnected the app, 2 they
+/// deleted the account, 3 their age changed, 4 the account is banned, 5 the app gave the access back itself.
+fn removal(world: &mut World, now: i64, username: &str, reason: Option<i64>) -> Result<Value, String> {
+    let action = match reason {
+        Some(0 | 1 | 5) => "revoke",
+        Some(2) => "delete",
+        Some(3 | 4) => "block",
+        _ => return Err("reason: one of TikTok's, 0 to 5".into()),
+    };
+    person(world, now, "tiktok", username, action, reason)
+}
+
+/// Something happens to a person. The reason is TikTok's for it, where it is not the usual one.
+fn person(world: &mut World, now: i64, network: &str, username: &str, action: &str, reason: Option<i64>) -> Result<Value, String> {
     // An account that is blocked already has tokens all the same.
     let apps = networks::allowed_apps(world, network, username);
     let found = world.person_mut(network, username).ok_or_else(|| format!("there is no {username} at {network}"))?;
@@ -170,7 +185,7 @@ fn person(world: &mut World, now: i64, network: &str, username: &str, action: &s
         };
         world.end_consents(network, username, why);
     }
-    world.tell(now, network, username, action, &apps);
+    world.tell(now, network, username, (action, reason), &apps);
     if !matches!(action, "revoke" | "unblock" | "request-deletion") {
         world.sessions.retain(|_, (at, who)| at != network || who != username);
     }
@@ -355,13 +370,25 @@ fn person_row(person: &crate::people::Person) -> String {
     } else {
         String::new()
     };
+    let removal = if person.network == "tiktok" { removal_form(person) } else { String::new() };
     format!(
-        "<tr><td><b>{}</b><br><code>{}</code></td><td><code>{}</code></td><td><div class=\"row\">{}{block}{}{deletion}</div></td></tr>",
+        "<tr><td><b>{}</b><br><code>{}</code></td><td><code>{}</code></td><td><div class=\"row\">{}{block}{}{deletion}</div>{removal}</td></tr>",
         esc(&person.name),
         esc(&person.username),
         esc(&person.password),
         button(&format!("{base}/change-password"), "Change password", &[]),
         button(&format!("{base}/revoke"), "Remove our app", &[]),
+    )
+}
+
+/// TikTok's reasons for a removal, to choose from.
+fn removal_form(person: &crate::people::Person) -> String {
+    let reasons = ["not said", "disconnected in TikTok", "account deleted", "age changed", "account banned", "given back by the app"];
+    let options: String = reasons.iter().enumerate().map(|(n, words)| format!("<option value=\"{n}\">{n}: {words}</option>")).collect();
+    let (username, id) = (esc(&person.username), esc(&person.id));
+    format!(
+        "<form method=\"post\" action=\"/control/people/tiktok/{username}/remove\"><label for=\"reason-{id}\">Access removed by TikTok, with its reason</label>\
+         <div class=\"row\"><select id=\"reason-{id}\" name=\"reason\">{options}</select><button>Remove access</button></div></form>"
     )
 }
 

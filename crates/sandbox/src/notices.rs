@@ -55,13 +55,15 @@ fn tag_by(secret: &str, signed: &[u8]) -> hmac::Tag {
     hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes()), signed)
 }
 
-fn tiktok(now: i64, person: &Person, app: AppAtTikTok, action: &str) -> Option<(Vec<(&'static str, String)>, String)> {
-    let reason = match action {
+/// The usual reason of what happened, or another that was asked for.
+fn tiktok(now: i64, person: &Person, app: AppAtTikTok, action: &str, reason: Option<i64>) -> Option<(Vec<(&'static str, String)>, String)> {
+    let usual = match action {
         "revoke" => 1,
         "delete" => 2,
         "block" => 4,
         _ => return None,
     };
+    let reason = reason.unwrap_or(usual);
     Some(tiktok_tells(now, person, app, "authorization.removed", &json!({ "reason": reason })))
 }
 
@@ -142,13 +144,14 @@ impl World {
     }
 
     /// Puts what a network tells about something that just happened to a person on its way, to each app of ours that they had allowed.
-    pub(crate) fn tell(&mut self, now: i64, network: &str, username: &str, action: &str, apps: &[AppAtTikTok]) {
+    /// What happened comes with TikTok's reason, where it is not the usual one.
+    pub(crate) fn tell(&mut self, now: i64, network: &str, username: &str, (action, reason): (&str, Option<i64>), apps: &[AppAtTikTok]) {
         let Some(network) = TELLING.into_iter().find(|known| *known == network) else { return };
         let url = self.app(network).notices_url;
         let Some(person) = self.person(network, username).cloned().filter(|_| !url.is_empty()) else { return };
         for app in apps {
             let told = match network {
-                "tiktok" => tiktok(now, &person, app, action),
+                "tiktok" => tiktok(now, &person, app, action, reason),
                 "x" => x(now, &person, action, &self.random("happening_")),
                 "youtube" | "google_business" => google(network, now, &person, action, &self.random("happening_")),
                 _ => meta(network, now, &person, action),

@@ -4,6 +4,8 @@ use lifecycle::diagnosis::Finding;
 use lifecycle::secret::Secret;
 use lifecycle::words::Cause;
 use networks::acting::{Media, NotDone, Post};
+use networks::signal::{Inbound, Subject};
+use serde_json::json;
 
 use super::{Bench, DAY, cause, media, target};
 
@@ -136,4 +138,28 @@ async fn an_account_that_may_not_publish_is_seen_by_a_look() {
     let before = bench.said.lock().expect("not poisoned").len();
     assert_eq!(bench.probe(&narrow).finding, Finding::Works);
     assert_eq!(bench.said.lock().expect("not poisoned").len(), before + 1, "what was not granted is not asked");
+}
+
+/// Each reason that TikTok gives arrives as the cause it stands for.
+#[tokio::test]
+async fn why_tiktok_ended_the_access_is_read() {
+    for (reason, expected) in [
+        (0, Cause::Unknown),
+        (1, Cause::RevokedByPerson),
+        (2, Cause::PersonBlocked),
+        (3, Cause::PersonBlocked),
+        (4, Cause::PersonBlocked),
+        (5, Cause::Unknown),
+    ] {
+        let bench = Bench::new("tiktok");
+        bench.control("apps", &json!({ "network": "tiktok", "notices_url": "https://staygreen.example/signals/tiktok" }));
+        let tokens = bench.connect("fernweh.outdoor").await;
+        let person = bench.discover(&tokens).await.expect("listed").person.network_id;
+        bench.control("people/tiktok/fernweh.outdoor/remove", &json!({ "reason": reason }));
+        let notice = bench.take_notices().remove(0).request().expect("a request");
+        let Some(Inbound::Signals(signals, _)) = bench.network.receive(bench.cx(), &notice) else { panic!("no signal: {reason}") };
+        assert_eq!((signals[0].cause, &signals[0].subject), (expected, &Subject::Person(person)), "{reason}");
+        assert!(signals[0].evidence.words.contains(&format!("reason {reason}")), "{:?}", signals[0].evidence);
+        assert!(cause(&bench.probe(&tokens)).is_some(), "dead on arrival: {reason}");
+    }
 }

@@ -203,8 +203,10 @@ fn token(world: &mut World, now: i64, incoming: &Incoming) -> Answer {
 fn revoke(world: &mut World, now: i64, incoming: &Incoming) -> Answer {
     let Some(app) = proven_app(incoming) else { return error("invalid_client", "Client key or secret is incorrect.") };
     match world.check_access(now, NAME, incoming.f("token")) {
-        Ok((family, _)) if given_to(world, &family.to_string()) == app => {
-            world.vault.families[family].revoked = true;
+        Ok((number, family)) if given_to(world, &number.to_string()) == app => {
+            world.vault.families[number].revoked = true;
+            // Its own doing comes back to the app, with a reason of its own.
+            world.tell(now, NAME, &family.username, ("revoke", Some(5)), &[app]);
             answer(200, &json!({}))
         }
         // An access token alone is revoked, and only while it lives.

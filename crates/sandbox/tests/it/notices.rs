@@ -48,6 +48,41 @@ fn tiktok_says_why_with_its_own_signature() {
 }
 
 #[test]
+fn tiktok_gives_each_of_its_reasons() {
+    let reasons = |net: &mut Net| -> Vec<i64> {
+        let content = |notice: &Notice| serde_json::from_slice::<Value>(&notice.body).unwrap()["content"].as_str().unwrap().to_owned();
+        let reason = |content: String| serde_json::from_str::<Value>(&content).unwrap()["reason"].as_i64().unwrap();
+        net.world.take_notices().iter().map(|notice| reason(content(notice))).collect()
+    };
+    for reason in 0..=5 {
+        let mut net = Net::new();
+        register(&mut net, "tiktok");
+        let tokens = tiktok::connect(&mut net, "fernweh.outdoor");
+        // Once as an API, once as the page's form sends it.
+        if reason % 2 == 0 {
+            net.control("people/tiktok/fernweh.outdoor/remove", &json!({ "reason": reason }));
+        } else {
+            let got = net.form("/control/people/tiktok/fernweh.outdoor/remove", &[], &[("reason", &reason.to_string())]);
+            assert_eq!(got.location(), "/control");
+        }
+        assert_eq!(reasons(&mut net), [reason]);
+        assert_eq!(net.get("/tiktok/v2/user/info/?fields=open_id", &tokens.access).status, 401, "dead on arrival: {reason}");
+        let state = net.send(http::Method::GET, "/control/api/state", &[], "").json;
+        let person = state["people"].as_array().unwrap().iter().find(|person| person["username"] == "fernweh.outdoor").unwrap();
+        assert_eq!(person["blocked"], (2..=4).contains(&reason), "whether the account can still sign in: {reason}");
+    }
+    let mut net = Net::new();
+    register(&mut net, "tiktok");
+    assert_eq!(net.try_control("people/tiktok/fernweh.outdoor/remove", &json!({ "reason": 6 })).status, 400);
+    assert_eq!(net.try_control("people/x/jana_lindner/remove", &json!({ "reason": 1 })).status, 400);
+    // The app that gives the access back hears of it, too.
+    let tokens = tiktok::connect(&mut net, "fernweh.outdoor");
+    let fields = [("client_key", "sandbox-tiktok"), ("client_secret", "sandbox-tiktok-secret"), ("token", tokens.access.as_str())];
+    assert_eq!(net.form("/tiktok/v2/oauth/revoke/", &[], &fields).status, 200);
+    assert_eq!(reasons(&mut net), [5]);
+}
+
+#[test]
 fn meta_sends_a_signed_request_for_a_removed_app_and_none_for_a_blocked_account() {
     let mut net = Net::new();
     register(&mut net, "threads");
