@@ -26,6 +26,8 @@ pub(crate) struct Tumblr;
 
 /// What a text block takes (unconfirmed; option `text_max`).
 const TEXT_MAX: usize = 4_096;
+/// In seconds.
+const DAY: i64 = 86_400;
 /// The most pages of notes that are read.
 const PAGES_MAX: usize = 10;
 
@@ -96,8 +98,10 @@ impl Tumblr {
         match (answer.status().as_u16(), code) {
             // Expired and revoked alike: the renewal tells whether anything is wrong.
             (401, _) if oauth::json(answer).is_some() => Diagnosis::refused(Cause::Unknown, Confidence::Guess, seen),
-            // Limits of the day, by subcode.
-            (403, 8004 | 8011 | 8023) => Diagnosis::transient(seen, Some(Span::hours(6))),
+            // Limits of the day.
+            (403, code) if limit_of_day(code).is_some() => {
+                Diagnosis::transient(seen, Some(wait(answer).unwrap_or_else(|| until_next_day(cx))))
+            }
             // An earlier film is still being processed.
             (403, 8010) => Diagnosis::transient(seen, Some(Span::minutes(5))),
             // This blog, when something is done there; of everything else it is our name or our app that is refused.
@@ -155,8 +159,25 @@ impl Tumblr {
         let answer = acting::send(cx, wire, request).await?;
         let json: Value = serde_json::from_slice(answer.body()).unwrap_or_default();
         let id = json.get("response").and_then(|response| oauth::id(response, "id")).filter(|_| answer.status() == StatusCode::CREATED);
-        let id = id.ok_or_else(|| acting::refused(cx, &answer, Self::diagnose(&cx, Source::Use, &answer)))?;
+        let Some(id) = id else {
+            let mut diagnosis = Self::diagnose(&cx, Source::Use, &answer);
+            if let Some(limit) = limit_of_day(Self::seen(&cx, Source::Use, &answer).0)
+                && let Some(wait) = Self::until_reset(cx, wire, tokens, limit).await
+            {
+                diagnosis = Diagnosis::transient(diagnosis.evidence, Some(wait));
+            }
+            return Err(acting::refused(cx, &answer, diagnosis));
+        };
         Ok(Posted { url: target.handle.map(|handle| format!("https://{handle}.tumblr.com/post/{id}")), id })
+    }
+
+    /// Tumblr's days are those of its servers' clocks, and it says itself when the next begins (the field's name is unconfirmed).
+    async fn until_reset(cx: Cx<'_>, wire: &dyn Wire, tokens: &TokenSet, limit: &str) -> Option<Span> {
+        let answer = wire.send(Self::get(&cx, "/user/limits", tokens)).await.ok()?;
+        let json = oauth::json(&answer).filter(|_| answer.status().is_success())?;
+        let at = json.pointer(&format!("/response/user/{limit}/reset_at"))?.as_i64()?;
+        let wait = at.checked_sub(cx.now.as_seconds())?;
+        (1..=2 * DAY).contains(&wait).then(|| Span::seconds(wait))
     }
 
     async fn notes(Acting { cx, wire, tokens, target }: Acting<'_>, post: &str) -> Result<Comments, NotDone> {
@@ -181,6 +202,22 @@ impl Tumblr {
 /// Whether this is an answer of the API; its token endpoint may answer so as well (unconfirmed).
 fn envelope(answer: &Response<Bytes>) -> bool {
     oauth::json(answer).is_some_and(|json| json.pointer("/meta/status").is_some())
+}
+
+/// The limit of a day that a subcode is about, by its name among a user's limits.
+const fn limit_of_day(code: i64) -> Option<&'static str> {
+    match code {
+        8004 => Some("photos"),
+        8011 => Some("videos"),
+        8023 => Some("posts"),
+        _ => None,
+    }
+}
+
+/// The rest of the day. Where the servers' clocks stand is unconfirmed: option `day_begins`, in hours of UTC.
+fn until_next_day(cx: &Cx<'_>) -> Span {
+    let begins = cx.app.options.get("day_begins").and_then(|hours| hours.parse::<i64>().ok()).filter(|hours| (0..24).contains(hours));
+    Span::seconds(DAY - (cx.now.as_seconds() - begins.unwrap_or(0) * 3_600).rem_euclid(DAY))
 }
 
 /// When a limit ends, where the answer says so (header names unconfirmed).

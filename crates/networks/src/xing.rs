@@ -32,6 +32,9 @@ pub(crate) struct Xing;
 /// The callback of an app that cannot be sent back to (OAuth 1.0a).
 const OUT_OF_BAND: &str = "oob";
 
+/// What is asked of the person; a name that XING does not know is refused.
+const FIELDS: &str = "id,display_name,permalink,page_name";
+
 const NO_ENGAGEMENT: Ability = Ability::No {
     en: "XING discontinued its API support: incoming comments can't be read or answered here.",
     de: "XING hat die Unterstützung seiner Schnittstelle eingestellt: eingehende Kommentare können hier nicht gelesen oder beantwortet werden.",
@@ -82,9 +85,9 @@ impl Xing {
         if answer.body().len() > oauth::ANSWER_MAX { BTreeMap::new() } else { form_urlencoded::parse(answer.body()).into_owned().collect() }
     }
 
-    fn me(cx: &Cx<'_>, tokens: &TokenSet) -> Request<Bytes> {
+    fn me(cx: &Cx<'_>, tokens: &TokenSet, fields: &str) -> Request<Bytes> {
         let secret = tokens.token_secret.as_ref().map_or("", Secret::expose);
-        let url = oauth::with_query(&Self::url(cx, "me"), &[("fields", "id,display_name,permalink,page_name")]);
+        let url = oauth::with_query(&Self::url(cx, "me"), &[("fields", fields)]);
         signed(cx, Method::GET, &url, tokens.access_token.expose(), secret, &[])
     }
 
@@ -155,7 +158,10 @@ impl Xing {
     }
 
     async fn list(cx: Cx<'_>, wire: &dyn Wire, tokens: &TokenSet) -> Result<Discovery, Diagnosis> {
-        let answer = wire.send(Self::me(&cx, tokens)).await.map_err(|error| oauth::no_answer(cx.now, Source::Discovery, &error))?;
+        let answer = wire
+            .send(Self::me(&cx, tokens, &format!("{FIELDS},photo_urls")))
+            .await
+            .map_err(|error| oauth::no_answer(cx.now, Source::Discovery, &error))?;
         let json = oauth::json(&answer).unwrap_or(Value::Null);
         let user = json.pointer("/users/0").cloned().unwrap_or(Value::Null);
         let Some(id) = oauth::text(&user, "id").filter(|_| answer.status().is_success()) else {
@@ -168,7 +174,7 @@ impl Xing {
             kind: Kind::Member,
             name: name.clone(),
             handle: handle.clone(),
-            avatar: None,
+            avatar: picture(&user),
             role: "member".into(),
             parent: None,
             unusable: None,
@@ -179,6 +185,11 @@ impl Xing {
             all_come_along: false,
         })
     }
+}
+
+/// The picture of the size that is shown here; the names of other sizes are unconfirmed.
+fn picture(user: &Value) -> Option<String> {
+    user.pointer("/photo_urls/size_96x96").and_then(Value::as_str).filter(|url| !url.is_empty()).map(str::to_owned)
 }
 
 impl Network for Xing {
@@ -263,7 +274,7 @@ impl Network for Xing {
     }
 
     fn probe(&self, cx: Cx<'_>, tokens: &TokenSet) -> Request<Bytes> {
-        Self::me(&cx, tokens)
+        Self::me(&cx, tokens, FIELDS)
     }
 
     fn read_probe(&self, cx: Cx<'_>, _: &TokenSet, answer: &Response<Bytes>) -> Answer<Diagnosis> {

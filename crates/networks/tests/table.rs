@@ -53,7 +53,7 @@ const CHECKED: &[(&str, &str, &str)] = &[
     (
         "tumblr",
         "",
-        "whether an old refresh token dies at a renewal; errors of the token endpoint; what a changed password, a suspension and a suspended app do; whether the list of blogs always names admins; rate-limit header names; length of a text block",
+        "whether an old refresh token dies at a renewal; errors of the token endpoint; what a changed password, a suspension and a suspended app do; whether the list of blogs always names admins; rate-limit header names; where the clocks of its servers stand, with which a day of limits begins, and the name of the field that says so; length of a text block",
     ),
     ("mastodon", "the community's OpenAPI description of its API", "wording of the refusals that ask for a second factor"),
     (
@@ -93,6 +93,10 @@ const OPTIONS: &[(&str, &str)] = &[
     (
         "pinterest.options.ad_account_id",
         "whoever logs in acts for the owner of that ad account (business access), with its account and boards instead of their own. Who has no role there is told so.",
+    ),
+    (
+        "tumblr.options.day_begins",
+        "the hour of UTC at which Tumblr's day of limits begins (0 to 23), for when Tumblr itself does not say it; 0 where nothing is set.",
     ),
 ];
 

@@ -1,10 +1,11 @@
 //! Tumblr.
 
 use lifecycle::diagnosis::Finding;
+use lifecycle::time::Span;
 use networks::acting::{Media, NotDone, Post};
 use serde_json::json;
 
-use crate::{Bench, media, picture, target};
+use crate::{Bench, DAY, media, picture, target};
 
 #[tokio::test]
 async fn members_may_post_and_a_blog_decides_by_itself() {
@@ -39,4 +40,33 @@ async fn pictures_are_fetched_and_a_title_is_a_block_like_the_others() {
     assert_eq!(refused(post(vec![media("image/png", b"x")])).await, "media", "sent, not fetched");
     assert_eq!(refused(Post { title: Some("x".repeat(4_097)), ..post(vec![]) }).await, "title");
     assert_eq!(bench.posts().len(), 1, "nothing was sent");
+}
+
+/// Tumblr's days are those of its servers: what is over comes back when the next begins, and not a fixed while later.
+#[tokio::test]
+async fn a_limit_of_the_day_waits_for_the_next_day() {
+    for (left, pictures) in [(3_600 * 11, 0), (90, 30)] {
+        let bench = Bench::new("tumblr");
+        let now = bench.cx().now.as_seconds();
+        bench.pass(DAY - now.rem_euclid(DAY) + DAY - left);
+        let tokens = bench.connect("fernweh-outdoor").await;
+        let found = bench.discover(&tokens).await.expect("listed");
+        let profile = target(&found.profiles[0]);
+        let post = Post { text: "New huts".into(), media: vec![picture(); pictures], ..Post::default() };
+        let mut posted = 0;
+        let refused = loop {
+            match bench.network.publish(bench.acting(&tokens, profile), &post).await {
+                Ok(_) => posted += 1,
+                Err(refused) => break refused,
+            }
+        };
+        assert_eq!(posted, if pictures == 0 { 250 } else { 8 }, "250 posts in a day, and 250 pictures");
+        let NotDone::Refused(diagnosis) = refused else { panic!("{refused:?}") };
+        assert_eq!(diagnosis.finding, Finding::Transient { retry_after: Some(Span::seconds(left)) });
+        bench.pass(left - 1);
+        let tokens = bench.renewed(&tokens);
+        assert!(bench.network.publish(bench.acting(&tokens, profile), &post).await.is_err(), "a second too early");
+        bench.pass(1);
+        bench.network.publish(bench.acting(&tokens, profile), &post).await.expect("a new day");
+    }
 }

@@ -42,6 +42,20 @@ async fn what_was_published_is_found_in_the_own_feed_and_never_named_by_nothing(
     assert!(bench.asked.lock().unwrap().iter().filter(|asked| feeds(asked)).all(|asked| asked.contains("/users/23874563_a91c0e/feed")));
 }
 
+#[tokio::test]
+async fn the_persons_picture_is_shown() {
+    let bench = Bench::new("xing");
+    let tokens = bench.connect("jana.lindner").await;
+    assert_eq!(bench.probe(&tokens).finding, Finding::Works);
+    let found = bench.discover(&tokens).await.expect("listed");
+    assert!(found.profiles[0].avatar.as_deref().is_some_and(|url| url.starts_with("https://") && url.contains("96x96")));
+    let said = bench.said.lock().unwrap();
+    let users = said.iter().filter(|(request, _)| request.uri().path().ends_with("/users/me")).map(|(_, answer)| answer.body());
+    let fields: Vec<usize> =
+        users.map(|body| serde_json::from_slice::<serde_json::Value>(body).unwrap()["users"][0].as_object().unwrap().len()).collect();
+    assert_eq!(fields, [4, 5], "the check asks for no more than it needs, and gets no more");
+}
+
 /// An installation whose address is not the one that was registered years ago.
 #[tokio::test]
 async fn where_nothing_leads_back_the_person_types_a_number() {

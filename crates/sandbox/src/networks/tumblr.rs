@@ -1,10 +1,10 @@
 //! Tumblr as its API document describes it (knowledge base `tumblr`). Written from the documentation, never from the adapter.
 
-use http::HeaderValue;
 use serde_json::{Value, json};
 
 use super::door::{Door, is_ours_with_state};
 use super::{Consent, client_id, client_secret};
+use crate::limits::with_numbers;
 use crate::people::{Page, Person, Post, page, person};
 use crate::request::{Answer, Incoming, json as answer, with_query};
 use crate::tokens::{DAY, Family};
@@ -18,8 +18,12 @@ const ACCESS: i64 = 2520;
 const REFRESH: i64 = 42 * DAY;
 /// Posts of a user in a day.
 const POSTS_MAX: u64 = 250;
-/// Calls of our app in an hour.
+/// Pictures of a user in a day.
+const PHOTOS_MAX: u64 = 250;
+/// Calls of our app in an hour, and in a day.
 const CALLS_MAX: u64 = 1000;
+const CALLS_OF_DAY_MAX: u64 = 5000;
+const HOUR: i64 = 3600;
 const NOTES: usize = 20;
 
 pub(super) fn handle(world: &mut World, now: i64, incoming: &Incoming) -> Option<Answer> {
@@ -100,21 +104,26 @@ fn not_found() -> Answer {
     envelope(404, "Not Found", &json!([]), None)
 }
 
-/// Calls of our app in this hour.
-fn count(world: &mut World, now: i64, key: &str, window: i64) -> u64 {
+/// Counts so many more in this window, which begins and ends with the servers' clocks. Gives how many there are now.
+fn count(world: &mut World, now: i64, key: &str, window: i64, more: u64) -> u64 {
     let window = now.div_euclid(window * MICRO);
     let kept = world.kept.entry((NAME, key.to_owned())).or_insert(json!([window, 0]));
     if kept[0] != json!(window) {
         *kept = json!([window, 0]);
     }
-    let used = kept[1].as_u64().unwrap_or(0) + 1;
+    let used = kept[1].as_u64().unwrap_or(0) + more;
     kept[1] = json!(used);
     used
 }
 
+/// The seconds until a window's end.
+fn left_of(now: i64, window: i64) -> i64 {
+    window - now.rem_euclid(window * MICRO) / MICRO
+}
+
 fn api(world: &mut World, now: i64, incoming: &Incoming) -> Answer {
-    let used = count(world, now, "calls", 3600);
-    let mut said = if used > CALLS_MAX {
+    let (of_hour, of_day) = (count(world, now, "calls", HOUR, 1), count(world, now, "calls of a day", DAY, 1));
+    let said = if of_hour > CALLS_MAX || of_day > CALLS_OF_DAY_MAX {
         envelope(429, "Limit Exceeded", &json!([]), None)
     } else {
         match world.check_access(now, NAME, incoming.bearer()) {
@@ -122,14 +131,27 @@ fn api(world: &mut World, now: i64, incoming: &Incoming) -> Answer {
             Err(_) => envelope(401, "Unauthorized", &json!([]), Some((1016, "Unauthorized"))),
         }
     };
-    let left = CALLS_MAX.saturating_sub(used).to_string();
-    let reset = (3600 - now.rem_euclid(3600 * MICRO) / MICRO).to_string();
-    for (name, value) in
-        [("x-ratelimit-perhour-limit", "1000"), ("x-ratelimit-perhour-remaining", &left), ("x-ratelimit-perhour-reset", &reset)]
-    {
-        said.headers_mut().insert(name, HeaderValue::from_str(value).unwrap_or(HeaderValue::from_static("")));
-    }
-    said
+    let number = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
+    let windows = [
+        ("x-ratelimit-perhour-limit", number(CALLS_MAX)),
+        ("x-ratelimit-perhour-remaining", number(CALLS_MAX.saturating_sub(of_hour))),
+        ("x-ratelimit-perhour-reset", left_of(now, HOUR)),
+        ("x-ratelimit-perday-limit", number(CALLS_OF_DAY_MAX)),
+        ("x-ratelimit-perday-remaining", number(CALLS_OF_DAY_MAX.saturating_sub(of_day))),
+        ("x-ratelimit-perday-reset", left_of(now, DAY)),
+    ];
+    with_numbers(said, &windows)
+}
+
+/// What a user has left of a day, and when the next one begins.
+fn limits(world: &mut World, now: i64, username: &str) -> Answer {
+    let mut left = |what: &str, limit: u64, words: &str| {
+        let used = count(world, now, &format!("{what}/{username}"), DAY, 0);
+        json!({ "description": words, "limit": limit, "remaining": limit.saturating_sub(used), "reset_at": now / MICRO + left_of(now, DAY) })
+    };
+    let posts = left("posts", POSTS_MAX, "the number of posts you can create per day");
+    let photos = left("photos", PHOTOS_MAX, "the number of photos you can upload per day");
+    envelope(200, "OK", &json!({ "user": { "posts": posts, "photos": photos } }), None)
 }
 
 fn call(world: &mut World, now: i64, incoming: &Incoming, family: &Family) -> Answer {
@@ -137,11 +159,7 @@ fn call(world: &mut World, now: i64, incoming: &Incoming, family: &Family) -> An
     let parts: Vec<&str> = incoming.path.trim_start_matches("/v2/").split('/').collect();
     match (incoming.method.as_str(), parts.as_slice()) {
         ("GET", ["user", "info"]) if has("basic") => info(world, family),
-        ("GET", ["user", "limits"]) if has("basic") => {
-            let posts = world.kept.get(&(NAME, format!("posts/{}", family.username))).and_then(|kept| kept[1].as_u64()).unwrap_or(0);
-            let left = json!({ "description": "the number of posts you can create per day", "limit": POSTS_MAX, "remaining": POSTS_MAX.saturating_sub(posts) });
-            envelope(200, "OK", &json!({ "user": { "posts": left } }), None)
-        }
+        ("GET", ["user", "limits"]) if has("basic") => limits(world, now, &family.username),
         ("GET", ["blog", blog, "notes"]) if has("basic") => notes(world, incoming, blog),
         ("POST", ["blog", blog, "posts"]) if has("write") => publish(world, now, incoming, family, blog),
         ("POST", ["blog", blog, "post", "delete"]) if has("write") => delete(world, incoming, family, blog),
@@ -260,9 +278,16 @@ fn publish(world: &mut World, now: i64, incoming: &Incoming, family: &Family, bl
     if blocks.is_empty() || !blocks.iter().all(is_good) {
         return envelope(400, "Bad Request", &json!([]), Some((8001, "Invalid post structure")));
     }
-    if count(world, now, &format!("posts/{}", family.username), DAY) > POSTS_MAX {
+    let photos = u64::try_from(blocks.iter().filter(|block| block["type"] == "image").count()).unwrap_or(u64::MAX);
+    let (of_posts, of_photos) = (format!("posts/{}", family.username), format!("photos/{}", family.username));
+    if count(world, now, &of_posts, DAY, 0) >= POSTS_MAX {
         return envelope(403, "Forbidden", &json!([]), Some((8023, "Daily post limit reached")));
     }
+    if count(world, now, &of_photos, DAY, 0).saturating_add(photos) > PHOTOS_MAX {
+        return envelope(403, "Forbidden", &json!([]), Some((8004, "Daily photo limit reached")));
+    }
+    count(world, now, &of_posts, DAY, 1);
+    count(world, now, &of_photos, DAY, photos);
     let text = blocks.iter().filter_map(|block| block["text"].as_str()).collect::<Vec<_>>().join("\n\n");
     let link = blocks.iter().find_map(|block| block["url"].as_str()).unwrap_or_default().to_owned();
     let media = blocks.iter().filter_map(|block| block.pointer("/media/0/url")?.as_str().map(str::to_owned)).collect();

@@ -274,8 +274,26 @@ fn me(world: &mut World, now: i64, incoming: &Incoming) -> Answer {
     }
     let Some(person) = world.person(NAME, &username) else { return error(404, "RESOURCE_NOT_FOUND", "Not found") };
     let page_name = person.username.replace('.', "_");
-    let user = json!({ "id": person.id, "display_name": person.name, "page_name": page_name, "permalink": format!("https://www.xing.com/profile/{page_name}") });
-    if incoming.path.ends_with("id_card") { answer(200, &json!({ "id_card": user })) } else { answer(200, &json!({ "users": [user] })) }
+    let permalink = format!("https://www.xing.com/profile/{page_name}");
+    if incoming.path.ends_with("id_card") {
+        let card = json!({ "id": person.id, "display_name": person.name, "page_name": page_name, "permalink": permalink });
+        return answer(200, &json!({ "id_card": card }));
+    }
+    let (first, last) = person.name.split_once(' ').unwrap_or((&person.name, ""));
+    let picture = |size: u32| format!("https://www.xing.com/img/users/{}.{size}x{size}.jpg", person.id);
+    let mut user = json!({
+        "id": person.id, "first_name": first, "last_name": last, "display_name": person.name, "page_name": page_name,
+        "permalink": permalink, "active_email": format!("{}@fernweh.example", person.username), "gender": "f",
+        "time_zone": { "name": "Europe/Berlin", "utc_offset": 1.0 }, "premium_services": [], "badges": [],
+        "photo_urls": { "size_32x32": picture(32), "size_96x96": picture(96), "size_256x256": picture(256) },
+        "private_address": { "city": "Hamburg", "country": "DE" }, "business_address": { "city": "Hamburg", "country": "DE" },
+        "professional_experience": { "companies": [] }, "educational_background": { "schools": [] }
+    });
+    // Whoever asks for some fields gets no others.
+    if let Some(user) = user.as_object_mut().filter(|_| !incoming.q("fields").is_empty()) {
+        user.retain(|name, _| incoming.q("fields").split(',').any(|asked| asked == name));
+    }
+    answer(200, &json!({ "users": [user] }))
 }
 
 pub(super) fn people() -> Vec<Person> {

@@ -142,6 +142,10 @@ fn blogs_are_theirs_who_are_members() {
     assert_eq!((got.status, &got.json["errors"][0]["code"]), (400, &json!(8001)));
     let left = get(&mut net, "/user/limits", &tokens.access);
     assert_eq!(left.json["response"]["user"]["posts"]["remaining"], json!(246));
+    let next_day = (net.now / 1_000_000).div_euclid(DAY) * DAY + DAY;
+    assert_eq!(left.json["response"]["user"]["posts"]["reset_at"], json!(next_day));
+    assert_eq!((left.header("x-ratelimit-perday-limit"), left.header("x-ratelimit-perday-remaining")), ("5000", "4991"));
+    assert_eq!(left.header("x-ratelimit-perday-reset"), (next_day - net.now / 1_000_000).to_string());
 }
 
 #[test]

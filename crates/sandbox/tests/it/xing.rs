@@ -71,6 +71,12 @@ fn from_handshake_to_the_first_call() {
     let got = me(&mut net, &token, "n3");
     let page =
         json!({ "id": user, "display_name": "Karl Voss", "page_name": "karl_voss", "permalink": "https://www.xing.com/profile/karl_voss" });
+    let whole = got.json["users"][0].as_object().unwrap();
+    assert!(page.as_object().unwrap().iter().all(|(name, value)| whole.get(name) == Some(value)), "{}", got.text);
+    assert!(whole["photo_urls"]["size_96x96"].as_str().unwrap().starts_with("https://") && whole.contains_key("professional_experience"));
+    // Whoever asks for some fields gets these and no others.
+    let path = format!("{ME}?fields=id,display_name,page_name,permalink");
+    let got = Call::new(&net, Method::GET, &path, "n5").token(&token.0, &token.1).send(&mut net);
     got.is(200, &json!({ "users": [page] }));
     let got = Call::new(&net, Method::GET, "/xing/v1/users/me/id_card", "n4").token(&token.0, &token.1).send(&mut net);
     assert_eq!((got.status, &got.json["id_card"]["id"]), (200, &json!(user)));
