@@ -204,3 +204,81 @@ fn a_domain_of_its_own_leads_to_the_server() {
     assert_eq!(ask(&mut net, "acct:nobody@social.example").status, 404);
     assert_eq!(ask(&mut net, "acct:jana_lindner@other.example").status, 400);
 }
+
+#[test]
+fn a_text_is_counted_as_people_see_it() {
+    let mut net = Net::new();
+    let client = register(&mut net, SCOPES);
+    let access = connect(&mut net, &client, "jana.lindner");
+    for (text, counts) in [
+        ("http://a.de", 23),
+        ("https://a.de/a/path/that/is/longer/than/twenty-three/characters", 23),
+        ("\u{1f468}\u{200d}\u{1f469}\u{200d}\u{1f467}", 1),
+        ("e\u{301}", 1),
+        ("@karl_voss@elsewhere.example", 10),
+        ("@karl_voss", 10),
+        ("@", 1),
+        ("httpsomething", 13),
+    ] {
+        for (more, status) in [(0, 200), (1, 422)] {
+            let body = json!({ "status": format!("{} {text}", "x".repeat(999 - counts + more)) });
+            assert_eq!(post(&mut net, &access, "", &body).status, status, "{text}");
+        }
+    }
+}
+
+#[test]
+fn a_status_shows_what_was_said_with_it_and_what_it_answers() {
+    let mut net = Net::new();
+    let client = register(&mut net, SCOPES);
+    let access = connect(&mut net, &client, "jana.lindner");
+    let first = post(&mut net, &access, "", &json!({ "status": "Hütte", "spoiler_text": "Berge", "sensitive": true, "language": "fr" }));
+    assert_eq!(
+        (first.str("spoiler_text"), &first.json["sensitive"], first.str("language"), first.str("visibility")),
+        ("Berge", &json!(true), "fr", "public")
+    );
+    let mut ids = vec![first.str("id").to_owned()];
+    for text in ["How much?", "30"] {
+        let got = post(&mut net, &access, "", &json!({ "status": text, "in_reply_to_id": ids.last() }));
+        ids.push(got.str("id").to_owned());
+    }
+    let got = net.get(&format!("/mastodon/api/v1/statuses/{}/context", ids[2]), &access);
+    let above: Vec<&str> = got.json["ancestors"].as_array().unwrap().iter().map(|status| status["id"].as_str().unwrap()).collect();
+    assert_eq!((above, got.json["descendants"].as_array().unwrap().len()), (vec![ids[0].as_str(), &ids[1]], 0));
+    let bearer = format!("Bearer {access}");
+    let got = net.send(Method::DELETE, &format!("/mastodon/api/v1/statuses/{}", ids[0]), &[("authorization", &bearer)], "");
+    assert_eq!((got.status, got.str("text"), got.header("x-ratelimit-limit")), (200, "Hütte", "30"));
+    let boundary = [("authorization", bearer.as_str()), ("content-type", "multipart/form-data; boundary=b")];
+    let file = "--b\r\nContent-Disposition: form-data; name=\"file\"; filename=\"f\"\r\nContent-Type: image/png\r\n\r\nx\r\n--b--\r\n";
+    for _ in 0..30 {
+        assert_eq!(net.send(Method::POST, "/mastodon/api/v2/media", &boundary, file).status, 200);
+    }
+    let full = net.send(Method::POST, "/mastodon/api/v2/media", &boundary, file);
+    assert_eq!((full.status, full.header("x-ratelimit-limit"), full.header("x-ratelimit-remaining")), (429, "30", "0"));
+    assert_eq!(me(&mut net, &access).status, 200, "a limit of its own");
+    net.pass(1_800);
+    let picture = net.send(Method::POST, "/mastodon/api/v2/media", &boundary, file);
+    let got = post(&mut net, &access, "", &json!({ "status": "", "media_ids": [picture.str("id")] }));
+    assert_eq!(got.json["media_attachments"][0]["id"], picture.json["id"]);
+}
+
+#[test]
+fn whoever_has_no_address_is_shown_the_code() {
+    const OOB: &str = "urn:ietf:wg:oauth:2.0:oob";
+    let mut net = Net::new();
+    // What many clients ask for.
+    let fields = [("client_name", "Tool"), ("redirect_uris", OOB), ("scopes", "read write follow push")];
+    let got = net.form("/mastodon/api/v1/apps", &[], &fields);
+    let client = Client(got.str("client_id").into(), got.str("client_secret").into());
+    let query = [("response_type", "code"), ("client_id", &client.0), ("redirect_uri", OOB), ("scope", "read write follow push")];
+    let address = format!("/mastodon/oauth/authorize?{}", encoded(&query));
+    let page = net.send(Method::GET, &address, &[], "");
+    assert_eq!(page.status, 200);
+    let entered = [("step", "sign_in"), ("username", "jana.lindner"), ("password", "sandbox")];
+    let cookie = net.form(&address, &[], &entered).header("set-cookie").split(';').next().unwrap().to_owned();
+    let allowed = net.form(&address, &[("cookie", &cookie)], &[("step", "allow")]).location().to_owned();
+    let shown = net.send(Method::GET, &allowed, &[], "");
+    let code = shown.text.split("<code>").nth(1).and_then(|rest| rest.split("</code>").next()).unwrap_or_else(|| panic!("{}", shown.text));
+    let fields = [("grant_type", "authorization_code"), ("code", code), ("redirect_uri", OOB)];
+    assert_eq!(token(&mut net, &client, &fields).str("scope"), "read write follow push");
+}

@@ -2,6 +2,7 @@
 
 use http::HeaderValue;
 use serde_json::{Value, json};
+use unicode_segmentation::UnicodeSegmentation as _;
 
 use super::super::moment;
 use super::{CALLED, DOMAIN, MICRO, MOVED, NAME, app, holds, list};
@@ -17,8 +18,6 @@ const MEDIA_MAX: usize = 4;
 const TYPES: &[&str] = &["image/jpeg", "image/png", "image/gif", "image/webp", "video/mp4", "audio/mpeg"];
 const PICTURE_BYTES: usize = 16_777_216;
 const DESCRIPTION_MAX: usize = 1500;
-/// Requests of one token in five minutes.
-const LIMIT: u64 = 300;
 
 pub(super) fn instance(incoming: &Incoming) -> Answer {
     let statuses = json!({ "max_characters": CHARACTERS_MAX, "max_media_attachments": MEDIA_MAX, "characters_reserved_per_url": 23 });
@@ -49,26 +48,44 @@ fn not_found() -> Answer {
     answer(404, &json!({ "error": "Record not found" }))
 }
 
-/// Counts the requests of a token in windows of five minutes: the number left, and when the window ends.
-fn count(world: &mut World, now: i64, token: &str) -> (Option<u64>, String) {
-    let window = now.div_euclid(300 * MICRO);
-    let kept = world.kept.entry((NAME, format!("limit/{token}"))).or_insert(json!([window, 0]));
+/// A limit by its name: so many requests in so many seconds.
+type Limit = (&'static str, u64, i64);
+
+/// All requests of a token in five minutes.
+const REQUESTS: Limit = ("limit", 300, 300);
+/// What a file or a deletion costs beside that.
+const UPLOADS: Limit = ("uploads", 30, 1_800);
+const DELETIONS: Limit = ("deletions", 30, 1_800);
+
+/// Counts a request of a token: the number left, and when the window ends.
+fn count(world: &mut World, now: i64, token: &str, (name, most, seconds): Limit) -> (Option<u64>, String) {
+    let window = now.div_euclid(seconds * MICRO);
+    let kept = world.kept.entry((NAME, format!("{name}/{token}"))).or_insert(json!([window, 0]));
     if kept[0] != json!(window) {
         *kept = json!([window, 0]);
     }
     let used = kept[1].as_u64().unwrap_or(0) + 1;
     kept[1] = json!(used);
-    (LIMIT.checked_sub(used), moment::rfc3339((window + 1) * 300 * MICRO))
+    (most.checked_sub(used), moment::rfc3339((window + 1) * seconds * MICRO))
+}
+
+/// The limit that such a request comes under first.
+fn limit_of(incoming: &Incoming) -> Limit {
+    match (incoming.method.as_str(), incoming.path.as_str()) {
+        ("POST", "/api/v2/media") => UPLOADS,
+        ("DELETE", path) if path.starts_with("/api/v1/statuses/") => DELETIONS,
+        _ => REQUESTS,
+    }
 }
 
 pub(super) fn api(world: &mut World, now: i64, incoming: &Incoming) -> Answer {
-    let (left, reset) = count(world, now, incoming.bearer());
-    let mut said = match left {
-        Some(_) => signed_in(world, now, incoming),
-        None => answer(429, &json!({ "error": "Too many requests" })),
-    };
-    let remaining = left.unwrap_or(0).to_string();
-    for (name, value) in [("x-ratelimit-limit", "300"), ("x-ratelimit-remaining", &remaining), ("x-ratelimit-reset", &reset)] {
+    let limit = limit_of(incoming);
+    let (all, reset_of_all) = count(world, now, incoming.bearer(), REQUESTS);
+    let (left, reset) = if limit == REQUESTS { (all, reset_of_all) } else { count(world, now, incoming.bearer(), limit) };
+    let mut said =
+        if all.and(left).is_some() { signed_in(world, now, incoming) } else { answer(429, &json!({ "error": "Too many requests" })) };
+    let (most, remaining) = (limit.1.to_string(), left.unwrap_or(0).to_string());
+    for (name, value) in [("x-ratelimit-limit", &most), ("x-ratelimit-remaining", &remaining), ("x-ratelimit-reset", &reset)] {
         said.headers_mut().insert(name, HeaderValue::from_str(value).unwrap_or(HeaderValue::from_static("")));
     }
     said
@@ -132,11 +149,11 @@ fn act(world: &mut World, now: i64, incoming: &Incoming, family: &Family) -> Ans
         ("GET", "/api/v1/accounts/verify_credentials") => me(world, family),
         ("GET", "/oauth/userinfo") => {
             let account = account_of(world, &family.username);
-            let name = account["username"].as_str().unwrap_or_default().to_owned();
-            answer(
-                200,
-                &json!({ "iss": format!("https://{DOMAIN}/"), "sub": account["uri"], "name": account["display_name"], "preferred_username": name }),
-            )
+            let who = json!({
+                "iss": format!("https://{DOMAIN}/"), "sub": account["uri"], "name": account["display_name"],
+                "preferred_username": account["username"], "profile": account["url"], "picture": account["avatar"]
+            });
+            answer(200, &who)
         }
         ("GET", "/api/v2/search") => search(world, incoming),
         ("POST", "/api/v2/media") => media(world, incoming),
@@ -264,12 +281,14 @@ struct Status {
     in_reply_to: Option<String>,
     /// The post it stands under, itself where it is one.
     root: String,
+    media: Vec<String>,
 }
 
 fn find(world: &World, id: &str) -> Option<Status> {
     if let Some(post) = world.post(NAME, id) {
         let account = account_of(world, &post.username);
-        return Some(Status { id: id.to_owned(), account, text: post.text.clone(), at: post.at, in_reply_to: None, root: id.to_owned() });
+        let (text, media) = (post.text.clone(), post.media.clone());
+        return Some(Status { id: id.to_owned(), account, text, at: post.at, in_reply_to: None, root: id.to_owned(), media });
     }
     world.comments.iter().find(|said| said.network == NAME && said.id == id).map(|said| reply(world, said))
 }
@@ -283,20 +302,23 @@ fn reply(world: &World, said: &Comment) -> Status {
         at: said.at,
         in_reply_to: Some(to.clone()),
         root: said.post.clone(),
+        media: vec![],
     }
 }
 
 fn show(world: &World, status: &Status) -> Value {
     let Status { id, account, .. } = status;
     let acct = account["acct"].as_str().unwrap_or_default();
-    let visibility = world.kept.get(&(NAME, format!("visibility/{id}"))).cloned().unwrap_or(json!("public"));
+    let said_with = world.kept.get(&(NAME, format!("said_with/{id}"))).cloned().unwrap_or_default();
+    let with = |name: &str, usual: Value| Some(said_with[name].clone()).filter(|value| !value.is_null()).unwrap_or(usual);
+    let media: Vec<Value> = status.media.iter().map(|id| attachment(id, &json!(format!("https://{DOMAIN}/media/{id}.png")))).collect();
     let to_account = status.in_reply_to.as_deref().and_then(|id| find(world, id)).map(|status| status.account["id"].clone());
     json!({
         "id": id, "uri": format!("https://{DOMAIN}/users/{acct}/statuses/{id}"), "url": format!("https://{DOMAIN}/@{acct}/{id}"),
         "created_at": moment::rfc3339(status.at), "edited_at": null, "content": format!("<p>{}</p>", esc(&status.text).replace('\n', "<br />")),
-        "visibility": visibility, "in_reply_to_id": status.in_reply_to, "in_reply_to_account_id": to_account, "account": account,
-        "sensitive": false, "spoiler_text": "", "language": "de", "replies_count": 0, "reblogs_count": 0, "favourites_count": 0,
-        "quotes_count": 0, "media_attachments": [], "mentions": [], "tags": [], "emojis": [], "card": null, "poll": null, "reblog": null
+        "visibility": with("visibility", json!("public")), "in_reply_to_id": status.in_reply_to, "in_reply_to_account_id": to_account, "account": account,
+        "sensitive": with("sensitive", json!(false)), "spoiler_text": with("spoiler_text", json!("")), "language": with("language", json!("de")), "replies_count": 0, "reblogs_count": 0, "favourites_count": 0,
+        "quotes_count": 0, "media_attachments": media, "mentions": [], "tags": [], "emojis": [], "card": null, "poll": null, "reblog": null
     })
 }
 
@@ -306,6 +328,16 @@ fn search(world: &World, incoming: &Incoming) -> Answer {
     let found = find(world, &id).filter(|_| incoming.q("type") == "statuses" && incoming.q("q").starts_with("https://"));
     let statuses: Vec<Value> = found.iter().map(|status| show(world, status)).collect();
     answer(200, &json!({ "accounts": [], "statuses": statuses, "hashtags": [] }))
+}
+
+/// Characters as people see them; an address is 23 however long it is, and of somebody elsewhere the name alone counts.
+fn length(text: &str) -> usize {
+    let word = |word: &str| match word {
+        _ if word.starts_with("https://") || word.starts_with("http://") => 23,
+        _ if word.starts_with('@') => word[1..].find('@').map_or(word, |host| &word[..=host]).graphemes(true).count(),
+        _ => word.graphemes(true).count(),
+    };
+    text.split(char::is_whitespace).map(word).sum::<usize>() + text.matches(char::is_whitespace).count()
 }
 
 fn publish(world: &mut World, now: i64, incoming: &Incoming, family: &Family) -> Answer {
@@ -326,9 +358,7 @@ fn publish(world: &mut World, now: i64, incoming: &Incoming, family: &Family) ->
     if text.trim().is_empty() && media.is_empty() {
         return answer(422, &json!({ "error": "Validation failed: Text can't be blank" }));
     }
-    let count: usize =
-        text.split_inclusive(char::is_whitespace).map(|word| if word.starts_with("http") { 23 } else { word.chars().count() }).sum();
-    if count > CHARACTERS_MAX {
+    if length(&text) > CHARACTERS_MAX {
         return answer(422, &json!({ "error": format!("Validation failed: Text character limit of {CHARACTERS_MAX} exceeded") }));
     }
     if media.len() > MEDIA_MAX {
@@ -354,7 +384,8 @@ fn publish(world: &mut World, now: i64, incoming: &Incoming, family: &Family) ->
             world.publish(Post { network: NAME, id: id.clone(), profile, username, text, link: String::new(), media, at: now });
         }
     }
-    world.kept.insert((NAME, format!("visibility/{id}")), json!(visibility));
+    let said_with = json!({ "visibility": visibility, "sensitive": body["sensitive"], "spoiler_text": body["spoiler_text"], "language": body["language"] });
+    world.kept.insert((NAME, format!("said_with/{id}")), said_with);
     if let Some(key) = key {
         world.kept.insert((NAME, key), json!([id, now]));
     }
@@ -377,14 +408,27 @@ fn status_call(world: &mut World, method: &str, rest: &str, family: &Family) -> 
                     descendants.push(show(world, reply));
                 }
             }
-            answer(200, &json!({ "ancestors": [], "descendants": descendants }))
+            answer(200, &json!({ "ancestors": above(world, &status), "descendants": descendants }))
         }
         ("DELETE", "") if status.account == account_of(world, &family.username) => {
-            let shown = show(world, &status);
+            let mut shown = show(world, &status);
+            // For whoever writes it anew.
+            shown["text"] = json!(status.text);
             world.posts.retain(|post| post.network != NAME || post.id != status.id);
             world.comments.retain(|said| said.network != NAME || said.id != status.id);
             answer(200, &shown)
         }
         _ => not_found(),
     }
+}
+
+/// What a status answers, from the first on.
+fn above(world: &World, status: &Status) -> Vec<Value> {
+    let (mut above, mut next) = (vec![], status.in_reply_to.clone());
+    while let Some(answered) = next.and_then(|id| find(world, &id)) {
+        next = answered.in_reply_to.clone();
+        above.push(show(world, &answered));
+    }
+    above.reverse();
+    above
 }

@@ -9,8 +9,9 @@ use serde_json::{Value, json};
 
 use super::door::Door;
 use super::{Consent, is_redirect_uri};
+use crate::pages::{esc, page};
 use crate::people::{Person, person};
-use crate::request::{Answer, Incoming, json as answer};
+use crate::request::{Answer, Incoming, html, json as answer};
 use crate::world::World;
 
 const NAME: &str = "mastodon";
@@ -20,12 +21,49 @@ const DOMAIN: &str = "social.example";
 const CALLED: &str = "fernweh.example";
 const MICRO: i64 = 1_000_000;
 const OUT_OF_BAND: &str = "urn:ietf:wg:oauth:2.0:oob";
-const SCOPES: &[&str] =
-    &["profile", "read", "write", "read:accounts", "read:statuses", "read:notifications", "read:search", "write:statuses", "write:media"];
+/// All there are (4.4), those of moderators and the older `follow` among them.
+const SCOPES: &[&str] = &[
+    "profile",
+    "read",
+    "read:accounts",
+    "read:blocks",
+    "read:bookmarks",
+    "read:favourites",
+    "read:filters",
+    "read:follows",
+    "read:lists",
+    "read:mutes",
+    "read:notifications",
+    "read:search",
+    "read:statuses",
+    "write",
+    "write:accounts",
+    "write:blocks",
+    "write:bookmarks",
+    "write:conversations",
+    "write:favourites",
+    "write:filters",
+    "write:follows",
+    "write:lists",
+    "write:media",
+    "write:mutes",
+    "write:notifications",
+    "write:reports",
+    "write:statuses",
+    "follow",
+    "push",
+    "admin:read",
+    "admin:read:accounts",
+    "admin:read:reports",
+    "admin:write",
+    "admin:write:accounts",
+    "admin:write:reports",
+];
 
 pub(super) fn handle(world: &mut World, now: i64, incoming: &Incoming) -> Option<Answer> {
     Some(match (incoming.method.as_str(), incoming.path.as_str()) {
-        (_, "/oauth/authorize") => DOOR.authorize(world, now, incoming),
+        (_, "/oauth/authorize") => on_screen(DOOR.authorize(world, now, incoming)),
+        ("GET", "/oauth/authorize/native") => native(incoming),
         ("GET", "/.well-known/oauth-authorization-server") => metadata(incoming),
         ("GET", "/.well-known/webfinger") => finger(world, incoming),
         ("POST", "/api/v1/apps") => register(world, incoming),
@@ -35,6 +73,22 @@ pub(super) fn handle(world: &mut World, now: i64, incoming: &Incoming) -> Option
         (_, path) if path.starts_with("/api/") || path == "/oauth/userinfo" => api::api(world, now, incoming),
         _ => return None,
     })
+}
+
+/// Whoever has no address to be sent back to is shown the code.
+fn on_screen(mut answer: Answer) -> Answer {
+    let to = answer.headers().get("location").and_then(|to| to.to_str().ok()).unwrap_or_default();
+    if let Some(query) = to.strip_prefix(OUT_OF_BAND) {
+        let native = http::HeaderValue::from_str(&format!("/{NAME}/oauth/authorize/native{query}"));
+        answer.headers_mut().insert("location", native.unwrap_or(http::HeaderValue::from_static("/")));
+    }
+    answer
+}
+
+fn native(incoming: &Incoming) -> Answer {
+    let (code, error) = (incoming.q("code"), incoming.q("error_description"));
+    let words = if code.is_empty() { esc(error) } else { format!("Copy this authorization code into the app: <code>{}</code>", esc(code)) };
+    html(200, page("Authorization", COLOUR, "Mastodon", false, &format!("<div class=\"card\"><h1>Authorization</h1><p>{words}</p></div>")))
 }
 
 fn metadata(incoming: &Incoming) -> Answer {
@@ -251,7 +305,7 @@ pub(super) fn people() -> Vec<Person> {
 
 pub(super) fn about(incoming: &Incoming) -> &'static str {
     match incoming.path.as_str() {
-        "/oauth/authorize" => "page",
+        "/oauth/authorize" | "/oauth/authorize/native" => "page",
         "/oauth/token" => super::grant_type(incoming),
         "/oauth/revoke" => "revocation",
         _ => "api",
