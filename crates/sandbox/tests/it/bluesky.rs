@@ -8,6 +8,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::Method;
 use serde_json::{Value, json};
 
+mod repo;
+
 use crate::{CALLBACK, DAY, Got, HOUR, Net, code_of, encoded, parameter};
 
 const ORIGIN: &str = "http://127.0.0.1:8430";

@@ -8,6 +8,7 @@
 mod clients;
 mod proof;
 mod repo;
+mod scopes;
 
 use serde_json::{Value, json};
 
@@ -144,7 +145,7 @@ fn proven(world: &mut World, now: i64, incoming: &Incoming, then: fn(&mut World,
     }
 }
 
-/// Whether that client may be sent back to that address, and which scopes it may ask for.
+/// Whether that client may be sent back to that address, and which scopes it may ask for; none named: any.
 fn client(client_id: &str, redirect_uri: &str) -> Option<Vec<String>> {
     let (id, back) = (url::Url::parse(client_id).ok()?, url::Url::parse(redirect_uri).ok()?);
     let words = |text: &str| text.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
@@ -164,7 +165,8 @@ fn client(client_id: &str, redirect_uri: &str) -> Option<Vec<String>> {
         return (is_bare && back.scheme() == "http" && known.iter().any(fits)).then_some(scopes);
     }
     let is_document = id.scheme() == "https" && id.path() != "/" && id.query().is_none();
-    (is_document && back.scheme() == "https" && back.host_str() == id.host_str()).then(|| SCOPES.map(str::to_owned).to_vec())
+    // What its document declares is not known here: whatever there is.
+    (is_document && back.scheme() == "https" && back.host_str() == id.host_str()).then(Vec::new)
 }
 
 fn par(world: &mut World, now: i64, incoming: &Incoming, by: &By) -> Answer {
@@ -173,7 +175,8 @@ fn par(world: &mut World, now: i64, incoming: &Incoming, by: &By) -> Answer {
         return error(400, "invalid_request", "Invalid client_id or redirect_uri");
     };
     let scopes: Vec<String> = incoming.f("scope").split_whitespace().map(str::to_owned).collect();
-    if !scopes.iter().any(|scope| scope == "atproto") || !scopes.iter().all(|scope| allowed.contains(scope)) {
+    let may_be = |scope: &String| scopes::is_known(scope) && (allowed.is_empty() || allowed.contains(scope));
+    if !scopes.iter().any(|scope| scope == "atproto") || !scopes.iter().all(may_be) {
         return error(400, "invalid_scope", "The scope must contain atproto, and nothing the client has not declared");
     }
     if incoming.f("response_type") != "code" {
@@ -283,15 +286,17 @@ fn exchange(world: &mut World, now: i64, incoming: &Incoming, by: &By) -> Answer
     issue(world, now, family, by)
 }
 
+/// The end of a session, however often it is used: that of a client with a key lasts longer.
+fn session_end(world: &World, family: usize, client_key: &Value) -> i64 {
+    let days = if client_key.is_null() { SESSION_DAYS } else { SESSION_DAYS_BY_KEY };
+    world.vault.families[family].began + days * DAY * MICRO
+}
+
 fn issue(world: &mut World, now: i64, family: usize, by: &By) -> Answer {
     let held = world.vault.families[family].clone();
     let access = world.new_access(now, family, "", Some(ACCESS_LIFE));
-    let days = |days: i64| days * DAY * MICRO;
-    let until = if by.client.is_null() {
-        held.began + days(SESSION_DAYS)
-    } else {
-        (now + days(REFRESH_DAYS_BY_KEY)).min(held.began + days(SESSION_DAYS_BY_KEY))
-    };
+    let end = session_end(world, family, &by.client);
+    let until = if by.client.is_null() { end } else { end.min(now + REFRESH_DAYS_BY_KEY * DAY * MICRO) };
     let refresh = world.new_refresh(now, family, "ref-", until);
     let did = world.person(NAME, &held.username).map(|person| person.id.clone());
     answer(
@@ -315,6 +320,8 @@ fn refresh(world: &mut World, now: i64, incoming: &Incoming, by: &By) -> Answer 
         Some("Session was started with another client key")
     } else if session["key"] != by.key.as_str() {
         Some("DPoP proof does not match the expected JKT")
+    } else if over && now < session_end(world, kept.family, &session["client_key"]) {
+        Some("Refresh token expired")
     } else if over {
         Some("Session expired")
     } else {

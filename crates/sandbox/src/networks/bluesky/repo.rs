@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use unicode_segmentation::UnicodeSegmentation as _;
 
 use super::super::moment;
+use super::scopes::{Need, missing};
 use super::{MICRO, NAME, api_error, by_did, proof};
 use crate::people::{Comment, Post};
 use crate::request::{Answer, Incoming, json as answer};
@@ -16,6 +17,11 @@ const POSTS: &str = "app.bsky.feed.post";
 /// Points that an account may spend on its repository in an hour and in a day, and what a new record costs.
 const POINTS: [(&str, i64, u64); 2] = [("hour", 3_600, 5_000), ("day", 86_400, 35_000)];
 const CREATE: u64 = 3;
+const DELETE: u64 = 1;
+/// The largest file that a server takes, and the largest picture of a post, in bytes.
+const BLOB_MAX: usize = 52_428_800;
+const PICTURE_MAX: u64 = 2_000_000;
+const PICTURES_MAX: usize = 4;
 /// Requests of an account in five minutes.
 const LIMIT: u64 = 3_000;
 const WINDOW: i64 = 300;
@@ -24,7 +30,7 @@ const VISITOR: &str = "did:plc:visitorvisitorvisitorvis";
 
 pub(super) fn call(world: &mut World, now: i64, incoming: &Incoming) -> Option<Answer> {
     Some(match (incoming.method.as_str(), incoming.path.trim_start_matches("/xrpc/")) {
-        ("GET", "com.atproto.server.getSession") => signed(world, now, incoming, "atproto", |world, family| {
+        ("GET", "com.atproto.server.getSession") => signed(world, now, incoming, Need::Any, |world, family| {
             let did = did_of(world, family);
             let mut session = json!({ "handle": family.username, "did": did, "active": true });
             if is_deactivated(world, family) {
@@ -33,9 +39,17 @@ pub(super) fn call(world: &mut World, now: i64, incoming: &Incoming) -> Option<A
             answer(200, &session)
         }),
         ("POST", "com.atproto.repo.createRecord") => {
-            signed(world, now, incoming, "transition:generic", |world, family| create(world, now, incoming, family))
+            let collection = collection_of(incoming);
+            signed(world, now, incoming, Need::Repo("create", &collection), |world, family| create(world, now, incoming, family))
         }
-        ("POST", "com.atproto.repo.uploadBlob") => signed(world, now, incoming, "transition:generic", |world, _| upload(world, incoming)),
+        ("POST", "com.atproto.repo.deleteRecord") => {
+            let collection = collection_of(incoming);
+            signed(world, now, incoming, Need::Repo("delete", &collection), |world, family| delete(world, now, incoming, family))
+        }
+        ("POST", "com.atproto.repo.uploadBlob") => {
+            let need = Need::Blob(incoming.header("content-type").unwrap_or_default());
+            signed(world, now, incoming, need, |world, _| upload(world, incoming))
+        }
         ("GET", "com.atproto.repo.getRecord") => {
             let uri = format!("at://{}/{}/{}", incoming.q("repo"), incoming.q("collection"), incoming.q("rkey"));
             // Only what lives here; what others said is in the public view.
@@ -45,7 +59,10 @@ pub(super) fn call(world: &mut World, now: i64, incoming: &Incoming) -> Option<A
             }
         }
         ("GET", "app.bsky.actor.getProfile") => match by_did(world, incoming.q("actor")) {
-            Some(person) => answer(200, &json!({ "did": person.id, "handle": person.username, "displayName": person.name })),
+            Some(person) => {
+                let avatar = format!("https://cdn.bsky.app/img/avatar/plain/{}/a@jpeg", person.id);
+                answer(200, &json!({ "did": person.id, "handle": person.username, "displayName": person.name, "avatar": avatar }))
+            }
             None => api_error(400, "InvalidRequest", "Profile not found"),
         },
         ("GET", "app.bsky.feed.getPosts") => {
@@ -72,8 +89,14 @@ fn challenged(code: &str, words: &str) -> Answer {
     said
 }
 
+/// The collection that a call is about.
+fn collection_of(incoming: &Incoming) -> String {
+    let body: Value = serde_json::from_slice(&incoming.body).unwrap_or_default();
+    body["collection"].as_str().unwrap_or_default().to_owned()
+}
+
 /// A call with a token that is bound to the key of its proof.
-fn signed(world: &mut World, now: i64, incoming: &Incoming, scope: &str, then: impl FnOnce(&mut World, &Family) -> Answer) -> Answer {
+fn signed(world: &mut World, now: i64, incoming: &Incoming, need: Need<'_>, then: impl FnOnce(&mut World, &Family) -> Answer) -> Answer {
     let authorization = incoming.header("authorization").unwrap_or_default().to_owned();
     let Some(token) = authorization.strip_prefix("DPoP ") else {
         return match authorization.strip_prefix("Bearer ") {
@@ -94,13 +117,11 @@ fn signed(world: &mut World, now: i64, incoming: &Incoming, scope: &str, then: i
         return challenged("invalid_token", "DPoP key mismatch");
     }
     let (left, reset) = count(world, now, at);
-    let mut said = match left {
-        None => api_error(429, "RateLimitExceeded", "Rate Limit Exceeded"),
-        Some(_) if !family.scopes.iter().any(|held| held == scope) => {
-            api_error(403, "ScopeMissingError", &format!("Missing required scope \"{scope}\""))
-        }
-        Some(_) if scope != "atproto" && is_deactivated(world, &family) => api_error(401, "AccountDeactivated", "Account is deactivated"),
-        Some(_) => then(world, &family),
+    let mut said = match (left, missing(&family.scopes, need)) {
+        (None, _) => api_error(429, "RateLimitExceeded", "Rate Limit Exceeded"),
+        (_, Some(scope)) => api_error(403, "ScopeMissingError", &format!("Missing required scope \"{scope}\"")),
+        _ if !matches!(need, Need::Any) && is_deactivated(world, &family) => api_error(401, "AccountDeactivated", "Account is deactivated"),
+        _ => then(world, &family),
     };
     let left = left.unwrap_or(0).to_string();
     for (name, value) in
@@ -126,14 +147,14 @@ pub(in crate::networks) fn set_active(world: &mut World, username: &str, active:
     }
 }
 
-/// Takes the points of a new record. `Err` is the answer to give where there are too few.
-fn spend(world: &mut World, now: i64, username: &str) -> Result<(), Answer> {
+/// Takes the points of a change. `Err` is the answer to give where there are too few.
+fn spend(world: &mut World, now: i64, username: &str, points: u64) -> Result<(), Answer> {
     let key = |name: &str| (NAME, format!("points/{name}/{username}"));
     let mut used = vec![];
     for (name, seconds, most) in POINTS {
         let window = now.div_euclid(seconds * MICRO);
         let spent = world.kept.get(&key(name)).filter(|kept| kept[0] == json!(window)).and_then(|kept| kept[1].as_u64()).unwrap_or(0);
-        if spent + CREATE > most {
+        if spent + points > most {
             let mut said = api_error(429, "RateLimitExceeded", "Rate Limit Exceeded");
             let headers = [
                 ("ratelimit-limit", most.to_string()),
@@ -146,7 +167,7 @@ fn spend(world: &mut World, now: i64, username: &str) -> Result<(), Answer> {
             }
             return Err(said);
         }
-        used.push((key(name), json!([window, spent + CREATE])));
+        used.push((key(name), json!([window, spent + points])));
     }
     world.kept.extend(used);
     Ok(())
@@ -187,10 +208,22 @@ fn upload(world: &mut World, incoming: &Incoming) -> Answer {
     if incoming.body.is_empty() || kind.is_empty() {
         return api_error(400, "InvalidRequest", "Request encoding (Content-Type) required but not provided");
     }
+    if incoming.body.len() > BLOB_MAX {
+        return api_error(413, "PayloadTooLarge", "request entity too large");
+    }
     let link = cid_of(RAW, &incoming.body);
     world.uploads.insert(format!("{NAME}/{link}"));
+    world.kept.insert((NAME, format!("blob/{link}")), json!(incoming.body.len()));
     let blob = json!({ "$type": "blob", "ref": { "$link": link }, "mimeType": kind, "size": incoming.body.len() });
     answer(200, &json!({ "blob": blob }))
+}
+
+/// A picture of a post that is larger than pictures may be.
+fn too_large(world: &World, record: &Value) -> Option<String> {
+    let links = record["embed"]["images"].as_array().into_iter().flatten().filter_map(|image| image["image"]["ref"]["$link"].as_str());
+    let mut sizes = links.filter_map(|link| world.kept.get(&(NAME, format!("blob/{link}")))?.as_u64());
+    let size = sizes.find(|size| *size > PICTURE_MAX)?;
+    Some(format!("This file is too large. It is {size}B but the maximum size is {PICTURE_MAX}B."))
 }
 
 /// What does not fit the lexicon of posts.
@@ -212,6 +245,9 @@ fn misfit(world: &World, record: &Value) -> Option<String> {
         if from >= to || text.get(from..to).is_none() || facet["features"].as_array().is_none_or(Vec::is_empty) {
             return Some("Record/facets must lie within the text".into());
         }
+    }
+    if record["embed"]["images"].as_array().is_some_and(|images| images.len() > PICTURES_MAX) {
+        return Some(format!("Record/embed/images must not have more than {PICTURES_MAX} elements"));
     }
     for image in record["embed"]["images"].as_array().into_iter().flatten() {
         let link = image["image"]["ref"]["$link"].as_str().unwrap_or_default();
@@ -237,12 +273,15 @@ fn create(world: &mut World, now: i64, incoming: &Incoming, family: &Family) -> 
     if let Some(words) = misfit(world, record) {
         return api_error(400, "InvalidRequest", &format!("Invalid app.bsky.feed.post record: {words}"));
     }
+    if let Some(words) = too_large(world, record) {
+        return api_error(400, "BlobTooLarge", &words);
+    }
     let rkey = body["rkey"].as_str().map_or_else(|| world.number().to_string(), str::to_owned);
     let uri = format!("at://{did}/{POSTS}/{rkey}");
     if world.kept.contains_key(&(NAME, uri.clone())) {
         return api_error(500, "InternalServerError", "Internal Server Error");
     }
-    if let Err(refused) = spend(world, now, &family.username) {
+    if let Err(refused) = spend(world, now, &family.username, CREATE) {
         return refused;
     }
     let text = record["text"].as_str().unwrap_or_default().to_owned();
@@ -264,6 +303,30 @@ fn create(world: &mut World, now: i64, incoming: &Incoming, family: &Family) -> 
     world.kept.insert((NAME, uri.clone()), record.clone());
     let commit = json!({ "cid": cid(&format!("commit {uri}")), "rev": rkey });
     answer(200, &json!({ "uri": uri, "cid": cid(&uri), "commit": commit, "validationStatus": "valid" }))
+}
+
+/// What is not there is deleted already: the answer is the same, without a commit.
+fn delete(world: &mut World, now: i64, incoming: &Incoming, family: &Family) -> Answer {
+    let body: Value = serde_json::from_slice(&incoming.body).unwrap_or_default();
+    let did = did_of(world, family);
+    if body["repo"] != did.as_str() {
+        return api_error(401, "AuthRequired", "Invalid repo");
+    }
+    let (collection, rkey) = (body["collection"].as_str().unwrap_or_default(), body["rkey"].as_str().unwrap_or_default());
+    if collection.is_empty() || rkey.is_empty() {
+        return api_error(400, "InvalidRequest", "Input must have the property \"rkey\"");
+    }
+    let uri = format!("at://{did}/{collection}/{rkey}");
+    if !world.kept.contains_key(&(NAME, uri.clone())) {
+        return answer(200, &json!({}));
+    }
+    if let Err(refused) = spend(world, now, &family.username, DELETE) {
+        return refused;
+    }
+    world.kept.remove(&(NAME, uri.clone()));
+    world.posts.retain(|post| post.network != NAME || post.id != uri);
+    world.comments.retain(|said| said.network != NAME || said.id != uri);
+    answer(200, &json!({ "commit": { "cid": cid(&format!("commit without {uri}")), "rev": rkey } }))
 }
 
 /// A post or reply as the network knows it.
