@@ -4,6 +4,7 @@
 use aws_lc_rs::digest::{SHA256, digest};
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Response, StatusCode};
+use lifecycle::diagnosis::Diagnosis;
 use lifecycle::secret::TokenSet;
 use lifecycle::time::Timestamp;
 use lifecycle::words::{Evidence, Source};
@@ -28,6 +29,8 @@ const BYTES_MAX: usize = 3_000;
 const PICTURES_MAX: usize = 4;
 /// The most bytes of a picture that every release of the servers takes.
 const PICTURE_MAX: usize = 1_000_000;
+/// How often a call is sent: once, again with the nonce, and once more where that one became too old meanwhile.
+const SENDS: usize = 3;
 /// How deep a thread is read.
 const DEPTH: &str = "6";
 
@@ -61,7 +64,7 @@ impl<'a> Repository<'a> {
         let nothing = || {
             let words = "the token set does not say where the account lives";
             let seen = Evidence::new(cx.now, Source::Use, None, Some("session"), words);
-            NotDone::Refused(lifecycle::diagnosis::Diagnosis::misconfigured(seen))
+            NotDone::Refused(Diagnosis::misconfigured(seen))
         };
         Ok(Self { cx, wire, tokens, session: session.ok_or_else(nothing)? })
     }
@@ -70,21 +73,25 @@ impl<'a> Repository<'a> {
         format!("{}/xrpc/{call}", self.session.get(PDS))
     }
 
-    /// Sends once, and once more with the nonce that the server wants; nothing is done without it.
+    /// Sends once, and again with the nonce that the server wants; nothing is done without it. A server that takes none of its own
+    /// nonces is not asked for ever.
     async fn post(&mut self, call: &str, kind: &str, body: Bytes) -> Result<Response<Bytes>, NotDone> {
         let url = self.url(call);
-        loop {
+        for _ in 0..SENDS {
             let mut request = self.session.call_as(&self.cx, Method::POST, &url, &self.tokens.access_token);
             if let Ok(kind) = HeaderValue::from_str(kind) {
                 request.headers_mut().insert("content-type", kind);
             }
             *request.body_mut() = body.clone();
             let answer = acting::send(self.cx, self.wire, request).await?;
-            let learned = self.session.learn(&url, &answer);
-            if learned.is_empty() || !dpop::wants_nonce(&answer) {
+            self.session.learn(&url, &answer);
+            if !dpop::wants_nonce(&answer) {
                 return Ok(answer);
             }
         }
+        let words = "the account's server refuses every nonce, also its own";
+        let seen = Evidence::new(self.cx.now, Source::Use, Some(401), Some("use_dpop_nonce"), words);
+        Err(NotDone::Refused(Diagnosis::transient(seen, None)))
     }
 
     fn refused(&self, answer: &Response<Bytes>) -> NotDone {
@@ -205,7 +212,7 @@ pub(super) async fn publish(Acting { cx, wire, tokens, .. }: Acting<'_>, post: &
     let mut record = record(&cx, &post.text);
     let mut images = vec![];
     for picture in &post.media {
-        images.push(repository.upload(picture).await?);
+        images.push(acting::prepared(repository.upload(picture).await)?);
     }
     if !images.is_empty() {
         record["embed"] = json!({ "$type": "app.bsky.embed.images", "images": images });

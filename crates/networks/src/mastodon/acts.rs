@@ -35,11 +35,11 @@ fn read(cx: Cx<'_>, tokens: &TokenSet, answer: &Response<Bytes>) -> Result<Value
     json.filter(|json| answer.status().is_success() && json.is_object()).ok_or_else(|| refused(cx, tokens, answer))
 }
 
-/// Length as Mastodon counts it: characters as people see them, addresses all alike.
+/// Length as Mastodon counts it: characters as people see them, addresses all alike, and of somebody on another server the name alone.
 fn length(limits: &Limits, text: &str) -> usize {
     let count = |word: &str| {
         let is_address = word.starts_with("https://") || word.starts_with("http://");
-        if is_address { limits.address_counts.min(word.len()) } else { word.graphemes(true).count() }
+        if is_address { limits.address_counts } else { mention(word).graphemes(true).count() }
     };
     text.split_inclusive(char::is_whitespace)
         .map(|piece| {
@@ -47,6 +47,11 @@ fn length(limits: &Limits, text: &str) -> usize {
             count(word) + piece[word.len()..].graphemes(true).count()
         })
         .sum()
+}
+
+/// What counts of `@name@host`.
+fn mention(word: &str) -> &str {
+    word.strip_prefix('@').and_then(|rest| rest.split_once('@')).map_or(word, |(name, _)| &word[..=name.len()])
 }
 
 /// By the server's own limits where they are known. Where they are not, it may take more than the usual length, and is asked when
@@ -85,7 +90,7 @@ pub(super) async fn publish(Acting { cx, wire, tokens, .. }: Acting<'_>, post: &
     limits.fit(&post.media)?;
     let mut ids = vec![];
     for media in &post.media {
-        ids.push(upload(cx, wire, tokens, media).await?);
+        ids.push(acting::prepared(upload(cx, wire, tokens, media).await)?);
     }
     let visibility = cx.app.options.get("visibility").map_or("public", String::as_str);
     let mut body = json!({ "status": text, "visibility": visibility });
@@ -247,7 +252,9 @@ mod tests {
 
     #[test]
     fn addresses_count_alike_and_html_is_read() {
-        assert_eq!(length(&Limits::handed(&BTreeMap::new()), &format!("see https://a.example/{} now", "x".repeat(100))), 4 + 23 + 4);
+        let counted = |text: &str| length(&Limits::handed(&BTreeMap::new()), text);
+        assert_eq!(counted(&format!("see https://a.example/{} now", "x".repeat(100))), 4 + 23 + 4);
+        assert_eq!((counted("http://a.de"), counted("@ana@social.example hi"), counted("@ana"), counted("@")), (23, 4 + 3, 4, 1));
         assert_eq!(plain("<p>Hi <a href=\"x\">@ana</a> &amp; co<br/>there</p><p>2 &lt; 3</p>"), "Hi @ana & co\nthere\n\n2 < 3");
     }
 }

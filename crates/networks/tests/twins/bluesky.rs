@@ -3,12 +3,13 @@
 use http::Response;
 use lifecycle::diagnosis::Finding;
 use lifecycle::secret::{Secret, TokenSet};
+use networks::acting::{Acting, NotDone, Post};
 use networks::bluesky::{client_metadata, jwks};
 use networks::dpop::Key;
 use networks::network::{Answer, App, Failure, Renewal};
 use serde_json::{Value, json};
 
-use crate::{Bench, DAY};
+use crate::{Bench, DAY, media, target};
 
 /// A key, as an operator has it in a file.
 fn pem(bench: &Bench) -> String {
@@ -122,4 +123,68 @@ async fn whoever_cannot_sign_for_the_client_spends_nothing() {
     assert!(matches!(bench.begin().await, Err(Failure::Misconfigured { .. })));
     publish(&bench);
     renewed(&bench, &tokens);
+}
+
+#[tokio::test]
+async fn a_session_that_nobody_used_and_one_that_is_over_say_so() {
+    let bench = bench();
+    let why = |tokens: &TokenSet| match renew(&bench, tokens) {
+        Renewal::Failed(refused) => (crate::cause(&refused), refused.evidence.words),
+        other => panic!("{other:?}"),
+    };
+    let idle = bench.connect("fernweh.test").await;
+    bench.pass(90 * DAY);
+    let (cause, words) = why(&idle);
+    assert!(cause == Some(lifecycle::words::Cause::Expired) && words.contains("Refresh token expired"), "{cause:?} {words}");
+    let mut used = bench.connect("fernweh.test").await;
+    for _ in 0..9 {
+        bench.pass(80 * DAY);
+        used = renewed(&bench, &used);
+    }
+    bench.pass(10 * DAY);
+    let (cause, words) = why(&used);
+    assert!(cause == Some(lifecycle::words::Cause::Expired) && words.contains("Session expired"), "{cause:?} {words}");
+}
+
+/// A server that wants another nonce each time, and gives up long after anybody should.
+struct Stubborn(std::sync::atomic::AtomicUsize);
+
+impl networks::wire::Wire for Stubborn {
+    fn send(
+        &self,
+        _: http::Request<bytes::Bytes>,
+    ) -> networks::wire::BoxFuture<'_, Result<Response<bytes::Bytes>, networks::wire::WireError>> {
+        let n = self.0.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        let answer = Response::builder().status(if n < 50 { 401 } else { 200 }).header("dpop-nonce", format!("n{n}"));
+        let answer = answer.header("www-authenticate", "DPoP error=\"use_dpop_nonce\"").body(bytes::Bytes::from_static(b"{}"));
+        Box::pin(async { Ok(answer.expect("an answer")) })
+    }
+
+    fn pause(&self, _: lifecycle::time::Span) -> networks::wire::BoxFuture<'_, ()> {
+        Box::pin(async {})
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_takes_no_nonce_is_not_asked_for_ever() {
+    let bench = bench();
+    let tokens = bench.connect("fernweh.test").await;
+    let found = bench.discover(&tokens).await.expect("listed");
+    let stubborn = Stubborn(0.into());
+    let by = Acting { wire: &stubborn, ..bench.acting(&tokens, target(&found.profiles[0])) };
+    let refused = bench.network.publish(by, &Post { text: "Huts".into(), ..Post::default() }).await.expect_err("not taken");
+    assert!(matches!(&refused, NotDone::Refused(diagnosis) if diagnosis.is_harmless()), "{refused:?}");
+    assert!(stubborn.0.into_inner() <= 4);
+}
+
+#[tokio::test]
+async fn a_picture_whose_answer_was_lost_shows_nowhere() {
+    let bench = bench();
+    let tokens = bench.connect("fernweh.test").await;
+    let found = bench.discover(&tokens).await.expect("listed");
+    let post = Post { text: "Huts".into(), media: vec![media("image/png", b"p")], ..Post::default() };
+    *bench.lose.lock().expect("not poisoned") = 1;
+    let lost = bench.network.publish(bench.acting(&tokens, target(&found.profiles[0])), &post).await.expect_err("lost");
+    assert!(matches!(&lost, NotDone::Refused(diagnosis) if diagnosis.is_harmless()), "nothing was published: {lost:?}");
+    assert!(bench.posts().is_empty());
 }

@@ -163,3 +163,18 @@ async fn a_handle_leads_to_the_server_its_domain_names() {
     bench.mood("outage");
     assert!(bench.discover(&tokens).await.expect_err("away").is_harmless());
 }
+
+#[tokio::test]
+async fn a_picture_whose_answer_was_lost_shows_nowhere() {
+    let bench = bench().await;
+    let tokens = bench.connect("jana.lindner").await;
+    let found = bench.discover(&tokens).await.expect("listed");
+    let me = Target { network_id: &found.person.network_id, kind: Kind::Account, handle: None };
+    let post = Post { text: "Huts".into(), media: vec![media("image/png", b"p")], ..Post::default() };
+    // What the server takes is asked first, then the picture is sent.
+    *bench.spare.lock().unwrap() = 1;
+    *bench.lose.lock().unwrap() = 1;
+    let lost = bench.network.publish(bench.acting(&tokens, me), &post).await.expect_err("lost");
+    assert!(matches!(&lost, NotDone::Refused(diagnosis) if diagnosis.is_harmless()), "nothing was published: {lost:?}");
+    assert_eq!((asked(&bench, "POST /mastodon/api/v2/media"), asked(&bench, "POST /mastodon/api/v1/statuses")), (1, 0));
+}
