@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::{Consent, client_id, client_secret, is_redirect_uri, refuse_page};
 use crate::consent::{Ask, Decision, decide};
 use crate::pages::{esc, page};
-use crate::people::Page;
+use crate::people::{Page, Person};
 use crate::request::{Answer, Incoming, html, json as answer, see_other, with_query};
 use crate::tokens::{DAY, Dead, Family, Token};
 use crate::world::World;
@@ -28,6 +28,7 @@ const PICKED: &str = "picked=";
 const TESTING: &str = "app=testing";
 const UNAPPROVED: &str = "app=unapproved";
 const AUDITED: &str = "app=audited";
+const OFFLINE: &str = "access_type=offline";
 
 /// One network of Google's.
 pub(super) struct Service {
@@ -59,10 +60,27 @@ pub(super) fn handle(world: &mut World, now: i64, incoming: &Incoming, service: 
         ("POST", "/token") => token(world, now, incoming, service),
         ("POST", "/revoke") => revoke(world, incoming, service),
         ("GET", "/tokeninfo") => tokeninfo(world, now, incoming, service),
+        ("GET", "/.well-known/openid-configuration") => configuration(incoming, service),
         ("GET", "/oauth2/v3/certs") => answer(200, &crate::signing::key_set()),
         ("GET", "/v1/userinfo") => userinfo(world, now, incoming, service),
         _ => return None,
     })
+}
+
+/// Where everything is (OpenID Connect discovery).
+fn configuration(incoming: &Incoming, service: &Service) -> Answer {
+    let at = |path: &str| format!("{}/{}{path}", incoming.origin, service.name);
+    answer(
+        200,
+        &json!({
+            "issuer": "https://accounts.google.com", "authorization_endpoint": at("/o/oauth2/v2/auth"), "token_endpoint": at("/token"),
+            "userinfo_endpoint": at("/v1/userinfo"), "revocation_endpoint": at("/revoke"), "jwks_uri": at("/oauth2/v3/certs"),
+            "response_types_supported": ["code"], "subject_types_supported": ["public"], "id_token_signing_alg_values_supported": ["RS256"],
+            "scopes_supported": ["openid", "email", "profile"], "token_endpoint_auth_methods_supported": ["client_secret_post"],
+            "claims_supported": ["aud", "email", "email_verified", "exp", "iat", "iss", "name", "picture", "sub"],
+            "code_challenge_methods_supported": ["plain", "S256"], "grant_types_supported": ["authorization_code", "refresh_token"]
+        }),
+    )
 }
 
 pub(super) fn about(incoming: &Incoming) -> &'static str {
@@ -157,6 +175,10 @@ fn allowed(
     mut scopes: Vec<String>,
     picked: Option<u64>,
 ) -> String {
+    if incoming.q("include_granted_scopes") == "true" {
+        let earlier = granted(world, service, username, incoming.q("client_id"));
+        scopes.extend(earlier.into_iter().filter(|scope| !scopes.contains(scope)).collect::<Vec<_>>());
+    }
     let shown = answered(&scopes);
     scopes.extend(app(service, incoming.q("client_id")).filter(|kind| !kind.is_empty()).map(str::to_owned));
     scopes.extend(picked.filter(|_| service.picks).map(|page| format!("{PICKED}{page}")));
@@ -164,7 +186,7 @@ fn allowed(
     let is_first =
         !world.vault.families.iter().any(|family| family.network == service.name && family.username == username && !family.revoked);
     if incoming.q("access_type") == "offline" && (is_first || incoming.q("prompt").contains("consent")) {
-        scopes.push("access_type=offline".into());
+        scopes.push(OFFLINE.into());
     }
     let code = world.new_code(now, service.name, username, scopes, incoming.q("redirect_uri"), CODE_LIFE);
     if let Some(made) = world.vault.codes.get_mut(&code) {
@@ -175,6 +197,23 @@ fn allowed(
         };
     }
     with_query(incoming.q("redirect_uri"), &[("state", incoming.q("state")), ("code", &code), ("scope", &shown)])
+}
+
+/// What the person has granted to that client before: one grant grows with each consent that asks for it.
+fn granted(world: &World, service: &Service, username: &str, client: &str) -> Vec<String> {
+    let of = |family: &&Family| {
+        family.network == service.name && family.username == username && !family.revoked && client_of(&family.scopes, service) == client
+    };
+    let scopes = world.vault.families.iter().filter(of).flat_map(|family| family.scopes.iter());
+    let all: std::collections::BTreeSet<&String> = scopes.filter(|scope| !scope.contains('=')).collect();
+    all.into_iter().cloned().collect()
+}
+
+/// The client that a consent was given to.
+fn client_of(scopes: &[String], service: &Service) -> String {
+    let kinds = [(TESTING, "-testing"), (UNAPPROVED, "-unapproved"), (AUDITED, "-audited")];
+    let end = kinds.into_iter().find(|(kind, _)| is_of(scopes, kind)).map_or("", |(_, end)| end);
+    format!("{}{end}", client_id(service.name))
 }
 
 fn hash(verifier: &str) -> String {
@@ -275,8 +314,8 @@ fn exchange(world: &mut World, now: i64, incoming: &Incoming, service: &Service)
     if !code.challenge.is_empty() && code.challenge != hash(incoming.f("code_verifier")) {
         return error(400, "invalid_grant", "Invalid code verifier.");
     }
-    let is_offline = code.scopes.iter().any(|scope| scope == "access_type=offline");
-    let scopes: Vec<String> = code.scopes.into_iter().filter(|scope| scope != "access_type=offline").collect();
+    let is_offline = is_of(&code.scopes, OFFLINE);
+    let scopes: Vec<String> = code.scopes.into_iter().filter(|scope| scope != OFFLINE).collect();
     let family = world.new_family(now, service.name, &code.username, scopes.clone());
     let access = world.new_access(now, family, "ya29.", Some(ACCESS_LIFE));
     let mut body = json!({ "access_token": access, "expires_in": ACCESS_LIFE, "scope": answered(&scopes), "token_type": "Bearer" });
@@ -289,18 +328,32 @@ fn exchange(world: &mut World, now: i64, incoming: &Incoming, service: &Service)
         }
         push_out_oldest(world, service, &code.username);
     }
-    if scopes.iter().any(|scope| scope == "openid") {
-        let sub = world.person(service.name, &code.username).map(|person| person.id.clone()).unwrap_or_default();
-        body["id_token"] = id_token(&sub, service, now).into();
+    if is_of(&scopes, "openid")
+        && let Some(person) = world.person(service.name, &code.username)
+    {
+        body["id_token"] = id_token(person, &scopes, &client_of(&scopes, service), now).into();
     }
     answer(200, &body)
 }
 
 /// Its signature is made up: it comes from the token endpoint itself, where nobody has to check it.
-fn id_token(sub: &str, service: &Service, now: i64) -> String {
+fn id_token(person: &Person, scopes: &[String], client: &str, now: i64) -> String {
     let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
-    let claims = json!({ "iss": "https://accounts.google.com", "aud": client_id(service.name), "sub": sub, "iat": now / MICRO, "exp": now / MICRO + 3600 });
+    let mut claims = json!({ "iss": "https://accounts.google.com", "azp": client, "aud": client, "sub": person.id, "iat": now / MICRO, "exp": now / MICRO + 3600 });
+    about_person(&mut claims, person, scopes);
     format!("{}.{}.c2FuZGJveA", part(&json!({ "alg": "RS256", "kid": "sandbox", "typ": "JWT" })), part(&claims))
+}
+
+/// What Google says of a person, by the scopes that were granted.
+fn about_person(said: &mut Value, person: &Person, scopes: &[String]) {
+    if is_of(scopes, "profile") {
+        said["name"] = person.name.as_str().into();
+        said["picture"] = format!("https://lh3.googleusercontent.com/a/{}", person.id).into();
+    }
+    if is_of(scopes, "email") {
+        said["email"] = format!("{}@fernweh.example", person.username).into();
+        said["email_verified"] = true.into();
+    }
 }
 
 fn push_out_oldest(world: &mut World, service: &Service, username: &str) {
@@ -331,20 +384,28 @@ fn revoke(world: &mut World, incoming: &Incoming, service: &Service) -> Answer {
     }
 }
 
+/// For debugging: values as texts, and of the person only what the scopes show.
 fn tokeninfo(world: &World, now: i64, incoming: &Incoming, service: &Service) -> Answer {
     let token = incoming.q("access_token");
     match (world.check_access(now, service.name, token), world.vault.access.get(token)) {
-        (Ok((_, family)), Some(kept)) => {
+        (Ok((number, family)), Some(kept)) => {
             let until = kept.until.unwrap_or(now) / MICRO;
-            let sub = world.person(service.name, &family.username).map_or("", |person| &person.id);
-            let client = client_id(service.name);
-            answer(
-                200,
-                &json!({
-                    "azp": client, "aud": client, "sub": sub, "scope": answered(&family.scopes), "exp": until.to_string(),
-                    "expires_in": (until - now / MICRO).to_string(), "access_type": "offline"
-                }),
-            )
+            let client = client_of(&family.scopes, service);
+            let is_offline = world.vault.refresh.values().any(|token| token.family == number);
+            let access_type = if is_offline { "offline" } else { "online" };
+            let mut said = json!({
+                "azp": client, "aud": client, "scope": answered(&family.scopes), "exp": until.to_string(),
+                "expires_in": (until - now / MICRO).to_string(), "access_type": access_type
+            });
+            let person = world.person(service.name, &family.username);
+            if let Some(person) = person.filter(|_| ["openid", "profile", "email"].iter().any(|scope| is_of(&family.scopes, scope))) {
+                said["sub"] = person.id.as_str().into();
+            }
+            if let Some(person) = person.filter(|_| is_of(&family.scopes, "email")) {
+                said["email"] = format!("{}@fernweh.example", person.username).into();
+                said["email_verified"] = "true".into();
+            }
+            answer(200, &said)
         }
         _ => error(400, "invalid_token", "Invalid Value"),
     }
@@ -354,19 +415,11 @@ fn userinfo(world: &World, now: i64, incoming: &Incoming, service: &Service) -> 
     let found = world.check_access(now, service.name, incoming.bearer()).ok();
     let found = found.and_then(|(_, family)| Some((world.person(service.name, &family.username)?, family)));
     let Some((person, family)) = found else { return error(401, "invalid_request", "Invalid Credentials") };
-    let has = |scope: &str| family.scopes.iter().any(|granted| granted == scope);
-    if !has("openid") {
+    if !is_of(&family.scopes, "openid") {
         return error(403, "insufficient_scope", "The access token lacks a scope.");
     }
     let mut info = json!({ "sub": person.id });
-    if has("profile") {
-        info["name"] = person.name.as_str().into();
-        info["picture"] = format!("https://lh3.googleusercontent.com/a/{}", person.id).into();
-    }
-    if has("email") {
-        info["email"] = format!("{}@fernweh.example", person.username).into();
-        info["email_verified"] = true.into();
-    }
+    about_person(&mut info, person, &family.scopes);
     answer(200, &info)
 }
 

@@ -163,11 +163,42 @@ fn shown(page: &Page, mask: &str) -> Value {
     location
 }
 
-fn locations(world: &mut World, now: i64, incoming: &Incoming, account: &str) -> Result<Answer, Answer> {
-    let family = enter(world, now, incoming)?;
-    if incoming.q("readMask").is_empty() {
+/// What a location has: a mask that names anything else is refused.
+const FIELDS: &[&str] = &[
+    "name",
+    "languageCode",
+    "storeCode",
+    "title",
+    "phoneNumbers",
+    "categories",
+    "storefrontAddress",
+    "websiteUri",
+    "regularHours",
+    "specialHours",
+    "serviceArea",
+    "labels",
+    "adWordsLocationExtensions",
+    "latlng",
+    "openInfo",
+    "metadata",
+    "profile",
+    "relationshipData",
+    "moreHours",
+    "serviceItems",
+];
+
+fn check_mask(incoming: &Incoming) -> Result<(), Answer> {
+    let mask = incoming.q("readMask");
+    if mask.is_empty() {
         return Err(bad("Request contains an invalid argument: read_mask is required."));
     }
+    let is_known = |field: &str| FIELDS.contains(&field.trim().split('.').next().unwrap_or_default());
+    if mask.split(',').all(is_known) { Ok(()) } else { Err(bad("Request contains an invalid argument: invalid field mask.")) }
+}
+
+fn locations(world: &mut World, now: i64, incoming: &Incoming, account: &str) -> Result<Answer, Answer> {
+    let family = enter(world, now, incoming)?;
+    check_mask(incoming)?;
     let account: u64 = account.parse().map_err(|_| missing())?;
     let found = reached(world, &family.username, account);
     if found.is_empty() && account != personal(world, &family.username) {
@@ -182,9 +213,7 @@ fn locations(world: &mut World, now: i64, incoming: &Incoming, account: &str) ->
 
 fn location_of(world: &mut World, now: i64, incoming: &Incoming, location: &str) -> Result<Answer, Answer> {
     let family = enter(world, now, incoming)?;
-    if incoming.q("readMask").is_empty() {
-        return Err(bad("Request contains an invalid argument: read_mask is required."));
-    }
+    check_mask(incoming)?;
     let id: u64 = location.parse().map_err(|_| missing())?;
     let page = world.pages.iter().find(|page| page.network == NAME && page.id == id).ok_or_else(missing)?;
     role(page, &family.username).ok_or_else(denied)?;
@@ -206,13 +235,13 @@ fn v4(world: &mut World, now: i64, incoming: &Incoming, account: &str, location:
     match (incoming.method.as_str(), rest) {
         ("POST", ["localPosts"]) => create(world, now, incoming, &family, &place, id),
         ("GET", ["localPosts"]) => {
-            let all: Vec<Value> = world.posts.iter().rev().filter(|post| is_of(post, id)).map(|post| post_of(now, post)).collect();
+            let all: Vec<Value> = world.posts.iter().rev().filter(|post| is_of(post, id)).map(|post| post_of(world, now, post)).collect();
             let (start, size) = window(incoming, 100, 20);
             Ok(answer(200, &page_of("localPosts", &all, start, size)))
         }
         ("GET", ["localPosts", post]) => {
             let name = format!("{place}/localPosts/{post}");
-            world.post(NAME, &name).map(|post| answer(200, &post_of(now, post))).ok_or_else(missing)
+            world.post(NAME, &name).map(|post| answer(200, &post_of(world, now, post))).ok_or_else(missing)
         }
         ("DELETE", ["localPosts", post]) => {
             let name = format!("{place}/localPosts/{post}");
@@ -241,13 +270,19 @@ fn state_of(now: i64, post: &Post) -> &'static str {
     }
 }
 
-fn post_of(now: i64, post: &Post) -> Value {
+fn post_of(world: &World, now: i64, post: &Post) -> Value {
+    let language = world.kept.get(&(NAME, format!("language/{}", post.id))).cloned().unwrap_or_else(|| "en".into());
     let mut shown = json!({
-        "name": post.id, "languageCode": "en", "summary": post.text, "state": state_of(now, post), "topicType": "STANDARD",
+        "name": post.id, "languageCode": language, "summary": post.text, "state": state_of(now, post), "topicType": "STANDARD",
         "createTime": rfc3339(post.at), "updateTime": rfc3339(post.at), "searchUrl": format!("https://local.google.com/place?use=posts&lpsid={}", post.at)
     });
     if !post.link.is_empty() {
         shown["callToAction"] = json!({ "actionType": "LEARN_MORE", "url": post.link });
+    }
+    if !post.media.is_empty() {
+        let place = post.id.split("/localPosts/").next().unwrap_or_default();
+        let kept = |n: usize| json!({ "name": format!("{place}/media/localPosts/{n}"), "mediaFormat": "PHOTO", "googleUrl": format!("https://lh3.googleusercontent.com/p/{}-{n}", post.at) });
+        shown["media"] = (0..post.media.len()).map(kept).collect();
     }
     shown
 }
@@ -270,7 +305,10 @@ fn create(world: &mut World, now: i64, incoming: &Incoming, family: &Family, pla
     let name = format!("{place}/localPosts/{}", world.number());
     let (profile, username) = (format!("locations/{id}"), family.username.clone());
     let post = Post { network: NAME, id: name, profile, username, text: text.into(), link, media, at: now };
-    let shown = post_of(now, &post);
+    if let Some(language) = body["languageCode"].as_str() {
+        world.kept.insert((NAME, format!("language/{}", post.id)), language.into());
+    }
+    let shown = post_of(world, now, &post);
     world.publish(post);
     Ok(answer(200, &shown))
 }

@@ -78,6 +78,27 @@ fn needed(world: &World, family: &Family) -> Result<Page, Answer> {
     channel(world, family)?.ok_or_else(|| refused(401, "youtube.header", "youtubeSignupRequired", "UNAUTHENTICATED", "Unauthorized"))
 }
 
+/// Whether a call says which parts it wants: none answers without.
+fn with_part(incoming: &Incoming) -> Result<(), Answer> {
+    let words = "The request is missing a required parameter: part";
+    if incoming.q("part").is_empty() { Err(bad("missingRequiredParameter", words)) } else { Ok(()) }
+}
+
+/// A film under which nothing can be said: its description says so.
+fn open_to_comments(world: &World, video: &str) -> Result<(), Answer> {
+    let film = world.post(NAME, video).ok_or_else(|| missing("videoNotFound"))?;
+    if !film.text.contains("comments are off") {
+        return Ok(());
+    }
+    let words = "The video identified by the videoId parameter has disabled comments.";
+    Err(refused(403, "youtube.commentThread", "commentsDisabled", "PERMISSION_DENIED", words))
+}
+
+/// Where in a list, and how many.
+fn window(incoming: &Incoming) -> (usize, usize) {
+    (incoming.q("pageToken").parse().unwrap_or(0), incoming.q("maxResults").parse().unwrap_or(20_usize).clamp(1, 100))
+}
+
 fn bad(reason: &str, words: &str) -> Answer {
     refused(400, "global", reason, "INVALID_ARGUMENT", words)
 }
@@ -256,12 +277,10 @@ fn thread_of(world: &World, top: &Comment) -> Value {
 fn threads(world: &mut World, now: i64, incoming: &Incoming) -> Result<Answer, Answer> {
     caller(world, now, incoming, &SERVICE, &[READ, FORCE_SSL], true)?;
     spend(world, now, "units", 1, UNITS)?;
+    with_part(incoming)?;
     let video = incoming.q("videoId");
-    if world.post(NAME, video).is_none() {
-        return Err(missing("videoNotFound"));
-    }
-    let count = incoming.q("maxResults").parse().unwrap_or(20_usize).clamp(1, 100);
-    let start: usize = incoming.q("pageToken").parse().unwrap_or(0);
+    open_to_comments(world, video)?;
+    let (start, count) = window(incoming);
     let mut tops: Vec<&Comment> = world.comments_of(NAME, video).filter(|comment| comment.in_reply_to.is_empty()).collect();
     tops.reverse();
     let items: Vec<Value> = tops.iter().skip(start).take(count).map(|top| thread_of(world, top)).collect();
@@ -272,13 +291,24 @@ fn threads(world: &mut World, now: i64, incoming: &Incoming) -> Result<Answer, A
     Ok(answer(200, &body))
 }
 
+/// What was said in a thread, 100 at most at once.
 fn replies(world: &mut World, now: i64, incoming: &Incoming) -> Result<Answer, Answer> {
     caller(world, now, incoming, &SERVICE, &[READ, FORCE_SSL], true)?;
     spend(world, now, "units", 1, UNITS)?;
+    with_part(incoming)?;
     let parent = incoming.q("parentId");
-    let under = world.comments.iter().filter(|comment| comment.network == NAME && !parent.is_empty() && comment.in_reply_to == parent);
-    let items: Vec<Value> = under.map(comment_of).collect();
-    Ok(answer(200, &json!({ "kind": "youtube#commentListResponse", "etag": "e", "items": items })))
+    if parent.is_empty() {
+        return Err(bad("missingRequiredParameter", "No filter selected."));
+    }
+    let under = world.comments.iter().filter(|comment| comment.network == NAME && comment.in_reply_to == parent);
+    let all: Vec<Value> = under.map(comment_of).collect();
+    let (start, count) = window(incoming);
+    let items: Vec<&Value> = all.iter().skip(start).take(count).collect();
+    let mut body = json!({ "kind": "youtube#commentListResponse", "etag": "e", "pageInfo": { "totalResults": items.len(), "resultsPerPage": count }, "items": items });
+    if all.len() > start + count {
+        body["nextPageToken"] = (start + count).to_string().into();
+    }
+    Ok(answer(200, &body))
 }
 
 /// Keeps what was said, and gives it back.
@@ -304,15 +334,14 @@ fn say(world: &mut World, now: i64, incoming: &Incoming) -> Result<Answer, Answe
     let family = caller(world, now, incoming, &SERVICE, &[FORCE_SSL], true)?;
     let page = needed(world, &family)?;
     spend(world, now, "units", 50, UNITS)?;
+    with_part(incoming)?;
     let body: Value = serde_json::from_slice(&incoming.body).unwrap_or(Value::Null);
     let video = body.pointer("/snippet/videoId").and_then(Value::as_str).unwrap_or_default();
     let text = body.pointer("/snippet/topLevelComment/snippet/textOriginal").and_then(Value::as_str).unwrap_or_default();
     if text.trim().is_empty() {
         return Err(bad("commentTextRequired", "The comment text is required."));
     }
-    if world.post(NAME, video).is_none() {
-        return Err(missing("videoNotFound"));
-    }
+    open_to_comments(world, video)?;
     let comment = keep(world, now, &page, video, "", text);
     Ok(answer(200, &thread_of(world, &comment)))
 }
@@ -321,6 +350,7 @@ fn reply(world: &mut World, now: i64, incoming: &Incoming) -> Result<Answer, Ans
     let family = caller(world, now, incoming, &SERVICE, &[FORCE_SSL], true)?;
     let page = needed(world, &family)?;
     spend(world, now, "units", 50, UNITS)?;
+    with_part(incoming)?;
     let body: Value = serde_json::from_slice(&incoming.body).unwrap_or(Value::Null);
     let parent = body.pointer("/snippet/parentId").and_then(Value::as_str).unwrap_or_default();
     let text = body.pointer("/snippet/textOriginal").and_then(Value::as_str).unwrap_or_default();

@@ -145,3 +145,20 @@ fn a_missing_scope_a_dead_token_and_too_many_calls_are_told_apart() {
     let got = token_at(&mut net, NAME, &[("grant_type", "refresh_token"), ("refresh_token", &tokens.refresh)]);
     assert_eq!(got.str("error"), "invalid_grant");
 }
+
+#[test]
+fn masks_are_checked_and_posts_come_back_as_they_were_written() {
+    let mut net = Net::new();
+    let tokens = connect(&mut net, "jana.lindner");
+    for (mask, code) in [("name,title,openInfo.status", 200), ("name,colour", 400), ("*", 400)] {
+        let got = get(&mut net, &format!("/v1/locations/9201?readMask={mask}"), &tokens);
+        assert_eq!(got.status, code, "{mask}: {}", got.text);
+    }
+    let mut body = post("Neue Hütten");
+    body["languageCode"] = json!("de");
+    body["media"] = json!([{ "mediaFormat": "PHOTO", "sourceUrl": "https://pictures.example/hut.jpg" }]);
+    let made = send(&mut net, Method::POST, "/v4/accounts/20001/locations/9201/localPosts", &tokens, &body);
+    assert_eq!((made.str("languageCode"), made.json["media"][0]["mediaFormat"].as_str()), ("de", Some("PHOTO")));
+    let again = get(&mut net, &format!("/v4/{}", made.str("name")), &tokens);
+    assert_eq!((again.str("languageCode"), &again.json["media"]), ("de", &made.json["media"]));
+}

@@ -146,5 +146,31 @@ fn scopes_and_communities() {
         let got = submit(&[("sr", sr), ("kind", "self"), ("title", title), ("text", "x"), ("api_type", "json")]);
         assert_eq!((got.status, &got.json["json"]["errors"][0][0]), (200, &json!(code)));
     }
-    assert!(submit(&[("sr", "u_fernweh_outdoor"), ("kind", "self"), ("title", "x")]).json["json"]["data"]["name"].is_string());
+    let own = [("sr", "u_fernweh_outdoor"), ("kind", "self"), ("title", "x"), ("api_type", "json")];
+    let got = submit(&own[..3]);
+    assert!(got.status == 200 && got.json["jquery"].is_array() && got.json.get("json").is_none(), "only who asks for JSON gets it");
+    assert!(submit(&own).json["json"]["data"]["name"].is_string());
+}
+
+#[test]
+fn other_scopes_are_known_phones_have_a_page_and_a_tree_is_as_large_as_asked_for() {
+    let mut net = Net::new();
+    let wider = authorize(&[("scope", "identity read submit vote subscribe privatemessages")]);
+    let code = code_of(&net.consent(&wider, "fernweh_outdoor"));
+    let got = exchange(&mut net, &code);
+    assert_eq!(got.str("scope"), "identity read submit vote subscribe privatemessages");
+    let bearer = format!("Bearer {}", got.str("access_token"));
+    let phone = authorize(&[]).replace("/authorize?", "/authorize.compact?");
+    assert_eq!(net.send(Method::GET, &phone, &[], "").status, 200);
+    let post = [("sr", "hiking"), ("kind", "self"), ("title", "Huts"), ("api_type", "json")];
+    let headers = [AGENT, ("authorization", bearer.as_str())];
+    let post = net.form("/reddit/api/submit", &headers, &post).json["json"]["data"]["name"].as_str().unwrap().to_owned();
+    for n in 0..4 {
+        let said = [("thing_id", post.as_str()), ("text", &format!("Comment {n}")), ("api_type", "json")];
+        assert_eq!(net.form("/reddit/api/comment", &headers, &said).json["json"]["errors"], json!([]));
+    }
+    let path = format!("/reddit/comments/{}?limit=3", post.trim_start_matches("t3_"));
+    let got = net.send(Method::GET, &path, &headers, "");
+    let kinds: Vec<&str> = got.json[1]["data"]["children"].as_array().unwrap().iter().map(|one| one["kind"].as_str().unwrap()).collect();
+    assert_eq!(kinds, ["t1", "t1", "t1", "more"]);
 }

@@ -223,3 +223,78 @@ fn a_password_is_changed_and_nothing_ends_a_revocation_ends_all() {
     let got = net.form("/youtube/revoke", &[], &[("token", &first.refresh)]);
     assert_eq!((got.status, got.str("error")), (400, "invalid_token"));
 }
+
+/// A film of that description, uploaded in one go.
+fn upload(net: &mut Net, bearer: &str, description: &str) -> String {
+    let about = json!({ "snippet": { "title": "Huts", "description": description }, "status": { "privacyStatus": "private" } });
+    let bearer = format!("Bearer {bearer}");
+    let headers = [("authorization", bearer.as_str()), ("content-type", "application/json"), ("x-upload-content-length", "4")];
+    let address = "/youtube/upload/youtube/v3/videos?uploadType=resumable&part=snippet,status";
+    let begun = net.send(Method::POST, address, &headers, &about.to_string());
+    let address = begun.header("location").split_once("8430").unwrap().1.to_owned();
+    net.send(Method::PUT, &address, &[("authorization", &bearer)], "film").str("id").to_owned()
+}
+
+#[test]
+fn threads_come_page_by_page_and_some_films_have_none() {
+    let mut net = Net::new();
+    let code = code_of(&net.consent(&authorize_at("youtube", &scopes(), &[]), "tom.becker"));
+    let access = exchange_at(&mut net, "youtube", &code).str("access_token").to_owned();
+    let film = upload(&mut net, &access, "From hut to hut");
+    let say = |video: &str| json!({ "snippet": { "videoId": video, "topLevelComment": { "snippet": { "textOriginal": "Hello" } } } });
+    let threads = "/youtube/youtube/v3/commentThreads";
+    assert_eq!(reason(&post(&mut net, threads, &access, &say(&film)), 400), "missingRequiredParameter", "part");
+    let thread = post(&mut net, &format!("{threads}?part=snippet"), &access, &say(&film)).str("id").to_owned();
+    for _ in 0..3 {
+        let body = json!({ "snippet": { "parentId": thread, "textOriginal": "Hello back" } });
+        assert_eq!(post(&mut net, "/youtube/youtube/v3/comments?part=snippet", &access, &body).status, 200);
+    }
+    let replies = format!("/youtube/youtube/v3/comments?part=snippet&parentId={thread}&maxResults=2");
+    let first = net.get(&replies, &access);
+    assert_eq!((first.json["items"].as_array().unwrap().len(), first.str("nextPageToken")), (2, "2"));
+    let second = net.get(&format!("{replies}&pageToken=2"), &access);
+    assert_eq!((second.json["items"].as_array().unwrap().len(), second.json.get("nextPageToken")), (1, None));
+    assert_eq!(reason(&net.get("/youtube/youtube/v3/comments?part=snippet", &access), 400), "missingRequiredParameter");
+    assert_eq!(reason(&net.get(&format!("{threads}?videoId={film}"), &access), 400), "missingRequiredParameter");
+    let silent = upload(&mut net, &access, "comments are off");
+    assert_eq!(reason(&post(&mut net, &format!("{threads}?part=snippet"), &access, &say(&silent)), 403), "commentsDisabled");
+    assert_eq!(reason(&net.get(&format!("{threads}?part=snippet&videoId={silent}"), &access), 403), "commentsDisabled");
+}
+
+fn claims(token: &str) -> Value {
+    serde_json::from_slice(&URL_SAFE_NO_PAD.decode(token.split('.').nth(1).unwrap()).unwrap()).unwrap()
+}
+
+#[test]
+fn what_google_says_of_a_token_follows_its_client_and_scopes() {
+    let mut net = Net::new();
+    let mut connect = |client: &str, scope: &str, more: &[(&str, &str)]| {
+        let more: Vec<_> = [("client_id", client)].into_iter().chain(more.iter().copied()).collect();
+        let code = code_of(&net.consent(&authorize_at("youtube", scope, &more), "tom.becker"));
+        let fields = [
+            ("client_id", client),
+            ("client_secret", "sandbox-youtube-secret"),
+            ("redirect_uri", CALLBACK),
+            ("grant_type", "authorization_code"),
+            ("code", &code),
+            ("code_verifier", VERIFIER),
+        ];
+        let got = net.form("/youtube/token", &[], &fields);
+        let said = net.get(&format!("/youtube/tokeninfo?access_token={}", got.str("access_token")), "");
+        (got, said)
+    };
+    let testing = "sandbox-youtube-testing";
+    let (got, said) = connect(testing, &format!("openid email profile {READ}"), &[]);
+    let token = claims(got.str("id_token"));
+    assert_eq!((&token["aud"], &token["azp"], &token["email"]), (&json!(testing), &json!(testing), &json!("tom.becker@fernweh.example")));
+    assert_eq!((said.str("aud"), said.str("access_type"), said.str("email_verified")), (testing, "offline", "true"));
+    // One grant grows with each consent that asks for it, and with no other.
+    let (got, said) = connect("sandbox-youtube", READ, &[("access_type", "online")]);
+    assert_eq!((got.str("scope"), said.str("access_type"), said.json.get("sub"), said.json.get("email")), (READ, "online", None, None));
+    let (got, _) = connect("sandbox-youtube", FORCE_SSL, &[]);
+    assert_eq!(got.str("scope"), FORCE_SSL);
+    let (got, _) = connect("sandbox-youtube", "openid", &[("include_granted_scopes", "true")]);
+    assert_eq!(got.str("scope"), format!("openid {FORCE_SSL} {READ}"), "of this client alone");
+    let got = net.send(Method::GET, "/youtube/.well-known/openid-configuration", &[], "");
+    assert_eq!((got.str("issuer"), got.str("jwks_uri")), ("https://accounts.google.com", "http://127.0.0.1:8430/youtube/oauth2/v3/certs"));
+}

@@ -87,6 +87,10 @@ fn count(world: &mut World, now: i64) -> (u64, u64, i64) {
 }
 
 fn act(world: &mut World, now: i64, incoming: &Incoming, family: &Family) -> Answer {
+    // Whoever does not ask for JSON gets instructions for an old page's script, and nothing is read out of them here.
+    if incoming.method == http::Method::POST && incoming.f("api_type") != "json" {
+        return answer(200, &json!({ "jquery": [[0, 1, "call", ["body"]], [1, 2, "attr", "find"]], "success": false }));
+    }
     match incoming.path.as_str() {
         "/api/v1/me" => me(world, incoming, family),
         "/subreddits/mine/subscriber" => subscriptions(incoming, family),
@@ -318,8 +322,9 @@ fn tree(world: &World, incoming: &Incoming, id36: &str) -> Answer {
     let name = format!("t3_{id36}");
     let Some(post) = world.post(NAME, &name) else { return answer(404, &json!({ "message": "Not Found", "error": 404 })) };
     let all: Vec<&Comment> = world.comments_of(NAME, &name).collect();
-    let mut children = branch(&all[..all.len().min(SHOWN)], "", incoming);
-    let rest: Vec<_> = all.iter().skip(SHOWN).map(|said| fullname(&said.id).trim_start_matches("t1_").to_owned()).collect();
+    let most = incoming.q("limit").parse().unwrap_or(SHOWN).min(SHOWN);
+    let mut children = branch(&all[..all.len().min(most)], "", incoming);
+    let rest: Vec<_> = all.iter().skip(most).map(|said| fullname(&said.id).trim_start_matches("t1_").to_owned()).collect();
     if !rest.is_empty() {
         children.push(
             json!({ "kind": "more", "data": { "count": rest.len(), "name": "t1__", "id": "_", "parent_id": name, "children": rest } }),

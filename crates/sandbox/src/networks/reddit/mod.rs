@@ -19,10 +19,40 @@ const COLOUR: &str = "#ff4500";
 const MICRO: i64 = 1_000_000;
 /// Marks a consent that gives a refresh token.
 const PERMANENT: &str = "+permanent";
-const SCOPES: &[&str] = &["identity", "mysubreddits", "read", "submit", "edit", "history", "flair"];
+const SCOPES: &[&str] = &[
+    "account",
+    "creddits",
+    "edit",
+    "flair",
+    "history",
+    "identity",
+    "livemanage",
+    "modconfig",
+    "modcontributors",
+    "modflair",
+    "modlog",
+    "modmail",
+    "modothers",
+    "modposts",
+    "modself",
+    "modtraffic",
+    "modwiki",
+    "mysubreddits",
+    "privatemessages",
+    "read",
+    "report",
+    "save",
+    "structuredstyles",
+    "submit",
+    "subscribe",
+    "vote",
+    "wikiedit",
+    "wikiread",
+];
 
 pub(super) fn handle(world: &mut World, now: i64, incoming: &Incoming) -> Option<Answer> {
-    if incoming.path == "/api/v1/authorize" {
+    // The second is for phones.
+    if matches!(incoming.path.as_str(), "/api/v1/authorize" | "/api/v1/authorize.compact") {
         return Some(DOOR.authorize(world, now, incoming));
     }
     if !is_honest(incoming.header("user-agent").unwrap_or_default()) {
@@ -169,7 +199,7 @@ pub(super) fn people() -> Vec<Person> {
 
 pub(super) fn about(incoming: &Incoming) -> &'static str {
     match incoming.path.as_str() {
-        "/api/v1/authorize" => "page",
+        "/api/v1/authorize" | "/api/v1/authorize.compact" => "page",
         "/api/v1/access_token" => super::grant_type(incoming),
         "/api/v1/revoke_token" => "revocation",
         _ => "api",
