@@ -1,9 +1,11 @@
 //! `cargo xtask test`: installs what the tests need while cargo builds, runs them all, and repeats at the end what could
 //! not be run.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::thread;
+
+use anyhow::Context as _;
 
 use crate::{peers, target};
 
@@ -12,6 +14,7 @@ use crate::{peers, target};
 struct Peers {
     smtp_python: Option<PathBuf>,
     oauth1_python: Option<PathBuf>,
+    google: Option<PathBuf>,
     schemathesis: Option<PathBuf>,
     mcp_python: Option<PathBuf>,
     generator: Option<PathBuf>,
@@ -36,6 +39,10 @@ fn install() -> Peers {
     match peers::venv("oauth1", include_str!("../../crates/e2e/peers/oauth1-requirements.txt")) {
         Ok(folder) => found.oauth1_python = Some(folder.join("bin/python")),
         Err(error) => found.missing.push(format!("PyPI's oauthlib ({error:#})")),
+    }
+    match peers::venv("google", include_str!("../../crates/e2e/peers/google-requirements.txt")).and_then(|folder| documents(&folder)) {
+        Ok(folder) => found.google = Some(folder),
+        Err(error) => found.missing.push(format!("Google's discovery documents ({error:#})")),
     }
     match peers::venv("schemathesis", include_str!("../../crates/e2e/peers/schemathesis-requirements.txt")) {
         Ok(folder) => found.schemathesis = Some(folder.join("bin/schemathesis")),
@@ -67,6 +74,13 @@ fn install() -> Peers {
         Err(error) => found.missing.push(format!("the real Bluesky PDS: npm does not answer ({error:#})")),
     }
     found
+}
+
+/// Where a Python environment keeps Google's discovery documents; the folder above is named after the version of Python.
+fn documents(environment: &Path) -> anyhow::Result<PathBuf> {
+    let pythons = std::fs::read_dir(environment.join("lib"))?.flatten();
+    let documents = pythons.map(|python| python.path().join("site-packages/googleapiclient/discovery_cache/documents"));
+    documents.into_iter().find(|folder| folder.exists()).context("the package has none")
 }
 
 /// Debian's libfaketime; its folder is named after the processor.
@@ -125,6 +139,7 @@ pub(crate) fn run(filter: &[String]) -> anyhow::Result<()> {
     let named = [
         ("STAYGREEN_TEST_SMTP_PYTHON", &found.smtp_python),
         ("STAYGREEN_TEST_OAUTHLIB_PYTHON", &found.oauth1_python),
+        ("STAYGREEN_TEST_GOOGLE", &found.google),
         ("STAYGREEN_TEST_SCHEMATHESIS", &found.schemathesis),
         ("STAYGREEN_TEST_MCP_PYTHON", &found.mcp_python),
         ("STAYGREEN_TEST_GENERATOR", &found.generator),

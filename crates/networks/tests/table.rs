@@ -37,12 +37,12 @@ const CHECKED: &[(&str, &str, &str)] = &[
     ),
     (
         "youtube",
-        "",
+        "Google's discovery document of the YouTube Data API v3",
         "which channel a login stands for where a person has several; how a lost role shows; whether a revocation always ends the whole grant; the words for a deleted account and a deleted client; names of security events beyond two; day counts of unverified apps",
     ),
     (
         "google_business",
-        "",
+        "Google's discovery documents of accounts and locations",
         "review fields and reply lengths; how posts to a suspended location are refused; limits of the older API for posts and reviews; locations of all accounts in one list",
     ),
     (

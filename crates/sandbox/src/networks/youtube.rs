@@ -275,7 +275,7 @@ fn thread_of(world: &World, top: &Comment) -> Value {
 
 /// Threads come the newest first, 100 at most at once.
 fn threads(world: &mut World, now: i64, incoming: &Incoming) -> Result<Answer, Answer> {
-    caller(world, now, incoming, &SERVICE, &[READ, FORCE_SSL], true)?;
+    caller(world, now, incoming, &SERVICE, &[FORCE_SSL], true)?;
     spend(world, now, "units", 1, UNITS)?;
     with_part(incoming)?;
     let video = incoming.q("videoId");
@@ -293,7 +293,7 @@ fn threads(world: &mut World, now: i64, incoming: &Incoming) -> Result<Answer, A
 
 /// What was said in a thread, 100 at most at once.
 fn replies(world: &mut World, now: i64, incoming: &Incoming) -> Result<Answer, Answer> {
-    caller(world, now, incoming, &SERVICE, &[READ, FORCE_SSL], true)?;
+    caller(world, now, incoming, &SERVICE, &[FORCE_SSL], true)?;
     spend(world, now, "units", 1, UNITS)?;
     with_part(incoming)?;
     let parent = incoming.q("parentId");

@@ -207,6 +207,10 @@ fn a_scope_that_was_not_ticked_is_missed_by_name() {
     let body = json!({ "snippet": { "videoId": "v", "topLevelComment": { "snippet": { "textOriginal": "x" } } } });
     let got = post(&mut net, "/youtube/youtube/v3/commentThreads?part=snippet", &tokens.access, &body);
     assert_eq!(reason(&got, 403), "insufficientPermissions");
+    for path in ["commentThreads?part=snippet&videoId=v", "comments?part=snippet&parentId=c"] {
+        let got = net.get(&format!("/youtube/youtube/v3/{path}"), &tokens.access);
+        assert_eq!(reason(&got, 403), "insufficientPermissions", "reading what is said takes more than reading channels");
+    }
     assert_eq!(got.json["error"]["details"][0]["reason"], "ACCESS_TOKEN_SCOPE_INSUFFICIENT");
 }
 

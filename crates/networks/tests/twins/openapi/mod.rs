@@ -1,7 +1,8 @@
 //! What adapters ask and what their twins answer, held against descriptions of the networks' APIs that were not written here:
-//! X's and Pinterest's own, the community's of Mastodon's. They are not part of this repository: where they are not beside it,
+//! X's, Pinterest's and Google's own, the community's of Mastodon's. They are not part of this repository: where they are not beside it,
 //! nothing is checked, and that is said. A description is not the whole truth either; what fits it need not work.
 
+mod google;
 mod mastodon;
 mod pinterest;
 mod x;
@@ -131,6 +132,12 @@ impl Description {
         };
         let known = self.json["paths"].as_object().expect("paths").keys().filter(fits).min_by_key(|known| known.matches('{').count());
         known.cloned().unwrap_or_else(|| path.to_owned())
+    }
+
+    /// The same where the request goes anywhere.
+    fn paths_of(&self, request: &Request<bytes::Bytes>) -> Option<&Value> {
+        let is_here = request.uri().path().starts_with(self.prefix);
+        is_here.then(|| self.operation(request)).filter(|operation| !operation.is_null())
     }
 
     fn operation(&self, request: &Request<bytes::Bytes>) -> &Value {
