@@ -6,6 +6,8 @@ use anyhow::{Context as _, ensure};
 
 use crate::root;
 
+/// Both are valid Rust as they stand, for a network of that name: the unit tests of `networks` and `sandbox` compile and run them, so
+/// that they keep up with the house.
 const ADAPTER: &str = include_str!("../templates/network.rs");
 const TWIN: &str = include_str!("../templates/twin.rs");
 const ANSWERS: &str = include_str!("../templates/answers.txt");
@@ -29,8 +31,7 @@ fn write(root: &Path, name: &str) -> anyhow::Result<()> {
     let (adapter, twin) =
         (root.join(format!("crates/networks/src/{name}.rs")), root.join(format!("crates/sandbox/src/networks/{name}.rs")));
     ensure!(!adapter.exists() && !adapter.with_extension("").exists(), "{name} is there already");
-    let fill =
-        |template: &str| template.replace("{name}", name).replace("{Title}", &title(name)).replace("{Type}", &title(name).replace(' ', ""));
+    let fill = |template: &str| fill(template, name);
     std::fs::write(&adapter, fill(ADAPTER))?;
     std::fs::write(&twin, fill(TWIN))?;
     std::fs::write(root.join(format!("crates/networks/fixtures/{name}.txt")), fill(ANSWERS))?;
@@ -40,27 +41,38 @@ fn write(root: &Path, name: &str) -> anyhow::Result<()> {
         let changed = change(&text).with_context(|| format!("{} is not as this command knows it", path.display()))?;
         Ok(std::fs::write(path, changed)?)
     };
-    change("crates/networks/src/lib.rs", &|text| {
-        let listed = text.rfind("];")?;
-        let comma = if text[..listed].trim_end().ends_with(',') { "" } else { "," };
-        let text = format!("{}{comma} &{name}::{}{}", text[..listed].trim_end(), title(name).replace(' ', ""), &text[listed..]);
-        Some(text.replacen("\n\npub use ", &format!("\nmod {name};\n\npub use "), 1))
-    })?;
-    change("crates/sandbox/src/networks/mod.rs", &|text| {
-        let entry = format!(
-            "    Entry {{ name: \"{name}\", handle: {name}::handle, consent: {name}::consent, refused_renewal: {name}::refused_renewal, \
-             about: {name}::about, people: {name}::people, pages: NO_PAGES, roles: &[] }},\n"
-        );
-        let from = text.find("const ALL: &[Entry]")?;
-        let listed = from + text[from..].find("\n];")? + 1;
-        let text = format!("{}{entry}{}", &text[..listed], &text[listed..]);
-        Some(text.replacen("\nuse crate::", &format!("\nmod {name};\n\nuse crate::"), 1).replacen(
-            &format!("\n\nmod {name};"),
-            &format!("\nmod {name};"),
-            1,
-        ))
-    })?;
+    change("crates/networks/src/lib.rs", &|text| adapter_listed(text, name))?;
+    change("crates/sandbox/src/networks/mod.rs", &|text| twin_listed(text, name))?;
     crate::run(std::process::Command::new("cargo").args(["fmt", "--package", "networks", "--package", "sandbox"]))
+}
+
+/// The adapters' list with one more.
+fn adapter_listed(text: &str, name: &str) -> Option<String> {
+    let listed = text.rfind("];")?;
+    let comma = if text[..listed].trim_end().ends_with(',') { "" } else { "," };
+    let text = format!("{}{comma} &{name}::{}{}", text[..listed].trim_end(), title(name).replace(' ', ""), &text[listed..]);
+    text.contains("\n\npub use ").then(|| text.replacen("\n\npub use ", &format!("\nmod {name};\n\npub use "), 1))
+}
+
+/// The twins' list with one more.
+fn twin_listed(text: &str, name: &str) -> Option<String> {
+    let entry = format!(
+        "    Entry {{ name: \"{name}\", handle: {name}::handle, consent: {name}::consent, refused_renewal: {name}::refused_renewal, \
+         about: {name}::about, people: {name}::people, pages: NO_PAGES, roles: &[] }},\n"
+    );
+    let from = text.find("const ALL: &[Entry]")?;
+    let listed = from + text[from..].find("\n];")? + 1;
+    let text = format!("{}{entry}{}", &text[..listed], &text[listed..]);
+    // Among the other modules; rustfmt sorts them.
+    let from = text.find("\nmod ")?;
+    let listed = from + text[from..].find("\n\n")?;
+    Some(format!("{}\nmod {name};{}", &text[..listed], &text[listed..]))
+}
+
+/// A template with the network's own name in all its spellings.
+fn fill(template: &str, name: &str) -> String {
+    let title = title(name);
+    template.replace("Skeleton Network", &title).replace("Skeleton", &title.replace(' ', "")).replace("skeleton", name)
 }
 
 /// `google_business` is Google Business to people.
@@ -72,8 +84,26 @@ fn title(name: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::*;
+
     #[test]
     fn people_read_a_title() {
-        assert_eq!(super::title("google_business"), "Google Business");
+        assert_eq!(title("google_business"), "Google Business");
+    }
+
+    #[test]
+    fn a_new_network_fills_the_templates_and_stands_in_both_lists() {
+        for template in [ADAPTER, TWIN, ANSWERS] {
+            let filled = fill(template, "fresh_net");
+            assert!(filled.contains("Fresh Net") && !filled.to_lowercase().contains("skeleton"), "{filled}");
+        }
+        assert!(fill(ADAPTER, "fresh_net").contains("pub(crate) struct FreshNet;"));
+        assert!(fill(TWIN, "fresh_net").contains("const NAME: &str = \"fresh_net\";"));
+        // The lists as they are today: the command still knows where one more goes.
+        let read = |path: &str| std::fs::read_to_string(root().join(path)).expect("a file of the house");
+        let adapters = adapter_listed(&read("crates/networks/src/lib.rs"), "fresh_net").expect("listed");
+        assert_eq!((adapters.matches("\nmod fresh_net;").count(), adapters.matches("&fresh_net::FreshNet]").count()), (1, 1), "{adapters}");
+        let twins = twin_listed(&read("crates/sandbox/src/networks/mod.rs"), "fresh_net").expect("listed");
+        assert_eq!((twins.matches("\nmod fresh_net;").count(), twins.matches("Entry { name: \"fresh_net\"").count()), (1, 1), "{twins}");
     }
 }

@@ -1,6 +1,6 @@
-//! {Title}: one login is one account.
+//! Skeleton Network: one login is one account.
 //
-// The recipe is in docs/adding-a-network.md. Everything below is plain OAuth 2.0 with PKCE: change what {Title} does otherwise,
+// The recipe is in docs/adding-a-network.md. Everything below is plain OAuth 2.0 with PKCE: change what Skeleton Network does otherwise,
 // and write down where each fact stands (the network's page, or "(unconfirmed)" and an option).
 
 use std::collections::BTreeMap;
@@ -22,31 +22,32 @@ use crate::oauth;
 use crate::wire::{BoxFuture, Wire};
 
 /// The adapter.
-pub(crate) struct {Type};
+pub(crate) struct Skeleton;
 
 /// What is not built yet is refused honestly; replace each by `Ability::Yes` together with its call.
-const NOT_YET: Ability = Ability::No { en: "Not possible through {Title} here.", de: "Über {Title} hier nicht möglich." };
+const NOT_YET: Ability =
+    Ability::No { en: "Not possible through Skeleton Network here.", de: "Über Skeleton Network hier nicht möglich." };
 
 static ABOUT: About = About {
-    name: "{name}",
-    title: "{Title}",
+    name: "skeleton",
+    title: "Skeleton Network",
     can: Can { connect: Ability::Yes, publish: NOT_YET, comment: NOT_YET, read_comments: NOT_YET, reply: NOT_YET },
     rules: &[Rule {
-        en: "Log in at {Title} with the account that is to be connected; one login connects one account.",
-        de: "Melden Sie sich bei {Title} mit dem Konto an, das verbunden werden soll; eine Anmeldung verbindet ein Konto.",
+        en: "Log in at Skeleton Network with the account that is to be connected; one login connects one account.",
+        de: "Melden Sie sich bei Skeleton Network mit dem Konto an, das verbunden werden soll; eine Anmeldung verbindet ein Konto.",
     }],
     asks: Asks::Nothing,
     registration: Registration::ByHand,
     scopes: &["profile"],
     endpoints: &[
-        Endpoint { key: "authorize", url: "https://{name}.example/oauth/authorize" },
-        Endpoint { key: "token", url: "https://{name}.example/oauth/token" },
-        Endpoint { key: "revoke", url: "https://{name}.example/oauth/revoke" },
-        Endpoint { key: "me", url: "https://{name}.example/api/me" },
+        Endpoint { key: "authorize", url: "https://skeleton.example/oauth/authorize" },
+        Endpoint { key: "token", url: "https://skeleton.example/oauth/token" },
+        Endpoint { key: "revoke", url: "https://skeleton.example/oauth/revoke" },
+        Endpoint { key: "me", url: "https://skeleton.example/api/me" },
     ],
 };
 
-impl {Type} {
+impl Skeleton {
     fn url(cx: &Cx<'_>, key: &str) -> String {
         cx.endpoint(&ABOUT, key).unwrap_or_default()
     }
@@ -85,11 +86,15 @@ impl {Type} {
             parent: None,
             unusable: None,
         };
-        Ok(Discovery { person: PersonSeen { network_id: id, name, handle: None, across_apps: None }, profiles: vec![profile], all_come_along: false })
+        Ok(Discovery {
+            person: PersonSeen { network_id: id, name, handle: None, across_apps: None },
+            profiles: vec![profile],
+            all_come_along: false,
+        })
     }
 }
 
-impl Network for {Type} {
+impl Network for Skeleton {
     fn about(&self) -> &'static About {
         &ABOUT
     }

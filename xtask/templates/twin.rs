@@ -1,4 +1,4 @@
-//! {Title} as its documentation describes it. Written from the documentation, never from the adapter.
+//! Skeleton Network as its documentation describes it. Written from the documentation, never from the adapter.
 
 use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine as _;
@@ -12,13 +12,13 @@ use crate::request::{Answer, Incoming, json as answer};
 use crate::tokens::DAY;
 use crate::world::World;
 
-const NAME: &str = "{name}";
+const NAME: &str = "skeleton";
 const COLOUR: &str = "#334155";
 /// How long an access token lives, in seconds.
 const ACCESS_LIFE: i64 = 3_600;
 
 pub(super) fn people() -> Vec<Person> {
-    vec![person(NAME, "jana.lindner", "Jana Lindner", "{name}-1"), person(NAME, "tom.becker", "Tom Becker", "{name}-2")]
+    vec![person(NAME, "jana.lindner", "Jana Lindner", "skeleton-1"), person(NAME, "tom.becker", "Tom Becker", "skeleton-2")]
 }
 
 pub(super) fn about(incoming: &Incoming) -> &'static str {
@@ -42,7 +42,7 @@ pub(super) fn handle(world: &mut World, now: i64, incoming: &Incoming) -> Option
 
 static DOOR: Door = Door {
     network: NAME,
-    title: "{Title}",
+    title: "Skeleton Network",
     colour: COLOUR,
     path: "/oauth/authorize",
     code_life: 60,

@@ -33,6 +33,8 @@ pub mod reading;
 mod reddit;
 pub mod signal;
 #[cfg(test)]
+mod skeleton_tests;
+#[cfg(test)]
 mod testing;
 mod threads;
 mod tiktok;

@@ -19,6 +19,13 @@ mod x;
 mod xing;
 mod youtube;
 
+/// What `cargo xtask new-network` writes, compiled as it stands.
+#[cfg(test)]
+#[path = "../../../../xtask/templates/twin.rs"]
+mod skeleton;
+#[cfg(test)]
+mod skeleton_tests;
+
 pub(crate) use moment::rfc3339;
 pub(crate) use tiktok::{App as AppAtTikTok, public_id as public_id_at_tiktok, seen_by as seen_by_at_tiktok, sent_by as sent_by_at_tiktok};
 
