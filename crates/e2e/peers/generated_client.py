@@ -91,6 +91,9 @@ def main():
     frozen = good(call("freeze", body=models.FreezeBody(target="network xing", reason="drill")))
     thawed = call("thaw", frozen.id)
 
+    seen = good(call("preview_page_presets", body=models.PreviewPagePresetsBody(profile_ids=[profile])))
+    good(call("apply_page_presets", body=models.ApplyPagePresetsBody(profile_ids=[profile], mark=seen.mark)))
+
     ids = {"profile": profile, "team": team.id, "act": post.act, "network": "linkedin", "post": post.id}
     ids["user"] = good(call("list_users")).items[0].id
     ids["api_key"] = good(call("list_api_keys")).items[0].id

@@ -89,7 +89,7 @@ const OF_THE_ORGANISATION: [&str; 50] = [
     "export",
 ];
 /// Narrowed, or nobody's secret, or one's own.
-const FOR_EVERYBODY_KNOWN: [&str; 13] = [
+const FOR_EVERYBODY_KNOWN: [&str; 15] = [
     "listNetworks",
     "listIncidents",
     "beginConnection",
@@ -103,6 +103,8 @@ const FOR_EVERYBODY_KNOWN: [&str; 13] = [
     "publishPosts",
     "checkPosts",
     "listWaitingActs",
+    "previewPagePresets",
+    "applyPagePresets",
 ];
 /// For whoever wanted it, was named to approve it, or may do the same as that profile.
 const OF_ONE_ACT: [&str; 5] = ["getWaitingAct", "approveWaitingAct", "declineWaitingAct", "withdrawWaitingAct", "repeatWaitingAct"];
@@ -118,6 +120,8 @@ fn body_of(id: &str) -> &'static str {
         "addProfiles" => r#"{"ids":[]}"#,
         "publishPost" | "writeComment" => r#"{"text":"x"}"#,
         "publishPosts" | "checkPosts" => r#"{"profiles":["prf_00000000000000000000000000000001"],"text":"x"}"#,
+        "previewPagePresets" => r#"{"profile_ids":["prf_00000000000000000000000000000001"]}"#,
+        "applyPagePresets" => r#"{"profile_ids":["prf_00000000000000000000000000000001"],"mark":"x"}"#,
         "inviteUser" => r#"{"email":"x@example.com"}"#,
         "createPermissionSet" => r#"{"name":"x","permissions":["profiles:read"]}"#,
         "createTeam" => r#"{"name":"x"}"#,

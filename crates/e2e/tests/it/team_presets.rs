@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::authorised::{call, key};
 use crate::world::{Demo, client};
 
 /// A person without any page connects their own profile; what the new profile got.
@@ -122,4 +123,69 @@ async fn a_team_admin_sets_the_presets_of_their_team_on_the_page() {
     assert_eq!(post(&[("team", ""), ("network", "linkedin"), ("owner", &mira)]).await.0, 403, "the company's are not theirs");
     let (status, page) = post(&[("team", &guides), ("network", "linkedin"), ("do", "remove")]).await;
     assert!(status == 200 && !page.contains("Remove preset: LinkedIn"), "{page}");
+}
+
+/// Over REST as on the page: shown first, then exactly that or nothing; for whoever may manage each of the profiles.
+#[tokio::test]
+async fn a_tool_previews_page_presets_and_applies_what_it_saw() {
+    let demo = Demo::start();
+    let (brand, mira, tobias) =
+        (demo.named("/teams", "Brand").await, demo.named("/users", "Mira Sato").await, demo.named("/users", "Tobias Kern").await);
+    let id = async |network: &str, name: &str| demo.profile_named(network, name).await["id"].as_str().unwrap().to_owned();
+    let (differs, same) = (id("tiktok", "Fernweh Outdoor").await, id("xing", "Karl Voss").await);
+    let owned_by = async |owner: &str| {
+        let other = json!({ "owner_id": owner, "team_ids": [], "notifications": { "no_access_tokens": false, "renew_soon": true } });
+        assert_eq!(demo.api("PATCH", &format!("/profiles/{differs}"), Some(other)).await.0, 200);
+    };
+    owned_by(&mira).await;
+    let ids = json!({ "profile_ids": [differs, same, differs] });
+    let (status, seen) = demo.api("POST", "/page-presets/preview", Some(ids.clone())).await;
+    let of = |seen: &Value, profile: &str| {
+        let mut items = seen["items"].as_array().unwrap().iter().filter(|item| item["profile_id"] == profile);
+        (items.next().unwrap().clone(), items.next().is_none())
+    };
+    let expected = json!({
+        "profile_id": differs, "changes": true, "owner_id": { "from": mira, "to": tobias }, "added_team_ids": [brand],
+        "notifications": { "no_access_tokens": true, "renew_soon": null },
+    });
+    assert_eq!((status, of(&seen, &differs)), (200, (expected, true)), "named twice is shown once: {seen}");
+    let nothing = json!({
+        "profile_id": same, "changes": false, "owner_id": null, "added_team_ids": [],
+        "notifications": { "no_access_tokens": null, "renew_soon": null },
+    });
+    assert_eq!(of(&seen, &same).0, nothing, "{seen}");
+    let owner = async || demo.api("GET", &format!("/profiles/{differs}"), None).await.1["owner_id"].clone();
+    assert_eq!(owner().await, json!(mira), "a preview changes nothing");
+
+    // What would come out differently by now is not done.
+    let apply = |seen: &Value| json!({ "profile_ids": [same, differs], "mark": seen["mark"] });
+    let lena = demo.named("/users", "Lena Arndt").await;
+    owned_by(&lena).await;
+    let (status, problem) = demo.api("POST", "/page-presets/apply", Some(apply(&seen))).await;
+    assert_eq!((status, problem["code"].as_str(), problem["field"].as_str()), (409, Some("changed_meanwhile"), Some("mark")), "{problem}");
+    assert_eq!(owner().await, json!(lena));
+
+    // Whoever may not manage one of them does nothing with any.
+    let narrow = key(&demo, &["profiles:read", &format!("profiles:manage profile={differs}")]).await.1;
+    let url = demo.running.url();
+    for (path, body) in [("/page-presets/preview", ids.clone()), ("/page-presets/apply", apply(&seen))] {
+        assert_eq!(call(url, &narrow, "POST", path, Some(body)).await.0, 403, "{path}");
+    }
+    let (_, seen) = demo.api("POST", "/page-presets/preview", Some(ids.clone())).await;
+    assert_eq!(of(&seen, &differs).0["owner_id"], json!({ "from": lena, "to": tobias }));
+    let other_choice = json!({ "profile_ids": [differs], "mark": seen["mark"] });
+    assert_eq!(demo.api("POST", "/page-presets/apply", Some(other_choice)).await.0, 409, "the mark is of these profiles");
+    assert_eq!(owner().await, json!(lena), "nothing was done so far");
+    let (status, done) = demo.api("POST", "/page-presets/apply", Some(apply(&seen))).await;
+    assert_eq!((status, &done), (200, &json!({ "changed": 1 })));
+    let after = demo.api("GET", &format!("/profiles/{differs}"), None).await.1;
+    let got = (&after["owner_id"], &after["team_ids"], &after["notifications"]["no_access_tokens"]);
+    assert_eq!(got, (&json!(tobias), &json!([brand]), &json!(true)), "{after}");
+    let (_, seen) = demo.api("POST", "/page-presets/preview", Some(ids)).await;
+    assert!(seen["items"].as_array().unwrap().iter().all(|item| item["changes"] == false), "{seen}");
+
+    for none in [json!([]), json!(["prf_00000000000000000000000000000001"])] {
+        let (status, problem) = demo.api("POST", "/page-presets/preview", Some(json!({ "profile_ids": none }))).await;
+        assert!(matches!(status, 404 | 422), "{problem}");
+    }
 }

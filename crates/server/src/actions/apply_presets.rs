@@ -1,5 +1,6 @@
 //! Page presets for profiles that are here already: looked at first, then done.
 
+use axum::http::StatusCode;
 use lifecycle::ids::{TeamId, UserId};
 use lifecycle::secret::Secret;
 use serde_json::json;
@@ -8,6 +9,7 @@ use store::presets::{self, Preset};
 use store::profiles::{self, Profile};
 use store::{Tx, seal};
 
+use super::company::CHANGED_MEANWHILE;
 use crate::auth::Caller;
 use crate::error::Problem;
 use crate::state::App;
@@ -69,6 +71,12 @@ pub async fn look(tx: &mut Tx, app: &App, chosen: &[Profile]) -> Result<Preview,
     });
     let mark = seal::hash(&Secret::new(lines.collect::<Vec<_>>().join("\n")));
     Ok(Preview { changes, mark })
+}
+
+/// What a mark is answered with when something else would be done than what was shown.
+pub fn changed_meanwhile() -> Problem {
+    let words = "What the page presets would change is not what was shown any more. Nothing was changed; preview it again.";
+    Problem::new(StatusCode::CONFLICT, CHANGED_MEANWHILE, words).with(json!({ "field": "mark" }))
 }
 
 /// Does what was shown, all of it or nothing; `None` when it would be something else by now. How many profiles changed.

@@ -3,6 +3,7 @@
 pub mod password;
 pub mod totp;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use axum::extract::{FromRequestParts, Request, State};
@@ -203,6 +204,22 @@ pub async fn profile(app: &App, caller: &Caller, id: &str, act: Act) -> Result<P
         Decision::Allow(_) => Ok(found),
         no => Err(refused(&no)),
     }
+}
+
+/// The most profiles that are changed at once.
+pub const AT_ONCE: usize = 200;
+
+/// Several profiles, each once, if the caller may do this with each of them: all of them or none. `field` named them.
+pub async fn several(app: &App, caller: &Caller, field: &str, ids: &[String], act: Act) -> Result<Vec<Profile>, Problem> {
+    let ids: BTreeSet<&String> = ids.iter().collect();
+    if ids.is_empty() || ids.len() > AT_ONCE {
+        return Err(Problem::field(field, &format!("choose 1 to {AT_ONCE} profiles")));
+    }
+    let mut chosen = vec![];
+    for id in ids {
+        chosen.push(profile(app, caller, id, act).await?);
+    }
+    Ok(chosen)
 }
 
 /// A profile whose network's API is to be called, if the caller may call exactly that. A refused call is written down.

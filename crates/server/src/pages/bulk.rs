@@ -26,9 +26,6 @@ use crate::error::Problem;
 use crate::i18n::Lang;
 use crate::state::App;
 
-/// The most profiles that are changed at once.
-const AT_ONCE: usize = 200;
-
 /// One profile and what becomes of it.
 struct Line {
     id: String,
@@ -75,7 +72,7 @@ struct BulkLinks {
 pub async fn post(State(app): State<Arc<App>>, caller: Caller, fields: Fields) -> Response {
     let page = async {
         let act = if fields.get("do") == "links" { Act::RefreshConnection } else { Act::ManageProfile };
-        let chosen = chosen(&app, &caller, &fields, act).await?;
+        let chosen = auth::several(&app, &caller, "ids", &fields.all("ids"), act).await?;
         match fields.get("do") {
             "presets" => presets(&app, &caller, &fields, &chosen).await,
             "links" => links(&app, &caller, &fields, &chosen).await,
@@ -83,19 +80,6 @@ pub async fn post(State(app): State<Arc<App>>, caller: Caller, fields: Fields) -
         }
     };
     for_people(&caller, page.await)
-}
-
-/// All of them or none: each is decided before anything is done.
-async fn chosen(app: &App, caller: &Caller, fields: &Fields, act: Act) -> Result<Vec<Profile>, Problem> {
-    let ids = fields.all("ids");
-    if ids.is_empty() || ids.len() > AT_ONCE {
-        return Err(Problem::field("ids", &format!("choose 1 to {AT_ONCE} profiles")));
-    }
-    let mut chosen = vec![];
-    for id in &ids {
-        chosen.push(auth::profile(app, caller, id, act).await?);
-    }
-    Ok(chosen)
 }
 
 /// Where the list was.

@@ -9,7 +9,8 @@ use super::{
     silent,
 };
 use crate::actions::wishes;
-use crate::api::shape::{Fields, Shape, may, must};
+use crate::api::shape::{Field, Fields, Shape, may, must};
+use crate::auth::AT_ONCE;
 use crate::start_page::START_PAGES;
 
 const MEMBERS: Shape = Shape::List { of: &USER, max: 1000 };
@@ -114,6 +115,12 @@ pub(super) const OPERATIONS: &[Operation] = &[
         r#"{"owner_id":null,"team_ids":[],"notifications":{"no_access_tokens":true,"renew_soon":false}}"#,
     ),
     silent("removePagePreset").versioned().asked(WHOSE),
+    answers("previewPagePresets", Shape::Object(&[must("items", Shape::List { of: &BECOMES, max: MANY }), must("mark", TEXT)]))
+        .takes(&[EXISTING], r#"{"profile_ids":["prf_0198c0ffee000000000000000000cafe"]}"#),
+    answers("applyPagePresets", Shape::Object(&[must("changed", WHOLE)])).takes(
+        &[EXISTING, must("mark", Shape::Text { min: 1, max: 200 })],
+        r#"{"profile_ids":["prf_0198c0ffee000000000000000000cafe"],"mark":"as the preview said"}"#,
+    ),
     answers("getMyNotifications", MINE).versioned(),
     answers("changeMyNotifications", MINE).versioned().takes(
         &[
@@ -206,6 +213,20 @@ const PRESET_FIELDS: Shape = Shape::Object(&[
     must("owner_id", MAYBE_USER),
     must("team_ids", TEAMS),
     must("notifications", NOTIFICATIONS),
+]);
+/// Profiles that are here already.
+const EXISTING: Field = must("profile_ids", Shape::List { of: &PROFILE, max: AT_ONCE });
+/// What presets change of one of them; `null`: that stays.
+const BECOMES: Shape = Shape::Named("PagePresetsChange", &BECOMES_FIELDS);
+const BECOMES_FIELDS: Shape = Shape::Object(&[
+    must("profile_id", PROFILE),
+    must("changes", Shape::Flag),
+    must("owner_id", Shape::Maybe(&Shape::Object(&[must("from", MAYBE_USER), must("to", USER)]))),
+    must("added_team_ids", TEAMS),
+    must(
+        "notifications",
+        Shape::Object(&[must("no_access_tokens", Shape::Maybe(&Shape::Flag)), must("renew_soon", Shape::Maybe(&Shape::Flag))]),
+    ),
 ]);
 /// A team's presets; without it the company's.
 const WHOSE: Fields = &[may("team_id", Shape::Id("tem_"))];

@@ -1,4 +1,4 @@
-//! Page presets: /api/v1/page-presets. What holds for all networks that have none of their own is called `default`.
+//! Page presets: /api/v1/page-presets, and applying them to profiles that are here already. What holds for all networks that have none of their own is called `default`.
 
 use std::sync::Arc;
 
@@ -6,14 +6,17 @@ use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
 use lifecycle::ids::{TeamId, UserId};
+use lifecycle::permission::Act;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use store::presets::{self, Preset};
+use store::profiles::Profile;
 
 use super::{Answer, Body, Notifications, json};
+use crate::actions::apply_presets::{self, Change};
 use crate::actions::company;
 use crate::api::version::{IfMatch, versioned};
-use crate::auth::Caller;
+use crate::auth::{self, Caller};
 use crate::error::Problem;
 use crate::state::App;
 
@@ -104,4 +107,45 @@ pub async fn remove(
     let network = stored_name(&app, &network)?;
     company::remove_preset(&app, &caller, whose.team_id.as_ref(), &network, |now| seen.holds(&shown(&now.holds))).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+/// What the presets change of one profile.
+fn becomes((profile, change): &(Profile, Change)) -> Value {
+    let owner = change.owner.as_ref().map(|to| json!({ "from": profile.owner.as_ref().map(UserId::as_str), "to": to.as_str() }));
+    json!({
+        "profile_id": profile.id.as_str(),
+        "changes": !change.is_nothing(),
+        "owner_id": owner,
+        "added_team_ids": change.teams.iter().map(TeamId::as_str).collect::<Vec<_>>(),
+        "notifications": { "no_access_tokens": change.no_access, "renew_soon": change.renew_soon },
+    })
+}
+
+/// Profiles that are here already.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Existing {
+    profile_ids: Vec<String>,
+}
+
+/// POST /api/v1/page-presets/preview: what they would change of existing profiles; nothing is done.
+pub async fn preview(State(app): State<Arc<App>>, caller: Caller, Body(existing): Body<Existing>) -> Answer {
+    let chosen = auth::several(&app, &caller, "profile_ids", &existing.profile_ids, Act::ManageProfile).await?;
+    let preview = apply_presets::look(&mut app.store.read().await?, &app, &chosen).await?;
+    json(200, &json!({ "items": preview.changes.iter().map(becomes).collect::<Vec<_>>(), "mark": preview.mark }))
+}
+
+/// The same profiles, and the mark of what was shown of them.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Confirmed {
+    profile_ids: Vec<String>,
+    mark: String,
+}
+
+/// POST /api/v1/page-presets/apply: does what a preview showed, all of it or nothing.
+pub async fn apply(State(app): State<Arc<App>>, caller: Caller, Body(confirmed): Body<Confirmed>) -> Answer {
+    let chosen = auth::several(&app, &caller, "profile_ids", &confirmed.profile_ids, Act::ManageProfile).await?;
+    let changed = apply_presets::apply(&app, &caller, &chosen, &confirmed.mark).await?;
+    json(200, &json!({ "changed": changed.ok_or_else(apply_presets::changed_meanwhile)? }))
 }
