@@ -7,6 +7,7 @@ use lifecycle::time::Timestamp;
 use lifecycle::words::Cause;
 
 use crate::driver::{Row, StoreError, Tx, Value, placeholders, to_json};
+use crate::grants;
 use crate::ids::fresh;
 use crate::sorting::{Place, Sort};
 
@@ -339,6 +340,13 @@ pub async fn set_enabled(tx: &mut Tx, organisation: &OrganisationId, id: &Profil
 pub async fn count(tx: &mut Tx, organisation: &OrganisationId) -> Result<i64, StoreError> {
     let row = tx.one("SELECT COUNT(*) AS n FROM profiles WHERE organisation_id = $1", &[organisation.as_str().into()]).await?;
     row.map_or(Ok(0), |row| row.int("n"))
+}
+
+/// Whether a profile of a network is here already.
+pub async fn is_known(tx: &mut Tx, organisation: &OrganisationId, place: &grants::Place, network_id: &str) -> Result<bool, StoreError> {
+    let sql = "SELECT id FROM profiles WHERE organisation_id = $1 AND network = $2 AND instance = $3 AND network_id = $4";
+    let values = [organisation.as_str().into(), place.network.as_str().into(), place.instance.as_str().into(), network_id.into()];
+    Ok(tx.one(sql, &values).await?.is_some())
 }
 
 /// The next deadlines, soonest first: profile and day.

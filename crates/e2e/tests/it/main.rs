@@ -28,6 +28,7 @@ mod generated;
 mod io_error;
 mod kill;
 mod leaving;
+mod limits;
 mod live;
 mod logins;
 mod matrix;

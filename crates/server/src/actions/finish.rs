@@ -21,6 +21,7 @@ use store::renewal_links::{self, Accepts};
 use store::teams::{self, Team};
 use store::{StoreError, across_apps, profiles, scopes};
 
+use super::room::room_for;
 use super::set_aside;
 use crate::auth::Caller;
 use crate::error::Problem;
@@ -392,7 +393,9 @@ async fn keep(
             return Err(Problem::new(axum::http::StatusCode::CONFLICT, "role_missing", name));
         }
     } else if found.all_come_along {
-        room_for(app, &mut tx, discovered.len()).await?;
+        let usable = discovered.iter().filter(|found| found.unusable.is_none());
+        let wanted: Vec<_> = usable.map(|found| (&connection.place, found.network_id.as_str())).collect();
+        room_for(app, &mut tx, &wanted).await?;
         let all: Vec<String> = discovered.iter().map(|found| found.network_id.clone()).collect();
         app.store.add_profiles(&mut tx, &connection, all.as_slice().into(), &client.facts, &connection.begun.by, now).await?;
     }
@@ -464,7 +467,8 @@ pub async fn choose(app: &App, connection: &Connection, chosen: Chosen<'_>, by: 
     }
     let facts = app.directory.facts(network);
     let mut tx = app.store.write().await?;
-    room_for(app, &mut tx, chosen.ids.len()).await?;
+    let wanted: Vec<_> = chosen.ids.iter().map(|id| (&connection.place, id.as_str())).collect();
+    room_for(app, &mut tx, &wanted).await?;
     let added = app.store.add_profiles(&mut tx, connection, chosen, &facts, by, app.now()).await?;
     tx.commit().await?;
     app.told.notify_one();
@@ -485,16 +489,4 @@ pub async fn check_team(app: &App, caller: &Caller, team: Option<&TeamId>) -> Re
     let Some(team) = team else { return Ok(()) };
     let known = offered_teams(app, caller).await?.iter().any(|known| known.id == *team);
     known.then_some(()).ok_or_else(|| Problem::field("team_id", "is no team of yours"))
-}
-
-pub(super) async fn room_for(app: &App, tx: &mut store::Tx, more: usize) -> Result<(), Problem> {
-    let limit = app.config.server.profile_limit;
-    let have = u64::try_from(profiles::count(tx, &app.organisation).await?).unwrap_or(u64::MAX);
-    if limit > 0 && have.saturating_add(more as u64) > limit {
-        let detail = format!(
-            "{have} of {limit} profiles are connected, so these do not fit. Delete profiles you no longer need, or ask your operator to raise server.profile_limit."
-        );
-        return Err(Problem::new(axum::http::StatusCode::CONFLICT, "profile_limit", detail));
-    }
-    Ok(())
 }

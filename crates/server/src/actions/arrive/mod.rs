@@ -25,7 +25,8 @@ use store::people;
 
 use self::files::{Refused, Row};
 use super::audited;
-use super::finish::{discovered, room_for};
+use super::finish::discovered;
+use super::room::room_for;
 use crate::error::Problem;
 use crate::state::App;
 use crate::time::fresh_secret;
@@ -215,7 +216,8 @@ pub async fn keep(app: &App, looked: &Looked, from: &str) -> Result<usize, Probl
     let now = app.now();
     let mut tx = app.store.write().await?;
     let (by, mut profiles) = (Actor::System, 0);
-    room_for(app, &mut tx, looked.logins.iter().map(|login| login.chosen.len()).sum()).await?;
+    let wanted = looked.logins.iter().flat_map(|login| login.chosen.iter().map(|id| (&login.place, id.as_str())));
+    room_for(app, &mut tx, &wanted.collect::<Vec<_>>()).await?;
     for login in &looked.logins {
         let id: ConnectionId = store::ids::fresh();
         let begun = Begun { by: by.clone(), browser_hash: None, expected_people: vec![], profile: None, return_to: None };
