@@ -167,11 +167,13 @@ async fn announced_once_each(demo: &Demo) {
     for days in [30, 14, 7, 1] {
         demo.control("/clock", json!({ "advance_seconds": (365 - days - moved) * 86_400 })).await;
         moved = 365 - days;
-        demo.mail(LENA, &format!("Renew within {days} days")).await;
-        demo.mail(TOBIAS, &format!("In {days} Tagen erneuern")).await;
+        let (english, german) =
+            if days == 1 { ("one day".into(), "einem Tag".into()) } else { (format!("{days} days"), format!("{days} Tagen")) };
+        demo.mail(LENA, &format!("Renew within {english}")).await;
+        demo.mail(TOBIAS, &format!("Binnen {german} erneuern")).await;
     }
     let mails = demo.mails().await;
-    for (to, words) in [(LENA, "Renew within"), (TOBIAS, "Tagen erneuern")] {
+    for (to, words) in [(LENA, "Renew within"), (TOBIAS, "Binnen")] {
         let count = mails.iter().filter(|mail| mail["to"] == to && mail["subject"].as_str().unwrap().contains(words)).count();
         assert_eq!(count, 4, "{to}: {words}");
     }

@@ -7,7 +7,7 @@ use store::outbox::Letter;
 
 use super::frame;
 use crate::actions::explain;
-use crate::i18n::{self, Lang};
+use crate::i18n::{self, Lang, MISSING};
 use crate::pages::view;
 use crate::show;
 
@@ -110,7 +110,9 @@ impl<'a> Said<'a> {
             ("person", person),
             ("network", place(&first_network, payload["server"].as_str())),
             ("date", moment("deadline").map(|at| show::date(at, zone, lang)).unwrap_or_default()),
+            ("networks", networks_of(&profiles)),
             ("since", moment("since").map(|at| hour(at, zone, lang)).unwrap_or_default()),
+            ("until", moment("expires_at").map(|at| hour(at, zone, lang)).unwrap_or_default()),
             ("days", number("days")),
             ("count", number("count")),
             ("organisation", payload["organisation"].as_str().unwrap_or("Staygreen").to_owned()),
@@ -126,8 +128,13 @@ impl<'a> Said<'a> {
         i18n::filled(words, &values)
     }
 
+    /// Of one day or one thing it is said in words of their own (`key.one`), where there are any.
     fn fill(&self, key: &str) -> String {
-        self.filled(self.lang.t(key))
+        let words = self.lang.t(key);
+        let number = if words.contains("{days}") { "days" } else { "count" };
+        let of_one = self.lang.t(&format!("{key}.one"));
+        let is_one = self.letter.payload[number] == 1 && of_one != MISSING;
+        self.filled(if is_one { of_one } else { words })
     }
 
     /// Words of this kind of message alone.
@@ -163,7 +170,7 @@ impl<'a> Said<'a> {
             "renew_soon" => all.push(self.fill("mail.must_act")),
             "out_of_reach" => all.push(self.own("todo")),
             "deleted" => all.extend(view::end_of_access(self.lang, &self.first_network)),
-            "new_profiles" if self.is_added() => all.push(self.own("added")),
+            "new_profiles" => all.push(self.own(if self.is_added() { "added" } else { "todo" })),
             _ => {}
         }
         all
@@ -213,7 +220,8 @@ impl<'a> Said<'a> {
         let words = match self.kind {
             "new_profiles" => "mail.footer.new_profiles",
             "approval_wanted" | "approvals_wanted" => "mail.footer.approval_wanted",
-            "incident_began" | "incident_ended" | "refused_began" | "refused_ended" => "mail.footer.admins",
+            "incident_began" | "incident_ended" | "refused_began" | "refused_ended" | "unreached" => "mail.footer.admins",
+            "test_mail" => "mail.footer.asked",
             _ => "mail.footer",
         };
         self.with_link(words, "/account")
@@ -225,8 +233,20 @@ fn shown(lang: Lang, names: &[String]) -> String {
     let first = names.first().cloned().unwrap_or_default();
     match names.len().saturating_sub(1) {
         0 => first,
+        1 => lang.fill("mail.and_more.one", &[("name", &first)]),
         more => lang.fill("mail.and_more", &[("name", &first), ("count", &more.to_string())]),
     }
+}
+
+/// Where somebody has to log in for these profiles, each network once.
+fn networks_of(profiles: &[&Value]) -> String {
+    let mut titles: Vec<String> = vec![];
+    for title in profiles.iter().map(|profile| title_of(&text(&profile["network"]))) {
+        if !titles.contains(&title) {
+            titles.push(title);
+        }
+    }
+    titles.join(", ")
 }
 
 /// A network, and which of its servers, where it has many.

@@ -37,8 +37,8 @@ fn letter(kind: &str, language: &str, name: &str) -> Letter {
     let of_incident = ["incident_began", "incident_ended", "refused_began", "refused_ended"].contains(&kind);
     let mut profiles = vec![json!({ "id": "prf_00000000000000000000000000000001", "name": name, "network": "linkedin", "kind": "page" })];
     if ["storm", "cannot_be_checked", "checked_again"].contains(&kind) {
-        profiles
-            .push(json!({ "id": "prf_00000000000000000000000000000002", "name": "Gipfel & Co", "network": "tiktok", "kind": "member" }));
+        let network = if kind == "storm" { "tiktok" } else { "linkedin" };
+        profiles.push(json!({ "id": "prf_00000000000000000000000000000002", "name": "Gipfel & Co", "network": network, "kind": "member" }));
     }
     if of_incident || ["invitation", "test", "test_mail"].contains(&kind) {
         profiles.clear();
@@ -56,7 +56,7 @@ fn letter(kind: &str, language: &str, name: &str) -> Letter {
             "profiles": profiles,
             "cause": "password_changed", "evidence": { "at": 0, "source": "probe", "words": "revoked by the user" },
             "person": { "name": "Jana Lindner", "handle": null }, "deadline": 1_800_000_000_000_000_i64, "days": 14,
-            "organisation": "Fernweh", "asks": "Tom", "reader": "Mira Sato",
+            "organisation": "Fernweh", "asks": "Tom", "reader": "Mira Sato", "expires_at": 1_799_300_000_000_000_i64,
             "network": "linkedin", "server": "", "since": 1_799_000_000_000_000_i64, "count": 12,
             "incident": if kind.starts_with("refused") { "refused" } else { "away" },
         }),
@@ -153,4 +153,37 @@ fn an_incident_at_one_of_many_servers_names_it() {
     let mut at_one = letter("incident_began", "en", "");
     at_one.payload["server"] = "https://pds.example".into();
     assert!(compose(&at_one, "https://sg.example").subject.contains("LinkedIn (pds.example)"));
+}
+
+#[test]
+fn one_day_and_one_thing_are_no_plural() {
+    let said = |kind: &str, language: &str| {
+        let mut one = letter(kind, language, "Fernweh Outdoor");
+        one.payload["days"] = 1.into();
+        one.payload["count"] = 1.into();
+        let mail = compose(&one, "https://sg.example");
+        format!("{} {}", mail.subject, mail.text.split("\n\n").next().unwrap_or_default())
+    };
+    for (kind, english, german) in [
+        ("renew_soon", "Renew within one day", "Binnen einem Tag erneuern"),
+        ("reminder", "no access tokens after a day", "Seit einem Tag keine"),
+        ("approvals_wanted", "one more post or comment", "ein weiterer Beitrag"),
+        ("incident_began", "One profile could not", "Ein Profil konnte"),
+        ("storm", "and one more", "und ein weiteres"),
+    ] {
+        for (language, words) in [("en", english), ("de", german)] {
+            let said = said(kind, language);
+            assert!(said.contains(words) && !said.contains("1 "), "{kind}: {said}");
+        }
+    }
+}
+
+/// Whoever has no account reads where to log in, for which of several networks, and until when the link works.
+#[test]
+fn a_renewal_link_says_where_and_until_when() {
+    let mut asked = letter("renewal_link", "en", "Fernweh Outdoor");
+    let more = json!({ "id": "prf_00000000000000000000000000000002", "name": "Karl Voss", "network": "xing", "kind": "member" });
+    asked.payload["profiles"].as_array_mut().expect("profiles").push(more);
+    let text = compose(&asked, "https://sg.example").text;
+    assert!(text.contains("by logging in at LinkedIn, XING") && text.contains("until 7 Jan 2027, 05:33 (UTC)"), "{text}");
 }
