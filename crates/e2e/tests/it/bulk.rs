@@ -36,15 +36,22 @@ async fn a_renewal_link_that_was_sent_can_be_withdrawn() {
     let demo = Demo::start();
     sign_in(&browser, &demo).await;
     let page = demo.profile_named("linkedin", "Fernweh Outdoor").await;
-    browser.goto(&format!("{}/settings/profiles/{}/renewal-link", demo.running.url(), page["id"].as_str().unwrap())).await;
+    // Whoever comes from a mail and is not the one who has to log in sends a link from there.
+    browser.goto(&format!("{}/settings/profiles/{}/refresh", demo.running.url(), page["id"].as_str().unwrap())).await;
+    browser.see("Is that somebody else?").await;
+    accessible(&browser, "refresh").await;
+    browser.press("Send renewal link").await;
+    browser.fill("Send it to this address (optional)", "jana@example.com").await;
     browser.press("Create link").await;
-    browser.see("Links that can still be used: 1.").await;
+    browser.see("One link can still be used.").await;
+    browser.see("It works once, until ").await;
+    browser.see("It goes to jana@example.com by mail.").await;
     accessible(&browser, "renewal-link").await;
     let link = browser.run("return document.querySelector('code.copy').textContent").await.as_str().unwrap().to_owned();
     let status = async || client().get(&link).send().await.unwrap().status().as_u16();
     assert_eq!(status().await, 200);
-    browser.press("Withdraw them").await;
-    browser.see("The links were withdrawn").await;
+    browser.press("Withdraw it").await;
+    browser.see("The link was withdrawn").await;
     assert_eq!(status().await, 410);
 }
 

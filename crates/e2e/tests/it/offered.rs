@@ -103,3 +103,21 @@ async fn nothing_that_somebody_with_a_permission_set_is_offered_is_refused() {
     assert!(seen.contains(&post), "what may be read is found: {seen:#?}");
     assert!(seen.contains("/settings/page-presets") && !seen.contains("/compose") && !seen.contains("/settings/teams"), "{seen:#?}");
 }
+
+#[tokio::test]
+async fn whoever_has_no_profiles_yet_is_told_what_comes_next_and_offered_only_what_they_may() {
+    let demo = Demo::start();
+    let url = demo.running.url();
+    for (role, words) in [("viewer", "A company admin puts you into a team"), ("standard_user", "Choose a network, read its rules")] {
+        let email = format!("new.{}@fernweh.example", role.replace('_', "."));
+        let (status, new) = demo.api("POST", "/users", Some(json!({ "email": email, "role": role }))).await;
+        assert_eq!(status, 201, "{new}");
+        let request = client().post(new["invitation"].as_str().unwrap()).header("origin", url);
+        assert_eq!(request.form(&[("password", demo.text("password"))]).send().await.unwrap().status(), 303);
+        let cookie = demo.sign_in(&email).await;
+        let page = client().get(url).header("cookie", &cookie).send().await.unwrap().text().await.unwrap();
+        assert!(page.contains(words) && !page.contains("Every profile is connected"), "{role}: {page}");
+    }
+    let (seen, refused) = walk(&demo, "new.viewer@fernweh.example").await;
+    assert!(refused.is_empty() && !seen.contains("/settings/profiles/add"), "{refused:#?}");
+}

@@ -17,8 +17,15 @@ impl Lang {
             Self::En => None,
             Self::De => DE.get(said).cloned().or_else(|| closest(said)),
         };
-        translated.unwrap_or_else(|| said.to_owned())
+        translated.unwrap_or_else(|| sentence(problem).to_owned())
     }
+}
+
+/// Tools read the name of a field before what is wrong with it. Before a whole sentence, people have no use for it.
+fn sentence(problem: &Problem) -> &str {
+    let said = problem.detail.as_str();
+    let after = problem.more["field"].as_str().and_then(|field| said.strip_prefix(field)?.strip_prefix(": "));
+    after.filter(|rest| rest.starts_with(char::is_uppercase)).unwrap_or(said)
 }
 
 /// The sentence with holes that says most of it: of two that fit, the longer one.
@@ -65,6 +72,9 @@ mod tests {
              server.allow_private_networks erlauben."
         );
         assert_eq!(said("something that nobody translated"), "something that nobody translated");
+        let about = |words: &str| Lang::En.problem(&Problem::field("media", words));
+        assert_eq!(about("Net needs one film."), "Net needs one film.", "a whole sentence stands alone");
+        assert_eq!(about("give url or data"), "media: give url or data");
         assert_eq!(Lang::En.problem(&Problem::not_found()), Problem::not_found().detail);
         assert_ne!(Lang::De.problem(&Problem::not_found()), Problem::not_found().detail);
     }

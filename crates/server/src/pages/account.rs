@@ -24,6 +24,8 @@ use crate::zones;
 
 struct SessionView {
     id: String,
+    /// The browser and its system in words, and as it names itself.
+    browser: String,
     agent: String,
     when: When,
     this: bool,
@@ -115,6 +117,35 @@ fn start_pages(caller: &Caller, user: &User) -> Options {
     may.map(option).collect()
 }
 
+/// A browser in words that people know it by; what is none of those is shown as it names itself. Each names its predecessors too, so
+/// that the order counts.
+fn browser_named(lang: Lang, agent: &str) -> String {
+    let find = |known: &[(&str, &'static str)]| known.iter().find(|(mark, _)| agent.contains(mark)).map(|(_, name)| *name);
+    let browser = find(&[
+        ("Edg", "Edge"),
+        ("OPR/", "Opera"),
+        ("SamsungBrowser/", "Samsung Internet"),
+        ("Firefox/", "Firefox"),
+        ("FxiOS/", "Firefox"),
+        ("Chrome/", "Chrome"),
+        ("CriOS/", "Chrome"),
+        ("Safari/", "Safari"),
+    ]);
+    let system = find(&[
+        ("iPhone", "iPhone"),
+        ("iPad", "iPad"),
+        ("Android", "Android"),
+        ("Windows", "Windows"),
+        ("CrOS", "ChromeOS"),
+        ("Mac OS X", "macOS"),
+        ("Linux", "Linux"),
+    ]);
+    match (browser, system) {
+        (Some(browser), Some(system)) => lang.fill("account.agent", &[("browser", browser), ("system", system)]),
+        _ => agent.to_owned(),
+    }
+}
+
 async fn build(app: &App, caller: &Caller, error: Option<String>) -> Page {
     let user = me(caller)?;
     let mut tx = app.store.read().await?;
@@ -124,6 +155,7 @@ async fn build(app: &App, caller: &Caller, error: Option<String>) -> Page {
     let this = caller.session.as_ref().map(|session| session.id.clone());
     let view = |session: &sessions::Session| SessionView {
         id: session.id.to_string(),
+        browser: browser_named(caller.lang, &session.user_agent),
         agent: session.user_agent.clone(),
         when: When::new(session.seen_at, app.now(), &user.time_zone, caller.lang),
         this: this.as_ref() == Some(&session.id),
@@ -237,4 +269,28 @@ pub async fn end_session(State(app): State<Arc<App>>, caller: Caller, Path(id): 
         go("/account")
     };
     for_people(&caller, page.await)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn browsers_are_named_as_people_know_them() {
+        let webkit = "AppleWebKit/537.36 (KHTML, like Gecko)";
+        for (agent, name) in [
+            (format!("Mozilla/5.0 (X11; Linux x86_64) {webkit} Chrome/140.0.0.0 Safari/537.36"), "Chrome on Linux"),
+            (format!("Mozilla/5.0 (Windows NT 10.0; Win64; x64) {webkit} Chrome/140.0.0.0 Safari/537.36 Edg/140.0.0.0"), "Edge on Windows"),
+            ("Mozilla/5.0 (Macintosh; Intel Mac OS X 10.15; rv:143.0) Gecko/20100101 Firefox/143.0".to_owned(), "Firefox on macOS"),
+            (
+                "Mozilla/5.0 (iPhone; CPU iPhone OS 18_6 like Mac OS X) AppleWebKit/605.1.15 Version/18.6 Mobile/15E148 Safari/604.1"
+                    .to_owned(),
+                "Safari on iPhone",
+            ),
+            ("Mozilla/5.0 (Android 15; Mobile; rv:143.0) Gecko/143.0 Firefox/143.0".to_owned(), "Firefox on Android"),
+            ("curl/8.14".to_owned(), "curl/8.14"),
+        ] {
+            assert_eq!(browser_named(Lang::En, &agent), name);
+        }
+    }
 }

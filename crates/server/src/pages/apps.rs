@@ -60,16 +60,20 @@ fn idle_checks(app: &App, caller: &Caller, network: &dyn Network) -> String {
     if !matches!(facts.renewal, RenewalModel::Rotating(_)) {
         return String::new();
     }
-    // Of a thousand no more than all can be lost, however often a demo looks.
-    let lost = |every| measured.lost_of_a_thousand_in_a_year(every).min(1_000).to_string();
+    let said = caller.lang.fill("apps.idle_checks", &[("every", &every(caller.lang, facts.idle_check_every))]);
+    let lost = |every| measured.lost_of_a_thousand_in_a_year(every);
+    // What was not measured yet is guessed carefully, and a demo looks every few seconds: neither says anything about a year.
+    if measured.done == 0 || lost(facts.idle_check_every) >= 1_000 {
+        return said;
+    }
     let values = [
-        ("every", every(caller.lang, facts.idle_check_every)),
         ("done", measured.done.to_string()),
         ("gone", measured.lost.to_string()),
-        ("cost", lost(facts.idle_check_every)),
-        ("daily", lost(Span::days(1))),
+        ("cost", lost(facts.idle_check_every).to_string()),
+        ("daily", lost(Span::days(1)).to_string()),
     ];
-    caller.lang.fill("apps.idle_checks", &values.each_ref().map(|(name, value)| (*name, value.as_str())))
+    let values = values.each_ref().map(|(name, value)| (*name, value.as_str()));
+    format!("{said} {}", caller.lang.fill("apps.idle_checks.measured", &values))
 }
 
 async fn apps_page(app: &App, caller: &Caller, flash: Option<String>) -> Page {

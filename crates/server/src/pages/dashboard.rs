@@ -57,6 +57,8 @@ struct Dashboard {
     numbers: Vec<Number>,
     /// How long repairs took, in words; `None` where there was none.
     repairs: Option<String>,
+    /// May connect profiles.
+    connects: bool,
     needs: Vec<Row>,
     profiles: Vec<Row>,
     coming: Vec<Row>,
@@ -165,6 +167,7 @@ async fn build(app: &App, caller: &Caller) -> Page {
         held,
         numbers,
         repairs: repairs(caller, &ended, now),
+        connects: caller.may(Act::Connect),
         needs,
         profiles: all,
         coming,

@@ -34,6 +34,7 @@ struct Item {
     network_title: String,
     badge: String,
     why: String,
+    /// How sure the day is; empty where it is over.
     basis: String,
     when: When,
     /// Id and name.
@@ -88,7 +89,10 @@ struct Forecast {
     width: usize,
     /// Whether anything is coming.
     any: bool,
+    /// The days at which the chart begins and ends.
+    axis: [String; 2],
     summary: String,
+    by_rule: Option<String>,
     unpredictable: Option<String>,
     cut: bool,
     feed: Option<When>,
@@ -149,7 +153,7 @@ fn item(caller: &Caller, appointment: &Appointment, now: Timestamp) -> Item {
         badge: badge_of(&appointment.network),
         network_title: title,
         why: cause.unwrap_or_default(),
-        basis: lang.t(&format!("forecast.basis.{}", appointment.basis)).to_owned(),
+        basis: if appointment.at > now { lang.t(&format!("forecast.basis.{}", appointment.basis)).to_owned() } else { String::new() },
         when: When::new(appointment.at, now, zone(caller), lang),
         profiles: named.collect(),
         more: appointment.profiles.len().saturating_sub(NAMES),
@@ -269,7 +273,9 @@ async fn page(app: &App, caller: &Caller, asked: &Asked, once: Once) -> Page {
         people: people(caller, &outlook.appointments, now),
         any: !coming.is_empty(),
         width: (ahead + 1) * BAR + 8,
-        summary: lang.count(summary, coming.len(), &[("weeks", &ahead.to_string()), ("rule", &by_rule.to_string())]),
+        axis: [now, until].map(|at| show::date(at, zone(caller), lang)),
+        summary: lang.count(summary, coming.len(), &[("weeks", &ahead.to_string())]),
+        by_rule: (by_rule > 0).then(|| lang.count("forecast.by_rule", by_rule, &[])),
         unpredictable: (undated > 0).then(|| lang.count("forecast.unpredictable", undated, &[])),
         cut: outlook.cut,
         feed: feed.map(|at| When::new(at, now, zone(caller), caller.lang)),

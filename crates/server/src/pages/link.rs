@@ -13,9 +13,10 @@ use store::renewal_links::{self, Accepts};
 
 use super::profile::people_of;
 use super::view::title_of;
-use super::{Fields, Page, Shell, for_people, show};
+use super::{Fields, Page, Shell, for_people};
 use crate::actions::invite;
 use crate::auth::{self, Caller};
+use crate::show;
 use crate::state::App;
 
 #[derive(Template)]
@@ -28,10 +29,16 @@ struct LinkPage {
     holders: String,
     any_admin: bool,
     any_words: String,
-    /// The link that was just made.
-    link: Option<String>,
-    /// How many can still be used, in words; `None`: none.
-    open: Option<String>,
+    made: Option<Made>,
+    /// How many can still be used, in words, and what withdraws them; `None`: none.
+    open: Option<(String, String)>,
+}
+
+/// The link that was just made.
+struct Made {
+    link: String,
+    /// Until when it works, and where it was sent.
+    words: String,
 }
 
 /// What the address asks for.
@@ -42,20 +49,21 @@ pub struct Asked {
     to: String,
 }
 
-async fn page(app: &App, caller: &Caller, id: &str, any_admin: bool, link: Option<String>, flash: Option<String>) -> Page {
+async fn page(app: &App, caller: &Caller, id: &str, any_admin: bool, made: Option<Made>, flash: Option<String>) -> Page {
     let profile = auth::profile(app, caller, id, Act::RefreshConnection).await?;
     let lang = caller.lang;
     let holders = people_of(app, &profile).await?;
     let open = renewal_links::open(&mut app.store.read().await?, &app.organisation, &profile.id, app.now()).await?;
-    show(&LinkPage {
+    let open = usize::try_from(open).unwrap_or_default();
+    super::show(&LinkPage {
         s: Shell::new(caller, "profiles").flash(flash),
         id: id.to_owned(),
         title: lang.fill("link.title", &[("name", &profile.name)]),
         any_admin: any_admin || holders.is_empty(),
         holders: holders.join(", "),
         any_words: lang.fill("link.any", &[("network", &title_of(&profile.network))]),
-        link,
-        open: (open > 0).then(|| lang.fill("link.open", &[("n", &open.to_string())])),
+        made,
+        open: (open > 0).then(|| (lang.count("link.open", open, &[]), lang.count("link.withdraw", open, &[]))),
     })
 }
 
@@ -72,8 +80,11 @@ pub async fn create(State(app): State<Arc<App>>, caller: Caller, Path(id): Path<
         let email = Some(fields.get("email")).filter(|email| !email.is_empty());
         let any_admin = fields.get("to") == "any";
         let accepts = if any_admin { Accepts::AnyAdmin { instead_of: None } } else { Accepts::Holders };
-        let (link, _) = invite::renewal_link(&app, std::slice::from_ref(&profile), &accepts, email, caller.lang, &caller.named).await?;
-        page(&app, &caller, &id, any_admin, Some(link), None).await
+        let (link, until) = invite::renewal_link(&app, std::slice::from_ref(&profile), &accepts, email, caller.lang, &caller.named).await?;
+        let zone = caller.user.as_ref().map_or("UTC", |user| &user.time_zone);
+        let mut words = vec![caller.lang.fill("link.until", &[("until", &show::moment(until, zone, caller.lang))])];
+        words.extend(email.map(|email| caller.lang.fill("link.sent", &[("email", email)])));
+        page(&app, &caller, &id, any_admin, Some(Made { link, words: words.join(" ") }), None).await
     };
     for_people(&caller, made.await)
 }
@@ -88,7 +99,8 @@ pub async fn withdraw(State(app): State<Arc<App>>, caller: Caller, Path(id): Pat
         let detail = json!({ "count": count });
         events::append(&mut tx, &app.organisation, app.now(), "renewal_link.withdrawn", &caller.named, &about, &detail).await?;
         tx.commit().await?;
-        page(&app, &caller, &id, false, None, Some(caller.lang.t("link.withdrawn").to_owned())).await
+        page(&app, &caller, &id, false, None, Some(caller.lang.count("link.withdrawn", usize::try_from(count).unwrap_or(usize::MAX), &[])))
+            .await
     };
     for_people(&caller, done.await)
 }

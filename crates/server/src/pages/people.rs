@@ -159,9 +159,11 @@ fn page(app: &App, caller: &Caller, leaving: &Leaving, link: Option<String>) -> 
 
 /// What becomes of everything without them.
 fn check_words(caller: &Caller, leaving: &Leaving) -> String {
-    let count = |fate: Fate| leaving.holdings.iter().filter(|holding| holding.fate == fate).count().to_string();
-    let (dies, stays, dead) = (count(Fate::Dies), count(Fate::Stays), count(Fate::Dead));
-    caller.lang.fill("people.check", &[("dies", &dies), ("stays", &stays), ("dead", &dead)])
+    let count = |fate: Fate| leaving.holdings.iter().filter(|holding| holding.fate == fate).count();
+    let fates = [(Fate::Dies, "people.check.dies"), (Fate::Stays, "people.check.stays"), (Fate::Dead, "people.check.dead")];
+    let there_are = fates.into_iter().map(|(fate, key)| (count(fate), key)).filter(|(n, _)| *n > 0);
+    let words: Vec<String> = there_are.map(|(n, key)| caller.lang.count(key, n, &[])).collect();
+    if words.is_empty() { caller.lang.t("people.check.nothing").to_owned() } else { words.join(" ") }
 }
 
 /// GET /settings/people/{id}

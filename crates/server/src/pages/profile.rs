@@ -93,7 +93,8 @@ struct Refresh {
     rules: Vec<&'static str>,
     action: String,
     button: String,
-    back: Option<String>,
+    /// The profile's page.
+    back: String,
 }
 
 /// GET /settings/profiles/{id}
@@ -358,7 +359,7 @@ pub async fn refresh_form(State(app): State<Arc<App>>, caller: Caller, Path(id):
             rules: super::view::rules_of(&app, &profile.network, &profile.instance, lang).await?,
             action: format!("/settings/profiles/{id}/refresh"),
             button: lang.fill("add.button", &[("network", &network)]),
-            back: Some(format!("/settings/profiles/{id}")),
+            back: format!("/settings/profiles/{id}"),
         })
     };
     for_people(&caller, page.await)
