@@ -54,6 +54,7 @@ mod signals;
 mod slow;
 mod smtp;
 mod startup;
+mod steady;
 mod story;
 mod strangers;
 mod team_presets;
