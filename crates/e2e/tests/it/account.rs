@@ -115,3 +115,27 @@ async fn who_may_only_look_is_offered_nothing_that_would_be_refused() {
     let list = get(&demo, &cookie, "/settings/profiles?network=xing").await;
     assert_eq!(english.map(|words| list.contains(words)), [true, true, false, false, true], "{list}");
 }
+
+#[tokio::test]
+async fn a_session_is_named_by_its_browser_and_ended_from_another_one_of_the_same_user_only() {
+    let demo = Demo::start();
+    let url = demo.running.url();
+    let (lena, mira) = (demo.admin().await, demo.sign_in("mira.sato@fernweh.example").await);
+    let firefox = "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:143.0) Gecko/20100101 Firefox/143.0";
+    let form = [("email", demo.text("user")), ("password", demo.text("password"))];
+    let elsewhere = client().post(format!("{url}/sign-in")).header("origin", url).header("user-agent", firefox).form(&form);
+    let elsewhere = cookie_of(&elsewhere.send().await.unwrap());
+    let status = async |cookie: &str| client().get(url).header("cookie", cookie).send().await.unwrap().status().as_u16();
+    assert_eq!(status(&elsewhere).await, 200);
+    let page = get(&demo, &lena, "/account").await;
+    assert!(page.contains("Firefox on Windows"), "{page}");
+    let ends: Vec<&str> =
+        page.split("action=\"/account/sessions/").skip(1).filter_map(|rest| rest.split_once('"').map(|(to, _)| to)).collect();
+    assert_eq!(ends.len(), 1, "one's own is left by signing out: {page}");
+    let end = format!("/account/sessions/{}", ends[0]);
+    post(&demo, &mira, &end, &[]).await;
+    assert_eq!(status(&elsewhere).await, 200, "nobody ends somebody else's");
+    assert_eq!(post(&demo, &lena, &end, &[]).await.0, 303);
+    assert_eq!((status(&elsewhere).await, status(&lena).await), (303, 200));
+    assert!(!get(&demo, &lena, "/account").await.contains("Firefox on Windows"));
+}
