@@ -7,7 +7,7 @@ use lifecycle::grant::Grant;
 use lifecycle::ids::{OrganisationId, PersonId, ProfileId};
 use lifecycle::time::Timestamp;
 
-use crate::driver::{StoreError, Tx, Value, placeholders};
+use crate::driver::{StoreError, Tx, Value};
 use crate::grants::{Person, read_person};
 use crate::profiles::{self, Narrow, Profile};
 use crate::standing::edges_of;
@@ -45,7 +45,7 @@ pub async fn people(tx: &mut Tx, organisation: &OrganisationId, ids: &[PersonId]
     for some in ids.chunks(500) {
         let mut values: Vec<Value> = vec![organisation.as_str().into()];
         values.extend(some.iter().map(|id| Value::from(id.as_str())));
-        let sql = format!("SELECT * FROM people WHERE organisation_id = $1 AND id IN ({})", placeholders(2, some.len()));
+        let sql = profiles::by_ids_statement("people", some.len());
         for row in tx.all(&sql, &values).await? {
             let person = read_person(&row)?;
             people.insert(person.id.clone(), person);

@@ -152,13 +152,16 @@ async fn way_of(tx: &mut Tx, organisation: &OrganisationId, filter: &Filter) -> 
     Ok(if named <= FEW { Way::FromFew } else { Way::InOrder })
 }
 
+/// The organisation, where single rows are named: no index is over this expression, so that the database begins with the named ids
+/// instead of reading all that the organisation has, as it would from a few dozen of them on.
+pub(crate) const OF_NAMED: &str = "organisation_id || '' = $1";
+
 fn conditions(organisation: &OrganisationId, filter: &Filter) -> (String, Vec<Value>) {
     conditions_by(Way::InOrder, organisation, filter)
 }
 
 fn conditions_by(way: Way, organisation: &OrganisationId, filter: &Filter) -> (String, Vec<Value>) {
-    // No index is over this expression: the database begins with the named ids instead of reading the list in order.
-    let mut text = String::from(if way == Way::FromFew { "organisation_id || '' = $1" } else { "organisation_id = $1" });
+    let mut text = String::from(if way == Way::FromFew { OF_NAMED } else { "organisation_id = $1" });
     let mut values: Vec<Value> = vec![organisation.as_str().into()];
     let mut add = |condition: &str, value: Value| {
         values.push(value);
@@ -268,6 +271,11 @@ pub async fn get(tx: &mut Tx, organisation: &OrganisationId, id: &ProfileId) -> 
     Ok(with_teams(tx, profiles).await?.pop())
 }
 
+/// The statement that reads so many rows of an organisation by their ids, from a table that has both, for whoever asks how it is read.
+pub fn by_ids_statement(table: &str, count: usize) -> String {
+    format!("SELECT * FROM {table} WHERE {OF_NAMED} AND id IN ({})", placeholders(2, count))
+}
+
 /// Several profiles of an organisation by their ids, in no order; 500 at most.
 pub async fn by_ids(tx: &mut Tx, organisation: &OrganisationId, ids: &[ProfileId]) -> Result<Vec<Profile>, StoreError> {
     if ids.is_empty() {
@@ -275,7 +283,7 @@ pub async fn by_ids(tx: &mut Tx, organisation: &OrganisationId, ids: &[ProfileId
     }
     let mut values: Vec<Value> = vec![organisation.as_str().into()];
     values.extend(ids.iter().map(|id| Value::from(id.as_str())));
-    let sql = format!("SELECT * FROM profiles WHERE organisation_id = $1 AND id IN ({})", placeholders(2, ids.len()));
+    let sql = by_ids_statement("profiles", ids.len());
     let profiles = tx.all(&sql, &values).await?.iter().map(read).collect::<Result<_, _>>()?;
     with_teams(tx, profiles).await
 }

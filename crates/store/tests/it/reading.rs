@@ -1,4 +1,5 @@
-//! How what the pages count is read: from an index alone, never profile by profile (SQLite says so itself).
+//! How what the pages show is read: what they count from an index alone, never profile by profile; what they name by its ids, never among all
+//! of the organisation's (SQLite says so itself).
 
 use store::profiles::{self, Filter};
 use store::{Store, Value};
@@ -36,6 +37,31 @@ async fn what_pages_count_is_read_from_an_index_alone() {
         ] {
             let plan = plan(&store, &sql.replace("{conditions}", "organisation_id = $1"), &ours).await;
             assert!(plan.contains("COVERING INDEX") && !plan.contains("SCAN profiles"), "{of}: {plan}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_is_named_is_read_by_its_ids_however_many_they_are() {
+    for Fixture { store, .. } in each().await {
+        let (organisation, _) = organisation(&store).await;
+        connect(&store, &organisation, "jana", &["a", "b", "c"], T0).await;
+        let mut tx = store.read().await.unwrap();
+        let all = profiles::list(&mut tx, &organisation, &Filter::default(), 50).await.unwrap();
+        let ids: Vec<_> = all.iter().map(|profile| profile.id.clone()).collect();
+        assert_eq!(profiles::by_ids(&mut tx, &organisation, &ids).await.unwrap().len(), 3);
+        assert!(profiles::by_ids(&mut tx, &store::ids::fresh(), &ids).await.unwrap().is_empty(), "of nobody else: {}", store.describe());
+        drop(tx);
+        if !store.describe().contains("SQLite") {
+            continue;
+        }
+        for table in ["profiles", "people"] {
+            for count in [1, 60, 500] {
+                let mut values: Vec<Value> = vec![organisation.as_str().into()];
+                values.extend((0..count).map(|n| Value::from(format!("id {n}"))));
+                let plan = plan(&store, &profiles::by_ids_statement(table, count), &values).await;
+                assert!(plan.contains("(id=?)"), "{count} {table}: {plan}");
+            }
         }
     }
 }
