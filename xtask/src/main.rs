@@ -21,6 +21,7 @@ const HELP: &str = "cargo xtask <command>
   supply-chain    licences, bans, sources and advisories of the dependencies
   new-network NAME  a working adapter and its simulated twin to begin with (docs/adding-a-network.md)
   bench [profiles]  speed as ratios to a bare baseline in the same run
+  figures [profiles]  what a server with 100,000 profiles costs while nothing is due, and how soon it serves after kill -9
   fuzz [seconds]  coverage-guided fuzzing of everything that reads networks' answers (60 s where nothing is said)
   mutants [name]  breaks five rules, one at a time, in a copy of the sources; the simulator has to notice each
   soak [refreshes]  seed after seed through the simulator, 10,000,000 refreshes where nothing is said; goes on where it was
@@ -39,6 +40,7 @@ fn main() -> ExitCode {
         "supply-chain" => supply::run(),
         "new-network" => new_network::run(&rest),
         "bench" => run(Command::new("cargo").args(["run", "--release", "--package", "bench", "--"]).args(&rest)),
+        "figures" => figures(&rest),
         "fuzz" => fuzz::run(&rest),
         "mutants" => mutants::run(&rest),
         "soak" => soak::run(&rest),
@@ -65,6 +67,15 @@ fn generate() -> anyhow::Result<()> {
     write(&["--package", "networks", "--test", "table"])?;
     run(Command::new("cargo").args(["test", "--package", "server", "--lib", "outbox"]).env("INSTA_UPDATE", "always"))?;
     write(&["--package", "e2e", "--test", "it", "--", "the_committed_description_is_up_to_date"])
+}
+
+/// The released binary, watched from outside.
+fn figures(rest: &[String]) -> anyhow::Result<()> {
+    // One after the other: together their dependencies would get other features, and all of them be built anew.
+    run(Command::new("cargo").args(["build", "--release", "--package", "staygreen"]))?;
+    run(Command::new("cargo").args(["build", "--release", "--package", "bench"]))?;
+    let folder = root().join("target/release");
+    run(Command::new(folder.join("bench")).arg("figures").arg(folder.join("staygreen")).args(rest))
 }
 
 /// The project's root.

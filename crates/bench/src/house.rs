@@ -24,12 +24,14 @@ use store::connections::{self, Begun, Discovered, Taken};
 use store::events::Actor;
 use store::grants::Place;
 use store::users::NewUser;
-use store::{ids, sessions, users};
+use store::{Tx, ids, sessions, users};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 /// How many profiles hang on each person.
 const PER_PERSON: usize = 5;
+/// How many people are connected in one transaction.
+const TOGETHER: usize = 200;
 
 pub(crate) struct House {
     pub(crate) app: Arc<App>,
@@ -43,23 +45,11 @@ pub(crate) struct House {
 impl House {
     /// Starts a server on a free port with so many profiles.
     pub(crate) async fn start(folder: &Path, profiles: usize) -> anyhow::Result<Self> {
-        let mut config = Config::default();
-        config.server.listen.set_port(0);
-        config.server.data_dir = folder.join("data");
         let network = bare(500).await?;
-        let client = NetworkConfig {
-            client_id: Some("bench".into()),
-            client_secret: Some(Secret::new("bench")),
-            base_url: Some(network.clone()),
-            ..NetworkConfig::default()
-        };
-        config.networks.insert("linkedin".into(), client);
-        let server = Server::build(config, Arc::new(SystemClock)).await?;
+        let server = Server::build(config(folder, &network), Arc::new(SystemClock)).await?;
         let app = Arc::clone(&server.app);
         let (key, session) = sign_in(&app).await?;
-        for person in 0..profiles.div_ceil(PER_PERSON) {
-            connect(&app, person, PER_PERSON.min(profiles - person * PER_PERSON)).await?;
-        }
+        connect_all(&app, profiles).await?;
         tokio::spawn(server.run(CancellationToken::new()));
         Ok(Self { app, network, key, session })
     }
@@ -120,16 +110,51 @@ async fn sign_in(app: &App) -> anyhow::Result<(String, String)> {
     Ok((key.expose().to_owned(), format!("{}={}", server::auth::SESSION, session.expose())))
 }
 
+/// Fills a data folder with so many profiles, for a server that is started later; an API key that may do everything.
+pub(crate) async fn fill(folder: &Path, profiles: usize, network: &str) -> anyhow::Result<String> {
+    let server = Server::build(config(folder, network), Arc::new(SystemClock)).await?;
+    let (key, _) = sign_in(&server.app).await?;
+    connect_all(&server.app, profiles).await?;
+    Ok(key)
+}
+
+/// A server in that folder with one network app.
+fn config(folder: &Path, network: &str) -> Config {
+    let mut config = Config::default();
+    config.server.listen.set_port(0);
+    config.server.data_dir = folder.join("data");
+    let client = NetworkConfig {
+        client_id: Some("bench".into()),
+        client_secret: Some(Secret::new("bench")),
+        base_url: Some(network.to_owned()),
+        ..NetworkConfig::default()
+    };
+    config.networks.insert("linkedin".into(), client);
+    config
+}
+
+/// So many profiles, many people in one transaction.
+async fn connect_all(app: &App, profiles: usize) -> anyhow::Result<()> {
+    let people: Vec<usize> = (0..profiles.div_ceil(PER_PERSON)).collect();
+    for together in people.chunks(TOGETHER) {
+        let mut tx = app.store.write().await?;
+        for person in together {
+            connect(&mut tx, app, *person, PER_PERSON.min(profiles - person * PER_PERSON)).await?;
+        }
+        tx.commit().await?;
+    }
+    Ok(())
+}
+
 /// One person with many pages, through the same functions that a callback uses.
-async fn connect(app: &App, person: usize, pages: usize) -> anyhow::Result<()> {
+async fn connect(tx: &mut Tx, app: &App, person: usize, pages: usize) -> anyhow::Result<()> {
     let now = app.now();
     let place = Place { network: "linkedin".into(), instance: String::new() };
     let begun = Begun { by: Actor::System, browser_hash: None, expected_people: vec![], profile: None, return_to: None };
     let (id, state): (ConnectionId, EventId) = (ids::fresh(), ids::fresh());
     let state = Secret::new(state.as_str());
-    let mut tx = app.store.write().await?;
-    app.store.open_connection(&mut tx, &id, &app.organisation, &place, &begun, &state, &BTreeMap::new(), now, Span::minutes(5)).await?;
-    let Taken::Ours(connection, _) = app.store.take_connection(&mut tx, "linkedin", &state, None, now).await? else {
+    app.store.open_connection(tx, &id, &app.organisation, &place, &begun, &state, &BTreeMap::new(), now, Span::minutes(5)).await?;
+    let Taken::Ours(connection, _) = app.store.take_connection(tx, "linkedin", &state, None, now).await? else {
         anyhow::bail!("the connection was not taken")
     };
     let discovered: Vec<Discovered> = (0..pages)
@@ -160,10 +185,9 @@ async fn connect(app: &App, person: usize, pages: usize) -> anyhow::Result<()> {
         comes_along: false,
     };
     let facts = Facts::unknown();
-    app.store.authorized(&mut tx, &connection, &authorized, &facts, now).await?;
-    let connection = connections::get(&mut tx, &app.organisation, &id).await?.context("the connection is gone")?;
+    app.store.authorized(tx, &connection, &authorized, &facts, now).await?;
+    let connection = connections::get(tx, &app.organisation, &id).await?.context("the connection is gone")?;
     let chosen: Vec<String> = discovered.iter().map(|found| found.network_id.clone()).collect();
-    app.store.add_profiles(&mut tx, &connection, chosen.as_slice().into(), &facts, &Actor::System, SystemClock.now()).await?;
-    tx.commit().await?;
+    app.store.add_profiles(tx, &connection, chosen.as_slice().into(), &facts, &Actor::System, SystemClock.now()).await?;
     Ok(())
 }

@@ -3,12 +3,14 @@
 
 mod acts;
 mod durable;
+mod figures;
 mod house;
 mod load;
 mod timing;
 
 use std::time::Duration;
 
+use anyhow::Context as _;
 use house::House;
 use load::Load;
 
@@ -19,7 +21,19 @@ const CALLERS: usize = 4;
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
-    let profiles: usize = std::env::args().nth(1).and_then(|text| text.parse().ok()).unwrap_or(10_000);
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let number = |at: usize, otherwise| arguments.get(at).map_or(Ok(otherwise), |text| text.parse());
+    if let [first, binary, ..] = arguments.as_slice()
+        && first == "figures"
+    {
+        let profiles = number(2, 100_000).context("how many profiles")?;
+        print(&format!("{profiles} profiles in SQLite, nothing of them due, a server of its own:\n"));
+        for line in figures::measure(std::path::Path::new(binary), profiles).await? {
+            print(&line);
+        }
+        return Ok(());
+    }
+    let profiles = number(0, 10_000).context("how many profiles")?;
     let folder = tempfile::tempdir()?;
     let house = House::start(folder.path(), profiles).await?;
     print(&format!("{profiles} profiles, {CALLERS} callers, {} s each; ratios to a bare server of the same framework\n", EACH.as_secs()));
