@@ -154,9 +154,10 @@ fn host(text: &[char], is_named: bool) -> usize {
         let labels: Vec<&[char]> = name.split(|c| *c == '.').collect();
         let is_label = |label: &&[char]| matches!((label.first(), label.last()), (Some(a), Some(b)) if *a != '-' && *b != '-');
         let last: String = labels.last().into_iter().flat_map(|label| label.iter()).collect();
-        let is_end = match is_named {
-            true => last.chars().count() >= 2 && last.chars().all(char::is_alphabetic),
-            false => TOP_LEVEL.split(' ').any(|known| known == last.to_ascii_lowercase()),
+        let is_end = if is_named {
+            last.chars().count() >= 2 && last.chars().all(char::is_alphabetic)
+        } else {
+            TOP_LEVEL.split(' ').any(|known| known == last.to_ascii_lowercase())
         };
         labels.len() >= 2 && labels.iter().all(is_label) && is_end
     };
