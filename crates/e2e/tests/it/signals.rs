@@ -82,6 +82,25 @@ async fn nt_24_a_network_that_tells_why_is_believed_after_a_look() {
     assert_eq!(whole["cause"], "person_blocked", "{whole}");
 }
 
+/// What TikTok calls "the developer revoked" is our own disconnect: it arrives, and is nobody's death.
+#[tokio::test]
+async fn our_own_disconnect_comes_back_as_a_signal_and_alarms_nobody() {
+    let demo = Demo::start();
+    demo.connect("tiktok", "gipfel.guides").await;
+    let profile = demo.profile_named("tiktok", "Gipfel Guides").await["id"].as_str().unwrap().to_owned();
+    let (status, gone) = demo.api("DELETE", &format!("/profiles/{profile}"), None).await;
+    assert_eq!(status, 204, "{gone}");
+    let taken = async || {
+        let ledger = client().get(format!("{}/control/api/ledger?network=tiktok", demo.text("sandbox_url"))).send().await.unwrap();
+        let ledger: Value = ledger.json().await.unwrap();
+        ledger["seen"].as_array().unwrap().iter().any(|seen| seen["about"] == "notice" && seen["status"] == 200)
+    };
+    eventually("TikTok told of it", taken).await;
+    let (_, list) = demo.api("GET", "/events?limit=500", None).await;
+    let is_alarm = |event: &&Value| event["kind"] == "profile.disconnected" && event.to_string().contains(&profile);
+    assert_eq!(list["items"].as_array().unwrap().iter().find(is_alarm), None, "nobody lost an access that was given back");
+}
+
 /// The codes of requests for deletion that ended, as the log says.
 async fn ended(demo: &Demo) -> Vec<String> {
     let (_, list) = demo.api("GET", "/events?limit=500", None).await;
