@@ -77,6 +77,28 @@ pub fn of_profile(accesses: &[(&Access, &Grant)], facts: &Facts) -> Option<Need>
     over.max_by_key(|need| need.at)
 }
 
+/// A levelled campaign. Each person comes once, in a week no later than their `latest` (0 is this week); no week has more people than it
+/// must, and within that everybody comes as late as they can, since a renewed life begins on the day of the login. In which week each comes.
+pub fn levelled(latest: &[usize]) -> Vec<usize> {
+    let due_by = |week: usize| latest.iter().filter(|latest| **latest <= week).count();
+    let weeks = latest.iter().max().map_or(0, |last| last + 1);
+    let room = (0..weeks).map(|week| due_by(week).div_ceil(week + 1)).max().unwrap_or(0);
+    // From the last week backwards, whoever could have come latest first: nobody comes much earlier than they must.
+    let mut order: Vec<usize> = (0..latest.len()).collect();
+    order.sort_by_key(|person| (std::cmp::Reverse(latest[*person]), *person));
+    let mut comes = vec![0; latest.len()];
+    let (mut week, mut taken) = (weeks.saturating_sub(1), 0);
+    for person in order {
+        let free = if taken == room { week.saturating_sub(1) } else { week }.min(latest[person]);
+        if free < week {
+            (week, taken) = (free, 0);
+        }
+        comes[person] = week;
+        taken += 1;
+    }
+    comes
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -131,6 +153,31 @@ mod tests {
             }
         }
         None
+    }
+
+    #[test]
+    fn a_campaign_is_spread_over_the_weeks_that_are_left() {
+        assert_eq!(levelled(&[]), [] as [usize; 0]);
+        assert_eq!(levelled(&[5]), [5], "alone: as late as it can be");
+        assert_eq!(levelled(&[3, 3, 3, 3]), [3, 2, 1, 0], "all due in one week: one in each before");
+        assert_eq!(levelled(&[0, 0, 0, 9]), [0, 0, 0, 9], "what cannot wait is not spread");
+        assert_eq!(levelled(&[1, 1, 1, 8, 8]), [1, 1, 0, 8, 8]);
+    }
+
+    proptest! {
+        /// Nobody comes too late, no week has more people than the fullest one must have, and nobody could come a week later.
+        #[test]
+        fn a_levelled_campaign_is_the_flattest_there_is(latest in prop::collection::vec(0..20_usize, 0..60)) {
+            let comes = levelled(&latest);
+            let in_week = |week: usize| comes.iter().filter(|come| **come == week).count();
+            let fullest = (0..20).map(in_week).max().unwrap_or(0);
+            let must = (0..20).map(|week| latest.iter().filter(|latest| **latest <= week).count().div_ceil(week + 1)).max().unwrap_or(0);
+            prop_assert!(fullest <= must, "{comes:?}");
+            for (come, latest) in comes.iter().zip(&latest) {
+                prop_assert!(come <= latest);
+                prop_assert!(come == latest || in_week(come + 1) == must, "{comes:?}: somebody could come in week {}", come + 1);
+            }
+        }
     }
 
     proptest! {

@@ -115,6 +115,7 @@ impl Takes {
         let ((pictures, pictures_de), (films, films_de)) = (self.pictures_by.words(), self.films_by.words());
         let several = |n: usize, (one, one_de): (&str, &str), (many, many_de): (&str, &str)| match n {
             1 => (one.to_owned(), one_de.to_owned()),
+            _ if self.needed => (format!("1 to {n} {many}"), format!("1 bis {n} {many_de}")),
             _ => (format!("up to {n} {many}"), format!("bis zu {n} {many_de}")),
         };
         let picture = several(self.pictures, ("one picture", "ein Bild"), ("pictures", "Bilder"));
@@ -167,7 +168,7 @@ mod tests {
 
     #[test]
     fn it_is_told_in_words() {
-        assert_eq!(BOTH.words("Net").en, "Net needs up to 3 pictures or films, each by its address.");
+        assert_eq!(BOTH.words("Net").en, "Net needs 1 to 3 pictures or films, each by its address.");
         assert_eq!(EITHER.words("Net").en, "Net takes up to 2 pictures, or one film, sent with the post.");
         assert_eq!(EITHER.words("Net").de, "Net nimmt bis zu 2 Bilder, oder einen Film, mit dem Beitrag gesendet.");
         let one = Takes { pictures: 1, films: 0, ..BOTH };

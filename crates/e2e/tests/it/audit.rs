@@ -70,7 +70,9 @@ async fn the_audit_page_searches_verifies_and_downloads() {
     let cookie = demo.admin().await;
     let get = async |path: &str| client().get(format!("{url}{path}")).header("cookie", &cookie).send().await.unwrap().text().await.unwrap();
     let page = get("/audit?q=created&verify=1").await;
-    assert!(page.contains("api_keys:manage") && page.contains("Whole: 1 rows"), "{page}");
+    assert!(page.contains("Manage API keys") && page.contains("api_keys:manage") && page.contains("Whole: 1 rows"), "{page}");
+    assert!(!page.contains("{&#34;") && !page.contains("{&quot;"), "in words, not as JSON: {page}");
+    assert!(get("/audit?q=of+which+nothing+is+known").await.contains("No row here"));
     assert!(get("/audit/export").await.contains("\"position\":1"));
     let keys = get("/settings/api-keys").await;
     let id = keys.split("/settings/api-keys/key_").nth(1).unwrap().split('"').next().unwrap().to_owned();
@@ -79,4 +81,23 @@ async fn the_audit_page_searches_verifies_and_downloads() {
     let freezes = client().post(format!("{url}/settings/freezes")).header("origin", url).header("cookie", &cookie);
     let receipt = freezes.form(&[("target", "everything"), ("reason", "drill")]).send().await.unwrap().text().await.unwrap();
     assert!(receipt.contains("Frozen. Receipt frz_") && receipt.contains("Thaw"), "{receipt}");
+}
+
+/// The second page of what was looked for is of the same.
+#[tokio::test]
+async fn the_audit_page_keeps_what_was_looked_for() {
+    let demo = Demo::start();
+    let url = demo.running.url();
+    let (_, tool) = key(&demo, &["tokens:read"]).await;
+    let profile = demo.profile_named("tiktok", "Fernweh Outdoor").await["id"].as_str().unwrap().to_owned();
+    for _ in 0..101 {
+        assert_eq!(call(url, &tool, "GET", &format!("/profiles/{profile}/access-token"), None).await.0, 200);
+    }
+    let cookie = demo.admin().await;
+    let get = async |path: &str| client().get(format!("{url}{path}")).header("cookie", &cookie).send().await.unwrap().text().await.unwrap();
+    let page = get("/audit?act=tokens%3Aread").await;
+    let older = page.split("href=\"/audit?q=").nth(1).unwrap().split('"').next().unwrap().replace("&#38;", "&").replace("&amp;", "&");
+    let rest = get(&format!("/audit?q={older}")).await;
+    assert_eq!((page.matches("<section class=\"card\">").count(), rest.matches("<section class=\"card\">").count()), (100, 1), "{rest}");
+    assert!(rest.contains("<code>tokens:read</code>") && !rest.contains("Older"), "{rest}");
 }

@@ -45,6 +45,7 @@ async fn what_is_coming_is_shown_and_subscribed_to() {
     accessible(&browser, "forecast-calendar").await;
     browser.press("By person").await;
     browser.see("One login renews everything").await;
+    browser.see("Ask in the week of").await;
     accessible(&browser, "forecast-by-person").await;
     let (_, coming) = demo.api("GET", "/forecast", None).await;
     let items = coming["items"].as_array().unwrap();

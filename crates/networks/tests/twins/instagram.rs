@@ -121,7 +121,7 @@ async fn what_is_published_was_ready_and_is_shown_with_its_address() {
     mixed.clear();
     for many in [mixed, vec![picture(); 11], vec![media("image/jpeg", b"itself")]] {
         let Err(NotDone::Invalid { field: "media", words }) = publish(&post(many)).await else { panic!("refused beforehand") };
-        assert!(words.en.contains("up to 10 pictures or films"), "{words:?}");
+        assert!(words.en.contains("needs 1 to 10 pictures or films"), "{words:?}");
     }
     assert_eq!(bench.posts().len(), 2, "nothing else was published");
 }

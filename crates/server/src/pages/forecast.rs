@@ -9,7 +9,7 @@ use askama::Template;
 use axum::extract::{Path, Query, State};
 use axum::response::Response;
 use jiff::civil::{Date, Weekday};
-use lifecycle::forecast::Basis;
+use lifecycle::forecast::{Basis, levelled};
 use lifecycle::permission::Act;
 use lifecycle::time::{Span, Timestamp};
 use serde::Deserialize;
@@ -56,6 +56,8 @@ struct Week {
 
 struct Person {
     name: String,
+    /// In which week of a levelled campaign they are asked, in words.
+    week: String,
     items: Vec<Item>,
     /// Their logins, to be asked for together by whoever may.
     ids: Vec<String>,
@@ -86,6 +88,8 @@ struct Forecast {
     over: Vec<Item>,
     weeks: Vec<Week>,
     people: Vec<Person>,
+    /// How the campaign is levelled, where there is one.
+    levelled: Option<String>,
     width: usize,
     /// Whether anything is coming.
     any: bool,
@@ -201,25 +205,42 @@ fn logins(week: &[&Appointment]) -> usize {
     week.len()
 }
 
-fn people(caller: &Caller, all: &[Appointment], now: Timestamp) -> Vec<Person> {
+/// The last week that is over before that day, counted from this one: who is asked in it comes in time.
+fn last_whole_week(at: Timestamp, now: Timestamp, zone: &str) -> usize {
+    let days = monday(at, zone).since(monday(now, zone)).map_or(0, |span| span.get_days());
+    usize::try_from(days / 7 - 1).unwrap_or(0)
+}
+
+/// By person, in the order of a levelled campaign; and how many it asks in its fullest week.
+fn people(caller: &Caller, all: &[Appointment], now: Timestamp) -> (Vec<Person>, usize) {
+    let (lang, zone) = (caller.lang, zone(caller));
     let mut found: BTreeMap<&str, Vec<&Appointment>> = BTreeMap::new();
     for appointment in all {
         found.entry(&appointment.person_name).or_default().push(appointment);
     }
-    let person = |(name, items): (&str, Vec<&Appointment>)| {
+    let first = |items: &[&Appointment]| items.iter().map(|item| item.at).min().unwrap_or(now);
+    let latest: Vec<usize> = found.values().map(|items| last_whole_week(first(items), now, zone)).collect();
+    let comes = levelled(&latest);
+    let fullest = comes.iter().map(|week| comes.iter().filter(|other| *other == week).count()).max().unwrap_or(0);
+    let person = |(name, items): (&str, Vec<&Appointment>), week: usize| {
         let asked =
             |appointment: &&Appointment| (appointment.person.to_string(), appointment.within(caller, Act::RefreshConnection).count());
         let asked: Vec<(String, usize)> = items.iter().map(asked).filter(|(_, profiles)| *profiles > 0).collect();
         let profiles: usize = asked.iter().map(|(_, profiles)| profiles).sum();
         let ids: BTreeSet<&String> = asked.iter().map(|(id, _)| id).collect();
+        let begins = monday(now, zone).saturating_add(jiff::Span::new().weeks(i64::try_from(week).unwrap_or(0)));
+        let begins = begins.strftime(lang.pick("%-d %b %Y", "%d.%m.%Y")).to_string();
         Person {
             name: name.to_owned(),
+            week: if week == 0 { lang.t("forecast.ask_now").to_owned() } else { lang.fill("forecast.ask_in", &[("week", &begins)]) },
             ids: ids.into_iter().cloned().collect(),
-            one_link: caller.lang.fill("forecast.one_link", &[("logins", &asked.len().to_string()), ("n", &profiles.to_string())]),
+            one_link: lang.fill("forecast.one_link", &[("logins", &asked.len().to_string()), ("n", &profiles.to_string())]),
             items: items.into_iter().map(|appointment| item(caller, appointment, now)).collect(),
         }
     };
-    found.into_iter().map(person).collect()
+    let mut people: Vec<(usize, Person)> = found.into_iter().zip(comes).map(|(found, week)| (week, person(found, week))).collect();
+    people.sort_by_key(|(week, _)| *week);
+    (people.into_iter().map(|(_, person)| person).collect(), fullest)
 }
 
 /// What was just made and is shown once.
@@ -259,6 +280,7 @@ async fn page(app: &App, caller: &Caller, asked: &Asked, once: Once) -> Page {
     let by_rule = coming.iter().filter(|item| item.basis == Basis::NetworkRule).count();
     let by = By::of(&asked.by);
     let undated = usize::try_from(outlook.unpredictable).unwrap_or_default();
+    let (people, fullest) = people(caller, &outlook.appointments, now);
     let (lang, summary) = (caller.lang, if coming.is_empty() { "forecast.none" } else { "forecast.summary" });
     show(&Forecast {
         s: Shell::new(caller, "forecast"),
@@ -270,7 +292,8 @@ async fn page(app: &App, caller: &Caller, asked: &Asked, once: Once) -> Page {
         months: if by == By::Day { calendar_of(caller, &coming, now, until) } else { vec![] },
         over: over.iter().map(|appointment| item(caller, appointment, now)).collect(),
         weeks: weeks(caller, &coming, now, ahead),
-        people: people(caller, &outlook.appointments, now),
+        levelled: (people.len() > 1).then(|| lang.fill("forecast.levelled", &[("n", &fullest.to_string())])),
+        people,
         any: !coming.is_empty(),
         width: (ahead + 1) * BAR + 8,
         axis: [now, until].map(|at| show::date(at, zone(caller), lang)),
