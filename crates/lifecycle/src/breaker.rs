@@ -254,6 +254,15 @@ mod tests {
     }
 
     #[test]
+    fn rf_33_what_was_released_is_counted_with_nobody() {
+        let at = |minutes| T0 + Span::minutes(minutes);
+        assert_eq!(counted_together(at(0), None), Some((at(-15), at(15))));
+        assert_eq!((counted_together(at(0), Some(at(0))), counted_together(at(0), Some(at(10)))), (None, None));
+        assert_eq!(counted_together(at(12), Some(at(10))), Some((at(10) + Span::micros(1), at(27))));
+        assert_eq!(counted_together(at(60), Some(at(10))), Some((at(45), at(75))), "that is long over");
+    }
+
+    #[test]
     fn five_in_a_row_open_it_and_one_answer_closes_it() {
         let mut breaker = Breaker::default();
         for _ in 0..4 {

@@ -49,9 +49,10 @@ fn place(organisation: &OrganisationId, network: &str, instance: &str, server: &
     [organisation.as_str().into(), network.into(), instance.into(), server.into(), kind.as_str().into()]
 }
 
-/// The open incidents of which people were told, oldest first.
+/// The open incidents of which people were told, oldest first. One that somebody released is over, whenever that is looked at.
 pub async fn open(tx: &mut Tx, organisation: &OrganisationId) -> Result<Vec<AtPlace>, StoreError> {
-    let sql = "SELECT * FROM incidents WHERE organisation_id = $1 AND ended_at IS NULL AND told_at IS NOT NULL ORDER BY began_at, network, server";
+    let sql = "SELECT * FROM incidents WHERE organisation_id = $1 AND ended_at IS NULL AND told_at IS NOT NULL \
+               AND (released_at IS NULL OR released_at < seen_at) ORDER BY began_at, network, server";
     tx.all(sql, &[organisation.as_str().into()]).await?.iter().map(read).collect()
 }
 

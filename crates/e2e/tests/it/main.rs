@@ -25,6 +25,7 @@ mod follow;
 mod forecast;
 mod gallery;
 mod generated;
+mod incidents;
 mod io_error;
 mod kill;
 mod leaving;
@@ -44,7 +45,6 @@ mod ping;
 #[path = "../../../store/tests/it/postgres.rs"]
 mod postgres;
 mod proxy;
-mod refused;
 mod relogin;
 mod restore;
 mod return_to;

@@ -43,15 +43,14 @@ fn alone(c: char) -> usize {
 
 /// Where the emoji ends that the text begins with.
 fn emoji(text: &str) -> Option<usize> {
-    let cluster = text.graphemes(true).next()?;
-    let mut chars = cluster.chars();
+    let mut chars = text.chars();
     let first = chars.next()?;
     let mut end = first.len_utf8();
     match first {
         '0'..='9' | '#' | '*' => {
             let rest = chars.as_str();
             let key = rest.strip_prefix(LOOK).unwrap_or(rest).strip_prefix('\u{20e3}')?;
-            return Some(cluster.len() - key.len());
+            return Some(text.len() - key.len());
         }
         // A flag is made of two of these.
         '\u{1f1e6}'..='\u{1f1ff}' => {
@@ -185,6 +184,14 @@ mod tests {
     #[test]
     fn stock_symbols_are_counted() {
         assert_eq!((cashtags("$ABC and $DEF"), cashtags("$5 for $toolongname"), cashtags("$abc.")), (2, 0, 1));
+    }
+
+    /// Each character is looked at, but what follows it is not read to its end each time: hostile texts are weighed as quickly as others.
+    #[test]
+    fn a_letter_with_very_many_marks_is_weighed() {
+        let marks = 100_000;
+        assert_eq!(of(&format!("x{}", "\u{302}".repeat(marks))), 1 + marks);
+        assert_eq!(of(&format!("👍{}", "\u{1f3fd}".repeat(marks))), 2);
     }
 
     #[test]

@@ -18,7 +18,7 @@ use store::{StoreError, Tx, hold, incidents, users};
 
 use super::view::{Line, Row, line, row, zone};
 use super::{Fields, Page, Shell, for_people, go};
-use crate::actions::incidents as incidents_by_hand;
+use crate::actions;
 use crate::auth::Caller;
 use crate::outbox::letter::place;
 use crate::show::{self, When};
@@ -123,7 +123,7 @@ async fn history_of(tx: &mut Tx, app: &App, caller: &Caller, of_all: bool) -> Re
 /// POST /incidents/release
 pub async fn release(State(app): State<Arc<App>>, caller: Caller, fields: Fields) -> Response {
     let page = async {
-        incidents_by_hand::release(&app, &caller, fields.get("network"), fields.get("instance")).await?;
+        actions::incidents::release(&app, &caller, fields.get("network"), fields.get("instance")).await?;
         go("/")
     };
     for_people(&caller, page.await)

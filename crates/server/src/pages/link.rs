@@ -12,7 +12,7 @@ use store::events::{self, About};
 use store::renewal_links::{self, Accepts};
 
 use super::profile::people_of;
-use super::view::title_of;
+use super::view::{title_of, zone};
 use super::{Fields, Page, Shell, for_people};
 use crate::actions::invite;
 use crate::auth::{self, Caller};
@@ -81,8 +81,7 @@ pub async fn create(State(app): State<Arc<App>>, caller: Caller, Path(id): Path<
         let any_admin = fields.get("to") == "any";
         let accepts = if any_admin { Accepts::AnyAdmin { instead_of: None } } else { Accepts::Holders };
         let (link, until) = invite::renewal_link(&app, std::slice::from_ref(&profile), &accepts, email, caller.lang, &caller.named).await?;
-        let zone = caller.user.as_ref().map_or("UTC", |user| &user.time_zone);
-        let mut words = vec![caller.lang.fill("link.until", &[("until", &show::moment(until, zone, caller.lang))])];
+        let mut words = vec![caller.lang.fill("link.until", &[("until", &show::moment(until, zone(&caller), caller.lang))])];
         words.extend(email.map(|email| caller.lang.fill("link.sent", &[("email", email)])));
         page(&app, &caller, &id, any_admin, Some(Made { link, words: words.join(" ") }), None).await
     };

@@ -269,7 +269,7 @@ impl Hold {
 fn incidents_in_words(found: &Value) -> String {
     let line = |one: &Value| {
         let name = format!("{} {}", text(one, "network"), text(one, "server"));
-        let what = if one["verdicts_held"] == true { "refuses many accounts at once; verdicts wait" } else { "does not answer" };
+        let what = if one["kind"] == "refused" { "refuses many accounts at once; verdicts wait" } else { "does not answer" };
         format!("{name:<24} {what} since {}, {} profiles", text(one, "since"), one["profiles"])
     };
     let lines: Vec<String> = found["items"].as_array().into_iter().flatten().map(line).collect();

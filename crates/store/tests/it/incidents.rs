@@ -201,6 +201,7 @@ async fn rf_33_what_was_released_is_not_counted_any_more_and_ends_the_incident()
         let turned = "UPDATE grants SET refused_at = $1 WHERE person_id IN (SELECT id FROM people WHERE network_id IN ('jana', 'piet'))";
         run(&store, turned, &[minute(12).into()]).await;
         assert_eq!(counted(12).await, (2, 5), "those who turned later, without the released: {}", store.describe());
+        assert_eq!(counted(0).await, (0, 5), "nor the released with those who turned later: {}", store.describe());
         seen(IncidentKind::Refused, 13).await;
         assert!(release("linkedin", 14).await, "another incident, another word");
         assert_eq!(counted(12).await, (0, 5));

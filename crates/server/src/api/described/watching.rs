@@ -138,7 +138,6 @@ const INCIDENT_FIELDS: Shape = Shape::Object(&[
     must("since", MOMENT),
     must("owners_told_at", MAYBE_MOMENT),
     must("profiles", WHOLE),
-    must("verdicts_held", Shape::Flag),
 ]);
 
 const HOLD: Shape = Shape::Named("Hold", &HOLD_FIELDS);

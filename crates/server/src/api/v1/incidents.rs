@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use axum::extract::State;
-use lifecycle::incident::IncidentKind;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use store::incidents;
@@ -28,7 +27,6 @@ pub async fn list(State(app): State<Arc<App>>) -> Answer {
             "since": rfc3339(at.incident.began_at),
             "owners_told_at": at.incident.owners_told_at.map(rfc3339),
             "profiles": profiles,
-            "verdicts_held": at.incident.kind == IncidentKind::Refused,
         }));
     }
     json(200, &json!({ "items": items }))

@@ -1,4 +1,5 @@
-//! Page presets: /api/v1/page-presets, and applying them to profiles that are here already. What holds for all networks that have none of their own is called `default`.
+//! Page presets: /api/v1/page-presets, and applying them to profiles that are here already. What holds for all networks that have none of
+//! their own is called `default`.
 
 use std::sync::Arc;
 
