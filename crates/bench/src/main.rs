@@ -38,20 +38,17 @@ async fn main() -> anyhow::Result<()> {
     let house = House::start(folder.path(), profiles).await?;
     print(&format!("{profiles} profiles, {CALLERS} callers, {} s each; ratios to a bare server of the same framework\n", EACH.as_secs()));
     print("call                                        per second    p50 ms    p95 ms    p99 ms   of bare");
-    let list = house.get("/api/v1/profiles?limit=50").await?;
-    let page = house.page("/settings/profiles").await?;
-    for (name, path, bytes, as_page) in [
-        ("list 50 profiles (API)", "/api/v1/profiles?limit=50", list, false),
-        (
-            "list 50 disconnected profiles (API)",
-            "/api/v1/profiles?limit=50&status=disconnected",
-            house.get("/api/v1/profiles?limit=50&status=disconnected").await?,
-            false,
-        ),
-        ("search a name (API)", "/api/v1/profiles?limit=50&q=page%2077", house.get("/api/v1/profiles?limit=50&q=page%2077").await?, false),
-        ("page: profiles", "/settings/profiles", page, true),
-        ("page: dashboard", "/", house.page("/").await?, true),
+    for (name, path, as_page) in [
+        ("list 50 profiles (API)", "/api/v1/profiles?limit=50", false),
+        ("list 50 disconnected profiles (API)", "/api/v1/profiles?limit=50&status=disconnected", false),
+        ("search a name (API)", "/api/v1/profiles?limit=50&q=page%2077", false),
+        ("search a rare name (API)", "/api/v1/profiles?limit=50&q=page%201234%203", false),
+        ("search a name that all have (API)", "/api/v1/profiles?limit=50&q=page&status=connected", false),
+        ("page: profiles", "/settings/profiles", true),
+        ("page: profiles with a name", "/settings/profiles?q=page%2077", true),
+        ("page: dashboard", "/", true),
     ] {
+        let bytes = if as_page { house.page(path).await? } else { house.get(path).await? };
         let bare = Load::run(&house::bare(bytes).await?, None, CALLERS, EACH).await?;
         let ours = Load::run(&house.url(path), Some(house.credential(as_page)), CALLERS, EACH).await?;
         print(&format!(

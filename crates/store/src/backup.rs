@@ -13,7 +13,7 @@ use lifecycle::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
 
-use crate::dialect::{self, Db, OpenError};
+use crate::dialect::{self, Db, OpenError, migrations};
 use crate::driver::{Row, StoreError, Tx, Value, placeholders};
 use crate::hold::{self, Mark, Why};
 
@@ -120,7 +120,7 @@ pub type Progress<'a> = &'a mut (dyn FnMut(u64) + Send);
 pub async fn write(url: &str, out: &mut (dyn Write + Send), now: Timestamp, progress: Progress<'_>) -> Result<u64, BackupError> {
     let mut tx = dialect::snapshot(url).await?;
     let schema = tx.one("SELECT MAX(version) AS version FROM _sqlx_migrations", &[]).await?.ok_or(BackupError::NotOurs)?.int("version")?;
-    if schema > dialect::newest() {
+    if schema > migrations::newest() {
         return Err(OpenError::Newer(schema).into());
     }
     // A database that was never marked gets its name when it is put back.
@@ -128,7 +128,7 @@ pub async fn write(url: &str, out: &mut (dyn Write + Send), now: Timestamp, prog
     let version = env!("CARGO_PKG_VERSION").to_owned();
     let mut lines = Lines { out: &mut *out, hash: Hasher::new(&SHA256), rows: 0 };
     lines.put(&Head { staygreen_backup: FORMAT, version, made_at: now.as_micros(), schema, mark })?;
-    for table in dialect::tables(schema) {
+    for table in migrations::tables(schema) {
         write_table(&mut tx, table, &mut lines, progress).await?;
     }
     let (rows, hash) = (lines.rows, lines.hash.finish());
@@ -205,7 +205,7 @@ pub fn check(file: &mut dyn BufRead) -> Result<Head, BackupError> {
     if head.staygreen_backup != FORMAT {
         return Err(BackupError::Format(head.staygreen_backup));
     }
-    if head.schema > dialect::newest() {
+    if head.schema > migrations::newest() {
         return Err(BackupError::Newer(head.version));
     }
     let mut rows = 0;
@@ -253,7 +253,7 @@ pub async fn read(
     if tx.one("SELECT id FROM organisations LIMIT 1", &[]).await?.is_some() {
         return Err(BackupError::NotEmpty);
     }
-    for table in dialect::tables(head.schema).iter().rev() {
+    for table in migrations::tables(head.schema).iter().rev() {
         tx.run(&format!("DELETE FROM {table}"), &[]).await?;
     }
     let (mut rows, mut into) = (0, None);
@@ -292,7 +292,8 @@ impl Into {
         let damaged = |what: &str| BackupError::Damaged(what.to_owned());
         let table: Table = serde_json::from_str(line).map_err(|error| BackupError::Damaged(error.to_string()))?;
         // Names go into statements: only those of our own schema.
-        let known = dialect::tables(schema).into_iter().find(|known| *known == table.table).ok_or_else(|| damaged("an unknown table"))?;
+        let known =
+            migrations::tables(schema).into_iter().find(|known| *known == table.table).ok_or_else(|| damaged("an unknown table"))?;
         let here = columns(tx, known).await?;
         let kind = |name: &String| here.iter().find(|column| column.name == *name).map(|column| column.kind);
         let kinds: Option<Vec<Kind>> = table.columns.iter().map(kind).collect();

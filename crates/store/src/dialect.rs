@@ -1,4 +1,6 @@
-//! The only file that knows which database runs; how SQLite is spoken to stands in `sqlite/`.
+//! Here alone it is known which database runs; how SQLite is spoken to stands in `sqlite/`.
+
+pub(crate) mod migrations;
 
 use std::fs::File;
 use std::path::Path;
@@ -7,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::Executor as _;
-use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
+use sqlx::migrate::MigrateError;
 use sqlx::postgres::{PgConnectOptions, PgListener, PgPool, PgPoolOptions};
 use tokio::sync::Mutex;
 
@@ -18,39 +20,8 @@ use crate::sqlite::readers::Readers;
 use crate::sqlite::schema::Schema;
 use crate::sqlite::writer::{Turn, Writer};
 
-/// The migrations, oldest first. Forward only; a released one is never edited. `{binary}` is the only placeholder: the
-/// collation that compares bytes, so that both databases sort alike whatever the machine's language is.
-const MIGRATIONS: &[(i64, &str, &str)] = &[
-    (1, "initial", include_str!("../migrations/0001_initial.sql")),
-    (2, "assets and signals", include_str!("../migrations/0002_assets_and_signals.sql")),
-    (3, "incidents and lists", include_str!("../migrations/0003_incidents_and_lists.sql")),
-    (6, "authorisation", include_str!("../migrations/0006_authorisation.sql")),
-    (7, "webhook endpoints", include_str!("../migrations/0007_webhook_endpoints.sql")),
-    (8, "calendars and reminders", include_str!("../migrations/0008_calendars_and_reminders.sql")),
-    (9, "app habits and missing scopes", include_str!("../migrations/0009_app_habits.sql")),
-    (10, "acts", include_str!("../migrations/0010_acts.sql")),
-    (11, "departures", include_str!("../migrations/0011_departures.sql")),
-    (12, "people and links", include_str!("../migrations/0012_people_and_links.sql")),
-    (14, "backlogs and call budgets", include_str!("../migrations/0014_backlogs_and_call_budgets.sql")),
-    (15, "profiles left out and requests for deletion", include_str!("../migrations/0015_left_out_and_deletions.sql")),
-    (18, "rotations", include_str!("../migrations/0018_rotations.sql")),
-    (20, "also known as", include_str!("../migrations/0020_also_known_as.sql")),
-    (21, "whole logins", include_str!("../migrations/0021_whole_logins.sql")),
-    (22, "acts by post", include_str!("../migrations/0022_acts_by_post.sql")),
-    (24, "notes of acts", include_str!("../migrations/0024_notes_of_acts.sql")),
-    (25, "set aside logins", include_str!("../migrations/0025_set_aside_logins.sql")),
-    (28, "incidents", include_str!("../migrations/0028_incidents.sql")),
-    (29, "second factors", include_str!("../migrations/0029_second_factors.sql")),
-    (30, "sorted lists", include_str!("../migrations/0030_sorted_lists.sql")),
-    (31, "approvals by mail", include_str!("../migrations/0031_approvals_by_mail.sql")),
-    (32, "large lists", include_str!("../migrations/0032_large_lists.sql")),
-    (33, "across apps", include_str!("../migrations/0033_across_apps.sql")),
-    (38, "seen meanwhile", include_str!("../migrations/0038_seen_meanwhile.sql")),
-    (39, "permission sets", include_str!("../migrations/0039_permission_sets.sql")),
-    (40, "presets of teams and start pages", include_str!("../migrations/0040_presets_of_teams_and_start_pages.sql")),
-    (41, "counted with deadlines", include_str!("../migrations/0041_counted_with_deadlines.sql")),
-    (42, "released incidents", include_str!("../migrations/0042_released_incidents.sql")),
-];
+/// So many characters a text must have to be searched for by its index: both databases cut names into threes.
+pub(crate) const SEARCHED_MIN: usize = 3;
 
 /// Rings that come closer together than that are heard as few.
 const RINGS_APART: Duration = Duration::from_millis(200);
@@ -148,7 +119,29 @@ impl Dialect {
         }
     }
 
-    const fn binary(self) -> &'static str {
+    /// The profiles whose name or handle holds a text of [`SEARCHED_MIN`] characters, from the index of migration 43 (FTS5's trigrams, or
+    /// pg_trgm); what [`Dialect::searched`] makes of the text stands for `?`. A few more may come along.
+    pub(crate) const fn search(self) -> &'static str {
+        match self {
+            Self::Sqlite => {
+                "id IN (SELECT profile_id FROM profile_texts WHERE number IN \
+                 (SELECT rowid FROM profile_texts_search WHERE profile_texts_search MATCH ?))"
+            }
+            Self::Postgres => "(sort_key || E'\\n' || LOWER(COALESCE(handle, ''))) COLLATE \"C\" LIKE ? ESCAPE '\\'",
+        }
+    }
+
+    /// A text as [`Dialect::search`] takes it; `escaped` is it with the signs of LIKE escaped.
+    pub(crate) fn searched(self, text: &str, escaped: &str) -> String {
+        match self {
+            // A string of FTS5: its signs mean nothing inside quotes.
+            Self::Sqlite => format!("\"{}\"", text.replace('"', "\"\"")),
+            Self::Postgres => format!("%{escaped}%"),
+        }
+    }
+
+    /// The collation that compares bytes.
+    pub(crate) const fn binary(self) -> &'static str {
         match self {
             Self::Sqlite => "BINARY",
             Self::Postgres => "\"C\"",
@@ -198,18 +191,6 @@ pub(crate) async fn snapshot(url: &str) -> Result<Tx, OpenError> {
     }
 }
 
-/// The last migration of this version.
-pub(crate) fn newest() -> i64 {
-    MIGRATIONS.last().map_or(0, |(version, ..)| *version)
-}
-
-/// The tables up to that migration, those that others refer to first: no database makes them in another order.
-pub(crate) fn tables(last: i64) -> Vec<&'static str> {
-    let texts = MIGRATIONS.iter().filter(|(version, ..)| *version <= last).map(|(_, _, sql)| *sql);
-    let made = texts.flat_map(|sql| sql.lines().filter_map(|line| line.strip_prefix("CREATE TABLE ")));
-    made.filter_map(|rest| rest.split([' ', '(']).next()).collect()
-}
-
 impl Dialect {
     /// Name, type and place in the primary key (0: none) of each column of the table `$1`.
     pub(crate) const fn columns(self) -> &'static str {
@@ -257,7 +238,7 @@ impl Db {
         // One connection writes and checkpoints (RF-41).
         let conn = Conn::to_write(Path::new(path)).map_err(not_writable)?;
         let mut schema = Schema::of(&conn);
-        let migrated = migrations(Dialect::Sqlite, last).run_direct(None, &mut schema, false).await;
+        let migrated = migrations::up_to(Dialect::Sqlite, last).run_direct(None, &mut schema, false).await;
         if let Some(failure) = schema.failure {
             return Err(failure.into());
         }
@@ -286,7 +267,7 @@ impl Db {
             .await
             .map_err(unreachable)?;
         let version: String = sqlx::query_scalar("SHOW server_version").fetch_one(&pool).await.map_err(unreachable)?;
-        migrations(Dialect::Postgres, last).run(&pool).await.map_err(migration_error)?;
+        migrations::up_to(Dialect::Postgres, last).run(&pool).await.map_err(migration_error)?;
         Ok(Self::Postgres { pool, about: format!("PostgreSQL {version}").into() })
     }
 
@@ -331,16 +312,6 @@ impl Db {
             Self::Sqlite { about, .. } | Self::Postgres { about, .. } => about,
         }
     }
-}
-
-/// The migrations up to that one.
-fn migrations(dialect: Dialect, last: i64) -> Migrator {
-    let wanted = MIGRATIONS.iter().filter(|(version, ..)| *version <= last);
-    let known = wanted.map(|(version, name, sql)| {
-        let sql = sqlx::AssertSqlSafe(sql.replace("{binary}", dialect.binary()));
-        Migration::new(*version, (*name).into(), MigrationType::Simple, sqlx::SqlSafeStr::into_sql_str(sql), false)
-    });
-    Migrator::with_migrations(known.collect())
 }
 
 fn migration_error(error: MigrateError) -> OpenError {

@@ -4,15 +4,16 @@
 use lifecycle::ids::{OrganisationId, ProfileId, TeamId, UserId};
 use lifecycle::status::{Standing, Status};
 use lifecycle::time::Timestamp;
-use lifecycle::words::Cause;
 
 use crate::driver::{Row, StoreError, Tx, Value, placeholders, to_json};
 use crate::grants;
 use crate::ids::fresh;
-use crate::sorting::{Place, Sort};
 
+mod list;
 mod narrow;
 
+use list::conditions;
+pub use list::{COUNTED_MAX, Filter, found_statement, list, matching};
 pub use narrow::Narrow;
 
 /// A profile with its settings and its derived standing.
@@ -50,29 +51,6 @@ pub struct Profile {
     pub enabled: bool,
     /// Derived.
     pub standing: Standing,
-}
-
-/// What a list should hold.
-#[derive(Debug, Clone, Default)]
-pub struct Filter {
-    /// Only of this network.
-    pub network: Option<String>,
-    /// Only with this status.
-    pub status: Option<Status>,
-    /// Only with this cause.
-    pub cause: Option<Cause>,
-    /// Only of this owner.
-    pub owner: Option<UserId>,
-    /// Only in this team.
-    pub team: Option<TeamId>,
-    /// Only with this text in name or handle.
-    pub q: Option<String>,
-    /// Narrowed to what somebody may see; `None` sees everything.
-    pub visible_to: Option<Narrow>,
-    /// In this order.
-    pub sort: Sort,
-    /// After this place: the last one seen.
-    pub after: Option<Place>,
 }
 
 fn read(row: &Row) -> Result<Profile, StoreError> {
@@ -117,97 +95,9 @@ async fn with_teams(tx: &mut Tx, mut profiles: Vec<Profile>) -> Result<Vec<Profi
     Ok(profiles)
 }
 
-/// One page of profiles, `limit` at most.
-pub async fn list(tx: &mut Tx, organisation: &OrganisationId, filter: &Filter, limit: u32) -> Result<Vec<Profile>, StoreError> {
-    let way = way_of(tx, organisation, filter).await?;
-    let (conditions, mut values) = conditions_by(way, organisation, filter);
-    values.push(limit.into());
-    let sql = format!("SELECT * FROM profiles WHERE {conditions} ORDER BY {} LIMIT ${}", filter.sort.order(), values.len());
-    let profiles = tx.all(&sql, &values).await?.iter().map(read).collect::<Result<_, _>>()?;
-    with_teams(tx, profiles).await
-}
-
-/// So many profiles are looked up one by one and sorted; of more, the list is read in order until the page is full.
-const FEW: i64 = 2_000;
-
-/// How a list is read.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Way {
-    /// In order, from an index.
-    InOrder,
-    /// From the few that a team, an owner or a reach names.
-    FromFew,
-}
-
-/// Somebody who sees ten of a million profiles must not have the million read, and a team of half of them must not be sorted.
-async fn way_of(tx: &mut Tx, organisation: &OrganisationId, filter: &Filter) -> Result<Way, StoreError> {
-    let named = Filter { team: filter.team.clone(), visible_to: filter.visible_to.clone(), ..Filter::default() };
-    if named.team.is_none() && named.visible_to.is_none() {
-        return Ok(Way::InOrder);
-    }
-    let (conditions, mut values) = conditions_by(Way::FromFew, organisation, &named);
-    values.push((FEW + 1).into());
-    let sql = format!("SELECT COUNT(*) AS n FROM (SELECT id FROM profiles WHERE {conditions} LIMIT ${}) AS few", values.len());
-    let named = tx.one(&sql, &values).await?.map_or(Ok(0), |row| row.int("n"))?;
-    Ok(if named <= FEW { Way::FromFew } else { Way::InOrder })
-}
-
 /// The organisation, where single rows are named: no index is over this expression, so that the database begins with the named ids
 /// instead of reading all that the organisation has, as it would from a few dozen of them on.
 pub(crate) const OF_NAMED: &str = "organisation_id || '' = $1";
-
-fn conditions(organisation: &OrganisationId, filter: &Filter) -> (String, Vec<Value>) {
-    conditions_by(Way::InOrder, organisation, filter)
-}
-
-fn conditions_by(way: Way, organisation: &OrganisationId, filter: &Filter) -> (String, Vec<Value>) {
-    let mut text = String::from(if way == Way::FromFew { OF_NAMED } else { "organisation_id = $1" });
-    let mut values: Vec<Value> = vec![organisation.as_str().into()];
-    let mut add = |condition: &str, value: Value| {
-        values.push(value);
-        text.push_str(" AND ");
-        text.push_str(&condition.replace('?', &format!("${}", values.len())));
-    };
-    if let Some(network) = &filter.network {
-        add("network = ?", network.into());
-    }
-    if let Some(status) = filter.status {
-        add("status = ?", status.as_str().into());
-    }
-    if let Some(cause) = filter.cause {
-        add("cause = ?", cause.as_str().into());
-    }
-    if let Some(owner) = &filter.owner {
-        add("owner_id = ?", owner.as_str().into());
-    }
-    if let Some(team) = &filter.team {
-        add("id IN (SELECT profile_id FROM profile_teams WHERE team_id = ?)", team.as_str().into());
-    }
-    if let Some(q) = filter.q.as_deref().map(str::trim).filter(|q| !q.is_empty()) {
-        let escaped = sort_key(q).replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
-        add("(sort_key LIKE ? ESCAPE '\\' OR LOWER(COALESCE(handle, '')) LIKE ? ESCAPE '\\')", format!("%{escaped}%").into());
-    }
-    if let Some(narrow) = &filter.visible_to {
-        let sees = narrow.condition(&mut values);
-        text.push_str(&format!(" AND {sees}"));
-    }
-    if let Some(place) = &filter.after {
-        text.push_str(&format!(" AND {}", filter.sort.after(place, &mut values)));
-    }
-    (text, values)
-}
-
-/// So far is counted: nobody reads on in a list that is longer.
-pub const COUNTED_MAX: i64 = 10_000;
-
-/// How many profiles a filter lets through, on whatever page of the list; one more than [`COUNTED_MAX`] stands for any number above it.
-pub async fn matching(tx: &mut Tx, organisation: &OrganisationId, filter: &Filter) -> Result<i64, StoreError> {
-    let way = way_of(tx, organisation, filter).await?;
-    let (conditions, mut values) = conditions_by(way, organisation, &Filter { after: None, ..filter.clone() });
-    values.push((COUNTED_MAX + 1).into());
-    let sql = format!("SELECT COUNT(*) AS n FROM (SELECT id FROM profiles WHERE {conditions} LIMIT ${}) AS found", values.len());
-    tx.one(&sql, &values).await?.map_or(Ok(0), |row| row.int("n"))
-}
 
 /// The most repairs that are looked at.
 const REPAIRS: u32 = 5_000;

@@ -27,6 +27,7 @@ mod reading;
 mod rekey;
 mod routing;
 mod sealed;
+mod searching;
 mod set_aside;
 mod simulated;
 mod sorting;

@@ -1,0 +1,118 @@
+//! The steps from an empty database to the present schema.
+
+use sqlx::migrate::{Migration, MigrationType, Migrator};
+
+use crate::dialect::Dialect;
+
+/// What a step says to the database. `{binary}` is the only placeholder: the collation that compares bytes, so that both databases sort
+/// alike whatever the machine's language is.
+enum Script {
+    /// The same to both.
+    Same(&'static str),
+    /// An index that each has in a form of its own; no table that is to be in a backup.
+    Each { sqlite: &'static str, postgres: &'static str },
+}
+
+impl Script {
+    const fn of(&self, dialect: Dialect) -> &'static str {
+        match (self, dialect) {
+            (Self::Same(sql), _)
+            | (Self::Each { sqlite: sql, .. }, Dialect::Sqlite)
+            | (Self::Each { postgres: sql, .. }, Dialect::Postgres) => sql,
+        }
+    }
+}
+
+/// The migrations, oldest first. Forward only; a released one is never edited.
+const MIGRATIONS: &[(i64, &str, Script)] = &[
+    (1, "initial", Script::Same(include_str!("../../migrations/0001_initial.sql"))),
+    (2, "assets and signals", Script::Same(include_str!("../../migrations/0002_assets_and_signals.sql"))),
+    (3, "incidents and lists", Script::Same(include_str!("../../migrations/0003_incidents_and_lists.sql"))),
+    (6, "authorisation", Script::Same(include_str!("../../migrations/0006_authorisation.sql"))),
+    (7, "webhook endpoints", Script::Same(include_str!("../../migrations/0007_webhook_endpoints.sql"))),
+    (8, "calendars and reminders", Script::Same(include_str!("../../migrations/0008_calendars_and_reminders.sql"))),
+    (9, "app habits and missing scopes", Script::Same(include_str!("../../migrations/0009_app_habits.sql"))),
+    (10, "acts", Script::Same(include_str!("../../migrations/0010_acts.sql"))),
+    (11, "departures", Script::Same(include_str!("../../migrations/0011_departures.sql"))),
+    (12, "people and links", Script::Same(include_str!("../../migrations/0012_people_and_links.sql"))),
+    (14, "backlogs and call budgets", Script::Same(include_str!("../../migrations/0014_backlogs_and_call_budgets.sql"))),
+    (15, "profiles left out and requests for deletion", Script::Same(include_str!("../../migrations/0015_left_out_and_deletions.sql"))),
+    (18, "rotations", Script::Same(include_str!("../../migrations/0018_rotations.sql"))),
+    (20, "also known as", Script::Same(include_str!("../../migrations/0020_also_known_as.sql"))),
+    (21, "whole logins", Script::Same(include_str!("../../migrations/0021_whole_logins.sql"))),
+    (22, "acts by post", Script::Same(include_str!("../../migrations/0022_acts_by_post.sql"))),
+    (24, "notes of acts", Script::Same(include_str!("../../migrations/0024_notes_of_acts.sql"))),
+    (25, "set aside logins", Script::Same(include_str!("../../migrations/0025_set_aside_logins.sql"))),
+    (28, "incidents", Script::Same(include_str!("../../migrations/0028_incidents.sql"))),
+    (29, "second factors", Script::Same(include_str!("../../migrations/0029_second_factors.sql"))),
+    (30, "sorted lists", Script::Same(include_str!("../../migrations/0030_sorted_lists.sql"))),
+    (31, "approvals by mail", Script::Same(include_str!("../../migrations/0031_approvals_by_mail.sql"))),
+    (32, "large lists", Script::Same(include_str!("../../migrations/0032_large_lists.sql"))),
+    (33, "across apps", Script::Same(include_str!("../../migrations/0033_across_apps.sql"))),
+    (38, "seen meanwhile", Script::Same(include_str!("../../migrations/0038_seen_meanwhile.sql"))),
+    (39, "permission sets", Script::Same(include_str!("../../migrations/0039_permission_sets.sql"))),
+    (40, "presets of teams and start pages", Script::Same(include_str!("../../migrations/0040_presets_of_teams_and_start_pages.sql"))),
+    (41, "counted with deadlines", Script::Same(include_str!("../../migrations/0041_counted_with_deadlines.sql"))),
+    (42, "released incidents", Script::Same(include_str!("../../migrations/0042_released_incidents.sql"))),
+    (
+        43,
+        "search by name",
+        Script::Each {
+            sqlite: include_str!("../../migrations/0043_search_by_name.sqlite.sql"),
+            postgres: include_str!("../../migrations/0043_search_by_name.postgres.sql"),
+        },
+    ),
+];
+
+/// The last migration of this version.
+pub(crate) fn newest() -> i64 {
+    MIGRATIONS.last().map_or(0, |(version, ..)| *version)
+}
+
+/// The tables up to that migration, those that others refer to first: no database makes them in another order.
+pub(crate) fn tables(last: i64) -> Vec<&'static str> {
+    let of_both = |script: &Script| if let Script::Same(sql) = script { Some(*sql) } else { None };
+    let texts = MIGRATIONS.iter().filter(|(version, ..)| *version <= last).filter_map(|(.., script)| of_both(script));
+    let made = texts.flat_map(|sql| sql.lines().filter_map(|line| line.strip_prefix("CREATE TABLE ")));
+    made.filter_map(|rest| rest.split([' ', '(']).next()).collect()
+}
+
+/// The migrations up to that one.
+pub(crate) fn up_to(dialect: Dialect, last: i64) -> Migrator {
+    let wanted = MIGRATIONS.iter().filter(|(version, ..)| *version <= last);
+    let known = wanted.map(|(version, name, script)| {
+        let sql = sqlx::AssertSqlSafe(script.of(dialect).replace("{binary}", dialect.binary()));
+        Migration::new(*version, (*name).into(), MigrationType::Simple, sqlx::SqlSafeStr::into_sql_str(sql), false)
+    });
+    Migrator::with_migrations(known.collect())
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+
+    use crate::dialect::Db;
+
+    #[tokio::test]
+    async fn profiles_of_an_older_version_are_found_by_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("sqlite:{}", folder.path().join("test.db").display());
+        let old = Db::open_up_to(&url, 42).await.unwrap();
+        let mut tx = old.begin(true).await.unwrap();
+        tx.run("INSERT INTO organisations (id, name, created_at) VALUES ('org', 'Test', 0)", &[]).await.unwrap();
+        let sql = "INSERT INTO profiles (id, organisation_id, network, instance, network_id, kind, name, handle, notify_no_access, \
+                   notify_renew_soon, enabled, status, status_since, standing, sort_key, created_at) \
+                   VALUES ('profile', 'org', 'x', '', '1', 'account', 'Café Berlin', '@Mitte', 1, 1, 1, 'connected', 0, '{}', 'café berlin', 0)";
+        tx.run(sql, &[]).await.unwrap();
+        tx.commit().await.unwrap();
+        drop(old);
+        let new = Db::open(&url).await.unwrap();
+        let mut tx = new.begin(false).await.unwrap();
+        for (text, found) in [("fé b", 1), ("mitte", 1), ("hamburg", 0)] {
+            let condition = tx.dialect().search().replace('?', "$1");
+            let sql = format!("SELECT id FROM profiles WHERE {condition}");
+            let values = [tx.dialect().searched(text, text).into()];
+            assert_eq!(tx.all(&sql, &values).await.unwrap().len(), found, "{text}");
+        }
+    }
+}
