@@ -147,6 +147,8 @@ impl Ledger for Memory {
             books.index(grant);
             books.settle_profiles(grant, facts, now);
         }
+        let asked = || (Asked::SeeEvidence(grant.clone(), diagnosis.clone(), Box::new(facts.clone()), now), String::new());
+        books.write_down(Some(std::slice::from_ref(grant)), asked);
         ready(Ok(()))
     }
 }

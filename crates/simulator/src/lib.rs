@@ -21,6 +21,7 @@ pub mod script;
 mod silence;
 mod town;
 mod truth;
+mod uses;
 mod wire;
 mod work;
 

@@ -110,6 +110,20 @@ impl Row {
         }
     }
 
+    fn claim(&self, organisation: OrganisationId, node: &NodeId, until: Timestamp) -> Claim {
+        Claim {
+            lease: Lease { grant: self.grant.id.clone(), node: node.clone(), fence: self.fence, until },
+            organisation,
+            network: self.network.into(),
+            instance: String::new(),
+            person_network_id: self.person_network_id.clone(),
+            grant: self.grant.clone(),
+            tokens: self.tokens.clone(),
+            accesses: self.accesses.clone(),
+            open: self.open.iter().rev().find(|(_, phase)| *phase == Phase::Sent).map(|(attempt, _)| attempt.clone()),
+        }
+    }
+
     pub(crate) fn is_free(&self, now: Timestamp) -> bool {
         self.lease.as_ref().is_none_or(|(_, until)| *until <= now)
     }
@@ -156,19 +170,15 @@ impl Books {
         }
         row.fence += 1;
         row.lease = Some((node.clone(), if no_lease { now } else { now + lease }));
-        let claim = Claim {
-            lease: Lease { grant: id.clone(), node: node.clone(), fence: row.fence, until: now + lease },
-            organisation,
-            network: row.network.into(),
-            instance: String::new(),
-            person_network_id: row.person_network_id.clone(),
-            grant: row.grant.clone(),
-            tokens: row.tokens.clone(),
-            accesses: row.accesses.clone(),
-            open: row.open.iter().rev().find(|(_, phase)| *phase == Phase::Sent).map(|(attempt, _)| attempt.clone()),
-        };
+        let claim = row.claim(organisation, node, now + lease);
         self.index(id);
         Some(claim)
+    }
+
+    /// What is kept at this moment, without claiming it: how whoever acts reads it.
+    pub(crate) fn read(&self, id: &GrantId) -> Option<Claim> {
+        let row = self.grants.get(id)?;
+        Some(row.claim(self.organisation.clone()?, &NodeId::from_u128(0), Timestamp::from_micros(0)))
     }
 
     pub(crate) fn due(&self, now: Timestamp, limit: usize) -> Vec<GrantId> {

@@ -146,6 +146,8 @@ pub(crate) struct Swarm {
     pub(crate) crash: u32,
     pub(crate) pause: u32,
     pub(crate) storage: u32,
+    /// Mean time between two calls that somebody makes with one login's tokens.
+    pub(crate) use_every: Option<Span>,
     /// Mean time between two outages of one network.
     pub(crate) outage_every: Option<Span>,
     pub(crate) outage_longest: Span,
@@ -194,11 +196,13 @@ impl Swarm {
         if pauses || clocks {
             swarm.nodes = 2;
         }
+        let used = generator.chance(500_000);
+        swarm.use_every = (all || used || faults == Faults::None).then(|| generator.between(Span::hours(6), day.times(20, 1)));
         swarm
     }
 
     /// The same world with everything mended.
     pub(crate) fn healed(&self) -> Self {
-        Self { nodes: self.nodes, pace: self.pace, ..Self::default() }
+        Self { nodes: self.nodes, pace: self.pace, use_every: self.use_every, ..Self::default() }
     }
 }

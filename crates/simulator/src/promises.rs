@@ -180,6 +180,13 @@ impl Judge {
         }
     }
 
+    /// Promise 4: a refusal in real use starts a look at once.
+    pub(crate) fn promise_4_a_refused_call_is_looked_into(&mut self, grant: &GrantId, is_soon: bool, now: Timestamp) {
+        if !is_soon {
+            self.breaks("promise_4_a_refused_call_is_looked_into", now, format!("{grant}: a call was refused and no look is due for it"));
+        }
+    }
+
     /// Promise 4: a message that arrives again is known as the same one.
     pub(crate) fn promise_4_known_again(&mut self, key: &str, now: Timestamp, tally: &mut Tally) {
         tally.doubled += 1;

@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, BinaryHeap};
 
 use bytes::Bytes;
 use http::Response;
+use lifecycle::diagnosis::Diagnosis;
 use lifecycle::ids::GrantId;
+use lifecycle::ledger::Claim;
 use lifecycle::time::Timestamp;
 
 use crate::town::Deed;
@@ -39,6 +41,12 @@ pub(crate) enum Event {
     Clock(usize),
     /// Somebody takes a message up.
     Send(u64),
+    /// Somebody acts through the product.
+    Use(usize),
+    /// A node's call in real use reaches its network.
+    Used(usize, Box<Claim>),
+    /// A refusal of such a call is back.
+    Seen(usize, GrantId, Box<Diagnosis>),
     /// A node hands a message over to its mail server.
     HandOver(usize, u64),
 }

@@ -19,6 +19,8 @@ pub(crate) struct Tally {
     pub(crate) requests: u64,
     pub(crate) events: u64,
     pub(crate) consents: u64,
+    pub(crate) uses: u64,
+    pub(crate) uses_refused: u64,
     pub(crate) crashes: u64,
     pub(crate) pauses: u64,
     pub(crate) outages: u64,
@@ -51,6 +53,8 @@ impl Tally {
             (&mut self.requests, other.requests),
             (&mut self.events, other.events),
             (&mut self.consents, other.consents),
+            (&mut self.uses, other.uses),
+            (&mut self.uses_refused, other.uses_refused),
             (&mut self.crashes, other.crashes),
             (&mut self.pauses, other.pauses),
             (&mut self.outages, other.outages),
@@ -122,6 +126,10 @@ pub struct Report {
     pub events: u64,
     /// Logins and consents of people.
     pub consents: u64,
+    /// Calls that people and tools made with the tokens.
+    pub uses: u64,
+    /// Those that the network refused, each of which starts a look.
+    pub uses_refused: u64,
     /// Faults: processes that died, processes that stood still, outages, spells of noise.
     pub crashes: u64,
     /// Processes that stood still.
@@ -187,6 +195,8 @@ impl Report {
             requests: tally.requests,
             events: tally.events,
             consents: tally.consents,
+            uses: tally.uses,
+            uses_refused: tally.uses_refused,
             crashes: tally.crashes,
             pauses: tally.pauses,
             outages: tally.outages,
@@ -235,6 +245,7 @@ impl fmt::Display for Report {
             ("events", self.events.to_string()),
             ("rotations per idle account-year", format!("{:.1}", self.rotations_per_idle_account_year)),
             ("logins of people", self.consents.to_string()),
+            ("calls in real use, refused", format!("{}, {}", self.uses, self.uses_refused)),
             ("crashes, pauses", format!("{}, {}", self.crashes, self.pauses)),
             ("outages, spells of noise", format!("{}, {}", self.outages, self.noises)),
             ("writes that came too late", self.superseded.to_string()),

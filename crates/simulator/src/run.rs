@@ -42,6 +42,7 @@ pub(crate) struct Dices {
     pub(crate) outages: Generator,
     pub(crate) clocks: Generator,
     pub(crate) mail: Generator,
+    pub(crate) uses: Generator,
 }
 
 /// A server process.
@@ -117,6 +118,7 @@ impl Run {
             outages: root.branch("outages"),
             clocks: root.branch("clocks"),
             mail: root.branch("mail"),
+            uses: root.branch("uses"),
         };
         Self {
             now: BEGINNING,
@@ -205,6 +207,9 @@ impl Run {
             Event::Outage(network) => self.outage(network),
             Event::Noise(network) => self.noise(network),
             Event::Clock(node) => self.clock(node),
+            Event::Use(who) => self.use_token(who),
+            Event::Used(node, held) => self.used(node, &held),
+            Event::Seen(node, grant, seen) => self.seen(node, &grant, &seen),
             Event::Send(letter) => self.send_letter(letter),
             Event::HandOver(node, letter) => self.hand_over(node, letter),
         }

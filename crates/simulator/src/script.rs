@@ -7,6 +7,7 @@ use std::fmt::Write as _;
 
 use lifecycle::access::Access;
 use lifecycle::budget::{AppKey, Need, Pace};
+use lifecycle::diagnosis::Diagnosis;
 use lifecycle::facts::Facts;
 use lifecycle::grant::{Clocks, Grant};
 use lifecycle::ids::{AttemptId, GrantId, NodeId, OrganisationId, ProfileId};
@@ -44,6 +45,8 @@ pub enum Asked {
     BookCalls(AppKey, Pace, u32, Need, Timestamp),
     /// [`lifecycle::ledger::Ledger::refused`]: a network, and around which moment.
     Refused(OrganisationId, String, Timestamp),
+    /// [`lifecycle::ledger::Ledger::see_evidence`].
+    SeeEvidence(GrantId, Diagnosis, Box<Facts>, Timestamp),
     /// A person authorised.
     Authorized(Box<Login>),
     /// A node alone on its database starts again.

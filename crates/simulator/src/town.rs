@@ -184,6 +184,7 @@ impl Run {
             let when = self.dice.people.between(Span::ZERO, Span::days(30));
             self.queue.push(self.now + when, Event::Deed(who, Deed::Consent));
             self.plan_deed(who, when);
+            self.plan_use(who);
         }
     }
 

@@ -364,7 +364,7 @@ impl Run {
         Ok(outcome)
     }
 
-    fn probe(&self, claim: &Claim, now: Timestamp) -> (Diagnosis, Looked) {
+    pub(crate) fn probe(&self, claim: &Claim, now: Timestamp) -> (Diagnosis, Looked) {
         let nobody = || reading::probe_finding(Err(WireError::NotSent("there is no such network".into())), now);
         let Some(client) = self.client(claim) else { return (nobody(), Looked::default()) };
         let cx = client.cx(now, &self.adapter_dice);

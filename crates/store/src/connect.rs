@@ -2,7 +2,7 @@
 
 use lifecycle::access::{self, AccessState, Seen};
 use lifecycle::facts::Facts;
-use lifecycle::grant::{Clocks, Event, Grant, State, step};
+use lifecycle::grant::{Clocks, Event, Grant, Happening, State, step};
 use lifecycle::ids::{AccessId, GrantId, OrganisationId, ProfileId, TeamId};
 use lifecycle::ledger::Asset;
 use lifecycle::secret::TokenSet;
@@ -18,7 +18,7 @@ use crate::grants::{self, Place, fence_off, insert_blank, of_person, token_conte
 use crate::ids::fresh;
 use crate::seal::{open_tokens, seal_tokens};
 use crate::standing::{profiles_of, settle_profiles};
-use crate::{Store, across_apps, assets, new_profiles, presets, profiles, renewal_links, revocations, teams};
+use crate::{Store, across_apps, assets, ledger, new_profiles, presets, profiles, renewal_links, revocations, teams};
 
 /// The note of a token set with the id under which the network speaks of the person by itself, where that is another one.
 pub const ALSO_KNOWN_AS: &str = "also_known_as";
@@ -165,7 +165,8 @@ impl Store {
             }
         };
         fence_off(tx, &id, now).await?;
-        let next = step(&before, &Event::Authorized { person: person.clone(), clocks: a.clocks, renewable: a.renewable }, facts, now).grant;
+        let next = step(&before, &Event::Authorized { person: person.clone(), clocks: a.clocks, renewable: a.renewable }, facts, now);
+        let (next, mut happenings) = (next.grant, next.happenings);
         let sealed = seal_tokens(self.keys(), &token_context(id.as_str(), organisation.as_str(), next.generation), a.tokens);
         grants::write(tx, &next, Some(sealed), facts, now).await?;
         let about =
@@ -175,6 +176,9 @@ impl Store {
             detail["known_across_apps"] = json!(true);
         }
         events::append(tx, organisation, now, "grant.authorized", &connection.begun.by, &about, &detail).await?;
+        // The login itself was just said, by whom and how. What else comes with it: that the network can be reached again.
+        happenings.retain(|(happening, _)| *happening != Happening::Authorized);
+        ledger::record(tx, organisation, &next, &happenings, now).await?;
         let left_out = look_at_accesses(tx, connection, &next, a.discovered, facts, now).await?;
         let listed: Vec<Asset> = a.discovered.iter().map(|found| asset(found, a.comes_along)).collect();
         let new = assets::compare(tx, organisation, &next, &listed, &connection.begun.by, now).await?;

@@ -307,6 +307,15 @@ impl Tx {
         std::mem::take(&mut self.events)
     }
 
+    /// Takes everything back, and returns when nobody waits for its rows any more. Dropped, PostgreSQL hears of it a moment later only,
+    /// and whoever skips locked rows meanwhile misses them.
+    pub(crate) async fn take_back(self) -> Result<(), StoreError> {
+        match self.inner {
+            Inner::Postgres(tx) => Ok(tx.rollback().await?),
+            Inner::Sqlite(_) | Inner::Turn(_) => Ok(()),
+        }
+    }
+
     /// Makes it durable.
     pub async fn commit(mut self) -> Result<(), StoreError> {
         events::write_noted(&mut self).await?;

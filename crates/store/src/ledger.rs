@@ -88,6 +88,7 @@ impl Store {
         // nobody claimed the grant since.
         let ours = row.int("fence")? == commit.lease.fence && row.opt_text("lease_node")?.as_deref() == Some(commit.lease.node.as_str());
         if !ours || row.int("generation")? != commit.generation_before {
+            tx.take_back().await?;
             return Ok(Committed::Superseded);
         }
         if commit.tokens.is_none() && commit.grant.generation != commit.generation_before {
@@ -140,7 +141,7 @@ fn about(grant: &Grant) -> About {
 }
 
 /// What a step says happened, in the log.
-async fn record(
+pub(crate) async fn record(
     tx: &mut Tx,
     organisation: &OrganisationId,
     grant: &Grant,
@@ -253,7 +254,7 @@ impl Store {
         if row.opt_int("lease_until")?.is_some() {
             // Also a lease that ran out is not touched: its holder may still bring a new token set that must not be fenced off for a mere
             // observation.
-            let Some(kept) = kept_for_later(seen_meanwhile(&row)?, diagnosis) else { return Ok(()) };
+            let Some(kept) = kept_for_later(seen_meanwhile(&row)?, diagnosis) else { return tx.take_back().await };
             tx.run("UPDATE grants SET seen_meanwhile = $2 WHERE id = $1", &[id.as_str().into(), to_json(&kept)?.into()]).await?;
             return tx.commit().await;
         }

@@ -26,6 +26,7 @@ fn without_faults_nothing_is_lost_and_everybody_is_told() {
     assert!(report.losses_unavoidable.is_empty());
     assert_eq!(report.surprises, 0);
     assert!(report.never_connected.is_empty(), "everybody can connect: {:?}", report.never_connected);
+    assert!(report.uses > 100 && report.uses_refused > 0, "{report}");
 }
 
 #[test]
