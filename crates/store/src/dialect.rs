@@ -20,6 +20,11 @@ use crate::sqlite::readers::Readers;
 use crate::sqlite::schema::Schema;
 use crate::sqlite::writer::{Turn, Writer};
 
+/// A text anywhere in another, as LIKE takes it with a backslash for its escape.
+pub(crate) fn within(text: &str) -> String {
+    format!("%{}%", text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_"))
+}
+
 /// So many characters a text must have to be searched for by its index: both databases cut names into threes.
 pub(crate) const SEARCHED_MIN: usize = 3;
 
@@ -131,12 +136,26 @@ impl Dialect {
         }
     }
 
-    /// A text as [`Dialect::search`] takes it; `escaped` is it with the signs of LIKE escaped.
-    pub(crate) fn searched(self, text: &str, escaped: &str) -> String {
+    /// How many they are, `$2` at most, without looking at a single one; `$1` is the text.
+    pub(crate) const fn search_count(self) -> &'static str {
+        match self {
+            Self::Sqlite => {
+                "SELECT COUNT(*) AS n FROM \
+                 (SELECT rowid FROM profile_texts_search WHERE profile_texts_search MATCH $1 LIMIT $2) AS found"
+            }
+            Self::Postgres => {
+                "SELECT COUNT(*) AS n FROM (SELECT id FROM profiles \
+                 WHERE (sort_key || E'\\n' || LOWER(COALESCE(handle, ''))) COLLATE \"C\" LIKE $1 ESCAPE '\\' LIMIT $2) AS found"
+            }
+        }
+    }
+
+    /// A text as [`Dialect::search`] takes it.
+    pub(crate) fn searched(self, text: &str) -> String {
         match self {
             // A string of FTS5: its signs mean nothing inside quotes.
             Self::Sqlite => format!("\"{}\"", text.replace('"', "\"\"")),
-            Self::Postgres => format!("%{escaped}%"),
+            Self::Postgres => within(text),
         }
     }
 

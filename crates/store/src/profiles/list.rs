@@ -5,7 +5,7 @@ use lifecycle::status::Status;
 use lifecycle::words::Cause;
 
 use super::{Narrow, OF_NAMED, Profile, read, sort_key, with_teams};
-use crate::dialect::{Dialect, SEARCHED_MIN};
+use crate::dialect::{Dialect, SEARCHED_MIN, within};
 use crate::driver::{StoreError, Tx, Value};
 use crate::sorting::{Place, Sort};
 
@@ -90,9 +90,11 @@ async fn way_of(tx: &mut Tx, organisation: &OrganisationId, filter: &Filter) -> 
     if (named.team.is_some() || named.visible_to.is_some()) && up_to(tx, Way::FromFew, organisation, &named, FEW + 1).await? <= FEW {
         return Ok(Way::FromFew);
     }
-    let found = Filter { q: filter.indexed_text(), ..Filter::default() };
-    let way = Way::FromFound(tx.dialect());
-    Ok(if found.q.is_some() && up_to(tx, way, organisation, &found, FEW + 1).await? <= FEW { way } else { Way::InOrder })
+    let Some(text) = filter.indexed_text() else { return Ok(Way::InOrder) };
+    let dialect = tx.dialect();
+    let found = tx.one(dialect.search_count(), &[dialect.searched(&text).into(), (FEW + 1).into()]).await?;
+    let found = found.map_or(Ok(0), |row| row.int("n"))?;
+    Ok(if found <= FEW { Way::FromFound(dialect) } else { Way::InOrder })
 }
 
 /// How many profiles a filter lets through, `most` at most.
@@ -144,11 +146,10 @@ fn conditions_by(way: Way, organisation: &OrganisationId, filter: &Filter) -> (S
         add("id IN (SELECT profile_id FROM profile_teams WHERE team_id = ?)", team.as_str().into());
     }
     if let Some(q) = filter.text() {
-        let escaped = q.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
         if let Way::FromFound(dialect) = way {
-            add(dialect.search(), dialect.searched(&q, &escaped).into());
+            add(dialect.search(), dialect.searched(&q).into());
         }
-        add("(sort_key LIKE ? ESCAPE '\\' OR LOWER(COALESCE(handle, '')) LIKE ? ESCAPE '\\')", format!("%{escaped}%").into());
+        add("(sort_key LIKE ? ESCAPE '\\' OR LOWER(COALESCE(handle, '')) LIKE ? ESCAPE '\\')", within(&q).into());
     }
     if let Some(narrow) = &filter.visible_to {
         let sees = narrow.condition(&mut values);
