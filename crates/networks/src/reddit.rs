@@ -3,6 +3,7 @@
 
 mod communities;
 mod posts;
+mod refusals;
 
 use std::collections::BTreeMap;
 
@@ -203,6 +204,13 @@ impl Reddit {
             let seen = oauth::evidence(cx.now, Source::Use, &answer, Some(part(0)), part(1));
             if part(0) == "USER_REQUIRED" {
                 return Err(NotDone::Refused(Diagnosis::misconfigured(seen)));
+            }
+            if let Some((field, words)) = refusals::in_words(part(0), part(1)) {
+                return Err(NotDone::Invalid { field, words });
+            }
+            // Said of one community, while the token lives: a look at the account and its places tells.
+            if matches!(part(0), "SUBREDDIT_NOTALLOWED" | "SUBREDDIT_NOEXIST" | "BANNED_FROM_SUBREDDIT") {
+                return Err(NotDone::Refused(Diagnosis::refused(Cause::PermissionLost, Confidence::Guess, seen)));
             }
             let seconds = json.pointer("/json/ratelimit").and_then(whole).map(|seconds| Span::seconds(seconds.clamp(0, 86_400)));
             return Err(NotDone::Refused(Diagnosis::transient(seen, seconds)));

@@ -353,6 +353,7 @@ fn troubles(network: &str) -> &'static [&'static str] {
         "facebook" | "instagram" | "instagram_page" | "threads" => graph::TROUBLES,
         "tiktok" => &["banned_from_posting"],
         "x" => x::TROUBLES,
+        "youtube" | "google_business" => google::TROUBLES,
         "xing" => &["late_feed"],
         _ => &[],
     }
