@@ -373,10 +373,10 @@ impl Network for Reddit {
         agent(&cx).map(|agent| (header::USER_AGENT, agent)).into_iter().collect()
     }
 
-    fn measure(&self, _: &App, target: Target<'_>, draft: Draft<'_>) -> Result<Fit, NotDone> {
+    fn measure(&self, app: &App, target: Target<'_>, draft: Draft<'_>) -> Result<Fit, NotDone> {
         match draft {
-            Draft::Post(post) => posts::measure(target.kind, post),
-            Draft::Comment { text, .. } => acting::fits("text", text, text.chars().count(), COMMENT_MAX),
+            Draft::Post(post) => posts::measure(app, target.kind, post),
+            Draft::Comment { text, .. } => acting::fits("text", text, text.chars().count(), app.limit("comment_max", COMMENT_MAX)),
         }
     }
 

@@ -321,8 +321,8 @@ impl Network for TikTok {
         Box::pin(Self::list(cx, wire, tokens))
     }
 
-    fn measure(&self, _: &App, _: Target<'_>, draft: Draft<'_>) -> Result<Fit, NotDone> {
-        acts::measure(draft)
+    fn measure(&self, app: &App, _: Target<'_>, draft: Draft<'_>) -> Result<Fit, NotDone> {
+        acts::measure(app, draft)
     }
 
     fn takes(&self) -> Option<&'static crate::media::Takes> {

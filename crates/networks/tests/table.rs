@@ -193,6 +193,21 @@ fn document() -> String {
             writeln!(text, "- {}", takes.words(network.about().title).en).expect("text");
         }
     }
+    text.push_str(
+        "\n## Addresses and scopes\n\nWhat is asked where, and for which scopes, unless `networks.NAME.endpoints.KEY`, `base_url` and `scopes` say otherwise\n\
+         ([own-network.md](own-network.md)). An empty address is one that a network has only where it is set.\n\n",
+    );
+    for network in networks::ALL {
+        let about = network.about();
+        let address = |endpoint: &networks::network::Endpoint| {
+            if endpoint.url.is_empty() { format!("`{}` (empty)", endpoint.key) } else { format!("`{}` {}", endpoint.key, endpoint.url) }
+        };
+        let addresses: Vec<String> = about.endpoints.iter().map(address).collect();
+        writeln!(text, "- **{}** {}", about.title, addresses.join(", ")).expect("text");
+        if !about.scopes.is_empty() {
+            writeln!(text, "  - scopes: `{}`", about.scopes.join(" ")).expect("text");
+        }
+    }
     text.push_str("\n## Wishes of an installation\n\n");
     for (option, words) in OPTIONS {
         writeln!(text, "- `networks.{option}`: {words}").expect("text");

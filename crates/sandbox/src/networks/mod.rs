@@ -348,19 +348,20 @@ pub(crate) fn survives_block(network: &str) -> bool {
 }
 
 /// The troubles of its own that a network can be switched into, beside the moods that all have.
-fn troubles(network: &str) -> &'static [&'static str] {
-    match network {
+pub(crate) fn troubles(network: &str) -> Vec<&'static str> {
+    let known: &[&str] = match network {
         "facebook" | "instagram" | "instagram_page" | "threads" => graph::TROUBLES,
         "tiktok" => &["banned_from_posting"],
         "x" => x::TROUBLES,
         "youtube" | "google_business" => google::TROUBLES,
         "xing" => &["late_feed"],
         _ => &[],
-    }
+    };
+    known.iter().copied().chain(graph::codes::of(network)).collect()
 }
 
 /// The trouble a network is in.
-fn trouble(world: &World, network: &str) -> Option<String> {
+pub(crate) fn trouble(world: &World, network: &str) -> Option<String> {
     let entry = ALL.iter().find(|entry| entry.name == network)?;
     let kept = world.kept.get(&(entry.name, "trouble".to_owned()))?;
     kept[0].as_str().map(str::to_owned)
@@ -390,9 +391,19 @@ pub(crate) fn set_trouble(world: &mut World, network: &str, name: &str, requests
     Ok(())
 }
 
+/// Whether accounts of a network can be switched off for a while.
+pub(crate) fn can_switch_off(network: &str) -> bool {
+    network == "bluesky"
+}
+
+/// Whether a network has personal and business accounts that treat an app differently.
+pub(crate) fn has_kinds_of_accounts(network: &str) -> bool {
+    network == "instagram"
+}
+
 /// Switches an account off for a while, or on again. `false` where the network knows no such thing.
 pub(crate) fn set_active(world: &mut World, network: &str, username: &str, active: bool) -> bool {
-    let is_known = network == "bluesky";
+    let is_known = can_switch_off(network);
     if is_known {
         bluesky::set_active(world, username, active);
     }
