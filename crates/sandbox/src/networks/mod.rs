@@ -7,6 +7,7 @@ mod facebook;
 mod google;
 mod google_business;
 mod graph;
+mod limited;
 mod linkedin;
 mod mastodon;
 mod meta;
@@ -29,7 +30,6 @@ mod skeleton_tests;
 pub(crate) use moment::rfc3339;
 pub(crate) use tiktok::{App as AppAtTikTok, public_id as public_id_at_tiktok, seen_by as seen_by_at_tiktok, sent_by as sent_by_at_tiktok};
 
-use crate::limits;
 use crate::people::{Page, Person};
 use crate::request::{Answer, Incoming, html};
 use crate::world::World;
@@ -268,13 +268,7 @@ pub(crate) fn refused_renewal(network: &str) -> Answer {
 
 /// How a network refuses what comes too often.
 pub(crate) fn rate_limited(network: &str, now: i64) -> Answer {
-    match network {
-        "linkedin" => linkedin::too_many(),
-        "tiktok" => tiktok::too_many(now, 60),
-        "pinterest" => pinterest::too_many(0, 60),
-        "xing" => xing::too_many(),
-        _ => limits::plain(),
-    }
+    limited::refusal(network, now)
 }
 
 /// The refusal of a token that the person withdrew, at a network that also gives it to tokens of the last seconds.

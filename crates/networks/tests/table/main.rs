@@ -1,6 +1,8 @@
 //! `docs/networks.md` is written from the code: this test fails when it is not up to date, and `cargo xtask generate`
 //! writes it anew.
 
+mod options;
+
 use std::fmt::Write as _;
 
 use lifecycle::facts::RenewalModel;
@@ -81,22 +83,6 @@ const CHECKED: &[(&str, &str, &str)] = &[
         "reddit",
         "",
         "length of texts; what a changed password does; how a suspended account is refused; further limits of new accounts; the server's source is an archive of 2017",
-    ),
-];
-
-/// What can be set where what is usual does not fit (`networks.NAME.options.KEY`).
-const OPTIONS: &[(&str, &str)] = &[
-    (
-        "pinterest.options.sections = \"yes\"",
-        "the sections of each board come along as places for Pins. Every look then asks once more for each board: an app on trial has 1,000 calls a day.",
-    ),
-    (
-        "pinterest.options.ad_account_id",
-        "whoever logs in acts for the owner of that ad account (business access), with its account and boards instead of their own. Who has no role there is told so.",
-    ),
-    (
-        "tumblr.options.day_begins",
-        "the hour of UTC at which Tumblr's day of limits begins (0 to 23), for when Tumblr itself does not say it; 0 where nothing is set.",
     ),
 ];
 
@@ -208,8 +194,8 @@ fn document() -> String {
             writeln!(text, "  - scopes: `{}`", about.scopes.join(" ")).expect("text");
         }
     }
-    text.push_str("\n## Wishes of an installation\n\n");
-    for (option, words) in OPTIONS {
+    text.push_str("\n## Wishes of an installation\n\nBeside the limits of texts and pictures, which can be set of every network ([own-network.md](own-network.md)).\n\n");
+    for (option, words) in options::OPTIONS {
         writeln!(text, "- `networks.{option}`: {words}").expect("text");
     }
     text.push_str("\n## What was checked against what\n\nEvery adapter goes the whole way against its simulated twin (`crates/networks/tests/matrix`).\n\n| network | twin | beyond that | not confirmed by any source |\n| --- | --- | --- | --- |\n");
