@@ -432,7 +432,10 @@ pub(crate) fn has_registered_redirects(network: &str) -> bool {
 /// before it is told.
 fn is_registered(world: &World, network: &str, incoming: &Incoming) -> bool {
     let uris = world.app(network).redirect_uris;
-    uris.is_empty() || about(network, incoming) != "page" || uris.iter().any(|uri| uri == incoming.q("redirect_uri"))
+    let asked = incoming.q("redirect_uri");
+    // LinkedIn compares without the query.
+    let is_same = |uri: &String| uri == asked || (network == "linkedin" && uri.split('?').next() == asked.split('?').next());
+    uris.is_empty() || about(network, incoming) != "page" || uris.iter().any(is_same)
 }
 
 /// An address to go back to: absolute, http or https.
