@@ -222,6 +222,7 @@ impl Network for TikTok {
         if let Some((_, challenge)) = &proof {
             parameters.extend([("code_challenge", challenge.as_str()), ("code_challenge_method", "S256")]);
         }
+        oauth::further(&cx, &mut parameters);
         let url = oauth::with_query(&Self::url(&cx, "authorize"), &parameters);
         let memory = proof.map(|(verifier, _)| (pkce::MEMORY.to_owned(), verifier)).into_iter().collect();
         let authorization = Authorization { url, memory, instance: String::new(), returns_with: start.state.clone(), registered: None };

@@ -154,6 +154,37 @@ fn media(given: &Given) -> Vec<Media> {
     [vec![], vec![picture()], vec![film]].into_iter().find(fits).unwrap_or_default()
 }
 
+#[tokio::test]
+async fn a_further_parameter_of_the_login_page_can_be_set_and_none_of_the_protocol() {
+    let mut seen = 0;
+    for network in networks::ALL.iter().copied().filter(|network| network.about().registration == Registration::ByHand) {
+        let name = network.about().name;
+        let begin = async |options: &[(&str, &str)]| {
+            let mut given = Given::at(network);
+            given.app.options.extend(options.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())));
+            let start = Start { state: Secret::new("the-state"), hint: None, expected_person: None };
+            let begun = network.begin(given.cx(), &Heard::new("{}"), &start).await.ok()?;
+            Some(url::Url::parse(&begun.url).expect("an address"))
+        };
+        // XING's page is asked with a token alone.
+        let Some(usual) = begin(&[]).await.filter(|_| name != "xing") else { continue };
+        let set = begin(&[("authorize.enable_fb_login", "0"), ("authorize.state", "theirs"), ("authorize.redirect_uri", "https://evil.example")]);
+        let set = set.await.expect("begins");
+        let of = |url: &url::Url| url.query_pairs().into_owned().collect::<Vec<(String, String)>>();
+        let expected = [of(&usual), vec![("enable_fb_login".into(), "0".into())]].concat();
+        assert_eq!(of(&set).iter().collect::<std::collections::BTreeSet<_>>(), expected.iter().collect(), "{name}");
+        // What is usual gives way.
+        let (name_of_one, _) = of(&usual).pop().expect("a parameter");
+        if !["scope", "state", "code_challenge_method", "redirect_uri"].contains(&name_of_one.as_str()) {
+            let other = begin(&[(format!("authorize.{name_of_one}").as_str(), "other")]).await.expect("begins");
+            let values: Vec<_> = of(&other).into_iter().filter(|(name, _)| *name == name_of_one).collect();
+            assert_eq!(values, [(name_of_one, "other".to_owned())], "{name}");
+        }
+        seen += 1;
+    }
+    assert!(seen >= 12, "only {seen}");
+}
+
 /// A draft that fits but for its length.
 fn draft(given: &Given, length: usize) -> Post {
     Post { text: "x".repeat(length), title: Some("Huts".into()), media: media(given), ..Post::default() }
