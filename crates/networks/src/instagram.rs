@@ -14,8 +14,8 @@ use crate::meta;
 use crate::meta::login::{self, Login};
 use crate::meta::media::{self, Door, TAKES};
 use crate::network::{
-    Ability, About, Answer, App, Asks, Authorization, Callback, Can, Cx, Discovery, Endpoint, Failure, Issued, Network, Registration, Renewal,
-    Rule, Start,
+    Ability, About, Answer, App, Asks, Authorization, Callback, Can, Cx, Discovery, Endpoint, Failure, Issued, Network, Registration,
+    Renewal, Rule, Start,
 };
 use crate::wire::{BoxFuture, Wire};
 

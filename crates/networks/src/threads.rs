@@ -14,8 +14,8 @@ use crate::media::{By, Takes};
 use crate::meta::container::{self, Door, Habits};
 use crate::meta::login::{self, Login};
 use crate::network::{
-    Ability, About, Answer, App, Asks, Authorization, Callback, Can, Cx, Discovery, Endpoint, Failure, Issued, Network, Registration, Renewal,
-    Rule, Start,
+    Ability, About, Answer, App, Asks, Authorization, Callback, Can, Cx, Discovery, Endpoint, Failure, Issued, Network, Registration,
+    Renewal, Rule, Start,
 };
 use crate::wire::{BoxFuture, Wire};
 use crate::{meta, moment, oauth};
@@ -97,7 +97,9 @@ fn words(post: &Post) -> String {
 
 fn measure(app: &App, draft: Draft<'_>) -> Result<Fit, NotDone> {
     let post = match draft {
-        Draft::Comment { text, .. } => return acting::fits("text", text, length(text), app.limit("comment_max", app.limit("text_max", TEXT_MAX))),
+        Draft::Comment { text, .. } => {
+            return acting::fits("text", text, length(text), app.limit("comment_max", app.limit("text_max", TEXT_MAX)));
+        }
         Draft::Post(post) => post,
     };
     HABITS.takes.as_set(&app.options).check(HABITS.title, post)?;

@@ -197,7 +197,9 @@ fn record(cx: &Cx<'_>, text: &str) -> Value {
 pub(super) fn measure(app: &App, draft: Draft<'_>) -> Result<Fit, NotDone> {
     let fit = fits(app, draft.text())?;
     let Draft::Post(post) = draft else { return Ok(fit) };
-    let takes = |media: &Media| media.content_type.starts_with("image/") && !media.bytes.is_empty() && media.bytes.len() <= app.limit("picture_bytes", PICTURE_MAX);
+    let takes = |media: &Media| {
+        media.content_type.starts_with("image/") && !media.bytes.is_empty() && media.bytes.len() <= app.limit("picture_bytes", PICTURE_MAX)
+    };
     let most = app.limit("pictures_max", PICTURES_MAX);
     if post.media.len() > most || !post.media.iter().all(takes) {
         return Err(invalid(

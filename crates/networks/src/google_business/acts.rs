@@ -51,7 +51,10 @@ fn body_of(app: &App, post: &Post) -> Result<(Value, Fit), NotDone> {
     }
     // How many it takes is told nowhere.
     if let Some(most) = limit_set(&app.options, "pictures_max").filter(|most| post.media.len() > *most) {
-        let (en, de) = (format!("Up to {most} pictures can go with a post here."), format!("Hier können bis zu {most} Bilder zu einem Beitrag gehören."));
+        let (en, de) = (
+            format!("Up to {most} pictures can go with a post here."),
+            format!("Hier können bis zu {most} Bilder zu einem Beitrag gehören."),
+        );
         return Err(invalid("media", &en, &de));
     }
     let mut media = vec![];

@@ -95,7 +95,9 @@ impl Limits {
             return handed;
         }
         // With the token: there are servers that say nothing to strangers.
-        ask(wire, |version| Mastodon::get(&cx, &format!("/{version}/instance"), tokens)).await.map_or(handed, |said| Self::read(&said).as_set(&cx.app.options))
+        ask(wire, |version| Mastodon::get(&cx, &format!("/{version}/instance"), tokens))
+            .await
+            .map_or(handed, |said| Self::read(&said).as_set(&cx.app.options))
     }
 
     /// Whether pictures and films are such as the server takes.

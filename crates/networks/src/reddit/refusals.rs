@@ -33,19 +33,19 @@ fn of_code(code: &str) -> Option<(&'static str, &'static str, &'static str)> {
         ),
         "NO_TEXT" => ("text", "Something is missing: write something first.", "Etwas fehlt: schreiben Sie zuerst etwas."),
         "TOO_LONG" => ("text", "This is too long for Reddit: shorten it.", "Das ist zu lang für Reddit: kürzen Sie es."),
-        "ALREADY_SUB" => (
-            "link",
-            "This link was posted in this community before.",
-            "Dieser Link wurde in dieser Community schon veröffentlicht.",
-        ),
+        "ALREADY_SUB" => {
+            ("link", "This link was posted in this community before.", "Dieser Link wurde in dieser Community schon veröffentlicht.")
+        }
         "NO_LINKS" => ("link", "This community takes texts only.", "Diese Community nimmt nur Texte."),
         "NO_SELFS" => ("text", "This community takes links only.", "Diese Community nimmt nur Links."),
         "SUBMIT_VALIDATION_FLAIR_REQUIRED" => {
             ("flair", "This community takes no post without a flair.", "Diese Community nimmt keinen Beitrag ohne Flair.")
         }
-        other if other.starts_with("SUBMIT_VALIDATION_") => {
-            ("text", "The post does not meet the demands of this community.", "Der Beitrag entspricht nicht dem, was diese Community verlangt.")
-        }
+        other if other.starts_with("SUBMIT_VALIDATION_") => (
+            "text",
+            "The post does not meet the demands of this community.",
+            "Der Beitrag entspricht nicht dem, was diese Community verlangt.",
+        ),
         _ => return None,
     })
 }

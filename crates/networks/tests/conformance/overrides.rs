@@ -168,7 +168,8 @@ async fn a_further_parameter_of_the_login_page_can_be_set_and_none_of_the_protoc
         };
         // XING's page is asked with a token alone.
         let Some(usual) = begin(&[]).await.filter(|_| name != "xing") else { continue };
-        let set = begin(&[("authorize.enable_fb_login", "0"), ("authorize.state", "theirs"), ("authorize.redirect_uri", "https://evil.example")]);
+        let set =
+            begin(&[("authorize.enable_fb_login", "0"), ("authorize.state", "theirs"), ("authorize.redirect_uri", "https://evil.example")]);
         let set = set.await.expect("begins");
         let of = |url: &url::Url| url.query_pairs().into_owned().collect::<Vec<(String, String)>>();
         let expected = [of(&usual), vec![("enable_fb_login".into(), "0".into())]].concat();

@@ -160,7 +160,12 @@ async fn every_documented_code_and_subcode_has_its_cause() {
         let known = bench.troubles_known();
         let codes: Vec<&String> = known.iter().filter(|name| !name.contains(char::is_alphabetic)).collect();
         let missing: Vec<_> = codes.iter().filter(|code| !table.iter().any(|(known, _)| known == **code)).collect();
-        assert!(missing.is_empty() && codes.len() == table.len(), "{name}: {} codes, {} in the table, without {missing:?}", codes.len(), table.len());
+        assert!(
+            missing.is_empty() && codes.len() == table.len(),
+            "{name}: {} codes, {} in the table, without {missing:?}",
+            codes.len(),
+            table.len()
+        );
     }
     assert_eq!((table(PAGES).len(), table(MEDIA).len(), table(THREADS).len()), (90, 97, 81));
 }
@@ -168,22 +173,12 @@ async fn every_documented_code_and_subcode_has_its_cause() {
 /// Whatever number the adapters compare with is in the table.
 #[test]
 fn no_code_of_the_adapters_is_left_out() {
-    let sources = [
-        include_str!("../../src/meta.rs"),
-        include_str!("../../src/meta/container.rs"),
-        include_str!("../../src/facebook/refusals.rs"),
-    ];
+    let sources =
+        [include_str!("../../src/meta.rs"), include_str!("../../src/meta/container.rs"), include_str!("../../src/facebook/refusals.rs")];
     // A kind of picture that Instagram's list has no line of its own for; what our own shape of errors calls 400.
     let known = ["2207005", "400"];
-    let listed: Vec<&str> = SUBCODES
-        .iter()
-        .chain(CODES)
-        .chain(PAGES)
-        .chain(MEDIA)
-        .chain(THREADS)
-        .flat_map(|(code, _)| code.split('/'))
-        .chain(known)
-        .collect();
+    let listed: Vec<&str> =
+        SUBCODES.iter().chain(CODES).chain(PAGES).chain(MEDIA).chain(THREADS).flat_map(|(code, _)| code.split('/')).chain(known).collect();
     let mut seen = 0;
     for source in sources {
         let source = source.split("#[cfg(test)]").next().unwrap_or_default();

@@ -177,7 +177,8 @@ fn role_row(page: &Page, username: &str) -> String {
     let ends = [known.last(), known.first()];
     let choices: String = ends.into_iter().flatten().map(|role| set(&format!("Make {role}"), role)).collect();
     let others: Vec<(&str, String)> = known.iter().skip(1).rev().skip(1).rev().map(|role| (*role, (*role).to_owned())).collect();
-    let others = if others.is_empty() { String::new() } else { filled("roles", &fixed, &select("role", "Another role", &others, ""), "Give it") };
+    let others =
+        if others.is_empty() { String::new() } else { filled("roles", &fixed, &select("role", "Another role", &others, ""), "Give it") };
     let delete = button("pages", "Delete the page", &[("page", &id), ("action", "delete")]);
     let webhook = if page.network == "discord" { button("webhooks", "Make a webhook by hand", &[("page", &id)]) } else { String::new() };
     format!(
@@ -231,7 +232,11 @@ fn post_row(world: &World, post: &Post) -> String {
         String::new()
     };
     let text: String = post.text.chars().take(120).collect();
-    format!("<tr><td>{}<br><code>{}</code></td><td>{said}</td><td>{say}<div class=\"row\">{fate}</div></td></tr>", esc(&text), esc(&post.id))
+    format!(
+        "<tr><td>{}<br><code>{}</code></td><td>{said}</td><td>{say}<div class=\"row\">{fate}</div></td></tr>",
+        esc(&text),
+        esc(&post.id)
+    )
 }
 
 /// What is needed less often: new accounts, and how the network treats the app.
@@ -249,7 +254,8 @@ fn more(world: &World, network: &str) -> String {
         parts.push_str(&filled("apps", &[("network", network)], &uris, "Register them"));
     }
     if network == "linkedin" {
-        let (label, other) = if app.refresh_tokens { ("Give the app no refresh tokens", "false") } else { ("Give the app refresh tokens", "true") };
+        let (label, other) =
+            if app.refresh_tokens { ("Give the app no refresh tokens", "false") } else { ("Give the app refresh tokens", "true") };
         parts.push_str(&button("apps", label, &[("network", network), ("refresh_tokens", other)]));
     }
     if network == "mastodon" {

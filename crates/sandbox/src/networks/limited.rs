@@ -24,7 +24,8 @@ fn with(status: u16, body: &Value, headers: &[(&'static str, String)]) -> Answer
 
 fn x(end: i64) -> Answer {
     let body = json!({ "title": "Too Many Requests", "type": "about:blank", "status": 429, "detail": "Too Many Requests" });
-    let numbers = [("x-rate-limit-limit", "75".to_owned()), ("x-rate-limit-remaining", "0".to_owned()), ("x-rate-limit-reset", end.to_string())];
+    let numbers =
+        [("x-rate-limit-limit", "75".to_owned()), ("x-rate-limit-remaining", "0".to_owned()), ("x-rate-limit-reset", end.to_string())];
     let mut refused = with(429, &body, &numbers);
     refused.headers_mut().insert("content-type", HeaderValue::from_static("application/problem+json"));
     refused
@@ -74,11 +75,8 @@ fn mastodon(now: i64) -> Answer {
 }
 
 fn reddit() -> Answer {
-    let headers = [
-        ("x-ratelimit-used", "1001".to_owned()),
-        ("x-ratelimit-remaining", "0.0".to_owned()),
-        ("x-ratelimit-reset", WAIT.to_string()),
-    ];
+    let headers =
+        [("x-ratelimit-used", "1001".to_owned()), ("x-ratelimit-remaining", "0.0".to_owned()), ("x-ratelimit-reset", WAIT.to_string())];
     with(429, &json!({ "message": "Too Many Requests", "error": 429 }), &headers)
 }
 

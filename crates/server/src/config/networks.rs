@@ -382,7 +382,10 @@ mod tests {
             assert!(is_documented, "{key} is not documented");
             // What only a network that is defined here has, and what is a file, are tried elsewhere.
             let elsewhere = ["client_secret_file", "extend_after", "rules", "kind", "like", "title"];
-            assert!(elsewhere.contains(&key) || EVERYTHING.contains(&format!("{key} =")) || EVERYTHING.contains(&format!("x.{key}]")), "{key}");
+            assert!(
+                elsewhere.contains(&key) || EVERYTHING.contains(&format!("{key} =")) || EVERYTHING.contains(&format!("x.{key}]")),
+                "{key}"
+            );
         }
     }
 
