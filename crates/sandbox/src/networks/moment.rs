@@ -41,9 +41,9 @@ pub(crate) fn read(text: &str) -> Option<i64> {
     let offset = match zone.split_at_checked(1) {
         None | Some(("Z" | "z", "")) => 0,
         Some((sign, rest)) => {
-            let (hours, minutes) = rest.split_once(':').or_else(|| rest.split_at_checked(2))?;
-            let seconds = hours.parse::<i64>().ok()? * 3600 + minutes.parse::<i64>().ok()? * 60;
-            if sign == "-" { -seconds } else { seconds }
+            let (h, m) = rest.split_once(':').or_else(|| rest.split_at_checked(2))?;
+            let ahead = h.parse::<i64>().ok()? * 3600 + m.parse::<i64>().ok()? * 60;
+            if sign == "-" { -ahead } else { ahead }
         }
     };
     // Years that begin in March, in eras of 400 of them.

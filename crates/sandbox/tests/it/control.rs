@@ -285,8 +285,11 @@ fn a_world_begins_anew_and_hands_out_nothing_twice() {
     assert!(unknown.status == 404 && unknown.str("error").contains("reset"), "{}", unknown.text);
 }
 
-/// A form of the page: where it leads, and what is sent when it is pressed as it stands, once for each choice of its select.
-fn forms(page: &str) -> Vec<(String, Vec<Vec<(String, String)>>)> {
+/// What a form sends.
+type Fields = Vec<(String, String)>;
+
+/// The forms of the page: where each leads, and what is sent when it is pressed as it stands, once for each choice of its select.
+fn forms(page: &str) -> Vec<(String, Vec<Fields>)> {
     let value = |tag: &str, name: &str| -> Option<String> {
         let rest = tag.split_once(&format!("{name}=\""))?.1;
         Some(rest.split_once('"')?.0.to_owned())

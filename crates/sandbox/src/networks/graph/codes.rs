@@ -112,7 +112,9 @@ pub(super) fn refusal(text: &str) -> Option<Answer> {
     let mut said = error(status, code.unwrap_or(0), subcode, "(#0) A refusal as the sandbox was told to give it.");
     if code.is_none() {
         let mut body: serde_json::Value = serde_json::from_slice(said.body()).unwrap_or_default();
-        body["error"].as_object_mut().map(|error| error.remove("code"));
+        if let Some(error) = body["error"].as_object_mut() {
+            error.remove("code");
+        }
         *said.body_mut() = bytes::Bytes::from(body.to_string());
     }
     Some(said)
