@@ -7,7 +7,6 @@ use http::{Request, Response};
 use libfuzzer_sys::fuzz_target;
 
 #[path = "../../crates/networks/tests/conformance/given.rs"]
-#[expect(dead_code, reason = "the tests use more of it")]
 mod given;
 
 use given::Given;

@@ -100,16 +100,17 @@ fn page(account: &Value) -> Option<Found> {
 static TAKES: Takes =
     Takes { needed: false, pictures: 10, pictures_by: By::Address, films: 1, films_by: By::Address, mixed: false, film_bytes: None };
 
-fn measure(draft: Draft<'_>) -> Result<Fit, NotDone> {
+fn measure(app: &App, draft: Draft<'_>) -> Result<Fit, NotDone> {
     let post = match draft {
-        Draft::Comment { text, .. } => return acting::fits("text", text, text.chars().count(), COMMENT_MAX),
+        Draft::Comment { text, .. } => return acting::fits("text", text, text.chars().count(), app.limit("comment_max", COMMENT_MAX)),
         Draft::Post(post) => post,
     };
-    TAKES.check(ABOUT.title, post)?;
+    TAKES.as_set(&app.options).check(ABOUT.title, post)?;
+    let max = app.limit("text_max", TEXT_MAX);
     let text = words(post);
     match text.as_str() {
-        "" if !post.media.is_empty() || post.link.is_some() => Ok(Fit { max: TEXT_MAX, ..Fit::default() }),
-        text => acting::fits("text", text, text.chars().count(), TEXT_MAX),
+        "" if !post.media.is_empty() || post.link.is_some() => Ok(Fit { max, ..Fit::default() }),
+        text => acting::fits("text", text, text.chars().count(), max),
     }
 }
 
@@ -248,8 +249,8 @@ async fn say(Acting { cx, wire, tokens, target }: Acting<'_>, under: &str, text:
 impl Network for Facebook {
     pages::delegate!(LOGIN);
 
-    fn measure(&self, _: &App, _: Target<'_>, draft: Draft<'_>) -> Result<Fit, NotDone> {
-        measure(draft)
+    fn measure(&self, app: &App, _: Target<'_>, draft: Draft<'_>) -> Result<Fit, NotDone> {
+        measure(app, draft)
     }
 
     fn takes(&self) -> Option<&'static Takes> {

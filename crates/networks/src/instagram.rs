@@ -14,8 +14,8 @@ use crate::meta;
 use crate::meta::login::{self, Login};
 use crate::meta::media::{self, Door, TAKES};
 use crate::network::{
-    Ability, About, Answer, Asks, Authorization, Callback, Can, Cx, Discovery, Endpoint, Failure, Issued, Network, Registration, Renewal,
-    Rule, Start,
+    Ability, About, Answer, App, Asks, Authorization, Callback, Can, Cx, Discovery, Endpoint, Failure, Issued, Network, Registration,
+    Renewal, Rule, Start,
 };
 use crate::wire::{BoxFuture, Wire};
 
@@ -66,8 +66,8 @@ async fn post(by: Acting<'_>, post: &Post) -> Result<Posted, NotDone> {
     media::post(by, &door, post).await
 }
 
-fn measure(draft: Draft<'_>) -> Result<Fit, NotDone> {
-    media::measure(draft)
+fn measure(app: &App, draft: Draft<'_>) -> Result<Fit, NotDone> {
+    media::measure(app, draft)
 }
 
 async fn read_comments(by: Acting<'_>, post: &str) -> Result<Comments, NotDone> {

@@ -105,8 +105,8 @@ fn door<'a>(by: &Acting<'a>) -> Result<Door<'a>, NotDone> {
 impl Network for InstagramPage {
     pages::delegate!(LOGIN);
 
-    fn measure(&self, _: &App, _: Target<'_>, draft: Draft<'_>) -> Result<Fit, NotDone> {
-        media::measure(draft)
+    fn measure(&self, app: &App, _: Target<'_>, draft: Draft<'_>) -> Result<Fit, NotDone> {
+        media::measure(app, draft)
     }
 
     fn takes(&self) -> Option<&'static Takes> {

@@ -309,8 +309,8 @@ impl Network for LinkedIn {
         Self::spoken(&cx).to_vec()
     }
 
-    fn measure(&self, _: &App, _: Target<'_>, draft: Draft<'_>) -> Result<Fit, NotDone> {
-        acts::measure(draft)
+    fn measure(&self, app: &App, _: Target<'_>, draft: Draft<'_>) -> Result<Fit, NotDone> {
+        acts::measure(app, draft)
     }
 
     fn ends(&self, options: &BTreeMap<String, String>) -> Option<(Timestamp, String)> {

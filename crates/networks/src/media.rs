@@ -1,11 +1,13 @@
 //! What pictures and films a network takes in one post, as data: the check before anything is sent goes by it, and the
 //! documentation shows it. Facts: section 8 of each network in the knowledge base.
 
+use std::collections::BTreeMap;
+
 use lifecycle::diagnosis::Diagnosis;
 use lifecycle::words::{Evidence, Source};
 
 use crate::acting::{Media, NotDone, Post};
-use crate::network::{Cx, Words};
+use crate::network::{Cx, Words, limit_set};
 
 /// How a picture or film comes to a network.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,6 +86,15 @@ pub(crate) fn wrong(en: impl Into<String>, de: impl Into<String>) -> NotDone {
 }
 
 impl Takes {
+    /// The same with the numbers that the operator sets (`options.pictures_max` and `films_max`; where both go together, the first is
+    /// the most of both).
+    #[must_use]
+    pub fn as_set(&self, options: &BTreeMap<String, String>) -> Self {
+        let pictures = limit_set(options, "pictures_max").unwrap_or(self.pictures);
+        let films = if self.mixed && self.films == self.pictures { pictures } else { self.films };
+        Self { pictures, films: limit_set(options, "films_max").unwrap_or(films), ..*self }
+    }
+
     /// Whether the pictures and films of a post are taken.
     ///
     /// # Errors
@@ -164,6 +175,16 @@ mod tests {
                 && fits(&EITHER, vec![media("video/mp4", false, 4)])
                 && !fits(&EITHER, vec![media("video/mp4", false, 5)])
         );
+    }
+
+    #[test]
+    fn an_operator_sets_other_numbers() {
+        let set = |options: &[(&str, &str)]| options.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+        let more: BTreeMap<_, _> = set(&[("pictures_max", "5")]);
+        assert_eq!((BOTH.as_set(&more).pictures, BOTH.as_set(&more).films), (5, 5), "of both together");
+        assert_eq!((EITHER.as_set(&more).pictures, EITHER.as_set(&more).films), (5, 1));
+        assert_eq!(EITHER.as_set(&set(&[("films_max", "2")])).films, 2);
+        assert_eq!(BOTH.as_set(&set(&[("pictures_max", "0"), ("films_max", "many")])), BOTH, "nonsense sets nothing");
     }
 
     #[test]

@@ -40,6 +40,19 @@ pub struct App {
     pub options: BTreeMap<String, String>,
 }
 
+/// A limit as the operator sets it (`networks.NAME.options.KEY`). `None`: it is not set; zeros and nonsense set nothing.
+pub fn limit_set(options: &BTreeMap<String, String>, key: &str) -> Option<usize> {
+    options.get(key)?.trim().parse().ok().filter(|set| *set > 0)
+}
+
+impl App {
+    /// A limit as the operator sets it, else as the network is known to have it: what a network takes is changed there more often than
+    /// anything else, and of some networks no source confirms it.
+    pub fn limit(&self, key: &str, usual: usize) -> usize {
+        limit_set(&self.options, key).unwrap_or(usual)
+    }
+}
+
 /// What every call of an adapter is handed.
 #[derive(Clone, Copy)]
 pub struct Cx<'a> {

@@ -50,12 +50,26 @@ pub fn authorization(cx: &Cx<'_>, url: &str, scope: &str, start: &Start, more: &
         parameters.push(("scope", scope));
     }
     parameters.extend_from_slice(more);
+    further(cx, &mut parameters);
     Authorization {
         url: with_query(url, &parameters),
         memory: BTreeMap::new(),
         instance: cx.app.instance.clone(),
         returns_with: start.state.clone(),
         registered: None,
+    }
+}
+
+/// Adds what the operator sets of the login page (`options."authorize.NAME"`), in place of what is usual: a network knows parameters
+/// beside its protocol, such as whether it shows another button. The protocol's own are not theirs to set.
+pub fn further<'a>(cx: &Cx<'a>, parameters: &mut Vec<(&'a str, &'a str)>) {
+    const OURS: [&str; 8] =
+        ["response_type", "client_id", "client_key", "redirect_uri", "state", "scope", "code_challenge", "code_challenge_method"];
+    for (key, value) in &cx.app.options {
+        if let Some(name) = key.strip_prefix("authorize.").filter(|name| !OURS.contains(name)) {
+            parameters.retain(|(known, _)| *known != name);
+            parameters.push((name, value));
+        }
     }
 }
 

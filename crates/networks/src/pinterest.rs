@@ -268,8 +268,8 @@ impl Network for Pinterest {
         Box::pin(boards::list(cx, wire, tokens))
     }
 
-    fn measure(&self, _: &App, target: Target<'_>, draft: Draft<'_>) -> Result<Fit, NotDone> {
-        acts::measure(target, draft)
+    fn measure(&self, app: &App, target: Target<'_>, draft: Draft<'_>) -> Result<Fit, NotDone> {
+        acts::measure(app, target, draft)
     }
 
     fn takes(&self) -> Option<&'static crate::media::Takes> {

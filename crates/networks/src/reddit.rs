@@ -3,6 +3,7 @@
 
 mod communities;
 mod posts;
+mod refusals;
 
 use std::collections::BTreeMap;
 
@@ -204,6 +205,13 @@ impl Reddit {
             if part(0) == "USER_REQUIRED" {
                 return Err(NotDone::Refused(Diagnosis::misconfigured(seen)));
             }
+            if let Some((field, words)) = refusals::in_words(part(0), part(1)) {
+                return Err(NotDone::Invalid { field, words });
+            }
+            // Said of one community, while the token lives: a look at the account and its places tells.
+            if matches!(part(0), "SUBREDDIT_NOTALLOWED" | "SUBREDDIT_NOEXIST" | "BANNED_FROM_SUBREDDIT") {
+                return Err(NotDone::Refused(Diagnosis::refused(Cause::PermissionLost, Confidence::Guess, seen)));
+            }
             let seconds = json.pointer("/json/ratelimit").and_then(whole).map(|seconds| Span::seconds(seconds.clamp(0, 86_400)));
             return Err(NotDone::Refused(Diagnosis::transient(seen, seconds)));
         }
@@ -365,10 +373,10 @@ impl Network for Reddit {
         agent(&cx).map(|agent| (header::USER_AGENT, agent)).into_iter().collect()
     }
 
-    fn measure(&self, _: &App, target: Target<'_>, draft: Draft<'_>) -> Result<Fit, NotDone> {
+    fn measure(&self, app: &App, target: Target<'_>, draft: Draft<'_>) -> Result<Fit, NotDone> {
         match draft {
-            Draft::Post(post) => posts::measure(target.kind, post),
-            Draft::Comment { text, .. } => acting::fits("text", text, text.chars().count(), COMMENT_MAX),
+            Draft::Post(post) => posts::measure(app, target.kind, post),
+            Draft::Comment { text, .. } => acting::fits("text", text, text.chars().count(), app.limit("comment_max", COMMENT_MAX)),
         }
     }
 

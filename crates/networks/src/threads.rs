@@ -14,8 +14,8 @@ use crate::media::{By, Takes};
 use crate::meta::container::{self, Door, Habits};
 use crate::meta::login::{self, Login};
 use crate::network::{
-    Ability, About, Answer, Asks, Authorization, Callback, Can, Cx, Discovery, Endpoint, Failure, Issued, Network, Registration, Renewal,
-    Rule, Start,
+    Ability, About, Answer, App, Asks, Authorization, Callback, Can, Cx, Discovery, Endpoint, Failure, Issued, Network, Registration,
+    Renewal, Rule, Start,
 };
 use crate::wire::{BoxFuture, Wire};
 use crate::{meta, moment, oauth};
@@ -95,14 +95,16 @@ fn words(post: &Post) -> String {
     if post.media.is_empty() { post.text.clone() } else { acting::with_link(post) }
 }
 
-fn measure(draft: Draft<'_>) -> Result<Fit, NotDone> {
+fn measure(app: &App, draft: Draft<'_>) -> Result<Fit, NotDone> {
     let post = match draft {
-        Draft::Comment { text, .. } => return acting::fits("text", text, length(text), TEXT_MAX),
+        Draft::Comment { text, .. } => {
+            return acting::fits("text", text, length(text), app.limit("comment_max", app.limit("text_max", TEXT_MAX)));
+        }
         Draft::Post(post) => post,
     };
-    HABITS.takes.check(HABITS.title, post)?;
+    HABITS.takes.as_set(&app.options).check(HABITS.title, post)?;
     let text = words(post);
-    container::words(post, &text, length(&text), TEXT_MAX)
+    container::words(post, &text, length(&text), app.limit("text_max", TEXT_MAX))
 }
 
 async fn post(by: Acting<'_>, post: &Post) -> Result<Posted, NotDone> {

@@ -222,6 +222,7 @@ impl Network for TikTok {
         if let Some((_, challenge)) = &proof {
             parameters.extend([("code_challenge", challenge.as_str()), ("code_challenge_method", "S256")]);
         }
+        oauth::further(&cx, &mut parameters);
         let url = oauth::with_query(&Self::url(&cx, "authorize"), &parameters);
         let memory = proof.map(|(verifier, _)| (pkce::MEMORY.to_owned(), verifier)).into_iter().collect();
         let authorization = Authorization { url, memory, instance: String::new(), returns_with: start.state.clone(), registered: None };
@@ -321,8 +322,8 @@ impl Network for TikTok {
         Box::pin(Self::list(cx, wire, tokens))
     }
 
-    fn measure(&self, _: &App, _: Target<'_>, draft: Draft<'_>) -> Result<Fit, NotDone> {
-        acts::measure(draft)
+    fn measure(&self, app: &App, _: Target<'_>, draft: Draft<'_>) -> Result<Fit, NotDone> {
+        acts::measure(app, draft)
     }
 
     fn takes(&self) -> Option<&'static crate::media::Takes> {

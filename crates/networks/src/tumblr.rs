@@ -132,8 +132,8 @@ impl Tumblr {
 
     /// The blocks of a post that fits.
     fn blocks(app: &App, post: &Post) -> Result<(Vec<Value>, Fit), NotDone> {
-        let max = app.options.get("text_max").and_then(|max| max.parse().ok()).unwrap_or(TEXT_MAX);
-        TAKES.check(ABOUT.title, post)?;
+        let max = app.limit("text_max", TEXT_MAX);
+        TAKES.as_set(&app.options).check(ABOUT.title, post)?;
         let fit = acting::fits("text", &post.text, post.text.chars().count(), max)?;
         let mut content = vec![];
         if let Some(title) = post.title.as_deref().filter(|title| !title.trim().is_empty()) {

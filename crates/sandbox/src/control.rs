@@ -1,11 +1,13 @@
 //! The control page and the control API: making things happen.
 
+mod page;
+
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::networks::{self, Consent};
 use crate::notices;
-use crate::pages::{esc, page};
+use crate::pages::{esc, plain};
 use crate::people::{Comment, Person};
 use crate::request::{Answer, Incoming, html, json as answer, see_other};
 use crate::tokens::DAY;
@@ -19,7 +21,7 @@ const CALLS: &str = "clock, people, people/NETWORK/USERNAME/ACTION, roles, board
 pub(crate) fn handle(world: &mut World, now: i64, incoming: &Incoming) -> Answer {
     let parts: Vec<&str> = incoming.path.split('/').filter(|part| !part.is_empty()).collect();
     match (incoming.method.as_str(), parts.as_slice()) {
-        ("GET", []) => html(200, control_page(world, now)),
+        ("GET", []) => html(200, page::control_page(world, now)),
         ("GET", ["api", "state"]) => answer(200, &state(world, now)),
         ("GET", ["api", "ledger"]) => ledger(world, incoming),
         ("GET", ["api", ..]) => {
@@ -31,10 +33,14 @@ pub(crate) fn handle(world: &mut World, now: i64, incoming: &Incoming) -> Answer
             Err(why) => answer(400, &json!({ "error": why })),
         },
         ("POST", rest) => match act(world, now, rest, &body(incoming)) {
-            Ok(_) => see_other("/control"),
-            Err(why) => html(400, crate::pages::plain("That did not work", &esc(&why))),
+            // What was made there is nowhere else to be seen.
+            Ok(done) => match done["url"].as_str() {
+                Some(url) => html(200, plain("Done", &format!("<code>{}</code></p><p><a href=\"/control\">Control page</a>", esc(url)))),
+                None => see_other("/control"),
+            },
+            Err(why) => html(400, plain("That did not work", &esc(&why))),
         },
-        _ => html(404, crate::pages::plain("Not found", "<a href=\"/control\">Control page</a>")),
+        _ => html(404, plain("Not found", "<a href=\"/control\">Control page</a>")),
     }
 }
 
@@ -56,6 +62,7 @@ struct Body {
     action: String,
     mood: String,
     trouble: String,
+    #[serde(deserialize_with = "count")]
     requests: Option<u32>,
     authorize_url: String,
     post: String,
@@ -64,11 +71,39 @@ struct Body {
     deny: bool,
     drop_scopes: Vec<String>,
     reason: Option<Value>,
+    #[serde(deserialize_with = "yes_or_no")]
     refresh_tokens: Option<bool>,
     notices_url: Option<String>,
+    #[serde(deserialize_with = "list")]
     redirect_uris: Option<Vec<String>>,
     metadata: Value,
     jwks: Value,
+}
+
+/// A count, also where a form sends it as text, and none where its field was left empty.
+fn count<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Option<u32>, D::Error> {
+    match Value::deserialize(from)? {
+        Value::Null => Ok(None),
+        Value::String(text) if text.trim().is_empty() => Ok(None),
+        Value::String(text) => text.trim().parse().map(Some).map_err(serde::de::Error::custom),
+        other => serde_json::from_value(other).map(Some).map_err(serde::de::Error::custom),
+    }
+}
+
+/// Yes or no, also where a form sends it as text.
+fn yes_or_no<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Option<bool>, D::Error> {
+    match Value::deserialize(from)? {
+        Value::String(text) => text.parse().map(Some).map_err(serde::de::Error::custom),
+        other => serde_json::from_value(other).map_err(serde::de::Error::custom),
+    }
+}
+
+/// A list of texts; a form sends one a line.
+fn list<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Option<Vec<String>>, D::Error> {
+    match Value::deserialize(from)? {
+        Value::String(text) => Ok(Some(text.split_whitespace().map(str::to_owned).collect())),
+        other => serde_json::from_value(other).map_err(serde::de::Error::custom),
+    }
 }
 
 /// A number, also where a form sends it as text.
@@ -297,7 +332,11 @@ fn state(world: &World, now: i64) -> Value {
         .iter()
         .map(|board| json!({ "id": board.id, "name": board.name, "owner": board.owner, "secret": board.secret, "deleted": board.deleted }))
         .collect();
-    json!({ "now": now / MICRO, "offset_seconds": world.offset / MICRO, "people": people, "pages": pages, "boards": boards, "moods": world.moods, "posts": world.posts, "comments": world.comments })
+    let troubles: serde_json::Map<_, _> =
+        networks::names().filter_map(|network| Some((network.to_owned(), json!(networks::trouble(world, network)?)))).collect();
+    let deleted: Vec<_> =
+        world.deleted_pages.iter().map(|page| json!({ "network": page.network, "id": page.id, "name": page.name })).collect();
+    json!({ "now": now / MICRO, "offset_seconds": world.offset / MICRO, "people": people, "pages": pages, "deleted_pages": deleted, "boards": boards, "moods": world.moods, "troubles": troubles, "posts": world.posts, "comments": world.comments })
 }
 
 fn ledger(world: &World, incoming: &Incoming) -> Answer {
@@ -305,145 +344,4 @@ fn ledger(world: &World, incoming: &Incoming) -> Answer {
     let network = incoming.q("network");
     let seen: Vec<_> = world.ledger().filter(|seen| seen.n > after && (network.is_empty() || seen.network == network)).collect();
     answer(200, &json!({ "seen": seen }))
-}
-
-fn button(action: &str, label: &str, fields: &[(&str, &str)]) -> String {
-    let hidden: String =
-        fields.iter().map(|(name, value)| format!("<input type=\"hidden\" name=\"{}\" value=\"{}\">", esc(name), esc(value))).collect();
-    format!("<form method=\"post\" action=\"/control/{}\">{hidden}<button>{}</button></form>", esc(action), esc(label))
-}
-
-fn control_page(world: &World, now: i64) -> String {
-    let clock: String =
-        [("1 hour", 3600), ("1 day", DAY), ("7 days", 7 * DAY), ("30 days", 30 * DAY), ("335 days", 335 * DAY), ("365 days", 365 * DAY)]
-            .map(|(label, seconds)| button("clock", &format!("+ {label}"), &[("advance_seconds", &seconds.to_string())]))
-            .concat();
-    let mut body = format!(
-        "<div class=\"card\"><h1>Make things happen</h1><p>These networks are simulated. Whatever you do here, Staygreen learns of it as in real life: by asking the network, or where the network tells it by itself.</p></div>\
-         <div class=\"card small\"><h2>Clock</h2><p>It is <b>{}</b> days ahead of the real time. Moving it moves Staygreen's clock in the demo as well.</p><div class=\"row\">{clock}</div></div>",
-        world.offset / MICRO / DAY
-    );
-    for network in networks::names() {
-        body.push_str(&network_card(world, network));
-    }
-    body.push_str(&ledger_card(world, now));
-    page("Sandbox control", "#226b45", "Sandbox networks", true, &body)
-}
-
-fn network_card(world: &World, network: &str) -> String {
-    let current = world.moods.get(network).map_or(Mood::Normal, |(mood, _)| *mood);
-    let moods: String = Mood::ALL
-        .iter()
-        .map(|(mood, name, words)| {
-            format!("<option value=\"{name}\"{}>{name}: {words}</option>", if *mood == current { " selected" } else { "" })
-        })
-        .collect();
-    let people: String = world.people.iter().filter(|person| person.network == network).map(person_row).collect();
-    let mut card = format!(
-        "<div class=\"card small\"><h2>{network}</h2><form method=\"post\" action=\"/control/mood\"><input type=\"hidden\" name=\"network\" value=\"{network}\">\
-         <label for=\"mood-{network}\">Mood</label><div class=\"row\"><select id=\"mood-{network}\" name=\"mood\">{moods}</select><button>Set</button></div></form>\
-         <div class=\"scroll\"><table><tr><th>Person</th><th>Password</th><th>Make it happen</th></tr>{people}</table></div>"
-    );
-    let pages: Vec<_> = world.pages.iter().filter(|page| page.network == network).collect();
-    if !pages.is_empty() {
-        let members: Vec<_> = world.people.iter().filter(|person| person.network == network).collect();
-        let rows: String = pages.iter().flat_map(|page| members.iter().map(move |person| role_row(page, &person.username))).collect();
-        card.push_str(&format!(
-            "<div class=\"scroll\"><table><tr><th>Page</th><th>Person</th><th>Role</th><th>Make it happen</th></tr>{rows}</table></div>"
-        ));
-    }
-    if network == "pinterest" {
-        let rows: String = world.boards.iter().map(board_row).collect();
-        card.push_str(&format!(
-            "<div class=\"scroll\"><table><tr><th>Board</th><th>Owner</th><th>State</th><th>Make it happen</th></tr>{rows}</table></div>"
-        ));
-    }
-    card + "</div>"
-}
-
-fn person_row(person: &crate::people::Person) -> String {
-    let base = format!("people/{}/{}", person.network, person.username);
-    let block =
-        if person.blocked { button(&format!("{base}/unblock"), "Unblock", &[]) } else { button(&format!("{base}/block"), "Block", &[]) };
-    let deletion = if notices::passes_on_deletions(person.network) {
-        button(&format!("{base}/request-deletion"), "Remove it and ask for deletion", &[])
-    } else {
-        String::new()
-    };
-    let removal = if person.network == "tiktok" { removal_form(person) } else { String::new() };
-    format!(
-        "<tr><td><b>{}</b><br><code>{}</code></td><td><code>{}</code></td><td><div class=\"row\">{}{block}{}{deletion}</div>{removal}</td></tr>",
-        esc(&person.name),
-        esc(&person.username),
-        esc(&person.password),
-        button(&format!("{base}/change-password"), "Change password", &[]),
-        button(&format!("{base}/revoke"), "Remove our app", &[]),
-    )
-}
-
-/// TikTok's reasons for a removal, to choose from.
-fn removal_form(person: &crate::people::Person) -> String {
-    let reasons = ["not said", "disconnected in TikTok", "account deleted", "age changed", "account banned", "given back by the app"];
-    let options: String = reasons.iter().enumerate().map(|(n, words)| format!("<option value=\"{n}\">{n}: {words}</option>")).collect();
-    let (username, id) = (esc(&person.username), esc(&person.id));
-    format!(
-        "<form method=\"post\" action=\"/control/people/tiktok/{username}/remove\"><label for=\"reason-{id}\">Access removed by TikTok, with its reason</label>\
-         <div class=\"row\"><select id=\"reason-{id}\" name=\"reason\">{options}</select><button>Remove access</button></div></form>"
-    )
-}
-
-/// Everybody on every page, so that a role that was taken can be given back.
-fn role_row(page: &crate::people::Page, username: &str) -> String {
-    let id = page.id.to_string();
-    let held = page.roles.iter().find(|(holder, ..)| holder == username);
-    let role = held.map_or_else(|| "none".to_owned(), |(_, role, state)| format!("{role} ({state})"));
-    let set = |label: &str, role: &str| {
-        button("roles", label, &[("network", page.network), ("page", &id), ("username", username), ("role", role)])
-    };
-    let known = networks::roles(page.network);
-    let ends = [known.last(), known.first()];
-    let delete = button("pages", "Delete the page", &[("page", &id), ("action", "delete")]);
-    let choices: String = ends.into_iter().flatten().map(|role| set(&format!("Make {role}"), role)).collect();
-    format!(
-        "<tr><td>{}</td><td><code>{}</code></td><td>{}</td><td><div class=\"row\">{}{choices}{delete}</div></td></tr>",
-        esc(page.name),
-        esc(username),
-        esc(&role),
-        if held.is_some() { set("Remove", "") } else { String::new() },
-    )
-}
-
-fn board_row(board: &crate::people::Board) -> String {
-    let id = board.id.to_string();
-    let act = |label: &str, action: &str| button("boards", label, &[("board", &id), ("action", action)]);
-    let state = match (board.deleted, board.secret) {
-        (true, _) => "deleted",
-        (false, true) => "secret",
-        (false, false) => "public",
-    };
-    let buttons: String =
-        if board.deleted { act("Restore", "restore") } else { [act("Delete", "delete"), act("Make secret", "make_secret")].concat() };
-    format!(
-        "<tr><td>{}</td><td><code>{}</code></td><td>{state}</td><td><div class=\"row\">{buttons}</div></td></tr>",
-        esc(board.name),
-        esc(board.owner),
-    )
-}
-
-fn ledger_card(world: &World, now: i64) -> String {
-    let lines: Vec<_> = world.ledger().collect();
-    let row = |seen: &&&crate::Seen| {
-        format!(
-            "<tr><td>{} s ago</td><td>{}</td><td><code>{}</code></td><td>{}</td><td>{}</td></tr>",
-            (now - seen.at) / MICRO,
-            esc(&seen.network),
-            esc(&seen.request),
-            seen.status,
-            esc(&seen.effects.join(", "))
-        )
-    };
-    let rows: String = lines.iter().rev().take(30).collect::<Vec<_>>().iter().map(row).collect();
-    format!(
-        "<div class=\"card\"><h2>What the networks saw last</h2><div class=\"scroll\"><table><tr><th>When</th><th>Network</th><th>Request</th><th>Answer</th><th>What it did</th></tr>{rows}</table></div></div>"
-    )
 }

@@ -15,7 +15,7 @@ button{font:inherit;font-weight:600;padding:.55rem 1rem;border-radius:8px;border
 button.main{background:var(--net,var(--brand));border-color:transparent;color:#fff}button:focus-visible,input:focus-visible,select:focus-visible,a:focus-visible{outline:3px solid #5aa9ff;outline-offset:2px}
 .row{display:flex;gap:.5rem;flex-wrap:wrap;align-items:center;margin-top:1rem}.row form{margin:0}.error{border-left:4px solid #c0392b;padding:.4rem .8rem;background:#c0392b1c}
 table{border-collapse:collapse;width:100%}td,th{text-align:left;padding:.45rem .5rem;border-top:1px solid var(--line);vertical-align:top}.scroll{overflow-x:auto}
-.small button{padding:.25rem .6rem;font-size:.85rem;font-weight:500}code{font-size:.9em}a{color:var(--brand)}
+.row:has(.in){align-items:flex-end;margin-bottom:.6rem}td .row{margin-top:0}label.in{font-weight:400;font-size:.85rem;margin:0;flex:1 1 12rem}details{margin-top:1rem}summary{cursor:pointer}.small button{padding:.25rem .6rem;font-size:.85rem;font-weight:500}code{font-size:.9em}a{color:var(--brand)}
 ";
 
 /// Text made safe for HTML.

@@ -38,6 +38,7 @@ mod nodes;
 mod notifications;
 mod offered;
 mod oidc;
+mod overrides;
 mod pds;
 mod people;
 mod permission_sets;

@@ -16,7 +16,7 @@ use super::{ABOUT, diagnose};
 use crate::acting::{self, Acting, Comment, Comments, Draft, Fit, Media, NotDone, Post, Posted};
 use crate::dpop;
 use crate::moment;
-use crate::network::{Cx, Words};
+use crate::network::{App, Cx, Words};
 use crate::oauth;
 use crate::wire::Wire;
 
@@ -38,13 +38,14 @@ fn invalid(field: &'static str, en: &str, de: &str) -> NotDone {
     NotDone::Invalid { field, words: Words::new(en, de) }
 }
 
-fn fits(text: &str) -> Result<Fit, NotDone> {
-    let fit = acting::fits("text", text, text.graphemes(true).count(), GRAPHEMES_MAX)?;
-    if text.len() > BYTES_MAX {
+fn fits(app: &App, text: &str) -> Result<Fit, NotDone> {
+    let fit = acting::fits("text", text, text.graphemes(true).count(), app.limit("text_max", GRAPHEMES_MAX))?;
+    let most = app.limit("bytes_max", BYTES_MAX);
+    if text.len() > most {
         return Err(invalid(
             "text",
-            "This is too long for Bluesky: 3000 bytes at most.",
-            "Das ist zu lang für Bluesky: höchstens 3000 Bytes.",
+            &format!("This is too long for Bluesky: {most} bytes at most."),
+            &format!("Das ist zu lang für Bluesky: höchstens {most} Bytes."),
         ));
     }
     Ok(fit)
@@ -193,15 +194,18 @@ fn record(cx: &Cx<'_>, text: &str) -> Value {
     record
 }
 
-pub(super) fn measure(draft: Draft<'_>) -> Result<Fit, NotDone> {
-    let fit = fits(draft.text())?;
+pub(super) fn measure(app: &App, draft: Draft<'_>) -> Result<Fit, NotDone> {
+    let fit = fits(app, draft.text())?;
     let Draft::Post(post) = draft else { return Ok(fit) };
-    let takes = |media: &Media| media.content_type.starts_with("image/") && !media.bytes.is_empty() && media.bytes.len() <= PICTURE_MAX;
-    if post.media.len() > PICTURES_MAX || !post.media.iter().all(takes) {
+    let takes = |media: &Media| {
+        media.content_type.starts_with("image/") && !media.bytes.is_empty() && media.bytes.len() <= app.limit("picture_bytes", PICTURE_MAX)
+    };
+    let most = app.limit("pictures_max", PICTURES_MAX);
+    if post.media.len() > most || !post.media.iter().all(takes) {
         return Err(invalid(
             "media",
-            "Bluesky takes up to four pictures of a megabyte, sent with the post.",
-            "Bluesky nimmt bis zu vier Bilder von einem Megabyte, die mit dem Beitrag gesendet werden.",
+            &format!("Bluesky takes up to {most} pictures of a megabyte, sent with the post."),
+            &format!("Bluesky nimmt bis zu {most} Bilder von einem Megabyte, die mit dem Beitrag gesendet werden."),
         ));
     }
     Ok(fit)
@@ -328,8 +332,9 @@ mod tests {
 
     #[test]
     fn length_is_counted_as_people_count() {
-        assert!(fits(&"👨‍👩‍👧‍👦".repeat(100)).is_ok());
-        assert!(fits(&"a".repeat(300)).is_ok() && fits(&"a".repeat(301)).is_err());
-        assert!(fits(&"👨‍👩‍👧‍👦".repeat(200)).is_err(), "and by bytes");
+        let takes = |text: &str, times: usize| crate::testing::with(&[], |cx| fits(cx.app, &text.repeat(times)));
+        assert!(takes("👨‍👩‍👧‍👦", 100).is_ok());
+        assert!(takes("a", 300).is_ok() && takes("a", 301).is_err());
+        assert!(takes("👨‍👩‍👧‍👦", 200).is_err(), "and by bytes");
     }
 }

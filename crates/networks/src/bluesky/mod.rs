@@ -469,8 +469,8 @@ impl Network for Bluesky {
         Box::pin(discover(cx, wire, tokens))
     }
 
-    fn measure(&self, _: &App, _: Target<'_>, draft: Draft<'_>) -> Result<Fit, NotDone> {
-        acts::measure(draft)
+    fn measure(&self, app: &App, _: Target<'_>, draft: Draft<'_>) -> Result<Fit, NotDone> {
+        acts::measure(app, draft)
     }
 
     fn look<'a>(&'a self, by: Acting<'a>, post: &'a Post, since: Timestamp) -> Done<'a, Option<Posted>> {

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::{Discord, GUILD, code, note};
 use crate::acting::{self, Acting, Draft, Fit, NotDone, Post, Posted};
-use crate::network::Words;
+use crate::network::{App, Words};
 use crate::oauth;
 
 const TEXT_MAX: usize = 2000;
@@ -18,9 +18,9 @@ const WANTS_THREAD: i64 = 220_001;
 /// No channel, and so no thread, of that id.
 const UNKNOWN_CHANNEL: i64 = 10_003;
 
-pub(super) fn measure(draft: Draft<'_>) -> Result<Fit, NotDone> {
+pub(super) fn measure(app: &App, draft: Draft<'_>) -> Result<Fit, NotDone> {
     let post = match draft {
-        Draft::Comment { text, .. } => return acting::fits("text", text, text.chars().count(), TEXT_MAX),
+        Draft::Comment { text, .. } => return acting::fits("text", text, text.chars().count(), app.limit("text_max", TEXT_MAX)),
         Draft::Post(post) => post,
     };
     if !post.media.is_empty() {
@@ -31,7 +31,7 @@ pub(super) fn measure(draft: Draft<'_>) -> Result<Fit, NotDone> {
         return Err(NotDone::Invalid { field: "media", words });
     }
     let text = acting::with_link(post);
-    acting::fits("text", &text, text.chars().count(), TEXT_MAX)
+    acting::fits("text", &text, text.chars().count(), app.limit("text_max", TEXT_MAX))
 }
 
 pub(super) async fn publish(by: Acting<'_>, post: &Post) -> Result<Posted, NotDone> {
@@ -48,7 +48,7 @@ pub(super) async fn publish(by: Acting<'_>, post: &Post) -> Result<Posted, NotDo
                 );
                 return Err(NotDone::Invalid { field: "title", words });
             };
-            acting::fits("title", title, title.chars().count(), THREAD_MAX)?;
+            acting::fits("title", title, title.chars().count(), by.cx.app.limit("title_max", THREAD_MAX))?;
             let body = json!({ "content": text, "thread_name": title, "allowed_mentions": { "parse": [] } });
             send(by, None, &body).await
         }

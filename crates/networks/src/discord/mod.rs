@@ -400,8 +400,8 @@ impl Network for Discord {
         Box::pin(Self::list(cx, wire, tokens))
     }
 
-    fn measure(&self, _: &App, _: Target<'_>, draft: Draft<'_>) -> Result<Fit, NotDone> {
-        acts::measure(draft)
+    fn measure(&self, app: &App, _: Target<'_>, draft: Draft<'_>) -> Result<Fit, NotDone> {
+        acts::measure(app, draft)
     }
 
     fn publish<'a>(&'a self, by: Acting<'a>, post: &'a Post) -> Done<'a, Posted> {

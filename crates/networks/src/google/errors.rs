@@ -30,12 +30,14 @@ pub(super) fn renewal(cx: &Cx<'_>, history: &History, answer: &Response<Bytes>) 
 }
 
 /// Why a refresh token is refused. Google says the same of a removed app, an unused token, the oldest of a hundred and one,
-/// and one of an app in Testing: what we know ourselves tells them apart, where it can.
+/// and one of an app in Testing or of a consent for a limited time: what we know ourselves tells them apart, where it can.
 fn cause(cx: &Cx<'_>, history: &History, json: &Value) -> (Cause, Confidence) {
     let is_past = |from: Option<Timestamp>, life: Span| from.is_some_and(|from| cx.now.since(from) >= life);
     let idle = cx.app.options.get("idle_days").and_then(|days| days.parse().ok()).unwrap_or(IDLE_DAYS);
     let words = oauth::text(json, "error_description").unwrap_or_default();
-    let is_over = history.is_testing && is_past(history.authorized_at, TESTING_LIFE - Span::hours(12));
+    let is_over = history.is_testing && is_past(history.authorized_at, TESTING_LIFE - Span::hours(12))
+        // The time that the person allowed it for, as the answers said.
+        || history.allowed_until.is_some_and(|until| until <= cx.now);
     let is_idle = is_past(history.renewed_at.or(history.authorized_at), Span::days(idle));
     if oauth::text(json, "error_subtype") == Some("invalid_rapt") {
         // Session control of the organisation.

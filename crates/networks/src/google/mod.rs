@@ -52,6 +52,8 @@ pub(crate) fn words_on(cause: Cause) -> Option<CauseWords> {
 const AUTHORIZED_AT: &str = "authorized_at";
 /// When the refresh token was last used.
 const RENEWED_AT: &str = "renewed_at";
+/// Until when the person allowed it, or the app's status lets it live, as the network said.
+const ALLOWED_UNTIL: &str = "allowed_until";
 /// How long a refresh token lives whose app is in the status Testing.
 const TESTING_LIFE: Span = Span::days(7);
 
@@ -127,6 +129,9 @@ fn issued(cx: Cx<'_>, json: &Value, asked: &[String]) -> Option<Issued> {
     issued.tokens.notes.insert(RENEWED_AT.into(), cx.now.as_seconds().to_string());
     // A consent that the person gave for a limited time, or an app in Testing: that day the person has to come again.
     issued.clocks.human_until = issued.clocks.refresh_until;
+    if let Some(until) = issued.clocks.refresh_until {
+        issued.tokens.notes.insert(ALLOWED_UNTIL.into(), until.as_seconds().to_string());
+    }
     Some(issued)
 }
 
@@ -167,12 +172,18 @@ pub(crate) fn read_renew(cx: Cx<'_>, tokens: &TokenSet, answer: &Response<Bytes>
 pub(crate) struct History {
     authorized_at: Option<Timestamp>,
     renewed_at: Option<Timestamp>,
+    allowed_until: Option<Timestamp>,
     is_testing: bool,
 }
 
 fn history(cx: &Cx<'_>, tokens: &TokenSet) -> History {
     let moment = |name: &str| tokens.notes.get(name).and_then(|seconds| seconds.parse().ok()).map(Timestamp::from_seconds);
-    History { authorized_at: moment(AUTHORIZED_AT), renewed_at: moment(RENEWED_AT), is_testing: is_testing(cx) }
+    History {
+        authorized_at: moment(AUTHORIZED_AT),
+        renewed_at: moment(RENEWED_AT),
+        allowed_until: moment(ALLOWED_UNTIL),
+        is_testing: is_testing(cx),
+    }
 }
 
 /// Ends the whole grant of the person for the project, whichever token is named (unconfirmed for every case).

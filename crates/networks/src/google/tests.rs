@@ -63,6 +63,8 @@ fn the_cause_that_no_answer_names_is_known_from_what_went_before() {
     assert_eq!(say(&[], &[(AUTHORIZED_AT, 400), (RENEWED_AT, 183)]), expired);
     assert_eq!(say(&[], &[(AUTHORIZED_AT, 400), (RENEWED_AT, 182)]), revoked);
     assert_eq!(say(&[("idle_days", "30")], &[(RENEWED_AT, 31)]), expired);
+    assert_eq!(say(&[], &[(AUTHORIZED_AT, 30), (RENEWED_AT, 1), (ALLOWED_UNTIL, 0)]), expired, "allowed until now");
+    assert_eq!(say(&[], &[(AUTHORIZED_AT, 29), (RENEWED_AT, 1), (ALLOWED_UNTIL, -1)]), revoked, "allowed until tomorrow");
 }
 
 #[test]

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::list::{locations, path};
 use super::{ABOUT, NO_COMMENTS};
 use crate::acting::{self, Acting, Comment, Comments, Draft, Fit, NotDone, Post, Posted};
-use crate::network::{App, Cx, Words};
+use crate::network::{App, Cx, Words, limit_set};
 use crate::wire::Wire;
 use crate::{google, moment, oauth};
 
@@ -43,11 +43,19 @@ fn unless_gone(diagnosis: Diagnosis, status: u16) -> Diagnosis {
 }
 
 fn body_of(app: &App, post: &Post) -> Result<(Value, Fit), NotDone> {
-    let fit = acting::fits("text", &post.text, post.text.chars().count(), POST_MAX)?;
+    let fit = acting::fits("text", &post.text, post.text.chars().count(), app.limit("text_max", POST_MAX))?;
     let option = |name: &str, default: &str| app.options.get(name).map_or_else(|| default.to_owned(), String::clone);
     let mut body = json!({ "languageCode": option("language", "en"), "summary": post.text, "topicType": "STANDARD" });
     if let Some(link) = post.link.as_deref().filter(|link| !link.is_empty()) {
         body["callToAction"] = json!({ "actionType": option("action", "LEARN_MORE"), "url": link });
+    }
+    // How many it takes is told nowhere.
+    if let Some(most) = limit_set(&app.options, "pictures_max").filter(|most| post.media.len() > *most) {
+        let (en, de) = (
+            format!("Up to {most} pictures can go with a post here."),
+            format!("Hier können bis zu {most} Bilder zu einem Beitrag gehören."),
+        );
+        return Err(invalid("media", &en, &de));
     }
     let mut media = vec![];
     for picture in &post.media {
@@ -72,7 +80,7 @@ fn body_of(app: &App, post: &Post) -> Result<(Value, Fit), NotDone> {
 pub(super) fn measure(app: &App, draft: Draft<'_>) -> Result<Fit, NotDone> {
     match draft {
         Draft::Post(post) => body_of(app, post).map(|(_, fit)| fit),
-        Draft::Comment { text, .. } => acting::fits("text", text, text.chars().count(), ANSWER_MAX),
+        Draft::Comment { text, .. } => acting::fits("text", text, text.chars().count(), app.limit("comment_max", ANSWER_MAX)),
     }
 }
 

@@ -11,7 +11,7 @@ use super::LinkedIn;
 use super::media::{self, TAKES};
 use crate::acting::{self, Acting, Comment, Comments, Draft, Fit, NotDone, Post, Posted};
 use crate::media::is_film;
-use crate::network::Cx;
+use crate::network::{App, Cx};
 use crate::oauth;
 
 /// The most characters of a post.
@@ -54,14 +54,14 @@ pub(super) fn read(cx: Cx<'_>, answer: &Response<Bytes>) -> Result<Value, NotDon
         .ok_or_else(|| refused(cx, answer))
 }
 
-pub(super) fn measure(draft: Draft<'_>) -> Result<Fit, NotDone> {
+pub(super) fn measure(app: &App, draft: Draft<'_>) -> Result<Fit, NotDone> {
     let post = match draft {
-        Draft::Comment { text, .. } => return acting::fits("text", text, text.chars().count(), COMMENT_MAX),
+        Draft::Comment { text, .. } => return acting::fits("text", text, text.chars().count(), app.limit("comment_max", COMMENT_MAX)),
         Draft::Post(post) => post,
     };
-    TAKES.check("LinkedIn", post)?;
+    TAKES.as_set(&app.options).check("LinkedIn", post)?;
     let text = words(post);
-    acting::fits("text", &text, text.chars().count(), TEXT_MAX)
+    acting::fits("text", &text, text.chars().count(), app.limit("text_max", TEXT_MAX))
 }
 
 /// The words that are sent: a link has a place of its own only where there is nothing to see.

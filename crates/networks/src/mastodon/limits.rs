@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::Mastodon;
 use crate::acting::{Media, NotDone};
-use crate::network::{Cx, Words};
+use crate::network::{Cx, Words, limit_set};
 use crate::oauth;
 use crate::wire::Wire;
 
@@ -76,7 +76,16 @@ impl Limits {
     /// Those that the shell handed back; else the usual ones.
     pub(super) fn handed(options: &BTreeMap<String, String>) -> Self {
         let said = options.get(OPTION).and_then(|said| serde_json::from_str::<Value>(said).ok());
-        said.map_or_else(Self::usual, |said| Self::read(&said))
+        said.map_or_else(Self::usual, |said| Self::read(&said)).as_set(options)
+    }
+
+    /// What the operator of ours sets wins over what the server says: of a server that says nothing, or something else than it does.
+    fn as_set(mut self, options: &BTreeMap<String, String>) -> Self {
+        if let Some(most) = limit_set(options, "text_max") {
+            (self.text_max, self.is_known) = (most, true);
+        }
+        self.media_max = limit_set(options, "pictures_max").unwrap_or(self.media_max);
+        self
     }
 
     /// Those that the shell handed back; where there are none, the server is asked.
@@ -86,7 +95,9 @@ impl Limits {
             return handed;
         }
         // With the token: there are servers that say nothing to strangers.
-        ask(wire, |version| Mastodon::get(&cx, &format!("/{version}/instance"), tokens)).await.map_or(handed, |said| Self::read(&said))
+        ask(wire, |version| Mastodon::get(&cx, &format!("/{version}/instance"), tokens))
+            .await
+            .map_or(handed, |said| Self::read(&said).as_set(&cx.app.options))
     }
 
     /// Whether pictures and films are such as the server takes.

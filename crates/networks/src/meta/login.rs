@@ -281,11 +281,11 @@ macro_rules! delegate {
 
         fn measure(
             &self,
-            _: &crate::network::App,
+            app: &crate::network::App,
             _: crate::acting::Target<'_>,
             draft: crate::acting::Draft<'_>,
         ) -> Result<crate::acting::Fit, crate::acting::NotDone> {
-            measure(draft)
+            measure(app, draft)
         }
 
         fn takes(&self) -> Option<&'static crate::media::Takes> {

@@ -10,7 +10,7 @@ use super::container::{self, Habits};
 use super::{act, call};
 use crate::acting::{self, Acting, Comment, Comments, Draft, Fit, NotDone, Post, Posted};
 use crate::media::{By, Takes};
-use crate::network::{Cx, Words};
+use crate::network::{App, Cx, Words};
 use crate::{moment, oauth};
 
 const CAPTION_MAX: usize = 2_200;
@@ -37,14 +37,14 @@ fn no_id(cx: Cx<'_>) -> NotDone {
     NotDone::Unclear(Evidence::new(cx.now, Source::Use, Some(200), None, "done, but no id came"))
 }
 
-pub(crate) fn measure(draft: Draft<'_>) -> Result<Fit, NotDone> {
+pub(crate) fn measure(app: &App, draft: Draft<'_>) -> Result<Fit, NotDone> {
     let post = match draft {
-        Draft::Comment { text, .. } => return acting::fits("text", text, text.chars().count(), COMMENT_MAX),
+        Draft::Comment { text, .. } => return acting::fits("text", text, text.chars().count(), app.limit("comment_max", COMMENT_MAX)),
         Draft::Post(post) => post,
     };
-    HABITS.takes.check(HABITS.title, post)?;
+    HABITS.takes.as_set(&app.options).check(HABITS.title, post)?;
     let text = acting::with_link(post);
-    let fit = container::words(post, &text, text.chars().count(), CAPTION_MAX)?;
+    let fit = container::words(post, &text, text.chars().count(), app.limit("text_max", CAPTION_MAX))?;
     let note = || {
         Words::new("The link stands in the text; nobody can click it there.", "Der Link steht im Text und lässt sich dort nicht anklicken.")
     };

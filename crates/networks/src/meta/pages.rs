@@ -125,6 +125,7 @@ impl PageLogin {
             // What was declined before is asked for again.
             parameters.push(("auth_type", "rerequest"));
         }
+        oauth::further(cx, &mut parameters);
         let url = oauth::with_query(&cx.endpoint(self.about, "authorize").unwrap_or_default(), &parameters);
         Authorization { url, memory: BTreeMap::new(), instance: String::new(), returns_with: start.state.clone(), registered: None }
     }

@@ -11,7 +11,7 @@ use super::boards;
 use super::media::{self, TAKES};
 use crate::acting::{self, Acting, Draft, Fit, Media, NotDone, Post, Posted, Target};
 use crate::media::is_film;
-use crate::network::{Kind, Words};
+use crate::network::{App, Kind, Words};
 use crate::oauth;
 
 const TITLE_MAX: usize = 100;
@@ -24,7 +24,7 @@ fn invalid(field: &'static str, en: &str, de: &str) -> NotDone {
 }
 
 /// What a Pin may be.
-fn checked(target: Target<'_>, post: &Post) -> Result<Fit, NotDone> {
+fn checked(app: &App, target: Target<'_>, post: &Post) -> Result<Fit, NotDone> {
     if target.kind != Kind::Board {
         return Err(invalid(
             "profile",
@@ -32,7 +32,7 @@ fn checked(target: Target<'_>, post: &Post) -> Result<Fit, NotDone> {
             "Ein Pin steht auf einer Pinnwand: veröffentlichen Sie als eine der Pinnwände.",
         ));
     }
-    TAKES.check("Pinterest", post)?;
+    TAKES.as_set(&app.options).check("Pinterest", post)?;
     let alike = post.media.iter().all(|media| media.url.is_some()) || post.media.iter().all(|media| !media.bytes.is_empty());
     if !alike {
         let (en, de) = (
@@ -41,18 +41,18 @@ fn checked(target: Target<'_>, post: &Post) -> Result<Fit, NotDone> {
         );
         return Err(invalid("media", en, de));
     }
-    let fit = acting::fits("text", &post.text, post.text.chars().count(), TEXT_MAX)?;
+    let fit = acting::fits("text", &post.text, post.text.chars().count(), app.limit("text_max", TEXT_MAX))?;
     if let Some(title) = &post.title {
-        acting::fits("title", title, title.chars().count(), TITLE_MAX)?;
+        acting::fits("title", title, title.chars().count(), app.limit("title_max", TITLE_MAX))?;
     }
-    if post.link.as_ref().is_some_and(|link| link.len() > LINK_MAX) {
+    if post.link.as_ref().is_some_and(|link| link.len() > app.limit("link_max", LINK_MAX)) {
         return Err(invalid("link", "The link is too long for Pinterest.", "Der Link ist für Pinterest zu lang."));
     }
     Ok(fit)
 }
 
-pub(super) fn measure(target: Target<'_>, draft: Draft<'_>) -> Result<Fit, NotDone> {
-    checked(target, draft.post()?)
+pub(super) fn measure(app: &App, target: Target<'_>, draft: Draft<'_>) -> Result<Fit, NotDone> {
+    checked(app, target, draft.post()?)
 }
 
 /// A picture: fetched where all have an address, else sent.

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::Reddit;
 use crate::acting::{self, Acting, Fit, NotDone, Post, Posted};
-use crate::network::{Kind, Words};
+use crate::network::{App, Kind, Words};
 use crate::oauth;
 
 const TITLE_MAX: usize = 300;
@@ -24,20 +24,20 @@ struct Said {
     fit: Fit,
 }
 
-fn said(post: &Post) -> Result<Said, NotDone> {
+fn said(app: &App, post: &Post) -> Result<Said, NotDone> {
     if !post.media.is_empty() {
         let words = Words::new("Reddit takes no pictures or films here.", "Reddit nimmt hier keine Bilder oder Filme.");
         return Err(invalid("media", words));
     }
-    let first_line = || post.text.lines().next().unwrap_or_default().chars().take(TITLE_MAX).collect::<String>();
+    let first_line = || post.text.lines().next().unwrap_or_default().chars().take(app.limit("title_max", TITLE_MAX)).collect::<String>();
     let title = post.title.clone().unwrap_or_else(first_line);
-    acting::fits("title", &title, title.chars().count(), TITLE_MAX)?;
+    acting::fits("title", &title, title.chars().count(), app.limit("title_max", TITLE_MAX))?;
     let link = post.link.clone().filter(|_| post.text.trim().is_empty() || post.text.trim() == title.trim());
     let (text, fit) = match &link {
-        Some(_) => (String::new(), Fit { counted: post.text.chars().count(), max: TEXT_MAX, note: None }),
+        Some(_) => (String::new(), Fit { counted: post.text.chars().count(), max: app.limit("text_max", TEXT_MAX), note: None }),
         None => {
             let text = acting::with_link(post);
-            let fit = acting::fits("text", &text, text.chars().count(), TEXT_MAX)?;
+            let fit = acting::fits("text", &text, text.chars().count(), app.limit("text_max", TEXT_MAX))?;
             (text, fit)
         }
     };
@@ -45,8 +45,8 @@ fn said(post: &Post) -> Result<Said, NotDone> {
 }
 
 /// What a community demands is only known once it is asked.
-pub(super) fn measure(kind: Kind, post: &Post) -> Result<Fit, NotDone> {
-    let fit = said(post)?.fit;
+pub(super) fn measure(app: &App, kind: Kind, post: &Post) -> Result<Fit, NotDone> {
+    let fit = said(app, post)?.fit;
     let note = (kind == Kind::Community).then(|| {
         Words::new(
             "The community's own demands (a flair, words in the title) are asked for before it is sent.",
@@ -58,7 +58,7 @@ pub(super) fn measure(kind: Kind, post: &Post) -> Result<Fit, NotDone> {
 
 pub(super) async fn publish(by: Acting<'_>, post: &Post) -> Result<Posted, NotDone> {
     let Acting { cx, wire, tokens, target } = by;
-    let Said { title, text, link, .. } = said(post)?;
+    let Said { title, text, link, .. } = said(cx.app, post)?;
     let name = target.handle.unwrap_or_default();
     let is_community = target.kind == Kind::Community;
     let place = if is_community { name.to_owned() } else { format!("u_{name}") };

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::{TikTok, outcome};
 use crate::acting::{self, Acting, Draft, Fit, Media, NotDone, Post, Posted};
 use crate::media::{By, Takes, is_film};
-use crate::network::{Cx, Words};
+use crate::network::{App, Cx, Words};
 use crate::oauth;
 use crate::wire::Wire;
 
@@ -52,19 +52,19 @@ pub(super) async fn call(cx: Cx<'_>, wire: &dyn Wire, tokens: &TokenSet, path: &
 }
 
 /// What is sent where, of a post that fits.
-fn body_of(post: &Post) -> Result<(&'static str, Value, Fit), NotDone> {
+fn body_of(app: &App, post: &Post) -> Result<(&'static str, Value, Fit), NotDone> {
     if post.link.as_deref().is_some_and(|link| !link.is_empty()) {
         return Err(invalid("link", "TikTok takes no links.", "TikTok nimmt keine Links."));
     }
-    TAKES.check("TikTok", post)?;
+    TAKES.as_set(&app.options).check("TikTok", post)?;
     match post.media.as_slice() {
         [film] if is_film(film) => {
-            let fit = words(&post.text, CAPTION_MAX)?;
+            let fit = words(&post.text, app.limit("caption_max", CAPTION_MAX))?;
             Ok(("/video/init/", film_body(film), fit))
         }
         _ => {
-            let fit = words(&post.text, DESCRIPTION_MAX)?;
-            Ok(("/content/init/", pictures_body(post)?, fit))
+            let fit = words(&post.text, app.limit("text_max", DESCRIPTION_MAX))?;
+            Ok(("/content/init/", pictures_body(app, post)?, fit))
         }
     }
 }
@@ -73,13 +73,13 @@ fn words(text: &str, max: usize) -> Result<Fit, NotDone> {
     acting::fits("text", text, units(text), max)
 }
 
-pub(super) fn measure(draft: Draft<'_>) -> Result<Fit, NotDone> {
-    body_of(draft.post()?).map(|(.., fit)| fit)
+pub(super) fn measure(app: &App, draft: Draft<'_>) -> Result<Fit, NotDone> {
+    body_of(app, draft.post()?).map(|(.., fit)| fit)
 }
 
 pub(super) async fn publish(by: Acting<'_>, post: &Post) -> Result<Posted, NotDone> {
     let Acting { cx, wire, tokens, .. } = by;
-    let (path, mut body, _) = body_of(post)?;
+    let (path, mut body, _) = body_of(cx.app, post)?;
     let title = if path == "/video/init/" { post.text.clone() } else { post.title.clone().unwrap_or_default() };
     body["post_info"] = settings(cx, wire, tokens).await?;
     body["post_info"]["title"] = title.into();
@@ -127,10 +127,11 @@ const fn parts(size: usize) -> (usize, usize) {
     if size < 2 * PART { (size, 1) } else { (PART, size / PART) }
 }
 
-fn pictures_body(post: &Post) -> Result<Value, NotDone> {
+fn pictures_body(app: &App, post: &Post) -> Result<Value, NotDone> {
     let urls: Vec<&String> = post.media.iter().filter_map(|media| media.url.as_ref()).collect();
-    if let Some(title) = post.title.as_ref().filter(|title| units(title) > TITLE_MAX) {
-        acting::fits("title", title, units(title), TITLE_MAX)?;
+    let max = app.limit("title_max", TITLE_MAX);
+    if let Some(title) = post.title.as_ref().filter(|title| units(title) > max) {
+        acting::fits("title", title, units(title), max)?;
     }
     Ok(json!({
         "media_type": "PHOTO", "post_mode": "DIRECT_POST",

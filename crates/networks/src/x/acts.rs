@@ -42,7 +42,7 @@ fn invalid(field: &'static str, en: &str, de: &str) -> NotDone {
 
 /// Text that X takes: short enough, and with one stock symbol at most.
 fn check(app: &App, text: &str) -> Result<Fit, NotDone> {
-    let max = app.options.get("max_weight").and_then(|max| max.parse().ok()).unwrap_or(WEIGHT_MAX);
+    let max = app.limit("max_weight", app.limit("text_max", WEIGHT_MAX));
     let fit = acting::fits("text", text, weight::of(text), max)?;
     if weight::cashtags(text) > 1 {
         return Err(invalid("text", "X takes one stock symbol ($ABC) in a post.", "X nimmt in einem Beitrag nur ein Börsenkürzel ($ABC)."));
@@ -58,7 +58,7 @@ pub(super) fn measure(app: &App, draft: Draft<'_>) -> Result<Fit, NotDone> {
     let text = acting::with_link(post);
     // A picture needs no words.
     let fit = if post.media.is_empty() || !text.trim().is_empty() { check(app, &text)? } else { Fit::default() };
-    check_media(&post.media)?;
+    check_media(app, &post.media)?;
     Ok(fit)
 }
 
@@ -92,9 +92,11 @@ async fn send(cx: Cx<'_>, wire: &dyn Wire, tokens: &TokenSet, target: Target<'_>
     }
 }
 
-fn check_media(media: &[Media]) -> Result<(), NotDone> {
-    if media.len() > PICTURES_MAX {
-        return Err(invalid("media", "X takes four pictures in a post.", "X nimmt vier Bilder in einem Beitrag."));
+fn check_media(app: &App, media: &[Media]) -> Result<(), NotDone> {
+    let most = app.limit("pictures_max", PICTURES_MAX);
+    if media.len() > most {
+        let (en, de) = (format!("X takes up to {most} pictures in a post."), format!("X nimmt bis zu {most} Bilder in einem Beitrag."));
+        return Err(invalid("media", &en, &de));
     }
     if media.iter().any(|media| category(media).is_none()) {
         let (en, de) = (

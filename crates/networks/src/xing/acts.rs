@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::Xing;
 use crate::acting::{self, Acting, Draft, Fit, NotDone, Post, Posted};
-use crate::network::{Cx, Words};
+use crate::network::{App, Cx, Words};
 use crate::oauth1::signed;
 use crate::wire::Wire;
 use crate::{moment, oauth};
@@ -42,14 +42,14 @@ async fn call(
     acting::send(cx, wire, signed(&cx, method, &url, tokens.access_token.expose(), secret, &[])).await
 }
 
-pub(super) fn measure(draft: Draft<'_>) -> Result<Fit, NotDone> {
+pub(super) fn measure(app: &App, draft: Draft<'_>) -> Result<Fit, NotDone> {
     if let Draft::Post(post) = draft
         && !post.media.is_empty()
     {
         let words = Words::new("XING takes no pictures or films here.", "XING nimmt hier keine Bilder oder Filme.");
         return Err(NotDone::Invalid { field: "media", words });
     }
-    acting::fits("text", draft.text(), draft.text().chars().count(), TEXT_MAX)
+    acting::fits("text", draft.text(), draft.text().chars().count(), app.limit("text_max", TEXT_MAX))
 }
 
 pub(super) async fn publish(by: Acting<'_>, post: &Post) -> Result<Posted, NotDone> {

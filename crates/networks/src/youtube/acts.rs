@@ -53,14 +53,15 @@ fn checked(app: &App, post: &Post) -> Result<(Media, Value, Fit), NotDone> {
     let title = post.title.as_deref().map(str::trim).filter(|title| !title.is_empty());
     // Without a title of its own, the first line is the title.
     let title = title.unwrap_or_else(|| post.text.trim().lines().next().unwrap_or_default().trim());
-    acting::fits("title", title, title.chars().count(), TITLE_MAX)?;
+    acting::fits("title", title, title.chars().count(), app.limit("title_max", TITLE_MAX))?;
     let description = match post.link.as_deref().filter(|link| !link.is_empty() && !post.text.contains(link)) {
         Some(link) => format!("{}\n\n{link}", post.text).trim().to_owned(),
         None => post.text.clone(),
     };
+    let max = app.limit("text_max", DESCRIPTION_MAX);
     let fit = match description.as_str() {
-        "" => Fit { max: DESCRIPTION_MAX, ..Fit::default() },
-        description => acting::fits("text", description, description.len(), DESCRIPTION_MAX)?,
+        "" => Fit { max, ..Fit::default() },
+        description => acting::fits("text", description, description.len(), max)?,
     };
     let field = if title.contains(['<', '>']) { Some("title") } else { description.contains(['<', '>']).then_some("text") };
     if let Some(field) = field {
@@ -77,7 +78,7 @@ fn checked(app: &App, post: &Post) -> Result<(Media, Value, Fit), NotDone> {
 pub(super) fn measure(app: &App, draft: Draft<'_>) -> Result<Fit, NotDone> {
     match draft {
         Draft::Post(post) => checked(app, post).map(|(.., fit)| fit),
-        Draft::Comment { text, .. } => acting::fits("text", text, text.chars().count(), COMMENT_MAX),
+        Draft::Comment { text, .. } => acting::fits("text", text, text.chars().count(), app.limit("comment_max", COMMENT_MAX)),
     }
 }
 

@@ -5,6 +5,7 @@ mod errors;
 mod further;
 mod given;
 mod measured;
+mod overrides;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Mutex;

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
 mod bluesky;
+mod codes;
 mod configured;
 mod discord;
 mod facebook;
@@ -184,6 +185,15 @@ impl Bench {
     /// A trouble of the network's own, until it is told otherwise; empty: none.
     pub(crate) fn trouble(&self, trouble: &str) {
         self.control("troubles", &json!({ "network": self.twin, "trouble": trouble }));
+    }
+
+    /// The troubles that the network can be switched into, by name.
+    pub(crate) fn troubles_known(&self) -> Vec<String> {
+        let body = json!({ "network": self.twin, "trouble": "there is no such trouble" }).to_string();
+        let answer = self.handle(&Request::post("http://sandbox.test/control/api/troubles").body(Bytes::from(body)).unwrap());
+        let told: Value = serde_json::from_slice(answer.body()).unwrap();
+        let listed = told["error"].as_str().unwrap().split_once("one of ").unwrap().1.split_once(';').unwrap().0;
+        listed.split(", ").map(str::to_owned).collect()
     }
 
     pub(crate) fn mood(&self, mood: &str) {

@@ -1,6 +1,7 @@
 //! Reddit.
 
 use lifecycle::diagnosis::Finding;
+use lifecycle::secret::Secret;
 use lifecycle::words::{Cause, Confidence};
 use networks::acting::{Draft, NotDone, Post, Target};
 use networks::network::{Failure, Kind};
@@ -139,4 +140,69 @@ async fn a_link_never_swallows_the_words_beside_it() {
     assert_eq!((sent(&bench)["kind"].as_str(), sent(&bench)["url"].as_str()), ("link", "https://fernweh.example/huts"));
     bench.network.publish(bench.acting(&tokens, me), &Post { link, ..post("Huts", "All of them") }).await.expect("published");
     assert_eq!((sent(&bench)["kind"].as_str(), sent(&bench)["text"].as_str()), ("self", "All of them\nhttps://fernweh.example/huts"));
+}
+
+#[tokio::test]
+async fn an_app_without_a_secret_goes_the_whole_way_with_an_empty_password() {
+    let mut bench = Bench::new("reddit");
+    bench.app.client_id = "sandbox-reddit-installed".into();
+    bench.app.client_secret = None;
+    let tokens = bench.connect("jana_lindner").await;
+    assert_eq!(bench.probe(&tokens).finding, Finding::Works);
+    let renewed = bench.renewed(&tokens);
+    assert_eq!(bench.probe(&renewed).finding, Finding::Works);
+    {
+        let said = bench.said.lock().unwrap();
+        let of_client: Vec<_> = said.iter().filter(|(request, _)| request.uri().path().ends_with("/access_token")).collect();
+        // "sandbox-reddit-installed:" and nothing behind the colon.
+        let empty = "Basic c2FuZGJveC1yZWRkaXQtaW5zdGFsbGVkOg==";
+        assert!(of_client.len() == 2 && of_client.iter().all(|(request, _)| request.headers()["authorization"] == empty));
+    }
+    // A secret that the app has not is a wrong one, and says nothing of the token.
+    bench.app.client_secret = Some(Secret::new("sandbox-reddit-secret"));
+    assert_eq!(bench.refused_renewal(&renewed).finding, Finding::Misconfigured);
+    bench.app.client_secret = None;
+    assert!(bench.revoke(&renewed));
+    assert!(matches!(bench.probe(&renewed).finding, Finding::Refused { .. }));
+}
+
+#[tokio::test]
+async fn where_nothing_can_be_said_any_more_people_are_told_why() {
+    let mut bench = Bench::new("reddit");
+    bench.app.scopes = ["identity", "read", "submit", "mysubreddits", "flair", "edit"].map(str::to_owned).to_vec();
+    let tokens = bench.connect("jana_lindner").await;
+    let found = bench.discover(&tokens).await.expect("listed");
+    let me = target(&found.profiles[0]);
+    let publish = async |text: &str| bench.network.publish(bench.acting(&tokens, me), &post("Huts", text)).await.expect("published").id;
+    let say = async |under: &str, to: Option<&str>| bench.network.comment(bench.acting(&tokens, me), under, to, "Thanks").await;
+    let locked = publish("Open again; comments are locked").await;
+    let archived = publish("Years ago; this is archived").await;
+    let open = publish("Open again").await;
+    let said = say(&open, None).await.expect("said").id;
+    let delete = |id: &str| {
+        let form = url::form_urlencoded::Serializer::new(String::new()).extend_pairs([("api_type", "json"), ("id", id)]).finish();
+        let request = http::Request::post("http://sandbox.test/reddit/api/del")
+            .header("authorization", format!("Bearer {}", tokens.access_token.expose()))
+            .header("user-agent", "server:sandbox-reddit:v1 (by /u/fernweh_outdoor)")
+            .header("content-type", "application/x-www-form-urlencoded")
+            .body(bytes::Bytes::from(form));
+        assert_eq!(bench.handle(&request.unwrap()).status(), 200);
+    };
+    delete(&said);
+    let gone = publish("For a moment").await;
+    delete(&gone);
+    for (under, to, field, en, de) in [
+        (&locked, None, "post", "locked", "gesperrt"),
+        (&archived, None, "post", "archived", "archiviert"),
+        (&gone, None, "post", "deleted", "gelöscht"),
+        (&open, Some(said.as_str()), "in_reply_to", "deleted", "gelöscht"),
+    ] {
+        match say(under, to).await {
+            Err(NotDone::Invalid { field: told, words }) => {
+                assert!(told == field && words.en.contains(en) && words.de.contains(de) && words.en.contains("Reddit says: "), "{words:?}");
+            }
+            other => panic!("{under}: {other:?}"),
+        }
+    }
+    assert_eq!(bench.probe(&tokens).finding, Finding::Works);
 }

@@ -291,3 +291,66 @@ async fn a_long_film_goes_in_parts_and_a_break_loses_one_of_them() {
     bench.network.publish(bench.acting(&tokens, target(&found.profiles[0])), &long("Broken")).await.expect("taken up again");
     assert_eq!(sizes(&bench), [8, 8, 0, 8, 4], "never from the beginning");
 }
+
+#[tokio::test]
+async fn an_organisations_administrator_is_told_from_a_person_who_removed_the_app() {
+    let bench = Bench::new("youtube");
+    let tokens = bench.connect("tom.becker").await;
+    bench.trouble("admin_policy_enforced");
+    let refused = bench.refused_renewal(&tokens);
+    let Finding::Refused { cause, confidence, terminal: false } = refused.finding else { panic!("{refused:?}") };
+    assert_eq!((cause, confidence), (Cause::PermissionLost, Confidence::Likely));
+    assert_eq!(refused.evidence.code.as_deref(), Some("admin_policy_enforced"));
+    bench.trouble("");
+    bench.renewed(&tokens);
+    // Who is sent back with that word is told the same.
+    let begun = bench.begin().await.expect("begins");
+    let back = [("error", "admin_policy_enforced"), ("state", "the-state")].map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let refused = bench.exchange(&begun, &back).expect_err("nobody comes in");
+    assert!(matches!(refused, Failure::Refused { cause: Cause::PermissionLost, .. }), "{refused:?}");
+}
+
+#[tokio::test]
+async fn an_interface_that_is_switched_off_in_the_project_is_ours_to_mend() {
+    for name in ["youtube", "google_business"] {
+        let bench = Bench::new(name);
+        let tokens = bench.connect("jana.lindner").await;
+        let found = bench.discover(&tokens).await.expect("listed");
+        bench.trouble("service_disabled");
+        // Business Profile is probed at the identity endpoint, which is no interface of the project.
+        let probed = bench.probe(&tokens);
+        let expected = if name == "youtube" { Finding::Misconfigured } else { Finding::Works };
+        assert_eq!(probed.finding, expected, "{name}: {probed:?}");
+        let listed = bench.discover(&tokens).await.expect_err("no list");
+        assert_eq!(listed.finding, Finding::Misconfigured, "{name}: {listed:?}");
+        let post = Post { text: "Open again".into(), ..film("Huts") };
+        let post = if name == "youtube" { post } else { Post { media: vec![], title: None, ..post } };
+        match bench.network.publish(bench.acting(&tokens, target(&found.profiles[0])), &post).await {
+            Err(NotDone::Refused(diagnosis)) => assert_eq!(diagnosis.finding, Finding::Misconfigured, "{name}: {diagnosis:?}"),
+            other => panic!("{name}: {other:?}"),
+        }
+        bench.trouble("");
+        assert_eq!(bench.probe(&tokens).finding, Finding::Works, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn a_consent_for_a_limited_time_is_announced_and_ends_as_expired() {
+    let bench = Bench::new("youtube");
+    bench.trouble("limited_consent");
+    let issued = bench.try_connect("tom.becker", json!({})).await.expect("connects");
+    let end = Some(1_790_000_000 + 30 * DAY - 1);
+    assert_eq!(issued.clocks.human_until.map(Timestamp::as_seconds), end, "that day the person has to come again");
+    assert_eq!(issued.clocks.refresh_until.map(Timestamp::as_seconds), end);
+    bench.trouble("");
+    bench.pass(29 * DAY);
+    let tokens = bench.renewed(&issued.tokens);
+    bench.pass(DAY);
+    let over = bench.refused_renewal(&tokens);
+    let Finding::Refused { cause, confidence, .. } = over.finding else { panic!("{over:?}") };
+    assert_eq!((cause, confidence), (Cause::Expired, Confidence::Likely), "use does not prolong it, and Google does not say why");
+    // Without a limit the same words mean something else.
+    let tokens = bench.connect("jana.lindner").await;
+    bench.happen("jana.lindner", "revoke");
+    assert_eq!(crate::cause(&bench.refused_renewal(&tokens)), Some(Cause::RevokedByPerson));
+}

@@ -55,6 +55,16 @@ pub(super) const INSTAGRAM: Product = Product {
     ],
 };
 
+/// Permissions that exist, beside those that our apps have access to. Some that are read about do not.
+const OTHERS: [&str; 6] = ["email", "pages_manage_metadata", "ads_management", "ads_read", "read_insights", "instagram_manage_insights"];
+
+/// A permission that is asked for and does not exist: told whoever stands before the dialog.
+fn unknown<'a>(product: &Product, incoming: &'a Incoming) -> Option<&'a str> {
+    let asked = incoming.q("scope").split(',').filter(|scope| !scope.is_empty());
+    let exists = |scope: &&str| product.permissions.contains(scope) || OTHERS.contains(scope);
+    asked.into_iter().find(|scope| !exists(scope))
+}
+
 /// The word in a page's address that says that nothing is linked to it.
 const UNLINKED: &str = "unlinked";
 
@@ -170,6 +180,12 @@ fn authorize(product: &Product, world: &mut World, now: i64, incoming: &Incoming
             "URL blocked: the redirect URI is not in the app's settings, or the app is not known.",
         );
     }
+    if let Some(scope) = unknown(product, incoming) {
+        let why = format!(
+            "Invalid Scopes: {scope}. This message is only shown to developers. Users of your app will ignore these permissions if present."
+        );
+        return refuse_page("Facebook Login", COLOUR, "Facebook", &why);
+    }
     let session = incoming.cookie(&format!("sandbox_{}", product.name)).and_then(|id| world.sessions.get(id));
     let username = session.filter(|(network, _)| network == product.name).map(|(_, username)| username.clone()).unwrap_or_default();
     let ask = ask(product, world, incoming, &username);
@@ -201,7 +217,7 @@ pub(super) fn consent(product: &Product, world: &mut World, now: i64, incoming: 
     // One page can be left out of one permission: `page:ID/PERMISSION`.
     let withheld = consent.drop_scopes.iter().filter_map(|scope| scope.strip_prefix(TICKED)).filter(|page| page.contains('/'));
     scopes.extend(withheld.map(|page| format!("{WITHHELD}{page}")));
-    (bare(incoming) == "/dialog/oauth" && is_good(product, incoming))
+    (bare(incoming) == "/dialog/oauth" && is_good(product, incoming) && unknown(product, incoming).is_none())
         .then(|| if consent.deny { denied(incoming) } else { allowed(product, world, now, incoming, consent.username, scopes) })
 }
 

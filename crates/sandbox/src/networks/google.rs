@@ -1,6 +1,8 @@
 //! What the networks of one Google account share, as Google documents it (knowledge base `youtube`, sections 2, 4, 5, 6):
 //! consent with ticked boxes and a picker, tokens, revocation, identity, errors. Each network has a client of its own.
 
+mod trouble;
+
 use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -13,6 +15,8 @@ use crate::people::{Page, Person};
 use crate::request::{Answer, Incoming, html, json as answer, see_other, with_query};
 use crate::tokens::{DAY, Dead, Family, Token};
 use crate::world::World;
+
+pub(super) use trouble::{TROUBLES, disabled};
 
 const MICRO: i64 = 1_000_000;
 const ACCESS_LIFE: i64 = 3_599;
@@ -29,6 +33,7 @@ const TESTING: &str = "app=testing";
 const UNAPPROVED: &str = "app=unapproved";
 const AUDITED: &str = "app=audited";
 const OFFLINE: &str = "access_type=offline";
+const LIMITED: &str = "limited=";
 
 /// One network of Google's.
 pub(super) struct Service {
@@ -128,6 +133,10 @@ fn authorize(world: &mut World, now: i64, incoming: &Incoming, service: &Service
     match decide(world, now, incoming, &ask(incoming, service)) {
         Decision::Show(page) => page,
         Decision::Deny { .. } => see_other(&denied(incoming)),
+        Decision::Allow { .. } if trouble::is_kept_out(world, service) => {
+            let why = "Error 400: admin_policy_enforced. Your organisation's administrator does not allow this app.";
+            refuse_page("Access blocked", service.colour, "Google", why)
+        }
         Decision::Allow { username, scopes } => {
             let choices = choices(world, service, &username);
             let picked =
@@ -181,6 +190,7 @@ fn allowed(
     }
     let shown = answered(&scopes);
     scopes.extend(app(service, incoming.q("client_id")).filter(|kind| !kind.is_empty()).map(str::to_owned));
+    scopes.extend(trouble::limited(world, service).map(|life| format!("{LIMITED}{life}")));
     scopes.extend(picked.filter(|_| service.picks).map(|page| format!("{PICKED}{page}")));
     // Without the first there is no refresh token at all; without the second only the first consent gives one.
     let is_first =
@@ -231,7 +241,7 @@ fn answered(scopes: &[String]) -> String {
 }
 
 pub(super) fn consent(world: &mut World, now: i64, incoming: &Incoming, consent: &Consent<'_>, service: &Service) -> Option<String> {
-    if incoming.path != "/o/oauth2/v2/auth" || wrong(incoming, service).is_some() {
+    if incoming.path != "/o/oauth2/v2/auth" || wrong(incoming, service).is_some() || trouble::is_kept_out(world, service) {
         return None;
     }
     if consent.deny {
@@ -241,6 +251,14 @@ pub(super) fn consent(world: &mut World, now: i64, incoming: &Incoming, consent:
     let choices = choices(world, service, consent.username);
     let picked = consent.page.and_then(|id| choices.iter().find(|page| page.id == id)).or(choices.first()).map(|page| page.id);
     Some(allowed(world, now, incoming, service, consent.username, scopes, picked))
+}
+
+/// How long a refresh token of such a consent lives, in seconds, where use does not prolong it: the app is in the status Testing, or
+/// the person limited the time.
+fn life_of(scopes: &[String]) -> Option<i64> {
+    let limited = scopes.iter().find_map(|scope| scope.strip_prefix(LIMITED)?.parse().ok());
+    let testing = is_of(scopes, TESTING).then_some(TESTING_LIFE);
+    [limited, testing].into_iter().flatten().min()
 }
 
 fn is_of(scopes: &[String], kind: &str) -> bool {
@@ -288,8 +306,11 @@ fn token(world: &mut World, now: i64, incoming: &Incoming, service: &Service) ->
             if !is_of_client(&data.scopes, service, incoming) {
                 return refused_renewal();
             }
-            // Use restarts the six months, and not the seven days.
-            if !is_of(&data.scopes, TESTING)
+            if let Some(refused) = trouble::kept_out(world, service) {
+                return refused;
+            }
+            // Use restarts the six months, and no life that was set.
+            if life_of(&data.scopes).is_none()
                 && let Some(token) = world.vault.refresh.get_mut(incoming.f("refresh_token"))
             {
                 token.until = Some(now + IDLE * MICRO);
@@ -320,11 +341,10 @@ fn exchange(world: &mut World, now: i64, incoming: &Incoming, service: &Service)
     let access = world.new_access(now, family, "ya29.", Some(ACCESS_LIFE));
     let mut body = json!({ "access_token": access, "expires_in": ACCESS_LIFE, "scope": answered(&scopes), "token_type": "Bearer" });
     if is_offline {
-        let is_testing = is_of(&scopes, TESTING);
-        let life = if is_testing { TESTING_LIFE } else { IDLE };
-        body["refresh_token"] = world.new_refresh(now, family, "1//0", now + life * MICRO).into();
-        if is_testing {
-            body["refresh_token_expires_in"] = (TESTING_LIFE - 1).into();
+        let life = life_of(&scopes);
+        body["refresh_token"] = world.new_refresh(now, family, "1//0", now + life.unwrap_or(IDLE) * MICRO).into();
+        if let Some(life) = life {
+            body["refresh_token_expires_in"] = (life - 1).into();
         }
         push_out_oldest(world, service, &code.username);
     }

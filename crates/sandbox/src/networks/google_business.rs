@@ -26,6 +26,9 @@ pub(super) fn handle(world: &mut World, now: i64, incoming: &Incoming) -> Option
     if let Some(answer) = google::handle(world, now, incoming, &SERVICE) {
         return Some(answer);
     }
+    if let Some(refused) = google::disabled(world, &SERVICE, "mybusiness.googleapis.com", false) {
+        return Some(refused);
+    }
     let path: Vec<&str> = incoming.path.split('/').skip(1).collect();
     let done = match (incoming.method.as_str(), path.as_slice()) {
         ("GET", ["v1", "accounts"]) => accounts(world, now, incoming),

@@ -1,6 +1,8 @@
 //! What the twins of Meta's networks share: the error shape, proofs by the app secret, listings in pages, and troubles that can be
 //! switched on (knowledge base `facebook`, sections 2, 5, 7 and 9).
 
+pub(super) mod codes;
+
 use aws_lc_rs::hmac;
 use http::HeaderValue;
 use serde_json::{Value, json};
@@ -103,7 +105,7 @@ pub(super) fn trouble(world: &mut World, network: &'static str, is_act: bool) ->
         ("restricted", true) if network == "threads" => error(400, 10, 4_279_013, "The profile is restricted from publishing"),
         ("restricted", true) => error(400, 25, 2_207_050, "The user account is restricted or inactive"),
         ("publish_limit", true) => error(400, 9, 2_207_042, "The user has reached the maximum number of posts in 24 hours"),
-        _ => return None,
+        (code, _) => codes::refusal(code)?,
     };
     super::spend_trouble(world, network);
     Some(refused)

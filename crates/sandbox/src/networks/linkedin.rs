@@ -81,16 +81,23 @@ fn authorize(world: &mut World, now: i64, incoming: &Incoming) -> Answer {
             "The application is not known, or the redirect address does not match.",
         );
     }
-    if let Some(scope) = ask(incoming).scopes.iter().find(|scope| !SCOPES.contains(&scope.as_str())) {
-        let words = format!("Scope \"{scope}\" is not authorized for your application");
-        let parameters = [("error", "unauthorized_scope_error"), ("error_description", &words), ("state", incoming.q("state"))];
-        return see_other(&with_query(incoming.q("redirect_uri"), &parameters));
+    if let Some(back) = not_for_this_app(incoming) {
+        return see_other(&back);
     }
     match decide(world, now, incoming, &ask(incoming)) {
         Decision::Show(page) => page,
         Decision::Deny { signed_in } => see_other(&denied(incoming, signed_in)),
         Decision::Allow { username, scopes } => see_other(&allowed(world, now, incoming, &username, scopes)),
     }
+}
+
+/// The way back with a scope that the app's products do not give it.
+fn not_for_this_app(incoming: &Incoming) -> Option<String> {
+    let scopes = ask(incoming).scopes;
+    let scope = scopes.iter().find(|scope| !SCOPES.contains(&scope.as_str()))?;
+    let words = format!("Scope \"{scope}\" is not authorized for your application");
+    let parameters = [("error", "unauthorized_scope_error"), ("error_description", &words), ("state", incoming.q("state"))];
+    Some(with_query(incoming.q("redirect_uri"), &parameters))
 }
 
 fn denied(incoming: &Incoming, signed_in: bool) -> String {
@@ -112,8 +119,14 @@ fn allowed(world: &mut World, now: i64, incoming: &Incoming, username: &str, sco
 }
 
 pub(super) fn consent(world: &mut World, now: i64, incoming: &Incoming, consent: &Consent<'_>) -> Option<String> {
-    (incoming.path == "/oauth/v2/authorization" && is_good(incoming))
-        .then(|| if consent.deny { denied(incoming, true) } else { allowed(world, now, incoming, consent.username, ask(incoming).scopes) })
+    if incoming.path != "/oauth/v2/authorization" || !is_good(incoming) {
+        return None;
+    }
+    Some(match not_for_this_app(incoming) {
+        Some(back) => back,
+        None if consent.deny => denied(incoming, true),
+        None => allowed(world, now, incoming, consent.username, ask(incoming).scopes),
+    })
 }
 
 fn error(status: u16, code: &str, words: &str) -> Answer {
@@ -175,13 +188,14 @@ fn issue(world: &mut World, now: i64, family: usize, refresh: Option<(&str, i64)
     let life = left.map_or(60 * DAY, |left| left.min(60 * DAY));
     let access = world.new_access(now, family, "AQX", Some(life));
     let data = world.vault.families[family].clone();
-    let mut body = json!({ "access_token": access, "expires_in": life, "scope": data.scopes.join(" "), "token_type": "Bearer" });
+    let mut body = json!({ "access_token": access, "expires_in": life, "scope": data.scopes.join(" ") });
     if let (Some((refresh, _)), Some(left)) = (refresh, left) {
         body["refresh_token"] = refresh.into();
         body["refresh_token_expires_in"] = left.into();
     }
     if data.scopes.iter().any(|scope| scope == "openid") {
         let sub = world.person(NAME, &data.username).map(|person| person.id.clone()).unwrap_or_default();
+        body["token_type"] = "Bearer".into();
         body["id_token"] = id_token(&sub, now).into();
     }
     answer(200, &body)

@@ -7,6 +7,7 @@ mod facebook;
 mod google;
 mod google_business;
 mod graph;
+mod limited;
 mod linkedin;
 mod mastodon;
 mod meta;
@@ -29,7 +30,6 @@ mod skeleton_tests;
 pub(crate) use moment::rfc3339;
 pub(crate) use tiktok::{App as AppAtTikTok, public_id as public_id_at_tiktok, seen_by as seen_by_at_tiktok, sent_by as sent_by_at_tiktok};
 
-use crate::limits;
 use crate::people::{Page, Person};
 use crate::request::{Answer, Incoming, html};
 use crate::world::World;
@@ -268,13 +268,7 @@ pub(crate) fn refused_renewal(network: &str) -> Answer {
 
 /// How a network refuses what comes too often.
 pub(crate) fn rate_limited(network: &str, now: i64) -> Answer {
-    match network {
-        "linkedin" => linkedin::too_many(),
-        "tiktok" => tiktok::too_many(now, 60),
-        "pinterest" => pinterest::too_many(0, 60),
-        "xing" => xing::too_many(),
-        _ => limits::plain(),
-    }
+    limited::refusal(network, now)
 }
 
 /// The refusal of a token that the person withdrew, at a network that also gives it to tokens of the last seconds.
@@ -348,18 +342,20 @@ pub(crate) fn survives_block(network: &str) -> bool {
 }
 
 /// The troubles of its own that a network can be switched into, beside the moods that all have.
-fn troubles(network: &str) -> &'static [&'static str] {
-    match network {
+pub(crate) fn troubles(network: &str) -> Vec<&'static str> {
+    let known: &[&str] = match network {
         "facebook" | "instagram" | "instagram_page" | "threads" => graph::TROUBLES,
         "tiktok" => &["banned_from_posting"],
         "x" => x::TROUBLES,
+        "youtube" | "google_business" => google::TROUBLES,
         "xing" => &["late_feed"],
         _ => &[],
-    }
+    };
+    known.iter().copied().chain(graph::codes::of(network)).collect()
 }
 
 /// The trouble a network is in.
-fn trouble(world: &World, network: &str) -> Option<String> {
+pub(crate) fn trouble(world: &World, network: &str) -> Option<String> {
     let entry = ALL.iter().find(|entry| entry.name == network)?;
     let kept = world.kept.get(&(entry.name, "trouble".to_owned()))?;
     kept[0].as_str().map(str::to_owned)
@@ -389,9 +385,19 @@ pub(crate) fn set_trouble(world: &mut World, network: &str, name: &str, requests
     Ok(())
 }
 
+/// Whether accounts of a network can be switched off for a while.
+pub(crate) fn can_switch_off(network: &str) -> bool {
+    network == "bluesky"
+}
+
+/// Whether a network has personal and business accounts that treat an app differently.
+pub(crate) fn has_kinds_of_accounts(network: &str) -> bool {
+    network == "instagram"
+}
+
 /// Switches an account off for a while, or on again. `false` where the network knows no such thing.
 pub(crate) fn set_active(world: &mut World, network: &str, username: &str, active: bool) -> bool {
-    let is_known = network == "bluesky";
+    let is_known = can_switch_off(network);
     if is_known {
         bluesky::set_active(world, username, active);
     }
@@ -426,7 +432,10 @@ pub(crate) fn has_registered_redirects(network: &str) -> bool {
 /// before it is told.
 fn is_registered(world: &World, network: &str, incoming: &Incoming) -> bool {
     let uris = world.app(network).redirect_uris;
-    uris.is_empty() || about(network, incoming) != "page" || uris.iter().any(|uri| uri == incoming.q("redirect_uri"))
+    let asked = incoming.q("redirect_uri");
+    // LinkedIn compares without the query.
+    let is_same = |uri: &String| uri == asked || (network == "linkedin" && uri.split('?').next() == asked.split('?').next());
+    uris.is_empty() || about(network, incoming) != "page" || uris.iter().any(is_same)
 }
 
 /// An address to go back to: absolute, http or https.

@@ -58,6 +58,11 @@ pub(super) fn handle(world: &mut World, now: i64, incoming: &Incoming) -> Option
             };
             acts::delete(world, &family, path.trim_start_matches("/v5/pins/"))
         }
+        ("GET", path) if path.starts_with("/v5/boards/") && !path.ends_with("/sections") => {
+            let board = path.trim_start_matches("/v5/boards/");
+            let one = |family: &Family| boards::board(world, family, board);
+            with_token(world, now, incoming, |family| on_behalf(world, incoming, family, one))
+        }
         ("GET", path) if path.starts_with("/v5/boards/") && path.ends_with("/sections") => {
             let board = path.trim_start_matches("/v5/boards/").trim_end_matches("/sections");
             let listed = |family: &Family| boards::sections(world, incoming, family, board);

@@ -25,6 +25,9 @@ pub(super) fn handle(world: &mut World, now: i64, incoming: &Incoming) -> Option
     if let Some(answer) = google::handle(world, now, incoming, &SERVICE) {
         return Some(answer);
     }
+    if let Some(refused) = google::disabled(world, &SERVICE, "youtube.googleapis.com", true) {
+        return Some(refused);
+    }
     let done = match (incoming.method.as_str(), incoming.path.as_str()) {
         ("GET", "/youtube/v3/channels") => channels(world, now, incoming),
         ("GET", "/youtube/v3/videos") => videos(world, now, incoming),

@@ -284,3 +284,88 @@ fn a_world_begins_anew_and_hands_out_nothing_twice() {
     let unknown = net.send(Method::GET, "/control/api/nothing", &[], "");
     assert!(unknown.status == 404 && unknown.str("error").contains("reset"), "{}", unknown.text);
 }
+
+/// What a form sends.
+type Fields = Vec<(String, String)>;
+
+/// The forms of the page: where each leads, and what is sent when it is pressed as it stands, once for each choice of its select.
+fn forms(page: &str) -> Vec<(String, Vec<Fields>)> {
+    let value = |tag: &str, name: &str| -> Option<String> {
+        let rest = tag.split_once(&format!("{name}=\""))?.1;
+        Some(rest.split_once('"')?.0.to_owned())
+    };
+    let mut all = vec![];
+    for form in page.split("<form method=\"post\" action=\"/control/").skip(1) {
+        let (action, rest) = form.split_once('"').unwrap();
+        let inside = rest.split_once("</form>").unwrap().0;
+        let mut fields = vec![];
+        for tag in inside.split("<input ").skip(1).map(|rest| rest.split_once('>').unwrap().0) {
+            let (name, mut filled) = (value(tag, "name").unwrap(), value(tag, "value").unwrap_or_default());
+            if filled.is_empty() && tag.contains("required") {
+                filled = format!("new{}", all.len());
+            }
+            fields.push((name, filled));
+        }
+        let mut sent = vec![fields.clone()];
+        if let Some(select) = inside.split("<select ").nth(1) {
+            let name = value(select, "name").unwrap();
+            let options = select.split_once("</select>").unwrap().0.split("<option ").skip(1).map(|option| value(option, "value").unwrap());
+            sent = options.map(|option| [&fields[..], &[(name.clone(), option)]].concat()).collect();
+        }
+        all.push((action.to_owned(), sent));
+    }
+    all
+}
+
+#[test]
+fn whatever_the_api_can_do_stands_on_the_page_and_works_as_it_stands() {
+    let mut net = Net::new();
+    let tokens = tiktok::connect(&mut net, "fernweh.outdoor");
+    let body = json!({ "source_info": { "source": "PULL_FROM_URL", "video_url": "https://fernweh.example/huts.mp4" },
+        "post_info": { "privacy_level": "SELF_ONLY", "title": "Huts" } });
+    let headers = [("authorization", &*format!("Bearer {}", tokens.access)), ("content-type", "application/json")];
+    let got = net.send(Method::POST, "/tiktok/v2/post/publish/video/init/", &headers, &body.to_string());
+    assert_eq!(got.status, 200, "{}", got.text);
+    net.control("pages", &json!({ "page": 1002, "action": "delete" }));
+    net.control("boards", &json!({ "board": 5001, "action": "delete" }));
+    net.control("people/linkedin/tom.becker/block", &json!({}));
+    net.control("people/instagram/fernweh.outdoor/make-personal", &json!({}));
+    let page = net.send(Method::GET, "/control", &[], "");
+    assert!(!page.text.contains("<script"), "works without JavaScript");
+    let all = forms(&page.text);
+    let missing = |wanted: &str| !all.iter().any(|(action, _)| action == wanted || action.ends_with(&format!("/{wanted}")));
+    let calls = "clock people roles boards pages webhooks mood troubles comments posts apps registrations reset";
+    let acts = "change-password reset-password block unblock delete revoke request-deletion make-personal make-business deactivate activate remove";
+    let lost: Vec<&str> = calls.split(' ').chain(acts.split(' ')).filter(|wanted| missing(wanted)).collect();
+    assert!(lost.is_empty(), "not on the page: {lost:?}");
+    let untouched = net.world.clone();
+    for (action, sent) in all {
+        for fields in sent {
+            let mut net = Net { world: untouched.clone(), now: net.now };
+            let fields: Vec<(&str, &str)> = fields.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+            let got = net.form(&format!("/control/{action}"), &[], &fields);
+            let is_told = action == "webhooks" && got.status == 200 && got.text.contains("/api/webhooks/");
+            assert!(is_told || got.header("location") == "/control", "{action} {fields:?}: {} {}", got.status, got.text);
+        }
+    }
+}
+
+#[test]
+fn the_page_shows_what_is_switched_on_and_for_how_long() {
+    let mut net = Net::new();
+    let got = net.form("/control/troubles", &[], &[("network", "x"), ("trouble", "locked"), ("requests", "2")]);
+    assert_eq!(got.location(), "/control");
+    let got = net.form("/control/mood", &[], &[("network", "tumblr"), ("mood", "slow"), ("requests", "")]);
+    assert_eq!(got.location(), "/control");
+    let state = read(&mut net, "state");
+    assert_eq!((&state["troubles"], &state["moods"]), (&json!({ "x": "locked" }), &json!({ "tumblr": ["slow", null] })));
+    let page = net.send(Method::GET, "/control", &[], "");
+    assert!(page.text.contains("<option value=\"locked\" selected>") && page.text.contains("<option value=\"slow\" selected>"));
+    let got = net.form("/control/mood", &[], &[("network", "tumblr"), ("mood", "slow"), ("requests", "some")]);
+    assert!(got.status == 400 && got.text.contains("body"), "{}", got.text);
+    // A registered address, a list of them, and yes or no, as forms send them.
+    net.form("/control/apps", &[], &[("network", "pinterest"), ("redirect_uris", "https://a.example/1 https://a.example/2")]);
+    net.form("/control/apps", &[], &[("network", "linkedin"), ("refresh_tokens", "false")]);
+    let page = net.send(Method::GET, "/control", &[], "");
+    assert!(page.text.contains("value=\"https://a.example/1 https://a.example/2\"") && page.text.contains("Give the app refresh tokens"));
+}

@@ -139,3 +139,17 @@ fn an_app_scoped_id_is_another_one_and_threads_has_a_type_of_its_own() {
     let refused = net.get("/threads/v1.0/me", "nobody");
     assert_eq!(refused.json.pointer("/error/type"), Some(&json!("THApiException")), "{}", refused.text);
 }
+
+#[test]
+fn permissions_that_do_not_exist_are_told_to_whoever_asks_for_them() {
+    let mut net = Net::new();
+    for (scope, exists) in [("pages_show_list,pages_manage_metadata", true), ("pages_show_list,pages_read_user_engagement", false)] {
+        let query =
+            [("client_id", "sandbox-facebook"), ("redirect_uri", CALLBACK), ("scope", scope), ("state", "s"), ("response_type", "code")];
+        let dialog = format!("/facebook/v26.0/dialog/oauth?{}", encoded(&query));
+        let got = net.get(&dialog, "");
+        assert_eq!(got.text.contains("Invalid Scopes: pages_read_user_engagement"), !exists, "{}", got.text);
+        let body = json!({ "authorize_url": dialog, "username": "jana.lindner" });
+        assert_eq!(net.try_control("consent", &body).status == 200, exists, "{scope}");
+    }
+}

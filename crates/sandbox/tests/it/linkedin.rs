@@ -468,3 +468,27 @@ fn a_version_that_is_over_fails_every_call() {
     let got = net.send(Method::GET, "/linkedin/rest/organizationAcls?q=roleAssignee", &headers, "");
     assert_eq!((got.status, got.str("code")), (426, "NONEXISTENT_VERSION"));
 }
+
+#[test]
+fn a_scope_of_another_product_comes_back_with_and_without_a_browser() {
+    let mut net = Net::new();
+    let wrong = authorize("openid profile r_ads");
+    let back = net.consent(&wrong, "jana.lindner");
+    assert_eq!(parameter(&back, "error").as_deref(), Some("unauthorized_scope_error"));
+    assert_eq!(net.get(&wrong, "").location(), back, "the same door");
+    // Only who asks for openid is told the kind of token.
+    let plain = net.consent(&authorize("w_member_social"), "tom.becker");
+    let got = exchange(&mut net, &code_of(&plain), CALLBACK);
+    assert!(got.status == 200 && got.json.get("token_type").is_none() && got.json.get("id_token").is_none(), "{}", got.text);
+}
+
+#[test]
+fn the_query_of_a_redirect_address_is_not_compared() {
+    let mut net = Net::new();
+    net.control("apps", &json!({ "network": "linkedin", "redirect_uris": [CALLBACK] }));
+    let with_query = authorize(SCOPES).replace(&encoded(&[("", CALLBACK)])[1..], &encoded(&[("", &format!("{CALLBACK}?from=1"))])[1..]);
+    assert!(with_query.contains("from%3D1"), "{with_query}");
+    assert!(net.consent(&with_query, "jana.lindner").contains("code="));
+    let elsewhere = authorize(SCOPES).replace("callback", "elsewhere");
+    assert_eq!(net.try_control("consent", &json!({ "authorize_url": elsewhere, "username": "jana.lindner" })).status, 400);
+}

@@ -282,3 +282,47 @@ fn whoever_has_no_address_is_shown_the_code() {
     let fields = [("grant_type", "authorization_code"), ("code", code), ("redirect_uri", OOB)];
     assert_eq!(token(&mut net, &client, &fields).str("scope"), "read write follow push");
 }
+
+#[test]
+fn what_is_scheduled_waits_for_its_moment() {
+    let mut net = Net::new();
+    let client = register(&mut net, SCOPES);
+    let access = connect(&mut net, &client, "jana.lindner");
+    // 2026-09-21T14:13:20Z is the moment at which the tests begin.
+    let in_an_hour = "2026-09-21T15:13:20Z";
+    assert_eq!(net.now, 1_790_000_000_000_000);
+    let posts = |net: &mut Net| -> Vec<String> {
+        let state = net.send(Method::GET, "/control/api/state", &[], "").json;
+        let posts = state["posts"].as_array().unwrap().iter().filter(|post| post["network"] == "mastodon");
+        posts.map(|post| post["text"].as_str().unwrap().to_owned()).collect()
+    };
+    for (at, error) in [
+        ("2026-09-21T14:17:00Z", "Validation failed: Scheduled at The scheduled date must be in the future"),
+        ("2026-09-21T16:18:20+02:00", "Validation failed: Scheduled at The scheduled date must be in the future"),
+        ("soon", "Record invalid"),
+    ] {
+        let got = post(&mut net, &access, "", &json!({ "status": "Too soon", "scheduled_at": at }));
+        assert_eq!((got.status, got.str("error")), (422, error), "{at}");
+    }
+    let got = post(&mut net, &access, "", &json!({ "status": "Late", "scheduled_at": "2026-09-21T10:00:00Z" }));
+    assert!(got.status == 200 && got.str("content").contains("Late"), "a moment that is over is none: {}", got.text);
+    let got = post(&mut net, &access, "", &json!({ "status": "Later", "scheduled_at": in_an_hour, "visibility": "unlisted" }));
+    assert_eq!((got.status, got.str("scheduled_at")), (200, "2026-09-21T15:13:20.000Z"));
+    assert_eq!((&got.json["params"]["text"], &got.json["params"]["visibility"]), (&json!("Later"), &json!("unlisted")));
+    assert!(got.json.get("content").is_none() && got.json.get("url").is_none(), "no status yet");
+    let id = got.str("id").to_owned();
+    let dropped = post(&mut net, &access, "", &json!({ "status": "Never", "scheduled_at": in_an_hour })).str("id").to_owned();
+    let bearer = format!("Bearer {access}");
+    let path = format!("/mastodon/api/v1/scheduled_statuses/{dropped}");
+    assert_eq!(net.send(Method::DELETE, &path, &[("authorization", &bearer)], "").status, 200);
+    assert_eq!(net.get(&path, &access).status, 404);
+    let waiting = net.get("/mastodon/api/v1/scheduled_statuses", &access);
+    assert_eq!(waiting.json.as_array().map(|all| all.iter().map(|one| one["id"].clone()).collect::<Vec<_>>()), Some(vec![json!(id)]));
+    net.pass(3_599);
+    me(&mut net, &access);
+    assert_eq!(posts(&mut net), ["Late"]);
+    net.pass(1);
+    me(&mut net, &access);
+    assert_eq!(posts(&mut net), ["Late", "Later"]);
+    assert_eq!(net.get("/mastodon/api/v1/scheduled_statuses", &access).json, json!([]));
+}

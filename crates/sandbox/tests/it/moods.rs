@@ -208,3 +208,47 @@ fn a_clock_that_is_ahead() {
     mood(&mut net, "tiktok", "clock_skew");
     assert_eq!(net.get("/tiktok/v2/user/info/?fields=open_id", &tokens.access).status, 401, "over, by its clock");
 }
+
+/// What comes too often is refused by each network in its own words: a client cannot tell the mood from the limit.
+#[test]
+fn each_network_refuses_what_comes_too_often_as_it_does_in_truth() {
+    let mut net = Net::new();
+    let end = (net.now / 1_000_000 + 60).to_string();
+    for (network, path, status, at, code, header) in [
+        ("linkedin", "/v2/userinfo", 429, "/code", json!("TOO_MANY_REQUESTS"), ("", "")),
+        ("tiktok", "/v2/user/info/", 429, "/error/code", json!("rate_limit_exceeded"), ("", "")),
+        ("pinterest", "/v5/user_account", 429, "/code", json!(8), ("x-ratelimit-remaining", "0")),
+        ("bluesky", "/xrpc/com.atproto.server.getSession", 429, "/error", json!("RateLimitExceeded"), ("ratelimit-reset", end.as_str())),
+        ("x", "/2/users/me", 429, "/title", json!("Too Many Requests"), ("x-rate-limit-reset", end.as_str())),
+        ("youtube", "/youtube/v3/channels", 403, "/error/errors/0/reason", json!("rateLimitExceeded"), ("", "")),
+        ("google_business", "/v1/accounts", 429, "/error/status", json!("RESOURCE_EXHAUSTED"), ("", "")),
+        ("tumblr", "/v2/user/info", 429, "/meta/status", json!(429), ("x-ratelimit-perhour-remaining", "0")),
+        (
+            "mastodon",
+            "/api/v1/accounts/verify_credentials",
+            429,
+            "/error",
+            json!("Too many requests"),
+            ("x-ratelimit-reset", "2026-09-21T14:14:20.000Z"),
+        ),
+        ("facebook", "/v26.0/me", 400, "/error/code", json!(32), ("", "")),
+        ("instagram", "/v26.0/me", 400, "/error/code", json!(80_002), ("", "")),
+        ("instagram_page", "/v26.0/me", 400, "/error/code", json!(80_002), ("", "")),
+        ("threads", "/v1.0/me", 400, "/error/code", json!(4), ("", "")),
+        ("reddit", "/api/v1/me", 429, "/error", json!(429), ("x-ratelimit-reset", "60")),
+        ("discord", "/api/v10/webhooks/1/x", 429, "/retry_after", json!(60.0), ("retry-after", "60")),
+    ] {
+        mood(&mut net, network, "rate_limited");
+        let at_root = network == "bluesky" && path.starts_with("/xrpc/");
+        let got = net.get(&if at_root { path.to_owned() } else { format!("/{network}{path}") }, "nonsense");
+        assert_eq!((got.status, got.json.pointer(at)), (status, Some(&code)), "{network}: {}", got.text);
+        assert!(header.0.is_empty() || got.header(header.0) == header.1, "{network}: {:?}", got.headers);
+    }
+    // Where the sandbox counts, the limit that is reached says the same as the mood.
+    let mut net = Net::new();
+    let x = crate::x::connect(&mut net, "jana_lindner").access;
+    let reached = (0..80).map(|_| net.get("/x/2/users/me", &x)).find(|got| got.status == 429).expect("a limit");
+    mood(&mut net, "x", "rate_limited");
+    let in_mood = net.get("/x/2/users/me", &x);
+    assert_eq!((&reached.json, reached.header("content-type")), (&in_mood.json, in_mood.header("content-type")));
+}

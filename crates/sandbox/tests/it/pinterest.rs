@@ -282,3 +282,15 @@ fn a_refusal_comes_back_as_an_error() {
     assert_eq!((parameter(&back, "error").as_deref(), parameter(&back, "state").as_deref()), (Some("access_denied"), Some("s1")));
     assert_eq!(parameter(&back, "code"), None);
 }
+
+#[test]
+fn one_board_is_shown_to_whom_it_is_there_for() {
+    let mut net = Net::new();
+    let ours = connect(&mut net, "fernwehoutdoor");
+    let got = net.get("/pinterest/v5/boards/5001", &ours.access);
+    assert_eq!((got.status, got.str("name"), &got.json["owner"]["username"]), (200, "Hiking huts", &json!("fernwehoutdoor")));
+    let theirs = net.get("/pinterest/v5/boards/5006", &ours.access);
+    assert_eq!((theirs.status, &theirs.json["code"]), (404, &json!(40)), "somebody else's");
+    net.control("boards", &json!({ "board": 5001, "action": "delete" }));
+    assert_eq!(net.get("/pinterest/v5/boards/5001", &ours.access).status, 404);
+}

@@ -174,3 +174,23 @@ fn other_scopes_are_known_phones_have_a_page_and_a_tree_is_as_large_as_asked_for
     let kinds: Vec<&str> = got.json[1]["data"]["children"].as_array().unwrap().iter().map(|one| one["kind"].as_str().unwrap()).collect();
     assert_eq!(kinds, ["t1", "t1", "t1", "more"]);
 }
+
+#[test]
+fn an_installed_app_has_an_empty_password_and_tokens_of_its_own() {
+    let mut net = Net::new();
+    // "sandbox-reddit-installed:"
+    let installed = ("authorization", "Basic c2FuZGJveC1yZWRkaXQtaW5zdGFsbGVkOg==");
+    let code = code_of(&net.consent(&authorize(&[("client_id", "sandbox-reddit-installed")]), "jana_lindner"));
+    exchange(&mut net, &code).is(200, &json!({ "error": "invalid_grant" }));
+    let code = code_of(&net.consent(&authorize(&[("client_id", "sandbox-reddit-installed")]), "jana_lindner"));
+    let form = [("grant_type", "authorization_code"), ("code", &code), ("redirect_uri", CALLBACK)];
+    let got = net.form("/reddit/api/v1/access_token", &[AGENT, installed], &form);
+    assert_eq!(got.str("scope"), SCOPES);
+    let tokens = Tokens::of(&got);
+    assert_eq!(refresh(&mut net, &tokens.refresh).status, 400, "another app's");
+    let form = [("token", tokens.refresh.as_str()), ("token_type_hint", "refresh_token")];
+    assert_eq!(net.form("/reddit/api/v1/revoke_token", &[AGENT, BASIC], &form).status, 204);
+    assert_eq!(get(&mut net, "/api/v1/me", &tokens.access).status, 200, "and revoked by its own app alone");
+    assert_eq!(net.form("/reddit/api/v1/revoke_token", &[AGENT, installed], &form).status, 204);
+    assert_eq!(get(&mut net, "/api/v1/me", &tokens.access).status, 401);
+}

@@ -40,7 +40,7 @@ fn exchange(net: &mut Net, code: &str, verifier: &str) -> Got {
     call(net, "token", &fields)
 }
 
-fn connect(net: &mut Net, username: &str) -> Tokens {
+pub(crate) fn connect(net: &mut Net, username: &str) -> Tokens {
     let code = code_of(&net.consent(&authorize_with(SCOPES, &[]), username));
     Tokens::of(&exchange(net, &code, VERIFIER))
 }

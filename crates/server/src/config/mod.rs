@@ -346,6 +346,12 @@ impl Config {
         self.keeper.idle_check_every.is_some() || self.networks.get(network).is_some_and(|set| set.idle_check_every.is_some())
     }
 
+    /// What pictures and films a network takes, with the numbers that are set here; `None` where it is not told.
+    pub fn takes(&self, network: &dyn ::networks::Network) -> Option<::networks::media::Takes> {
+        let set = self.networks.get(network.about().name);
+        network.takes().map(|takes| set.map_or(*takes, |set| takes.as_set(&set.options)))
+    }
+
     /// The facts of a network after configuration.
     pub fn facts(&self, network: &dyn ::networks::Network) -> Facts {
         let mut facts = network.facts();

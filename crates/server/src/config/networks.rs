@@ -30,7 +30,8 @@ pub struct NetworkConfig {
     pub endpoints: BTreeMap<String, String>,
     /// The scopes to ask for.
     pub scopes: Vec<String>,
-    /// Further settings of this network.
+    /// Further settings of this network; numbers and yes or no may be written as such.
+    #[serde(deserialize_with = "texts")]
     pub options: BTreeMap<String, String>,
     /// How often an unused token is looked at.
     pub probe_every: Option<Length>,
@@ -77,6 +78,18 @@ pub struct NetworkConfig {
     pub like: Option<String>,
     /// What people call it; for a network or a further app that is defined here.
     pub title: Option<String>,
+}
+
+/// Texts by name, also where a number, `true` or `false` stands for one.
+fn texts<'de, D: serde::Deserializer<'de>>(from: D) -> Result<BTreeMap<String, String>, D::Error> {
+    let written = BTreeMap::<String, toml::Value>::deserialize(from)?;
+    let text = |(name, value): (String, toml::Value)| match value {
+        toml::Value::String(text) => Ok((name, text)),
+        toml::Value::Integer(number) => Ok((name, number.to_string())),
+        toml::Value::Boolean(yes) => Ok((name, yes.to_string())),
+        _ => Err(serde::de::Error::custom(format!("options.{name} is a text or a number"))),
+    };
+    written.into_iter().map(text).collect()
 }
 
 /// What a network that is not shipped speaks.
@@ -146,6 +159,7 @@ impl NetworkConfig {
                 return Err(format!("{key} is not a URL; write it like https://api.example.com"));
             }
         }
+        self.check_endpoints(name)?;
         if self.kind.is_some() {
             networks::oauth2::check(&self.options, &self.endpoints)?;
             let extends = self.renewal == Some(RenewalWord::Extending);
@@ -158,6 +172,19 @@ impl NetworkConfig {
             return Err("rules belong to a network that is defined here, with kind = \"oauth2\"".into());
         }
         self.check_renewal()
+    }
+
+    /// An address under a key that nobody asks for would be set and never used.
+    fn check_endpoints(&self, name: &str) -> Result<(), String> {
+        let shipped = self.like.as_deref().unwrap_or(name);
+        let Some(network) = networks::ALL.iter().find(|network| network.about().name == shipped).filter(|_| self.kind.is_none()) else {
+            return Ok(());
+        };
+        let known: Vec<&str> = network.about().endpoints.iter().map(|endpoint| endpoint.key).collect();
+        match self.endpoints.keys().find(|key| !known.contains(&key.as_str())) {
+            Some(key) => Err(format!("there is no endpoints.{key}; the endpoints of {shipped} are {}", known.join(", "))),
+            None => Ok(()),
+        }
     }
 
     fn check_renewal(&self) -> Result<(), String> {
@@ -232,7 +259,7 @@ impl NetworkConfig {
 
 #[cfg(test)]
 mod tests {
-    use lifecycle::facts::{RenewalModel, Reuse};
+    use lifecycle::facts::{AfterVerdict, RenewalModel, Reuse};
     use lifecycle::time::Span;
 
     use crate::config::Config;
@@ -247,7 +274,7 @@ mod tests {
     fn the_examples_of_the_documentation_are_taken() {
         let examples: Vec<String> =
             DOCUMENT.split("```toml\n").skip(1).filter_map(|rest| Some(rest.split_once("```")?.0.to_owned())).collect();
-        assert_eq!(examples.len(), 2);
+        assert_eq!(examples.len(), 3);
         for example in examples {
             let kept: Vec<&str> = example.lines().filter(|line| !line.starts_with("client_secret_file")).collect();
             let config = parsed(&kept.join("\n")).unwrap_or_else(|why| panic!("{why}: {example}"));
@@ -290,5 +317,86 @@ mod tests {
         assert!(refused("", "revok = \"https://d.example\"\n").contains("endpoints.revok"));
         assert!(refused("options = { pkce = \"s256\" }\n", "").contains("S256, plain, hex, none"));
         assert!(parsed("[networks.x]\nrules = [{ en = \"a\", de = \"b\" }]\n").expect_err("refused").contains("defined here"));
+    }
+    const EVERYTHING: &str = r#"
+        [networks.x]
+        enabled = true
+        client_id = "ours"
+        client_secret = "secret"
+        base_url = "https://proxy.example/x"
+        scopes = ["tweet.read"]
+        access_life = "1 h"
+        refresh_life = "90 d"
+        manual_renewal_every = "200 d"
+        warn_days = [3, 21]
+        probe_every = "2 h"
+        idle_check_every = "5 d"
+        doubt_for = "40 min"
+        second_look_after = "90 s"
+        look_after_verdict = false
+        unreachable_after = "9 d"
+        calls_per_minute = 7
+        calls_burst = 3
+        calls_at_once = 2
+        refused_calls_max = 11
+        renewal = "rotating"
+        reuse = "grace"
+        reuse_grace = "45 s"
+        options = { text_max = 25000, pictures_max = "2", confidential = true }
+        [networks.x.endpoints]
+        token = "https://api.x.com/3/oauth2/token"
+    "#;
+
+    #[test]
+    fn everything_known_of_a_shipped_network_can_be_set() {
+        let config = parsed(EVERYTHING).expect("taken");
+        let network = networks::find("x").expect("shipped");
+        let (usual, set) = (network.facts(), config.facts(network));
+        let lives = (set.access_life, set.refresh_life, set.manual_renewal_every);
+        assert_eq!(lives, (Some(Span::hours(1)), Some(Span::days(90)), Some(Span::days(200))));
+        assert_eq!(set.warn_days, [21, 3], "longest first");
+        assert_eq!((set.probe_every, set.idle_check_every, set.doubt_for), (Span::hours(2), Span::days(5), Span::minutes(40)));
+        assert_eq!((set.second_look_after, set.unreachable_after), (Span::seconds(90), Span::days(9)));
+        assert_eq!((set.after_verdict, set.renewal), (AfterVerdict::LeaveAlone, RenewalModel::Rotating(Reuse::Grace(Span::seconds(45)))));
+        let pace = (set.pace.per_minute, set.pace.burst, set.pace.at_once, set.pace.refused_in_10_minutes);
+        assert_eq!(pace, (7, 3, 2, 11));
+        assert!(usual.access_life != set.access_life && usual.pace != set.pace && usual.renewal != set.renewal, "it was otherwise before");
+        let x = &config.networks["x"];
+        assert_eq!((x.base_url.as_deref(), x.scopes.as_slice()), (Some("https://proxy.example/x"), &["tweet.read".to_owned()][..]));
+        assert_eq!(x.endpoints["token"], "https://api.x.com/3/oauth2/token");
+        let options: Vec<_> = x.options.iter().map(|(key, value)| format!("{key}={value}")).collect();
+        assert_eq!(options, ["confidential=true", "pictures_max=2", "text_max=25000"], "numbers need no quotation marks");
+        let takes = config.takes(networks::find("linkedin").expect("shipped")).expect("told");
+        let fewer = parsed("[networks.linkedin]\noptions = { pictures_max = 3 }\n").expect("taken");
+        let fewer = fewer.takes(networks::find("linkedin").expect("shipped")).expect("told");
+        assert_eq!((takes.pictures, fewer.pictures), (20, 3), "and is told so");
+    }
+
+    #[test]
+    fn every_key_of_a_network_is_documented_and_tried() {
+        let keys = parsed("[networks.x]\nthere_is_no_such_key = 1\n").expect_err("refused");
+        let keys: Vec<&str> = keys.split('`').skip(1).step_by(2).filter(|key| *key != "there_is_no_such_key").collect();
+        assert!(keys.len() > 25, "{keys:?}");
+        for key in keys {
+            let is_documented = DOCUMENT.contains(&format!("`{key}`")) || DOCUMENT.contains(&format!("`{key}."));
+            assert!(is_documented, "{key} is not documented");
+            // What only a network that is defined here has, and what is a file, are tried elsewhere.
+            let elsewhere = ["client_secret_file", "extend_after", "rules", "kind", "like", "title"];
+            assert!(
+                elsewhere.contains(&key) || EVERYTHING.contains(&format!("{key} =")) || EVERYTHING.contains(&format!("x.{key}]")),
+                "{key}"
+            );
+        }
+    }
+
+    #[test]
+    fn an_address_under_a_key_that_nobody_asks_for_is_refused() {
+        let wrong = parsed("[networks.x.endpoints]\ntokn = \"https://a.example\"\n").expect_err("refused");
+        assert!(wrong.contains("endpoints.tokn") && wrong.contains("authorize, token"), "{wrong}");
+        let wrong = parsed("[networks.further]\nlike = \"x\"\n[networks.further.endpoints]\ntokn = \"https://a.example\"\n");
+        assert!(wrong.expect_err("refused").contains("the endpoints of x"));
+        assert!(parsed("[networks.x.options]\ntext_max = [1]\n").expect_err("refused").contains("options.text_max"));
+        let off = parsed("[networks.x.endpoints]\nrevoke = \"\"\n").expect("taken: there is none");
+        assert_eq!(off.networks["x"].endpoints["revoke"], "");
     }
 }

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use unicode_segmentation::UnicodeSegmentation as _;
 
 use super::super::moment;
-use super::{CALLED, DOMAIN, MICRO, MOVED, NAME, app, holds, list};
+use super::{CALLED, DOMAIN, MICRO, MOVED, NAME, app, holds, list, scheduled};
 use crate::pages::esc;
 use crate::people::{Comment, Post};
 use crate::request::{Answer, Incoming, json as answer};
@@ -44,7 +44,7 @@ fn refused(family: Option<&Family>, status: u16, english: &str, german: &str) ->
     said
 }
 
-fn not_found() -> Answer {
+pub(super) fn not_found() -> Answer {
     answer(404, &json!({ "error": "Record not found" }))
 }
 
@@ -128,6 +128,8 @@ fn signed_in(world: &mut World, now: i64, incoming: &Incoming) -> Answer {
         ("GET", path) if path.starts_with("/api/v1/media/") => &["write:media"],
         ("GET", path) if path.starts_with("/api/v1/statuses/") => &["read:statuses"],
         ("POST", "/api/v1/statuses") => &["write:statuses"],
+        ("GET", path) if path.starts_with("/api/v1/scheduled_statuses") => &["read:statuses"],
+        ("PUT" | "DELETE", path) if path.starts_with("/api/v1/scheduled_statuses/") => &["write:statuses"],
         ("DELETE", path) if path.starts_with("/api/v1/statuses/") => &["write:statuses"],
         _ => return not_found(),
     };
@@ -158,9 +160,10 @@ fn act(world: &mut World, now: i64, incoming: &Incoming, family: &Family) -> Ans
         ("GET", "/api/v2/search") => search(world, incoming),
         ("POST", "/api/v2/media") => media(world, incoming),
         ("POST", "/api/v1/statuses") => publish(world, now, incoming, family),
-        (method, path) => match path.strip_prefix("/api/v1/media/") {
-            Some(id) => look_at_media(world, id),
-            None => status_call(world, method, path.trim_start_matches("/api/v1/statuses/"), family),
+        (method, path) => match (path.strip_prefix("/api/v1/media/"), path.strip_prefix("/api/v1/scheduled_statuses")) {
+            (Some(id), _) => look_at_media(world, id),
+            (_, Some(id)) => scheduled::call(world, now, incoming, id.trim_start_matches('/'), family),
+            _ => status_call(world, method, path.trim_start_matches("/api/v1/statuses/"), family),
         },
     }
 }
@@ -255,7 +258,7 @@ fn media(world: &mut World, incoming: &Incoming) -> Answer {
     answer(status, &attachment(&id, &url))
 }
 
-fn attachment(id: &str, url: &Value) -> Value {
+pub(super) fn attachment(id: &str, url: &Value) -> Value {
     json!({
         "id": id, "type": "image", "url": url, "preview_url": format!("https://{DOMAIN}/media/small/{id}.png"), "remote_url": null,
         "meta": {}, "description": null, "blurhash": null
@@ -352,44 +355,61 @@ fn publish(world: &mut World, now: i64, incoming: &Incoming, family: &Family) ->
     if family.username == MOVED {
         return answer(403, &json!({ "error": "This action is not allowed" }));
     }
-    let text = body["status"].as_str().unwrap_or_default().to_owned();
-    let media = list(&body["media_ids"]);
-    let visibility = body["visibility"].as_str().unwrap_or("public").to_owned();
-    if text.trim().is_empty() && media.is_empty() {
-        return answer(422, &json!({ "error": "Validation failed: Text can't be blank" }));
+    if let Some(refused) = unfit(world, &body) {
+        return refused;
     }
-    if length(&text) > CHARACTERS_MAX {
-        return answer(422, &json!({ "error": format!("Validation failed: Text character limit of {CHARACTERS_MAX} exceeded") }));
+    if let Some(kept) = scheduled::keep(world, now, &body, family) {
+        return kept;
+    }
+    let Some(id) = say(world, now, &body, &family.username) else { return not_found() };
+    if let Some(key) = key {
+        world.kept.insert((NAME, key), json!([id, now]));
+    }
+    find(world, &id).map_or_else(not_found, |status| answer(200, &show(world, &status)))
+}
+
+/// What is wrong with a status that is to be published.
+fn unfit(world: &World, body: &Value) -> Option<Answer> {
+    let (text, media) = (body["status"].as_str().unwrap_or_default(), list(&body["media_ids"]));
+    let visibility = body["visibility"].as_str().unwrap_or("public");
+    let invalid = |words: String| Some(answer(422, &json!({ "error": format!("Validation failed: {words}") })));
+    if text.trim().is_empty() && media.is_empty() {
+        return invalid("Text can't be blank".into());
+    }
+    if length(text) > CHARACTERS_MAX {
+        return invalid(format!("Text character limit of {CHARACTERS_MAX} exceeded"));
     }
     if media.len() > MEDIA_MAX {
-        return answer(422, &json!({ "error": "Validation failed: Cannot attach more than 4 files" }));
+        return invalid("Cannot attach more than 4 files".into());
     }
-    if !["public", "unlisted", "private", "direct"].contains(&visibility.as_str()) {
-        return answer(422, &json!({ "error": "Validation failed: Visibility is not included in the list" }));
+    if !["public", "unlisted", "private", "direct"].contains(&visibility) {
+        return invalid("Visibility is not included in the list".into());
     }
-    if !media.iter().all(|id| world.kept.get(&(NAME, format!("media/{id}"))) == Some(&json!(0))) {
-        return answer(422, &json!({ "error": "Cannot attach files that have not finished processing. Try again in a moment!" }));
-    }
+    let is_ready = |id: &String| world.kept.get(&(NAME, format!("media/{id}"))) == Some(&json!(0));
+    let words = "Cannot attach files that have not finished processing. Try again in a moment!";
+    if media.iter().all(is_ready) { None } else { Some(answer(422, &json!({ "error": words }))) }
+}
+
+/// Publishes a status that fits: its id. `None` where it answers something that is not there.
+pub(super) fn say(world: &mut World, now: i64, body: &Value, username: &str) -> Option<String> {
+    let (text, media) = (body["status"].as_str().unwrap_or_default().to_owned(), list(&body["media_ids"]));
+    let visibility = body["visibility"].as_str().unwrap_or("public");
     let id = world.number().to_string();
-    let name = world.person(NAME, &family.username).map(|person| person.name.clone()).unwrap_or_default();
+    let (name, profile) = world.person(NAME, username).map(|person| (person.name.clone(), person.id.clone())).unwrap_or_default();
     match body["in_reply_to_id"].as_str() {
         Some(to) => {
-            let Some(answered) = find(world, to) else { return not_found() };
+            let answered = find(world, to)?;
             let in_reply_to = if answered.root == to { String::new() } else { to.to_owned() };
             world.comments.push(Comment { network: NAME, id: id.clone(), post: answered.root, in_reply_to, author: name, text, at: now });
         }
         None => {
-            let profile = world.person(NAME, &family.username).map(|person| person.id.clone()).unwrap_or_default();
-            let username = family.username.clone();
+            let username = username.to_owned();
             world.publish(Post { network: NAME, id: id.clone(), profile, username, text, link: String::new(), media, at: now });
         }
     }
     let said_with = json!({ "visibility": visibility, "sensitive": body["sensitive"], "spoiler_text": body["spoiler_text"], "language": body["language"] });
     world.kept.insert((NAME, format!("said_with/{id}")), said_with);
-    if let Some(key) = key {
-        world.kept.insert((NAME, key), json!([id, now]));
-    }
-    find(world, &id).map_or_else(not_found, |status| answer(200, &show(world, &status)))
+    Some(id)
 }
 
 fn status_call(world: &mut World, method: &str, rest: &str, family: &Family) -> Answer {

@@ -2,6 +2,7 @@
 //! these, never from the adapter.
 
 mod api;
+mod scheduled;
 
 use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine as _;
@@ -61,6 +62,7 @@ const SCOPES: &[&str] = &[
 ];
 
 pub(super) fn handle(world: &mut World, now: i64, incoming: &Incoming) -> Option<Answer> {
+    scheduled::release(world, now);
     Some(match (incoming.method.as_str(), incoming.path.as_str()) {
         (_, "/oauth/authorize") => on_screen(DOOR.authorize(world, now, incoming)),
         ("GET", "/oauth/authorize/native") => native(incoming),

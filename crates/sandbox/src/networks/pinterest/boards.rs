@@ -45,13 +45,23 @@ pub(super) fn boards(world: &World, incoming: &Incoming, family: &Family) -> Ans
         "PROTECTED" => false,
         _ => true,
     };
-    let item = |board: &Board| {
-        json!({
-            "id": board.id.to_string(), "name": board.name, "description": "", "privacy": if board.secret { "SECRET" } else { "PUBLIC" },
-            "owner": { "username": board.owner }, "collaborator_count": board.collaborators.len(), "pin_count": 5, "is_ads_only": false
-        })
-    };
     paged(incoming, boards_of(world, family).into_iter().filter(asked).map(item).collect())
+}
+
+fn item(board: &Board) -> Value {
+    json!({
+        "id": board.id.to_string(), "name": board.name, "description": "", "privacy": if board.secret { "SECRET" } else { "PUBLIC" },
+        "owner": { "username": board.owner }, "collaborator_count": board.collaborators.len(), "pin_count": 5, "is_ads_only": false
+    })
+}
+
+/// One board; what somebody may not see is not there.
+pub(super) fn board(world: &World, family: &Family, board: &str) -> Answer {
+    if let Err(refused) = may_read(family) {
+        return refused;
+    }
+    let found = boards_of(world, family).into_iter().find(|known| known.id.to_string() == board);
+    found.map_or_else(|| error(404, 40, "Board not found."), |board| answer(200, &item(board)))
 }
 
 pub(super) fn sections(world: &World, incoming: &Incoming, family: &Family, board: &str) -> Answer {

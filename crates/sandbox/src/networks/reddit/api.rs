@@ -37,6 +37,7 @@ pub(super) fn handle(world: &mut World, now: i64, incoming: &Incoming) -> Option
         ("GET", "/api/v1/me") => "identity",
         ("GET", "/subreddits/mine/subscriber") => "mysubreddits",
         ("POST", "/api/submit" | "/api/comment") => "submit",
+        ("POST", "/api/del") => "edit",
         ("GET", "/api/morechildren") => "read",
         ("GET", path) if path.starts_with("/api/v1/") && path.ends_with("/post_requirements") => "submit",
         ("GET", path) if path.starts_with("/r/") && path.ends_with("/api/link_flair_v2") => "flair",
@@ -96,6 +97,7 @@ fn act(world: &mut World, now: i64, incoming: &Incoming, family: &Family) -> Ans
         "/subreddits/mine/subscriber" => subscriptions(incoming, family),
         "/api/submit" => submit(world, now, incoming, family),
         "/api/comment" => comment(world, now, incoming, family),
+        "/api/del" => delete(world, incoming, family),
         "/api/morechildren" => more(world, incoming),
         path => match path.strip_prefix("/comments/") {
             Some(id36) => tree(world, incoming, id36),
@@ -276,13 +278,47 @@ fn comment(world: &mut World, now: i64, incoming: &Incoming, family: &Family) ->
     let (post, in_reply_to) = match answered {
         Some(said) => (said.post.clone(), said.id.clone()),
         None if world.post(NAME, to).is_some() => (to.to_owned(), String::new()),
+        None if is_deleted(world, to) && to.starts_with("t3_") => {
+            return refused("DELETED_LINK", "the link you are commenting on has been deleted", "parent");
+        }
+        None if is_deleted(world, to) => return refused("DELETED_COMMENT", "that comment has been deleted", "parent"),
         None => return answer(403, &json!({ "message": "Forbidden", "error": 403 })),
     };
+    if let Some(closed) = closed(world, &post) {
+        return closed;
+    }
     let author = world.person(NAME, &family.username).map(|person| person.name.clone()).unwrap_or_default();
     let said =
         Comment { network: NAME, id: format!("t1_{}", base36(world.number())), post, in_reply_to, author, text: text.into(), at: now };
     world.comments.push(said.clone());
     answer(200, &json!({ "json": { "errors": [], "data": { "things": [shown(&said, incoming, json!(""))] } } }))
+}
+
+/// A thread in which nothing more can be said: the post's own words say so.
+fn closed(world: &World, post: &str) -> Option<Answer> {
+    let text = &world.post(NAME, post)?.text;
+    if text.contains("comments are locked") {
+        return Some(refused("THREAD_LOCKED", "Comments are locked.", "parent"));
+    }
+    let words = "that's a piece of history now; it's too late to reply to it";
+    text.contains("this is archived").then(|| refused("TOO_OLD", words, "parent"))
+}
+
+fn is_deleted(world: &World, name: &str) -> bool {
+    world.kept.contains_key(&(NAME, format!("deleted/{name}")))
+}
+
+/// Deletes what is one's own; whatever it was, the answer says nothing of it.
+fn delete(world: &mut World, incoming: &Incoming, family: &Family) -> Answer {
+    let name = incoming.f("id");
+    let author = world.person(NAME, &family.username).map(|person| person.name.clone()).unwrap_or_default();
+    let before = (world.posts.len(), world.comments.len());
+    world.posts.retain(|post| post.network != NAME || post.id != name || post.username != family.username);
+    world.comments.retain(|said| said.network != NAME || fullname(&said.id) != name || said.author != author);
+    if before != (world.posts.len(), world.comments.len()) {
+        world.kept.insert((NAME, format!("deleted/{name}")), json!(true));
+    }
+    answer(200, &json!({}))
 }
 
 /// Entities are escaped unless asked otherwise.

@@ -7,8 +7,8 @@ use base64::Engine as _;
 use http::HeaderValue;
 use serde_json::json;
 
-use super::door::{Door, is_ours_with_state};
-use super::{Consent, client_id, client_secret};
+use super::door::Door;
+use super::{Consent, client_id, client_secret, is_redirect_uri};
 use crate::people::{Person, person};
 use crate::request::{Answer, Incoming, html, json as answer};
 use crate::tokens::DAY;
@@ -19,6 +19,8 @@ const COLOUR: &str = "#ff4500";
 const MICRO: i64 = 1_000_000;
 /// Marks a consent that gives a refresh token.
 const PERMANENT: &str = "+permanent";
+/// Marks a consent that was given to the app without a secret.
+const INSTALLED: &str = "+installed";
 const SCOPES: &[&str] = &[
     "account",
     "creddits",
@@ -75,6 +77,19 @@ fn is_honest(agent: &str) -> bool {
         && !agent.contains("python-requests")
 }
 
+/// The same app as one that is installed where its secret could not be kept: it has none.
+fn installed_client_id() -> String {
+    format!("{}-installed", client_id(NAME))
+}
+
+/// One of our apps, a good address to go back to, and a state.
+fn is_good(_: &World, incoming: &Incoming) -> bool {
+    let client = incoming.q("client_id");
+    (client == client_id(NAME) || client == installed_client_id())
+        && is_redirect_uri(incoming.q("redirect_uri"))
+        && !incoming.q("state").is_empty()
+}
+
 fn scopes(incoming: &Incoming) -> Vec<String> {
     incoming.q("scope").split([' ', ',']).filter(|scope| !scope.is_empty()).map(str::to_owned).collect()
 }
@@ -85,7 +100,7 @@ static DOOR: Door = Door {
     colour: COLOUR,
     path: "/api/v1/authorize",
     scopes,
-    is_good: |_, incoming| is_ours_with_state(NAME, incoming),
+    is_good,
     refusal: ("bad request", "invalid client id, redirect_uri or state parameter."),
     error: wrong,
     grants: permanently,
@@ -109,6 +124,9 @@ fn permanently(incoming: &Incoming, mut scopes: Vec<String>) -> Vec<String> {
     if incoming.q("duration") == "permanent" {
         scopes.push(PERMANENT.to_owned());
     }
+    if incoming.q("client_id") == installed_client_id() {
+        scopes.push(INSTALLED.to_owned());
+    }
     scopes
 }
 
@@ -116,10 +134,19 @@ pub(super) fn consent(world: &mut World, now: i64, incoming: &Incoming, consent:
     DOOR.consent(world, now, incoming, consent)
 }
 
-/// By HTTP Basic alone.
-fn is_our_client(incoming: &Incoming) -> bool {
-    let pair = base64::engine::general_purpose::STANDARD.encode(format!("{}:{}", client_id(NAME), client_secret(NAME)));
-    incoming.header("authorization").and_then(|value| value.strip_prefix("Basic ")) == Some(pair.as_str())
+/// By HTTP Basic alone, with an empty password where the app has no secret: whether it is that one. `None`: neither of them.
+fn is_installed(incoming: &Incoming) -> Option<bool> {
+    let pair = |id: String, secret: &str| base64::engine::general_purpose::STANDARD.encode(format!("{id}:{secret}"));
+    let shown = incoming.header("authorization")?.strip_prefix("Basic ")?;
+    if shown == pair(installed_client_id(), "") {
+        return Some(true);
+    }
+    (shown == pair(client_id(NAME), &client_secret(NAME))).then_some(false)
+}
+
+/// Whether a code or a token was given to this app: to another one it is worth nothing.
+fn is_of(scopes: &[String], installed: bool) -> bool {
+    scopes.iter().any(|scope| scope == INSTALLED) == installed
 }
 
 fn unauthorized() -> Answer {
@@ -134,13 +161,12 @@ pub(super) fn refused_renewal() -> Answer {
 }
 
 fn token(world: &mut World, now: i64, incoming: &Incoming) -> Answer {
-    if !is_our_client(incoming) {
-        return unauthorized();
-    }
+    let Some(installed) = is_installed(incoming) else { return unauthorized() };
     match incoming.f("grant_type") {
         "authorization_code" if incoming.f("code").is_empty() => answer(200, &json!({ "error": "NO_TEXT" })),
         "authorization_code" => {
-            let Ok(code) = world.take_code(now, NAME, incoming.f("code"), incoming.f("redirect_uri")) else {
+            let code = world.take_code(now, NAME, incoming.f("code"), incoming.f("redirect_uri"));
+            let Some(code) = code.ok().filter(|code| is_of(&code.scopes, installed)) else {
                 // A refusal inside a success.
                 return answer(200, &json!({ "error": "invalid_grant" }));
             };
@@ -151,8 +177,8 @@ fn token(world: &mut World, now: i64, incoming: &Incoming) -> Answer {
         }
         // The refresh token stays as it is, and the answer repeats it.
         "refresh_token" => match world.check_refresh(now, NAME, incoming.f("refresh_token")) {
-            Ok((family, _)) => issue(world, now, family, Some(incoming.f("refresh_token"))),
-            Err(_) => refused_renewal(),
+            Ok((family, data)) if is_of(&data.scopes, installed) => issue(world, now, family, Some(incoming.f("refresh_token"))),
+            _ => refused_renewal(),
         },
         _ => answer(200, &json!({ "error": "unsupported_grant_type" })),
     }
@@ -160,7 +186,7 @@ fn token(world: &mut World, now: i64, incoming: &Incoming) -> Answer {
 
 fn issue(world: &mut World, now: i64, family: usize, refresh: Option<&str>) -> Answer {
     let access = world.new_access(now, family, "", Some(DAY));
-    let scopes = world.vault.families[family].scopes.iter().filter(|scope| *scope != PERMANENT);
+    let scopes = world.vault.families[family].scopes.iter().filter(|scope| !scope.starts_with('+'));
     let scope = scopes.cloned().collect::<Vec<_>>().join(" ");
     let mut body = json!({ "access_token": access, "token_type": "bearer", "expires_in": DAY, "scope": scope });
     if let Some(refresh) = refresh {
@@ -171,14 +197,17 @@ fn issue(world: &mut World, now: i64, family: usize, refresh: Option<&str>) -> A
 
 /// 204 whatever the token was. A refresh token takes what came from it along.
 fn revoke(world: &mut World, now: i64, incoming: &Incoming) -> Answer {
-    if !is_our_client(incoming) {
-        return answer(400, &json!({ "error": "unauthorized_client" }));
-    }
+    let Some(installed) = is_installed(incoming) else { return answer(400, &json!({ "error": "unauthorized_client" })) };
     let token = incoming.f("token");
-    if let Ok((family, _)) = world.check_refresh(now, NAME, token) {
-        world.vault.families[family].revoked = true;
-    } else if let Some(access) = world.vault.access.get_mut(token) {
-        access.spent = true;
+    let family = world.vault.access.get(token).and_then(|access| world.vault.families.get(access.family));
+    let is_ours = family.is_some_and(|family| family.network == NAME && is_of(&family.scopes, installed));
+    match world.check_refresh(now, NAME, token) {
+        Ok((family, data)) if is_of(&data.scopes, installed) => world.vault.families[family].revoked = true,
+        _ => {
+            if let Some(access) = world.vault.access.get_mut(token).filter(|_| is_ours) {
+                access.spent = true;
+            }
+        }
     }
     let mut said = answer(204, &json!(null));
     *said.body_mut() = bytes::Bytes::new();

@@ -34,8 +34,8 @@ fn idle_checks(measured: Rotations, facts: &Facts) -> Value {
 }
 
 /// What pictures and films go with a post; null where it is not told.
-fn media(takes: Option<&Takes>, title: &str, lang: Lang) -> Value {
-    let told = |takes: &Takes| {
+fn media(takes: Option<Takes>, title: &str, lang: Lang) -> Value {
+    let told = |takes: Takes| {
         let words = takes.words(title);
         json!({
             "needed": takes.needed, "pictures": takes.pictures, "films": takes.films, "together": takes.mixed, "words": lang.pick(&words.en, &words.de)
@@ -59,7 +59,7 @@ pub async fn list(State(app): State<Arc<App>>, caller: Caller) -> Answer {
                 "connect": ability(about.can.connect, lang), "publish": ability(about.can.publish, lang), "comment": ability(about.can.comment, lang),
                 "read_comments": ability(about.can.read_comments, lang), "reply": ability(about.can.reply, lang)
             },
-            "media": media(network.takes(), about.title, lang),
+            "media": media(app.config.takes(network), about.title, lang),
             "rules": about.rules.iter().map(|rule| lang.pick(rule.en, rule.de)).collect::<Vec<_>>(),
             "lifetimes": { "access_seconds": seconds(facts.access_life), "refresh_seconds": seconds(facts.refresh_life), "manual_renewal_seconds": seconds(facts.manual_renewal_every) },
             "idle_checks": idle_checks(app.directory.rotations(network), &facts),

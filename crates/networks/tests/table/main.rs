@@ -1,6 +1,8 @@
 //! `docs/networks.md` is written from the code: this test fails when it is not up to date, and `cargo xtask generate`
 //! writes it anew.
 
+mod options;
+
 use std::fmt::Write as _;
 
 use lifecycle::facts::RenewalModel;
@@ -84,22 +86,6 @@ const CHECKED: &[(&str, &str, &str)] = &[
     ),
 ];
 
-/// What can be set where what is usual does not fit (`networks.NAME.options.KEY`).
-const OPTIONS: &[(&str, &str)] = &[
-    (
-        "pinterest.options.sections = \"yes\"",
-        "the sections of each board come along as places for Pins. Every look then asks once more for each board: an app on trial has 1,000 calls a day.",
-    ),
-    (
-        "pinterest.options.ad_account_id",
-        "whoever logs in acts for the owner of that ad account (business access), with its account and boards instead of their own. Who has no role there is told so.",
-    ),
-    (
-        "tumblr.options.day_begins",
-        "the hour of UTC at which Tumblr's day of limits begins (0 to 23), for when Tumblr itself does not say it; 0 where nothing is set.",
-    ),
-];
-
 /// What the networks offer and is not used here, and why.
 const NOT_USED: &[(&str, &str)] = &[
     (
@@ -116,6 +102,16 @@ const NOT_USED: &[(&str, &str)] = &[
         "company and news pages: what they are listed by and published with is known, and not what XING answers. OAuth 2.0 for partners is undocumented; `kind = \"oauth2\"` can be tried.",
     ),
     ("Tumblr", "reblogs, and its older OAuth 1.0a."),
+    (
+        "LinkedIn",
+        "`organizationAuthorizations` names permissions instead of roles. The list of roles says what can be connected, and a refused act is looked into at once.",
+    ),
+    (
+        "Instagram, Threads",
+        "how many posts are left of the day (`content_publishing_limit`, `threads_publishing_limit`) is not asked before each post: the refusal says that there are none, and the post waits.",
+    ),
+    ("X", "posts in which an account is mentioned: a paid read of its own. What is said under a post is read where the post is looked at."),
+    ("Google", "`tokeninfo`, which Google calls a debugging aid: a token is proven by a renewal or by the call that it is for."),
 ];
 
 fn ability(ability: Ability) -> &'static str {
@@ -142,6 +138,25 @@ fn renewal(model: RenewalModel) -> String {
         RenewalModel::Stable => "stable refresh token".into(),
         RenewalModel::Extending(after) => format!("extended from {} on", life(Some(after))),
         RenewalModel::ByPerson => "by the person alone".into(),
+    }
+}
+
+/// Where each network is asked, and for which scopes.
+fn addresses(text: &mut String) {
+    text.push_str(
+        "\n## Addresses and scopes\n\nWhat is asked where, and for which scopes, unless `networks.NAME.endpoints.KEY`, `base_url` and `scopes` say otherwise\n\
+         ([own-network.md](own-network.md)). An empty address is one that a network has only where it is set.\n\n",
+    );
+    for network in networks::ALL {
+        let about = network.about();
+        let address = |endpoint: &networks::network::Endpoint| {
+            if endpoint.url.is_empty() { format!("`{}` (empty)", endpoint.key) } else { format!("`{}` {}", endpoint.key, endpoint.url) }
+        };
+        let all: Vec<String> = about.endpoints.iter().map(address).collect();
+        writeln!(text, "- **{}** {}", about.title, all.join(", ")).expect("text");
+        if !about.scopes.is_empty() {
+            writeln!(text, "  - scopes: `{}`", about.scopes.join(" ")).expect("text");
+        }
     }
 }
 
@@ -193,8 +208,9 @@ fn document() -> String {
             writeln!(text, "- {}", takes.words(network.about().title).en).expect("text");
         }
     }
-    text.push_str("\n## Wishes of an installation\n\n");
-    for (option, words) in OPTIONS {
+    addresses(&mut text);
+    text.push_str("\n## Wishes of an installation\n\nBeside the limits of texts and pictures, which can be set of every network ([own-network.md](own-network.md)).\n\n");
+    for (option, words) in options::OPTIONS {
         writeln!(text, "- `networks.{option}`: {words}").expect("text");
     }
     text.push_str("\n## What was checked against what\n\nEvery adapter goes the whole way against its simulated twin (`crates/networks/tests/matrix`).\n\n| network | twin | beyond that | not confirmed by any source |\n| --- | --- | --- | --- |\n");
