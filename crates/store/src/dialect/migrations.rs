@@ -89,8 +89,6 @@ pub(crate) fn up_to(dialect: Dialect, last: i64) -> Migrator {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "tests")]
-
     use crate::dialect::Db;
 
     #[tokio::test]

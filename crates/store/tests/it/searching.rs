@@ -42,7 +42,8 @@ async fn finds_what_is_there(store: &Store, organisation: &OrganisationId, when:
             .collect();
         let found = all(store, organisation, &Filter { q: Some(text.to_uppercase()), ..Filter::default() }).await;
         let mut found: Vec<&str> = found.iter().map(|profile| profile.network_id.as_str()).collect();
-        (expected.sort_unstable(), found.sort_unstable());
+        expected.sort_unstable();
+        found.sort_unstable();
         // Upper case is not always one way and back ("ﬁ" is "FI").
         if sort_key(&text.to_uppercase()) == text {
             assert_eq!(found, expected, "{text:?} {when}: {}", store.describe());
