@@ -74,6 +74,8 @@ pub struct Store {
     db: dialect::Db,
     keys: Arc<Keyring>,
     audit_key: audit::AuditKey,
+    /// The most profiles that can be connected; 0: no limit.
+    profile_limit: u64,
 }
 
 impl Store {
@@ -85,7 +87,13 @@ impl Store {
         let mut tx = db.begin(true).await?;
         let audit_key = audit::AuditKey::open_or_create(&mut tx, &keys).await?;
         tx.commit().await?;
-        Ok(Self { db, keys: Arc::new(keys), audit_key })
+        Ok(Self { db, keys: Arc::new(keys), audit_key, profile_limit: 0 })
+    }
+
+    /// The same with a limit: what turns up at a network by itself is added to so many profiles at most. 0: no limit.
+    #[must_use]
+    pub fn limited_to(self, profile_limit: u64) -> Self {
+        Self { profile_limit, ..self }
     }
 
     /// Begins a transaction that will write. On SQLite there is one writer; the others wait here.

@@ -170,6 +170,7 @@ impl<'a> Said<'a> {
             "renew_soon" => all.push(self.fill("mail.must_act")),
             "out_of_reach" => all.push(self.own("todo")),
             "deleted" => all.extend(view::end_of_access(self.lang, &self.first_network)),
+            "new_profiles" if self.letter.payload["full"] == Value::Bool(true) => all.push(self.own("full")),
             "new_profiles" => all.push(self.own(if self.is_added() { "added" } else { "todo" })),
             _ => {}
         }
