@@ -164,8 +164,7 @@ async fn a_new_board_stays_outside_a_full_house_and_its_owner_hears_why() {
         assert_eq!(ids, ["1", "b1"], "one more fits: {}", store.describe());
         drop(tx);
         let mails = told(&store).await;
-        let names: Vec<&str> =
-            mails[0]["profiles"].as_array().unwrap().iter().map(|profile| profile["name"].as_str().unwrap()).collect();
+        let names: Vec<&str> = mails[0]["profiles"].as_array().unwrap().iter().map(|profile| profile["name"].as_str().unwrap()).collect();
         assert_eq!((mails.len(), names, &mails[0]["full"]), (1, vec!["Board b2", "Board b1"], &true.into()), "{mails:?}");
         assert_eq!((&mails[0]["added"], &mails[0]["profiles"][0]["id"]), (&false.into(), &serde_json::Value::Null));
     }
