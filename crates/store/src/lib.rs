@@ -42,6 +42,7 @@ pub mod profiles;
 pub mod rekey;
 pub mod reminders;
 pub mod renewal_links;
+pub mod renewed;
 pub mod revocations;
 pub mod rotations;
 pub mod scopes;

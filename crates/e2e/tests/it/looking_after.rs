@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::browser::Browser;
+use crate::explain::use_link;
 use crate::story::{accessible, sign_in};
 use crate::webhooks::Receiver;
 use crate::world::{Demo, client, eventually};
@@ -267,4 +268,41 @@ async fn a_page_that_waits_for_a_network_goes_on_by_itself() {
     demo.control("/clock", json!({ "advance_seconds": 60 })).await;
     browser.see("Choose profiles").await;
     assert!(browser.url().await.ends_with(&waits), "the same address");
+}
+
+/// A renewal link that was used before anything was red tells the owner and whoever sent it; what was red is told as the all-clear alone.
+#[tokio::test]
+async fn whoever_waits_for_a_renewal_hears_that_it_is_done() {
+    let demo = Demo::start();
+    let tobias = demo.sign_in(TOBIAS).await;
+    let tiktok = id_of(&demo.profiles("tiktok").await[0]);
+    let made = async || {
+        let url = demo.running.url();
+        let request = client().post(format!("{url}/api/v1/profiles/{tiktok}/refresh-connection")).header("origin", url);
+        let answer = request.header("cookie", &tobias).json(&json!({ "via": "link" })).send().await.unwrap();
+        answer.json::<Value>().await.unwrap()["link"].as_str().unwrap().to_owned()
+    };
+    // Another owner than whoever sends the link.
+    let mira = demo.named("/users", "Mira Sato").await;
+    let teams = demo.profiles("tiktok").await[0]["team_ids"].clone();
+    assert_eq!(demo.api("PATCH", &format!("/profiles/{tiktok}"), Some(json!({ "owner_id": mira, "team_ids": teams }))).await.0, 200);
+    let link = made().await;
+    let (status, page) = use_link(&demo, &link, "fernweh.outdoor").await;
+    assert!(status == 200 && page.contains("The connection is green again"), "{status} {page}");
+    for to in [TOBIAS, MIRA] {
+        let mail = demo.mail(to, "Fernweh Outdoor (TikTok)").await;
+        let subject = mail["subject"].as_str().unwrap();
+        assert!(subject.starts_with(if to == TOBIAS { "Erneuert: " } else { "Renewed: " }), "{mail}");
+    }
+    assert_eq!(demo.mails().await.len(), 2, "{:?}", demo.mails().await);
+    // Used up: nothing is told twice. And what was red is told once, as the all-clear.
+    assert_eq!(use_link(&demo, &link, "fernweh.outdoor").await.0, 410);
+    demo.control("/people/tiktok/fernweh.outdoor/revoke", json!({})).await;
+    demo.until("tiktok", "disconnected").await;
+    demo.mail(MIRA, "No access tokens available").await;
+    let link = made().await;
+    assert_eq!(use_link(&demo, &link, "fernweh.outdoor").await.0, 200);
+    demo.mail(MIRA, "All clear").await;
+    let renewed = demo.mails().await.iter().filter(|mail| mail["subject"].as_str().unwrap().starts_with("Renewed")).count();
+    assert_eq!(renewed, 1, "{:?}", demo.mails().await);
 }

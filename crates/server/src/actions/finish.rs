@@ -19,7 +19,7 @@ use store::network_apps::{self, Client};
 use store::profiles::Profile;
 use store::renewal_links::{self, Accepts};
 use store::teams::{self, Team};
-use store::{StoreError, across_apps, profiles, scopes};
+use store::{StoreError, across_apps, profiles, renewed, scopes};
 
 use super::room::{fitting, room_for};
 use super::set_aside;
@@ -434,6 +434,7 @@ async fn renew(
     app.store.add_profiles(tx, connection, again.as_slice().into(), &client.facts, &connection.begun.by, now).await?;
     if let Some(link) = link_of(connection) {
         let done: Vec<ProfileId> = repaired.into_iter().map(|profile| profile.id).collect();
+        renewed::tell(tx, link, connection.person.as_ref(), &done, now).await?;
         renewal_links::done(tx, link, &done, now).await?;
     }
     Ok(None)

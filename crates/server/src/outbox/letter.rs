@@ -192,7 +192,7 @@ impl<'a> Said<'a> {
             "no_access_tokens" | "reminder" | "renew_soon" => to("mail.renew_button", &format!("{profile}/refresh")),
             "storm" => to("mail.storm.button", "/settings/profiles?status=disconnected"),
             "out_of_reach" => to("mail.out_of_reach.button", &profile),
-            "recovered" | "connected" => to("mail.recovered.button", &profile),
+            "recovered" | "renewed" | "connected" => to("mail.recovered.button", &profile),
             "new_profiles" if self.is_added() => to("mail.recovered.button", &profile),
             "new_profiles" => to("mail.new_profiles.button", &format!("/settings/profiles/add/{}", self.first_network)),
             "unreached" => to("mail.unreached.button", &format!("{profile}/notifications")),

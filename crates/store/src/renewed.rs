@@ -1,0 +1,80 @@
+//! Somebody came by a renewal link and renewed what it asks for: the owners hear of it, and whoever made the link. Of a profile that was
+//! red they hear the all-clear already.
+
+use std::collections::BTreeMap;
+
+use lifecycle::departure::Digest;
+use lifecycle::ids::{PersonId, ProfileId, UserId};
+use lifecycle::time::{Span, Timestamp};
+use serde_json::{Value as Json, json};
+
+use crate::driver::{StoreError, Tx};
+use crate::events::Actor;
+use crate::seal::digest;
+use crate::users::{self, User};
+use crate::{grants, telling};
+
+/// An all-clear of the last minute came of the same login.
+const SAME_LOGIN: Span = Span::minutes(1);
+
+/// Tells of the profiles whose step in a link is done by this login: before it is noted as done, which tells it from a step that was
+/// done earlier. Good news: nobody is told against their wishes, and nobody else instead. How many messages.
+pub async fn tell(
+    tx: &mut Tx,
+    secret_hash: &str,
+    person: Option<&PersonId>,
+    profiles: &[ProfileId],
+    now: Timestamp,
+) -> Result<usize, StoreError> {
+    let sql = "SELECT created_by FROM renewal_links WHERE secret_hash = $1 AND withdrawn_at IS NULL";
+    let Some(link) = tx.one(sql, &[secret_hash.into()]).await? else { return Ok(0) };
+    let maker: Option<UserId> = match link.json("created_by")? {
+        Actor::User { id, .. } => id.parse().ok(),
+        _ => None,
+    };
+    let mut told: BTreeMap<UserId, Vec<Json>> = BTreeMap::new();
+    for profile in profiles {
+        let Some((owner, named)) = renewed(tx, secret_hash, profile, now).await? else { continue };
+        for user in [owner, maker.clone()].into_iter().flatten() {
+            let all = told.entry(user).or_default();
+            if !all.contains(&named) {
+                all.push(named.clone());
+            }
+        }
+    }
+    let person = match person {
+        Some(id) => grants::person(tx, id).await?.map(|person| json!({ "name": person.name, "handle": person.handle })),
+        None => None,
+    };
+    let mut count = 0;
+    for (user, named) in told {
+        let Some(user) = users::by_id(tx, &user).await?.filter(wants) else { continue };
+        let dedupe = format!("renewed:{}:{}", user.id, digest(format!("{secret_hash}{}", json!(named)).as_bytes()));
+        let payload = json!({ "profiles": named, "person": person });
+        count += usize::from(telling::insert(tx, "renewed", &user, &payload, &dedupe, now).await?);
+    }
+    Ok(count)
+}
+
+/// The owner and the name of a profile that is renewed now: its step was open, and nobody hears an all-clear of it.
+async fn renewed(
+    tx: &mut Tx,
+    secret_hash: &str,
+    profile: &ProfileId,
+    now: Timestamp,
+) -> Result<Option<(Option<UserId>, Json)>, StoreError> {
+    let sql = "SELECT profiles.id, name, network, kind, owner_id FROM profiles \
+               JOIN renewal_link_profiles ON renewal_link_profiles.profile_id = profiles.id \
+               WHERE profiles.id = $1 AND secret_hash = $2 AND done_at IS NULL AND notify_renew_soon = 1";
+    let Some(row) = tx.one(sql, &[profile.as_str().into(), secret_hash.into()]).await? else { return Ok(None) };
+    let all_clear = "SELECT id FROM events WHERE profile_id = $1 AND kind = 'profile.recovered' AND at > $2 LIMIT 1";
+    if tx.one(all_clear, &[profile.as_str().into(), (now - SAME_LOGIN).into()]).await?.is_some() {
+        return Ok(None);
+    }
+    let named = json!({ "id": row.text("id")?, "name": row.text("name")?, "network": row.text("network")?, "kind": row.text("kind")? });
+    Ok(Some((row.opt_parsed("owner_id")?, named)))
+}
+
+fn wants(user: &User) -> bool {
+    user.disabled_at.is_none() && user.refused.is_none() && user.notify_renew_soon && user.wishes.digest != Digest::Off
+}
