@@ -1,5 +1,5 @@
-//! Somebody came by a renewal link and renewed what it asks for: the owners hear of it, and whoever made the link. Of a profile that was
-//! red they hear the all-clear already.
+//! Somebody came by a renewal link and renewed what it asks for: the owners hear of it, and whoever made the link. Who hears an all-clear
+//! of it anyway hears nothing else.
 
 use std::collections::BTreeMap;
 
@@ -34,7 +34,7 @@ pub async fn tell(
     };
     let mut told: BTreeMap<UserId, Vec<Json>> = BTreeMap::new();
     for profile in profiles {
-        let Some((owner, named)) = renewed(tx, secret_hash, profile, now).await? else { continue };
+        let Some((owner, named)) = renewed(tx, secret_hash, profile).await? else { continue };
         for user in [owner, maker.clone()].into_iter().flatten() {
             let all = told.entry(user).or_default();
             if !all.contains(&named) {
@@ -49,6 +49,11 @@ pub async fn tell(
     let mut count = 0;
     for (user, named) in told {
         let Some(user) = users::by_id(tx, &user).await?.filter(wants) else { continue };
+        let clear = all_clears(tx, &user, now).await?;
+        let named: Vec<Json> = named.into_iter().filter(|profile| !clear.contains(&profile["id"])).collect();
+        if named.is_empty() {
+            continue;
+        }
         let dedupe = format!("renewed:{}:{}", user.id, digest(format!("{secret_hash}{}", json!(named)).as_bytes()));
         let payload = json!({ "profiles": named, "person": person });
         count += usize::from(telling::insert(tx, "renewed", &user, &payload, &dedupe, now).await?);
@@ -56,21 +61,23 @@ pub async fn tell(
     Ok(count)
 }
 
-/// The owner and the name of a profile that is renewed now: its step was open, and nobody hears an all-clear of it.
-async fn renewed(
-    tx: &mut Tx,
-    secret_hash: &str,
-    profile: &ProfileId,
-    now: Timestamp,
-) -> Result<Option<(Option<UserId>, Json)>, StoreError> {
+/// Of which profiles somebody hears an all-clear of the same login.
+async fn all_clears(tx: &mut Tx, user: &User, now: Timestamp) -> Result<Vec<Json>, StoreError> {
+    let sql = "SELECT payload FROM outbox WHERE user_id = $1 AND kind = 'recovered' AND created_at > $2";
+    let mut ids = vec![];
+    for row in tx.all(sql, &[user.id.as_str().into(), (now - SAME_LOGIN).into()]).await? {
+        let payload: Json = row.json("payload")?;
+        ids.extend(payload["profiles"].as_array().into_iter().flatten().map(|profile| profile["id"].clone()));
+    }
+    Ok(ids)
+}
+
+/// The owner and the name of a profile that is renewed now: its step was open.
+async fn renewed(tx: &mut Tx, secret_hash: &str, profile: &ProfileId) -> Result<Option<(Option<UserId>, Json)>, StoreError> {
     let sql = "SELECT profiles.id, name, network, kind, owner_id FROM profiles \
                JOIN renewal_link_profiles ON renewal_link_profiles.profile_id = profiles.id \
                WHERE profiles.id = $1 AND secret_hash = $2 AND done_at IS NULL AND notify_renew_soon = 1";
     let Some(row) = tx.one(sql, &[profile.as_str().into(), secret_hash.into()]).await? else { return Ok(None) };
-    let all_clear = "SELECT id FROM events WHERE profile_id = $1 AND kind = 'profile.recovered' AND at > $2 LIMIT 1";
-    if tx.one(all_clear, &[profile.as_str().into(), (now - SAME_LOGIN).into()]).await?.is_some() {
-        return Ok(None);
-    }
     let named = json!({ "id": row.text("id")?, "name": row.text("name")?, "network": row.text("network")?, "kind": row.text("kind")? });
     Ok(Some((row.opt_parsed("owner_id")?, named)))
 }
