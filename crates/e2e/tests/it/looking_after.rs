@@ -181,6 +181,7 @@ async fn each_clock_says_from_where_it_is_known() {
             assert!(with_source(&shown[0]) && shown[0].contains("<time"), "{network}: {shown:?}");
         }
         assert!(refresh.map_or_else(|| with_source(&shown[1]), |words| shown[1].contains(words)), "{network}: {shown:?}");
+        assert_eq!(shown[1].contains("there is none"), refresh.is_some(), "{network}: {shown:?}");
         assert!(shown[2].contains(human), "{network}: {shown:?}");
     }
 }
@@ -268,6 +269,12 @@ async fn a_page_that_waits_for_a_network_goes_on_by_itself() {
     demo.control("/clock", json!({ "advance_seconds": 60 })).await;
     browser.see("Choose profiles").await;
     assert!(browser.url().await.ends_with(&waits), "the same address");
+    // What is here already says so, and what is not does not.
+    let line = |name: &str| {
+        format!("return [...document.querySelectorAll('ul.rows li')].find(line => line.innerText.includes('{name}')).innerText")
+    };
+    let says = async |name: &str| browser.run(&line(name)).await.as_str().unwrap().contains("connected already");
+    assert_eq!((says("Fernweh Outdoor").await, says("Jana Lindner").await), (true, false));
 }
 
 /// A renewal link that was used tells the owner and whoever sent it, also before anything was red; the all-clear stands for it.

@@ -1,5 +1,6 @@
 //! Adding profiles: choose a network, read its rules, leave, come back, choose.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use askama::Template;
@@ -68,6 +69,8 @@ struct Choice {
     unusable: Option<String>,
     /// Chosen beforehand: it can be connected, and there is room for it.
     ticked: bool,
+    /// It is here already: this login makes it stronger, or is reconnected.
+    known: bool,
 }
 
 #[derive(Template)]
@@ -325,6 +328,12 @@ async fn choose_page(app: &App, caller: &Caller, connection: &Connection) -> Pag
         Err(full) if full.code == "profile_limit" => vec![],
         Err(other) => return Err(other),
     };
+    let mut known = BTreeSet::new();
+    for found in &connection.discovered {
+        if profiles::is_known(&mut tx, &app.organisation, &connection.place, &found.network_id).await? {
+            known.insert(found.network_id.as_str());
+        }
+    }
     let usable = connection.discovered.iter().filter(|found| found.unusable.is_none()).count();
     let room = room.filter(|_| fits.len() < usable).map(|room| {
         let (have, limit) = (room.have.to_string(), room.limit.to_string());
@@ -332,6 +341,7 @@ async fn choose_page(app: &App, caller: &Caller, connection: &Connection) -> Pag
     });
     let choice = |found: &connections::Discovered| Choice {
         ticked: fits.contains(&found.network_id),
+        known: known.contains(found.network_id.as_str()),
         network_id: found.network_id.clone(),
         name: found.name.clone(),
         kind: lang.t(&format!("kind.{}", found.kind)).to_owned(),

@@ -40,6 +40,8 @@ struct SeenWords {
 
 struct Clock {
     label: String,
+    /// What stands where no end is known, or where there is nothing that could end.
+    without: &'static str,
     when: Option<When>,
     source: Option<String>,
 }
@@ -278,6 +280,7 @@ fn holder_view(app: &App, caller: &Caller, network: &str, holder: &Holder) -> Ho
     let said = |word: &str| lang.fill(&format!("clock_source.{word}"), &[("network", &title)]);
     let clock = |key: &str, at: Option<Timestamp>, source: Option<ClockSource>, without: &str| Clock {
         label: lang.t(key).to_owned(),
+        without: lang.t(if without == "no_refresh_token" { "tokens.absent" } else { "tokens.none" }),
         when: at.map(|at| When::new(at, now, zone(caller), lang)),
         // Where no end is known, that has a source too.
         source: source.map(|source| said(source.as_str())).or_else(|| at.is_none().then(|| said(without))),
