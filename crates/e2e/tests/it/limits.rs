@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::authorised::call;
+use crate::kill::first_admin;
 use crate::world::{Demo, Running, binary, client, eventually, free_port};
 
 /// A server with limits, at the sandbox's LinkedIn and Pinterest.
@@ -141,6 +142,29 @@ async fn a_login_that_brings_more_than_fits_reconnects_what_is_here_and_says_wha
     assert!(after.len() == 4 && after.iter().all(|profile| profile["status"] == "connected"), "{after:?}");
     let ids = |all: &[Value]| all.iter().map(|profile| profile["id"].clone()).collect::<Vec<_>>();
     assert_eq!(ids(&before), ids(&after), "the same ones");
+}
+
+/// Where profiles are chosen the page says for how many there is room, and proposes no more than that.
+#[tokio::test]
+async fn whoever_chooses_sees_how_much_room_there_is() {
+    let house = Limited::start("profile_limit = 1");
+    let cookie = first_admin(&client(), &house.server).await;
+    let page = async |connection: &str| {
+        let address = format!("{}/settings/profiles{connection}", house.server.url());
+        let answer = client().get(address).header("cookie", &cookie).send().await.unwrap();
+        assert_eq!(answer.status(), 200);
+        answer.text().await.unwrap()
+    };
+    let (jana, _) = house.log_in("linkedin", "jana.lindner").await;
+    let shown = page(&jana).await;
+    assert!(shown.contains("There is room for one more profile: 0 of 1 are connected."), "{shown}");
+    assert_eq!((shown.matches(" checked>").count(), shown.matches("connected already").count()), (1, 0), "{shown}");
+    assert_eq!(house.choose(&jana, &[OUTDOOR]).await.0, 200);
+    let (again, _) = house.log_in("linkedin", "jana.lindner").await;
+    let shown = page(&again).await;
+    assert!(shown.contains("There is room for 0 more profiles: 1 of 1 are connected."), "{shown}");
+    assert!(shown.contains(&format!("value=\"{OUTDOOR}\" checked>")) && shown.matches(" checked>").count() == 1, "{shown}");
+    assert_eq!(shown.matches("connected already").count(), 1, "{shown}");
 }
 
 #[tokio::test]
