@@ -84,7 +84,7 @@ impl Store {
     /// keys are the ones its secrets were sealed with.
     pub async fn open(url: &str, keys: Keyring) -> Result<Self, OpenError> {
         let db = dialect::Db::open(url).await?;
-        check_keys(&db, &keys).await?;
+        installation::check_keys(&db, &keys).await?;
         let mut tx = db.begin(true).await?;
         let audit_key = audit::AuditKey::open_or_create(&mut tx, &keys).await?;
         tx.commit().await?;
@@ -140,20 +140,4 @@ impl Store {
             _ => Err(StoreError::Broken("the installation's key check is gone".into())),
         }
     }
-}
-
-/// A sealed word under a known name tells a wrong key file before anything else is read.
-async fn check_keys(db: &dialect::Db, keys: &Keyring) -> Result<(), OpenError> {
-    let context = seal::Context { table: "installation", column: "value", row: "key_check", organisation: "", generation: None };
-    let mut tx = db.begin(true).await?;
-    let sealed = seal::to_text(&keys.seal(&context, b"staygreen"));
-    // Of two nodes that start at the same moment on an empty database one is first, and the other is checked by it.
-    if installation::claim(&mut tx, "key_check", &sealed).await? {
-        tx.commit().await?;
-        return Ok(());
-    }
-    let known = installation::get(&mut tx, "key_check").await?.unwrap_or_default();
-    let sealed = seal::from_text(&known).ok_or(OpenError::WrongKey)?;
-    keys.open(&context, &sealed).map_err(|_| OpenError::WrongKey)?;
-    Ok(())
 }

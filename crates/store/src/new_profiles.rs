@@ -46,7 +46,9 @@ pub(crate) async fn appeared(
     let mut left_out = vec![];
     for asset in along {
         match add(tx, organisation, grant, &place, asset, (now, limit)).await? {
-            Came::Along(id) => drop(added.insert(asset.network_id.clone(), id)),
+            Came::Along(id) => {
+                added.insert(asset.network_id.clone(), id);
+            }
             Came::NoRoom => left_out.push(asset),
             Came::NotOurs => {}
         }
