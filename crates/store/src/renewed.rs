@@ -10,6 +10,7 @@ use serde_json::{Value as Json, json};
 
 use crate::driver::{StoreError, Tx};
 use crate::events::Actor;
+use crate::renewal_links::{self, LinkState};
 use crate::seal::digest;
 use crate::users::{self, User};
 use crate::{grants, telling};
@@ -26,15 +27,17 @@ pub async fn tell(
     profiles: &[ProfileId],
     now: Timestamp,
 ) -> Result<usize, StoreError> {
-    let sql = "SELECT created_by FROM renewal_links WHERE secret_hash = $1 AND withdrawn_at IS NULL";
-    let Some(link) = tx.one(sql, &[secret_hash.into()]).await? else { return Ok(0) };
-    let maker: Option<UserId> = match link.json("created_by")? {
+    let Some(link) = renewal_links::by_hash(tx, secret_hash, now).await?.filter(|link| link.state != LinkState::Withdrawn) else {
+        return Ok(0);
+    };
+    let maker: Option<UserId> = match link.created_by {
         Actor::User { id, .. } => id.parse().ok(),
         _ => None,
     };
+    let is_open = |profile: &&ProfileId| link.steps.iter().any(|step| step.profile == **profile && step.done_at.is_none());
     let mut told: BTreeMap<UserId, Vec<Json>> = BTreeMap::new();
-    for profile in profiles {
-        let Some((owner, named)) = renewed(tx, secret_hash, profile).await? else { continue };
+    for profile in profiles.iter().filter(is_open) {
+        let Some((owner, named)) = named(tx, profile).await? else { continue };
         for user in [owner, maker.clone()].into_iter().flatten() {
             let all = told.entry(user).or_default();
             if !all.contains(&named) {
@@ -72,12 +75,10 @@ async fn all_clears(tx: &mut Tx, user: &User, now: Timestamp) -> Result<Vec<Json
     Ok(ids)
 }
 
-/// The owner and the name of a profile that is renewed now: its step was open.
-async fn renewed(tx: &mut Tx, secret_hash: &str, profile: &ProfileId) -> Result<Option<(Option<UserId>, Json)>, StoreError> {
-    let sql = "SELECT profiles.id, name, network, kind, owner_id FROM profiles \
-               JOIN renewal_link_profiles ON renewal_link_profiles.profile_id = profiles.id \
-               WHERE profiles.id = $1 AND secret_hash = $2 AND done_at IS NULL AND notify_renew_soon = 1";
-    let Some(row) = tx.one(sql, &[profile.as_str().into(), secret_hash.into()]).await? else { return Ok(None) };
+/// The owner and the name of a profile; `None` where nobody wants early warnings of it, and so no such news either.
+async fn named(tx: &mut Tx, profile: &ProfileId) -> Result<Option<(Option<UserId>, Json)>, StoreError> {
+    let sql = "SELECT id, name, network, kind, owner_id FROM profiles WHERE id = $1 AND notify_renew_soon = 1";
+    let Some(row) = tx.one(sql, &[profile.as_str().into()]).await? else { return Ok(None) };
     let named = json!({ "id": row.text("id")?, "name": row.text("name")?, "network": row.text("network")?, "kind": row.text("kind")? });
     Ok(Some((row.opt_parsed("owner_id")?, named)))
 }
