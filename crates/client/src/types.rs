@@ -19,6 +19,8 @@ pub struct Filter {
     pub network: Option<String>,
     /// With this status: `connected`, `renew_soon`, `unverified`, `disconnected`.
     pub status: Option<String>,
+    /// For this cause: `expired`, `password_changed`, `permission_lost` and the others of the API's description.
+    pub cause: Option<String>,
     /// Of this owner, by the user's id.
     pub owner: Option<String>,
     /// In this team, by its id.
@@ -29,7 +31,14 @@ pub struct Filter {
 
 impl Filter {
     pub(crate) fn query(&self) -> Vec<(&'static str, String)> {
-        let given = [("network", &self.network), ("status", &self.status), ("owner", &self.owner), ("team", &self.team), ("q", &self.q)];
+        let given = [
+            ("network", &self.network),
+            ("status", &self.status),
+            ("cause", &self.cause),
+            ("owner", &self.owner),
+            ("team", &self.team),
+            ("q", &self.q),
+        ];
         let given = given.into_iter().filter_map(|(name, value)| value.clone().map(|value| (name, value)));
         std::iter::once(("limit", "200".to_owned())).chain(given).collect()
     }

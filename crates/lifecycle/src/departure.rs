@@ -181,5 +181,25 @@ fn moment(zone: &impl Zone, minute: i64) -> Timestamp {
     }
 }
 
+/// How long is waited after the first, second … try that failed, before the next: ten tries over about 75 hours, for mails and for
+/// deliveries to endpoints alike. A receiver that is down over a weekend is not given up (NF-03, NT-25).
+pub const RETRIES: [Span; 9] = [
+    Span::seconds(5),
+    Span::minutes(1),
+    Span::minutes(5),
+    Span::minutes(30),
+    Span::hours(2),
+    Span::hours(6),
+    Span::hours(12),
+    Span::hours(22),
+    Span::hours(32),
+];
+
+/// When a message is tried again after so many tries that failed, the last one at `failed_at`; `None`: it is given up.
+pub fn next_try(tries: i64, failed_at: Timestamp) -> Option<Timestamp> {
+    let rung = usize::try_from(tries.max(1) - 1).ok()?;
+    RETRIES.get(rung).map(|wait| failed_at + *wait)
+}
+
 #[cfg(test)]
 mod tests;

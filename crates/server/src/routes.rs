@@ -67,7 +67,7 @@ pub fn router(app: &Arc<App>) -> Router {
         // Mail programs click for their user (RFC 8058): no cookie, no origin; the secret in the path is all there is.
         .route("/unsubscribe/{secret}", get(unsubscribe::get).post(unsubscribe::post))
         .route("/static/{file}", get(crate::assets::get))
-        .fallback(get(not_found))
+        .fallback(get(not_found).layer(middleware::from_fn_with_state((Arc::clone(app), Needs::Nothing), guard)))
         .layer(DefaultBodyLimit::max(256 * 1024))
         .layer(middleware::from_fn(door::in_form))
         .layer(middleware::from_fn_with_state(Arc::clone(app), crate::listen::paced))
@@ -82,11 +82,12 @@ fn guarded(app: &Arc<App>, path: &str, needs: Needs, handler: MethodRouter<Arc<A
     Router::new().route(path, handler.layer(middleware::from_fn_with_state((Arc::clone(app), needs), guard)))
 }
 
-async fn not_found(request: Request) -> Response {
+/// Whoever is signed in finds the way on from here too.
+async fn not_found(caller: Caller, request: Request) -> Response {
     if request.uri().path().starts_with("/api/") {
         return Problem::not_found().into_response();
     }
-    crate::pages::problem(&Caller::of_nobody(request.headers()), Problem::not_found())
+    crate::pages::problem(&caller, Problem::not_found())
 }
 
 /// What has begun is worked to its end, also when nobody waits for the answer any more: the token set that a callback brought,

@@ -84,7 +84,7 @@ pub async fn open_store(config: &Config) -> Result<Store, StartError> {
         std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o700)).map_err(|error| StartError::DataFolder(shown, error))?;
     }
     let keys = Keyring::open_or_create(&config.key_file())?;
-    Ok(Store::open(&config.database_url(), keys).await?)
+    Ok(Store::open(&config.database_url(), keys).await?.limited_to(config.server.profile_limit))
 }
 
 impl App {

@@ -7,6 +7,32 @@ document.addEventListener('keydown', (event) => {
   if (event.key !== 'Escape') return;
   for (const menu of menus()) { menu.open = false; menu.querySelector('summary').focus(); }
 });
+// A pressed button says that it works, and works once. Nothing moves: the words that come when it takes long lie above the page.
+const words = document.getElementById('busy');
+const SLOW_MS = 700;
+// A form whose answer is no page (or that never comes) is not held for ever.
+const HELD_MS = 30000;
+let held = null;
+const release = () => {
+  if (!held) return;
+  clearTimeout(held.slow);
+  clearTimeout(held.end);
+  held.form.removeAttribute('aria-busy');
+  held.button?.removeAttribute('aria-busy');
+  words.textContent = '';
+  held = null;
+};
+document.addEventListener('submit', (event) => {
+  if (event.defaultPrevented) return;
+  if (held?.form === event.target) { event.preventDefault(); return; }
+  release();
+  const slow = setTimeout(() => { words.textContent = words.dataset.words; }, SLOW_MS);
+  held = { form: event.target, button: event.submitter, slow, end: setTimeout(release, HELD_MS) };
+  held.form.setAttribute('aria-busy', 'true');
+  held.button?.setAttribute('aria-busy', 'true');
+});
+// Somebody who comes back with the browser's own button finds the page as it was.
+addEventListener('pageshow', release);
 // What is marked stays true while the page is open: only what changed is replaced, and never what has the focus.
 const live = () => document.querySelectorAll('[data-live]');
 const refresh = async () => {
@@ -36,6 +62,16 @@ if (live().length) {
   listen();
   // Also without a line, and because times go by.
   setInterval(refresh, 20000);
+}
+// A page that waits for a network goes on by itself: its answer is 202 until there is something else to see.
+const WAIT_MS = 3000;
+if (document.querySelector('[data-wait]')) {
+  const look = async () => {
+    const answer = document.hidden ? null : await fetch(location.href, { headers: { accept: 'text/html' } }).catch(() => null);
+    if (answer && answer.status !== 202 && answer.status < 500) location.reload();
+    else setTimeout(look, WAIT_MS);
+  };
+  setTimeout(look, WAIT_MS);
 }
 // A post is measured by each chosen network while it is written, by the same check as the button.
 const writing = document.querySelector('form[data-check]');

@@ -363,6 +363,14 @@ pub async fn overdue(tx: &mut Tx, organisation: &OrganisationId, now: Timestamp,
     tx.all(sql, &[organisation.as_str().into(), now.into(), limit.into()]).await?.iter().map(read).collect()
 }
 
+/// How many posts and comments of a profile and of what belongs to it still wait: for a token, or for an approval.
+pub async fn waiting_of(tx: &mut Tx, organisation: &OrganisationId, profile: &ProfileId) -> Result<i64, StoreError> {
+    let sql = "SELECT COUNT(*) AS n FROM acts WHERE organisation_id = $1 AND state IN ('held', 'waiting') \
+               AND profile_id IN (SELECT id FROM profiles WHERE id = $2 OR parent_id = $2)";
+    let row = tx.one(sql, &[organisation.as_str().into(), profile.as_str().into()]).await?;
+    row.map_or(Ok(0), |row| row.int("n"))
+}
+
 /// Whether there is anything to claim: asked first, because reading costs nobody anything.
 pub async fn is_held(tx: &mut Tx, organisation: &OrganisationId, now: Timestamp) -> Result<bool, StoreError> {
     let sql = "SELECT id FROM acts WHERE organisation_id = $1 AND state = 'held' AND try_at <= $2 AND ends_at > $2 \

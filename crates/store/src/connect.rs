@@ -184,7 +184,7 @@ impl Store {
         let new = assets::compare(tx, organisation, &next, &listed, &connection.begun.by, now).await?;
         if connection.begun.profile.is_some() {
             // Whoever connects is shown what is new, and chooses; whoever refreshes is not asked.
-            new_profiles::appeared(tx, organisation, &next, &new, facts, now).await?;
+            new_profiles::appeared(tx, organisation, &next, &new, facts, (now, self.profile_limit)).await?;
         }
         set_discovered(tx, &connection.id, &person, a.discovered, &left_out).await?;
         let reached = profiles_of(tx, &id).await?;

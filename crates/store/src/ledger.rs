@@ -122,7 +122,7 @@ impl Store {
         record_accesses(&mut tx, &organisation, commit).await?;
         if let Some(listed) = &commit.listed {
             let new = assets::compare(&mut tx, &organisation, &commit.grant, listed, &Actor::Keeper, commit.now).await?;
-            new_profiles::appeared(&mut tx, &organisation, &commit.grant, &new, &commit.facts, commit.now).await?;
+            new_profiles::appeared(&mut tx, &organisation, &commit.grant, &new, &commit.facts, (commit.now, self.profile_limit)).await?;
         }
         let profiles = profiles_of(&mut tx, id).await?;
         let told = settle_profiles(&mut tx, &profiles, &commit.facts, commit.now, &Actor::Keeper, id.as_str()).await?;

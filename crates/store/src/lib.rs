@@ -42,6 +42,7 @@ pub mod profiles;
 pub mod rekey;
 pub mod reminders;
 pub mod renewal_links;
+pub mod renewed;
 pub mod revocations;
 pub mod rotations;
 pub mod scopes;
@@ -74,6 +75,8 @@ pub struct Store {
     db: dialect::Db,
     keys: Arc<Keyring>,
     audit_key: audit::AuditKey,
+    /// The most profiles that can be connected; 0: no limit.
+    profile_limit: u64,
 }
 
 impl Store {
@@ -81,11 +84,17 @@ impl Store {
     /// keys are the ones its secrets were sealed with.
     pub async fn open(url: &str, keys: Keyring) -> Result<Self, OpenError> {
         let db = dialect::Db::open(url).await?;
-        check_keys(&db, &keys).await?;
+        installation::check_keys(&db, &keys).await?;
         let mut tx = db.begin(true).await?;
         let audit_key = audit::AuditKey::open_or_create(&mut tx, &keys).await?;
         tx.commit().await?;
-        Ok(Self { db, keys: Arc::new(keys), audit_key })
+        Ok(Self { db, keys: Arc::new(keys), audit_key, profile_limit: 0 })
+    }
+
+    /// The same with a limit: what turns up at a network by itself is added to so many profiles at most. 0: no limit.
+    #[must_use]
+    pub fn limited_to(self, profile_limit: u64) -> Self {
+        Self { profile_limit, ..self }
     }
 
     /// Begins a transaction that will write. On SQLite there is one writer; the others wait here.
@@ -131,20 +140,4 @@ impl Store {
             _ => Err(StoreError::Broken("the installation's key check is gone".into())),
         }
     }
-}
-
-/// A sealed word under a known name tells a wrong key file before anything else is read.
-async fn check_keys(db: &dialect::Db, keys: &Keyring) -> Result<(), OpenError> {
-    let context = seal::Context { table: "installation", column: "value", row: "key_check", organisation: "", generation: None };
-    let mut tx = db.begin(true).await?;
-    let sealed = seal::to_text(&keys.seal(&context, b"staygreen"));
-    // Of two nodes that start at the same moment on an empty database one is first, and the other is checked by it.
-    if installation::claim(&mut tx, "key_check", &sealed).await? {
-        tx.commit().await?;
-        return Ok(());
-    }
-    let known = installation::get(&mut tx, "key_check").await?.unwrap_or_default();
-    let sealed = seal::from_text(&known).ok_or(OpenError::WrongKey)?;
-    keys.open(&context, &sealed).map_err(|_| OpenError::WrongKey)?;
-    Ok(())
 }

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use lifecycle::departure::next_try;
 use lifecycle::ids::{OrganisationId, OutboxId, UserId};
 use lifecycle::permission::Role;
 use lifecycle::time::{Span, Timestamp};
@@ -18,19 +19,6 @@ use crate::{digests, telling, users};
 
 /// How long a claimed message is left alone; longer than any mail server takes.
 const LEASE: Span = Span::minutes(5);
-
-/// Waiting after the first, second … failure: ten attempts over about 75 hours.
-const LADDER: [Span; 9] = [
-    Span::seconds(5),
-    Span::minutes(1),
-    Span::minutes(5),
-    Span::minutes(30),
-    Span::hours(2),
-    Span::hours(6),
-    Span::hours(12),
-    Span::hours(22),
-    Span::hours(32),
-];
 
 /// A message to send.
 #[derive(Debug)]
@@ -179,12 +167,11 @@ impl Store {
     /// It was not; later, or never again.
     pub async fn letter_failed(&self, letter: &Letter, error: &str, now: Timestamp) -> Result<(), StoreError> {
         let mut tx = self.write().await?;
-        let rung = usize::try_from(letter.tries.max(1) - 1).unwrap_or(usize::MAX);
-        let Some(wait) = LADDER.get(rung) else {
+        let Some(again) = next_try(letter.tries, now) else {
             give_up(&mut tx, letter, error, now).await?;
             return tx.commit().await;
         };
-        let values = [letter.id.as_str().into(), letter.tries.into(), error.into(), (now + *wait).into()];
+        let values = [letter.id.as_str().into(), letter.tries.into(), error.into(), again.into()];
         let sql = "UPDATE outbox SET due_at = $4, lease_until = NULL, last_error = $3 WHERE id = $1 AND tries = $2 AND due_at IS NOT NULL";
         tx.run(sql, &values).await?;
         tx.commit().await

@@ -1,6 +1,6 @@
 //! What is said about an open episode after the first message: reminders, and what was not said and should have been.
 
-use lifecycle::ids::{OrganisationId, ProfileId};
+use lifecycle::ids::{OrganisationId, ProfileId, UserId};
 use lifecycle::routing::next_reminder;
 use lifecycle::status::{News, Standing, Status};
 use lifecycle::time::{Span, Timestamp};
@@ -9,6 +9,7 @@ use serde_json::json;
 use crate::Store;
 use crate::driver::{Row, StoreError, Tx};
 use crate::events::{self, About, Actor};
+use crate::profiles::Profile;
 use crate::telling::{Told, tell};
 
 /// Profiles per round.
@@ -95,6 +96,27 @@ pub async fn put_off(
     let kind = if until.is_some() { "episode.snoozed" } else { "episode.acknowledged" };
     let about = About { profile: Some(profile.clone()), ..About::default() };
     events::append(tx, organisation, now, kind, by, &about, &json!({ "until": until })).await?;
+    Ok(true)
+}
+
+/// A profile got another owner while it has no access tokens: the new one hears of it at once, unless they took it themselves, and is
+/// reminded from now on, also where the one before had put that off. `before` is how the profile was; `false` where nothing of the
+/// kind happened.
+pub async fn handed_over(tx: &mut Tx, before: &Profile, by: &Actor, now: Timestamp) -> Result<bool, StoreError> {
+    let row = tx.one("SELECT * FROM profiles WHERE id = $1", &[before.id.as_str().into()]).await?;
+    let Some(row) = row else { return Ok(false) };
+    let owner: Option<UserId> = row.opt_parsed("owner_id")?;
+    let Some((standing, episode)) = open_episode(&row)?.filter(|_| owner.is_some() && owner != before.owner) else { return Ok(false) };
+    let organisation: OrganisationId = row.parsed("organisation_id")?;
+    let remind_at = next_reminder(now, now);
+    tx.run("UPDATE profiles SET remind_at = $2 WHERE id = $1", &[before.id.as_str().into(), remind_at.into()]).await?;
+    let about = About { profile: Some(before.id.clone()), ..About::default() };
+    events::append(tx, &organisation, now, "episode.handed_over", by, &about, &json!({ "from": before.owner, "to": owner })).await?;
+    let took_it = matches!(by, Actor::User { id, .. } if owner.as_ref().is_some_and(|owner| owner.as_str() == id));
+    if !took_it {
+        let told = Told::of_news(&row, &standing, &News::NoAccessTokens { episode })?;
+        tell(tx, told.into_iter().collect(), now, "handed_over").await?;
+    }
     Ok(true)
 }
 

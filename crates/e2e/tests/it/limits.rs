@@ -3,7 +3,8 @@
 use serde_json::{Value, json};
 
 use crate::authorised::call;
-use crate::world::{Demo, Running, binary, client, free_port};
+use crate::kill::first_admin;
+use crate::world::{Demo, Running, binary, client, eventually, free_port};
 
 /// A server with limits, at the sandbox's LinkedIn and Pinterest.
 struct Limited {
@@ -27,7 +28,7 @@ impl Limited {
         let config = folder.path().join("staygreen.toml").to_str().unwrap().to_owned();
         let mut create = std::process::Command::new(binary());
         create.args(["api-key", "create", "--name", "tool", "--config", &config]);
-        for permission in ["profiles:read", "profiles:connect", "profiles:refresh"] {
+        for permission in ["profiles:read", "profiles:connect", "profiles:refresh", "profiles:check"] {
             create.args(["--permission", permission]);
         }
         let key = String::from_utf8(create.output().unwrap().stdout).unwrap().trim().to_owned();
@@ -98,6 +99,72 @@ async fn a_full_house_takes_no_more_profiles_and_still_repairs_and_strengthens_t
     let (status, problem) = house.choose(&jana, &[OUTDOOR, own]).await;
     assert!(status == 409 && problem["detail"].as_str().unwrap().starts_with("2 of 2"), "{problem}");
     assert_eq!(house.profiles().await.len(), 2);
+}
+
+/// A network where everything comes along has more than there is room for: what is here is repaired, as much as fits is added, and what
+/// stays outside is named.
+#[tokio::test]
+async fn a_login_that_brings_more_than_fits_reconnects_what_is_here_and_says_what_is_left_out() {
+    let house = Limited::start("profile_limit = 4");
+    let (first, page) = house.log_in("pinterest", "fernwehoutdoor").await;
+    let (_, connection) = house.api("GET", &first, None).await;
+    assert_eq!((connection["status"].as_str(), connection["profiles"].as_array().unwrap().len()), (Some("complete"), 4), "{connection}");
+    let found = connection["discovered"].as_array().unwrap().len();
+    let names: Vec<String> = house.profiles().await.iter().map(|profile| profile["name"].as_str().unwrap().to_owned()).collect();
+    assert!(names.contains(&"Fernweh Outdoor".to_owned()), "the account first, which its boards need: {names:?}");
+    let left_out: Vec<&str> = connection["discovered"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|found| found["name"].as_str().unwrap())
+        .filter(|name| !names.iter().any(|known| known == name))
+        .collect();
+    assert_eq!(left_out.len(), found - 4);
+    let words = connection["error"]["words"].as_str().unwrap_or_default().to_owned();
+    assert_eq!(connection["error"]["code"], "profile_limit", "{connection}");
+    for name in &left_out {
+        assert!(words.contains(name) && page.contains(name), "{name}: {words} {page}");
+    }
+    assert!(words.contains("At most 4 profiles") && words.contains("whoever operates this server"), "{words}");
+
+    // The person takes the access back and logs in again: all four work again, although nothing more fits.
+    let before: Vec<Value> = house.profiles().await;
+    let url = format!("{}/control/api/people/pinterest/fernwehoutdoor/revoke", house.sandbox.url());
+    assert_eq!(client().post(url).json(&json!({})).send().await.unwrap().status(), 200);
+    let id = before[0]["id"].as_str().unwrap();
+    assert_eq!(house.api("POST", &format!("/profiles/{id}/check"), None).await.0, 200);
+    eventually("they are red", async || house.profiles().await.iter().all(|profile| profile["status"] == "disconnected")).await;
+    let (again, page) = house.log_in("pinterest", "fernwehoutdoor").await;
+    let (_, connection) = house.api("GET", &again, None).await;
+    assert_eq!((connection["status"].as_str(), connection["profiles"].as_array().unwrap().len()), (Some("complete"), 4), "{connection}");
+    assert!(page.contains("No room was left for"), "{page}");
+    let after = house.profiles().await;
+    assert!(after.len() == 4 && after.iter().all(|profile| profile["status"] == "connected"), "{after:?}");
+    let ids = |all: &[Value]| all.iter().map(|profile| profile["id"].clone()).collect::<Vec<_>>();
+    assert_eq!(ids(&before), ids(&after), "the same ones");
+}
+
+/// Where profiles are chosen the page says for how many there is room, and proposes no more than that.
+#[tokio::test]
+async fn whoever_chooses_sees_how_much_room_there_is() {
+    let house = Limited::start("profile_limit = 1");
+    let cookie = first_admin(&client(), &house.server).await;
+    let page = async |connection: &str| {
+        let address = format!("{}/settings/profiles{connection}", house.server.url());
+        let answer = client().get(address).header("cookie", &cookie).send().await.unwrap();
+        assert_eq!(answer.status(), 200);
+        answer.text().await.unwrap()
+    };
+    let (jana, _) = house.log_in("linkedin", "jana.lindner").await;
+    let shown = page(&jana).await;
+    assert!(shown.contains("There is room for one more profile: 0 of 1 are connected."), "{shown}");
+    assert_eq!((shown.matches(" checked>").count(), shown.matches("connected already").count()), (1, 0), "{shown}");
+    assert_eq!(house.choose(&jana, &[OUTDOOR]).await.0, 200);
+    let (again, _) = house.log_in("linkedin", "jana.lindner").await;
+    let shown = page(&again).await;
+    assert!(shown.contains("There is room for 0 more profiles: 1 of 1 are connected."), "{shown}");
+    assert!(shown.contains(&format!("value=\"{OUTDOOR}\" checked>")) && shown.matches(" checked>").count() == 1, "{shown}");
+    assert_eq!(shown.matches("connected already").count(), 1, "{shown}");
 }
 
 #[tokio::test]

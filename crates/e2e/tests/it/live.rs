@@ -106,3 +106,44 @@ async fn an_open_page_turns_red_by_itself_and_keeps_the_focus() {
     let kept = browser.run("return window.sameDocument === true && document.activeElement.id === 'owner'").await;
     assert_eq!(kept, true, "neither loaded anew nor the focus moved");
 }
+
+#[tokio::test]
+async fn a_pressed_button_says_that_it_works_and_works_once_and_nothing_moves() {
+    let Some(browser) = Browser::start().await else { return };
+    let demo = Demo::start();
+    sign_in(&browser, &demo).await;
+    let profile = demo.profile_named("xing", "Karl Voss").await["id"].as_str().unwrap().to_owned();
+    browser.goto(&format!("{}/settings/profiles?network=xing", demo.running.url())).await;
+    // Held back behind the page's own script, so that the page stays as it is while somebody waits.
+    let pressed = browser
+        .run(
+            r#"window.sent = 0;
+            addEventListener('submit', (event) => { if (!event.defaultPrevented) window.sent++; event.preventDefault(); });
+            document.querySelector('#profiles details.menu').open = true;
+            const button = document.querySelector('form[action$="/check"] button');
+            const place = () => JSON.stringify([button.getBoundingClientRect(), document.documentElement.scrollHeight]);
+            const before = place();
+            button.click();
+            button.click();
+            return [button.getAttribute('aria-busy'), before === place(), window.sent, document.getElementById('busy').innerText];"#,
+        )
+        .await;
+    assert_eq!(pressed, json!(["true", true, 1, ""]), "busy at once, unmoved, sent once, and silent while it is quick");
+    browser.see("Working … this can take a few seconds.").await;
+    let findings = browser.axe().await.unwrap_or_default();
+    assert!(findings.is_empty(), "{findings:#?}");
+    browser.picture("busy").await;
+    // Back with the browser's own button: everything can be pressed again.
+    let back = r#"dispatchEvent(new PageTransitionEvent('pageshow', { persisted: true }));
+        const button = document.querySelector('form[action$="/check"] button');
+        button.click();
+        return [window.sent, button.getAttribute('aria-busy')];"#;
+    assert_eq!(browser.run(back).await, json!([2, "true"]));
+
+    // In earnest, at a network that takes its time: the answer says that it was looked.
+    browser.goto(&format!("{}/settings/profiles?network=xing", demo.running.url())).await;
+    browser.press("Actions: Karl Voss").await;
+    browser.press("Check now").await;
+    browser.see("Checked just now.").await;
+    assert!(browser.url().await.ends_with(&format!("/settings/profiles/{profile}/access-tokens?checked=done")));
+}

@@ -32,6 +32,7 @@ mod leaving;
 mod limits;
 mod live;
 mod logins;
+mod looking_after;
 mod matrix;
 mod mcp;
 mod nodes;

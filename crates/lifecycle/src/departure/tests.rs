@@ -169,3 +169,40 @@ proptest! {
         prop_assert!(shown.time() == wanted || is_gap, "{} in {}: {}", wishes.digest_at, name, shown);
     }
 }
+
+/// Every moment at which a message is tried whose tries fail at once, or only after a while.
+fn tries(began: Timestamp, takes: Span) -> Vec<Timestamp> {
+    let mut at = vec![began];
+    while let Some(next) = next_try(i64::try_from(at.len()).unwrap(), at[at.len() - 1] + takes) {
+        at.push(next);
+    }
+    at
+}
+
+#[test]
+fn ten_tries_over_75_hours_and_then_never_again() {
+    let began = Timestamp::from_seconds(1_000_000);
+    let at = tries(began, Span::seconds(0));
+    let seconds: Vec<i64> = at.iter().map(|at| at.since(began).as_seconds()).collect();
+    assert_eq!(seconds, [0, 5, 65, 365, 2_165, 9_365, 30_965, 74_165, 153_365, 268_565]);
+    assert_eq!(seconds[9] / 3600, 74, "and 36 minutes");
+    for gone in [10, 11, 1_000, i64::MAX] {
+        assert_eq!(next_try(gone, began), None, "{gone}");
+    }
+}
+
+proptest! {
+    /// However long each try takes (15 seconds at most) and whatever stood in the row: always later, waits only grow, and the last try
+    /// comes about 75 hours after the first.
+    #[test]
+    fn each_wait_is_longer_than_the_one_before(began in 0_i64..4_000_000_000, takes in 0_i64..=15, row in any::<i64>()) {
+        let began = Timestamp::from_seconds(began);
+        let at = tries(began, Span::seconds(takes));
+        prop_assert_eq!(at.len(), 10);
+        let waits: Vec<i64> = at.windows(2).map(|two| two[1].since(two[0]).as_seconds() - takes).collect();
+        prop_assert!(waits[0] > 0 && waits.windows(2).all(|two| two[0] < two[1]), "{:?}", waits);
+        let hours = at[9].since(began).as_seconds() / 3600;
+        prop_assert!((74..=75).contains(&hours), "{}", hours);
+        prop_assert!(next_try(row, began).is_none_or(|at| at > began && row < 10));
+    }
+}

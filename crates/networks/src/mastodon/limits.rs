@@ -76,11 +76,11 @@ impl Limits {
     /// Those that the shell handed back; else the usual ones.
     pub(super) fn handed(options: &BTreeMap<String, String>) -> Self {
         let said = options.get(OPTION).and_then(|said| serde_json::from_str::<Value>(said).ok());
-        said.map_or_else(Self::usual, |said| Self::read(&said)).as_set(options)
+        said.map_or_else(Self::usual, |said| Self::read(&said)).with_those_set(options)
     }
 
     /// What the operator of ours sets wins over what the server says: of a server that says nothing, or something else than it does.
-    fn as_set(mut self, options: &BTreeMap<String, String>) -> Self {
+    fn with_those_set(mut self, options: &BTreeMap<String, String>) -> Self {
         if let Some(most) = limit_set(options, "text_max") {
             (self.text_max, self.is_known) = (most, true);
         }
@@ -97,7 +97,7 @@ impl Limits {
         // With the token: there are servers that say nothing to strangers.
         ask(wire, |version| Mastodon::get(&cx, &format!("/{version}/instance"), tokens))
             .await
-            .map_or(handed, |said| Self::read(&said).as_set(&cx.app.options))
+            .map_or(handed, |said| Self::read(&said).with_those_set(&cx.app.options))
     }
 
     /// Whether pictures and films are such as the server takes.

@@ -7,7 +7,7 @@ use serde_json::json;
 use store::events::{self, About};
 use store::presets::{self, Preset};
 use store::profiles::{self, Profile};
-use store::{Tx, seal};
+use store::{Tx, reminders, seal};
 
 use super::company::CHANGED_MEANWHILE;
 use crate::auth::Caller;
@@ -94,11 +94,13 @@ pub async fn apply(app: &App, caller: &Caller, chosen: &[Profile], mark: &str) -
         let (no_access, renew_soon) =
             (change.no_access.unwrap_or(profile.notify_no_access), change.renew_soon.unwrap_or(profile.notify_renew_soon));
         profiles::set_notifications(&mut tx, &app.organisation, &profile.id, no_access, renew_soon).await?;
+        reminders::handed_over(&mut tx, profile, &caller.named, app.now()).await?;
         let about = About { profile: Some(profile.id.clone()), ..About::default() };
         let detail = json!({ "page_presets": profile.network });
         events::append(&mut tx, &app.organisation, app.now(), "settings.changed", &caller.named, &about, &detail).await?;
         count += 1;
     }
     tx.commit().await?;
+    app.told.notify_one();
     Ok(Some(count))
 }

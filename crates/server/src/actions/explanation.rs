@@ -47,12 +47,13 @@ const SEEN: [&str; 15] = [
 ];
 
 /// What was tried, beside the renewals of the journal.
-const TRIED: [&str; 12] = [
+const TRIED: [&str; 13] = [
     "connection.begun",
     "connection.completed",
     "connection.failed",
     "connection.refused",
     "episode.acknowledged",
+    "episode.handed_over",
     "episode.snoozed",
     "grant.authorized",
     "notification.failed",

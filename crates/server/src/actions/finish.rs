@@ -19,9 +19,9 @@ use store::network_apps::{self, Client};
 use store::profiles::Profile;
 use store::renewal_links::{self, Accepts};
 use store::teams::{self, Team};
-use store::{StoreError, across_apps, profiles, scopes};
+use store::{StoreError, across_apps, profiles, renewed, scopes};
 
-use super::room::room_for;
+use super::room::{fitting, room_for};
 use super::set_aside;
 use crate::auth::Caller;
 use crate::error::Problem;
@@ -393,11 +393,13 @@ async fn keep(
             return Err(Problem::new(axum::http::StatusCode::CONFLICT, "role_missing", name));
         }
     } else if found.all_come_along {
-        let usable = discovered.iter().filter(|found| found.unusable.is_none());
-        let wanted: Vec<_> = usable.map(|found| (&connection.place, found.network_id.as_str())).collect();
-        room_for(app, &mut tx, &wanted).await?;
-        let all: Vec<String> = discovered.iter().map(|found| found.network_id.clone()).collect();
-        app.store.add_profiles(&mut tx, &connection, all.as_slice().into(), &client.facts, &connection.begun.by, now).await?;
+        let fits = fitting(app, &mut tx, &connection.place, &discovered).await?;
+        if let Some(warning) = fits.warning() {
+            // Permissions that are missing are said beside it.
+            let warning = Failed { words: warning.words.clone(), ..connection.failure.clone().unwrap_or(warning) };
+            connections::set_warning(&mut tx, &connection.id, &warning).await?;
+        }
+        app.store.add_profiles(&mut tx, &connection, fits.ids.as_slice().into(), &client.facts, &connection.begun.by, now).await?;
     }
     tx.commit().await?;
     app.told.notify_one();
@@ -432,6 +434,7 @@ async fn renew(
     app.store.add_profiles(tx, connection, again.as_slice().into(), &client.facts, &connection.begun.by, now).await?;
     if let Some(link) = link_of(connection) {
         let done: Vec<ProfileId> = repaired.into_iter().map(|profile| profile.id).collect();
+        renewed::tell(tx, link, connection.person.as_ref(), &done, now).await?;
         renewal_links::done(tx, link, &done, now).await?;
     }
     Ok(None)

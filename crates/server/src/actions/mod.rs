@@ -24,7 +24,7 @@ pub mod people;
 pub mod renewal_links;
 pub mod restore;
 pub mod return_to;
-mod room;
+pub mod room;
 pub mod say;
 pub mod second_factor;
 pub mod set_aside;

@@ -13,7 +13,7 @@ use crate::i18n::Lang;
 use crate::show;
 
 /// The sections, most urgent first.
-const SECTIONS: [&str; 4] = ["reminder", "renew_soon", "recovered", "new_profiles"];
+const SECTIONS: [&str; 5] = ["reminder", "renew_soon", "recovered", "renewed", "new_profiles"];
 
 struct Line {
     name: String,
@@ -83,7 +83,7 @@ fn lines(letter: &Letter, mail: &str, lang: Lang, public_url: &str) -> Vec<Line>
             let url = match mail {
                 "new_profiles" if id.is_empty() => format!("{public_url}/settings/profiles/add/{network}"),
                 "new_profiles" => format!("{public_url}/settings/profiles/{id}"),
-                "recovered" => format!("{public_url}/settings/profiles/{id}"),
+                "recovered" | "renewed" => format!("{public_url}/settings/profiles/{id}"),
                 _ => format!("{public_url}/settings/profiles/{id}/refresh"),
             };
             let name = one_line(&format!("{} ({title})", text(&profile["name"])));

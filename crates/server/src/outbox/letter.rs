@@ -170,6 +170,7 @@ impl<'a> Said<'a> {
             "renew_soon" => all.push(self.fill("mail.must_act")),
             "out_of_reach" => all.push(self.own("todo")),
             "deleted" => all.extend(view::end_of_access(self.lang, &self.first_network)),
+            "new_profiles" if self.letter.payload["full"] == Value::Bool(true) => all.push(self.own("full")),
             "new_profiles" => all.push(self.own(if self.is_added() { "added" } else { "todo" })),
             _ => {}
         }
@@ -191,7 +192,7 @@ impl<'a> Said<'a> {
             "no_access_tokens" | "reminder" | "renew_soon" => to("mail.renew_button", &format!("{profile}/refresh")),
             "storm" => to("mail.storm.button", "/settings/profiles?status=disconnected"),
             "out_of_reach" => to("mail.out_of_reach.button", &profile),
-            "recovered" | "connected" => to("mail.recovered.button", &profile),
+            "recovered" | "renewed" | "connected" => to("mail.recovered.button", &profile),
             "new_profiles" if self.is_added() => to("mail.recovered.button", &profile),
             "new_profiles" => to("mail.new_profiles.button", &format!("/settings/profiles/add/{}", self.first_network)),
             "unreached" => to("mail.unreached.button", &format!("{profile}/notifications")),

@@ -1,5 +1,6 @@
 //! Adding profiles: choose a network, read its rules, leave, come back, choose.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use askama::Template;
@@ -19,7 +20,7 @@ use super::view::{Options, Row, badge_of, row, title_of};
 use super::{Fields, Message, Page, Shell, for_people, go, renew, show, show_with};
 use crate::actions::connect::{self, By, network_named};
 use crate::actions::finish::{self, Finished};
-use crate::actions::return_to;
+use crate::actions::{return_to, room};
 use crate::auth::{self, Caller, cookie};
 use crate::error::Problem;
 use crate::i18n::Lang;
@@ -66,6 +67,10 @@ struct Choice {
     kind: String,
     role: String,
     unusable: Option<String>,
+    /// Chosen beforehand: it can be connected, and there is room for it.
+    ticked: bool,
+    /// It is here already: this login makes it stronger, or is reconnected.
+    known: bool,
 }
 
 #[derive(Template)]
@@ -258,7 +263,7 @@ fn waiting_page(caller: &Caller, connection: &Connection) -> Page {
     )
     .quote(said);
     if caller.user.is_some() {
-        page = page.link(lang.t("connection_waits.look"), &format!("/settings/profiles/connections/{}", connection.id));
+        page = page.link(lang.t("connection_waits.look"), &format!("/settings/profiles/connections/{}", connection.id)).waits();
     }
     show_with(StatusCode::ACCEPTED, &page)
 }
@@ -316,7 +321,27 @@ async fn choose_page(app: &App, caller: &Caller, connection: &Connection) -> Pag
         Some(id) => grants::person(&mut tx, id).await?.map(|person| person.name),
         None => None,
     };
+    let room = room::room(app, &mut tx).await?;
+    // Where there is room for nothing nobody has to choose either: what is here already is reconnected.
+    let fits = match room::fitting(app, &mut tx, &connection.place, &connection.discovered).await {
+        Ok(fits) => fits.ids,
+        Err(full) if full.code == "profile_limit" => vec![],
+        Err(other) => return Err(other),
+    };
+    let mut known = BTreeSet::new();
+    for found in &connection.discovered {
+        if profiles::is_known(&mut tx, &app.organisation, &connection.place, &found.network_id).await? {
+            known.insert(found.network_id.as_str());
+        }
+    }
+    let usable = connection.discovered.iter().filter(|found| found.unusable.is_none()).count();
+    let room = room.filter(|_| fits.len() < usable).map(|room| {
+        let (have, limit) = (room.have.to_string(), room.limit.to_string());
+        lang.count("choose.room", usize::try_from(room.left()).unwrap_or(usize::MAX), &[("have", &have), ("limit", &limit)])
+    });
     let choice = |found: &connections::Discovered| Choice {
+        ticked: fits.contains(&found.network_id),
+        known: known.contains(found.network_id.as_str()),
         network_id: found.network_id.clone(),
         name: found.name.clone(),
         kind: lang.t(&format!("kind.{}", found.kind)).to_owned(),
@@ -331,21 +356,25 @@ async fn choose_page(app: &App, caller: &Caller, connection: &Connection) -> Pag
         id: connection.id.to_string(),
         intro: lang
             .fill("choose.intro", &[("person", person.as_deref().unwrap_or_default()), ("network", &title_of(&connection.place.network))]),
-        warnings: warnings(caller, connection),
+        warnings: warnings(caller, connection).into_iter().chain(room).collect(),
         items: connection.discovered.iter().map(choice).collect(),
         presets: lang.fill("choose.presets", &[("owner", &owner)]),
         teams: teams.into_iter().map(|team| (team.id.to_string(), team.name, false)).collect(),
     })
 }
 
-/// What people should know although the connection came about: permissions that were not granted, and profiles that were not ticked.
+/// What people should know although the connection came about: permissions that were not granted, profiles for which there is no room,
+/// and those that were not ticked.
 fn warnings(caller: &Caller, connection: &Connection) -> Vec<String> {
     let lang = caller.lang;
-    let missing = connection.failure.as_ref().map(|warning| lang.fill("choose.missing", &[("scopes", &warning.expected.join(", "))]));
+    let warning = connection.failure.as_ref();
+    let missing = warning.filter(|warning| !warning.expected.is_empty());
+    let missing = missing.map(|warning| lang.fill("choose.missing", &[("scopes", &warning.expected.join(", "))]));
+    let no_room = warning.and_then(|warning| warning.words.as_ref()).map(|(en, de)| lang.pick(en, de).to_owned());
     let left_out = Some(connection.left_out.join(", ")).filter(|names| !names.is_empty());
     let left_out =
         left_out.map(|names| lang.fill("choose.left_out", &[("profiles", &names), ("network", &title_of(&connection.place.network))]));
-    missing.into_iter().chain(left_out).collect()
+    missing.into_iter().chain(no_room).chain(left_out).collect()
 }
 
 async fn connected_page(app: &App, caller: &Caller, connection: &Connection) -> Page {

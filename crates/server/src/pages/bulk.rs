@@ -14,7 +14,7 @@ use store::events::{self, About};
 use store::grants::holders_of;
 use store::profiles::{self, Profile};
 use store::renewal_links::Accepts;
-use store::{teams, users};
+use store::{reminders, teams, users};
 
 use super::view::title_of;
 use super::{Fields, Page, Shell, for_people, go, show, show_with};
@@ -106,10 +106,12 @@ async fn owner_and_team(app: &App, caller: &Caller, fields: &Fields, chosen: &[P
         teams.extend(team.clone().filter(|team| !profile.teams.contains(team)));
         let owner = owner.as_ref().or(profile.owner.as_ref());
         profiles::set_owner_and_teams(&mut tx, &app.organisation, &profile.id, owner, &teams).await?;
+        reminders::handed_over(&mut tx, profile, &caller.named, app.now()).await?;
         let about = About { profile: Some(profile.id.clone()), ..About::default() };
         events::append(&mut tx, &app.organisation, app.now(), "settings.changed", &caller.named, &about, &json!({})).await?;
     }
     tx.commit().await?;
+    app.told.notify_one();
     done(fields, chosen.len())
 }
 

@@ -281,7 +281,12 @@ async fn page(app: &App, caller: &Caller, asked: &Asked, once: Once) -> Page {
     let by = By::of(&asked.by);
     let undated = usize::try_from(outlook.unpredictable).unwrap_or_default();
     let (people, fullest) = people(caller, &outlook.appointments, now);
-    let (lang, summary) = (caller.lang, if coming.is_empty() { "forecast.none" } else { "forecast.summary" });
+    let summary = match (coming.is_empty(), over.is_empty()) {
+        (true, true) => "forecast.none",
+        (true, false) => "forecast.none_beside",
+        (false, _) => "forecast.summary",
+    };
+    let lang = caller.lang;
     show(&Forecast {
         s: Shell::new(caller, "forecast"),
         weeks_ahead: ahead,

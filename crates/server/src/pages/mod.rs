@@ -170,12 +170,13 @@ pub struct Message {
     quote: Option<String>,
     link: Option<(String, String)>,
     good: bool,
+    waits: bool,
 }
 
 impl Message {
     /// A message of one line.
     pub fn new(s: Shell, title: impl Into<String>, line: impl Into<String>) -> Self {
-        Self { s, title: title.into(), lines: vec![line.into()], quote: None, link: None, good: false }
+        Self { s, title: title.into(), lines: vec![line.into()], quote: None, link: None, good: false, waits: false }
     }
 
     /// With the network's own words.
@@ -196,6 +197,13 @@ impl Message {
     #[must_use]
     pub fn good(mut self) -> Self {
         self.good = true;
+        self
+    }
+
+    /// Of something that comes by itself: with scripts the page goes on as soon as its address does not answer 202 any more.
+    #[must_use]
+    pub fn waits(mut self) -> Self {
+        self.waits = true;
         self
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use askama::Template;
-use axum::extract::{Path, State};
+use axum::extract::{Path, Query, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use lifecycle::access::AccessState;
@@ -11,12 +11,13 @@ use lifecycle::grant::{ClockSource, Phase};
 use lifecycle::permission::Act;
 use lifecycle::routing::Route;
 use lifecycle::time::{Span, Timestamp};
+use serde::Deserialize;
 use serde_json::json;
 use store::events::{self, About};
 use store::grants::{Holder, holders_of};
 use store::profiles::{self, Profile};
 use store::users::{self, User};
-use store::{presets, reminders, teams, telling};
+use store::{acts, presets, reminders, teams, telling};
 
 use super::bulk::Names;
 use super::presets::{Here, here};
@@ -39,6 +40,8 @@ struct SeenWords {
 
 struct Clock {
     label: String,
+    /// What stands where no end is known, or where there is nothing that could end.
+    without: &'static str,
     when: Option<When>,
     source: Option<String>,
 }
@@ -47,7 +50,10 @@ struct HolderView {
     person: String,
     role: String,
     state: String,
+    /// The three clocks, each with its source.
     clocks: Vec<Clock>,
+    /// When the network last answered that it works.
+    verified: Option<When>,
     missing: Option<String>,
 }
 
@@ -110,9 +116,21 @@ pub async fn notifications(State(app): State<Arc<App>>, caller: Caller, Path(id)
 }
 
 /// GET /settings/profiles/{id}/access-tokens
-pub async fn tokens(State(app): State<Arc<App>>, caller: Caller, Path(id): Path<String>) -> Response {
-    let page = tab(&app, &caller, &id, "tokens", None, None).await;
+pub async fn tokens(State(app): State<Arc<App>>, caller: Caller, Path(id): Path<String>, Query(asked): Query<Asked>) -> Response {
+    let said = match asked.checked.as_deref() {
+        Some("done") => Some("check.done"),
+        Some("busy") => Some("check.busy"),
+        _ => None,
+    };
+    let page = tab(&app, &caller, &id, "tokens", said.map(|key| caller.lang.t(key).to_owned()), None).await;
     for_people(&caller, page)
+}
+
+/// What the address of a profile's access tokens may say beside which.
+#[derive(Deserialize)]
+pub struct Asked {
+    /// How a look went that was just asked for.
+    checked: Option<String>,
 }
 
 async fn tab(app: &App, caller: &Caller, id: &str, tab: &'static str, flash: Option<String>, meanwhile: Option<Meanwhile>) -> Page {
@@ -258,11 +276,16 @@ fn holder_view(app: &App, caller: &Caller, network: &str, holder: &Holder) -> Ho
     let lang = caller.lang;
     let now = app.now();
     let clocks = holder.grant.clocks;
-    let clock = |key: &str, at: Option<lifecycle::time::Timestamp>, source: Option<ClockSource>| Clock {
+    let title = title_of(network);
+    let said = |word: &str| lang.fill(&format!("clock_source.{word}"), &[("network", &title)]);
+    let clock = |key: &str, at: Option<Timestamp>, source: Option<ClockSource>, without: &str| Clock {
         label: lang.t(key).to_owned(),
+        without: lang.t(if without == "no_refresh_token" { "tokens.absent" } else { "tokens.none" }),
         when: at.map(|at| When::new(at, now, zone(caller), lang)),
-        source: source.map(|source| lang.fill(&format!("clock_source.{source}"), &[("network", &title_of(network))])),
+        // Where no end is known, that has a source too.
+        source: source.map(|source| said(source.as_str())).or_else(|| at.is_none().then(|| said(without))),
     };
+    let (no_refresh, no_human) = if holder.grant.renewable { ("none", "none_needed") } else { ("no_refresh_token", "none") };
     let sources = networks::find(network).map(|network| holder.grant.clock_sources(&app.directory.facts(network)));
     let state = match (&holder.access.state, holder.grant.phase(now)) {
         (AccessState::Lost { .. }, _) => "role_lost",
@@ -275,16 +298,17 @@ fn holder_view(app: &App, caller: &Caller, network: &str, holder: &Holder) -> Ho
     let person = shown(&holder.person.name, holder.person.handle.as_deref());
     let missing = (!holder.missing_scopes.is_empty())
         .then(|| lang.fill("tokens.missing", &[("scopes", &holder.missing_scopes.join(", ")), ("person", &person)]));
+    let verified_at = holder.grant.verified_at;
     HolderView {
+        verified: verified_at.map(|at| When::new(at, now, zone(caller), lang)),
         missing,
         person,
         role: holder.access.role.clone(),
         state: lang.t(&format!("token_state.{state}")).to_owned(),
         clocks: vec![
-            clock("tokens.access", clocks.access_until, sources.and_then(|sources| sources.access)),
-            clock("tokens.refresh", clocks.refresh_until, sources.and_then(|sources| sources.refresh)),
-            clock("tokens.human", clocks.human_until, sources.and_then(|sources| sources.human)),
-            clock("tokens.verified", holder.grant.verified_at, None),
+            clock("tokens.access", clocks.access_until, sources.and_then(|sources| sources.access), "none"),
+            clock("tokens.refresh", clocks.refresh_until, sources.and_then(|sources| sources.refresh), no_refresh),
+            clock("tokens.human", clocks.human_until, sources.and_then(|sources| sources.human), no_human),
         ],
     }
 }
@@ -303,11 +327,13 @@ pub async fn save(State(app): State<Arc<App>>, caller: Caller, Path(id): Path<St
             return tab(&app, &caller, &id, "general", None, Some(meanwhile)).await;
         }
         profiles::set_owner_and_teams(&mut tx, &app.organisation, &profile.id, owner.as_ref(), &fields.ids("teams")).await?;
+        reminders::handed_over(&mut tx, &stored, &caller.named, app.now()).await?;
         if profile.kind == "board" {
             profiles::set_enabled(&mut tx, &app.organisation, &profile.id, fields.ticked("enabled")).await?;
         }
         changed(&app, &mut tx, &caller, &profile).await?;
         tx.commit().await?;
+        app.told.notify_one();
         tab(&app, &caller, &id, "general", Some(caller.lang.t("account.saved").to_owned()), None).await
     };
     for_people(&caller, page.await)
@@ -380,22 +406,35 @@ pub async fn refresh(State(app): State<Arc<App>>, caller: Caller, Path(id): Path
 pub async fn check_now(State(app): State<Arc<App>>, caller: Caller, Path(id): Path<String>) -> Response {
     let page = async {
         let profile = auth::profile(&app, &caller, &id, Act::CheckProfile).await?;
-        check::check(&app, &profile).await?;
-        go(&format!("/settings/profiles/{id}/access-tokens"))
+        let (_, busy) = check::check(&app, &profile).await?;
+        go(&format!("/settings/profiles/{id}/access-tokens?checked={}", if busy { "busy" } else { "done" }))
     };
     for_people(&caller, page.await)
 }
+
+/// So many boards are named that an account takes along.
+const BOARDS_NAMED: usize = 20;
 
 /// GET /settings/profiles/{id}/delete
 pub async fn delete_form(State(app): State<Arc<App>>, caller: Caller, Path(id): Path<String>) -> Response {
     let page = async {
         let profile = auth::profile(&app, &caller, &id, Act::DeleteProfile).await?;
         let lang = caller.lang;
+        let mut tx = app.store.read().await?;
+        let boards = profiles::children(&mut tx, &app.organisation, &profile.id).await?;
+        let waiting = acts::waiting_of(&mut tx, &app.organisation, &profile.id).await?;
+        drop(tx);
+        let network = title_of(&profile.network);
         let mut lines = vec![lang.t("delete.lost").to_owned()];
-        lines.extend(end_of_access(lang, &profile.network));
-        if has_boards(&app, &profile).await? {
-            lines.push(lang.t("delete.boards").to_owned());
+        if waiting > 0 {
+            lines.push(lang.count("delete.waiting", usize::try_from(waiting).unwrap_or(usize::MAX), &[]));
         }
+        lines.extend(end_of_access(lang, &profile.network));
+        lines.push(lang.fill("delete.again", &[("network", &network)]));
+        if !boards.is_empty() {
+            lines.push(lang.count("delete.boards", boards.len(), &[]));
+        }
+        let more = boards.len().checked_sub(BOARDS_NAMED).filter(|more| *more > 0).map(|more| format!("… (+{more})"));
         show(&Confirm {
             s: Shell::new(&caller, "profiles"),
             title: lang.fill("delete.title", &[("name", &profile.name)]),
@@ -403,15 +442,10 @@ pub async fn delete_form(State(app): State<Arc<App>>, caller: Caller, Path(id): 
             action: format!("/settings/profiles/{id}/delete"),
             button: lang.t("action.delete").to_owned(),
             back: format!("/settings/profiles/{id}"),
-            items: vec![],
+            items: boards.into_iter().take(BOARDS_NAMED).map(|board| board.name).chain(more).collect(),
         })
     };
     for_people(&caller, page.await)
-}
-
-async fn has_boards(app: &App, profile: &Profile) -> Result<bool, store::StoreError> {
-    let mut tx = app.store.read().await?;
-    Ok(tx.one("SELECT id FROM profiles WHERE parent_id = $1 LIMIT 1", &[profile.id.as_str().into()]).await?.is_some())
 }
 
 /// POST /settings/profiles/{id}/delete

@@ -144,6 +144,33 @@ async fn new_boards_of_a_connected_account_come_along() {
 }
 
 #[tokio::test]
+async fn a_new_board_stays_outside_a_full_house_and_its_owner_hears_why() {
+    for fixture in each().await {
+        let store = fixture.store.limited_to(2);
+        let (organisation, _) = organisation(&store).await;
+        connect(&store, &organisation, "p1", &["1"], T0).await;
+        let account = asset("1", "Account", "ADMINISTRATOR");
+        let board = |id: &str, parent: &str| Asset {
+            kind: "board".into(),
+            parent: Some(parent.into()),
+            comes_along: true,
+            ..asset(id, &format!("Board {id}"), "ADMINISTRATOR")
+        };
+        let all = [account, board("b1", "1"), board("b2", "1"), board("b3", "gone")];
+        list(&store, T0 + Span::days(1), &all).await;
+        let mut tx = store.read().await.unwrap();
+        let found = profiles::list(&mut tx, &organisation, &Filter::default(), 10).await.unwrap();
+        let ids: Vec<&str> = found.iter().map(|profile| profile.network_id.as_str()).collect();
+        assert_eq!(ids, ["1", "b1"], "one more fits: {}", store.describe());
+        drop(tx);
+        let mails = told(&store).await;
+        let names: Vec<&str> = mails[0]["profiles"].as_array().unwrap().iter().map(|profile| profile["name"].as_str().unwrap()).collect();
+        assert_eq!((mails.len(), names, &mails[0]["full"]), (1, vec!["Board b2", "Board b1"], &true.into()), "{mails:?}");
+        assert_eq!((&mails[0]["added"], &mails[0]["profiles"][0]["id"]), (&false.into(), &serde_json::Value::Null));
+    }
+}
+
+#[tokio::test]
 async fn nt_24_a_signal_is_taken_once() {
     for fixture in each().await {
         let store = &fixture.store;

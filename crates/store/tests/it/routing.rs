@@ -129,6 +129,51 @@ async fn nf_04_reminders_at_1_3_and_7_days_until_it_is_over_or_somebody_takes_it
 }
 
 #[tokio::test]
+async fn whoever_takes_a_red_profile_over_hears_of_it_and_gets_the_reminders_from_then_on() {
+    for Fixture { store, .. } in each().await {
+        let (organisation, _) = organisation(&store).await;
+        connect(&store, &organisation, "jana", &["1"], T0).await;
+        let (first, second) = (
+            user(&store, &organisation, "first", Role::StandardUser, true).await,
+            user(&store, &organisation, "second", Role::StandardUser, true).await,
+        );
+        let hand_over = async |to: &UserId, by: &Actor, at: Timestamp| {
+            let before = only_profile(&store, &organisation).await;
+            let mut tx = store.write().await.unwrap();
+            profiles::set_owner_and_teams(&mut tx, &organisation, &before.id, Some(to), &[]).await.unwrap();
+            let done = reminders::handed_over(&mut tx, &before, by, at).await.unwrap();
+            tx.commit().await.unwrap();
+            done
+        };
+        assert!(!hand_over(&first, &Actor::System, T0).await, "it works: nothing is handed over but the profile");
+        roles(&store, &["1"], true, hour(1)).await;
+        assert_eq!(to(&mails(&store, hour(1)).await), ["first@example.com"], "{}", store.describe());
+
+        // The first owner takes care of it, which ends the reminders, and then gives it away.
+        let profile = only_profile(&store, &organisation).await.id;
+        let mut tx = store.write().await.unwrap();
+        assert!(reminders::put_off(&mut tx, &organisation, &profile, None, &Actor::System, hour(2)).await.unwrap());
+        tx.commit().await.unwrap();
+        assert!(hand_over(&second, &Actor::System, hour(3)).await);
+        let told = mails(&store, hour(3)).await;
+        assert_eq!((to(&told), told[0].kind.as_str()), (vec!["second@example.com"], "no_access_tokens"));
+        assert!(!hand_over(&second, &Actor::System, hour(4)).await, "the same owner once more is nothing new");
+        assert!(mails(&store, hour(4)).await.is_empty());
+        assert_eq!(store.remind(hour(26)).await.unwrap(), 0);
+        assert_eq!(store.remind(hour(27)).await.unwrap(), 1, "a day after they took it over");
+        assert_eq!(to(&mails(&store, hour(27)).await), ["second@example.com"]);
+        assert_eq!(count(&store, "episode.handed_over").await, 1);
+
+        // Who takes it themselves knows it; the reminders are theirs all the same.
+        let own = Actor::User { id: first.to_string(), name: "first".into() };
+        assert!(hand_over(&first, &own, hour(28)).await);
+        assert!(mails(&store, hour(28)).await.is_empty());
+        assert_eq!(store.remind(hour(28 + 24)).await.unwrap(), 1);
+        assert_eq!(to(&mails(&store, hour(28 + 24)).await), ["first@example.com"]);
+    }
+}
+
+#[tokio::test]
 async fn nf_05_a_storm_is_five_messages_and_one_that_lists_the_rest() {
     for Fixture { store, .. } in each().await {
         let (organisation, _) = organisation(&store).await;

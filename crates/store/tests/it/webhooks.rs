@@ -130,6 +130,43 @@ async fn nt_25_a_message_is_sent_again_under_the_same_id_once_it_has_ended() {
 }
 
 #[tokio::test]
+async fn nt_25_an_endpoint_that_stays_broken_is_tried_ten_times_over_75_hours_then_given_up_and_sent_again_by_hand() {
+    for Fixture { store, .. } in each().await {
+        let (organisation, _) = organisation(&store).await;
+        let id = endpoint(&store, &organisation, EndpointKind::Webhook, &["profile.connected"]).await;
+        connect(&store, &organisation, "jana", &["1"], T0).await;
+        let (mut tried, mut message) = (vec![], None);
+        // By the minute for the first hours, by the hour afterwards: nothing comes early.
+        let moments = (0..180).map(|n| T0 + Span::minutes(n)).chain((3..120).map(hour));
+        for now in moments {
+            for letter in store.claim_deliveries(now, 10, &[]).await.unwrap() {
+                assert_eq!(message.get_or_insert_with(|| letter.id.clone()), &letter.id, "one message, whatever the try");
+                store.letter_failed(&letter, "answered 500", now).await.unwrap();
+                tried.push(now.since(T0).as_seconds() / 3600);
+            }
+        }
+        assert_eq!(tried, [0, 0, 0, 0, 0, 2, 9, 21, 43, 75], "{}", store.describe());
+        let message = message.unwrap();
+        let log = async || {
+            let mut tx = store.read().await.unwrap();
+            deliveries::list(&mut tx, &organisation, Some(id.as_str()), None, 10).await.unwrap().remove(0)
+        };
+        let given_up = log().await;
+        assert_eq!((given_up.tries, given_up.gave_up_at), (10, Some(hour(75))));
+        assert_eq!(given_up.last_error.as_deref(), Some("answered 500"));
+        assert_eq!(count(&store, "notification.failed").await, 1, "it is said once");
+
+        let mut tx = store.write().await.unwrap();
+        assert!(deliveries::replay(&mut tx, &organisation, &id, &message, hour(120)).await.unwrap());
+        tx.commit().await.unwrap();
+        let again = store.claim_deliveries(hour(120), 10, &[]).await.unwrap().remove(0);
+        assert_eq!((&again.id, again.tries), (&message, 1), "the whole ladder anew, under the same id");
+        store.letter_failed(&again, "answered 500", hour(120)).await.unwrap();
+        assert_eq!(store.claim_deliveries(hour(120) + Span::seconds(5), 10, &[]).await.unwrap().len(), 1);
+    }
+}
+
+#[tokio::test]
 async fn the_delivery_log_is_paged_and_forgets_what_is_long_over() {
     for Fixture { store, .. } in each().await {
         let (organisation, _) = organisation(&store).await;

@@ -27,6 +27,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         .asked(&[
             may("network", Shape::Text { min: 1, max: 40 }),
             may("status", STATUS),
+            may("cause", Shape::Word(super::causes)),
             may("owner", USER),
             may("team", Shape::Id("tem_")),
             may("q", Shape::Text { min: 0, max: 200 }),

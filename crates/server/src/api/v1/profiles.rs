@@ -10,11 +10,13 @@ use lifecycle::ids::{TeamId, UserId};
 use lifecycle::permission::Act;
 use lifecycle::status::Status;
 use lifecycle::time::Timestamp;
+use lifecycle::words::Cause;
 use networks::network::{Ability, Kind};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use store::grants::{Holder, holders_of};
 use store::profiles::{self, Filter, Profile, sort_key};
+use store::reminders;
 use store::renewal_links::Accepts;
 use store::sorting::Place;
 
@@ -35,6 +37,7 @@ use crate::state::App;
 pub struct Asked {
     network: Option<String>,
     status: Option<String>,
+    cause: Option<String>,
     owner: Option<String>,
     team: Option<String>,
     q: Option<String>,
@@ -46,14 +49,22 @@ fn optional<T: std::str::FromStr>(field: &str, text: Option<&str>) -> Result<Opt
     text.map(|text| text.parse().map_err(|_| Problem::field(field, "is not an id of that kind"))).transpose()
 }
 
+/// One of the words of a filter.
+fn word<'a, T>(
+    field: &str,
+    text: Option<&str>,
+    parse: fn(&str) -> Option<T>,
+    all: impl Iterator<Item = &'a str>,
+) -> Result<Option<T>, Problem> {
+    let Some(text) = text else { return Ok(None) };
+    let unknown = || Problem::field(field, &format!("is one of {}", all.collect::<Vec<_>>().join(", ")));
+    parse(text).map(Some).ok_or_else(unknown)
+}
+
 /// GET /api/v1/profiles
 pub async fn list(State(app): State<Arc<App>>, caller: Caller, Query(asked): Query<Asked>) -> Answer {
-    let words: Vec<_> = Status::ALL.iter().map(|status| status.as_str()).collect();
-    let status = asked
-        .status
-        .as_deref()
-        .map(|word| Status::parse(word).ok_or_else(|| Problem::field("status", &format!("is one of {}", words.join(", ")))))
-        .transpose()?;
+    let status = word("status", asked.status.as_deref(), Status::parse, Status::ALL.iter().map(|status| status.as_str()))?;
+    let cause = word("cause", asked.cause.as_deref(), Cause::parse, Cause::ALL.iter().map(|cause| cause.as_str()))?;
     let limit = asked.limit.unwrap_or(50);
     if !(1..=200).contains(&limit) {
         return Err(Problem::field("limit", "is 1 to 200"));
@@ -71,7 +82,7 @@ pub async fn list(State(app): State<Arc<App>>, caller: Caller, Query(asked): Que
     let filter = Filter {
         network: asked.network,
         status,
-        cause: None,
+        cause,
         owner: optional::<UserId>("owner", asked.owner.as_deref())?,
         team: optional::<TeamId>("team", asked.team.as_deref())?,
         q: asked.q,
@@ -196,7 +207,9 @@ pub async fn change(
     if let Some(wanted) = body.notifications {
         profiles::set_notifications(&mut tx, &app.organisation, &profile.id, wanted.no_access_tokens, wanted.renew_soon).await?;
     }
+    reminders::handed_over(&mut tx, &profile, &caller.named, app.now()).await?;
     tx.commit().await?;
+    app.told.notify_one();
     let profile = auth::profile(&app, &caller, &id, Act::SeeProfile).await?;
     versioned(200, &whole(&app, &caller, &profile).await?, &settings(&profile))
 }

@@ -7,7 +7,7 @@ use store::webhooks::SUBSCRIBABLE;
 use super::*;
 
 /// Every kind of message but the digest, whose snapshots stand beside its code.
-const KINDS: [&str; 22] = [
+const KINDS: [&str; 23] = [
     "approval_wanted",
     "approvals_wanted",
     "cannot_be_checked",
@@ -26,6 +26,7 @@ const KINDS: [&str; 22] = [
     "reminder",
     "renew_soon",
     "renewal_link",
+    "renewed",
     "storm",
     "test",
     "test_mail",
