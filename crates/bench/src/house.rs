@@ -68,6 +68,13 @@ impl House {
         self.ask(path, false).await
     }
 
+    /// The status that a page answers with.
+    pub(crate) async fn status(&self, path: &str) -> anyhow::Result<axum::http::StatusCode> {
+        let (name, value) = self.credential(true);
+        let http = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build()?;
+        Ok(http.get(self.url(path)).header(name, value).send().await?.status())
+    }
+
     async fn ask(&self, path: &str, as_page: bool) -> anyhow::Result<Vec<u8>> {
         let (name, value) = self.credential(as_page);
         let http = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build()?;

@@ -6,6 +6,7 @@ mod durable;
 mod figures;
 mod house;
 mod load;
+mod pages;
 mod timing;
 
 use std::time::Duration;
@@ -16,6 +17,8 @@ use load::Load;
 
 /// How long each call is repeated.
 const EACH: Duration = Duration::from_secs(3);
+/// What a page is to take at the most, in milliseconds.
+const PAGE_WITHIN_MS: f64 = 20.0;
 /// How many callers at once.
 const CALLERS: usize = 4;
 
@@ -59,6 +62,12 @@ async fn main() -> anyhow::Result<()> {
             ours.percentile(99),
             100.0 * ours.per_second() / bare.per_second()
         ));
+    }
+    let pages = pages::measure(&house).await?;
+    let quick = pages.iter().filter(|page| page.p95 < PAGE_WITHIN_MS).count();
+    print(&format!("\n{quick} of {} pages answer within {PAGE_WITHIN_MS} ms (p95, one caller); the slowest:", pages.len()));
+    for page in pages.iter().take(10) {
+        print(&format!("{:<42} {:>11.1} ms", page.path, page.p95));
     }
     print(&format!("\nacting, up to {} callers at once:", acts::MANY));
     for line in acts::measure(&house).await? {
