@@ -170,6 +170,13 @@ pub async fn after(tx: &mut Tx, organisation: &OrganisationId, position: i64, li
     tx.all(sql, &[organisation.as_str().into(), position.into(), limit.into()]).await?.iter().map(read).collect()
 }
 
+/// The statement of [`of_profile`]: each half is read from an index of its own, however much else happened in the house. No index is over
+/// the expression with the organisation.
+pub const OF_PROFILE: &str = "SELECT * FROM (SELECT * FROM events WHERE profile_id = $3 AND organisation_id || '' = $1 AND position < $2 \
+     ORDER BY position DESC LIMIT $4) AS its_own UNION ALL \
+     SELECT * FROM (SELECT * FROM events WHERE profile_id IS NULL AND grant_id IN (SELECT grant_id FROM accesses WHERE profile_id = $3) \
+     AND organisation_id || '' = $1 AND position < $2 ORDER BY position DESC LIMIT $4) AS of_grants ORDER BY position DESC LIMIT $4";
+
 /// The history of a profile, newest first: its own events and those of the grants that reach it.
 pub async fn of_profile(
     tx: &mut Tx,
@@ -179,10 +186,8 @@ pub async fn of_profile(
     limit: u32,
 ) -> Result<Vec<Event>, StoreError> {
     write_noted(tx).await?;
-    let sql = "SELECT * FROM events WHERE organisation_id = $1 AND position < $2 AND (profile_id = $3 OR (profile_id IS NULL AND grant_id IN \
-               (SELECT grant_id FROM accesses WHERE profile_id = $3))) ORDER BY position DESC LIMIT $4";
     let values = [organisation.as_str().into(), before.unwrap_or(i64::MAX).into(), profile.as_str().into(), limit.into()];
-    tx.all(sql, &values).await?.iter().map(read).collect()
+    tx.all(OF_PROFILE, &values).await?.iter().map(read).collect()
 }
 
 /// The newest events of an organisation.

@@ -142,18 +142,20 @@ async fn grant_of(tx: &mut Tx, person: &PersonId) -> Result<Option<GrantId>, Sto
     tx.one(sql, &[person.as_str().into()]).await?.map(|row| row.parsed("id")).transpose()
 }
 
+/// The statement of [`could_take_over`]: begins with what the listings name, and not with everybody of the network.
+pub const COULD_TAKE_OVER: &str = "SELECT profiles.id AS profile, people.id, people.network_id, people.name, people.handle \
+     FROM grants AS theirs JOIN accesses ON accesses.grant_id = theirs.id JOIN profiles ON profiles.id = accesses.profile_id \
+     JOIN assets ON assets.network_id = profiles.network_id AND assets.usable = 1 AND assets.vanished_at IS NULL \
+     JOIN grants ON grants.id = assets.grant_id AND grants.organisation_id || '' = theirs.organisation_id \
+     AND grants.network || '' = theirs.network AND grants.instance || '' = theirs.instance \
+     JOIN people ON people.id = grants.person_id \
+     WHERE theirs.person_id = $1 AND grants.id NOT IN (SELECT grant_id FROM accesses WHERE profile_id = profiles.id) \
+     ORDER BY people.name, people.id";
+
 /// Who else could hold what a person holds: people known here whose last complete listing names it as usable, by profile.
 pub async fn could_take_over(tx: &mut Tx, person: &PersonId) -> Result<BTreeMap<ProfileId, Vec<Person>>, StoreError> {
-    let sql = "SELECT profiles.id AS profile, people.id, people.network_id, people.name, people.handle \
-               FROM grants AS theirs JOIN accesses ON accesses.grant_id = theirs.id JOIN profiles ON profiles.id = accesses.profile_id \
-               JOIN assets ON assets.network_id = profiles.network_id AND assets.usable = 1 AND assets.vanished_at IS NULL \
-               JOIN grants ON grants.id = assets.grant_id AND grants.organisation_id = theirs.organisation_id \
-               AND grants.network = theirs.network AND grants.instance = theirs.instance \
-               JOIN people ON people.id = grants.person_id \
-               WHERE theirs.person_id = $1 AND grants.id NOT IN (SELECT grant_id FROM accesses WHERE profile_id = profiles.id) \
-               ORDER BY people.name, people.id";
     let mut found: BTreeMap<ProfileId, Vec<Person>> = BTreeMap::new();
-    for row in tx.all(sql, &[person.as_str().into()]).await? {
+    for row in tx.all(COULD_TAKE_OVER, &[person.as_str().into()]).await? {
         found.entry(row.parsed("profile")?).or_default().push(read_person(&row)?);
     }
     Ok(found)

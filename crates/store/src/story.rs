@@ -80,13 +80,15 @@ pub struct Candidate {
     pub works: bool,
 }
 
+/// The statement of [`candidates`]: begins with what the listings name, and not with everybody of the network.
+pub const CANDIDATES: &str = "SELECT people.id, people.network_id, people.name, people.handle, assets.role, grants.state \
+     FROM assets JOIN grants ON grants.id = assets.grant_id JOIN people ON people.id = grants.person_id \
+     WHERE assets.network_id = $1 AND assets.usable = 1 AND assets.vanished_at IS NULL AND grants.organisation_id || '' = $2 \
+     AND grants.network || '' = $3 AND grants.instance || '' = $4 AND grants.id NOT IN (SELECT grant_id FROM accesses WHERE profile_id = $5) \
+     ORDER BY people.name, people.id";
+
 /// Who else could hold a profile: people whose last complete listing names it as usable.
 pub async fn candidates(tx: &mut Tx, profile: &Profile) -> Result<Vec<Candidate>, StoreError> {
-    let sql = "SELECT people.id, people.network_id, people.name, people.handle, assets.role, grants.state \
-               FROM assets JOIN grants ON grants.id = assets.grant_id JOIN people ON people.id = grants.person_id \
-               WHERE assets.network_id = $1 AND assets.usable = 1 AND assets.vanished_at IS NULL AND grants.organisation_id = $2 \
-               AND grants.network = $3 AND grants.instance = $4 AND grants.id NOT IN (SELECT grant_id FROM accesses WHERE profile_id = $5) \
-               ORDER BY people.name, people.id";
     let values = [
         profile.network_id.as_str().into(),
         profile.organisation.as_str().into(),
@@ -98,5 +100,5 @@ pub async fn candidates(tx: &mut Tx, profile: &Profile) -> Result<Vec<Candidate>
         let state: State = row.json("state")?;
         Ok(Candidate { person: read_person(row)?, role: row.text("role")?, works: !matches!(state, State::NeedsPerson(_)) })
     };
-    tx.all(sql, &values).await?.iter().map(read).collect()
+    tx.all(CANDIDATES, &values).await?.iter().map(read).collect()
 }

@@ -2,7 +2,7 @@
 //! of the organisation's (SQLite says so itself).
 
 use store::profiles::{self, Filter};
-use store::{Store, Value};
+use store::{Store, Value, events, people, story};
 
 use crate::loops::{T0, connect, organisation};
 use crate::{Fixture, each};
@@ -62,6 +62,25 @@ async fn what_is_named_is_read_by_its_ids_however_many_they_are() {
                 let plan = plan(&store, &profiles::by_ids_statement(table, count), &values).await;
                 assert!(plan.contains("(id=?)"), "{count} {table}: {plan}");
             }
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_is_told_of_one_is_read_from_what_is_about_them_and_not_from_all_of_the_house() {
+    for Fixture { store, .. } in each().await {
+        organisation(&store).await;
+        if !store.describe().contains("SQLite") {
+            continue;
+        }
+        for (sql, values, through) in [
+            (events::OF_PROFILE, 4, &["events_by_profile", "events_by_grant"][..]),
+            (people::COULD_TAKE_OVER, 1, &["assets_by_network_id"]),
+            (story::CANDIDATES, 5, &["assets_by_network_id"]),
+        ] {
+            let plan = plan(&store, sql, &vec![Value::from("x"); values]).await;
+            assert!(through.iter().all(|index| plan.contains(index)), "{plan}");
+            assert!(!plan.contains("events_by_organisation") && !plan.contains("grants_by_app"), "{plan}");
         }
     }
 }
