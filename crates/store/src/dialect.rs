@@ -98,6 +98,13 @@ pub enum Dialect {
     Postgres,
 }
 
+/// Whether a name or handle holds a text, as PostgreSQL's index of migration 43 knows it.
+macro_rules! held_in_postgres {
+    ($text:literal) => {
+        concat!("(sort_key || E'\\n' || LOWER(COALESCE(handle, ''))) COLLATE \"C\" LIKE ", $text, " ESCAPE '\\'")
+    };
+}
+
 impl Dialect {
     /// Appended to a SELECT that claims rows: others skip them.
     pub(crate) const fn skip_locked(self) -> &'static str {
@@ -132,7 +139,7 @@ impl Dialect {
                 "id IN (SELECT profile_id FROM profile_texts WHERE number IN \
                  (SELECT rowid FROM profile_texts_search WHERE profile_texts_search MATCH ?))"
             }
-            Self::Postgres => "(sort_key || E'\\n' || LOWER(COALESCE(handle, ''))) COLLATE \"C\" LIKE ? ESCAPE '\\'",
+            Self::Postgres => held_in_postgres!("?"),
         }
     }
 
@@ -144,8 +151,7 @@ impl Dialect {
                  (SELECT rowid FROM profile_texts_search WHERE profile_texts_search MATCH $1 LIMIT $2) AS found"
             }
             Self::Postgres => {
-                "SELECT COUNT(*) AS n FROM (SELECT id FROM profiles \
-                 WHERE (sort_key || E'\\n' || LOWER(COALESCE(handle, ''))) COLLATE \"C\" LIKE $1 ESCAPE '\\' LIMIT $2) AS found"
+                concat!("SELECT COUNT(*) AS n FROM (SELECT id FROM profiles WHERE ", held_in_postgres!("$1"), " LIMIT $2) AS found")
             }
         }
     }

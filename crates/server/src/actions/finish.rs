@@ -394,6 +394,9 @@ async fn keep(
         }
     } else if found.all_come_along {
         let fits = fitting(app, &mut tx, &connection.place, &discovered).await?;
+        if let Some(refused) = fits.refused() {
+            return Err(refused);
+        }
         if let Some(warning) = fits.warning() {
             // Permissions that are missing are said beside it.
             let warning = Failed { words: warning.words.clone(), ..connection.failure.clone().unwrap_or(warning) };

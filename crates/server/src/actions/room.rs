@@ -32,7 +32,7 @@ impl Room {
 ///
 /// # Errors
 /// When the storage fails.
-pub async fn room(app: &App, tx: &mut Tx) -> Result<Option<Room>, Problem> {
+async fn room(app: &App, tx: &mut Tx) -> Result<Option<Room>, Problem> {
     let limit = app.config.server.profile_limit;
     if limit == 0 {
         return Ok(None);
@@ -73,6 +73,11 @@ pub struct Fits {
 }
 
 impl Fits {
+    /// The problem `profile_limit`, where there is room for nothing of it.
+    pub fn refused(&self) -> Option<Problem> {
+        self.room.filter(|_| self.ids.is_empty() && !self.left_out.is_empty()).map(full)
+    }
+
     /// What people should know of it, in both languages; `None` where all of it fits.
     pub fn warning(&self) -> Option<Failed> {
         let room = self.room.filter(|_| !self.left_out.is_empty())?;
@@ -92,7 +97,7 @@ const NAMED: usize = 20;
 /// Chooses what of a login that brings everything along there is room for. A board stays outside with its account.
 ///
 /// # Errors
-/// With the problem `profile_limit` where there is room for nothing of it, or when the storage fails.
+/// When the storage fails.
 pub async fn fitting(app: &App, tx: &mut Tx, place: &Place, found: &[Discovered]) -> Result<Fits, Problem> {
     let room = room(app, tx).await?;
     let mut usable: Vec<&Discovered> = found.iter().filter(|found| found.unusable.is_none()).collect();
@@ -111,8 +116,5 @@ pub async fn fitting(app: &App, tx: &mut Tx, place: &Place, found: &[Discovered]
             fits.left_out.push(item.name.clone());
         }
     }
-    match room {
-        Some(room) if fits.ids.is_empty() && !usable.is_empty() => Err(full(room)),
-        _ => Ok(fits),
-    }
+    Ok(fits)
 }

@@ -321,26 +321,19 @@ async fn choose_page(app: &App, caller: &Caller, connection: &Connection) -> Pag
         Some(id) => grants::person(&mut tx, id).await?.map(|person| person.name),
         None => None,
     };
-    let room = room::room(app, &mut tx).await?;
-    // Where there is room for nothing nobody has to choose either: what is here already is reconnected.
-    let fits = match room::fitting(app, &mut tx, &connection.place, &connection.discovered).await {
-        Ok(fits) => fits.ids,
-        Err(full) if full.code == "profile_limit" => vec![],
-        Err(other) => return Err(other),
-    };
+    let fits = room::fitting(app, &mut tx, &connection.place, &connection.discovered).await?;
     let mut known = BTreeSet::new();
     for found in &connection.discovered {
         if profiles::is_known(&mut tx, &app.organisation, &connection.place, &found.network_id).await? {
             known.insert(found.network_id.as_str());
         }
     }
-    let usable = connection.discovered.iter().filter(|found| found.unusable.is_none()).count();
-    let room = room.filter(|_| fits.len() < usable).map(|room| {
+    let room = fits.room.filter(|_| !fits.left_out.is_empty()).map(|room| {
         let (have, limit) = (room.have.to_string(), room.limit.to_string());
         lang.count("choose.room", usize::try_from(room.left()).unwrap_or(usize::MAX), &[("have", &have), ("limit", &limit)])
     });
     let choice = |found: &connections::Discovered| Choice {
-        ticked: fits.contains(&found.network_id),
+        ticked: fits.ids.contains(&found.network_id),
         known: known.contains(found.network_id.as_str()),
         network_id: found.network_id.clone(),
         name: found.name.clone(),

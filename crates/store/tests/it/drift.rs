@@ -114,6 +114,10 @@ async fn whoever_looks_after_a_persons_profiles_hears_of_new_ones() {
     }
 }
 
+fn board(id: &str, parent: &str) -> Asset {
+    Asset { kind: "board".into(), parent: Some(parent.into()), comes_along: true, ..asset(id, &format!("Board {id}"), "ADMINISTRATOR") }
+}
+
 #[tokio::test]
 async fn new_boards_of_a_connected_account_come_along() {
     for fixture in each().await {
@@ -121,12 +125,6 @@ async fn new_boards_of_a_connected_account_come_along() {
         let (organisation, _) = organisation(store).await;
         connect(store, &organisation, "p1", &["1"], T0).await;
         let account = asset("1", "Account", "ADMINISTRATOR");
-        let board = |id: &str, parent: &str| Asset {
-            kind: "board".into(),
-            parent: Some(parent.into()),
-            comes_along: true,
-            ..asset(id, &format!("Board {id}"), "ADMINISTRATOR")
-        };
         list(store, T0 + Span::days(1), &[account, board("b1", "1"), board("b2", "gone")]).await;
         let mut tx = store.read().await.unwrap();
         let all = profiles::list(&mut tx, &organisation, &Filter::default(), 10).await.unwrap();
@@ -150,12 +148,6 @@ async fn a_new_board_stays_outside_a_full_house_and_its_owner_hears_why() {
         let (organisation, _) = organisation(&store).await;
         connect(&store, &organisation, "p1", &["1"], T0).await;
         let account = asset("1", "Account", "ADMINISTRATOR");
-        let board = |id: &str, parent: &str| Asset {
-            kind: "board".into(),
-            parent: Some(parent.into()),
-            comes_along: true,
-            ..asset(id, &format!("Board {id}"), "ADMINISTRATOR")
-        };
         let all = [account, board("b1", "1"), board("b2", "1"), board("b3", "gone")];
         list(&store, T0 + Span::days(1), &all).await;
         let mut tx = store.read().await.unwrap();
