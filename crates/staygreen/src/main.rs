@@ -2,6 +2,7 @@
 
 mod commands;
 mod crashes;
+mod swap;
 mod telemetry;
 
 use std::process::ExitCode;

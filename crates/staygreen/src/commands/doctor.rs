@@ -9,13 +9,15 @@ use lifecycle::moment::written;
 use lifecycle::time::Timestamp;
 use networks::network::Registration;
 use networks::wire::Wire as _;
+use server::config::Config;
 use server::outbox::mail::Mailer;
 use server::time::SystemClock;
 use server::wire::guard::Guard;
 use server::wire::{HttpWire, Limits};
-use store::{network_apps, users};
+use store::{Store, network_apps, users};
 
 use super::ConfigArgs;
+use crate::swap;
 
 /// Check the installation.
 #[derive(Args)]
@@ -59,6 +61,42 @@ fn is_metadata(url: &str, answer: &http::Response<Bytes>) -> Result<(), String> 
     }
 }
 
+/// A line for each network: whether people can log in there, and what of it comes to its end.
+async fn networks_of(config: &Config, store: &Store) -> anyhow::Result<bool> {
+    let mut good = true;
+    let mut tx = store.write().await?;
+    let (organisation, _) = users::first_organisation(&mut tx, &config.server.organisation, SystemClock.now()).await?;
+    for network in config.offered() {
+        let about = network.about();
+        let by_config = config.networks.get(about.name).is_some_and(|set| set.client_id.is_some());
+        let stored = network_apps::get(&mut tx, store.keys(), &organisation, about.name, "").await?.is_some();
+        let (mark, words) = match about.registration {
+            Registration::Metadata if !by_config && config.server.public_url.starts_with("https://") => {
+                good &= own_metadata(about.title, &config.server.public_url).await;
+                continue;
+            }
+            Registration::Metadata | Registration::AtInstance => ("ok  ", "needs no network app"),
+            Registration::ByHand if by_config || stored => ("ok  ", "network app is configured"),
+            Registration::ByHand if about.asks.replaces_app() => {
+                ("note", "no network app: what is made there by hand can be connected, nobody can log in")
+            }
+            Registration::ByHand => ("note", "no network app: staygreen network-app set, or Settings, Network apps"),
+        };
+        println!("{mark}  {:<24} {words}", about.title);
+        let none = BTreeMap::new();
+        let ends = network.ends(config.networks.get(about.name).map_or(&none, |set| &set.options));
+        if let Some((at, words)) = ends.filter(|_| by_config || stored) {
+            let line = format!("on {}: {words}", written(at).get(..10).unwrap_or_default());
+            if at <= SystemClock.now() {
+                good &= say(false, about.title, &line);
+            } else {
+                println!("note  {:<24} {line}", about.title);
+            }
+        }
+    }
+    Ok(good)
+}
+
 impl Doctor {
     pub(crate) async fn run(self) -> anyhow::Result<()> {
         let config = self.config.load()?;
@@ -89,40 +127,15 @@ impl Doctor {
             Some(Err(why)) => good &= say(false, "dead-man ping", &format!("{why}; check monitoring.ping_url")),
             None => println!("note  {:<24} is not set: nobody notices when this server is gone; set monitoring.ping_url", "dead-man ping"),
         }
+        let swap = swap::in_plain();
+        if !swap.is_empty() {
+            println!("note  {:<24} {}", "swap", swap::words(&swap));
+        }
         match server::open_store(&config).await {
             Ok(store) => {
                 good &= say(true, "database", store.describe());
                 good &= say(true, "keys", "open what is stored");
-                let mut tx = store.write().await?;
-                let (organisation, _) = users::first_organisation(&mut tx, &config.server.organisation, SystemClock.now()).await?;
-                for network in config.offered() {
-                    let about = network.about();
-                    let by_config = config.networks.get(about.name).is_some_and(|set| set.client_id.is_some());
-                    let stored = network_apps::get(&mut tx, store.keys(), &organisation, about.name, "").await?.is_some();
-                    let (mark, words) = match about.registration {
-                        Registration::Metadata if !by_config && config.server.public_url.starts_with("https://") => {
-                            good &= own_metadata(about.title, &config.server.public_url).await;
-                            continue;
-                        }
-                        Registration::Metadata | Registration::AtInstance => ("ok  ", "needs no network app"),
-                        Registration::ByHand if by_config || stored => ("ok  ", "network app is configured"),
-                        Registration::ByHand if about.asks.replaces_app() => {
-                            ("note", "no network app: what is made there by hand can be connected, nobody can log in")
-                        }
-                        Registration::ByHand => ("note", "no network app: staygreen network-app set, or Settings, Network apps"),
-                    };
-                    println!("{mark}  {:<24} {words}", about.title);
-                    let none = BTreeMap::new();
-                    let ends = network.ends(config.networks.get(about.name).map_or(&none, |set| &set.options));
-                    if let Some((at, words)) = ends.filter(|_| by_config || stored) {
-                        let line = format!("on {}: {words}", written(at).get(..10).unwrap_or_default());
-                        if at <= SystemClock.now() {
-                            good &= say(false, about.title, &line);
-                        } else {
-                            println!("note  {:<24} {line}", about.title);
-                        }
-                    }
-                }
+                good &= networks_of(&config, &store).await?;
             }
             Err(error) => good &= say(false, "database", &error.to_string()),
         }
