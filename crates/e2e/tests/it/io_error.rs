@@ -5,6 +5,7 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
+use crate::disk::lent_until_refused;
 use crate::nodes::{Site, api_key};
 use crate::world::{Running, client, eventually, free_port};
 
@@ -63,4 +64,33 @@ async fn rf_43_a_failed_write_ends_the_process_after_the_answer_was_kept_and_the
     assert_eq!(site.renewed(&http).await, spent, "the answer that was on its way is the one that is used");
     let listed: Value = site.api(&http, "GET", port, "/profiles", None).await.unwrap();
     assert_eq!(listed["items"][0]["status"], "connected", "{listed}");
+}
+
+#[tokio::test]
+async fn on_a_disk_that_takes_no_more_writes_no_token_is_handed_out_and_the_server_ends() {
+    let folder = tempfile::tempdir().unwrap();
+    let sandbox = Running::start(&["sandbox", "--port", "0"], &[]);
+    let mut site = Site::new(sandbox, format!("sqlite:{}", folder.path().join("staygreen.db").display()), folder.path());
+    let port = free_port();
+    site.key = api_key(&site.config(port));
+    let log = folder.path().join("log");
+    let mut server = Running::start_deaf_to_file_limits(&["serve", "--config", &site.config(port)], &log);
+    let http = client();
+    site.connect(&http, port, "tiktok", "fernweh.outdoor").await;
+    let listed = site.api(&http, "GET", port, "/profiles", None).await.unwrap();
+    let lend = format!("/profiles/{}/access-token", listed["items"][0]["id"].as_str().unwrap());
+    let of_before = site.api(&http, "GET", port, &lend, None).await.unwrap();
+    assert!(of_before["access_token"].is_string(), "{of_before}");
+    // As a file system that turned read-only under the server: what is there can be read, nothing is written.
+    if !fail_writes_beyond(&server, 20_000) {
+        return crate::skipped("the test of handing out on a disk that takes no writes: prlimit is not here");
+    }
+    assert_eq!(lent_until_refused(&site, &http, port, &lend).await, 0);
+    let code = server.wait_for_code().await;
+    let said = std::fs::read_to_string(&log).unwrap();
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("check the disk"), "{said}");
+    let _next = site.serve(port);
+    let lent = site.api(&http, "GET", port, &lend, None).await.unwrap();
+    assert_eq!(lent["access_token"], of_before["access_token"], "the next start hands out as before");
 }

@@ -180,7 +180,7 @@ async fn three_servers_killed_and_paused_spend_no_token_twice_and_lose_nothing()
 pub(crate) fn api_key(config: &str) -> String {
     let mut command = Command::new(binary());
     command.args(["api-key", "create", "--config", config, "--name", "test", "--json"]);
-    for act in ["profiles:read", "profiles:check", "profiles:connect", "tokens:read", "freezes:manage"] {
+    for act in ["profiles:read", "profiles:check", "profiles:connect", "tokens:read", "freezes:manage", "audit:read"] {
         command.args(["--permission", act]);
     }
     let output = command.output().unwrap();
