@@ -9,11 +9,14 @@ use crate::load::Load;
 
 /// How many callers read tokens at once.
 pub(crate) const MANY: usize = 64;
+/// How often in a second tokens are read evenly.
+const RATE: u32 = 1_000;
 /// How long each call is repeated.
 const EACH: Duration = Duration::from_secs(3);
 
 /// Each figure as a line: tokens read (key, permission, unsealing, an audit row committed before the answer) beside a bare server that
-/// answers as many bytes; and what the proxy adds to a call, each caller waiting for its answer before the next.
+/// answers as many bytes; what the proxy adds to a call, each caller waiting for its answer before the next; and tokens read evenly while
+/// the network cannot be reached.
 pub(crate) async fn measure(house: &House) -> anyhow::Result<Vec<String>> {
     let listed: serde_json::Value = serde_json::from_slice(&house.body("/api/v1/profiles?limit=1").await?)?;
     let profile = listed["items"][0]["id"].as_str().context("a profile")?;
@@ -41,6 +44,16 @@ pub(crate) async fn measure(house: &House) -> anyhow::Result<Vec<String>> {
         passed.percentile(50),
         direct.percentile(50),
         passed.percentile(50) - direct.percentile(50)
+    ));
+    house.cut_off();
+    anyhow::ensure!(reqwest::get(&house.network).await.is_err(), "the network is still there");
+    let evenly = Load::paced(&house.url(&token), Some(house.credential(false)), RATE, EACH).await?;
+    lines.push(format!(
+        "read a token {RATE} times a second, the network down: {:.0} per second, p50 {:.2} ms, p95 {:.2} ms, p99 {:.2} ms",
+        evenly.per_second(),
+        evenly.percentile(50),
+        evenly.percentile(95),
+        evenly.percentile(99)
     ));
     Ok(lines)
 }

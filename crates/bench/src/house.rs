@@ -26,6 +26,7 @@ use store::grants::Place;
 use store::users::NewUser;
 use store::{Tx, ids, sessions, users};
 use tokio::net::TcpListener;
+use tokio::task::AbortHandle;
 use tokio_util::sync::CancellationToken;
 
 /// How many profiles hang on each person.
@@ -37,6 +38,8 @@ pub(crate) struct House {
     pub(crate) app: Arc<App>,
     /// The network that is called: a bare server.
     pub(crate) network: String,
+    /// What answers for it.
+    answering: AbortHandle,
     /// An API key that may do everything.
     pub(crate) key: String,
     session: String,
@@ -45,13 +48,18 @@ pub(crate) struct House {
 impl House {
     /// Starts a server on a free port with so many profiles.
     pub(crate) async fn start(folder: &Path, profiles: usize) -> anyhow::Result<Self> {
-        let network = bare(500).await?;
+        let (network, answering) = serving(500).await?;
         let server = Server::build(config(folder, &network), Arc::new(SystemClock)).await?;
         let app = Arc::clone(&server.app);
         let (key, session) = sign_in(&app).await?;
         connect_all(&app, profiles).await?;
         tokio::spawn(server.run(CancellationToken::new()));
-        Ok(Self { app, network, key, session })
+        Ok(Self { app, network, answering, key, session })
+    }
+
+    /// From now on the network cannot be reached.
+    pub(crate) fn cut_off(&self) {
+        self.answering.abort();
     }
 
     pub(crate) fn url(&self, path: &str) -> String {
@@ -96,12 +104,17 @@ impl House {
 
 /// A bare server of the same framework that answers a constant of that size.
 pub(crate) async fn bare(bytes: usize) -> anyhow::Result<String> {
+    Ok(serving(bytes).await?.0)
+}
+
+/// The same, and what ends it.
+async fn serving(bytes: usize) -> anyhow::Result<(String, AbortHandle)> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let url = format!("http://{}/", listener.local_addr()?);
     let body = "x".repeat(bytes);
     let router = Router::new().fallback(get(move || async move { body.clone() }));
-    tokio::spawn(async move { axum::serve(listener, router).await });
-    Ok(url)
+    let task = tokio::spawn(async move { axum::serve(listener, router).await });
+    Ok((url, task.abort_handle()))
 }
 
 async fn sign_in(app: &App) -> anyhow::Result<(String, String)> {

@@ -37,6 +37,27 @@ impl Load {
         Ok(Self { times, whole })
     }
 
+    /// Asks so often in a second, evenly, by callers who take turns. An answer's time counts from the moment at which it was to be asked
+    /// for: a server that stalls is not asked less often for that.
+    pub(crate) async fn paced(url: &str, credential: Option<(&'static str, String)>, rate: u32, long: Duration) -> anyhow::Result<Self> {
+        const CALLERS: u32 = 32;
+        let uri: Uri = url.parse()?;
+        let mut connected = vec![];
+        for _ in 0..CALLERS {
+            connected.push(Caller::connect(&uri, credential.clone()).await?);
+        }
+        let began = Instant::now();
+        let step = Duration::from_secs(1) / rate;
+        let asking = (0..).zip(connected).map(|(at, caller)| tokio::spawn(caller.ask_at(began + step * at, step * CALLERS, began + long)));
+        let mut times = vec![];
+        for task in asking.collect::<Vec<_>>() {
+            times.extend(task.await??);
+        }
+        let whole = began.elapsed();
+        times.sort_unstable();
+        Ok(Self { times, whole })
+    }
+
     pub(crate) fn per_second(&self) -> f64 {
         count(self.times.len()) / self.whole.as_secs_f64()
     }
@@ -68,21 +89,38 @@ impl Caller {
         Ok(Self { line, path, host: HeaderValue::try_from(host)?, credential })
     }
 
-    /// How long each answer took.
+    /// How long each answer took, one after the other.
     async fn ask_until(mut self, end: Instant) -> anyhow::Result<Vec<Duration>> {
         let mut times = vec![];
         while Instant::now() < end {
             let at = Instant::now();
-            let mut request = Request::get(self.path.as_str()).header(header::HOST, &self.host);
-            if let Some((name, value)) = &self.credential {
-                request = request.header(*name, value);
-            }
-            let answer = self.line.send_request(request.body(Body::empty())?).await?;
-            anyhow::ensure!(answer.status().is_success(), "{} answers {}", self.path, answer.status());
-            answer.into_body().collect().await?;
+            self.ask().await?;
             times.push(at.elapsed());
         }
         Ok(times)
+    }
+
+    /// How long after its moment each answer was there.
+    async fn ask_at(mut self, first: Instant, every: Duration, end: Instant) -> anyhow::Result<Vec<Duration>> {
+        let (mut times, mut at) = (vec![], first);
+        while at < end {
+            tokio::time::sleep_until(at.into()).await;
+            self.ask().await?;
+            times.push(at.elapsed());
+            at += every;
+        }
+        Ok(times)
+    }
+
+    async fn ask(&mut self) -> anyhow::Result<()> {
+        let mut request = Request::get(self.path.as_str()).header(header::HOST, &self.host);
+        if let Some((name, value)) = &self.credential {
+            request = request.header(*name, value);
+        }
+        let answer = self.line.send_request(request.body(Body::empty())?).await?;
+        anyhow::ensure!(answer.status().is_success(), "{} answers {}", self.path, answer.status());
+        answer.into_body().collect().await?;
+        Ok(())
     }
 }
 
