@@ -35,6 +35,23 @@ async fn whoever_leaves_is_replaced_before_they_go() {
     browser.press("Jana Lindner").await;
     browser.see("Has no access tokens without this person.").await;
     accessible(&browser, "person").await;
+    // Each clock says from where it is known, in the words of the profile's own page.
+    let clocks = "return [...document.querySelector('.clocks').children].map(clock => [clock.querySelector('dt').innerText, \
+                  clock.querySelectorAll('dd .small')[1]?.innerText ?? ''])";
+    let of_person = browser.run(clocks).await;
+    let profile = demo.profile_named("linkedin", "Fernweh Outdoor").await["id"].as_str().unwrap().to_owned();
+    let here = browser.url().await;
+    browser.goto(&format!("{}/settings/profiles/{profile}/access-tokens", demo.running.url())).await;
+    browser.see("Jana Lindner").await;
+    assert_eq!(of_person, browser.run(clocks).await);
+    let known = [
+        ["Access token until", "as LinkedIn said with the token"],
+        ["Refresh token until", "as LinkedIn said with the token"],
+        ["Person must come by", "the day the refresh token ends"],
+        ["Last verified", ""],
+    ];
+    assert_eq!(of_person, json!(known));
+    browser.goto(&here).await;
     browser.fill("Send it to this address (optional)", "tom@example.com").await;
     browser.press("Ask for a replacement").await;
     browser.see("it is shown only once").await;

@@ -11,6 +11,7 @@ use serde::Deserialize;
 use store::grants::Person;
 use store::people::{self, Listed};
 
+use super::clocks::{Clock, clocks_of};
 use super::view::{badge_of, end_of_access, title_of, zone};
 use super::{Confirm, Fields, Page, Shell, for_people, go, show};
 use crate::actions::finish::shown;
@@ -60,7 +61,7 @@ struct HoldingView {
 struct PersonPage {
     s: Shell,
     row: PersonRow,
-    clocks: Vec<(String, Option<When>)>,
+    clocks: Vec<Clock>,
     frozen: bool,
     /// What would be lost, in one sentence.
     check: String,
@@ -133,18 +134,8 @@ fn holding(caller: &Caller, holding: &Holding) -> HoldingView {
 }
 
 fn page(app: &App, caller: &Caller, leaving: &Leaving, link: Option<String>) -> Page {
-    let lang = caller.lang;
-    let when = |at| When::new(at, app.now(), zone(caller), lang);
-    let clocks = leaving.grant.as_ref().map(|grant| (grant.clocks, grant.verified_at));
-    let clocks = clocks.map(|(clocks, verified)| {
-        let all = [
-            ("tokens.access", clocks.access_until),
-            ("tokens.refresh", clocks.refresh_until),
-            ("tokens.human", clocks.human_until),
-            ("tokens.verified", verified),
-        ];
-        all.map(|(key, at)| (lang.t(key).to_owned(), at.map(when))).to_vec()
-    });
+    let network = &leaving.listed.place.network;
+    let clocks = leaving.grant.as_ref().map(|grant| clocks_of(app, caller, network, grant));
     show(&PersonPage {
         s: Shell::new(caller, "people"),
         row: person_row(app, caller, &leaving.listed),
