@@ -159,3 +159,28 @@ async fn a_link_for_everything_can_be_taken_back() {
     assert_eq!(client().get(&link).send().await.unwrap().status(), 410);
     assert_eq!(demo.api("GET", "/renewal-links", None).await.1["items"], json!([]));
 }
+
+#[tokio::test]
+async fn whatever_is_due_now_says_so_and_the_days_of_an_ended_login_count_no_longer() {
+    let demo = Demo::start();
+    let cookie = demo.admin().await;
+    let page = async |path: &str| {
+        let request = client().get(format!("{}{path}", demo.running.url())).header("cookie", &cookie);
+        request.send().await.unwrap().text().await.unwrap()
+    };
+    let jana = person(&demo, "jana", "linkedin").await["id"].as_str().unwrap().to_owned();
+    let profile = demo.profile_named("linkedin", "Fernweh Outdoor").await["id"].as_str().unwrap().to_owned();
+    let (person, tokens) = (format!("/settings/people/{jana}"), format!("/settings/profiles/{profile}/access-tokens"));
+    let lists = ["/settings/people", "/settings/profiles?network=linkedin"];
+    for path in [&person, &tokens] {
+        assert!(!page(path).await.contains("these days count no longer"), "{path}");
+    }
+    demo.control("/people/linkedin/jana.lindner/revoke", json!({})).await;
+    demo.until("linkedin", "disconnected").await;
+    for path in [&person, &tokens] {
+        assert!(page(path).await.contains("The login has ended: these days count no longer."), "{path}");
+    }
+    for path in lists {
+        assert!(page(path).await.contains("Renewal due: </span>now"), "{path}");
+    }
+}

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use askama::Template;
 use axum::extract::{Path, Query, State};
 use axum::response::Response;
+use lifecycle::grant::Phase;
 use lifecycle::ids::ProfileId;
 use lifecycle::repair::Fate;
 use serde::Deserialize;
@@ -62,6 +63,8 @@ struct PersonPage {
     s: Shell,
     row: PersonRow,
     clocks: Vec<Clock>,
+    /// Their login has ended, whatever the clocks say.
+    over: bool,
     frozen: bool,
     /// What would be lost, in one sentence.
     check: String,
@@ -140,6 +143,7 @@ fn page(app: &App, caller: &Caller, leaving: &Leaving, link: Option<String>) -> 
         s: Shell::new(caller, "people"),
         row: person_row(app, caller, &leaving.listed),
         clocks: clocks.unwrap_or_default(),
+        over: leaving.grant.as_ref().is_some_and(|grant| grant.phase(app.now()) == Phase::NeedsPerson),
         frozen: leaving.frozen,
         check: check_words(caller, leaving),
         dying: leaving.dying().next().is_some(),

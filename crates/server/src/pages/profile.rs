@@ -44,6 +44,8 @@ struct HolderView {
     role: String,
     state: String,
     clocks: Vec<Clock>,
+    /// Their login has ended, whatever the clocks say.
+    over: bool,
     missing: Option<String>,
 }
 
@@ -277,6 +279,7 @@ fn holder_view(app: &App, caller: &Caller, network: &str, holder: &Holder) -> Ho
         .then(|| lang.fill("tokens.missing", &[("scopes", &holder.missing_scopes.join(", ")), ("person", &person)]));
     HolderView {
         clocks: clocks_of(app, caller, network, &holder.grant),
+        over: holder.grant.phase(app.now()) == Phase::NeedsPerson,
         missing,
         person,
         role: holder.access.role.clone(),
