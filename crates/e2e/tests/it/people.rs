@@ -154,7 +154,8 @@ async fn a_link_for_everything_can_be_taken_back() {
     browser.see("0 of 2 are done.").await;
     accessible(&browser, "forecast-links").await;
     assert_eq!(client().get(&link).send().await.unwrap().status(), 200);
-    browser.press("Withdraw: Lena Arndt").await;
+    browser.see("Made by Lena Arndt").await;
+    browser.press("Withdraw: Fernweh Outdoor (+1)").await;
     browser.see("In your calendar").await;
     assert_eq!(client().get(&link).send().await.unwrap().status(), 410);
     assert_eq!(demo.api("GET", "/renewal-links", None).await.1["items"], json!([]));
