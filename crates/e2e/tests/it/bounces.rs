@@ -96,6 +96,8 @@ async fn nf_03_a_mail_that_comes_back_goes_to_the_next_and_everybody_can_see_it(
     let hears = page(&demo, &admin, &format!("/settings/profiles/{karl}/notifications")).await;
     assert!(hears.contains("Mails to the owner are refused."), "{hears}");
     let tobias = demo.sign_in(TOBIAS).await;
+    let users = page(&demo, &admin, "/settings/users").await;
+    assert_eq!(users.matches("Mails to this address do not arrive").count(), 1, "{users}");
     // He reads German.
     let account = page(&demo, &tobias, "/account").await;
     assert!(account.contains(&format!("Mails an {TOBIAS} werden seit")) && account.contains("User unknown"), "{account}");
