@@ -66,7 +66,8 @@ async fn dead(demo: &Demo) -> Value {
 async fn nf_03_a_mail_that_comes_back_goes_to_the_next_and_everybody_can_see_it() {
     let demo = Demo::start();
     let told = dead(&demo).await;
-    let to_lena = async || demo.mails().await.iter().any(|mail| mail["to"] == LENA && mail["subject"].as_str().unwrap().contains("Karl Voss"));
+    let to_lena =
+        async || demo.mails().await.iter().any(|mail| mail["to"] == LENA && mail["subject"].as_str().unwrap().contains("Karl Voss"));
     assert!(!to_lena().await, "the owner heard it");
     let (_, may) = key(&demo, &["bounces:report"]).await;
     let came_back = mail(&report(TOBIAS, told["message_id"].as_str().unwrap(), "5.1.1"));
@@ -76,7 +77,10 @@ async fn nf_03_a_mail_that_comes_back_goes_to_the_next_and_everybody_can_see_it(
     assert_eq!(client().post(format!("{}/api/v1/bounces", demo.running.url())).body("x").send().await.unwrap().status(), 401);
     let forged = mail(&report(TOBIAS, "msg_00000000000000000000000000000001@fernweh.example", "5.1.1"));
     let (status, answer) = post(&demo, &may, "message/rfc822", forged).await;
-    assert_eq!((status, &answer["items"]), (200, &json!([{ "address": TOBIAS, "outcome": "unknown", "user_id": null, "message_id": null }])));
+    assert_eq!(
+        (status, &answer["items"]),
+        (200, &json!([{ "address": TOBIAS, "outcome": "unknown", "user_id": null, "message_id": null }]))
+    );
     let of_another = mail(&report(LENA, told["message_id"].as_str().unwrap(), "5.1.1"));
     assert_eq!(post(&demo, &may, "message/rfc822", of_another).await.1["items"][0]["outcome"], "unknown");
     let away = "From: tobias.kern@fernweh.example\r\nSubject: Out of office\r\nContent-Type: text/plain\r\n\r\nI am away.".to_owned();
@@ -109,7 +113,8 @@ async fn nf_03_a_mail_that_comes_back_goes_to_the_next_and_everybody_can_see_it(
     let kind = format!("multipart/report; report-type=delivery-status; boundary=\"{BOUNDARY}\"");
     let (status, answer) = post(&demo, &may, &kind, report(TOBIAS, told["message_id"].as_str().unwrap(), "5.1.1")).await;
     assert_eq!((status, &answer["items"][0]["outcome"]), (200, &json!("refused")), "{answer}");
-    let count = demo.mails().await.iter().filter(|mail| mail["to"] == LENA && mail["subject"].as_str().unwrap().contains("Karl Voss")).count();
+    let count =
+        demo.mails().await.iter().filter(|mail| mail["to"] == LENA && mail["subject"].as_str().unwrap().contains("Karl Voss")).count();
     assert_eq!(count, 1, "told once");
 }
 

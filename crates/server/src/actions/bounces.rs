@@ -44,7 +44,8 @@ pub async fn of_mail(app: &App, caller: &Caller, mail: &[u8]) -> Result<Vec<Take
     let mut taken = vec![];
     let Some(said) = returned::read(mail) else { return Ok(taken) };
     for recipient in &said.recipients {
-        let of = Of { addresses: &recipient.addresses, fate: recipient.fate, why: &recipient.why, messages: &said.messages, vouched: false };
+        let of =
+            Of { addresses: &recipient.addresses, fate: recipient.fate, why: &recipient.why, messages: &said.messages, vouched: false };
         taken.push(take(app, caller, &of).await?);
     }
     Ok(taken)

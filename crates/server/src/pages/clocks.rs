@@ -38,11 +38,6 @@ pub fn clocks_of(app: &App, caller: &Caller, network: &str, grant: &Grant) -> Ve
         clock("tokens.access", clocks.access_until, sources.and_then(|sources| sources.access), "none"),
         clock("tokens.refresh", clocks.refresh_until, sources.and_then(|sources| sources.refresh), no_refresh),
         clock("tokens.human", clocks.human_until, sources.and_then(|sources| sources.human), no_human),
-        Clock {
-            label: lang.t("tokens.verified").to_owned(),
-            without: lang.t("tokens.never"),
-            when: when(grant.verified_at),
-            source: None,
-        },
+        Clock { label: lang.t("tokens.verified").to_owned(), without: lang.t("tokens.never"), when: when(grant.verified_at), source: None },
     ]
 }

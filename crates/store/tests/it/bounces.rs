@@ -102,7 +102,8 @@ async fn nf_03_the_next_death_passes_the_address_over_until_a_test_mail_goes_the
         let reader = users::by_id(&mut tx, &owner).await.unwrap().unwrap();
         telling::warn_of_unreached(&mut tx, &reader, hour(3)).await.unwrap();
         tx.commit().await.unwrap();
-        run(&store, "UPDATE outbox SET user_id = $1, recipient = 'Returns@example.com' WHERE kind = 'unreached'", &[owner.as_str().into()]).await;
+        run(&store, "UPDATE outbox SET user_id = $1, recipient = 'Returns@example.com' WHERE kind = 'unreached'", &[owner.as_str().into()])
+            .await;
         assert_eq!(to(&mails(&store, hour(3)).await), [("unreached", "Returns@example.com")]);
         roles(&store, &["1"], false, hour(4)).await;
         assert_eq!(to(&mails(&store, hour(4)).await), [("recovered", "member@example.com")]);

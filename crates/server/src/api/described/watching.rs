@@ -5,8 +5,8 @@ use lifecycle::incident::IncidentKind;
 use lifecycle::permission::Frozen;
 
 use super::{EMAIL, MANY, MAYBE_CAUSE, MAYBE_MOMENT, MAYBE_TEXT, MAYBE_USER, MOMENT, Operation, TEXT, WHOLE, answers, silent};
-use crate::api::shape::{Shape, may, must};
 use crate::actions::bounces::Outcome;
+use crate::api::shape::{Shape, may, must};
 use crate::api::v1::bounces;
 use crate::api::v1::export::LISTS;
 

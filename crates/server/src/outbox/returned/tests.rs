@@ -32,12 +32,17 @@ fn a_report_says_whose_address_of_which_mail_is_refused() {
     assert_eq!(said.messages, [ID.parse().unwrap()]);
     let [one] = said.recipients.try_into().unwrap();
     assert_eq!(one.addresses, ["Lena.Arndt@fernweh.example", "lena.arndt@fernweh.example"]);
-    assert_eq!((one.fate, one.why.as_str()), (Fate::Refused, "550 5.1.1 <lena.arndt@fernweh.example>: Recipient address rejected: User unknown"));
+    assert_eq!(
+        (one.fate, one.why.as_str()),
+        (Fate::Refused, "550 5.1.1 <lena.arndt@fernweh.example>: Recipient address rejected: User unknown")
+    );
 }
 
 #[test]
 fn the_whole_mail_may_come_back_or_only_be_named() {
-    let whole = format!("Content-Type: message/rfc822\n\nMessage-Id: <{ID}@fernweh.example>\nContent-Type: multipart/alternative; boundary=b\n\n--b\n\nText\n--b--\n");
+    let whole = format!(
+        "Content-Type: message/rfc822\n\nMessage-Id: <{ID}@fernweh.example>\nContent-Type: multipart/alternative; boundary=b\n\n--b\n\nText\n--b--\n"
+    );
     assert_eq!(read(report(GONE, &whole).as_bytes()).unwrap().messages, [ID.parse().unwrap()]);
     let named = report(GONE, "Content-Type: text/plain\n\nnothing\n");
     let named = named.replacen("Subject:", &format!("References: <other@x.example> <{ID}@fernweh.example>\r\nSubject:"), 1);
@@ -48,7 +53,8 @@ fn the_whole_mail_may_come_back_or_only_be_named() {
 
 #[test]
 fn only_what_is_about_the_address_is_a_refusal_of_it() {
-    let with = |status: &str, said: &str| fate(&format!("Final-Recipient: rfc822; a@b.example\nAction: failed\nStatus: {status}\n{said}\n")).0;
+    let with =
+        |status: &str, said: &str| fate(&format!("Final-Recipient: rfc822; a@b.example\nAction: failed\nStatus: {status}\n{said}\n")).0;
     for (status, said) in [
         ("5.1.1", ""),
         ("5.0.0", "Diagnostic-Code: smtp; 550 No such user here"),
@@ -107,6 +113,7 @@ fn odd_reports_cost_little() {
     assert!(read(report(GONE, &parts).as_bytes()).unwrap().messages.len() <= super::PARTS_MAX);
     let long = format!("Final-Recipient: rfc822; {}@b.example\nAction: failed\nStatus: 5.1.1\n", "a".repeat(300));
     assert!(read(report(&long, &headers()).as_bytes()).unwrap().recipients.is_empty());
-    let wordy = format!("Final-Recipient: rfc822; a@b.example\nAction: failed\nDiagnostic-Code: smtp; 550 5.1.1 {}\u{1}\n", "x".repeat(9_000));
+    let wordy =
+        format!("Final-Recipient: rfc822; a@b.example\nAction: failed\nDiagnostic-Code: smtp; 550 5.1.1 {}\u{1}\n", "x".repeat(9_000));
     assert!(fate(&wordy).1.chars().count() <= super::WHY_MAX);
 }
