@@ -181,6 +181,12 @@ async fn whatever_is_due_now_says_so_and_the_days_of_an_ended_login_count_no_lon
     for path in [&person, &tokens] {
         assert!(page(path).await.contains("The login has ended: these days count no longer."), "{path}");
     }
+    // Where no day is named, there is none to be taken back.
+    demo.control("/people/xing/karl.voss/revoke", json!({})).await;
+    demo.until("xing", "disconnected").await;
+    let karl = demo.profile_named("xing", "Karl Voss").await["id"].as_str().unwrap().to_owned();
+    let of_karl = page(&format!("/settings/profiles/{karl}/access-tokens")).await;
+    assert!(of_karl.contains("no end known") && !of_karl.contains("these days count no longer"), "{of_karl}");
     for path in lists {
         assert!(page(path).await.contains("Renewal due: </span>now"), "{path}");
     }

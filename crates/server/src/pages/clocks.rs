@@ -1,6 +1,6 @@
 //! The clocks of a person's grant, as every page that shows them says them: what ends when, and from where that is known.
 
-use lifecycle::grant::{ClockSource, Grant};
+use lifecycle::grant::{ClockSource, Grant, Phase};
 use lifecycle::time::Timestamp;
 
 use super::view::{title_of, zone};
@@ -18,6 +18,13 @@ pub struct Clock {
     pub when: Option<When>,
     /// From where that is known.
     pub source: Option<String>,
+}
+
+/// Whether the login has ended before days that its clocks still name.
+pub fn is_over(app: &App, grant: &Grant) -> bool {
+    let clocks = grant.clocks;
+    let names_a_day = [clocks.access_until, clocks.refresh_until, clocks.human_until].iter().flatten().any(|day| *day > app.now());
+    names_a_day && grant.phase(app.now()) == Phase::NeedsPerson
 }
 
 /// The three clocks, each with its source, and when the network last answered that the grant works.

@@ -5,14 +5,13 @@ use std::sync::Arc;
 use askama::Template;
 use axum::extract::{Path, Query, State};
 use axum::response::Response;
-use lifecycle::grant::Phase;
 use lifecycle::ids::ProfileId;
 use lifecycle::repair::Fate;
 use serde::Deserialize;
 use store::grants::Person;
 use store::people::{self, Listed};
 
-use super::clocks::{Clock, clocks_of};
+use super::clocks::{Clock, clocks_of, is_over};
 use super::view::{badge_of, end_of_access, title_of, zone};
 use super::{Confirm, Fields, Page, Shell, for_people, go, show};
 use crate::actions::finish::shown;
@@ -63,7 +62,7 @@ struct PersonPage {
     s: Shell,
     row: PersonRow,
     clocks: Vec<Clock>,
-    /// Their login has ended, whatever the clocks say.
+    /// Their login has ended before the days that the clocks name.
     over: bool,
     frozen: bool,
     /// What would be lost, in one sentence.
@@ -143,7 +142,7 @@ fn page(app: &App, caller: &Caller, leaving: &Leaving, link: Option<String>) -> 
         s: Shell::new(caller, "people"),
         row: person_row(app, caller, &leaving.listed),
         clocks: clocks.unwrap_or_default(),
-        over: leaving.grant.as_ref().is_some_and(|grant| grant.phase(app.now()) == Phase::NeedsPerson),
+        over: leaving.grant.as_ref().is_some_and(|grant| is_over(app, grant)),
         frozen: leaving.frozen,
         check: check_words(caller, leaving),
         dying: leaving.dying().next().is_some(),

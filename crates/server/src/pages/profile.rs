@@ -20,7 +20,7 @@ use store::users::{self, User};
 use store::{acts, presets, reminders, teams, telling};
 
 use super::bulk::Names;
-use super::clocks::{Clock, clocks_of};
+use super::clocks::{Clock, clocks_of, is_over};
 use super::presets::{Here, here};
 use super::together::{self, Found, Meanwhile, Values, compare};
 use super::view::{Line, Options, Row, end_of_access, line, owners, refresh_tokens, row, title_of, zone};
@@ -44,7 +44,7 @@ struct HolderView {
     role: String,
     state: String,
     clocks: Vec<Clock>,
-    /// Their login has ended, whatever the clocks say.
+    /// Their login has ended before the days that the clocks name.
     over: bool,
     missing: Option<String>,
 }
@@ -279,7 +279,7 @@ fn holder_view(app: &App, caller: &Caller, network: &str, holder: &Holder) -> Ho
         .then(|| lang.fill("tokens.missing", &[("scopes", &holder.missing_scopes.join(", ")), ("person", &person)]));
     HolderView {
         clocks: clocks_of(app, caller, network, &holder.grant),
-        over: holder.grant.phase(app.now()) == Phase::NeedsPerson,
+        over: is_over(app, &holder.grant),
         missing,
         person,
         role: holder.access.role.clone(),
