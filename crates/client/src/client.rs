@@ -86,6 +86,15 @@ impl Client {
         json(request.send().await.map_err(Error::from_http)?).await
     }
 
+    /// Reports a mail that came back, as the mail server wrote it (`POST /bounces`): the whole mail with the report (RFC 3464).
+    ///
+    /// # Errors
+    /// A [`Problem`] the server answered with, or why there is no answer.
+    pub async fn report_bounce(&self, mail: Vec<u8>) -> Result<Value, Error> {
+        let request = self.request(Method::POST, "/bounces", &[]).timeout(PATIENCE).header("content-type", "message/rfc822").body(mail);
+        json(request.send().await.map_err(Error::from_http)?).await
+    }
+
     /// The same for answers that go on and on: an export, the event stream. There is no limit of time.
     ///
     /// # Errors

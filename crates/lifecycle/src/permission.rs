@@ -73,6 +73,8 @@ word_enum! {
         ManageApiKeys = "api_keys:manage",
         /// Webhook endpoints and chat channels.
         ManageWebhooks = "webhooks:manage",
+        /// Say that a mail came back.
+        ReportBounces = "bounces:report",
         /// The own account: name, language, notifications, password, sessions.
         ManageOwnAccount = "account:manage",
     }
@@ -92,9 +94,10 @@ impl Act {
         matches!(self, Self::ManageTeams | Self::ManagePresets)
     }
 
-    /// Whether a permission set may hold it. Tokens and calls of a network's API are for tools; the own account is everybody's.
+    /// Whether a permission set may hold it. Tokens, calls of a network's API and mails that came back are for tools; the own account is
+    /// everybody's.
     pub const fn can_be_given(self) -> bool {
-        !matches!(self, Self::ReadToken | Self::CallApi | Self::ManageOwnAccount | Self::SeeNetworks)
+        !matches!(self, Self::ReadToken | Self::CallApi | Self::ReportBounces | Self::ManageOwnAccount | Self::SeeNetworks)
     }
 
     /// Whether it is done through a person's token: these are counted, written into the audit before, and stopped by a freeze.

@@ -9,6 +9,7 @@ pub mod api_keys;
 pub mod assets;
 pub mod audit;
 pub mod backup;
+pub mod bounces;
 pub mod calendars;
 pub mod connect;
 pub mod connections;

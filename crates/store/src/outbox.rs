@@ -153,9 +153,10 @@ impl Store {
         // What reached an endpoint stands in the delivery log only: the event that it speaks of is in the history already.
         if letter.channel == "mail" {
             let detail = json!({ "mail": letter.kind, "recipient": letter.recipient, "tries": letter.tries });
-            log(&mut tx, letter, "notification.sent", &detail, now).await?;
+            log(&mut tx, letter, "notification.sent", &Actor::Keeper, &detail, now).await?;
         }
-        if let Some(user) = &letter.user {
+        // A relay takes everything and may send it back later: only what its reader asked for to see whether mails arrive says that they do.
+        if let Some(user) = letter.user.as_ref().filter(|_| letter.kind == "test_mail") {
             users::reached(&mut tx, user, &letter.recipient).await?;
         }
         if letter.kind == "digest" {
@@ -235,7 +236,7 @@ async fn find_zones(tx: &mut Tx, letters: &mut [Letter]) -> Result<(), StoreErro
 }
 
 /// What is not sealed of a message.
-fn plain(row: &Row) -> Result<Letter, StoreError> {
+pub(crate) fn plain(row: &Row) -> Result<Letter, StoreError> {
     Ok(Letter {
         id: row.parsed("id")?,
         organisation: row.parsed("organisation_id")?,
@@ -258,7 +259,7 @@ async fn give_up(tx: &mut Tx, letter: &Letter, error: &str, now: Timestamp) -> R
     let values = [letter.id.as_str().into(), letter.tries.into(), error.into(), now.into()];
     if tx.run(sql, &values).await? == 1 {
         let detail = json!({ "mail": letter.kind, "channel": letter.channel, "recipient": letter.recipient, "error": error });
-        log(tx, letter, "notification.failed", &detail, now).await?;
+        log(tx, letter, "notification.failed", &Actor::Keeper, &detail, now).await?;
         escalate(tx, letter, now).await?;
         if letter.kind == "digest" {
             for row in digests::lost(tx, &letter.id, error, now).await? {
@@ -271,7 +272,7 @@ async fn give_up(tx: &mut Tx, letter: &Letter, error: &str, now: Timestamp) -> R
 
 /// What could not be told to its reader is told to whoever is next on the ladder where the reader's address is refused, and to the
 /// company admins otherwise (NF-03), each once; what cannot be told to them either stays in the delivery log.
-async fn escalate(tx: &mut Tx, letter: &Letter, now: Timestamp) -> Result<(), StoreError> {
+pub(crate) async fn escalate(tx: &mut Tx, letter: &Letter, now: Timestamp) -> Result<(), StoreError> {
     let matters = ["no_access_tokens", "storm", "reminder", "renew_soon"].contains(&letter.kind.as_str());
     if !["mail", "digest"].contains(&letter.channel.as_str()) || !matters {
         return Ok(());
@@ -309,13 +310,20 @@ async fn set_aside(tx: &mut Tx, row: &Row, error: &StoreError, now: Timestamp) -
 }
 
 /// In the history of every profile it speaks of; once for the organisation where it speaks of none.
-async fn log(tx: &mut Tx, letter: &Letter, kind: &str, detail: &serde_json::Value, now: Timestamp) -> Result<(), StoreError> {
+pub(crate) async fn log(
+    tx: &mut Tx,
+    letter: &Letter,
+    kind: &str,
+    by: &Actor,
+    detail: &serde_json::Value,
+    now: Timestamp,
+) -> Result<(), StoreError> {
     let mut about = about_profiles(letter);
     if about.is_empty() {
         about.push(About::default());
     }
     for about in about {
-        events::append(tx, &letter.organisation, now, kind, &Actor::Keeper, &about, detail).await?;
+        events::append(tx, &letter.organisation, now, kind, by, &about, detail).await?;
     }
     Ok(())
 }

@@ -170,6 +170,8 @@ pub struct OpenLink {
     pub created_at: Timestamp,
     /// Until when it can be used.
     pub expires_at: Timestamp,
+    /// The name of the first profile it leads through.
+    pub first: String,
     /// How many profiles it leads through.
     pub steps: i64,
     /// How many of these are done.
@@ -186,15 +188,16 @@ pub async fn all_open(
 ) -> Result<Vec<OpenLink>, StoreError> {
     let steps = "SELECT COUNT(*) FROM renewal_link_profiles WHERE renewal_link_profiles.secret_hash = renewal_links.secret_hash";
     let mut sql = format!(
-        "SELECT renewal_links.*, ({steps}) AS steps, ({steps} AND done_at IS NOT NULL) AS done FROM renewal_links \
-         WHERE organisation_id = $1 AND used_at IS NULL AND withdrawn_at IS NULL AND expires_at > $2"
+        "SELECT renewal_links.*, profiles.name AS first_profile, ({steps}) AS steps, ({steps} AND done_at IS NOT NULL) AS done FROM renewal_links \
+         JOIN profiles ON profiles.id = renewal_links.profile_id \
+         WHERE renewal_links.organisation_id = $1 AND used_at IS NULL AND withdrawn_at IS NULL AND expires_at > $2"
     );
     let mut values = vec![organisation.as_str().into(), now.into(), limit.into()];
     if let Some(by) = by {
-        sql.push_str(" AND created_by = $4");
+        sql.push_str(" AND renewal_links.created_by = $4");
         values.push(to_json(by)?.into());
     }
-    sql.push_str(" ORDER BY created_at DESC, secret_hash LIMIT $3");
+    sql.push_str(" ORDER BY renewal_links.created_at DESC, secret_hash LIMIT $3");
     let read = |row: &Row| -> Result<OpenLink, StoreError> {
         Ok(OpenLink {
             hash: row.text("secret_hash")?,
@@ -202,6 +205,7 @@ pub async fn all_open(
             email: row.opt_text("email")?,
             created_at: row.time("created_at")?,
             expires_at: row.time("expires_at")?,
+            first: row.text("first_profile")?,
             steps: row.int("steps")?,
             done: row.int("done")?,
         })

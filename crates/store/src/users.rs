@@ -269,7 +269,7 @@ pub(crate) async fn refuse_address(tx: &mut Tx, id: &UserId, address: &str, why:
     Ok(tx.run(sql, &[id.as_str().into(), address.into(), now.into(), why.into()]).await? == 1)
 }
 
-/// A mail arrived there: the address is good.
+/// A mail was taken there that its reader asked for: the address counts as good.
 pub(crate) async fn reached(tx: &mut Tx, id: &UserId, address: &str) -> Result<(), StoreError> {
     let sql = "UPDATE users SET refused_address = NULL, refused_at = NULL, refused_why = NULL WHERE id = $1 AND refused_address = $2";
     tx.run(sql, &[id.as_str().into(), address.into()]).await?;

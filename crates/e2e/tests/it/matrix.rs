@@ -36,7 +36,7 @@ const OF_ONE_CONNECTION: [&str; 2] = ["getConnection", "addProfiles"];
 /// For whoever made it, and company admins.
 const OF_ONE_RENEWAL_LINK: [&str; 1] = ["withdrawRenewalLink"];
 /// Of the organisation: for company admins, and keys that carry it.
-const OF_THE_ORGANISATION: [&str; 50] = [
+const OF_THE_ORGANISATION: [&str; 51] = [
     "listWebhookEndpoints",
     "createWebhookEndpoint",
     "getWebhookEndpoint",
@@ -81,6 +81,7 @@ const OF_THE_ORGANISATION: [&str; 50] = [
     "getHold",
     "releaseHold",
     "releaseIncident",
+    "reportBounce",
     "listAudit",
     "verifyAudit",
     "getAuditAnchor",

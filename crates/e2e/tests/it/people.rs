@@ -35,6 +35,23 @@ async fn whoever_leaves_is_replaced_before_they_go() {
     browser.press("Jana Lindner").await;
     browser.see("Has no access tokens without this person.").await;
     accessible(&browser, "person").await;
+    // Each clock says from where it is known, in the words of the profile's own page.
+    let clocks = "return [...document.querySelector('.clocks').children].map(clock => [clock.querySelector('dt').innerText, \
+                  clock.querySelectorAll('dd .small')[1]?.innerText ?? ''])";
+    let of_person = browser.run(clocks).await;
+    let profile = demo.profile_named("linkedin", "Fernweh Outdoor").await["id"].as_str().unwrap().to_owned();
+    let here = browser.url().await;
+    browser.goto(&format!("{}/settings/profiles/{profile}/access-tokens", demo.running.url())).await;
+    browser.see("Jana Lindner").await;
+    assert_eq!(of_person, browser.run(clocks).await);
+    let known = [
+        ["Access token until", "as LinkedIn said with the token"],
+        ["Refresh token until", "as LinkedIn said with the token"],
+        ["Person must come by", "the day the refresh token ends"],
+        ["Last verified", ""],
+    ];
+    assert_eq!(of_person, json!(known));
+    browser.goto(&here).await;
     browser.fill("Send it to this address (optional)", "tom@example.com").await;
     browser.press("Ask for a replacement").await;
     browser.see("it is shown only once").await;
@@ -137,8 +154,40 @@ async fn a_link_for_everything_can_be_taken_back() {
     browser.see("0 of 2 are done.").await;
     accessible(&browser, "forecast-links").await;
     assert_eq!(client().get(&link).send().await.unwrap().status(), 200);
-    browser.press("Withdraw: Lena Arndt").await;
+    browser.see("Made by Lena Arndt").await;
+    browser.press("Withdraw: Fernweh Outdoor (+1)").await;
     browser.see("In your calendar").await;
     assert_eq!(client().get(&link).send().await.unwrap().status(), 410);
     assert_eq!(demo.api("GET", "/renewal-links", None).await.1["items"], json!([]));
+}
+
+#[tokio::test]
+async fn whatever_is_due_now_says_so_and_the_days_of_an_ended_login_count_no_longer() {
+    let demo = Demo::start();
+    let cookie = demo.admin().await;
+    let page = async |path: &str| {
+        let request = client().get(format!("{}{path}", demo.running.url())).header("cookie", &cookie);
+        request.send().await.unwrap().text().await.unwrap()
+    };
+    let jana = person(&demo, "jana", "linkedin").await["id"].as_str().unwrap().to_owned();
+    let profile = demo.profile_named("linkedin", "Fernweh Outdoor").await["id"].as_str().unwrap().to_owned();
+    let (person, tokens) = (format!("/settings/people/{jana}"), format!("/settings/profiles/{profile}/access-tokens"));
+    let lists = ["/settings/people", "/settings/profiles?network=linkedin"];
+    for path in [&person, &tokens] {
+        assert!(!page(path).await.contains("these days count no longer"), "{path}");
+    }
+    demo.control("/people/linkedin/jana.lindner/revoke", json!({})).await;
+    demo.until("linkedin", "disconnected").await;
+    for path in [&person, &tokens] {
+        assert!(page(path).await.contains("The login has ended: these days count no longer."), "{path}");
+    }
+    // Where no day is named, there is none to be taken back.
+    demo.control("/people/xing/karl.voss/revoke", json!({})).await;
+    demo.until("xing", "disconnected").await;
+    let karl = demo.profile_named("xing", "Karl Voss").await["id"].as_str().unwrap().to_owned();
+    let of_karl = page(&format!("/settings/profiles/{karl}/access-tokens")).await;
+    assert!(of_karl.contains("no end known") && !of_karl.contains("these days count no longer"), "{of_karl}");
+    for path in lists {
+        assert!(page(path).await.contains("Renewal due: </span>now"), "{path}");
+    }
 }

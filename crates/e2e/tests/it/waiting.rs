@@ -169,6 +169,42 @@ async fn a_held_post_expires_and_its_list_says_so() {
     assert!(texts_at(&demo, "xing").await.is_empty());
 }
 
+#[tokio::test]
+async fn delete_says_how_many_posts_are_dropped_with_the_profile() {
+    let demo = Demo::start();
+    let cookie = demo.admin().await;
+    let xing = id_of(&demo, "xing", "Karl Voss").await;
+    let page = async || {
+        let url = format!("{}/settings/profiles/{xing}/delete", demo.running.url());
+        client().get(url).header("cookie", &cookie).send().await.unwrap().text().await.unwrap()
+    };
+    assert!(!page().await.contains("wait to be sent"), "nothing waits");
+    demo.control("/people/xing/karl.voss/revoke", json!({})).await;
+    demo.until("xing", "disconnected").await;
+    let hold = async |key: &str| {
+        let body = json!({ "text": format!("Held as {key}"), "when_disconnected": "hold" });
+        let (status, held) = keyed(&demo, &format!("/profiles/{xing}/posts"), key, &body).await;
+        assert_eq!(status, 202, "{held}");
+        held["act"].as_str().unwrap().to_owned()
+    };
+    let first = hold("k-1").await;
+    assert!(page().await.contains("One post or comment that waits to be sent is dropped."), "{}", page().await);
+    hold("k-2").await;
+    hold("k-3").await;
+    assert!(page().await.contains("3 posts or comments that wait to be sent are dropped."), "{}", page().await);
+    // Only what still waits, and of this profile.
+    assert_eq!(demo.api("POST", &format!("/waiting-acts/{first}/withdraw"), Some(json!({}))).await.0, 200);
+    assert!(page().await.contains("2 posts or comments that wait to be sent are dropped."), "{}", page().await);
+    let other = id_of(&demo, "linkedin", "Fernweh Outdoor").await;
+    let url = format!("{}/settings/profiles/{other}/delete", demo.running.url());
+    let of_another = client().get(url).header("cookie", &cookie).send().await.unwrap().text().await.unwrap();
+    assert!(of_another.contains("Removed here") && !of_another.contains("wait to be sent"), "{of_another}");
+    // And they are: nothing is sent once it is deleted.
+    assert_eq!(demo.api("DELETE", &format!("/profiles/{xing}"), None).await.0, 204);
+    let (_, left) = demo.api("GET", "/waiting-acts?state=held", None).await;
+    assert_eq!(left["items"], json!([]), "{left}");
+}
+
 /// A session of somebody in the demo's team.
 pub(crate) async fn session(demo: &Demo, email: &str) -> String {
     let body = format!("email={}&password={}", email.replace('@', "%40"), demo.text("password").replace(' ', "+"));

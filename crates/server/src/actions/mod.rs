@@ -4,6 +4,7 @@ pub mod act;
 pub mod apply_presets;
 pub mod arrive;
 pub mod audited;
+pub mod bounces;
 pub mod check;
 pub mod company;
 pub mod connect;

@@ -151,7 +151,9 @@ fn operation(route: &ApiRoute, networks: &[&'static str]) -> Value {
         if let Ok(example) = serde_json::from_str::<Value>(described.example) {
             content["example"] = example;
         }
-        operation["requestBody"] = json!({ "required": true, "content": { "application/json": content } });
+        let raw = described.raw.iter().map(|kind| ((*kind).to_owned(), json!({ "schema": bytes() })));
+        let all: Map<String, Value> = raw.chain([("application/json".to_owned(), content)]).collect();
+        operation["requestBody"] = json!({ "required": true, "content": all });
     } else if route.is_proxy() && !matches!(route.method, "GET" | "DELETE") {
         operation["requestBody"] = json!({ "description": "Passed on as it is", "content": { "*/*": { "schema": bytes() } } });
     }

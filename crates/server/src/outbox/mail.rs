@@ -32,7 +32,7 @@ impl std::fmt::Display for NotSent {
 /// Whether a permanent refusal (5xx) is about the recipient's address, and not about us: a wrong password, a sender that may not
 /// send, a mail that is taken for spam. The enhanced status says so where there is one (RFC 3463: 5.1.x about addresses, without
 /// 5.1.7 and 5.1.8 about senders; 5.2.1 a mailbox that is switched off); otherwise the code does (RFC 5321 4.2.3).
-fn is_address_refused(code: u16, words: &str) -> bool {
+pub(super) fn is_address_refused(code: u16, words: &str) -> bool {
     let enhanced = words.split(|c: char| !c.is_ascii_digit() && c != '.').find_map(|word| {
         let mut numbers = word.split('.').map(str::parse::<u16>);
         match (numbers.next(), numbers.next(), numbers.next(), numbers.next()) {

@@ -7,6 +7,7 @@ mod frame;
 pub mod letter;
 pub mod mail;
 pub mod ping;
+pub mod returned;
 pub mod sign;
 
 use std::sync::Arc;

@@ -68,6 +68,8 @@ struct Person {
 /// A renewal link that can be used.
 struct LinkView {
     id: String,
+    /// The profiles it leads through.
+    what: String,
     words: String,
     who: String,
     until: When,
@@ -261,8 +263,12 @@ async fn links(app: &App, caller: &Caller) -> Result<Vec<LinkView>, Problem> {
     let (lang, now) = (caller.lang, app.now());
     let view = |link: &OpenLink| LinkView {
         id: link.hash.clone(),
+        what: if link.steps > 1 { format!("{} (+{})", link.first, link.steps - 1) } else { link.first.clone() },
         words: lang.fill("renew.progress", &[("done", &link.done.to_string()), ("n", &link.steps.to_string())]),
-        who: link.email.clone().unwrap_or_else(|| name_of(lang, &link.created_by)),
+        who: match &link.email {
+            Some(email) => lang.fill("link.sent_to", &[("who", email)]),
+            None => lang.fill("link.made_by", &[("who", &name_of(lang, &link.created_by))]),
+        },
         until: When::new(link.expires_at, now, zone(caller), lang),
     };
     Ok(renewal_links::open(app, caller).await?.iter().map(view).collect())

@@ -6,6 +6,7 @@ pub mod apps;
 pub mod audit;
 pub mod bulk;
 pub mod calendar;
+pub mod clocks;
 pub mod compose;
 pub mod dashboard;
 pub mod deletion;
@@ -69,10 +70,9 @@ pub struct Shell {
     pub section: &'static str,
     /// May publish somewhere.
     pub writes: bool,
-    /// May read comments somewhere.
-    pub reads: bool,
     /// A message from the last action.
     pub flash: Option<String>,
+    top: Vec<(&'static str, &'static str, bool)>,
     side: Vec<(&'static str, String, bool)>,
 }
 
@@ -96,6 +96,18 @@ impl Shell {
             ("/settings/freezes", "nav.freezes", "freezes", Act::Freeze),
             ("/audit", "nav.audit", "audit", Act::SeeAudit),
         ];
+        let top = [
+            ("/", "nav.dashboard", "dashboard", None),
+            ("/settings/profiles", "nav.profiles", "profiles", None),
+            ("/compose", "nav.compose", "compose", Some(Act::Publish)),
+            ("/engagement", "nav.engagement", "engagement", Some(Act::ReadComments)),
+            ("/forecast", "nav.forecast", "forecast", None),
+        ];
+        let top = top
+            .into_iter()
+            .filter(|(.., act)| act.is_none_or(|act| caller.may(act)))
+            .map(|(path, key, name, _)| (path, caller.lang.t(key), name == section))
+            .collect();
         let side = pages
             .into_iter()
             .filter(|(.., act)| caller.may(*act))
@@ -107,8 +119,8 @@ impl Shell {
             user: user.map(|user| ShellUser { name: user.name.clone(), email: user.email.clone(), initials: initials(&user.name) }),
             section,
             writes: user.is_some() && caller.may(Act::Publish),
-            reads: user.is_some() && caller.may(Act::ReadComments),
             flash: None,
+            top,
             side,
         }
     }
@@ -128,6 +140,11 @@ impl Shell {
     /// The words of a status.
     pub fn t_status(&self, status: &str) -> &'static str {
         self.lang.t(&format!("status.{status}"))
+    }
+
+    /// The main pages, with what this caller may do on them somewhere.
+    pub fn top(&self) -> &[(&'static str, &'static str, bool)] {
+        &self.top
     }
 
     /// The settings' page that is open.

@@ -11,6 +11,7 @@ use serde::Deserialize;
 use store::grants::Person;
 use store::people::{self, Listed};
 
+use super::clocks::{Clock, clocks_of, is_over};
 use super::view::{badge_of, end_of_access, title_of, zone};
 use super::{Confirm, Fields, Page, Shell, for_people, go, show};
 use crate::actions::finish::shown;
@@ -60,7 +61,9 @@ struct HoldingView {
 struct PersonPage {
     s: Shell,
     row: PersonRow,
-    clocks: Vec<(String, Option<When>)>,
+    clocks: Vec<Clock>,
+    /// Their login has ended before the days that the clocks name.
+    over: bool,
     frozen: bool,
     /// What would be lost, in one sentence.
     check: String,
@@ -133,22 +136,13 @@ fn holding(caller: &Caller, holding: &Holding) -> HoldingView {
 }
 
 fn page(app: &App, caller: &Caller, leaving: &Leaving, link: Option<String>) -> Page {
-    let lang = caller.lang;
-    let when = |at| When::new(at, app.now(), zone(caller), lang);
-    let clocks = leaving.grant.as_ref().map(|grant| (grant.clocks, grant.verified_at));
-    let clocks = clocks.map(|(clocks, verified)| {
-        let all = [
-            ("tokens.access", clocks.access_until),
-            ("tokens.refresh", clocks.refresh_until),
-            ("tokens.human", clocks.human_until),
-            ("tokens.verified", verified),
-        ];
-        all.map(|(key, at)| (lang.t(key).to_owned(), at.map(when))).to_vec()
-    });
+    let network = &leaving.listed.place.network;
+    let clocks = leaving.grant.as_ref().map(|grant| clocks_of(app, caller, network, grant));
     show(&PersonPage {
         s: Shell::new(caller, "people"),
         row: person_row(app, caller, &leaving.listed),
         clocks: clocks.unwrap_or_default(),
+        over: leaving.grant.as_ref().is_some_and(|grant| is_over(app, grant)),
         frozen: leaving.frozen,
         check: check_words(caller, leaving),
         dying: leaving.dying().next().is_some(),

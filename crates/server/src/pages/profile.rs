@@ -7,7 +7,7 @@ use axum::extract::{Path, Query, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use lifecycle::access::AccessState;
-use lifecycle::grant::{ClockSource, Phase};
+use lifecycle::grant::Phase;
 use lifecycle::permission::Act;
 use lifecycle::routing::Route;
 use lifecycle::time::{Span, Timestamp};
@@ -20,6 +20,7 @@ use store::users::{self, User};
 use store::{acts, presets, reminders, teams, telling};
 
 use super::bulk::Names;
+use super::clocks::{Clock, clocks_of, is_over};
 use super::presets::{Here, here};
 use super::together::{self, Found, Meanwhile, Values, compare};
 use super::view::{Line, Options, Row, end_of_access, line, owners, refresh_tokens, row, title_of, zone};
@@ -38,22 +39,13 @@ struct SeenWords {
     when: When,
 }
 
-struct Clock {
-    label: String,
-    /// What stands where no end is known, or where there is nothing that could end.
-    without: &'static str,
-    when: Option<When>,
-    source: Option<String>,
-}
-
 struct HolderView {
     person: String,
     role: String,
     state: String,
-    /// The three clocks, each with its source.
     clocks: Vec<Clock>,
-    /// When the network last answered that it works.
-    verified: Option<When>,
+    /// Their login has ended before the days that the clocks name.
+    over: bool,
     missing: Option<String>,
 }
 
@@ -274,20 +266,7 @@ const SNOOZE: Span = Span::days(3);
 
 fn holder_view(app: &App, caller: &Caller, network: &str, holder: &Holder) -> HolderView {
     let lang = caller.lang;
-    let now = app.now();
-    let clocks = holder.grant.clocks;
-    let title = title_of(network);
-    let said = |word: &str| lang.fill(&format!("clock_source.{word}"), &[("network", &title)]);
-    let clock = |key: &str, at: Option<Timestamp>, source: Option<ClockSource>, without: &str| Clock {
-        label: lang.t(key).to_owned(),
-        without: lang.t(if without == "no_refresh_token" { "tokens.absent" } else { "tokens.none" }),
-        when: at.map(|at| When::new(at, now, zone(caller), lang)),
-        // Where no end is known, that has a source too.
-        source: source.map(|source| said(source.as_str())).or_else(|| at.is_none().then(|| said(without))),
-    };
-    let (no_refresh, no_human) = if holder.grant.renewable { ("none", "none_needed") } else { ("no_refresh_token", "none") };
-    let sources = networks::find(network).map(|network| holder.grant.clock_sources(&app.directory.facts(network)));
-    let state = match (&holder.access.state, holder.grant.phase(now)) {
+    let state = match (&holder.access.state, holder.grant.phase(app.now())) {
         (AccessState::Lost { .. }, _) => "role_lost",
         (_, Phase::Fresh) => "fresh",
         (_, Phase::Due) => "due",
@@ -298,18 +277,13 @@ fn holder_view(app: &App, caller: &Caller, network: &str, holder: &Holder) -> Ho
     let person = shown(&holder.person.name, holder.person.handle.as_deref());
     let missing = (!holder.missing_scopes.is_empty())
         .then(|| lang.fill("tokens.missing", &[("scopes", &holder.missing_scopes.join(", ")), ("person", &person)]));
-    let verified_at = holder.grant.verified_at;
     HolderView {
-        verified: verified_at.map(|at| When::new(at, now, zone(caller), lang)),
+        clocks: clocks_of(app, caller, network, &holder.grant),
+        over: is_over(app, &holder.grant),
         missing,
         person,
         role: holder.access.role.clone(),
         state: lang.t(&format!("token_state.{state}")).to_owned(),
-        clocks: vec![
-            clock("tokens.access", clocks.access_until, sources.and_then(|sources| sources.access), "none"),
-            clock("tokens.refresh", clocks.refresh_until, sources.and_then(|sources| sources.refresh), no_refresh),
-            clock("tokens.human", clocks.human_until, sources.and_then(|sources| sources.human), no_human),
-        ],
     }
 }
 

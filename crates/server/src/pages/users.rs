@@ -40,6 +40,8 @@ struct UserView {
     disabled: bool,
     invited: bool,
     second_factor: bool,
+    /// Mails to their address are refused, or come back.
+    refused: bool,
     /// They may everything: permission sets add nothing.
     everything: bool,
     me: bool,
@@ -115,6 +117,7 @@ async fn page(app: &App, caller: &Caller, link: Option<String>, error: Option<St
         disabled: user.disabled_at.is_some(),
         invited: user.password_hash.is_none(),
         second_factor: user.second_factor_at.is_some(),
+        refused: user.refused.is_some(),
         everything: user.role == Role::CompanyAdmin,
         me: caller.user.as_ref().is_some_and(|me| me.id == user.id),
     };

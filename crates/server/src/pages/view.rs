@@ -4,6 +4,7 @@ use lifecycle::ids::UserId;
 use lifecycle::permission::Act;
 use lifecycle::status::Status;
 use lifecycle::time::Timestamp;
+use lifecycle::words::Cause;
 use store::events::Event;
 use store::profiles::Profile;
 use store::users::User;
@@ -39,6 +40,8 @@ pub struct Row {
     pub owner: String,
     /// The day a person must come.
     pub deadline: Option<When>,
+    /// It is red, and a login repairs it: that day is today.
+    pub due_now: bool,
     /// One line of explanation.
     pub explanation: String,
     /// A board under its account.
@@ -142,6 +145,7 @@ pub fn row(caller: &Caller, profile: &Profile, users: &[User], now: Timestamp) -
             .map(|user| user.name.clone())
             .unwrap_or_default(),
         deadline: standing.deadline.map(when),
+        due_now: standing.status == Status::Disconnected && standing.cause != Some(Cause::AppBlocked),
         explanation: crate::actions::explain::explain(lang, standing, None, &profile.network).title,
         network_title: title,
         child: profile.parent.is_some(),

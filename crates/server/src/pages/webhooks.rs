@@ -162,7 +162,10 @@ fn delivery(app: &App, caller: &Caller, delivery: &Delivery) -> DeliveryView {
     let error = delivery.last_error.as_deref().unwrap_or_default();
     let tries = delivery.tries.to_string();
     let (icon, state) = match (delivery.sent_at, delivery.gave_up_at, delivery.due_at) {
+        (Some(at), Some(_), _) => ("disconnected", lang.fill("delivery.came_back", &[("when", &when(at).text), ("error", error)])),
         (Some(at), ..) if delivery.gathered_in.is_some() => ("connected", lang.fill("delivery.gathered_sent", &[("when", &when(at).text)])),
+        // A relay that took it may still send it back.
+        (Some(at), ..) if delivery.channel == "mail" => ("connected", lang.fill("delivery.taken", &[("when", &when(at).text)])),
         (Some(at), ..) => ("connected", lang.fill("delivery.sent", &[("when", &when(at).text)])),
         (_, Some(_), _) => ("disconnected", lang.fill("delivery.gave_up", &[("tries", &tries), ("error", error)])),
         (.., Some(due)) if !error.is_empty() => {

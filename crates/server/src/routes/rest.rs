@@ -291,6 +291,14 @@ pub const API: &[ApiRoute] = &[
         200,
         "What a network refuses of many accounts at once is real: verdicts wait no longer",
     ),
+    api(
+        "POST",
+        "/api/v1/bounces",
+        "reportBounce",
+        Act::ReportBounces,
+        200,
+        "Say that a mail came back, as JSON or as the mail server's own report",
+    ),
     api("GET", "/api/v1/audit", "listAudit", Act::SeeAudit, 200, "The audit, newest first"),
     api("GET", "/api/v1/audit/verify", "verifyAudit", Act::SeeAudit, 200, "Whether every row is as it was written"),
     ApiRoute {
@@ -415,6 +423,7 @@ fn for_the_house(id: &str) -> Option<MethodRouter<Arc<App>>> {
         "releaseHold" => post(v1::hold::release),
         "listIncidents" => get(v1::incidents::list),
         "releaseIncident" => post(v1::incidents::release),
+        "reportBounce" => post(v1::bounces::report),
         "listAudit" => get(v1::audit::list),
         "verifyAudit" => get(v1::audit::verify),
         "getAuditAnchor" => get(v1::audit::anchor),

@@ -1,6 +1,7 @@
 //! One file per command.
 
 mod admin;
+mod bounce;
 mod demo;
 mod doctor;
 mod follow;
@@ -68,6 +69,8 @@ pub(crate) enum Command {
     /// Verify the audit, export it, follow it, print its anchor
     #[command(subcommand)]
     Audit(remote::Audit),
+    /// Report a mail that came back: reads the mail server's report from stdin, or takes an address
+    Bounce(bounce::Bounce),
     /// Serve tools for agents over stdin and stdout (Model Context Protocol)
     Mcp(mcp::Mcp),
     /// Print everything but secrets as JSON lines, or one list as CSV
@@ -112,6 +115,7 @@ impl Command {
             Self::Incident(incident) => incident.run().await,
             Self::Freeze(freeze) => freeze.run().await,
             Self::Audit(audit) => audit.run().await,
+            Self::Bounce(bounce) => bounce.run().await,
             Self::Mcp(mcp) => mcp.run().await,
             Self::Export(export) => export.run().await,
             Self::Import(import) => import.run().await,

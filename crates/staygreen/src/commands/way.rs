@@ -73,6 +73,22 @@ impl Way {
     }
 }
 
+impl Way {
+    /// Hands over a mail that came back.
+    pub(crate) async fn report_bounce(&self, mail: Vec<u8>) -> anyhow::Result<Value> {
+        match self {
+            Self::Remote(client) => Ok(client.report_bounce(mail).await?),
+            Self::Local(door) => {
+                let request = http::Request::builder().method(Method::POST).uri("/api/v1/bounces").header("content-type", "message/rfc822");
+                let answer = door.call(request.body(Body::from(mail))?).await;
+                let good = answer.status().is_success();
+                let answer: Value = serde_json::from_slice(&axum::body::to_bytes(answer.into_body(), ANSWER_MAX).await?)?;
+                if good { Ok(answer) } else { bail!("{}", answer["detail"].as_str().unwrap_or("refused without a reason")) }
+            }
+        }
+    }
+}
+
 impl Server {
     fn key(&self) -> anyhow::Result<Option<String>> {
         let Some(path) = &self.api_key_file else { return Ok(std::env::var("STAYGREEN_API_KEY").ok().filter(|key| !key.is_empty())) };

@@ -19,23 +19,23 @@ use crate::routing::user;
 use crate::{Fixture, count, each, run};
 
 /// T0 is a Friday, 8 o'clock in the morning, where these users live.
-fn hour(n: i64) -> Timestamp {
+pub(crate) fn hour(n: i64) -> Timestamp {
     T0 + Span::hours(n)
 }
 
-async fn wish(store: &Store, user: &UserId, wishes: Wishes, now: Timestamp) {
+pub(crate) async fn wish(store: &Store, user: &UserId, wishes: Wishes, now: Timestamp) {
     let mut tx = store.write().await.unwrap();
     wishes::set(&mut tx, user, &wishes, now).await.unwrap();
     tx.commit().await.unwrap();
 }
 
-fn link() -> UnsubscribeLink {
+pub(crate) fn link() -> UnsubscribeLink {
     let secret = Secret::new(format!("sgu_{}", store::ids::fresh::<lifecycle::ids::EventId>()));
     UnsubscribeLink { address: format!("https://sg.example/unsubscribe/{}", secret.expose()), secret }
 }
 
 /// What leaves by mail at that moment, taken and sent.
-async fn mails(store: &Store, now: Timestamp) -> Vec<Letter> {
+pub(crate) async fn mails(store: &Store, now: Timestamp) -> Vec<Letter> {
     store.gather_digests(now, link).await.unwrap();
     let letters = store.claim_letters(now, 100).await.unwrap();
     for letter in &letters {

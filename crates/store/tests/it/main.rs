@@ -6,6 +6,7 @@ mod acts;
 mod audit;
 mod authorisation;
 mod backup;
+mod bounces;
 mod calendars;
 mod crosswise;
 mod departures;

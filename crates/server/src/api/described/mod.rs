@@ -22,6 +22,8 @@ pub struct Operation {
     pub body: Fields,
     /// A body that is taken, as JSON.
     pub example: &'static str,
+    /// Media types beside JSON that are taken as they are.
+    pub raw: &'static [&'static str],
     /// What it answers when it is done, where that is JSON.
     pub answer: Option<Shape>,
     /// What it answers with 202 when it is noted and has to wait, where that can be.
@@ -31,17 +33,22 @@ pub struct Operation {
 }
 
 const fn answers(id: &'static str, answer: Shape) -> Operation {
-    Operation { id, query: &[], body: &[], example: "", answer: Some(answer), waits: None, versioned: false }
+    Operation { id, query: &[], body: &[], example: "", raw: &[], answer: Some(answer), waits: None, versioned: false }
 }
 
 const fn silent(id: &'static str) -> Operation {
-    Operation { id, query: &[], body: &[], example: "", answer: None, waits: None, versioned: false }
+    Operation { id, query: &[], body: &[], example: "", raw: &[], answer: None, waits: None, versioned: false }
 }
 
 impl Operation {
     const fn takes(mut self, body: Fields, example: &'static str) -> Self {
         self.body = body;
         self.example = example;
+        self
+    }
+
+    const fn or_raw(mut self, raw: &'static [&'static str]) -> Self {
+        self.raw = raw;
         self
     }
 

@@ -4,8 +4,10 @@ use lifecycle::forecast::Basis;
 use lifecycle::incident::IncidentKind;
 use lifecycle::permission::Frozen;
 
-use super::{MANY, MAYBE_CAUSE, MAYBE_MOMENT, MAYBE_TEXT, MAYBE_USER, MOMENT, Operation, TEXT, WHOLE, answers, silent};
+use super::{EMAIL, MANY, MAYBE_CAUSE, MAYBE_MOMENT, MAYBE_TEXT, MAYBE_USER, MOMENT, Operation, TEXT, WHOLE, answers, silent};
+use crate::actions::bounces::Outcome;
 use crate::api::shape::{Shape, may, must};
+use crate::api::v1::bounces;
 use crate::api::v1::export::LISTS;
 
 const PROFILE: Shape = Shape::Id("prf_");
@@ -44,6 +46,17 @@ pub(super) const OPERATIONS: &[Operation] = &[
     answers("listIncidents", INCIDENTS),
     answers("releaseIncident", INCIDENTS)
         .takes(&[must("network", Shape::Network), may("instance", Shape::Text { min: 0, max: 253 })], r#"{"network":"linkedin"}"#),
+    answers("reportBounce", Shape::Object(&[must("items", Shape::List { of: &BOUNCE, max: MANY })]))
+        .takes(
+            &[
+                must("address", EMAIL),
+                must("kind", Shape::Word(bounce_kinds)),
+                may("reason", Shape::Text { min: 0, max: 2000 }),
+                may("message_id", MESSAGE_ID),
+            ],
+            r#"{"address":"lena@example.com","kind":"permanent","reason":"550 5.1.1 User unknown"}"#,
+        )
+        .or_raw(bounces::RAW),
     answers(
         "listAudit",
         Shape::Object(&[must("items", Shape::List { of: &AUDITED, max: MANY }), must("next_before", Shape::Maybe(&WHOLE))]),
@@ -123,6 +136,29 @@ const FREEZE_FIELDS: Shape = Shape::Object(&[
     must("at", MOMENT),
     must("thawed_at", MAYBE_MOMENT),
 ]);
+
+/// Whether the address is refused for good, or only this mail did not arrive.
+fn bounce_kinds() -> Vec<&'static str> {
+    vec!["permanent", "temporary"]
+}
+
+fn bounce_outcomes() -> Vec<&'static str> {
+    Outcome::ALL.iter().map(|outcome| outcome.as_str()).collect()
+}
+
+const BOUNCE: Shape = Shape::Named("Bounce", &BOUNCE_FIELDS);
+const BOUNCE_FIELDS: Shape = Shape::Object(&[
+    must("address", TEXT),
+    must("outcome", Shape::Word(bounce_outcomes)),
+    must("user_id", MAYBE_USER),
+    must("message_id", Shape::Maybe(&Shape::Id("msg_"))),
+]);
+const MESSAGE_ID: Shape = Shape::Pattern {
+    pattern: "^<?msg_[0-9a-f]{32}(@[!-~]*)?$",
+    max: 320,
+    fits: |text| bounces::message_of(text).is_some(),
+    what: "is the Message-ID of a mail that left here",
+};
 
 fn incident_kinds() -> Vec<&'static str> {
     IncidentKind::ALL.iter().map(|kind| kind.as_str()).collect()

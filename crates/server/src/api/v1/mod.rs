@@ -3,6 +3,7 @@
 pub mod api_keys;
 pub mod audit;
 pub mod audit_stream;
+pub mod bounces;
 pub mod connections;
 pub mod event_stream;
 pub mod events;
