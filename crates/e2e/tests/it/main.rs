@@ -25,6 +25,7 @@ mod follow;
 mod forecast;
 mod gallery;
 mod generated;
+mod grace;
 mod incidents;
 mod io_error;
 mod kill;
