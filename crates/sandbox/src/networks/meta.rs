@@ -30,6 +30,8 @@ pub(super) struct Service {
     comments: (&'static str, &'static str),
     /// Edge that makes a container, and edge that publishes it.
     edges: (&'static str, &'static str),
+    /// Where it says how much of the day is used up.
+    limit: &'static str,
     needs_picture: bool,
 }
 
@@ -49,6 +51,7 @@ pub(super) const INSTAGRAM: Service = Service {
     publish: "instagram_business_content_publish",
     comments: ("instagram_business_manage_comments", "instagram_business_manage_comments"),
     edges: ("media", "media_publish"),
+    limit: "content_publishing_limit",
     needs_picture: true,
 };
 
@@ -80,6 +83,7 @@ pub(super) const THREADS: Service = Service {
     publish: "threads_content_publish",
     comments: ("threads_read_replies", "threads_manage_replies"),
     edges: ("threads", "threads_publish"),
+    limit: "threads_publishing_limit",
     needs_picture: false,
 };
 
@@ -311,8 +315,7 @@ pub(super) fn act_as(
     match (incoming.method.as_str(), parts) {
         ("POST", [id, edge]) if *id == own && *edge == service.edges.0 => containers::make(service, world, now, incoming, family, own),
         ("POST", [id, edge]) if *id == own && *edge == service.edges.1 => containers::publish(service, world, now, incoming, family, own),
-        ("GET", [id, "content_publishing_limit"]) if service.needs_picture && *id == own => containers::used_up(service, world, now, own),
-        ("GET", [id, "threads_publishing_limit"]) if !service.needs_picture && *id == own => containers::used_up(service, world, now, own),
+        ("GET", [id, edge]) if *id == own && *edge == service.limit => containers::used_up(service, world, now, incoming, family, own),
         ("DELETE", [post]) if !service.needs_picture && is_under(service, world, own, post) => delete(service, world, family, post),
         ("GET", [id]) if *id == own => {
             let shown = world.person(service.name, &family.username);
