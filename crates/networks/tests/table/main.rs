@@ -226,7 +226,7 @@ fn document() -> String {
         let (_, against, unconfirmed) = CHECKED
             .iter()
             .find(|(name, ..)| *name == about.name)
-            .unwrap_or_else(|| panic!("say in table.rs what {} was checked against", about.name));
+            .unwrap_or_else(|| panic!("say in crates/networks/tests/table/main.rs (CHECKED) what {} was checked against", about.name));
         let twin = if sandbox::World::has(about.name) { "yes" } else { "no" };
         let or = |text: &'static str| if text.is_empty() { "-" } else { text };
         writeln!(text, "| {} | {twin} | {} | {} |", about.title, or(against), or(unconfirmed)).expect("text");

@@ -139,9 +139,6 @@ pub struct RuleWords {
     pub de: String,
 }
 
-/// Networks whose login page is asked for by a request made before, with nothing beside it.
-const WITHOUT_FURTHER: [&str; 2] = ["xing", "bluesky"];
-
 impl NetworkConfig {
     /// Whether it makes sense, in words otherwise.
     pub(super) fn check(&self, name: &str) -> Result<(), String> {
@@ -193,7 +190,7 @@ impl NetworkConfig {
 
     /// A parameter of the login page that is the protocol's own would be set and never sent.
     fn check_login_page(&self, name: &str) -> Result<(), String> {
-        let shipped = self.like.as_deref().unwrap_or(name);
+        let shipped = networks::ALL.iter().map(|network| network.about()).find(|about| about.name == self.like.as_deref().unwrap_or(name));
         for (key, parameter) in self.options.keys().filter_map(|key| Some((key, key.strip_prefix("authorize.")?))) {
             if parameter.trim().is_empty() {
                 return Err(format!("options.\"{key}\" has to end in the name of a parameter of the login page"));
@@ -201,8 +198,9 @@ impl NetworkConfig {
             if let Some(instead) = networks::oauth::instead_of(parameter) {
                 return Err(format!("options.\"{key}\": that parameter is Staygreen's own; {instead}"));
             }
-            if self.kind.is_none() && WITHOUT_FURTHER.contains(&shipped) {
-                return Err(format!("options.\"{key}\": the login page of {shipped} has no place for a further parameter; leave it out"));
+            if let Some(about) = shipped.filter(|about| self.kind.is_none() && !about.takes_login_parameters()) {
+                let name = about.name;
+                return Err(format!("options.\"{key}\": the login page of {name} has no place for a further parameter; leave it out"));
             }
         }
         Ok(())
@@ -446,8 +444,10 @@ mod tests {
         assert!(words("redirect_uri").contains("server.public_url"));
         assert!(words("scope").contains("set scopes") && words("client_id").contains("set client_id"));
         assert!(words("").contains("name of a parameter"));
-        for network in super::WITHOUT_FURTHER {
-            assert!(set(network, "prompt").expect_err("refused").contains("no place"), "{network}");
+        for network in networks::ALL.iter().map(|network| network.about()) {
+            let refused = matches!(network.name, "xing" | "bluesky");
+            let set = set(network.name, "prompt");
+            assert_eq!(set.as_ref().is_err_and(|words| words.contains("no place")), refused, "{}: {:?}", network.name, set.err());
         }
         let further = "[networks.further]\nlike = \"bluesky\"\n[networks.further.options]\n\"authorize.prompt\" = \"x\"\n";
         assert!(parsed(further).expect_err("refused").contains("no place"));
