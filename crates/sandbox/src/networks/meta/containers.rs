@@ -188,7 +188,8 @@ fn publish_kept(service: &Service, world: &mut World, now: i64, id: &str, family
     };
     let (is_ready, is_reply) = (progress(kept, now) == "FINISHED", !kept.to.is_empty());
     let ((posts, replies), (posted, said)) = (most(service), used_of(service, world, now, own));
-    if is_ready && if is_reply { replies > 0 && said >= replies } else { posted >= posts } {
+    let is_used_up = if is_reply { replies > 0 && said >= replies } else { posted >= posts };
+    if is_ready && is_used_up {
         return error(400, 9, 2_207_042, "The user has reached the maximum number of posts in 24 hours");
     }
     let Some(kept) = world.containers.get_mut(id) else { return error(400, 24, 2_207_006, "The media could not be found") };
