@@ -106,4 +106,37 @@ mod tests {
         let twins = twin_listed(&read("crates/sandbox/src/networks/mod.rs"), "fresh_net").expect("listed");
         assert_eq!((twins.matches("\nmod fresh_net;").count(), twins.matches("Entry { name: \"fresh_net\"").count()), (1, 1), "{twins}");
     }
+
+    #[test]
+    fn the_diff_in_the_docs_is_the_real_one() {
+        let read = |path: &str| std::fs::read_to_string(root().join(path)).expect("a file of the house");
+        // Before rustfmt lines are broken elsewhere.
+        let bare = |text: &str| text.replace(|c: char| c.is_whitespace() || c == ',', "");
+        let page = read("docs/adding-a-network.md");
+        let diff = page.split("```diff").nth(1).and_then(|rest| rest.split("```").next()).expect("a diff").to_owned();
+        let of = |file: &str| -> String {
+            let lines = diff.lines().skip_while(|line| line.trim() != file).skip(1);
+            lines.take_while(|line| !line.starts_with(" crates/")).map(|line| format!("{line}\n")).collect()
+        };
+        let now = [
+            ("crates/networks/src/lib.rs", adapter_listed(&read("crates/networks/src/lib.rs"), "mynet").expect("listed")),
+            ("crates/sandbox/src/networks/mod.rs", twin_listed(&read("crates/sandbox/src/networks/mod.rs"), "mynet").expect("listed")),
+        ];
+        for (file, written) in now {
+            let (shown, written) = (of(file), bare(&written));
+            let (module, rest) = shown.split_once('\n').expect("a module first");
+            assert_eq!(module, "+mod mynet;", "{file}");
+            let around: String = rest.lines().map(|line| line.get(1..).unwrap_or_default()).collect();
+            assert!(
+                !bare(&around).is_empty() && written.contains(&bare(&around)),
+                "{file} does not become what docs/adding-a-network.md shows"
+            );
+        }
+        let sizes = [("crates/networks/src/mynet.rs", ADAPTER), ("crates/sandbox/src/networks/mynet.rs", TWIN)];
+        for (file, template) in sizes {
+            let line = diff.lines().find(|line| line.contains(file)).expect("a line for each file");
+            let said = line.split_whitespace().filter_map(|word| word.parse::<usize>().ok()).next().expect("a number of lines");
+            assert!(said.abs_diff(template.lines().count()) <= 10, "{file}: {} lines, not {said}", template.lines().count());
+        }
+    }
 }

@@ -5,7 +5,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use serde_json::json;
 
-use super::door::Door;
+use super::door::{Door, INVALID_SCOPE};
 use super::{Consent, client_id, client_secret, is_redirect_uri};
 use crate::people::{Person, person};
 use crate::request::{Answer, Incoming, json as answer};
@@ -14,6 +14,8 @@ use crate::world::World;
 
 const NAME: &str = "skeleton";
 const COLOUR: &str = "#334155";
+/// What an app may ask for.
+const SCOPES: &[&str] = &["profile"];
 /// How long an access token lives, in seconds.
 const ACCESS_LIFE: i64 = 3_600;
 
@@ -48,6 +50,10 @@ static DOOR: Door = Door {
     code_life: 60,
     is_good,
     refusal: ("Invalid request", "client_id, redirect_uri or PKCE is not right."),
+    error: |incoming| {
+        let is_known = incoming.q("scope").split_whitespace().all(|scope| SCOPES.contains(&scope));
+        (!is_known).then_some(INVALID_SCOPE)
+    },
     ..Door::PLAIN
 };
 

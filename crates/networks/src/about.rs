@@ -165,3 +165,13 @@ pub struct About {
     /// Its endpoints.
     pub endpoints: &'static [Endpoint],
 }
+
+impl About {
+    /// Whether an operator can add parameters to the login page's address (`options."authorize.NAME"`). Where the request for consent was
+    /// made before, by a request token (`OAuth` 1.0a) or pushed as a client known by its metadata (`AT Protocol`), the page is asked for by
+    /// its name alone.
+    #[must_use]
+    pub fn takes_login_parameters(&self) -> bool {
+        self.registration != Registration::Metadata && !self.endpoints.iter().any(|endpoint| endpoint.key == "request_token")
+    }
+}

@@ -15,7 +15,7 @@ use crate::meta::login::{self, Login};
 use crate::meta::media::{self, Door, TAKES};
 use crate::network::{
     Ability, About, Answer, App, Asks, Authorization, Callback, Can, Cx, Discovery, Endpoint, Failure, Issued, Network, Registration,
-    Renewal, Rule, Start,
+    Renewal, Rule, Start, Words,
 };
 use crate::wire::{BoxFuture, Wire};
 
@@ -68,6 +68,11 @@ async fn post(by: Acting<'_>, post: &Post) -> Result<Posted, NotDone> {
 
 fn measure(app: &App, draft: Draft<'_>) -> Result<Fit, NotDone> {
     media::measure(app, draft)
+}
+
+async fn left(by: Acting<'_>) -> Option<Words> {
+    let door = door(&by);
+    media::standing(by, &door).await
 }
 
 async fn read_comments(by: Acting<'_>, post: &str) -> Result<Comments, NotDone> {

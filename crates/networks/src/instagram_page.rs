@@ -121,6 +121,10 @@ impl Network for InstagramPage {
         })
     }
 
+    fn standing<'a>(&'a self, by: Acting<'a>, _: &'a str) -> Done<'a, Option<Words>> {
+        Box::pin(async move { Ok(media::standing(by, &door(&by)?).await) })
+    }
+
     fn comments<'a>(&'a self, by: Acting<'a>, post: &'a str) -> Done<'a, Comments> {
         Box::pin(async move {
             let door = door(&by)?;

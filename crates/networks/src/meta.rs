@@ -6,6 +6,7 @@ pub(crate) mod login;
 pub(crate) mod media;
 pub(crate) mod pages;
 mod permissions;
+pub(crate) mod quota;
 pub(crate) mod standing;
 
 use std::collections::BTreeMap;

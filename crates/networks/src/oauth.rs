@@ -60,13 +60,34 @@ pub fn authorization(cx: &Cx<'_>, url: &str, scope: &str, start: &Start, more: &
     }
 }
 
+/// Parameters of the login page that are the protocol's own (RFC 6749 4.1.1, 7636 4.3, 9101 5, `OpenID Connect Core` 3.1.2.1), each with
+/// what an operator does instead of setting it: on them hangs that an answer is ours, and can be read.
+const PROTOCOL: [(&str, &str); 13] = [
+    ("client_id", "set client_id"),
+    ("client_key", "set client_id"),
+    ("redirect_uri", "it follows server.public_url: leave it out, and register the address that is shown under Network apps"),
+    ("scope", "set scopes"),
+    ("response_type", "leave it out: a code is what can be read"),
+    ("response_mode", "leave it out: the code comes in the address"),
+    ("state", "leave it out: it is made anew for each login"),
+    ("nonce", "leave it out: nothing is read that it would protect"),
+    ("code", "leave it out: the network sends it"),
+    ("code_challenge", "leave it out: it is made anew for each login"),
+    ("code_challenge_method", "leave it out: it follows from what the network knows"),
+    ("request", "leave it out: the request is written by Staygreen"),
+    ("request_uri", "leave it out: the request is written by Staygreen"),
+];
+
+/// What to do instead of setting a parameter of the login page that is Staygreen's own; `None` where it is the operator's to set.
+pub fn instead_of(parameter: &str) -> Option<&'static str> {
+    PROTOCOL.iter().find(|(name, _)| name.eq_ignore_ascii_case(parameter)).map(|(_, instead)| *instead)
+}
+
 /// Adds what the operator sets of the login page (`options."authorize.NAME"`), in place of what is usual: a network knows parameters
-/// beside its protocol, such as whether it shows another button. The protocol's own are not theirs to set.
+/// beside its protocol, such as whether it shows another button. The protocol's own are not theirs to set ([`instead_of`]).
 pub fn further<'a>(cx: &Cx<'a>, parameters: &mut Vec<(&'a str, &'a str)>) {
-    const OURS: [&str; 8] =
-        ["response_type", "client_id", "client_key", "redirect_uri", "state", "scope", "code_challenge", "code_challenge_method"];
     for (key, value) in &cx.app.options {
-        if let Some(name) = key.strip_prefix("authorize.").filter(|name| !OURS.contains(name)) {
+        if let Some(name) = key.strip_prefix("authorize.").filter(|name| instead_of(name).is_none()) {
             parameters.retain(|(known, _)| *known != name);
             parameters.push((name, value));
         }

@@ -13,9 +13,10 @@ use crate::acting::{self, Acting, Comment, Comments, Done, Draft, Fit, NotDone, 
 use crate::media::{By, Takes};
 use crate::meta::container::{self, Door, Habits};
 use crate::meta::login::{self, Login};
+use crate::meta::quota;
 use crate::network::{
     Ability, About, Answer, App, Asks, Authorization, Callback, Can, Cx, Discovery, Endpoint, Failure, Issued, Network, Registration,
-    Renewal, Rule, Start,
+    Renewal, Rule, Start, Words,
 };
 use crate::wire::{BoxFuture, Wire};
 use crate::{meta, moment, oauth};
@@ -78,6 +79,7 @@ static TAKES: Takes =
 static HABITS: Habits = Habits {
     title: "Threads",
     edges: ("threads", "threads_publish"),
+    limit: "threads_publishing_limit",
     text: "text",
     status: ("status", "error_message"),
     film: "VIDEO",
@@ -115,6 +117,10 @@ async fn post(by: Acting<'_>, post: &Post) -> Result<Posted, NotDone> {
         return container::say(by, &door, &HABITS, &form).await;
     }
     container::post(by, &door, &HABITS, post, &words(post)).await
+}
+
+async fn left(by: Acting<'_>) -> Option<Words> {
+    quota::standing(by, &door(&by), &HABITS).await
 }
 
 async fn read_comments(Acting { cx, wire, tokens, .. }: Acting<'_>, post: &str) -> Result<Comments, NotDone> {

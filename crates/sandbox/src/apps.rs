@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use crate::networks;
+use crate::tokens::DAY;
 use crate::world::World;
 
 /// What is set for a network's app.
@@ -14,11 +15,23 @@ pub(crate) struct App {
     pub(crate) notices_url: String,
     /// The addresses it may send people back to, letter by letter; none: any address is good.
     pub(crate) redirect_uris: Vec<String>,
+    /// How many seconds a refresh token is taken again after it was used up, where each works once. No network documents such a grace:
+    /// none.
+    pub(crate) reuse_grace_seconds: i64,
+}
+
+/// What is to change about an app; what is not named stays.
+#[derive(Default)]
+pub(crate) struct Wish<'a> {
+    pub(crate) refresh_tokens: Option<bool>,
+    pub(crate) notices_url: Option<&'a str>,
+    pub(crate) redirect_uris: Option<Vec<String>>,
+    pub(crate) reuse_grace_seconds: Option<i64>,
 }
 
 impl Default for App {
     fn default() -> Self {
-        Self { refresh_tokens: true, notices_url: String::new(), redirect_uris: vec![] }
+        Self { refresh_tokens: true, notices_url: String::new(), redirect_uris: vec![], reuse_grace_seconds: 0 }
     }
 }
 
@@ -29,18 +42,12 @@ impl World {
     }
 
     /// Changes what is named. `Err` says what is wrong with it.
-    pub(crate) fn set_app(
-        &mut self,
-        network: &str,
-        refresh_tokens: Option<bool>,
-        notices_url: Option<&str>,
-        redirect_uris: Option<Vec<String>>,
-    ) -> Result<App, String> {
+    pub(crate) fn set_app(&mut self, network: &str, wish: Wish<'_>) -> Result<App, String> {
         let network = networks::find(network).ok_or("network: the name of a network")?;
-        if let Some(url) = notices_url {
+        if let Some(url) = wish.notices_url {
             self.tell_at(network, url)?;
         }
-        if let Some(uris) = &redirect_uris {
+        if let Some(uris) = &wish.redirect_uris {
             if !networks::has_registered_redirects(network) {
                 return Err(format!("redirect_uris: {network} learns them from the app itself"));
             }
@@ -48,16 +55,23 @@ impl World {
                 return Err("redirect_uris: a list of absolute http or https addresses".into());
             }
         }
+        if wish.refresh_tokens.is_some() && network != "linkedin" {
+            return Err(format!("refresh_tokens: {network} treats every app alike"));
+        }
+        if let Some(seconds) = wish.reuse_grace_seconds {
+            if !networks::uses_refresh_tokens_up(network) {
+                return Err(format!("reuse_grace_seconds: {network} has no refresh tokens that work once"));
+            }
+            if !(0..=30 * DAY).contains(&seconds) {
+                return Err("reuse_grace_seconds: for how many seconds a used refresh token is taken again (0 to 30 days)".into());
+            }
+        }
         let app = self.apps.entry(network).or_default();
-        if let Some(uris) = redirect_uris {
+        if let Some(uris) = wish.redirect_uris {
             app.redirect_uris = uris;
         }
-        if let Some(given) = refresh_tokens {
-            if network != "linkedin" {
-                return Err(format!("refresh_tokens: {network} treats every app alike"));
-            }
-            app.refresh_tokens = given;
-        }
+        app.refresh_tokens = wish.refresh_tokens.unwrap_or(app.refresh_tokens);
+        app.reuse_grace_seconds = wish.reuse_grace_seconds.unwrap_or(app.reuse_grace_seconds);
         Ok(app.clone())
     }
 }

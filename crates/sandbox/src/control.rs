@@ -5,6 +5,7 @@ mod page;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use crate::apps::Wish;
 use crate::networks::{self, Consent};
 use crate::notices;
 use crate::pages::{esc, plain};
@@ -76,6 +77,7 @@ struct Body {
     notices_url: Option<String>,
     #[serde(deserialize_with = "list")]
     redirect_uris: Option<Vec<String>>,
+    reuse_grace_seconds: Option<Value>,
     metadata: Value,
     jwks: Value,
 }
@@ -137,7 +139,7 @@ fn act(world: &mut World, now: i64, what: &[&str], body: &Value) -> Result<Value
         ["troubles"] => networks::set_trouble(world, &b.network, &b.trouble, b.requests).map(|()| json!({ "trouble": b.trouble })),
         ["comments"] => comment(world, now, &b),
         ["posts"] => world.tell_of_post(now, &b.post, &b.action).map(|()| json!({})),
-        ["apps"] => world.set_app(&b.network, b.refresh_tokens, b.notices_url.as_deref(), b.redirect_uris).map(|app| json!(app)),
+        ["apps"] => app(world, b),
         ["registrations"] => {
             world.kept.retain(|(network, key), _| *network != b.network || !key.starts_with("app/"));
             Ok(json!({}))
@@ -149,6 +151,21 @@ fn act(world: &mut World, now: i64, what: &[&str], body: &Value) -> Result<Value
         }
         _ => Err(format!("there is no such call; there are {CALLS}")),
     }
+}
+
+/// How a network treats the app.
+fn app(world: &mut World, b: Body) -> Result<Value, String> {
+    let seconds = b.reuse_grace_seconds.as_ref();
+    if seconds.is_some() && number(seconds).is_none() {
+        return Err("reuse_grace_seconds: for how many seconds a used refresh token is taken again".into());
+    }
+    let wish = Wish {
+        refresh_tokens: b.refresh_tokens,
+        notices_url: b.notices_url.as_deref(),
+        redirect_uris: b.redirect_uris,
+        reuse_grace_seconds: number(seconds),
+    };
+    world.set_app(&b.network, wish).map(|app| json!(app))
 }
 
 /// Somebody opens an account.

@@ -45,6 +45,8 @@ pub(crate) struct Token {
     pub(crate) family: usize,
     pub(crate) until: Option<i64>,
     pub(crate) spent: bool,
+    /// When it was used up, where using it up is what ended it.
+    pub(crate) used_at: Option<i64>,
     /// The secret of OAuth 1.0a.
     pub(crate) secret: String,
     pub(crate) created: i64,
@@ -133,7 +135,7 @@ impl World {
         self.vault.since_ended.entry(family).or_default().push(token.clone());
         self.vault.access.insert(
             token.clone(),
-            Token { family, until: life_seconds.map(|life| now + life * MICRO), spent: false, secret, created: now },
+            Token { family, until: life_seconds.map(|life| now + life * MICRO), spent: false, used_at: None, secret, created: now },
         );
         token
     }
@@ -154,7 +156,8 @@ impl World {
     pub(crate) fn new_refresh(&mut self, now: i64, family: usize, prefix: &str, until: i64) -> String {
         let token = self.secret(prefix);
         self.effects.push(format!("refresh token issued to {}", self.holder(family)));
-        self.vault.refresh.insert(token.clone(), Token { family, until: Some(until), spent: false, secret: String::new(), created: now });
+        let made = Token { family, until: Some(until), spent: false, used_at: None, secret: String::new(), created: now };
+        self.vault.refresh.insert(token.clone(), made);
         token
     }
 
@@ -169,7 +172,7 @@ impl World {
         if self.person(network, &family.username).is_none_or(|person| person.blocked) {
             return Err(Dead::Blocked);
         }
-        if family.revoked || token.spent {
+        if family.revoked || (token.spent && !self.is_in_grace(now, network, token)) {
             return Err(Dead::Revoked);
         }
         if token.until.is_some_and(|until| until <= now) {
@@ -178,8 +181,21 @@ impl World {
         Ok((token.family, family.clone()))
     }
 
-    /// Spends a refresh token that may be used once. Presenting a spent one revokes the family where the network is so
-    /// strict.
+    /// Whether a refresh token that was used up is taken again: the answer may have been lost on its way.
+    pub(crate) fn is_in_grace(&self, now: i64, network: &str, token: &Token) -> bool {
+        token.used_at.is_some_and(|used| now < used + self.app(network).reuse_grace_seconds * MICRO)
+    }
+
+    /// Uses a refresh token up; one that is taken again within the grace does not begin another.
+    pub(crate) fn use_up(&mut self, now: i64, token: &str) {
+        if let Some(stored) = self.vault.refresh.get_mut(token) {
+            stored.spent = true;
+            stored.used_at = stored.used_at.or(Some(now));
+        }
+    }
+
+    /// Spends a refresh token that may be used once. Presenting a spent one after its grace revokes the family where the network is
+    /// so strict; within it, whatever came of it before lives on beside what comes of it now.
     pub(crate) fn spend_refresh(&mut self, now: i64, network: &str, token: &str, reuse_revokes: bool) -> Result<(usize, Family), Dead> {
         let found = self.vault.refresh.get(token).cloned().ok_or(Dead::Unknown)?;
         let result = self.check(now, network, &found);
@@ -188,14 +204,13 @@ impl World {
         }
         let holder = self.holder(found.family).to_owned();
         self.effects.push(match result {
+            Ok(_) if found.spent => format!("refresh token of {holder} taken again within its grace"),
             Ok(_) => format!("refresh token of {holder} spent"),
             Err(_) if found.spent => format!("refresh token of {holder} presented again after it was spent"),
             Err(why) => format!("refresh token of {holder} refused: {}", why.as_str()),
         });
-        if result.is_ok()
-            && let Some(stored) = self.vault.refresh.get_mut(token)
-        {
-            stored.spent = true;
+        if result.is_ok() {
+            self.use_up(now, token);
         }
         result
     }

@@ -27,7 +27,7 @@ pub enum Fate {
 pub enum Mood {
     /// As documented.
     Normal,
-    /// 503 to everything.
+    /// Everything is refused, as the network does when it is down.
     Outage,
     /// Each answer takes three seconds.
     Slow,
@@ -53,7 +53,7 @@ pub enum Mood {
 impl Mood {
     pub(crate) const ALL: [(Mood, &'static str, &'static str); 11] = [
         (Mood::Normal, "normal", "as documented"),
-        (Mood::Outage, "outage", "503 to everything"),
+        (Mood::Outage, "outage", "down, and says so in the network's own way"),
         (Mood::Slow, "slow", "each answer takes three seconds"),
         (Mood::LostAnswer, "lost_answer", "carried out, never answered"),
         (Mood::ErrorAfterCommit, "error_after_commit", "carried out, answered with 500"),
@@ -256,7 +256,7 @@ impl World {
         let about = networks::about(network, incoming);
         let mood = if about == "page" { Mood::Normal } else { self.mood_for(network, about) };
         let mut answer = match mood {
-            Mood::Outage => json(503, &serde_json::json!({ "message": "Service Unavailable" })),
+            Mood::Outage => networks::down(network, about, &incoming.path),
             Mood::Html => html(200, "<html><body><h1>Welcome to the hotel network</h1></body></html>".into()),
             Mood::InvalidGrantNoise => networks::refused_renewal(network),
             Mood::YoungTokenNoise => {

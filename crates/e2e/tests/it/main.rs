@@ -26,6 +26,7 @@ mod follow;
 mod forecast;
 mod gallery;
 mod generated;
+mod grace;
 mod incidents;
 mod io_error;
 mod kill;

@@ -14,7 +14,7 @@ async fn what_is_known_of_a_network_is_set_by_the_file_and_the_environment() {
         "[server]\nlisten = \"127.0.0.1:0\"\ndata_dir = \"{}\"\n\
          [networks.linkedin]\naccess_life = \"10 d\"\nmanual_renewal_every = \"90 d\"\noptions = {{ pictures_max = 3 }}\n\
          [networks.tumblr]\nclient_id = \"ours\"\nclient_secret = \"secret\"\nscopes = [\"basic\"]\n\
-         options = {{ \"authorize.lang\" = \"de\", \"authorize.state\" = \"theirs\" }}\n\
+         options = {{ \"authorize.lang\" = \"de\" }}\n\
          [networks.tumblr.endpoints]\nauthorize = \"https://login.moved.example/oauth\"\n",
         folder.path().join("data").display(),
     );
@@ -45,12 +45,19 @@ async fn what_is_known_of_a_network_is_set_by_the_file_and_the_environment() {
     let begun = api("POST", "/connections", json!({ "network": "tumblr" })).await;
     let address = begun["authorize_url"].as_str().unwrap();
     assert!(address.starts_with("https://login.moved.example/oauth?") && address.contains("scope=basic&"), "{address}");
-    assert!(address.ends_with("&lang=de") && !address.contains("theirs"), "{address}");
+    assert!(address.ends_with("&lang=de"), "{address}");
     drop(server);
-    // A mistyped key is no setting that does nothing.
-    let wrong = std::fs::read_to_string(&file).unwrap().replace("authorize = \"https", "authorise = \"https");
-    std::fs::write(&file, wrong).unwrap();
-    let refused = Command::new(binary()).args(["serve", "--config", file.to_str().unwrap()]).output().unwrap();
-    let said = String::from_utf8_lossy(&refused.stderr);
-    assert!(!refused.status.success() && said.contains("endpoints.authorise") && said.contains("authorize, token"), "{said}");
+    // A mistyped key is no setting that does nothing, and neither is a parameter that the protocol needs for itself.
+    let good = std::fs::read_to_string(&file).unwrap();
+    let refused = |from: &str, to: &str| {
+        assert!(good.contains(from));
+        std::fs::write(&file, good.replace(from, to)).unwrap();
+        let refused = Command::new(binary()).args(["serve", "--config", file.to_str().unwrap()]).output().unwrap();
+        assert!(!refused.status.success(), "{to}");
+        String::from_utf8_lossy(&refused.stderr).into_owned()
+    };
+    let said = refused("authorize = \"https", "authorise = \"https");
+    assert!(said.contains("endpoints.authorise") && said.contains("authorize, token"), "{said}");
+    let said = refused("\"authorize.lang\" = \"de\"", "\"authorize.redirect_uri\" = \"https://other.example\"");
+    assert!(said.contains("line 8") && said.contains("authorize.redirect_uri") && said.contains("server.public_url"), "{said}");
 }

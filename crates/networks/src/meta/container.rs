@@ -8,6 +8,7 @@ use lifecycle::time::Span;
 use lifecycle::words::{Evidence, Source};
 use serde_json::Value;
 
+use super::quota::{self, Counted};
 use super::{act, call};
 use crate::acting::{self, Acting, Fit, Media, NotDone, Post, Posted};
 use crate::media::{LOOKS, Takes, is_film, not_yet, still, wrong};
@@ -20,6 +21,8 @@ pub(crate) struct Habits {
     pub(crate) title: &'static str,
     /// The edge that makes a container, and the one that publishes it.
     pub(crate) edges: (&'static str, &'static str),
+    /// Where it says how much of the day is used up.
+    pub(crate) limit: &'static str,
     /// The field of the words.
     pub(crate) text: &'static str,
     /// The field that says how far a container is, and the one that says why it failed.
@@ -81,6 +84,7 @@ fn item<'a>(habits: &Habits, media: &'a Media, is_one_of: bool) -> Vec<(&'static
 
 /// Publishes a post with media. Before the last call nothing is published, whatever becomes of the others.
 pub(crate) async fn post(by: Acting<'_>, door: &Door<'_>, habits: &Habits, post: &Post, text: &str) -> Result<Posted, NotDone> {
+    quota::has_room(by, door, habits, Counted::Posts).await?;
     let mut patience = Patience { waits: LOOKS.into_iter() };
     let said = (habits.text, text);
     let container = match post.media.as_slice() {
@@ -107,6 +111,8 @@ pub(crate) async fn post(by: Acting<'_>, door: &Door<'_>, habits: &Habits, post:
 
 /// Says words alone.
 pub(crate) async fn say(by: Acting<'_>, door: &Door<'_>, habits: &Habits, form: &[(&str, &str)]) -> Result<Posted, NotDone> {
+    let counted = if form.iter().any(|(field, _)| *field == "reply_to_id") { Counted::Replies } else { Counted::Posts };
+    quota::has_room(by, door, habits, counted).await?;
     let container = make(by, door, habits, form).await?;
     let mut patience = Patience { waits: LOOKS.into_iter() };
     ready(by, door, habits, &container, &mut patience).await?;

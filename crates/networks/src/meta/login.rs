@@ -299,6 +299,10 @@ macro_rules! delegate {
             })
         }
 
+        fn standing<'a>(&'a self, by: Acting<'a>, _: &'a str) -> Done<'a, Option<crate::network::Words>> {
+            Box::pin(async move { Ok(left(by).await) })
+        }
+
         fn comments<'a>(&'a self, by: Acting<'a>, post: &'a str) -> Done<'a, Comments> {
             Box::pin(read_comments(by, post))
         }

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 pub(crate) use super::container::Door;
 use super::container::{self, Habits};
-use super::{act, call};
+use super::{act, call, quota};
 use crate::acting::{self, Acting, Comment, Comments, Draft, Fit, NotDone, Post, Posted};
 use crate::media::{By, Takes};
 use crate::network::{App, Cx, Words};
@@ -24,6 +24,7 @@ pub(crate) static TAKES: Takes =
 static HABITS: Habits = Habits {
     title: "Instagram",
     edges: ("media", "media_publish"),
+    limit: "content_publishing_limit",
     text: "caption",
     status: ("status_code", "status"),
     // A film on its own is a reel.
@@ -53,6 +54,11 @@ pub(crate) fn measure(app: &App, draft: Draft<'_>) -> Result<Fit, NotDone> {
 
 pub(crate) async fn post(by: Acting<'_>, door: &Door<'_>, post: &Post) -> Result<Posted, NotDone> {
     container::post(by, door, &HABITS, post, &acting::with_link(post)).await
+}
+
+/// What the network says of a post that it has: how much of the day is left.
+pub(crate) async fn standing(by: Acting<'_>, door: &Door<'_>) -> Option<Words> {
+    quota::standing(by, door, &HABITS).await
 }
 
 pub(crate) async fn comments(Acting { cx, wire, .. }: Acting<'_>, door: &Door<'_>, post: &str) -> Result<Comments, NotDone> {

@@ -7,6 +7,8 @@ use http::{HeaderName, HeaderValue};
 use lifecycle::diagnosis::Diagnosis;
 use lifecycle::words::{Cause, Confidence, Evidence};
 
+use crate::oauth;
+
 /// The endpoints without which a network of the configuration cannot be connected.
 const NEEDED: [&str; 3] = ["authorize", "token", "userinfo"];
 /// The endpoints that it may have besides.
@@ -151,7 +153,11 @@ fn of_family(family: &str, name: &str, value: &str) -> Result<(), String> {
                 causes.join(", ")
             ))
         }
-        "authorize." | "token." if OURS.contains(&name) => Err(format!("options.\"{family}{name}\": that parameter is Staygreen's own")),
+        "authorize." if oauth::instead_of(name).is_some() => {
+            let instead = oauth::instead_of(name).unwrap_or_default();
+            Err(format!("options.\"authorize.{name}\": that parameter is Staygreen's own; {instead}"))
+        }
+        "token." if OURS.contains(&name) => Err(format!("options.\"token.{name}\": that parameter is Staygreen's own")),
         _ if name.is_empty() => Err(format!("options.\"{family}\" has to end in a name")),
         _ => Ok(()),
     }

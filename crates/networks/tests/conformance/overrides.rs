@@ -166,8 +166,12 @@ async fn a_further_parameter_of_the_login_page_can_be_set_and_none_of_the_protoc
             let begun = network.begin(given.cx(), &Heard::new("{}"), &start).await.ok()?;
             Some(url::Url::parse(&begun.url).expect("an address"))
         };
-        // XING's page is asked with a token alone.
-        let Some(usual) = begin(&[]).await.filter(|_| name != "xing") else { continue };
+        let Some(usual) = begin(&[]).await else { continue };
+        if !network.about().takes_login_parameters() {
+            let set = begin(&[("authorize.enable_fb_login", "0")]).await.expect("begins");
+            assert!(set.query_pairs().all(|(name, _)| name != "enable_fb_login"), "{name}: has a place for it after all");
+            continue;
+        }
         let set =
             begin(&[("authorize.enable_fb_login", "0"), ("authorize.state", "theirs"), ("authorize.redirect_uri", "https://evil.example")]);
         let set = set.await.expect("begins");
@@ -209,6 +213,7 @@ fn is_too_long(done: &Result<networks::acting::Fit, NotDone>) -> bool {
 
 #[test]
 fn every_length_of_a_text_can_be_set() {
+    let mut seen = 0;
     for network in networks::ALL.iter().copied() {
         let name = network.about().name;
         let Can { publish, comment, reply, .. } = network.about().can;
@@ -223,7 +228,11 @@ fn every_length_of_a_text_can_be_set() {
             let draft = Draft::Comment { in_reply_to: if comment.is_yes() { None } else { Some("1") }, text: &text };
             network.check(&given.app, place(name), draft)
         };
-        assert!(publish.is_yes(), "{name}");
+        // What a network that was only begun cannot do yet has no length.
+        if !publish.is_yes() {
+            continue;
+        }
+        seen += 1;
         assert!(check(&given, 80_000).is_ok(), "{name}: more than usual: {:?}", check(&given, 80_000));
         let speaks = comment.is_yes() || reply.is_yes();
         assert!(!speaks || say(&given, 80_000).is_ok(), "{name}: {:?}", say(&given, 80_000));
@@ -233,6 +242,7 @@ fn every_length_of_a_text_can_be_set() {
         assert!(is_too_long(&check(&given, 31)) && check(&given, 30).is_ok(), "{name}: {:?}", check(&given, 31));
         assert!(!speaks || (is_too_long(&say(&given, 31)) && say(&given, 30).is_ok()), "{name}: {:?}", say(&given, 31));
     }
+    assert!(seen >= 16, "only {seen}");
 }
 
 #[test]

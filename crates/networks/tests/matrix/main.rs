@@ -11,7 +11,7 @@ use house::{House, Outcome};
 use lifecycle::words::{Cause, Confidence};
 use networks::Network;
 use networks::acting::{Acting, NotDone, Post, Target};
-use networks::network::{Found, Renewal};
+use networks::network::{Asks, Failure, Found, Renewal};
 use serde_json::json;
 
 /// A way to lose an access, with what the sandbox knows is the truth.
@@ -305,6 +305,42 @@ async fn promise_3_no_mood_of_a_network_is_a_false_alarm() {
             }
             let listed = network.discover(house.cx(), &house, &held.issued.tokens).await;
             assert!(listed.as_ref().err().is_none_or(lifecycle::diagnosis::Diagnosis::is_harmless), "{name}, {mood}: {listed:?}");
+            if mood == "outage" {
+                acts_are_put_off(&house, network, &held).await;
+                // Whose server a handle names is asked all over the world, where this house lets nobody go.
+                if network.about().asks != Asks::Handle {
+                    let again = house.connect(&username).await;
+                    assert!(matches!(again, Err(Failure::Unavailable { .. })), "{name}, down: {:?}", again.err());
+                }
+            }
         }
     }
+}
+
+/// What is to be published or said while a network is down, in its own words, says nothing against the token either, and nothing seems done.
+async fn acts_are_put_off(house: &House, network: &'static dyn Network, held: &house::Held) {
+    let (name, can) = (network.about().name, network.about().can);
+    let post = |media| Post { text: "Huts".into(), title: Some("Huts".into()), link: None, media, key: "key-2".into() };
+    let tries = [post(vec![]), post(vec![picture()]), post(vec![film()])];
+    let mut asked = 0;
+    for found in held.discovery.profiles.iter().filter(|found| found.unusable.is_none()) {
+        let by = || Acting { cx: house.cx(), wire: house, tokens: &held.issued.tokens, target: as_target(found) };
+        let mut done = vec![];
+        for post in &tries {
+            done.push(network.publish(by(), post).await.map(|_| ()));
+        }
+        done.push(network.comments(by(), "1").await.map(|_| ()));
+        done.push(network.comment(by(), "1", Some("1"), "Huts").await.map(|_| ()));
+        for done in done {
+            match done {
+                Err(NotDone::Refused(diagnosis)) => assert!(diagnosis.is_harmless(), "{name}: {diagnosis:?}"),
+                Err(NotDone::Unclear(_)) => {}
+                // Said before anything is sent.
+                Err(NotDone::NotSupported(_) | NotDone::Invalid { .. }) => continue,
+                Ok(()) => panic!("{name}: done while it was down"),
+            }
+            asked += 1;
+        }
+    }
+    assert!(asked > 0 || !can.publish.is_yes(), "{name}: nothing was asked");
 }

@@ -94,21 +94,28 @@ const NOT_USED: &[(&str, &str)] = &[
     ),
     (
         "X",
-        "`oauth.revoke` also comes over a stream (`GET /2/activity/stream`), which needs no public address. It is taken by webhook; without one, the next renewal or look tells.",
+        "`oauth.revoke` also comes over a stream (`GET /2/activity/stream`), which needs no public address, and a connection of the app's own that is always open, at a price that no source confirms. It is taken by webhook; without one, the next renewal or look tells. The older Account Activity API tells it of three accounts only.",
     ),
-    ("TikTok", "the API for Business, another product with other hosts and errors. Advertisers' logins are no profiles."),
+    (
+        "TikTok",
+        "the API for Business, another product with other hosts, errors and apps of its own. Whether it lets business accounts comment is unconfirmed: sources disagree. Advertisers' logins are no profiles.",
+    ),
     (
         "XING",
-        "company and news pages: what they are listed by and published with is known, and not what XING answers. OAuth 2.0 for partners is undocumented; `kind = \"oauth2\"` can be tried.",
+        "company and news pages: the calls that list them and publish there are known by their addresses alone; their ids and answers stand in no source since XING discontinued its documentation. OAuth 2.0 is for partners whom XING chooses, and undocumented; `kind = \"oauth2\"` can be tried.",
+    ),
+    (
+        "Discord",
+        "of its webhook events `APPLICATION_DEAUTHORIZED` alone, where `public_key` is set: how events are signed is unconfirmed, so they are checked as interactions are. Bots, which could read messages, are another kind of app.",
+    ),
+    (
+        "Pinterest",
+        "`user_account/businesses`, which lists linked businesses: an ad account is named (`ad_account_id`), since nothing there says which one somebody may act for.",
     ),
     ("Tumblr", "reblogs, and its older OAuth 1.0a."),
     (
         "LinkedIn",
         "`organizationAuthorizations` names permissions instead of roles. The list of roles says what can be connected, and a refused act is looked into at once.",
-    ),
-    (
-        "Instagram, Threads",
-        "how many posts are left of the day (`content_publishing_limit`, `threads_publishing_limit`) is not asked before each post: the refusal says that there are none, and the post waits.",
     ),
     ("X", "posts in which an account is mentioned: a paid read of its own. What is said under a post is read where the post is looked at."),
     ("Google", "`tokeninfo`, which Google calls a debugging aid: a token is proven by a renewal or by the call that it is for."),
@@ -219,7 +226,7 @@ fn document() -> String {
         let (_, against, unconfirmed) = CHECKED
             .iter()
             .find(|(name, ..)| *name == about.name)
-            .unwrap_or_else(|| panic!("say in table.rs what {} was checked against", about.name));
+            .unwrap_or_else(|| panic!("say in crates/networks/tests/table/main.rs (CHECKED) what {} was checked against", about.name));
         let twin = if sandbox::World::has(about.name) { "yes" } else { "no" };
         let or = |text: &'static str| if text.is_empty() { "-" } else { text };
         writeln!(text, "| {} | {twin} | {} | {} |", about.title, or(against), or(unconfirmed)).expect("text");

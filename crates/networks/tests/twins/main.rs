@@ -15,6 +15,7 @@ mod linkedin;
 mod mastodon;
 mod openapi;
 mod pinterest;
+mod quota;
 mod reddit;
 mod threads;
 mod tiktok;

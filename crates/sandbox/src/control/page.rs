@@ -253,6 +253,11 @@ fn more(world: &World, network: &str) -> String {
         let uris = input("redirect_uris", words, &app.redirect_uris.join(" "), "");
         parts.push_str(&filled("apps", &[("network", network)], &uris, "Register them"));
     }
+    if networks::uses_refresh_tokens_up(network) {
+        let seconds = app.reuse_grace_seconds.to_string();
+        let grace = input("reuse_grace_seconds", "Seconds in which a used refresh token is taken again", &seconds, "inputmode=\"numeric\"");
+        parts.push_str(&filled("apps", &[("network", network)], &grace, "Set the grace"));
+    }
     if network == "linkedin" {
         let (label, other) =
             if app.refresh_tokens { ("Give the app no refresh tokens", "false") } else { ("Give the app refresh tokens", "true") };

@@ -51,6 +51,7 @@ fn is_good(incoming: &Incoming) -> bool {
     incoming.q("client_id") == client_id(NAME)
         && is_redirect_uri(incoming.q("redirect_uri"))
         && incoming.q("response_type") == "code"
+        && !incoming.q("scope").trim().is_empty()
         && ask(incoming).scopes.iter().all(|scope| matches!(scope.as_str(), "webhook.incoming" | "identify"))
 }
 

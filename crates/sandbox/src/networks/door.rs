@@ -7,6 +7,9 @@ use crate::consent::{Ask, Decision, decide};
 use crate::request::{Answer, Incoming, see_other, with_query};
 use crate::world::World;
 
+/// The error of RFC 6749 4.1.2.1 for a scope that there is not.
+pub(super) const INVALID_SCOPE: &str = "invalid_scope";
+
 /// What differs from network to network.
 pub(super) struct Door {
     pub(super) network: &'static str,
@@ -102,6 +105,13 @@ impl Door {
             None => self.allowed(world, now, incoming, consent.username, (self.scopes)(incoming)),
         })
     }
+}
+
+/// The way back where no scope is asked for, or one that does not exist, in the words of RFC 6749 4.1.2.1: where a network documents
+/// nothing else.
+pub(super) fn no_such_scope(incoming: &Incoming, asked: &[String], known: &[&str]) -> Option<String> {
+    let is_good = !asked.is_empty() && asked.iter().all(|scope| known.contains(&scope.as_str()));
+    (!is_good).then(|| refused(incoming, INVALID_SCOPE, "The requested scope is invalid, unknown, or malformed."))
 }
 
 fn refused(incoming: &Incoming, error: &str, words: &str) -> String {

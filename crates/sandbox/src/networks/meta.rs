@@ -5,6 +5,7 @@ mod containers;
 
 use serde_json::{Value, json};
 
+use super::door::no_such_scope;
 use super::{Consent, client_id, client_secret, graph, is_redirect_uri, moment, refuse_page};
 use crate::consent::{Ask, Decision, decide};
 use crate::people::{Comment, Person, person};
@@ -21,12 +22,16 @@ pub(super) struct Service {
     title: &'static str,
     colour: &'static str,
     prefix: &'static str,
+    /// Every permission that an app may ask for.
+    scopes: &'static [&'static str],
     basic: &'static str,
     publish: &'static str,
     /// The permissions to read comments, and to write them.
     comments: (&'static str, &'static str),
     /// Edge that makes a container, and edge that publishes it.
     edges: (&'static str, &'static str),
+    /// Where it says how much of the day is used up.
+    limit: &'static str,
     needs_picture: bool,
 }
 
@@ -35,10 +40,18 @@ pub(super) const INSTAGRAM: Service = Service {
     title: "Instagram",
     colour: "#c13584",
     prefix: "ig",
+    scopes: &[
+        "instagram_business_basic",
+        "instagram_business_content_publish",
+        "instagram_business_manage_comments",
+        "instagram_business_manage_insights",
+        "instagram_business_manage_messages",
+    ],
     basic: "instagram_business_basic",
     publish: "instagram_business_content_publish",
     comments: ("instagram_business_manage_comments", "instagram_business_manage_comments"),
     edges: ("media", "media_publish"),
+    limit: "content_publishing_limit",
     needs_picture: true,
 };
 
@@ -56,10 +69,21 @@ pub(super) const THREADS: Service = Service {
     title: "Threads",
     colour: "#101010",
     prefix: "th",
+    scopes: &[
+        "threads_basic",
+        "threads_content_publish",
+        "threads_manage_replies",
+        "threads_read_replies",
+        "threads_delete",
+        "threads_manage_insights",
+        "threads_keyword_search",
+        "threads_manage_mentions",
+    ],
     basic: "threads_basic",
     publish: "threads_content_publish",
     comments: ("threads_read_replies", "threads_manage_replies"),
     edges: ("threads", "threads_publish"),
+    limit: "threads_publishing_limit",
     needs_picture: false,
 };
 
@@ -97,7 +121,7 @@ pub(super) fn handle(service: &Service, world: &mut World, now: i64, incoming: &
 }
 
 /// The error shape of the Graph API; Threads has a type of its own in it.
-fn error(service: &Service, status: u16, code: i64, subcode: i64, words: &str) -> Answer {
+pub(super) fn error(service: &Service, status: u16, code: i64, subcode: i64, words: &str) -> Answer {
     let refused = graph::error(status, code, subcode, words);
     if service.needs_picture {
         return refused;
@@ -150,6 +174,9 @@ fn authorize(service: &Service, world: &mut World, now: i64, incoming: &Incoming
             "Invalid platform app, or the redirect_uri is not registered.",
         );
     }
+    if let Some(back) = no_such_scope(incoming, &ask(service, incoming).scopes, service.scopes) {
+        return see_other(&back);
+    }
     match decide(world, now, incoming, &ask(service, incoming)) {
         Decision::Show(page) => page,
         Decision::Deny { .. } => see_other(&denied(incoming)),
@@ -171,9 +198,15 @@ fn allowed(service: &Service, world: &mut World, now: i64, incoming: &Incoming, 
 }
 
 pub(super) fn consent(service: &Service, world: &mut World, now: i64, incoming: &Incoming, consent: &Consent<'_>) -> Option<String> {
-    let scopes = ask(service, incoming).scopes.into_iter().filter(|scope| !consent.drop_scopes.contains(scope)).collect();
-    (incoming.path == "/oauth/authorize" && is_good(service, incoming))
-        .then(|| if consent.deny { denied(incoming) } else { allowed(service, world, now, incoming, consent.username, scopes) })
+    if incoming.path != "/oauth/authorize" || !is_good(service, incoming) {
+        return None;
+    }
+    let asked = ask(service, incoming).scopes;
+    if let Some(back) = no_such_scope(incoming, &asked, service.scopes) {
+        return Some(back);
+    }
+    let scopes = asked.into_iter().filter(|scope| !consent.drop_scopes.contains(scope)).collect();
+    Some(if consent.deny { denied(incoming) } else { allowed(service, world, now, incoming, consent.username, scopes) })
 }
 
 fn token(service: &Service, world: &mut World, now: i64, incoming: &Incoming) -> Answer {
@@ -282,8 +315,7 @@ pub(super) fn act_as(
     match (incoming.method.as_str(), parts) {
         ("POST", [id, edge]) if *id == own && *edge == service.edges.0 => containers::make(service, world, now, incoming, family, own),
         ("POST", [id, edge]) if *id == own && *edge == service.edges.1 => containers::publish(service, world, now, incoming, family, own),
-        ("GET", [id, "content_publishing_limit"]) if service.needs_picture && *id == own => containers::used_up(service, world, now, own),
-        ("GET", [id, "threads_publishing_limit"]) if !service.needs_picture && *id == own => containers::used_up(service, world, now, own),
+        ("GET", [id, edge]) if *id == own && *edge == service.limit => containers::used_up(service, world, now, incoming, family, own),
         ("DELETE", [post]) if !service.needs_picture && is_under(service, world, own, post) => delete(service, world, family, post),
         ("GET", [id]) if *id == own => {
             let shown = world.person(service.name, &family.username);

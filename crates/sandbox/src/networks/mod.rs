@@ -12,6 +12,7 @@ mod linkedin;
 mod mastodon;
 mod meta;
 mod moment;
+mod outage;
 mod pinterest;
 mod reddit;
 mod tiktok;
@@ -271,6 +272,11 @@ pub(crate) fn rate_limited(network: &str, now: i64) -> Answer {
     limited::refusal(network, now)
 }
 
+/// How a network that is down answers a call about that (see [`about`]) at that path.
+pub(crate) fn down(network: &str, about: &str, path: &str) -> Answer {
+    outage::answer_of(network, about, path)
+}
+
 /// The refusal of a token that the person withdrew, at a network that also gives it to tokens of the last seconds.
 pub(crate) fn withdrawn_token(network: &str) -> Option<Answer> {
     (network == "linkedin").then(linkedin::withdrawn)
@@ -339,6 +345,12 @@ pub(crate) fn ends_with_block(network: &str) -> bool {
 /// Whether what a consent gave works on while the network blocks the person: a webhook of Discord does not depend on its maker.
 pub(crate) fn survives_block(network: &str) -> bool {
     matches!(network, "discord")
+}
+
+/// Whether each refresh token of a network works once, so that it could be taken again for a while after an answer that was lost.
+pub(crate) fn uses_refresh_tokens_up(network: &str) -> bool {
+    let of_meta = matches!(network, "facebook" | "instagram" | "instagram_page" | "threads");
+    !of_meta && !matches!(network, "linkedin" | "xing" | "youtube" | "google_business" | "mastodon" | "reddit")
 }
 
 /// The troubles of its own that a network can be switched into, beside the moods that all have.

@@ -6,6 +6,7 @@ mod media;
 
 use serde_json::json;
 
+use super::door::no_such_scope;
 use super::{Consent, client_id, client_secret, is_redirect_uri, refuse_page};
 use crate::consent::{Ask, Decision, decide};
 use crate::limits::{Limit, with_numbers};
@@ -16,6 +17,28 @@ use crate::world::World;
 
 const NAME: &str = "pinterest";
 const COLOUR: &str = "#bd081c";
+/// Those of the published description.
+const SCOPES: &[&str] = &[
+    "ads:read",
+    "ads:write",
+    "billing:read",
+    "billing:write",
+    "biz_access:read",
+    "biz_access:write",
+    "boards:read",
+    "boards:read_secret",
+    "boards:write",
+    "boards:write_secret",
+    "catalogs:read",
+    "catalogs:write",
+    "msot:write",
+    "pins:read",
+    "pins:read_secret",
+    "pins:write",
+    "pins:write_secret",
+    "user_accounts:read",
+    "user_accounts:write",
+];
 
 fn ask(incoming: &Incoming) -> Ask {
     let scopes = incoming.q("scope").split([',', ' ']).filter(|scope| !scope.is_empty()).map(str::to_owned).collect();
@@ -80,6 +103,9 @@ fn authorize(world: &mut World, now: i64, incoming: &Incoming) -> Answer {
     if !is_good(incoming) {
         return refuse_page("Invalid request", COLOUR, "Pinterest", "The app is not known, or its redirect link does not match.");
     }
+    if let Some(back) = no_such_scope(incoming, &ask(incoming).scopes, SCOPES) {
+        return see_other(&back);
+    }
     match decide(world, now, incoming, &ask(incoming)) {
         Decision::Show(page) => page,
         Decision::Deny { .. } => see_other(&denied(incoming)),
@@ -100,8 +126,15 @@ fn allowed(world: &mut World, now: i64, incoming: &Incoming, username: &str, sco
 }
 
 pub(super) fn consent(world: &mut World, now: i64, incoming: &Incoming, consent: &Consent<'_>) -> Option<String> {
-    (incoming.path == "/oauth/" && is_good(incoming))
-        .then(|| if consent.deny { denied(incoming) } else { allowed(world, now, incoming, consent.username, ask(incoming).scopes) })
+    if incoming.path != "/oauth/" || !is_good(incoming) {
+        return None;
+    }
+    let asked = ask(incoming).scopes;
+    Some(match no_such_scope(incoming, &asked, SCOPES) {
+        Some(back) => back,
+        None if consent.deny => denied(incoming),
+        None => allowed(world, now, incoming, consent.username, asked),
+    })
 }
 
 fn error(status: u16, code: i64, words: &str) -> Answer {

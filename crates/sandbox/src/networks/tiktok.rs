@@ -7,6 +7,7 @@ pub(crate) use acts::public_id;
 use aws_lc_rs::digest::{SHA256, digest};
 use serde_json::json;
 
+use super::door::no_such_scope;
 use super::{Consent, client_id, is_redirect_uri, refuse_page};
 use crate::consent::{Ask, Decision, decide};
 use crate::limits::{Limit, with_numbers};
@@ -17,6 +18,7 @@ use crate::world::World;
 
 const NAME: &str = "tiktok";
 const COLOUR: &str = "#161823";
+const SCOPES: &[&str] = &["user.info.basic", "user.info.profile", "user.info.stats", "video.publish", "video.upload", "video.list"];
 
 fn ask(incoming: &Incoming) -> Ask {
     let scopes = incoming.q("scope").split(',').filter(|scope| !scope.is_empty()).map(str::to_owned).collect();
@@ -113,6 +115,9 @@ fn authorize(world: &mut World, now: i64, incoming: &Incoming) -> Answer {
     if !is_good(incoming) {
         return refuse_page("Something went wrong", COLOUR, "TikTok", "client_key or redirect_uri is not correct.");
     }
+    if let Some(back) = no_such_scope(incoming, &ask(incoming).scopes, SCOPES) {
+        return see_other(&back);
+    }
     match decide(world, now, incoming, &ask(incoming)) {
         Decision::Show(page) => page,
         Decision::Deny { .. } => see_other(&denied(incoming)),
@@ -138,9 +143,15 @@ fn allowed(world: &mut World, now: i64, incoming: &Incoming, username: &str, sco
 }
 
 pub(super) fn consent(world: &mut World, now: i64, incoming: &Incoming, consent: &Consent<'_>) -> Option<String> {
-    let scopes = ask(incoming).scopes.into_iter().filter(|scope| !consent.drop_scopes.contains(scope)).collect();
-    (incoming.path == "/v2/auth/authorize/" && is_good(incoming))
-        .then(|| if consent.deny { denied(incoming) } else { allowed(world, now, incoming, consent.username, scopes) })
+    if incoming.path != "/v2/auth/authorize/" || !is_good(incoming) {
+        return None;
+    }
+    let asked = ask(incoming).scopes;
+    if let Some(back) = no_such_scope(incoming, &asked, SCOPES) {
+        return Some(back);
+    }
+    let scopes = asked.into_iter().filter(|scope| !consent.drop_scopes.contains(scope)).collect();
+    Some(if consent.deny { denied(incoming) } else { allowed(world, now, incoming, consent.username, scopes) })
 }
 
 /// The status of errors is not documented; the body counts, and here comes with the status that says the least.

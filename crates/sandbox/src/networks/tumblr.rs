@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::door::{Door, is_ours_with_state};
+use super::door::{Door, INVALID_SCOPE, is_ours_with_state};
 use super::{Consent, client_id, client_secret};
 use crate::limits::with_numbers;
 use crate::people::{Page, Person, Post, page, person};
@@ -25,6 +25,7 @@ const CALLS_MAX: u64 = 1000;
 const CALLS_OF_DAY_MAX: u64 = 5000;
 const HOUR: i64 = 3600;
 const NOTES: usize = 20;
+const SCOPES: [&str; 3] = ["basic", "write", "offline_access"];
 
 pub(super) fn handle(world: &mut World, now: i64, incoming: &Incoming) -> Option<Answer> {
     if incoming.path == "/oauth2/authorize" {
@@ -50,6 +51,11 @@ static DOOR: Door = Door {
     may_skip: |_| true,
     is_good: |_, incoming| is_ours_with_state(NAME, incoming) && incoming.q("response_type") == "code",
     refusal: ("Something went wrong", "client_id, redirect_uri, response_type or state is not correct."),
+    error: |incoming| {
+        let mut asked = incoming.q("scope").split_whitespace().peekable();
+        let is_good = asked.peek().is_some() && asked.all(|scope| SCOPES.contains(&scope));
+        (!is_good).then_some(INVALID_SCOPE)
+    },
     denial: "The user denied your request",
     ..Door::PLAIN
 };

@@ -189,13 +189,14 @@ fn token(world: &mut World, now: i64, incoming: &Incoming) -> Answer {
 
 /// A refresh token works once; a spent one takes the whole family with it. An account that is suspended still renews.
 fn spend(world: &mut World, now: i64, token: &str) -> Option<usize> {
-    let found = world.vault.refresh.get_mut(token)?;
+    let found = world.vault.refresh.get(token)?.clone();
+    let in_grace = world.is_in_grace(now, NAME, &found);
     let family = world.vault.families.get_mut(found.family).filter(|family| family.network == NAME)?;
-    family.revoked |= found.spent;
+    family.revoked |= found.spent && !in_grace;
     if family.revoked || found.until.is_some_and(|until| until <= now) {
         return None;
     }
-    found.spent = true;
+    world.use_up(now, token);
     Some(found.family)
 }
 

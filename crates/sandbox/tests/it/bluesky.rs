@@ -276,6 +276,24 @@ fn a_refresh_token_works_once_and_the_old_access_token_dies_with_it() {
     assert_eq!(client.session(&mut net, third.str("access_token")).status, 401, "the replay ended the session");
 }
 
+/// No grace is documented; where one is set, a used token leads on within it and ends the session after it, as a replay does.
+#[test]
+fn with_a_grace_a_replay_ends_the_session_later() {
+    let mut net = Net::new();
+    let mut client = Client::new();
+    net.control("apps", &json!({ "network": "bluesky", "reuse_grace_seconds": 60 }));
+    let (_, refresh) = client.connect(&mut net);
+    let second = client.refresh(&mut net, &refresh);
+    net.pass(59);
+    let again = client.refresh(&mut net, &refresh);
+    assert_eq!(client.session(&mut net, again.str("access_token")).status, 200);
+    let third = client.refresh(&mut net, second.str("refresh_token"));
+    assert_eq!(client.session(&mut net, third.str("access_token")).status, 200, "both answers lead on");
+    net.pass(1);
+    is_refused(&client.refresh(&mut net, &refresh), "Refresh token replayed");
+    assert_eq!(client.session(&mut net, third.str("access_token")).status, 401, "the replay ended the session");
+}
+
 #[test]
 fn a_nonce_that_is_asked_for_spends_nothing_and_everything_after_it_ends_the_session() {
     let mut net = Net::new();

@@ -153,3 +153,47 @@ fn permissions_that_do_not_exist_are_told_to_whoever_asks_for_them() {
         assert_eq!(net.try_control("consent", &body).status == 200, exists, "{scope}");
     }
 }
+
+/// Whoever does not ask how much of the day is left is refused once nothing is; a container costs nothing, and a day is the last 24 hours.
+#[test]
+fn a_used_up_day_is_refused_and_told_beforehand() {
+    let mut net = Net::new();
+    let scopes = "threads_basic,threads_content_publish,threads_manage_replies";
+    let query =
+        [("client_id", "sandbox-threads"), ("redirect_uri", CALLBACK), ("scope", scopes), ("state", "s"), ("response_type", "code")];
+    let connect = |net: &mut Net| {
+        let code = code_of(&net.consent(&format!("/threads/oauth/authorize?{}", encoded(&query)), "fernweh.outdoor"));
+        let fields = [
+            ("client_id", "sandbox-threads"),
+            ("client_secret", "sandbox-threads-secret"),
+            ("grant_type", "authorization_code"),
+            ("redirect_uri", CALLBACK),
+            ("code", code.trim_end_matches("#_")),
+        ];
+        let issued = net.form("/threads/oauth/access_token", &[], &fields).json;
+        (issued["access_token"].as_str().unwrap().to_owned(), format!("/threads/v1.0/{}", issued["user_id"]))
+    };
+    let (token, base) = connect(&mut net);
+    let say = |net: &mut Net, token: &str, more: &[(&str, &str)]| {
+        let fields = [&[("media_type", "TEXT"), ("text", "Huts"), ("auto_publish_text", "true")], more].concat();
+        net.form(&format!("{base}/threads"), &[("authorization", &format!("Bearer {token}"))], &fields)
+    };
+    let first = say(&mut net, &token, &[]).str("id").to_owned();
+    net.pass(600);
+    for _ in 1..250 {
+        assert_eq!(say(&mut net, &token, &[]).status, 200);
+    }
+    let limit = net.get(&format!("{base}/threads_publishing_limit?fields=quota_usage,config"), &token);
+    limit.is(200, &json!({ "data": [{ "quota_usage": 250, "config": { "quota_total": 250, "quota_duration": 86_400 } }] }));
+    let refused = say(&mut net, &token, &[]);
+    let code = |got: &crate::Got| (got.json["error"]["code"].clone(), got.json["error"]["error_subcode"].clone());
+    assert_eq!((refused.status, code(&refused)), (400, (json!(9), json!(2_207_042))), "{}", refused.text);
+    assert_eq!(say(&mut net, &token, &[("reply_to_id", &first)]).status, 200, "replies are counted on their own");
+    net.pass(86_400 - 600);
+    // A short-lived token is over by now.
+    let (token, _) = connect(&mut net);
+    assert_eq!(say(&mut net, &token, &[]).status, 200, "the first is a day old");
+    assert_eq!(say(&mut net, &token, &[]).status, 400, "and the others are not");
+    let all = net.get(&format!("{base}/threads_publishing_limit"), &token).json;
+    assert_eq!((&all["data"][0]["reply_quota_usage"], &all["data"][0]["reply_config"]["quota_total"]), (&json!(1), &json!(1000)));
+}

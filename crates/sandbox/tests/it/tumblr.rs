@@ -23,11 +23,15 @@ fn exchange(net: &mut Net, scope: &str, username: &str) -> Got {
     token(net, &[("grant_type", "authorization_code"), ("code", &code), ("redirect_uri", CALLBACK)])
 }
 
-fn refresh(net: &mut Net, refresh: &str) -> Got {
+pub(crate) fn connect(net: &mut Net) -> Tokens {
+    Tokens::of(&exchange(net, "basic write offline_access", "jana-lindner"))
+}
+
+pub(crate) fn refresh(net: &mut Net, refresh: &str) -> Got {
     token(net, &[("grant_type", "refresh_token"), ("refresh_token", refresh)])
 }
 
-fn get(net: &mut Net, path: &str, bearer: &str) -> Got {
+pub(crate) fn get(net: &mut Net, path: &str, bearer: &str) -> Got {
     net.send(Method::GET, &format!("/tumblr/v2{path}"), &[AGENT, ("authorization", &format!("Bearer {bearer}"))], "")
 }
 

@@ -45,7 +45,7 @@ pub(crate) fn connect(net: &mut Net, username: &str) -> Tokens {
     Tokens::of(&exchange(net, &code, VERIFIER))
 }
 
-fn refresh(net: &mut Net, token: &str) -> Got {
+pub(crate) fn refresh(net: &mut Net, token: &str) -> Got {
     call(net, "token", &[("grant_type", "refresh_token"), ("refresh_token", token)])
 }
 

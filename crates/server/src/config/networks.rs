@@ -160,6 +160,7 @@ impl NetworkConfig {
             }
         }
         self.check_endpoints(name)?;
+        self.check_login_page(name)?;
         if self.kind.is_some() {
             networks::oauth2::check(&self.options, &self.endpoints)?;
             let extends = self.renewal == Some(RenewalWord::Extending);
@@ -185,6 +186,24 @@ impl NetworkConfig {
             Some(key) => Err(format!("there is no endpoints.{key}; the endpoints of {shipped} are {}", known.join(", "))),
             None => Ok(()),
         }
+    }
+
+    /// A parameter of the login page that is the protocol's own would be set and never sent.
+    fn check_login_page(&self, name: &str) -> Result<(), String> {
+        let shipped = networks::ALL.iter().map(|network| network.about()).find(|about| about.name == self.like.as_deref().unwrap_or(name));
+        for (key, parameter) in self.options.keys().filter_map(|key| Some((key, key.strip_prefix("authorize.")?))) {
+            if parameter.trim().is_empty() {
+                return Err(format!("options.\"{key}\" has to end in the name of a parameter of the login page"));
+            }
+            if let Some(instead) = networks::oauth::instead_of(parameter) {
+                return Err(format!("options.\"{key}\": that parameter is Staygreen's own; {instead}"));
+            }
+            if let Some(about) = shipped.filter(|about| self.kind.is_none() && !about.takes_login_parameters()) {
+                let name = about.name;
+                return Err(format!("options.\"{key}\": the login page of {name} has no place for a further parameter; leave it out"));
+            }
+        }
+        Ok(())
     }
 
     fn check_renewal(&self) -> Result<(), String> {
@@ -398,5 +417,43 @@ mod tests {
         assert!(parsed("[networks.x.options]\ntext_max = [1]\n").expect_err("refused").contains("options.text_max"));
         let off = parsed("[networks.x.endpoints]\nrevoke = \"\"\n").expect("taken: there is none");
         assert_eq!(off.networks["x"].endpoints["revoke"], "");
+    }
+
+    #[test]
+    fn a_parameter_of_the_protocol_is_not_the_operators_to_set() {
+        let set = |network: &str, name: &str| parsed(&format!("[networks.{network}.options]\n\"authorize.{name}\" = \"x\"\n"));
+        let words = |name: &str| set("instagram", name).expect_err("refused");
+        for name in [
+            "redirect_uri",
+            "client_id",
+            "client_key",
+            "response_type",
+            "response_mode",
+            "state",
+            "scope",
+            "code_challenge",
+            "code_challenge_method",
+            "nonce",
+            "request",
+            "request_uri",
+            "Redirect_URI",
+        ] {
+            let said = words(name);
+            assert!(said.contains(&format!("authorize.{name}")) && said.contains("Staygreen's own; "), "{said}");
+        }
+        assert!(words("redirect_uri").contains("server.public_url"));
+        assert!(words("scope").contains("set scopes") && words("client_id").contains("set client_id"));
+        assert!(words("").contains("name of a parameter"));
+        for network in networks::ALL.iter().map(|network| network.about()) {
+            let refused = matches!(network.name, "xing" | "bluesky");
+            let set = set(network.name, "prompt");
+            assert_eq!(set.as_ref().is_err_and(|words| words.contains("no place")), refused, "{}: {:?}", network.name, set.err());
+        }
+        let further = "[networks.further]\nlike = \"bluesky\"\n[networks.further.options]\n\"authorize.prompt\" = \"x\"\n";
+        assert!(parsed(further).expect_err("refused").contains("no place"));
+        assert!(set("instagram", "force_reauth").is_ok() && set("x", "lang").is_ok());
+        let own = "[networks.own]\nkind = \"oauth2\"\n[networks.own.options]\n\"authorize.nonce\" = \"x\"\n[networks.own.endpoints]\n\
+                   authorize = \"https://a.example\"\ntoken = \"https://a.example\"\nuserinfo = \"https://a.example\"\n";
+        assert!(parsed(own).expect_err("refused").contains("Staygreen's own"));
     }
 }

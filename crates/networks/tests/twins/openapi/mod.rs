@@ -150,7 +150,7 @@ impl Description {
             return vec![format!("{at}: there is no such call")];
         }
         let mut wrong = self.parameters(operation, request, &at);
-        if request.method() == Method::POST {
+        if matches!(*request.method(), Method::POST | Method::PUT) {
             wrong.extend(self.sent(operation, request, &at));
         }
         let status = answer.status();

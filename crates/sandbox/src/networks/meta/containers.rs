@@ -129,18 +129,34 @@ fn progress(kept: &Container, now: i64) -> &'static str {
     }
 }
 
-/// How much of what an account may publish in a day is used up.
-pub(super) fn used_up(service: &Service, world: &World, now: i64, own: &str) -> Answer {
-    let (posts, replies) = if service.needs_picture { POSTS } else { POSTS_AT_THREADS };
+/// What an account published, and what it answered, in the last 24 hours.
+fn used_of(service: &Service, world: &World, now: i64, own: &str) -> (usize, usize) {
     let is_late = |at: i64| now - at < DAY * SECOND;
-    let config = |total: usize| json!({ "quota_total": total, "quota_duration": DAY });
     let posted = world.posts.iter().filter(|post| post.network == service.name && post.profile == own && is_late(post.at)).count();
+    let name = world.people.iter().find(|person| person.network == service.name && person.id == own).map(|person| &person.username);
+    let said = world.comments.iter().filter(|said| said.network == service.name && Some(&said.author) == name && is_late(said.at));
+    (posted, said.count())
+}
+
+/// The posts and the replies that it may.
+fn most(service: &Service) -> (usize, usize) {
+    if service.needs_picture { POSTS } else { POSTS_AT_THREADS }
+}
+
+/// How much of what an account may publish in a day is used up; what was asked for, and that it may see it.
+pub(super) fn used_up(service: &Service, world: &World, now: i64, incoming: &Incoming, family: &Family, own: &str) -> Answer {
+    if !family.scopes.iter().any(|scope| scope == service.publish) {
+        return error(403, 10, 0, "Application does not have permission for this action");
+    }
+    let ((posts, replies), (posted, said)) = (most(service), used_of(service, world, now, own));
+    let config = |total: usize| json!({ "quota_total": total, "quota_duration": DAY });
     let mut used = json!({ "quota_usage": posted, "config": config(posts) });
     if replies > 0 {
-        let name = world.people.iter().find(|person| person.network == service.name && person.id == own).map(|person| &person.username);
-        let said = world.comments.iter().filter(|said| said.network == service.name && Some(&said.author) == name && is_late(said.at));
-        used["reply_quota_usage"] = said.count().into();
+        used["reply_quota_usage"] = said.into();
         used["reply_config"] = config(replies);
+    }
+    if let (Some(shown), false) = (used.as_object_mut(), incoming.q("fields").is_empty()) {
+        shown.retain(|field, _| incoming.q("fields").split(',').any(|asked| asked.trim() == field));
     }
     answer(200, &json!({ "data": [used] }))
 }
@@ -167,9 +183,16 @@ pub(super) fn publish(service: &Service, world: &mut World, now: i64, incoming: 
 }
 
 fn publish_kept(service: &Service, world: &mut World, now: i64, id: &str, family: &Family, own: &str) -> Answer {
-    let Some(kept) = world.containers.get_mut(id).filter(|kept| kept.own == own && !kept.is_item) else {
+    let Some(kept) = world.containers.get(id).filter(|kept| kept.own == own && !kept.is_item) else {
         return error(400, 24, 2_207_006, "The media could not be found");
     };
+    let (is_ready, is_reply) = (progress(kept, now) == "FINISHED", !kept.to.is_empty());
+    let ((posts, replies), (posted, said)) = (most(service), used_of(service, world, now, own));
+    let is_used_up = if is_reply { replies > 0 && said >= replies } else { posted >= posts };
+    if is_ready && is_used_up {
+        return error(400, 9, 2_207_042, "The user has reached the maximum number of posts in 24 hours");
+    }
+    let Some(kept) = world.containers.get_mut(id) else { return error(400, 24, 2_207_006, "The media could not be found") };
     match progress(kept, now) {
         "FINISHED" => kept.is_published = true,
         "IN_PROGRESS" => return error(400, 24, 2_207_008, "The media is not ready for publishing, please wait for a moment"),

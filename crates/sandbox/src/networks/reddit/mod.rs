@@ -7,7 +7,7 @@ use base64::Engine as _;
 use http::HeaderValue;
 use serde_json::json;
 
-use super::door::Door;
+use super::door::{Door, INVALID_SCOPE};
 use super::{Consent, client_id, client_secret, is_redirect_uri};
 use crate::people::{Person, person};
 use crate::request::{Answer, Incoming, html, json as answer};
@@ -114,7 +114,7 @@ fn wrong(incoming: &Incoming) -> Option<&'static str> {
         return Some("unsupported_response_type");
     }
     if scopes.is_empty() || !scopes.iter().all(|scope| SCOPES.contains(&scope.as_str())) {
-        return Some("invalid_scope");
+        return Some(INVALID_SCOPE);
     }
     (!matches!(incoming.q("duration"), "" | "temporary" | "permanent")).then_some("invalid_request")
 }
