@@ -135,7 +135,7 @@ mod tests {
         let sizes = [("crates/networks/src/mynet.rs", ADAPTER), ("crates/sandbox/src/networks/mynet.rs", TWIN)];
         for (file, template) in sizes {
             let line = diff.lines().find(|line| line.contains(file)).expect("a line for each file");
-            let said = line.split_whitespace().filter_map(|word| word.parse::<usize>().ok()).next().expect("a number of lines");
+            let said = line.split_whitespace().find_map(|word| word.parse::<usize>().ok()).expect("a number of lines");
             assert!(said.abs_diff(template.lines().count()) <= 10, "{file}: {} lines, not {said}", template.lines().count());
         }
     }
