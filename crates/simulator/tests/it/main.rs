@@ -121,3 +121,8 @@ fn without_a_key_in_the_outbox_a_second_message_is_noticed() {
 fn without_its_row_in_the_outbox_a_silence_is_noticed() {
     assert!(is_noticed(Break::NoOutboxRow, Faults::None, "promise_4"));
 }
+
+#[test]
+fn a_look_that_is_remembered_too_long_is_noticed() {
+    assert!(is_noticed(Break::OldLooks, Faults::None, "invariant_what_is_remembered_is_true"));
+}
