@@ -179,6 +179,7 @@ impl Run {
         let rotating = books.grants.values().filter(|row| self.clients.get(row.network).is_some_and(Client::rotates)).count() as u64;
         self.tally.rotating_seconds = lasted * rotating;
         self.tally.superseded = books.superseded;
+        self.tally.floor = self.judge.floor;
         self.tally.surprises = books.happenings.get("grant.surprise").copied().unwrap_or(0);
         self.tally.requests = self.wire.calls();
     }
