@@ -17,9 +17,10 @@ const REFRESHES: u64 = 10_000_000;
 const WORLDS: [&str; 12] =
     ["--profiles", "192", "--years", "0.25", "--idle-check-every", "60m", "--probe-every", "1d", "--faults", "swarm", "--threads", "2"];
 /// What is counted, as the report calls it.
-const COUNTED: [&str; 8] = [
+const COUNTED: [&str; 9] = [
     "renewals",
     "losses_avoidable",
+    "losses_floor",
     "false_deaths",
     "false_alarms",
     "notifications_missed",

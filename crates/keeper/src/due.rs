@@ -27,6 +27,7 @@ impl<L: Ledger + 'static> Keeper<L> {
 
     /// `true` when nothing that is due is left; `false` when all hands are full.
     pub(crate) async fn take_up_due(&self, places: &Arc<Semaphore>) -> Result<bool, LedgerError> {
+        self.worker.give_back_owed().await;
         loop {
             let free = u32::try_from(places.available_permits()).unwrap_or(u32::MAX);
             if free == 0 {

@@ -13,7 +13,11 @@ use crate::perform::Worker;
 
 /// Until when the leases of this process last, by grant and fence, where they were renewed.
 #[derive(Default)]
-pub(crate) struct Leases(Mutex<BTreeMap<(GrantId, i64), Timestamp>>);
+pub(crate) struct Leases {
+    renewed: Mutex<BTreeMap<(GrantId, i64), Timestamp>>,
+    /// What could not be given back while the database was away, with the moment at which the grant is taken up again.
+    owed: Mutex<Vec<(Lease, Option<Timestamp>)>>,
+}
 
 struct Held<'a>(&'a Leases, (GrantId, i64));
 
@@ -25,7 +29,17 @@ impl Drop for Held<'_> {
 
 impl Leases {
     fn map(&self) -> MutexGuard<'_, BTreeMap<(GrantId, i64), Timestamp>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.renewed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn owed(&self) -> MutexGuard<'_, Vec<(Lease, Option<Timestamp>)>> {
+        self.owed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A lease under which nothing is done any more goes back as soon as the database answers. Whoever claimed the grant since keeps
+    /// it: the fence is another one.
+    pub(crate) fn owe(&self, lease: &Lease, again_at: Option<Timestamp>) {
+        self.owed().push((lease.clone(), again_at));
     }
 
     /// Until when this lease lasts, as far as this process knows.
@@ -35,6 +49,25 @@ impl Leases {
 }
 
 impl<L: Ledger> Worker<L> {
+    /// Gives a lease back without a change, now or once the database answers.
+    pub(crate) async fn give_back(&self, lease: &Lease, again_at: Option<Timestamp>) {
+        if let Err(error) = self.ports.ledger.release(lease, again_at).await {
+            tracing::warn!(grant = %lease.grant, error = %error, "keeper: the lease could not be given back; tried again when the database answers");
+            self.leases.owe(lease, again_at);
+        }
+    }
+
+    /// Gives back what could not be given back before; what still cannot is tried again until the lease is over by itself.
+    pub(crate) async fn give_back_owed(&self) {
+        let owed = std::mem::take(&mut *self.leases.owed());
+        for (lease, again_at) in owed.into_iter().filter(|(lease, _)| self.leases.until(lease) > self.ports.clock.now()) {
+            if let Err(error) = self.ports.ledger.release(&lease, again_at).await {
+                tracing::debug!(grant = %lease.grant, error = %error, "keeper: the lease could not be given back yet");
+                self.leases.owe(&lease, again_at);
+            }
+        }
+    }
+
     /// Does the work, and holds the lease meanwhile.
     pub(crate) async fn holding<T>(&self, lease: &Lease, work: impl Future<Output = T>) -> T {
         let key = (lease.grant.clone(), lease.fence);

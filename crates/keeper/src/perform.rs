@@ -144,9 +144,7 @@ impl<L: Ledger> Worker<L> {
                 None
             }
         };
-        if let Err(error) = self.ports.ledger.release(&claim.lease, again_at).await {
-            tracing::warn!(error = %error, "keeper: the lease could not be given back; it ends by itself");
-        }
+        self.give_back(&claim.lease, again_at).await;
     }
 
     /// A token that can be used once is not spent while the database may be an old copy (RF-37); true when it has to wait.
@@ -189,7 +187,8 @@ impl<L: Ledger> Worker<L> {
                     Ok(false) => Outcome::LeaseLost,
                     // Nothing was sent that this intent was to cover: let go, the row is taken up again.
                     Err(error) => {
-                        return tracing::error!(grant = %claim.grant.id, error = %error, "keeper: the intent could not be written; nothing was sent");
+                        tracing::error!(grant = %claim.grant.id, error = %error, "keeper: the intent could not be written; nothing was sent");
+                        return self.leases.owe(&claim.lease, None);
                     }
                 },
                 Action::Ask => {
@@ -261,9 +260,7 @@ impl<L: Ledger> Worker<L> {
 
     /// Gives a claim back without a change.
     pub(crate) async fn let_go(&self, claim: &Claim) {
-        if let Err(error) = self.ports.ledger.release(&claim.lease, None).await {
-            tracing::warn!(error = %error, "keeper: the lease could not be given back; it ends by itself");
-        }
+        self.give_back(&claim.lease, None).await;
     }
 
     /// Commits the outcome of a renewal. While a new token set is held it is tried again without end: nothing else may
@@ -454,8 +451,11 @@ impl<L: Ledger> Worker<L> {
                 self.after_commit(told);
             }
             Ok(Committed::Superseded) => tracing::info!(grant = %claim.grant.id, "keeper: somebody else took the grant over"),
-            // Nothing was spent and nothing is held: the lease ends and the grant is taken up again.
-            Err(error) => tracing::error!(grant = %claim.grant.id, error = %error, "keeper: the outcome could not be stored"),
+            // Nothing was spent and nothing is held: the grant is taken up again.
+            Err(error) => {
+                tracing::error!(grant = %claim.grant.id, error = %error, "keeper: the outcome could not be stored");
+                self.leases.owe(&claim.lease, None);
+            }
         }
     }
 

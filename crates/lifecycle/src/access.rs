@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::facts::Facts;
 use crate::ids::{AccessId, GrantId, ProfileId};
 use crate::time::Timestamp;
-use crate::words::{Cause, Confidence, Evidence, word_enum};
+use crate::words::{Cause, Confidence, Evidence, Source, word_enum};
 
 /// Whether the edge holds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -127,6 +127,19 @@ pub fn step(access: &Access, seen: &Seen, facts: &Facts, now: Timestamp) -> (Acc
     (next, happening)
 }
 
+/// What the listing that a person's login just brought says of one profile: the role held there and, where that is not enough, why;
+/// `None` where it is not in the list.
+pub fn seen_at_login(found: Option<(&str, Option<&str>)>, now: Timestamp) -> Seen {
+    let evidence = |role: Option<&str>, words: &str| Evidence::new(now, Source::Discovery, Some(200), role, words);
+    match found {
+        None => Seen::Missing { evidence: evidence(None, "not among what the person allowed at the login") },
+        Some((role, None)) => Seen::Usable { role: role.to_owned() },
+        Some((role, Some(why))) => {
+            Seen::NotUsable { role: role.to_owned(), evidence: evidence(Some(role), &format!("the role is now {role}: {why}")) }
+        }
+    }
+}
+
 /// What the listing that a person's login just brought makes of an access. The person stands before it and has just chosen: what is
 /// not there was given up or left out, and no second look is needed to say so.
 pub fn at_login(access: &Access, seen: &Seen, facts: &Facts, now: Timestamp) -> (Access, Option<AccessHappening>) {
@@ -148,7 +161,6 @@ pub fn second_look_at(accesses: &[Access], facts: &Facts) -> Option<Timestamp> {
 mod tests {
     use super::*;
     use crate::time::Span;
-    use crate::words::Source;
 
     fn access() -> Access {
         Access {
@@ -181,6 +193,17 @@ mod tests {
         assert_eq!(said, Some(AccessHappening::Lost));
         let (back, said) = step(&lost, &Seen::Usable { role: "ADMINISTRATOR".into() }, &facts, late);
         assert_eq!((back.state, said), (AccessState::Working, Some(AccessHappening::Regained)));
+    }
+
+    #[test]
+    fn a_login_shows_a_role_another_that_is_not_enough_or_nothing() {
+        let now = Timestamp::from_seconds(1000);
+        assert_eq!(seen_at_login(Some(("ADMINISTRATOR", None)), now), Seen::Usable { role: "ADMINISTRATOR".into() });
+        let Seen::NotUsable { role, evidence } = seen_at_login(Some(("ANALYST", Some("may not publish"))), now) else { panic!() };
+        assert_eq!((role.as_str(), evidence.code.as_deref()), ("ANALYST", Some("ANALYST")));
+        assert_eq!(evidence.words, "the role is now ANALYST: may not publish");
+        let Seen::Missing { evidence } = seen_at_login(None, now) else { panic!() };
+        assert_eq!((evidence.source, evidence.at), (Source::Discovery, now));
     }
 
     #[test]

@@ -19,12 +19,22 @@ impl fmt::Display for NotAnId {
 
 impl std::error::Error for NotAnId {}
 
+/// How many digits follow the prefix.
+const DIGITS: usize = 32;
+
+/// The digits of a number, filled up with zeros.
+fn write_hex(value: u128, digits: &mut [u8]) {
+    for (digit, byte) in digits.chunks_mut(2).zip(value.to_be_bytes()) {
+        digit.copy_from_slice(&[b"0123456789abcdef"[usize::from(byte >> 4)], b"0123456789abcdef"[usize::from(byte & 15)]]);
+    }
+}
+
 macro_rules! ids {
     ($($(#[$doc:meta])* $name:ident = $prefix:literal;)*) => {$(
         $(#[$doc])*
-        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
         #[serde(try_from = "String", into = "String")]
-        pub struct $name(String);
+        pub struct $name([u8; $prefix.len() + DIGITS]);
 
         impl TryFrom<String> for $name {
             type Error = NotAnId;
@@ -36,7 +46,7 @@ macro_rules! ids {
 
         impl From<$name> for String {
             fn from(id: $name) -> String {
-                id.0
+                id.as_str().to_owned()
             }
         }
 
@@ -46,18 +56,29 @@ macro_rules! ids {
 
             /// Makes an id from the 128 bits of a UUID.
             pub fn from_u128(value: u128) -> Self {
-                Self(format!("{}{value:032x}", $prefix))
+                let mut text = [0; $prefix.len() + DIGITS];
+                let (prefix, digits) = text.split_at_mut($prefix.len());
+                prefix.copy_from_slice($prefix.as_bytes());
+                write_hex(value, digits);
+                Self(text)
             }
 
             /// The id as text.
             pub fn as_str(&self) -> &str {
-                &self.0
+                // Whoever made it wrote the prefix and digits.
+                std::str::from_utf8(&self.0).unwrap_or_default()
             }
         }
 
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(&self.0)
+                f.write_str(self.as_str())
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.debug_tuple(stringify!($name)).field(&self.as_str()).finish()
             }
         }
 
@@ -66,8 +87,10 @@ macro_rules! ids {
 
             fn from_str(text: &str) -> Result<Self, NotAnId> {
                 let rest = text.strip_prefix($prefix).ok_or(NotAnId { expected: $prefix })?;
-                let plain = rest.len() == 32 && rest.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
-                if plain { Ok(Self(text.to_owned())) } else { Err(NotAnId { expected: $prefix }) }
+                let plain = rest.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
+                // Exactly as many digits, or it does not fit.
+                let text = text.as_bytes().try_into().ok().filter(|_| plain);
+                text.map(Self).ok_or(NotAnId { expected: $prefix })
             }
         }
     )*};
@@ -125,5 +148,10 @@ mod tests {
         assert!(id.as_str().parse::<GrantId>().is_err());
         assert!("prf_".parse::<ProfileId>().is_err());
         assert!("prf_0000000000000000000000000000000G".parse::<ProfileId>().is_err());
+        assert!("prf_0000000000000000000000000000000".parse::<ProfileId>().is_err());
+        assert!("prf_000000000000000000000000000000000".parse::<ProfileId>().is_err());
+        let digits = "prf_fedcba98765432100123456789abcdef";
+        assert_eq!(ProfileId::from_u128(0xfedc_ba98_7654_3210_0123_4567_89ab_cdef).to_string(), digits);
+        assert_eq!(format!("{:?}", ProfileId::from_u128(1)), "ProfileId(\"prf_00000000000000000000000000000001\")");
     }
 }

@@ -235,7 +235,8 @@ pub trait Ledger: Send + Sync {
     /// Applies a commit.
     fn commit(&self, commit: &Commit) -> impl Future<Output = Result<Committed, LedgerError>> + Send;
 
-    /// Gives the lease back without a change but, where that is said, the moment at which the grant is taken up again.
+    /// Gives the lease back without a change but, where that is said, the moment at which the grant is taken up again. Where it is not,
+    /// evidence that was noted meanwhile makes the grant due at once.
     fn release(&self, lease: &Lease, again_at: Option<Timestamp>) -> impl Future<Output = Result<(), LedgerError>> + Send;
 
     /// Holds a lease that is not over for longer; `false` when it is over or somebody else's (RF-07).

@@ -45,6 +45,19 @@ pub(crate) fn handle(world: &mut World, now: i64, incoming: &Incoming) -> Answer
     }
 }
 
+/// The one network that a call of the control API is about; `None` where it may be about several.
+pub(crate) fn network_of(incoming: &Incoming) -> Option<&'static str> {
+    let path = incoming.path.strip_prefix("/api").unwrap_or(&incoming.path);
+    let parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
+    let said = |name: &str| body(incoming).get(name).and_then(Value::as_str).map(str::to_owned).unwrap_or_default();
+    match parts.as_slice() {
+        ["people", network, ..] => networks::find(network),
+        ["mood"] => networks::find(&said("network")),
+        ["consent"] => networks::at(said("authorize_url").parse::<http::Uri>().ok()?.path()).map(|(network, _)| network),
+        _ => None,
+    }
+}
+
 fn body(incoming: &Incoming) -> Value {
     serde_json::from_slice(&incoming.body)
         .unwrap_or_else(|_| incoming.form.iter().map(|(name, value)| (name.clone(), Value::from(value.as_str()))).collect())

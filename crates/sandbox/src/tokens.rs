@@ -163,11 +163,15 @@ impl World {
 
     /// Whose access token this is, while it works.
     pub(crate) fn check_access(&self, now: i64, network: &str, token: &str) -> Result<(usize, Family), Dead> {
-        let found = self.vault.access.get(token).ok_or(Dead::Unknown)?;
-        self.check(now, network, found)
+        self.looked_up_access(now, network, token).map(owned)
     }
 
-    fn check(&self, now: i64, network: &str, token: &Token) -> Result<(usize, Family), Dead> {
+    /// The same without a copy.
+    pub(crate) fn looked_up_access(&self, now: i64, network: &str, token: &str) -> Result<(usize, &Family), Dead> {
+        self.check(now, network, self.vault.access.get(token).ok_or(Dead::Unknown)?)
+    }
+
+    fn check(&self, now: i64, network: &str, token: &Token) -> Result<(usize, &Family), Dead> {
         let family = self.vault.families.get(token.family).filter(|family| family.network == network).ok_or(Dead::Unknown)?;
         if self.person(network, &family.username).is_none_or(|person| person.blocked) {
             return Err(Dead::Blocked);
@@ -178,7 +182,7 @@ impl World {
         if token.until.is_some_and(|until| until <= now) {
             return Err(Dead::Expired);
         }
-        Ok((token.family, family.clone()))
+        Ok((token.family, family))
     }
 
     /// Whether a refresh token that was used up is taken again: the answer may have been lost on its way.
@@ -198,7 +202,7 @@ impl World {
     /// so strict; within it, whatever came of it before lives on beside what comes of it now.
     pub(crate) fn spend_refresh(&mut self, now: i64, network: &str, token: &str, reuse_revokes: bool) -> Result<(usize, Family), Dead> {
         let found = self.vault.refresh.get(token).cloned().ok_or(Dead::Unknown)?;
-        let result = self.check(now, network, &found);
+        let result = self.check(now, network, &found).map(owned);
         if result == Err(Dead::Revoked) && found.spent && reuse_revokes {
             self.vault.families[found.family].revoked = true;
         }
@@ -217,6 +221,11 @@ impl World {
 
     /// Looks at a refresh token that stays the same.
     pub(crate) fn check_refresh(&self, now: i64, network: &str, token: &str) -> Result<(usize, Family), Dead> {
+        self.looked_up_refresh(now, network, token).map(owned)
+    }
+
+    /// The same without a copy.
+    pub(crate) fn looked_up_refresh(&self, now: i64, network: &str, token: &str) -> Result<(usize, &Family), Dead> {
         self.check(now, network, self.vault.refresh.get(token).ok_or(Dead::Unknown)?)
     }
 
@@ -269,6 +278,10 @@ impl World {
         let blocked = self.person(network, username).is_none_or(|person| person.blocked && !networks::survives_block(network));
         self.vault.families.iter().enumerate().filter(|(index, family)| !blocked && of(family) && lives(*index)).count()
     }
+}
+
+fn owned((family, about): (usize, &Family)) -> (usize, Family) {
+    (family, about.clone())
 }
 
 /// Whether two lists hold the same scopes, in whatever order.

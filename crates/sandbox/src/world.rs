@@ -116,6 +116,9 @@ pub struct World {
     pub(crate) offset: i64,
     /// What the request at hand did so far, for its line of the ledger.
     pub(crate) effects: Vec<String>,
+    /// How often what a network's calls show may have changed; see [`World::changes`].
+    changes: BTreeMap<&'static str, u64>,
+    changes_everywhere: u64,
     counter: u64,
     seen: u64,
 }
@@ -173,6 +176,8 @@ impl World {
             ledger: VecDeque::new(),
             offset: 0,
             effects: vec![],
+            changes: BTreeMap::new(),
+            changes_everywhere: 0,
             counter: 0,
             seen: 0,
         }
@@ -180,7 +185,8 @@ impl World {
 
     /// Everything is as it was in the beginning, but for the clock, which never goes back, and for what was handed out: no token comes twice.
     pub(crate) fn reset(&mut self) {
-        *self = Self { offset: self.offset, counter: self.counter, seen: self.seen, ..Self::seeded() };
+        let (changes, changes_everywhere) = (std::mem::take(&mut self.changes), self.changes_everywhere);
+        *self = Self { offset: self.offset, counter: self.counter, seen: self.seen, changes, changes_everywhere, ..Self::seeded() };
     }
 
     /// A world in which nobody lives yet.
@@ -191,6 +197,7 @@ impl World {
     /// Lets a person move in; the password is `sandbox`, and their account is of the kind that companies have where a network has several.
     /// Nothing happens where there is no such network.
     pub fn add_person(&mut self, network: &str, username: &str, id: &str) {
+        self.changes_everywhere += 1;
         if let Some(network) = networks::find(network) {
             self.people.push(Person { business: true, ..person(network, username, username, id) });
         }
@@ -203,6 +210,7 @@ impl World {
 
     /// Adds a page without anybody on it; roles are given by the control API. Nothing happens where there is no such network.
     pub fn add_page(&mut self, network: &str, id: u64) {
+        self.changes_everywhere += 1;
         if let Some(network) = networks::find(network) {
             self.pages.push(page(network, id, "A page", "a-page", &[]));
         }
@@ -215,12 +223,19 @@ impl World {
 
     /// The truth about an access token: whether the network would take it at that moment, were it not in a mood.
     pub fn access_works(&self, now: i64, network: &str, token: &str) -> bool {
-        self.check_access(now, network, token).is_ok_and(|(_, family)| networks::shows_data(self, now, &family))
+        self.looked_up_access(now, network, token).is_ok_and(|(_, family)| networks::shows_data(self, now, family))
     }
 
     /// The truth about a refresh token.
     pub fn refresh_works(&self, now: i64, network: &str, token: &str) -> bool {
-        self.check_refresh(now, network, token).is_ok()
+        self.looked_up_refresh(now, network, token).is_ok()
+    }
+
+    /// Grows whenever something happened that can change what that network's API answers about its people: a login, a revocation, a
+    /// mood, whatever the control API does. What ends a token, by itself or because of a renewal, is not counted: ask
+    /// [`World::access_works`]. Nor are calls of the API itself.
+    pub fn changes(&self, network: &str) -> u64 {
+        self.changes_everywhere + self.changes.get(network).copied().unwrap_or(0)
     }
 
     /// Whether there is a simulated network of that name.
@@ -244,7 +259,14 @@ impl World {
     fn handle_house(&mut self, now: i64, request: &Request<Bytes>, path: &str) -> Answer {
         match path.trim_start_matches('/').split_once('/').unwrap_or((path.trim_start_matches('/'), "")) {
             ("", _) => see_other("/control"),
-            ("control", rest) => control::handle(self, now, &Incoming::read(request, &format!("/{rest}"))),
+            ("control", rest) => {
+                let incoming = Incoming::read(request, &format!("/{rest}"));
+                match control::network_of(&incoming) {
+                    Some(network) => *self.changes.entry(network).or_default() += 1,
+                    None => self.changes_everywhere += 1,
+                }
+                control::handle(self, now, &incoming)
+            }
             _ => html(
                 404,
                 crate::pages::plain("Not found", "There is no such network in this sandbox. <a href=\"/control\">Control page</a>"),
@@ -254,6 +276,9 @@ impl World {
 
     fn handle_network(&mut self, now: i64, network: &'static str, incoming: &Incoming) -> Answer {
         let about = networks::about(network, incoming);
+        if !matches!(about, "api" | "renewal") {
+            *self.changes.entry(network).or_default() += 1;
+        }
         let mood = if about == "page" { Mood::Normal } else { self.mood_for(network, about) };
         let mut answer = match mood {
             Mood::Outage => networks::down(network, about, &incoming.path),
@@ -292,13 +317,14 @@ impl World {
         }
     }
 
-    fn mood_for(&mut self, network: &str, about: &str) -> Mood {
+    fn mood_for(&mut self, network: &'static str, about: &str) -> Mood {
         let Some((mood, left)) = self.moods.get_mut(network) else { return Mood::Normal };
         let mood = *mood;
         if mood == Mood::InvalidGrantNoise && about != "renewal" {
             return Mood::Normal;
         }
         if let Some(left) = left {
+            *self.changes.entry(network).or_default() += 1;
             *left = left.saturating_sub(1);
             if *left == 0 {
                 self.moods.remove(network);

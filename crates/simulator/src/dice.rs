@@ -60,6 +60,17 @@ impl SeededDice {
     pub(crate) fn new(generator: Generator) -> Self {
         Self(Mutex::new(generator))
     }
+
+    /// As if so much had been rolled as lies between two [`SeededDice::state`]s.
+    pub(crate) fn roll_on(&self, rolled: u64) {
+        let mut generator = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        generator.0 = generator.0.wrapping_add(rolled);
+    }
+
+    /// How far they have rolled.
+    pub(crate) fn state(&self) -> u64 {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).0
+    }
 }
 
 impl networks::wire::Dice for SeededDice {

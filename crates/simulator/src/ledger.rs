@@ -65,7 +65,8 @@ impl Ledger for Memory {
             && row.lease.as_ref().is_some_and(|(node, _)| *node == lease.node)
         {
             row.lease = None;
-            row.due_at = again_at.or(row.due_at);
+            let seen_at = row.seen_meanwhile.as_ref().filter(|_| again_at.is_none()).map(|seen| seen.evidence.at);
+            row.due_at = [again_at.or(row.due_at), seen_at].into_iter().flatten().min();
         }
         books.index(&lease.grant);
         books.write_down(Some(std::slice::from_ref(&lease.grant)), || (Asked::Release(lease.clone(), again_at), String::new()));

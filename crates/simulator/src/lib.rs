@@ -9,6 +9,7 @@ mod dice;
 mod faults;
 mod heal;
 mod ledger;
+mod looks;
 mod mail;
 mod memory;
 mod options;

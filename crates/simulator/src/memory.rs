@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use lifecycle::access::{Access, Seen, at_login};
+use lifecycle::access::{Access, at_login, seen_at_login};
 use lifecycle::budget::AppKey;
 use lifecycle::diagnosis::Diagnosis;
 use lifecycle::facts::Facts;
@@ -15,9 +15,6 @@ use lifecycle::schedule;
 use lifecycle::secret::TokenSet;
 use lifecycle::status::{News, Standing, settle};
 use lifecycle::time::{Span, Timestamp};
-use lifecycle::words::{Evidence, Source};
-
-use networks::network::Found;
 
 use crate::options::Break;
 use crate::script::{Asked, Known, Login, Step};
@@ -334,7 +331,8 @@ impl Books {
         Self::write(row, next.grant, Some(new.tokens.clone()), facts, now);
         for access in &mut row.accesses {
             let found = new.found.iter().find(|found| found.network_id == access.network_id);
-            let (looked, happening) = at_login(access, &seen_at_login(found, now), facts, now);
+            let listed = found.map(|found| (found.role.as_str(), found.unusable.as_ref().map(|why| why.en.as_str())));
+            let (looked, happening) = at_login(access, &seen_at_login(listed, now), facts, now);
             *access = looked;
             if let Some(happening) = happening {
                 *self.happenings.entry(happening.as_str()).or_default() += 1;
@@ -379,17 +377,5 @@ impl Books {
             self.index(&id);
         }
         self.write_down(None, || (Asked::Reclaim(node.clone()), String::new()));
-    }
-}
-
-/// What the listing that a login brought says of an access.
-fn seen_at_login(found: Option<&Found>, now: Timestamp) -> Seen {
-    let evidence = |role: Option<&str>, words: &str| Evidence::new(now, Source::Discovery, Some(200), role, words);
-    match found {
-        None => Seen::Missing { evidence: evidence(None, "not among what the person allowed at the login") },
-        Some(Found { unusable: None, role, .. }) => Seen::Usable { role: role.clone() },
-        Some(Found { unusable: Some(why), role, .. }) => {
-            Seen::NotUsable { role: role.clone(), evidence: evidence(Some(role), &format!("the role is now {role}: {}", why.en)) }
-        }
     }
 }

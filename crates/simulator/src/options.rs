@@ -89,6 +89,8 @@ pub enum Break {
     NoOutboxKey,
     /// A network that does not answer is asked on and on.
     NoBreaker,
+    /// What a look came to is remembered whatever happens at the network.
+    OldLooks,
 }
 
 /// What to simulate.

@@ -1,7 +1,7 @@
 //! What will happen, in order of time; what happens at the same moment happens in the order in which it was planned.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap};
+use std::collections::BinaryHeap;
 
 use bytes::Bytes;
 use http::Response;
@@ -67,25 +67,33 @@ pub(crate) enum Came {
 /// The heap of (time, event).
 #[derive(Debug, Default)]
 pub(crate) struct Queue {
-    heap: BinaryHeap<Reverse<(Timestamp, u64)>>,
-    events: BTreeMap<u64, Event>,
+    /// When, in which order it was planned, and where the event lies.
+    heap: BinaryHeap<Reverse<(Timestamp, u64, usize)>>,
+    events: Vec<Option<Event>>,
+    /// Places without an event.
+    free: Vec<usize>,
     count: u64,
 }
 
 impl Queue {
     pub(crate) fn push(&mut self, at: Timestamp, event: Event) {
         self.count += 1;
-        self.events.insert(self.count, event);
-        self.heap.push(Reverse((at, self.count)));
+        let place = self.free.pop().unwrap_or(self.events.len());
+        match self.events.get_mut(place) {
+            Some(free) => *free = Some(event),
+            None => self.events.push(Some(event)),
+        }
+        self.heap.push(Reverse((at, self.count, place)));
     }
 
     /// The next event, if it happens before that moment.
     pub(crate) fn pop_until(&mut self, end: Timestamp) -> Option<(Timestamp, Event)> {
-        let Reverse((at, _)) = self.heap.peek()?;
+        let Reverse((at, ..)) = self.heap.peek()?;
         if *at >= end {
             return None;
         }
-        let Reverse((at, number)) = self.heap.pop()?;
-        self.events.remove(&number).map(|event| (at, event))
+        let Reverse((at, _, place)) = self.heap.pop()?;
+        self.free.push(place);
+        self.events.get_mut(place)?.take().map(|event| (at, event))
     }
 }

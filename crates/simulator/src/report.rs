@@ -27,6 +27,7 @@ pub(crate) struct Tally {
     pub(crate) noises: u64,
     pub(crate) superseded: u64,
     pub(crate) surprises: u64,
+    pub(crate) floor: u64,
     pub(crate) false_deaths: u64,
     pub(crate) false_alarms: u64,
     pub(crate) missed: u64,
@@ -61,6 +62,7 @@ impl Tally {
             (&mut self.noises, other.noises),
             (&mut self.superseded, other.superseded),
             (&mut self.surprises, other.surprises),
+            (&mut self.floor, other.floor),
             (&mut self.false_deaths, other.false_deaths),
             (&mut self.false_alarms, other.false_alarms),
             (&mut self.missed, other.missed),
@@ -146,6 +148,10 @@ pub struct Report {
     pub losses_avoidable: u64,
     /// Token sets lost with the answer, or with the process, by what destroyed them.
     pub losses_unavoidable: BTreeMap<Destroyed, u64>,
+    /// How often a network had spent a token and its answer was destroyed outside our hands: what is lost at least, whoever keeps.
+    pub losses_floor: u64,
+    /// All losses for each of those; more than 1 where something was lost that need not have been.
+    pub losses_for_each_of_the_floor: f64,
     /// Token sets declared dead that worked.
     pub false_deaths: u64,
     /// Profiles reported without access tokens that had one.
@@ -182,6 +188,7 @@ fn ratio(one: u64, other: u64, times: f64) -> f64 {
 impl Report {
     pub(crate) fn new(seed: u64, worlds: u64, simulated_seconds: i64, tally: Tally, broken: Vec<Broken>) -> Self {
         let mut losses = tally.losses;
+        let all_losses = losses.values().sum();
         let detection = tally.delays.into_iter().map(|(why, delays)| (why, delay(delays))).collect();
         Self {
             seed,
@@ -205,6 +212,8 @@ impl Report {
             surprises: tally.surprises,
             losses_avoidable: losses.remove(&Destroyed::Nothing).unwrap_or(0),
             losses_unavoidable: losses,
+            losses_floor: tally.floor,
+            losses_for_each_of_the_floor: ratio(all_losses, tally.floor, 1.0),
             false_deaths: tally.false_deaths,
             false_alarms: tally.false_alarms,
             notifications_missed: tally.missed,
@@ -251,6 +260,7 @@ impl fmt::Display for Report {
             ("writes that came too late", self.superseded.to_string()),
             ("losses, avoidable", self.losses_avoidable.to_string()),
             ("losses, unavoidable", format!("{unavoidable} {}", list(&self.losses_unavoidable))),
+            ("losses, of the floor", format!("{:.2} of {}", self.losses_for_each_of_the_floor, self.losses_floor)),
             ("false deaths", self.false_deaths.to_string()),
             ("false alarms", self.false_alarms.to_string()),
             ("notifications missed", self.notifications_missed.to_string()),

@@ -11,6 +11,7 @@ use lifecycle::time::{Span, Timestamp};
 use sandbox::World;
 
 use crate::dice::{Generator, SeededDice};
+use crate::looks::Looks;
 use crate::mail::Letters;
 use crate::memory::{Books, Memory, Row};
 use crate::options::{Options, Swarm};
@@ -72,7 +73,7 @@ pub(crate) struct Run {
     pub(crate) nodes: Vec<Node>,
     pub(crate) citizens: Vec<Citizen>,
     pub(crate) clients: BTreeMap<&'static str, Client>,
-    pub(crate) jobs: BTreeMap<u64, Job>,
+    pub(crate) jobs: BTreeMap<u64, Box<Job>>,
     pub(crate) flights: BTreeMap<u64, Flight>,
     pub(crate) judge: Judge,
     pub(crate) tally: Tally,
@@ -84,6 +85,7 @@ pub(crate) struct Run {
     pub(crate) calls: Calls,
     pub(crate) silences: Silences,
     pub(crate) letters: Letters,
+    pub(crate) looks: Looks,
     who_of: BTreeMap<GrantId, usize>,
     numbers: u64,
     wake_at: Option<Timestamp>,
@@ -140,6 +142,7 @@ impl Run {
             calls: Calls::new(),
             silences: Silences::new(),
             letters: Letters::new(),
+            looks: Looks::new(),
             who_of,
             numbers: 0,
             wake_at: None,
@@ -176,6 +179,7 @@ impl Run {
         let rotating = books.grants.values().filter(|row| self.clients.get(row.network).is_some_and(Client::rotates)).count() as u64;
         self.tally.rotating_seconds = lasted * rotating;
         self.tally.superseded = books.superseded;
+        self.tally.floor = self.judge.floor;
         self.tally.surprises = books.happenings.get("grant.surprise").copied().unwrap_or(0);
         self.tally.requests = self.wire.calls();
     }
@@ -280,7 +284,7 @@ impl Run {
                 self.destroyed(&claim.grant.id, Some(other), by);
             }
             self.judge.note(&claim.grant.id, self.now, || format!("job {number}: claimed by node {node}, open {:?}", claim.open));
-            self.jobs.insert(number, Job { node, claim, work: Work::Start, was_paused: false });
+            self.jobs.insert(number, Box::new(Job { node, claim, work: Work::Start, was_paused: false }));
             self.queue.push(self.now, Event::Go(number));
         }
         count

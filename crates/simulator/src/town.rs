@@ -1,6 +1,7 @@
 //! Who lives in a simulated world, what they hold, and what they do.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use http::Request;
@@ -27,7 +28,7 @@ use crate::wire::at_once;
 pub(crate) struct Client {
     pub(crate) network: &'static dyn Network,
     pub(crate) app: App,
-    pub(crate) facts: Facts,
+    pub(crate) facts: Arc<Facts>,
 }
 
 impl Client {
@@ -56,7 +57,7 @@ impl Client {
         let (probe_every, idle_check_every, warn_days) = (options.probe_every, options.idle_check_every, options.warn_days.clone());
         let facts = network.facts();
         let pace = pace.unwrap_or(facts.pace);
-        let facts = Facts { probe_every, idle_check_every, warn_days, pace, ..facts };
+        let facts = Arc::new(Facts { probe_every, idle_check_every, warn_days, pace, ..facts });
         Self { network, app, facts }
     }
 
@@ -366,7 +367,7 @@ impl Run {
             clocks: issued.clocks,
             renewable: issued.renewable,
             found: discovery.profiles.clone(),
-            facts: client.facts.clone(),
+            facts: Facts::clone(&client.facts),
             now: self.now,
         });
         drop(books);

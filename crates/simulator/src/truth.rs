@@ -117,6 +117,8 @@ pub(crate) struct Judge {
     pub(crate) trouble_until: BTreeMap<&'static str, Timestamp>,
     pub(crate) grants: BTreeMap<GrantId, GrantTruth>,
     pub(crate) profiles: BTreeMap<ProfileId, ProfileTruth>,
+    /// How often a successor was destroyed outside our hands.
+    pub(crate) floor: u64,
     keeps_history: bool,
     histories: BTreeMap<GrantId, VecDeque<String>>,
     reaches: BTreeMap<GrantId, Vec<ProfileId>>,
@@ -234,6 +236,8 @@ impl Judge {
             && (job.is_none() || truth.pending == job)
         {
             truth.pending = None;
+            // Once for each token set: what is destroyed afterwards had no successor any more.
+            self.floor += u64::from(truth.destroyed.is_none() && by != Destroyed::Nothing);
             truth.destroyed.get_or_insert(by);
         }
     }

@@ -1,6 +1,8 @@
 //! Acting through the product: people and tools call networks with the tokens that are kept, at any moment, also in the middle of a
 //! renewal. A network's refusal of such a call is evidence; what becomes of it is judged like everything else.
 
+use std::sync::Arc;
+
 use lifecycle::diagnosis::{Diagnosis, Finding};
 use lifecycle::grant::State;
 use lifecycle::ids::GrantId;
@@ -58,7 +60,7 @@ impl Run {
             return;
         }
         let Some(network) = self.memory.books().grants.get(grant).map(|row| row.network) else { return };
-        let Some(facts) = self.clients.get(network).map(|client| client.facts.clone()) else { return };
+        let Some(facts) = self.clients.get(network).map(|client| Arc::clone(&client.facts)) else { return };
         let now = self.now_at(node);
         let _ = at_once(self.memory.see_evidence(grant, seen, &facts, now));
         self.judge.note(grant, self.now, || format!("a call in real use was refused: {:?}", seen.finding));

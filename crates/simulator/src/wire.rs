@@ -26,11 +26,13 @@ struct State {
     generator: Generator,
     swarm: Swarm,
     calls: u64,
+    /// Whole calls that did not come back with an answer.
+    failed: u64,
 }
 
 impl SandboxWire {
     pub(crate) fn new(world: World, swarm: Swarm, generator: Generator, now: Timestamp) -> Self {
-        Self { world: Arc::new(Mutex::new(world)), state: Mutex::new(State { now, generator, swarm, calls: 0 }) }
+        Self { world: Arc::new(Mutex::new(world)), state: Mutex::new(State { now, generator, swarm, calls: 0, failed: 0 }) }
     }
 
     pub(crate) fn world(&self) -> MutexGuard<'_, World> {
@@ -69,17 +71,41 @@ impl SandboxWire {
         (!closed).then_some(answer)
     }
 
+    /// How many of the whole calls did not come back with an answer.
+    pub(crate) fn failed(&self) -> u64 {
+        self.state().failed
+    }
+
+    /// Lets as many whole calls go their ways as are known to be answered as they were before. `false`, and nothing has happened, where
+    /// one of them would get lost.
+    pub(crate) fn pass(&self, calls: u64) -> bool {
+        let mut state = self.state();
+        let before = state.generator.clone();
+        let all_pass = (0..calls).all(|_| state.fate() == (false, false));
+        if all_pass {
+            state.calls += calls;
+        } else {
+            state.generator = before;
+        }
+        all_pass
+    }
+
     fn send_now(&self, request: &Request<Bytes>) -> Result<Response<Bytes>, WireError> {
-        let (not_sent, lost) = {
-            let mut state = self.state();
-            let (not_sent, lost) = (state.swarm.not_sent, state.swarm.lost_answer);
-            (state.generator.chance(not_sent), state.generator.chance(lost))
-        };
+        let (not_sent, lost) = self.state().fate();
         if not_sent {
+            self.state().failed += 1;
             return Err(WireError::NotSent("the connection was refused".into()));
         }
-        let answer = self.arrive(request);
-        answer.filter(|_| !lost).ok_or_else(|| WireError::Lost("the connection was cut".into()))
+        let answer = self.arrive(request).filter(|_| !lost);
+        self.state().failed += u64::from(answer.is_none());
+        answer.ok_or_else(|| WireError::Lost("the connection was cut".into()))
+    }
+}
+
+impl State {
+    /// What becomes of a whole call: whether it is not sent, and whether its answer gets lost.
+    fn fate(&mut self) -> (bool, bool) {
+        (self.generator.chance(self.swarm.not_sent), self.generator.chance(self.swarm.lost_answer))
     }
 }
 

@@ -1,12 +1,14 @@
 //! What a node does with a claimed grant: the same steps as the keeper, cut where a process can die.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
 use lifecycle::breaker::is_trouble;
 use lifecycle::budget::Need;
 use lifecycle::diagnosis::{Diagnosis, Finding};
+use lifecycle::facts::Facts;
 use lifecycle::grant::Event as Happening;
 use lifecycle::ids::{AttemptId, GrantId};
 use lifecycle::ledger::{Claim, Commit, Committed, Ending, Ledger};
@@ -15,9 +17,9 @@ use lifecycle::renewal::{Action, End, Outcome, Renewal};
 use lifecycle::schedule::{self, Task};
 use lifecycle::time::{Span, Timestamp};
 use lifecycle::words::{Evidence, Source};
-use networks::network::{Answer, Discovery};
+use networks::network::Answer;
 use networks::reading;
-use networks::wire::{Wire, WireError};
+use networks::wire::WireError;
 
 use crate::faults::Lose;
 use crate::options::Break;
@@ -97,12 +99,13 @@ impl Run {
         }
     }
 
-    fn go_on(&mut self, number: u64, job: Job, work: Work, after: Span) {
-        self.jobs.insert(number, Job { work, ..job });
+    fn go_on(&mut self, number: u64, mut job: Box<Job>, work: Work, after: Span) {
+        job.work = work;
+        self.jobs.insert(number, job);
         self.queue.push(self.now + after, Event::Go(number));
     }
 
-    fn take_up(&mut self, number: u64, job: Job) {
+    fn take_up(&mut self, number: u64, job: Box<Job>) {
         let now = self.now_at(job.node);
         if let Some(attempt) = job.claim.open.clone() {
             let evidence = Evidence::new(now, Source::Renewal, None, None, "the server stopped while it waited for the answer");
@@ -110,7 +113,7 @@ impl Run {
             let _ = self.commit(number, &job, Happened { closes, ..Happening::RenewLost(evidence).into() });
             return;
         }
-        let Some(facts) = self.client(&job.claim).map(|client| client.facts.clone()) else { return };
+        let Some(facts) = self.client(&job.claim).map(|client| Arc::clone(&client.facts)) else { return };
         let task = schedule::next_task(&job.claim.grant, &facts, now);
         let need = Need::of(&job.claim.grant, &facts, task, now);
         if task != Task::LookAtClock
@@ -142,7 +145,7 @@ impl Run {
             }
             Task::Renew => {
                 let attempt = AttemptId::from_u128(u128::from(self.number()));
-                let renewal = Renewal::new(attempt, job.claim.lease.clone(), job.claim.grant.generation, facts);
+                let renewal = Renewal::new(attempt, job.claim.lease.clone(), job.claim.grant.generation, Facts::clone(&facts));
                 self.go_on(number, job, Work::Renewing(renewal), Span::ZERO);
             }
         }
@@ -152,7 +155,7 @@ impl Run {
         self.clients.get(claim.network.as_str())
     }
 
-    fn renew(&mut self, number: u64, job: Job, mut renewal: Renewal) {
+    fn renew(&mut self, number: u64, job: Box<Job>, mut renewal: Renewal) {
         let soon = self.dice.process.between(Span::millis(1), Span::millis(5));
         match renewal.next(self.now_at(job.node)) {
             Action::Intend(intent) => {
@@ -182,7 +185,7 @@ impl Run {
         }
     }
 
-    fn send(&mut self, number: u64, job: Job, mut renewal: Renewal) {
+    fn send(&mut self, number: u64, mut job: Box<Job>, mut renewal: Renewal) {
         let now = self.now_at(job.node);
         let Some(client) = self.client(&job.claim) else { return };
         let timeout = client.facts.answer_timeout;
@@ -204,7 +207,8 @@ impl Run {
             has_arrived: false,
             orphaned: None,
         });
-        self.jobs.insert(number, Job { work: Work::Waiting { renewal, flight }, ..job });
+        job.work = Work::Waiting { renewal, flight };
+        self.jobs.insert(number, job);
         self.queue.push(self.now + RENEW_LEASE_EVERY, Event::Beat(number));
     }
 
@@ -217,9 +221,9 @@ impl Run {
         let clock_is_wrong = self.nodes.iter().any(|node| node.clock != Span::ZERO);
         // Whose person has just authorised anew holds another token set: the old one may be spent by anybody.
         let holds = row.grant.generation != claim.grant.generation || (row.fence == claim.lease.fence && claim.lease.until > now);
-        let waits = |other: &&Job| other.claim.grant.id == *id && matches!(other.work, Work::Waiting { .. }) && !other.was_paused;
-        let same = |other: &&Job| other.claim.grant.generation == claim.grant.generation;
-        let alone = !self.jobs.values().filter(waits).any(|other| same(&other));
+        let waits = |other: &&Box<Job>| other.claim.grant.id == *id && matches!(other.work, Work::Waiting { .. }) && !other.was_paused;
+        let same = |other: &Job| other.claim.grant.generation == claim.grant.generation;
+        let alone = !self.jobs.values().filter(waits).any(|other| same(other));
         let is_noted = row.grant.generation != claim.grant.generation || !row.open.is_empty() || row.fence != claim.lease.fence;
         drop(books);
         self.judge.promise_2_sent_implies_journal(id, is_noted, self.now);
@@ -310,9 +314,8 @@ impl Run {
                 self.flights.remove(&number);
             }
         }
-        let Some(job) = self.jobs.remove(&waits) else { return };
-        let Work::Waiting { mut renewal, .. } = job.work else { return };
-        let mut job = Job { work: Work::Start, ..job };
+        let Some(mut job) = self.jobs.remove(&waits) else { return };
+        let Work::Waiting { mut renewal, .. } = std::mem::replace(&mut job.work, Work::Start) else { return };
         match self.read(&job, came) {
             Ok(outcome) => {
                 renewal.apply(outcome);
@@ -333,7 +336,8 @@ impl Run {
                     orphaned: None,
                 };
                 let flight = self.fly(flight);
-                self.jobs.insert(waits, Job { work: Work::Waiting { renewal, flight }, ..job });
+                job.work = Work::Waiting { renewal, flight };
+                self.jobs.insert(waits, job);
             }
         }
     }
@@ -364,35 +368,6 @@ impl Run {
         Ok(outcome)
     }
 
-    pub(crate) fn probe(&self, claim: &Claim, now: Timestamp) -> (Diagnosis, Looked) {
-        let nobody = || reading::probe_finding(Err(WireError::NotSent("there is no such network".into())), now);
-        let Some(client) = self.client(claim) else { return (nobody(), Looked::default()) };
-        let cx = client.cx(now, &self.adapter_dice);
-        let mut tokens = claim.tokens.clone();
-        let mut request = client.network.probe(cx, &tokens);
-        let read = loop {
-            match at_once(Wire::send(&self.wire, request)) {
-                Some(Ok(answer)) => match client.network.read_probe(cx, &tokens, &answer) {
-                    Answer::Done(diagnosis) => break Ok(diagnosis),
-                    Answer::AskAgain { request: again, notes, .. } => {
-                        request = *again;
-                        tokens.notes.extend(notes);
-                    }
-                },
-                Some(Err(error)) => break Err(error),
-                None => return (nobody(), Looked::default()),
-            }
-        };
-        let diagnosis = reading::probe_finding(read, now);
-        if !client.network.has_roles() || !reading::wants_listing(&diagnosis) {
-            return (diagnosis, Looked::default());
-        }
-        match at_once(client.network.discover(cx, &self.wire, &tokens)) {
-            Some(listing) => reading::listing_after_probe(claim, listing.map(Discovery::cleaned), &client.facts, diagnosis, now),
-            None => (diagnosis, Looked::default()),
-        }
-    }
-
     /// A verdict waits while a whole network turns refused at once (RF-33).
     fn unless_held(&self, claim: &Claim, happened: Happened, now: Timestamp) -> Happened {
         let Some(client) = self.client(claim) else { return happened };
@@ -405,7 +380,7 @@ impl Run {
     }
 
     fn commit(&mut self, number: u64, job: &Job, happened: Happened) -> Stored {
-        let Some(facts) = self.client(&job.claim).map(|client| client.facts.clone()) else { return Stored::Superseded };
+        let Some(facts) = self.client(&job.claim).map(|client| Arc::clone(&client.facts)) else { return Stored::Superseded };
         let now = self.now_at(job.node);
         let happened = match self.options.breaks {
             Some(Break::NoSecondRefusal) => Happened { event: hasty(&happened.event), ..happened },

@@ -15,8 +15,9 @@ use crate::{Dialect, Store};
 
 /// How long an act that is over is known.
 pub(crate) const KEPT: Span = Span::days(90);
-/// An act that was begun and did not end within this time never will: its process died over it.
-pub const ABANDONED_AFTER: Span = Span::minutes(15);
+/// An act that was begun and of which nobody has said for so long that it is still under way ([`Store::still_begun`]) never ends: its
+/// process died over it. As long as a lease of the keeper.
+pub const ABANDONED_AFTER: Span = Span::minutes(3);
 /// How long a held act that could not be sent is left alone.
 const AGAIN_AFTER: Span = Span::seconds(30);
 
@@ -201,6 +202,14 @@ impl Store {
             tx.run("UPDATE acts SET try_at = $1 WHERE state = 'begun' AND try_at > $1", &[now.into()]).await?;
             crate::idempotency::end_begun(&mut tx, now).await?;
         }
+        tx.commit().await
+    }
+
+    /// An act that was begun is still under way: whoever works on it lives.
+    pub async fn still_begun(&self, organisation: &OrganisationId, id: &ActId, now: Timestamp) -> Result<(), StoreError> {
+        let mut tx = self.write().await?;
+        let sql = "UPDATE acts SET try_at = $3 WHERE id = $1 AND organisation_id = $2 AND state = 'begun'";
+        tx.run(sql, &[id.as_str().into(), organisation.as_str().into(), (now + ABANDONED_AFTER).into()]).await?;
         tx.commit().await
     }
 

@@ -1,6 +1,6 @@
 //! What must become true together when a person has authorised, and when a profile is given up: each one transaction.
 
-use lifecycle::access::{self, AccessState, Seen};
+use lifecycle::access::{self, AccessState};
 use lifecycle::facts::Facts;
 use lifecycle::grant::{Clocks, Event, Grant, Happening, State, step};
 use lifecycle::ids::{AccessId, GrantId, OrganisationId, ProfileId, TeamId};
@@ -8,7 +8,6 @@ use lifecycle::ledger::Asset;
 use lifecycle::secret::TokenSet;
 use lifecycle::status::Standing;
 use lifecycle::time::Timestamp;
-use lifecycle::words::{Evidence, Source};
 use serde_json::json;
 
 use crate::connections::{Connection, Discovered, set_complete, set_discovered};
@@ -71,7 +70,8 @@ async fn look_at_accesses(
     let mut left_out = vec![];
     for access in grants::accesses_of(tx, &grant.id).await? {
         let found = discovered.iter().find(|found| found.network_id == access.network_id);
-        let (access, happening) = access::at_login(&access, &seen_as(found, now), facts, now);
+        let listed = found.map(|found| (found.role.as_str(), found.unusable.as_ref().map(|(why, _)| why.as_str())));
+        let (access, happening) = access::at_login(&access, &access::seen_at_login(listed, now), facts, now);
         grants::write_access(tx, &access).await?;
         if found.is_none() {
             left_out.extend(profiles::get(tx, &connection.organisation, &access.profile).await?.map(|profile| profile.name));
@@ -88,17 +88,6 @@ async fn look_at_accesses(
         }
     }
     Ok(left_out)
-}
-
-fn seen_as(found: Option<&Discovered>, now: Timestamp) -> Seen {
-    let evidence = |role: Option<&str>, words: &str| Evidence::new(now, Source::Discovery, Some(200), role, words);
-    match found {
-        None => Seen::Missing { evidence: evidence(None, "not among what the person allowed at the login") },
-        Some(Discovered { unusable: None, role, .. }) => Seen::Usable { role: role.clone() },
-        Some(Discovered { unusable: Some((why, _)), role, .. }) => {
-            Seen::NotUsable { role: role.clone(), evidence: evidence(Some(role), &format!("the role is now {role}: {why}")) }
-        }
-    }
 }
 
 /// The profiles that somebody chose, by their ids at the network.

@@ -132,7 +132,7 @@ impl Store {
 }
 
 /// What was seen of the grant while somebody was at it.
-fn seen_meanwhile(row: &Row) -> Result<Option<Diagnosis>, StoreError> {
+pub(crate) fn seen_meanwhile(row: &Row) -> Result<Option<Diagnosis>, StoreError> {
     row.opt_text("seen_meanwhile")?.map(|_| row.json("seen_meanwhile")).transpose()
 }
 

@@ -7,12 +7,21 @@ use lifecycle::time::Timestamp;
 
 use crate::Store;
 use crate::driver::StoreError;
+use crate::ledger::seen_meanwhile;
 
 impl Store {
     pub(crate) async fn try_release(&self, lease: &Lease, again_at: Option<Timestamp>) -> Result<(), StoreError> {
         let mut tx = self.write().await?;
-        let sql = "UPDATE grants SET lease_node = NULL, lease_until = NULL, due_at = COALESCE($4, due_at) WHERE id = $1 AND lease_node = $2 AND fence = $3";
-        tx.run(sql, &[lease.grant.as_str().into(), lease.node.as_str().into(), lease.fence.into(), again_at.into()]).await?;
+        let sql = "UPDATE grants SET lease_node = NULL, lease_until = NULL, due_at = COALESCE($4, due_at) \
+                   WHERE id = $1 AND lease_node = $2 AND fence = $3 RETURNING seen_meanwhile";
+        let row = tx.one(sql, &[lease.grant.as_str().into(), lease.node.as_str().into(), lease.fence.into(), again_at.into()]).await?;
+        // What was seen meanwhile waits for no regular turn; where there is no call before that moment, it waits for the call.
+        if again_at.is_none()
+            && let Some(seen) = row.as_ref().map(seen_meanwhile).transpose()?.flatten()
+        {
+            let sql = "UPDATE grants SET due_at = $2 WHERE id = $1 AND (due_at IS NULL OR due_at > $2)";
+            tx.run(sql, &[lease.grant.as_str().into(), seen.evidence.at.into()]).await?;
+        }
         tx.commit().await
     }
 

@@ -80,6 +80,18 @@ async fn a_full_disk_and_a_ledger_that_is_away_end_nothing() {
     life.die().await;
 }
 
+#[tokio::test]
+async fn a_database_that_was_away_before_anything_was_sent_costs_no_lease() {
+    let house = House::new().await;
+    let steps = Steps::failing_at("intend", 1, Trouble::Full);
+    let life = house.start_with(Arc::clone(&steps)).await;
+    // The clock stands still: the lease of three minutes does not end by itself.
+    eventually("renewed under the next lease", async || house.stored().await.0 == 2).await;
+    assert!(steps.has_failed.load(SeqCst));
+    assert_eq!(house.network.seen(), (1, 0));
+    life.die().await;
+}
+
 /// What a life does until its token set is renewed, by how often it touches a disk for it. What is done over and over is tried once.
 async fn touched() -> Vec<(&'static str, usize)> {
     let steps = Arc::new(Steps::default());

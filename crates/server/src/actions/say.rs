@@ -1,6 +1,9 @@
 //! Saying something as a profile, at most once. Each act has a row of its own under its author's key: it goes from one state to the
 //! next in the same transaction that writes the audit, so that of a retry, a second node and a crash none says it a second time.
 
+use std::convert::Infallible;
+use std::time::Duration;
+
 use axum::http::StatusCode;
 use lifecycle::ids::{ActId, UserId};
 use lifecycle::permission::Decision;
@@ -125,11 +128,11 @@ async fn again(app: &App, wish: &Wish<'_>, known: &Act) -> Result<Said, Problem>
     match known.state {
         State::Refused => start(app, wish, Some(known)).await,
         State::Unclear => repeat(app, wish, known).await,
-        State::Begun if known.changed_at <= app.now() - acts::ABANDONED_AFTER => {
+        State::Begun => {
             super::waiting::settle_overdue(app).await?;
-            Err(unclear())
+            let now = acts::get(&mut app.store.read().await?, &app.organisation, &known.id).await?;
+            Err(if now.is_some_and(|act| act.state == State::Begun) { still_running() } else { unclear() })
         }
-        State::Begun => Err(still_running()),
         State::Expired => Err(conflict("expired", "This waited too long and was not sent. Send it with a new key if it is still wanted.")),
         State::Withdrawn => Err(conflict("withdrawn", "This was withdrawn and not sent.")),
         State::Declined => Err(conflict("declined", "This was not approved and not sent.")),
@@ -219,10 +222,13 @@ pub(super) async fn carry_out(
     act::begin_in(&mut tx, app, &deed, ready).await?;
     tx.commit().await?;
     let (network, by) = (ready.client.network, ready.acting(app, wish.profile));
-    let done = match wish.content {
-        Content::Post { .. } => network.publish(by, &post).await,
-        Content::Comment { under, in_reply_to, text } => network.comment(by, under, in_reply_to.as_deref(), text).await,
+    let sent = async {
+        match wish.content {
+            Content::Post { .. } => network.publish(by, &post).await,
+            Content::Comment { under, in_reply_to, text } => network.comment(by, under, in_reply_to.as_deref(), text).await,
+        }
     };
+    let done = under_way(app, &id, sent).await;
     let told = |posted: &Posted| match wish.content {
         Content::Post { .. } => json!({ "post": posted.id, "url": posted.url }),
         Content::Comment { under, .. } => json!({ "post": under, "comment": posted.id }),
@@ -232,6 +238,27 @@ pub(super) async fn carry_out(
     let posted = ended?;
     let note = standing(app, &id, wish.content, network.standing(by, &posted.id)).await;
     Ok(Said::Done { act: id, posted, note })
+}
+
+/// How often whoever sends says that it lives: several times before it is taken for dead.
+const SAYS_SO_EVERY: Duration = Duration::from_secs(30);
+
+/// Waits for a network, and says meanwhile that this process lives: a long film is no dead server.
+async fn under_way<T>(app: &App, id: &ActId, sent: impl Future<Output = T>) -> T {
+    tokio::select! {
+        biased;
+        done = sent => done,
+        never = says_so(app, id) => match never {},
+    }
+}
+
+async fn says_so(app: &App, id: &ActId) -> Infallible {
+    loop {
+        tokio::time::sleep(SAYS_SO_EVERY).await;
+        if let Err(error) = app.store.still_begun(&app.organisation, id, app.now()).await {
+            tracing::debug!(act = %id, error = %error, "act: that it is under way could not be written; tried again");
+        }
+    }
 }
 
 /// What the network says of a post once it has it. That it has it is written already: whatever fails here changes nothing.

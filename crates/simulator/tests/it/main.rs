@@ -36,6 +36,15 @@ fn every_kind_of_fault_leaves_the_promises_whole() {
     }
 }
 
+/// G2. A loss for each answer that was destroyed after the network had spent the token, and next to none beside them.
+#[test]
+fn as_little_is_lost_as_answers_are_destroyed() {
+    let options = Options { idle_check_every: Span::hours(2), lasting: Span::days(120), profiles: 48, ..small(Faults::LostAnswers) };
+    let report = assert_kept(&options, 3);
+    assert!(report.losses_floor > 10, "{report}");
+    assert!(report.losses_for_each_of_the_floor > 0.5 && report.losses_for_each_of_the_floor <= 1.02, "{report}");
+}
+
 #[test]
 fn mixed_faults_leave_the_promises_whole() {
     for seed in [1, 2, 3] {
@@ -120,4 +129,9 @@ fn without_a_key_in_the_outbox_a_second_message_is_noticed() {
 #[test]
 fn without_its_row_in_the_outbox_a_silence_is_noticed() {
     assert!(is_noticed(Break::NoOutboxRow, Faults::None, "promise_4"));
+}
+
+#[test]
+fn a_look_that_is_remembered_too_long_is_noticed() {
+    assert!(is_noticed(Break::OldLooks, Faults::None, "invariant_what_is_remembered_is_true"));
 }

@@ -113,8 +113,13 @@ async fn held_acts_are_claimed_once_and_only_where_there_may_be_a_token() {
             let mut tx = store.read().await.unwrap();
             acts::overdue(&mut tx, &organisation, now, 10).await.unwrap().into_iter().map(|act| act.id).collect::<Vec<_>>()
         };
-        assert!(overdue(T0 + Span::minutes(14)).await.is_empty());
+        assert!(overdue(T0 + Span::seconds(179)).await.is_empty());
         assert_eq!(overdue(T0 + acts::ABANDONED_AFTER).await.iter().collect::<Vec<_>>(), [&begun.id], "its process died over it");
+        // A long film: whoever sends it says so, and has as long again.
+        store.still_begun(&organisation, &begun.id, T0 + Span::minutes(2)).await.unwrap();
+        assert!(overdue(T0 + Span::seconds(299)).await.is_empty());
+        assert_eq!(overdue(T0 + Span::minutes(5)).await.iter().collect::<Vec<_>>(), [&begun.id], "and it died later");
+        store.still_begun(&organisation, &held.id, T0 + Span::hours(9)).await.unwrap();
         assert_eq!(overdue(T0 + Span::hours(72)).await.len(), 2);
         assert!(house.becomes(&held, State::Withdrawn, T0).await);
         assert_eq!(overdue(T0 + Span::hours(72)).await, [begun.id]);

@@ -234,6 +234,16 @@ async fn what_is_seen_while_a_look_is_under_way_is_looked_at_once_more_and_of_an
         // The second look is whole: nothing is left of it.
         store.commit(&commit_of(&next().await, &works, now)).await.unwrap();
         assert!(claim(&store, &ids::fresh(), now).await.is_empty());
+        // Whoever held it did nothing: what was seen waits for no regular turn, but where there is no call before a moment, for that.
+        for (again_at, found) in [(None, 1), (Some(now + Span::minutes(1)), 0)] {
+            let held = next().await;
+            run(&store, "UPDATE grants SET due_at = $1", &[(now + Span::days(1)).into()]).await;
+            store.see_evidence(&held.grant.id, &refused(Source::Use), &facts(), now).await.unwrap();
+            store.release(&held.lease, again_at).await.unwrap();
+            let claims = claim(&store, &ids::fresh(), now).await;
+            assert_eq!(claims.len(), found, "{again_at:?}: {}", store.describe());
+            run(&store, "UPDATE grants SET lease_node = NULL, lease_until = NULL, seen_meanwhile = NULL", &[]).await;
+        }
         // The refused token was replaced meanwhile.
         let renewed = async |held: &lifecycle::ledger::Claim| {
             let mut commit = commit_of(held, &Event::Renewed { clocks: Clocks::default() }, now);
