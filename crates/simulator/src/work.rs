@@ -221,9 +221,9 @@ impl Run {
         let clock_is_wrong = self.nodes.iter().any(|node| node.clock != Span::ZERO);
         // Whose person has just authorised anew holds another token set: the old one may be spent by anybody.
         let holds = row.grant.generation != claim.grant.generation || (row.fence == claim.lease.fence && claim.lease.until > now);
-        let waits = |other: &&Box<Job>| other.claim.grant.id == *id && matches!(other.work, Work::Waiting { .. }) && !other.was_paused;
+        let waits = |other: &&Job| other.claim.grant.id == *id && matches!(other.work, Work::Waiting { .. }) && !other.was_paused;
         let same = |other: &Job| other.claim.grant.generation == claim.grant.generation;
-        let alone = !self.jobs.values().filter(waits).any(|other| same(other));
+        let alone = !self.jobs.values().map(Box::as_ref).filter(waits).any(same);
         let is_noted = row.grant.generation != claim.grant.generation || !row.open.is_empty() || row.fence != claim.lease.fence;
         drop(books);
         self.judge.promise_2_sent_implies_journal(id, is_noted, self.now);
