@@ -55,6 +55,12 @@ pub struct Standing {
     /// That the network is out of reach was told, and it still is.
     #[serde(default)]
     pub told_out_of_reach: bool,
+    /// Of how many people the access works.
+    #[serde(default)]
+    pub good: usize,
+    /// Of how many it has ended.
+    #[serde(default)]
+    pub ended: usize,
 }
 
 impl Standing {
@@ -74,6 +80,8 @@ impl Standing {
             warned_deadline: None,
             warned_days: None,
             told_out_of_reach: false,
+            good: 0,
+            ended: 0,
         }
     }
 }
@@ -100,6 +108,15 @@ pub enum News {
         /// The day itself.
         deadline: Timestamp,
     },
+    /// The access of one of several people ended, and one is left: the profile stays connected, and the next end is its own.
+    LastRemaining {
+        /// When it ended.
+        since: Timestamp,
+        /// Whose.
+        person: PersonId,
+        /// Why.
+        cause: Cause,
+    },
     /// The network has been out of reach for so long that it may be gone for good. Told once, until there is proof again.
     OutOfReach {
         /// The last proof.
@@ -115,6 +132,7 @@ impl News {
             Self::NoAccessTokens { episode } => Some(("no_access_tokens", episode.as_micros().to_string())),
             Self::Recovered { episode } => Some(("recovered", episode.as_micros().to_string())),
             Self::RenewSoon { days, deadline } => Some(("renew_soon", format!("{}:{days}", deadline.as_micros()))),
+            Self::LastRemaining { since, .. } => Some(("last_remaining", since.as_micros().to_string())),
             Self::OutOfReach { since } => Some(("out_of_reach", since.as_micros().to_string())),
         }
     }
@@ -126,6 +144,7 @@ impl News {
             Self::NoAccessTokens { .. } => "profile.disconnected",
             Self::Recovered { .. } => "profile.recovered",
             Self::RenewSoon { .. } => "profile.renew_soon",
+            Self::LastRemaining { .. } => "profile.last_remaining",
             Self::OutOfReach { .. } => "profile.out_of_reach",
         }
     }
@@ -146,6 +165,7 @@ pub fn settle(before: &Standing, accesses: &[(&Access, &Grant)], facts: &Facts, 
     let longest = good.iter().copied().max_by_key(|grant| holds(grant));
     let proven = good.iter().copied().max_by_key(|grant| (grant.unreachable_since.is_none(), holds(grant)));
     let mut after = before.clone();
+    (after.good, after.ended) = (good.len(), accesses.len() - good.len());
     match longest.zip(proven) {
         Some((longest, proven)) => show_good(&mut after, longest, proven, facts, now),
         None => show_dead(&mut after, accesses),
@@ -153,7 +173,8 @@ pub fn settle(before: &Standing, accesses: &[(&Access, &Grant)], facts: &Facts, 
     if after.status != before.status {
         after.since = now;
     }
-    let news = tell(before, &mut after, facts, now);
+    let mut news = tell(before, &mut after, facts, now);
+    news.extend(last_remaining(before, &after, accesses));
     (after, news)
 }
 
@@ -191,12 +212,23 @@ fn show_good(after: &mut Standing, grant: &Grant, proven: &Grant, facts: &Facts,
     after.lost_in_rotation = false;
 }
 
+/// One is left of several, and an end made it so: whoever was given up here on purpose is nobody's news.
+fn last_remaining(before: &Standing, after: &Standing, accesses: &[(&Access, &Grant)]) -> Option<News> {
+    let is_news = after.good == 1 && before.good > 1 && after.ended > before.ended;
+    let story = latest_story(accesses).filter(|_| is_news)?;
+    Some(News::LastRemaining { since: story.since, person: story.person, cause: story.cause })
+}
+
+/// The access that ended last.
+fn latest_story(accesses: &[(&Access, &Grant)]) -> Option<Story> {
+    accesses.iter().filter_map(|(access, grant)| story(access, grant)).max_by_key(|story| story.since)
+}
+
 fn show_dead(after: &mut Standing, accesses: &[(&Access, &Grant)]) {
     after.status = Status::Disconnected;
     after.deadline = None;
     // The access that died last is the one that made the profile red; an older story explains nothing.
-    let stories = accesses.iter().filter_map(|(access, grant)| story(access, grant));
-    match stories.max_by_key(|story| story.since) {
+    match latest_story(accesses) {
         Some(story) => {
             after.cause = Some(story.cause);
             after.confidence = Some(story.confidence);

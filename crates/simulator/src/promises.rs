@@ -100,7 +100,7 @@ impl Judge {
             News::NoAccessTokens { .. } => self.told_no_access(profile, now, tally),
             News::Recovered { .. } => self.told_recovered(profile, now, tally),
             News::RenewSoon { days, deadline } => self.told_renew_soon(profile, *days, *deadline, now, tally),
-            News::Connected | News::OutOfReach { .. } => {}
+            News::Connected | News::LastRemaining { .. } | News::OutOfReach { .. } => {}
         }
     }
 

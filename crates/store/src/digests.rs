@@ -2,6 +2,7 @@
 
 use lifecycle::ids::{OutboxId, UserId};
 use lifecycle::secret::Secret;
+use lifecycle::status::Standing;
 use lifecycle::time::{Span, Timestamp};
 use serde_json::{Value as Json, json};
 
@@ -112,9 +113,10 @@ async fn payload(tx: &mut Tx, rows: &[Row], user: &User) -> Result<Json, StoreEr
         items.push(json!({ "mail": row.text("kind")?, "at": row.time("created_at")?.as_micros(), "said": said }));
     }
     for profile in &profiles {
-        let sql = "SELECT status, deadline FROM profiles WHERE id = $1";
+        let sql = "SELECT standing FROM profiles WHERE id = $1";
         let Some(row) = tx.one(sql, &[profile["id"].as_str().into()]).await? else { continue };
-        known.push(json!({ "id": profile["id"], "status": row.text("status")?, "deadline": row.opt_int("deadline")? }));
+        let Standing { status, deadline, good, .. } = row.json("standing")?;
+        known.push(json!({ "id": profile["id"], "status": status, "deadline": deadline.map(Timestamp::as_micros), "good": good }));
     }
     Ok(json!({ "items": items, "profiles": profiles, "now": known, "zone": user.time_zone, "every": user.wishes.digest }))
 }

@@ -273,7 +273,7 @@ async fn give_up(tx: &mut Tx, letter: &Letter, error: &str, now: Timestamp) -> R
 /// What could not be told to its reader is told to whoever is next on the ladder where the reader's address is refused, and to the
 /// company admins otherwise (NF-03), each once; what cannot be told to them either stays in the delivery log.
 pub(crate) async fn escalate(tx: &mut Tx, letter: &Letter, now: Timestamp) -> Result<(), StoreError> {
-    let matters = ["no_access_tokens", "storm", "reminder", "renew_soon"].contains(&letter.kind.as_str());
+    let matters = ["no_access_tokens", "storm", "reminder", "renew_soon", "last_remaining"].contains(&letter.kind.as_str());
     if !["mail", "digest"].contains(&letter.channel.as_str()) || !matters {
         return Ok(());
     }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use lifecycle::access::Access;
 use lifecycle::facts::Facts;
 use lifecycle::grant::Grant;
-use lifecycle::ids::{GrantId, OrganisationId, ProfileId};
+use lifecycle::ids::{GrantId, OrganisationId, PersonId, ProfileId};
 use lifecycle::routing;
 use lifecycle::status::{News, Standing, settle};
 use lifecycle::time::Timestamp;
@@ -113,23 +113,32 @@ async fn settle_one(
     let enabled = row.flag("enabled")?;
     let mut told = vec![];
     for item in news.into_iter().filter(|_| enabled) {
-        let about = About { profile: Some(id.clone()), person: after.person.clone(), ..About::default() };
+        let about = About { profile: Some(id.clone()), person: about_whom(&after, &item).cloned(), ..About::default() };
         events::append(tx, &organisation, now, item.event_name(), actor, &about, &detail(&after, &item)).await?;
         told.extend(Told::of_news(row, &after, &item)?);
     }
     Ok(told)
 }
 
+/// The person of whom a piece of news speaks.
+pub(crate) fn about_whom<'a>(standing: &'a Standing, news: &'a News) -> Option<&'a PersonId> {
+    match news {
+        News::LastRemaining { person, .. } => Some(person),
+        _ => standing.person.as_ref(),
+    }
+}
+
 pub(crate) fn detail(standing: &Standing, news: &News) -> serde_json::Value {
+    let cause = if let News::LastRemaining { cause, .. } = news { Some(*cause) } else { standing.cause };
     let (days, episode) = match news {
         News::RenewSoon { days, .. } => (Some(*days), None),
         News::NoAccessTokens { episode } | News::Recovered { episode } => (None, Some(*episode)),
         News::Connected => (None, None),
-        News::OutOfReach { since } => (None, Some(*since)),
+        News::OutOfReach { since } | News::LastRemaining { since, .. } => (None, Some(*since)),
     };
     json!({
         "status": standing.status,
-        "cause": standing.cause,
+        "cause": cause,
         "confidence": standing.confidence,
         "evidence": standing.evidence,
         "deadline": standing.deadline,

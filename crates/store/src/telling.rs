@@ -17,7 +17,7 @@ use crate::events::{self, About, Actor};
 use crate::grants;
 use crate::ids::fresh;
 use crate::seal::digest;
-use crate::standing::detail;
+use crate::standing::{about_whom, detail};
 use crate::users::{self, User};
 use crate::wishes;
 
@@ -47,7 +47,7 @@ impl Told {
     /// What is told of a piece of news; `None` where nobody is written to.
     pub(crate) fn of_news(row: &Row, standing: &Standing, news: &News) -> Result<Option<Self>, StoreError> {
         let Some((mail, occasion)) = news.occasion() else { return Ok(None) };
-        let wanted = row.flag(if mail == "renew_soon" { "notify_renew_soon" } else { "notify_no_access" })?;
+        let wanted = row.flag(if is_early(mail) { "notify_renew_soon" } else { "notify_no_access" })?;
         Ok(Some(Self {
             profile: row.parsed("id")?,
             organisation: row.parsed("organisation_id")?,
@@ -58,17 +58,22 @@ impl Told {
             kind: row.text("kind")?,
             owner: row.opt_parsed("owner_id")?,
             wanted,
-            person: standing.person.clone(),
+            person: about_whom(standing, news).cloned(),
             detail: detail(standing, news),
         }))
     }
+}
+
+/// Whether a mail warns while everything works still.
+fn is_early(mail: &str) -> bool {
+    matches!(mail, "renew_soon" | "last_remaining")
 }
 
 /// Whether a user wants such a mail. A reminder is news for whoever is told of deaths; the first word of one never is.
 fn wants(user: &User, mail: &str) -> bool {
     let hears_news = user.wishes.digest != Digest::Off;
     match mail {
-        "renew_soon" => user.notify_renew_soon && hears_news,
+        early if is_early(early) => user.notify_renew_soon && hears_news,
         "reminder" => user.notify_no_access && hears_news,
         _ => user.notify_no_access,
     }

@@ -41,9 +41,10 @@ word_enum! {
 }
 
 /// The events that can be subscribed to.
-pub const SUBSCRIBABLE: [&str; 8] = [
+pub const SUBSCRIBABLE: [&str; 9] = [
     "profile.connected",
     "profile.renew_soon",
+    "profile.last_remaining",
     "profile.disconnected",
     "profile.recovered",
     "profile.deleted",

@@ -52,7 +52,7 @@ impl Zone for Place {
 fn urgency_of(mail: &str, payload: &Json) -> Urgency {
     match (mail, payload["deadline"].as_i64()) {
         ("renew_soon", Some(day)) => Urgency::Before(Timestamp::from_micros(day)),
-        ("renew_soon" | "renewed" | "recovered" | "reminder" | "new_profiles", _) => Urgency::News,
+        ("renew_soon" | "last_remaining" | "renewed" | "recovered" | "reminder" | "new_profiles", _) => Urgency::News,
         ("test_mail", _) => Urgency::Asked,
         _ => Urgency::Urgent,
     }

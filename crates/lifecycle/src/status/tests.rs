@@ -51,6 +51,36 @@ fn one_good_access_is_enough() {
 }
 
 #[test]
+fn the_last_of_several_is_a_warning_of_its_own_and_says_who_dropped_out_and_why() {
+    let (one, two, three) = (access(1), access(2), access(3));
+    let (all, news) = settle(&Standing::unborn(T0), &[(&one, &grant(1)), (&two, &grant(2)), (&three, &grant(3))], &facts(), T0);
+    assert_eq!((all.good, all.ended, news.len()), (3, 0, 1));
+    let first = dead(1, Cause::PasswordChanged);
+    let (two_left, news) = settle(&all, &[(&one, &first), (&two, &grant(2)), (&three, &grant(3))], &facts(), T0);
+    assert_eq!(news, [], "two are left");
+    let later = T0 + Span::hours(1);
+    let lost = Access {
+        state: AccessState::Lost {
+            since: later,
+            cause: Cause::PermissionLost,
+            confidence: Confidence::Certain,
+            evidence: Evidence::new(later, Source::Discovery, Some(200), None, "not in the list"),
+        },
+        ..access(2)
+    };
+    let accesses = [(&one, &first), (&lost, &grant(2)), (&three, &grant(3))];
+    let (left, news) = settle(&two_left, &accesses, &facts(), later);
+    assert_eq!(news, [News::LastRemaining { since: later, person: PersonId::from_u128(2), cause: Cause::PermissionLost }]);
+    assert_eq!((left.status, left.cause, left.person.clone()), (Status::Connected, None, Some(PersonId::from_u128(3))));
+    // Given up here on purpose: whoever did it knows.
+    let (_, news) = settle(&two_left, &[(&one, &first), (&three, &grant(3))], &facts(), later);
+    assert_eq!(news, []);
+    // All at once is another story.
+    let (_, news) = settle(&all, &[(&one, &first), (&two, &dead(2, Cause::Unknown)), (&three, &dead(3, Cause::Unknown))], &facts(), later);
+    assert_eq!(news, [News::NoAccessTokens { episode: later }]);
+}
+
+#[test]
 fn an_episode_is_told_once_and_closed_once() {
     let one = access(1);
     let (green, _) = settle(&Standing::unborn(T0), &[(&one, &grant(1))], &facts(), T0);
@@ -145,7 +175,7 @@ proptest! {
         let (one, two) = (access(1), access(2));
         let mut standing = Standing::unborn(T0);
         let mut now = T0;
-        let mut open = false;
+        let (mut open, mut both) = (false, false);
         for (first_works, second_works, wait) in history {
             now = now + Span::seconds(wait);
             let pick = |works, n| if works { grant(n) } else { dead(n, Cause::Unknown) };
@@ -164,6 +194,9 @@ proptest! {
                 }
             }
             prop_assert_eq!(open, after.status == Status::Disconnected);
+            let one_left = news.iter().filter(|item| matches!(item, News::LastRemaining { .. })).count();
+            prop_assert_eq!(one_left, usize::from(both && (first_works != second_works)), "told when one of two ends, once");
+            both = first_works && second_works;
             standing = after;
         }
     }

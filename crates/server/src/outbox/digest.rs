@@ -13,7 +13,7 @@ use crate::i18n::Lang;
 use crate::show;
 
 /// The sections, most urgent first.
-const SECTIONS: [&str; 5] = ["reminder", "renew_soon", "recovered", "renewed", "new_profiles"];
+const SECTIONS: [&str; 6] = ["reminder", "renew_soon", "last_remaining", "recovered", "renewed", "new_profiles"];
 
 struct Line {
     name: String,
@@ -84,6 +84,7 @@ fn lines(letter: &Letter, mail: &str, lang: Lang, public_url: &str) -> Vec<Line>
                 "new_profiles" if id.is_empty() => format!("{public_url}/settings/profiles/add/{network}"),
                 "new_profiles" => format!("{public_url}/settings/profiles/{id}"),
                 "recovered" | "renewed" => format!("{public_url}/settings/profiles/{id}"),
+                "last_remaining" => format!("{public_url}/settings/profiles/{id}/access-tokens"),
                 _ => format!("{public_url}/settings/profiles/{id}/refresh"),
             };
             let name = one_line(&format!("{} ({title})", text(&profile["name"])));
@@ -101,6 +102,7 @@ fn still(letter: &Letter, mail: &str, said: &Value, profile: &Value) -> bool {
     match mail {
         "reminder" => is_dead,
         "renew_soon" => !is_dead && known["deadline"] == said["deadline"],
+        "last_remaining" => !is_dead && known["good"] == 1,
         _ => !is_dead,
     }
 }

@@ -168,6 +168,7 @@ impl<'a> Said<'a> {
                 all.extend([self.happened(), self.fill("mail.must_act"), quiet]);
             }
             "renew_soon" => all.push(self.fill("mail.must_act")),
+            "last_remaining" => all.extend([self.happened(), self.own("todo")]),
             "out_of_reach" => all.push(self.own("todo")),
             "deleted" => all.extend(view::end_of_access(self.lang, &self.first_network)),
             "new_profiles" if self.letter.payload["full"] == Value::Bool(true) => all.push(self.own("full")),
@@ -192,6 +193,7 @@ impl<'a> Said<'a> {
             "no_access_tokens" | "reminder" | "renew_soon" => to("mail.renew_button", &format!("{profile}/refresh")),
             "storm" => to("mail.storm.button", "/settings/profiles?status=disconnected"),
             "out_of_reach" => to("mail.out_of_reach.button", &profile),
+            "last_remaining" => to("mail.last_remaining.button", &format!("{profile}/access-tokens")),
             "recovered" | "renewed" | "connected" => to("mail.recovered.button", &profile),
             "new_profiles" if self.is_added() => to("mail.recovered.button", &profile),
             "new_profiles" => to("mail.new_profiles.button", &format!("/settings/profiles/add/{}", self.first_network)),

@@ -74,6 +74,8 @@ struct ProfilePage {
     notify_no_access: bool,
     notify_renew_soon: bool,
     holders: Vec<HolderView>,
+    /// Of several people's access one is left.
+    one_left: bool,
     refresh_tokens: Option<&'static str>,
     history: Vec<Line>,
     /// What the tab's form shows, before anything is typed.
@@ -175,6 +177,7 @@ async fn tab(app: &App, caller: &Caller, id: &str, tab: &'static str, flash: Opt
         reminders: reminders_words(caller, &profile, remind_at, now).filter(|_| manages),
         notify_no_access: form.one("no_access") == "1",
         notify_renew_soon: form.one("renew_soon") == "1",
+        one_left: holders.len() > 1 && profile.standing.good == 1,
         holders: holders.iter().map(|holder| holder_view(app, caller, &profile.network, holder)).collect(),
         refresh_tokens,
         history: events.iter().map(|event| line(caller, event, Some(&profile.name), now)).collect(),

@@ -82,7 +82,7 @@ async fn two_profiles_that_recover_one_after_the_other_are_both_told() {
 }
 
 #[tokio::test]
-async fn a_second_admin_keeps_a_profile_green_and_nobody_is_told() {
+async fn a_second_admin_keeps_a_profile_green_and_the_owner_hears_that_nobody_else_is_left() {
     for Fixture { store, .. } in each().await {
         let (organisation, _) = organisation(&store).await;
         connect(&store, &organisation, "jana", &["1"], T0).await;
@@ -90,9 +90,17 @@ async fn a_second_admin_keeps_a_profile_green_and_nobody_is_told() {
         run(&store, "UPDATE grants SET due_at = $1 WHERE person_id = (SELECT id FROM people WHERE network_id = 'jana')", &[hour(1).into()])
             .await;
         let held = claim(&store, &ids::fresh(), hour(1)).await.remove(0);
-        assert_eq!(store.commit(&commit_of(&held, &dead(hour(1)), hour(1))).await.unwrap(), Committed::Done { told: 0 });
-        assert!(letters(&store, hour(1)).await.is_empty());
+        assert_eq!(store.commit(&commit_of(&held, &dead(hour(1)), hour(1))).await.unwrap(), Committed::Done { told: 1 });
+        let warned = letters(&store, hour(1)).await;
+        assert_eq!(told(&warned), [("last_remaining".to_owned(), 1)], "{}", store.describe());
+        let said = &warned[0].payload;
+        assert_eq!(
+            (said["person"]["name"].as_str(), said["cause"].is_string(), said["status"].as_str()),
+            (Some("jana"), true, Some("connected"))
+        );
         let mut tx = store.read().await.unwrap();
+        let events = events::newest(&mut tx, &organisation, 50).await.unwrap();
+        assert!(events.iter().any(|event| event.kind == "profile.last_remaining"), "the history says so");
         let profile = profiles::list(&mut tx, &organisation, &Filter::default(), 10).await.unwrap().remove(0);
         assert_eq!(profile.standing.status.as_str(), "connected", "{}", store.describe());
     }

@@ -211,7 +211,7 @@ impl World {
     /// What was put into the outbox about the profiles, and how often the log says what.
     async fn told(&self) -> (BTreeSet<Known>, BTreeMap<String, i64>) {
         let mut tx = self.store.read().await.unwrap();
-        let sql = "SELECT kind, dedupe, payload FROM outbox WHERE kind IN ('no_access_tokens', 'recovered', 'renew_soon', 'out_of_reach', 'storm')";
+        let sql = "SELECT kind, dedupe, payload FROM outbox WHERE kind IN ('no_access_tokens', 'recovered', 'renew_soon', 'last_remaining', 'out_of_reach', 'storm')";
         let told = tx.all(sql, &[]).await.unwrap().iter().map(known).collect();
         let sql = "SELECT kind, COUNT(*) AS n FROM events WHERE kind LIKE 'grant.%' OR kind LIKE 'access.%' OR kind LIKE 'network.%' GROUP BY kind";
         let counts = tx.all(sql, &[]).await.unwrap();

@@ -7,7 +7,7 @@ use store::webhooks::SUBSCRIBABLE;
 use super::*;
 
 /// Every kind of message but the digest, whose snapshots stand beside its code.
-const KINDS: [&str; 23] = [
+const KINDS: [&str; 24] = [
     "approval_wanted",
     "approvals_wanted",
     "cannot_be_checked",
@@ -17,6 +17,7 @@ const KINDS: [&str; 23] = [
     "incident_began",
     "incident_ended",
     "invitation",
+    "last_remaining",
     "new_profiles",
     "no_access_tokens",
     "out_of_reach",
