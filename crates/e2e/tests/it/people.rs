@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::browser::Browser;
 use crate::explain::use_link;
 use crate::story::{accessible, sign_in};
-use crate::world::{Demo, client};
+use crate::world::{Demo, client, eventually};
 
 async fn person(demo: &Demo, name: &str, network: &str) -> Value {
     let (status, list) = demo.api("GET", &format!("/people?q={}", crate::world::encoded(name)), None).await;
@@ -190,4 +190,35 @@ async fn whatever_is_due_now_says_so_and_the_days_of_an_ended_login_count_no_lon
     for path in lists {
         assert!(page(path).await.contains("Renewal due: </span>now"), "{path}");
     }
+}
+
+#[tokio::test]
+async fn where_one_of_several_people_drops_out_the_owner_hears_that_one_is_left_and_the_page_says_so() {
+    let demo = Demo::start();
+    let cookie = demo.admin().await;
+    demo.connect("linkedin", "tom.becker").await;
+    let page = demo.profile_named("linkedin", "Fernweh Outdoor").await["id"].as_str().unwrap().to_owned();
+    let tab = format!("{}/settings/profiles/{page}/access-tokens", demo.running.url());
+    let shown = async || client().get(&tab).header("cookie", &cookie).send().await.unwrap().text().await.unwrap();
+    const ONE_LEFT: &str = "The token of one person alone still works.";
+    assert!(!shown().await.contains(ONE_LEFT), "two hold it");
+    demo.control("/people/linkedin/tom.becker/revoke", json!({})).await;
+    let warned = async || {
+        let mails = demo.mails().await;
+        mails.into_iter().find(|mail| mail["subject"].as_str().unwrap().starts_with("One access left: Fernweh Outdoor"))
+    };
+    eventually("the owner hears that one is left", async || {
+        demo.api("POST", &format!("/profiles/{page}/check"), None).await;
+        warned().await.is_some()
+    })
+    .await;
+    let mail = warned().await.unwrap();
+    assert!(mail["text"].as_str().unwrap().contains("The access of Tom Becker"), "{mail}");
+    let (_, profile) = demo.api("GET", &format!("/profiles/{page}"), None).await;
+    assert_ne!(profile["status"], "disconnected", "{profile}");
+    let shown = shown().await;
+    assert!(shown.contains(ONE_LEFT) && shown.contains("one is left whose token works"), "{shown}");
+    let (_, events) = demo.api("GET", "/events", None).await;
+    let told = events["items"].as_array().unwrap().iter().filter(|event| event["kind"] == "profile.last_remaining").count();
+    assert_eq!(told, 1, "{events}");
 }
