@@ -37,8 +37,8 @@ impl Load {
         Ok(Self { times, whole })
     }
 
-    /// Asks so often in a second, evenly, by callers who take turns. An answer's time counts from the moment at which it was to be asked
-    /// for: a server that stalls is not asked less often for that.
+    /// Asks so often in a second, evenly, by callers who take turns. Where the answer before came too late, an answer's time counts from the
+    /// moment at which it was to be asked for: a server that stalls is not asked less often for that.
     pub(crate) async fn paced(url: &str, credential: Option<(&'static str, String)>, rate: u32, long: Duration) -> anyhow::Result<Self> {
         const CALLERS: u32 = 32;
         let uri: Uri = url.parse()?;
@@ -100,13 +100,16 @@ impl Caller {
         Ok(times)
     }
 
-    /// How long after its moment each answer was there.
+    /// How long each answer took, and how much later than its moment it was asked for because the one before was late.
     async fn ask_at(mut self, first: Instant, every: Duration, end: Instant) -> anyhow::Result<Vec<Duration>> {
         let (mut times, mut at) = (vec![], first);
         while at < end {
+            let is_late = Instant::now() > at;
             tokio::time::sleep_until(at.into()).await;
+            // Timers come up to a millisecond late: that is nothing of the server's.
+            let from = if is_late { at } else { Instant::now() };
             self.ask().await?;
-            times.push(at.elapsed());
+            times.push(from.elapsed());
             at += every;
         }
         Ok(times)
