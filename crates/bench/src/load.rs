@@ -27,14 +27,7 @@ impl Load {
             connected.push(Caller::connect(&uri, credential.clone()).await?);
         }
         let began = Instant::now();
-        let asking = connected.into_iter().map(|caller| tokio::spawn(caller.ask_until(began + long)));
-        let mut times = vec![];
-        for task in asking.collect::<Vec<_>>() {
-            times.extend(task.await??);
-        }
-        let whole = began.elapsed();
-        times.sort_unstable();
-        Ok(Self { times, whole })
+        Self::of(connected.into_iter().map(|caller| caller.ask_until(began + long)), began).await
     }
 
     /// Asks so often in a second, evenly, by callers who take turns. Where the answer before came too late, an answer's time counts from the
@@ -48,9 +41,17 @@ impl Load {
         }
         let began = Instant::now();
         let step = Duration::from_secs(1) / rate;
-        let asking = (0..).zip(connected).map(|(at, caller)| tokio::spawn(caller.ask_at(began + step * at, step * CALLERS, began + long)));
+        let asking = (0..).zip(connected).map(|(at, caller)| caller.ask_at(began + step * at, step * CALLERS, began + long));
+        Self::of(asking, began).await
+    }
+
+    /// What all callers measured, who ask at the same time.
+    async fn of<F>(asking: impl Iterator<Item = F>, began: Instant) -> anyhow::Result<Self>
+    where
+        F: Future<Output = anyhow::Result<Vec<Duration>>> + Send + 'static,
+    {
         let mut times = vec![];
-        for task in asking.collect::<Vec<_>>() {
+        for task in asking.map(tokio::spawn).collect::<Vec<_>>() {
             times.extend(task.await??);
         }
         let whole = began.elapsed();

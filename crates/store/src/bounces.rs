@@ -4,11 +4,11 @@ use lifecycle::ids::{OrganisationId, OutboxId, UserId};
 use lifecycle::time::{Span, Timestamp};
 use serde_json::json;
 
+use crate::Store;
 use crate::driver::{Row, StoreError, Tx, Value, placeholders};
 use crate::events::{self, About, Actor};
 use crate::outbox::{self, Letter};
 use crate::users::{self, User, email_key};
-use crate::{Store, digests};
 
 /// Mail servers try for five days at most (RFC 5321 4.5.4.1): what is older has arrived, or was told again.
 const TRIED_FOR: Span = Span::days(5);
@@ -114,15 +114,7 @@ async fn came_back(tx: &mut Tx, letter: &Letter, why: &str, by: &Actor, now: Tim
     if tx.run(sql, &[letter.id.as_str().into(), now.into(), why.into()]).await? == 0 {
         return Ok(());
     }
-    let detail = json!({ "mail": letter.kind, "channel": letter.channel, "recipient": letter.recipient, "error": why });
-    outbox::log(tx, letter, "notification.failed", by, &detail, now).await?;
-    outbox::escalate(tx, letter, now).await?;
-    if letter.kind == "digest" {
-        for row in digests::lost(tx, &letter.id, why, now).await? {
-            outbox::escalate(tx, &outbox::plain(&row)?, now).await?;
-        }
-    }
-    Ok(())
+    outbox::not_delivered(tx, letter, why, by, now).await
 }
 
 /// Where no mail is named, every one of these days may have come back: those that matter still, one by one or out of digests.

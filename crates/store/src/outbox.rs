@@ -258,13 +258,20 @@ async fn give_up(tx: &mut Tx, letter: &Letter, error: &str, now: Timestamp) -> R
                WHERE id = $1 AND tries = $2 AND due_at IS NOT NULL";
     let values = [letter.id.as_str().into(), letter.tries.into(), error.into(), now.into()];
     if tx.run(sql, &values).await? == 1 {
-        let detail = json!({ "mail": letter.kind, "channel": letter.channel, "recipient": letter.recipient, "error": error });
-        log(tx, letter, "notification.failed", &Actor::Keeper, &detail, now).await?;
-        escalate(tx, letter, now).await?;
-        if letter.kind == "digest" {
-            for row in digests::lost(tx, &letter.id, error, now).await? {
-                escalate(tx, &plain(&row)?, now).await?;
-            }
+        not_delivered(tx, letter, error, &Actor::Keeper, now).await?;
+    }
+    Ok(())
+}
+
+/// What follows when a message does not arrive, as whoever says so found: it stands in the history, and what matters of it, or of all that a
+/// digest brought, is told to somebody else.
+pub(crate) async fn not_delivered(tx: &mut Tx, letter: &Letter, error: &str, by: &Actor, now: Timestamp) -> Result<(), StoreError> {
+    let detail = json!({ "mail": letter.kind, "channel": letter.channel, "recipient": letter.recipient, "error": error });
+    log(tx, letter, "notification.failed", by, &detail, now).await?;
+    escalate(tx, letter, now).await?;
+    if letter.kind == "digest" {
+        for row in digests::lost(tx, &letter.id, error, now).await? {
+            escalate(tx, &plain(&row)?, now).await?;
         }
     }
     Ok(())
@@ -310,14 +317,7 @@ async fn set_aside(tx: &mut Tx, row: &Row, error: &StoreError, now: Timestamp) -
 }
 
 /// In the history of every profile it speaks of; once for the organisation where it speaks of none.
-pub(crate) async fn log(
-    tx: &mut Tx,
-    letter: &Letter,
-    kind: &str,
-    by: &Actor,
-    detail: &serde_json::Value,
-    now: Timestamp,
-) -> Result<(), StoreError> {
+async fn log(tx: &mut Tx, letter: &Letter, kind: &str, by: &Actor, detail: &serde_json::Value, now: Timestamp) -> Result<(), StoreError> {
     let mut about = about_profiles(letter);
     if about.is_empty() {
         about.push(About::default());
