@@ -51,9 +51,7 @@ async fn a_full_disk_spends_nothing_says_what_to_do_and_heals_by_itself() {
     site.key = api_key(&site.config(port));
     let server = site.serve(port);
     let http = client();
-    site.connect(&http, port, "tiktok", "fernweh.outdoor").await;
-    let listed = site.api(&http, "GET", port, "/profiles", None).await.unwrap();
-    let lend = format!("/profiles/{}/access-token?min_ttl=86400", listed["items"][0]["id"].as_str().unwrap());
+    let lend = format!("{}?min_ttl=86400", site.lends(&http, port).await);
     site.api(&http, "GET", port, &lend, None).await;
     let before = site.renewed(&http).await;
     assert!(before >= 1, "it renews while there is room");
@@ -111,9 +109,7 @@ async fn on_a_full_disk_no_token_is_handed_out_without_its_row() {
     site.key = api_key(&site.config(port));
     let _server = site.serve(port);
     let http = client();
-    site.connect(&http, port, "tiktok", "fernweh.outdoor").await;
-    let listed = site.api(&http, "GET", port, "/profiles", None).await.unwrap();
-    let lend = format!("/profiles/{}/access-token", listed["items"][0]["id"].as_str().unwrap());
+    let lend = site.lends(&http, port).await;
     assert!(site.api(&http, "GET", port, &lend, None).await.unwrap()["access_token"].is_string());
 
     small.fill();

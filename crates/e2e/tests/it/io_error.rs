@@ -27,9 +27,7 @@ async fn rf_43_a_failed_write_ends_the_process_after_the_answer_was_kept_and_the
     let log = folder.path().join("log");
     let mut server = Running::start_deaf_to_file_limits(&["serve", "--config", &site.config(port)], &log);
     let http = client();
-    site.connect(&http, port, "tiktok", "fernweh.outdoor").await;
-    let listed = site.api(&http, "GET", port, "/profiles", None).await.unwrap();
-    let lend = format!("/profiles/{}/access-token?min_ttl=86400", listed["items"][0]["id"].as_str().unwrap());
+    let lend = format!("{}?min_ttl=86400", site.lends(&http, port).await);
     let before = site.renewed(&http).await;
     let mood = async |mood: &str| {
         let body = json!({ "network": "tiktok", "mood": mood });
@@ -76,9 +74,7 @@ async fn on_a_disk_that_takes_no_more_writes_no_token_is_handed_out_and_the_serv
     let log = folder.path().join("log");
     let mut server = Running::start_deaf_to_file_limits(&["serve", "--config", &site.config(port)], &log);
     let http = client();
-    site.connect(&http, port, "tiktok", "fernweh.outdoor").await;
-    let listed = site.api(&http, "GET", port, "/profiles", None).await.unwrap();
-    let lend = format!("/profiles/{}/access-token", listed["items"][0]["id"].as_str().unwrap());
+    let lend = site.lends(&http, port).await;
     let of_before = site.api(&http, "GET", port, &lend, None).await.unwrap();
     assert!(of_before["access_token"].is_string(), "{of_before}");
     // As a file system that turned read-only under the server: what is there can be read, nothing is written.

@@ -76,6 +76,13 @@ impl Site {
         }
     }
 
+    /// Connects a TikTok profile; where its token is read.
+    pub(crate) async fn lends(&self, http: &reqwest::Client, node: u16) -> String {
+        self.connect(http, node, "tiktok", "fernweh.outdoor").await;
+        let listed = self.api(http, "GET", node, "/profiles", None).await.unwrap();
+        format!("/profiles/{}/access-token", listed["items"][0]["id"].as_str().unwrap())
+    }
+
     /// Renewals that the networks answered with new tokens.
     pub(crate) async fn renewed(&self, http: &reqwest::Client) -> usize {
         let ledger: Value = http.get(format!("{}/control/api/ledger", self.sandbox.url())).send().await.unwrap().json().await.unwrap();
