@@ -22,6 +22,10 @@ const PAGE_WITHIN_MS: f64 = 20.0;
 /// How many callers at once.
 const CALLERS: usize = 4;
 
+/// The same as the server's.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -36,9 +40,13 @@ async fn main() -> anyhow::Result<()> {
         }
         return Ok(());
     }
-    let profiles = number(0, 10_000).context("how many profiles")?;
+    let only_acts = arguments.first().is_some_and(|first| first == "acts");
+    let profiles = number(usize::from(only_acts), 10_000).context("how many profiles")?;
     let folder = tempfile::tempdir()?;
     let house = House::start(folder.path(), profiles).await?;
+    if only_acts {
+        return act(&house).await;
+    }
     print(&format!("{profiles} profiles, {CALLERS} callers, {} s each; ratios to a bare server of the same framework\n", EACH.as_secs()));
     print("call                                        per second    p50 ms    p95 ms    p99 ms   of bare");
     for (name, path, as_page) in [
@@ -69,10 +77,7 @@ async fn main() -> anyhow::Result<()> {
     for page in pages.iter().take(10) {
         print(&format!("{:<42} {:>11.1} ms", page.path, page.p95));
     }
-    print(&format!("\nacting, up to {} callers at once:", acts::MANY));
-    for line in acts::measure(&house).await? {
-        print(&line);
-    }
+    act(&house).await?;
     let durable = durable::measure(&house, folder.path()).await?;
     print(&format!(
         "\ndurable renewals (journal, tokens, event, standing; synchronous FULL), of {:.0} bare SQLite commits per second:",
@@ -83,6 +88,15 @@ async fn main() -> anyhow::Result<()> {
     }
     let t = timing::measure(&house).await?.abs();
     print(&format!("\nwrong API keys, close to a right one or not, a million refusals: t = {t:.1} (below 4.5 nobody can tell them apart)"));
+    Ok(())
+}
+
+/// What tools do all day.
+async fn act(house: &House) -> anyhow::Result<()> {
+    print(&format!("\nacting, up to {} callers at once:", acts::MANY));
+    for line in acts::measure(house).await? {
+        print(&line);
+    }
     Ok(())
 }
 

@@ -11,6 +11,10 @@ use clap::Parser;
 
 use crate::commands::Command;
 
+/// Takes a server's many small pieces quicker than the system's, and scatters them less over months.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Staygreen keeps social media profiles connected.
 #[derive(Parser)]
 #[command(name = "staygreen", version, about, long_about = None, arg_required_else_help = true)]

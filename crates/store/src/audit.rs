@@ -6,6 +6,7 @@
 //!   without having the key file cannot make a chain that holds.
 //! - An [`Anchor`] kept elsewhere finds a tail that was cut off together with its counter.
 
+use std::future::{Ready, ready};
 use std::sync::Arc;
 
 use aws_lc_rs::{digest as sha, hmac, rand};
@@ -16,8 +17,9 @@ use lifecycle::secret::Secret;
 use lifecycle::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::driver::{Row, StoreError, Tx, Value, kept_text, to_json};
+use crate::driver::{Row, StoreError, Tx, Value, kept_text, placeholders, to_json};
 use crate::events::Actor;
+use crate::lines::{Statement, number};
 use crate::seal::{Context, Keyring, from_text, is_same, to_text};
 use crate::{Store, installation};
 
@@ -25,6 +27,8 @@ use crate::{Store, installation};
 const PAGE: u32 = 1_000;
 /// How many findings are told; one is enough to know.
 const FINDINGS_MAX: usize = 100;
+/// Columns of a row.
+const COLUMNS: usize = 11;
 /// Bytes of a fingerprint.
 const FINGERPRINT: usize = 16;
 
@@ -98,6 +102,24 @@ pub struct Entered {
 }
 
 impl Entered {
+    /// A row without a place in the chain.
+    fn of(entry: Entry<'_>) -> Result<Self, StoreError> {
+        Ok(Self {
+            position: 0,
+            at: entry.at.as_micros(),
+            organisation_id: entry.organisation.to_string(),
+            // What is hashed is what is kept.
+            actor: kept_text(to_json(entry.actor)?),
+            act: entry.act.to_owned(),
+            profile_id: entry.profile.map(ToString::to_string),
+            grant_id: entry.grant.map(ToString::to_string),
+            under: entry.under.map(kept_text),
+            detail: kept_text(to_json(&entry.detail)?),
+            hash: String::new(),
+            mac: String::new(),
+        })
+    }
+
     fn read(row: &Row) -> Result<Self, StoreError> {
         Ok(Self {
             position: row.int("position")?,
@@ -112,6 +134,22 @@ impl Entered {
             hash: row.text("hash")?,
             mac: row.text("mac")?,
         })
+    }
+
+    fn into_values(self) -> [Value; COLUMNS] {
+        [
+            self.position.into(),
+            self.at.into(),
+            self.organisation_id.into(),
+            self.actor.into(),
+            self.act.into(),
+            self.profile_id.into(),
+            self.grant_id.into(),
+            self.under.into(),
+            self.detail.into(),
+            self.hash.into(),
+            self.mac.into(),
+        ]
     }
 
     /// The hash that this row must have after that one. A missing field differs from an empty one, and no two rows give the same bytes.
@@ -188,53 +226,66 @@ pub struct Search {
     pub q: Option<String>,
 }
 
+/// A row that has no place in the chain yet.
+pub(crate) struct Pending {
+    row: Entered,
+    key: AuditKey,
+}
+
+/// Takes the next positions; the answer is the last of them. From here to the end of the transaction nobody else can write a row.
+pub(crate) const NEXT: &str = "INSERT INTO counters (name, value) VALUES ('audit', $1) \
+     ON CONFLICT (name) DO UPDATE SET value = counters.value + excluded.value RETURNING value";
+
+/// The hash of a row.
+pub(crate) const HASH_AT: &str = "SELECT hash FROM audit WHERE position = $1";
+
+/// So many rows are written with one statement at the most.
+const TOGETHER: usize = 64;
+
+/// The position before the first of so many rows.
+pub(crate) fn before(last: i64, rows: usize) -> i64 {
+    last - number(rows)
+}
+
+/// The statements that write rows up to that position, after the row that has this hash.
+pub(crate) fn insert(noted: Vec<Pending>, last: i64, hash: Option<&Row>) -> Result<Vec<Statement>, StoreError> {
+    let mut position = before(last, noted.len());
+    let mut hash = hash.map_or_else(|| Ok(String::new()), |row| row.text("hash"))?;
+    let chained = noted.into_iter().map(|Pending { mut row, key }| {
+        position += 1;
+        row.position = position;
+        row.hash = row.hash_after(&hash);
+        hash.clone_from(&row.hash);
+        row.mac = URL_SAFE_NO_PAD.encode(key.mac("row", &row.hash));
+        row
+    });
+    let rows: Vec<Entered> = chained.collect();
+    let mut statements = vec![];
+    let mut rows = rows.into_iter().peekable();
+    while rows.peek().is_some() {
+        let values: Vec<[Value; COLUMNS]> = rows.by_ref().take(TOGETHER).map(Entered::into_values).collect();
+        let places: Vec<String> = (0..values.len()).map(|row| format!("({})", placeholders(row * COLUMNS + 1, COLUMNS))).collect();
+        let sql = format!(
+            "INSERT INTO audit (position, at, organisation_id, actor, act, profile_id, grant_id, under, detail, hash, mac) VALUES {}",
+            places.join(", ")
+        );
+        statements.push((sql, values.into_iter().flatten().collect()));
+    }
+    Ok(statements)
+}
+
 async fn last_position(tx: &mut Tx) -> Result<i64, StoreError> {
     tx.one("SELECT value FROM counters WHERE name = 'audit'", &[]).await?.map_or(Ok(0), |row| row.int("value"))
 }
 
 async fn hash_at(tx: &mut Tx, position: i64) -> Result<Option<String>, StoreError> {
-    tx.one("SELECT hash FROM audit WHERE position = $1", &[position.into()]).await?.map(|row| row.text("hash")).transpose()
+    tx.one(HASH_AT, &[position.into()]).await?.map(|row| row.text("hash")).transpose()
 }
 
 impl Store {
-    /// Writes a row, to be committed before the act. Do it last in a transaction: from here on nobody else can write one.
-    pub async fn audit(&self, tx: &mut Tx, entry: Entry<'_>) -> Result<i64, StoreError> {
-        let next = "INSERT INTO counters (name, value) VALUES ('audit', 1) ON CONFLICT (name) DO UPDATE SET value = counters.value + 1 RETURNING value";
-        let position = tx.one(next, &[]).await?.ok_or_else(|| StoreError::Broken("no position".into()))?.int("value")?;
-        let before = hash_at(tx, position - 1).await?.unwrap_or_default();
-        let mut row = Entered {
-            position,
-            at: entry.at.as_micros(),
-            organisation_id: entry.organisation.to_string(),
-            // What is hashed is what is kept.
-            actor: kept_text(to_json(entry.actor)?),
-            act: entry.act.to_owned(),
-            profile_id: entry.profile.map(ToString::to_string),
-            grant_id: entry.grant.map(ToString::to_string),
-            under: entry.under.map(kept_text),
-            detail: kept_text(to_json(&entry.detail)?),
-            hash: String::new(),
-            mac: String::new(),
-        };
-        row.hash = row.hash_after(&before);
-        row.mac = URL_SAFE_NO_PAD.encode(self.audit_key.mac("row", &row.hash));
-        let sql = "INSERT INTO audit (position, at, organisation_id, actor, act, profile_id, grant_id, under, detail, hash, mac) \
-                   VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)";
-        let values: [Value; 11] = [
-            row.position.into(),
-            row.at.into(),
-            row.organisation_id.into(),
-            row.actor.into(),
-            row.act.into(),
-            row.profile_id.into(),
-            row.grant_id.into(),
-            row.under.into(),
-            row.detail.into(),
-            row.hash.into(),
-            row.mac.into(),
-        ];
-        tx.run(sql, &values).await?;
-        Ok(position)
+    /// Writes a row when the transaction is committed; that is to be done before the act.
+    pub fn audit(&self, tx: &mut Tx, entry: Entry<'_>) -> Ready<Result<(), StoreError>> {
+        ready(Entered::of(entry).map(|row| tx.note_audit(Pending { row, key: self.audit_key.clone() })))
     }
 
     /// A name for a secret by which its hand-outs can be found again, and which is of no use to anybody else.
@@ -308,6 +359,7 @@ impl Findings<'_> {
 
 /// The present end of the chain, without reading it all.
 pub async fn anchor(tx: &mut Tx) -> Result<Anchor, StoreError> {
+    tx.write_lines().await?;
     let position = last_position(tx).await?;
     Ok(Anchor { position, hash: hash_at(tx, position).await?.unwrap_or_default() })
 }

@@ -15,6 +15,7 @@ use tokio::sync::Mutex;
 
 use crate::driver::{StoreError, Tx};
 use crate::fault::DiskFault;
+use crate::known::Known;
 use crate::sqlite::Conn;
 use crate::sqlite::readers::Readers;
 use crate::sqlite::schema::Schema;
@@ -233,8 +234,18 @@ impl Dialect {
 
 #[derive(Clone)]
 pub(crate) enum Db {
-    Sqlite { writer: Arc<Mutex<Writer>>, readers: Arc<Readers>, about: Arc<str>, fault: DiskFault, _lock: Option<Arc<File>> },
-    Postgres { pool: PgPool, about: Arc<str> },
+    Sqlite {
+        writer: Arc<Mutex<Writer>>,
+        readers: Arc<Readers>,
+        about: Arc<str>,
+        fault: DiskFault,
+        known: Option<Arc<Known>>,
+        _lock: Option<Arc<File>>,
+    },
+    Postgres {
+        pool: PgPool,
+        about: Arc<str>,
+    },
 }
 
 impl Db {
@@ -270,8 +281,10 @@ impl Db {
         migrated.map_err(migration_error)?;
         let readers = Readers::open(path.into()).map_err(not_writable)?;
         let fault = DiskFault::default();
-        let writer = Writer::new(conn, fault.clone());
-        Ok(Self::Sqlite { writer, readers, about: format!("SQLite {}", Conn::version()).into(), fault, _lock: lock })
+        // Where nothing keeps others away from the file, nobody knows what they changed.
+        let known = lock.is_some().then(Arc::default);
+        let writer = Writer::new(conn, fault.clone(), known.clone());
+        Ok(Self::Sqlite { writer, readers, about: format!("SQLite {}", Conn::version()).into(), fault, known, _lock: lock })
     }
 
     async fn open_postgres(url: &str, last: i64) -> Result<Self, OpenError> {
@@ -329,6 +342,14 @@ impl Db {
         match self {
             Self::Sqlite { fault, .. } => fault.happened().await,
             Self::Postgres { .. } => std::future::pending().await,
+        }
+    }
+
+    /// What is known without reading; `None` where others may change it unseen.
+    pub(crate) fn known(&self) -> Option<&Known> {
+        match self {
+            Self::Sqlite { known, .. } => known.as_deref(),
+            Self::Postgres { .. } => None,
         }
     }
 

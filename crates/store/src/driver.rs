@@ -7,10 +7,13 @@ use sqlx::postgres::{PgRow, Postgres};
 use sqlx::{Row as _, Transaction};
 
 use crate::dialect::{self, Dialect};
-use crate::events;
+use crate::fan_out::Happened;
+use crate::known::Known;
+use crate::lines::{Asked, Lines};
 use crate::sqlite::readers::Reader;
 use crate::sqlite::writer::Turn;
 use crate::sqlite::{self, SqliteRow};
+use crate::{audit, events};
 
 /// The storage could not do what was asked.
 #[derive(Debug, thiserror::Error)]
@@ -204,9 +207,9 @@ enum Inner {
 /// A transaction. Dropping it takes everything back.
 pub struct Tx {
     inner: Inner,
-    /// Events on their way into the log. They get their positions last of all: the one counter that everybody needs is
-    /// then held for a moment only, and never while this transaction still waits for other rows.
-    events: Vec<events::Pending>,
+    lines: Lines,
+    /// What those who subscribed to it are to be told of the lines.
+    told: Vec<Happened>,
 }
 
 /// Runs a transaction again when it met another one (RF-42). The expression must begin its own.
@@ -244,16 +247,20 @@ fn bound<'q>(sql: &str, values: &[Value]) -> sqlx::query::Query<'q, Postgres, sq
 }
 
 impl Tx {
+    fn of(inner: Inner) -> Self {
+        Self { inner, lines: Lines::default(), told: vec![] }
+    }
+
     pub(crate) fn reading(reader: Reader) -> Self {
-        Self { inner: Inner::Sqlite(Some(reader)), events: vec![] }
+        Self::of(Inner::Sqlite(Some(reader)))
     }
 
     pub(crate) fn turn(turn: Turn) -> Self {
-        Self { inner: Inner::Turn(turn), events: vec![] }
+        Self::of(Inner::Turn(turn))
     }
 
     pub(crate) fn postgres(tx: Transaction<'static, Postgres>) -> Self {
-        Self { inner: Inner::Postgres(tx), events: vec![] }
+        Self::of(Inner::Postgres(tx))
     }
 
     /// Whether no other node can work on this database: it is a file.
@@ -298,13 +305,52 @@ impl Tx {
     }
 
     /// Notes an event; it is written when the transaction is committed, or before the log is read in it.
-    pub(crate) fn note(&mut self, event: events::Pending) {
-        self.events.push(event);
+    pub(crate) fn note(&mut self, event: events::Pending, told: Option<Happened>) {
+        self.lines.events.push(event);
+        self.told.extend(told);
     }
 
-    /// The events that were noted since the last time.
-    pub(crate) fn take_noted(&mut self) -> Vec<events::Pending> {
-        std::mem::take(&mut self.events)
+    /// The same with a row of the audit.
+    pub(crate) fn note_audit(&mut self, row: audit::Pending) {
+        self.lines.audit.push(row);
+    }
+
+    /// What happened that is to be told and was not yet.
+    pub(crate) fn take_told(&mut self) -> Vec<Happened> {
+        std::mem::take(&mut self.told)
+    }
+
+    /// Writes the lines that were noted, for those who are going to read them in this transaction.
+    pub(crate) async fn write_lines(&mut self) -> Result<(), StoreError> {
+        let lines = std::mem::take(&mut self.lines);
+        let rings = !lines.events.is_empty();
+        lines.write(self).await?;
+        match self.dialect().ring() {
+            Some(ring) if rings => self.run(ring, &[]).await.map(drop),
+            _ => Ok(()),
+        }
+    }
+
+    /// The same as [`Store::known`](crate::Store::known), in this transaction.
+    pub async fn known<T: Clone + Send + 'static>(
+        &mut self,
+        name: String,
+        read: impl AsyncFnOnce(&mut Self) -> Result<Option<T>, StoreError>,
+    ) -> Result<Option<T>, StoreError> {
+        if let Some(found) = self.knows().and_then(|known| known.get(&name)) {
+            return Ok(Some(found));
+        }
+        let found = read(self).await?;
+        if let (Some(known), Some(found)) = (self.knows(), &found) {
+            // It is this transaction's turn: nothing can have been changed since it was read.
+            known.keep(known.changes(), name, found.clone());
+        }
+        Ok(found)
+    }
+
+    /// What is known, where this transaction would read nothing else: it has its turn, and nothing was changed that is not durable yet.
+    fn knows(&self) -> Option<&Known> {
+        if let Inner::Turn(turn) = &self.inner { turn.knows() } else { None }
     }
 
     /// Takes everything back, and returns when nobody waits for its rows any more. Dropped, PostgreSQL hears of it a moment later only,
@@ -318,13 +364,27 @@ impl Tx {
 
     /// Makes it durable.
     pub async fn commit(mut self) -> Result<(), StoreError> {
-        events::write_noted(&mut self).await?;
+        if let Inner::Turn(_) = self.inner {
+            events::tell(&mut self).await?;
+        } else {
+            events::write_noted(&mut self).await?;
+        }
         match self.inner {
             Inner::Sqlite(reader) => drop(reader),
-            Inner::Turn(turn) => turn.commit().await?,
+            Inner::Turn(turn) => turn.commit(self.lines).await?,
             Inner::Postgres(tx) => tx.commit().await?,
         }
         Ok(())
+    }
+}
+
+impl Asked for Tx {
+    async fn one(&mut self, sql: &str, values: &[Value]) -> Result<Option<Row>, StoreError> {
+        Self::one(self, sql, values).await
+    }
+
+    async fn run(&mut self, sql: &str, values: &[Value]) -> Result<(), StoreError> {
+        Self::run(self, sql, values).await.map(drop)
     }
 }
 

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::driver::{Row, StoreError, Tx, Value, placeholders, to_json};
 use crate::fan_out::{Happened, fan_out, is_told};
 use crate::ids::fresh;
+use crate::lines::{Statement, number};
 
 /// Who made it happen.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -70,12 +71,12 @@ pub struct Event {
 }
 
 /// An event that has no position yet.
-pub(crate) struct Pending {
-    values: [Value; COLUMNS],
-    told: Option<Happened>,
-}
+pub(crate) struct Pending([Value; COLUMNS]);
 
 const COLUMNS: usize = 10;
+
+/// So many are written with one statement at the most.
+const TOGETHER: usize = 100;
 
 /// Appends an event. It gets its position when the transaction is committed.
 pub fn append(
@@ -110,28 +111,32 @@ pub fn append(
             about.connection.as_ref().map(ConnectionId::as_str).into(),
             to_json(detail)?.into(),
         ];
-        tx.note(Pending { values, told });
+        tx.note(Pending(values), told);
         Ok(())
     });
     ready(noted)
 }
 
-/// Writes what was noted, and the messages for whoever subscribed to it. The counter's row is locked from here to the end of the transaction: positions have no gaps and
-/// grow in the order of commits, so that a reader who has seen one has seen all before it.
+/// Writes what was noted, and the messages about it, for those who are going to read the log in this transaction, or commit it. Positions have no gaps and grow in the order of commits, so that a reader who has seen one has seen all before it.
 pub(crate) async fn write_noted(tx: &mut Tx) -> Result<(), StoreError> {
-    let noted = tx.take_noted();
-    if noted.is_empty() {
-        return Ok(());
-    }
-    let told: Vec<Happened> = noted.iter().filter_map(|event| event.told.clone()).collect();
-    if !told.is_empty() {
-        fan_out(tx, &told).await?;
-    }
-    let count = i64::try_from(noted.len()).unwrap_or(i64::MAX);
-    let next = "INSERT INTO counters (name, value) VALUES ('events', $1) ON CONFLICT (name) DO UPDATE SET value = counters.value + excluded.value RETURNING value";
-    let last = tx.one(next, &[count.into()]).await?.ok_or_else(|| StoreError::Broken("no position".into()))?.int("value")?;
-    let mut position = last - count;
-    for some in noted.chunks(100) {
+    tell(tx).await?;
+    tx.write_lines().await
+}
+
+/// Writes the messages for whoever subscribed to what was noted.
+pub(crate) async fn tell(tx: &mut Tx) -> Result<(), StoreError> {
+    let told = tx.take_told();
+    if told.is_empty() { Ok(()) } else { fan_out(tx, &told).await }
+}
+
+/// Takes the next positions; the answer is the last of them.
+pub(crate) const NEXT: &str = "INSERT INTO counters (name, value) VALUES ('events', $1) \
+     ON CONFLICT (name) DO UPDATE SET value = counters.value + excluded.value RETURNING value";
+
+/// The statements that write events up to that position.
+pub(crate) fn insert(noted: &[Pending], last: i64) -> Vec<Statement> {
+    let mut position = last - number(noted.len());
+    let statement = |some: &[Pending]| {
         let rows: Vec<String> = (0..some.len()).map(|row| format!("({})", placeholders(row * (COLUMNS + 1) + 1, COLUMNS + 1))).collect();
         let sql = format!(
             "INSERT INTO events (position, id, organisation_id, at, kind, actor, profile_id, grant_id, person_id, connection_id, detail) VALUES {}",
@@ -141,14 +146,11 @@ pub(crate) async fn write_noted(tx: &mut Tx) -> Result<(), StoreError> {
         for event in some {
             position += 1;
             values.push(position.into());
-            values.extend(event.values.iter().cloned());
+            values.extend(event.0.iter().cloned());
         }
-        tx.run(&sql, &values).await?;
-    }
-    if let Some(ring) = tx.dialect().ring() {
-        tx.run(ring, &[]).await?;
-    }
-    Ok(())
+        (sql, values)
+    };
+    noted.chunks(TOGETHER).map(statement).collect()
 }
 
 fn read(row: &Row) -> Result<Event, StoreError> {

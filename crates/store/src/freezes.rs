@@ -1,4 +1,4 @@
-//! What is frozen: read at every decision, never kept.
+//! What is frozen: as it is at the moment of each decision.
 
 use lifecycle::ids::{FreezeId, OrganisationId, PersonId};
 use lifecycle::permission::Frozen;

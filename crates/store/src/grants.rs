@@ -215,17 +215,44 @@ pub async fn accesses_of(tx: &mut Tx, grant: &GrantId) -> Result<Vec<Access>, St
     tx.all(&sql, &[grant.as_str().into()]).await?.iter().map(read_access).collect()
 }
 
+/// A token set as it lies in the database.
+#[derive(Clone)]
+pub struct SealedTokens {
+    grant: String,
+    organisation: String,
+    generation: i64,
+    bytes: Vec<u8>,
+}
+
+/// A grant's token set; `None` once it is shredded.
+pub async fn sealed_tokens(tx: &mut Tx, grant: &GrantId) -> Result<Option<SealedTokens>, StoreError> {
+    let sql = "SELECT organisation_id, generation, sealed_tokens FROM grants WHERE id = $1";
+    let Some(row) = tx.one(sql, &[grant.as_str().into()]).await? else { return Ok(None) };
+    let Some(bytes) = row.opt_bytes("sealed_tokens")? else { return Ok(None) };
+    Ok(Some(SealedTokens {
+        grant: grant.to_string(),
+        organisation: row.text("organisation_id")?,
+        generation: row.int("generation")?,
+        bytes,
+    }))
+}
+
 impl crate::Store {
     /// A grant's token set, for an act; `None` once it is shredded.
     ///
     /// # Errors
     /// When it cannot be unsealed.
     pub async fn tokens_for_use(&self, tx: &mut Tx, grant: &GrantId) -> Result<Option<TokenSet>, StoreError> {
-        let sql = "SELECT organisation_id, generation, sealed_tokens FROM grants WHERE id = $1";
-        let Some(row) = tx.one(sql, &[grant.as_str().into()]).await? else { return Ok(None) };
-        let Some(sealed) = row.opt_bytes("sealed_tokens")? else { return Ok(None) };
-        let organisation = row.text("organisation_id")?;
-        Ok(Some(open_tokens(self.keys(), &token_context(grant.as_str(), &organisation, row.int("generation")?), &sealed)?))
+        sealed_tokens(tx, grant).await?.map(|sealed| self.unseal_tokens(&sealed)).transpose()
+    }
+
+    /// Opens a token set.
+    ///
+    /// # Errors
+    /// When it cannot be unsealed.
+    pub fn unseal_tokens(&self, sealed: &SealedTokens) -> Result<TokenSet, StoreError> {
+        let context = token_context(&sealed.grant, &sealed.organisation, sealed.generation);
+        Ok(open_tokens(self.keys(), &context, &sealed.bytes)?)
     }
 }
 

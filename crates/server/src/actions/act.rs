@@ -21,9 +21,9 @@ use serde_json::{Value, json};
 use store::acts::id_of;
 use store::audit::Entry;
 use store::events::{self, About};
-use store::grants::{Holder, holders_of};
+use store::grants::{Holder, SealedTokens, holders_of, sealed_tokens};
 use store::profiles::Profile;
-use store::{Tx, api_keys};
+use store::{StoreError, Tx, api_keys};
 
 use super::finish::shown;
 use crate::auth::{self, Caller};
@@ -158,27 +158,17 @@ pub(crate) async fn ready(app: &App, caller: &Caller, profile: &Profile, spare: 
     }
     let network = super::connect::network_named(&profile.network)?;
     let client = app.network_app(network, &profile.instance).await.ok_or_else(|| unavailable(profile))?;
-    let mut tx = app.store.read().await?;
-    let mut holders = holders_of(&mut tx, &profile.id).await?;
-    holders.retain(|holder| !Frozen::stops_person(&caller.frozen, &holder.person.id));
-    holders.retain(|holder| !matches!(holder.access.state, AccessState::Lost { .. }) && holder.grant.verdict().is_none());
-    // Somebody whose token is under suspicion, or to be looked at in this moment, comes last: another person's is taken meanwhile.
-    let now = app.now();
-    let suspect = |holder: &Holder| matches!(holder.grant.state, State::Suspect(_)) || holder.grant.probe_at.is_some_and(|at| at <= now);
-    holders.sort_by_key(|holder| (suspect(holder), std::cmp::Reverse(holder.grant.verified_at)));
-    let order: Vec<GrantId> = holders.iter().map(|holder| holder.grant.id.clone()).collect();
-    for grant in order {
-        let mut found = holders.iter().find(|holder| holder.grant.id == grant);
-        if let Some(holder) = found.filter(|holder| ends_within(holder, app.now() + spare)) {
-            // While a network is asked nothing is held; what was known of all of them is old afterwards.
-            drop(tx);
+    let mut holders = holders(app, profile).await?;
+    for grant in in_order(&holders, &caller.frozen, app.now()) {
+        let mut found = holders.iter().find(|(holder, _)| holder.grant.id == grant);
+        if let Some((holder, _)) = found.filter(|(holder, _)| ends_within(holder, app.now() + spare)) {
             renew(app, holder).await?;
-            tx = app.store.read().await?;
-            holders = holders_of(&mut tx, &profile.id).await?;
-            found = holders.iter().find(|holder| holder.grant.id == grant);
+            // What was known of all of them is old now.
+            holders = self::holders(app, profile).await?;
+            found = holders.iter().find(|(holder, _)| holder.grant.id == grant);
         }
-        let Some(holder) = found else { continue };
-        if let Some(ready) = from(app, &client, &mut tx, holder).await? {
+        let Some((holder, sealed)) = found else { continue };
+        if let Some(ready) = from(app, &client, holder, sealed.as_ref())? {
             return Ok(ready);
         }
     }
@@ -186,17 +176,43 @@ pub(crate) async fn ready(app: &App, caller: &Caller, profile: &Profile, spare: 
     Err(unavailable(profile))
 }
 
+/// Who holds access tokens for a profile, each with the token set.
+type Holders = Arc<Vec<(Holder, Option<SealedTokens>)>>;
+
+async fn holders(app: &App, profile: &Profile) -> Result<Holders, StoreError> {
+    let read = async |tx: &mut Tx| {
+        let mut all = vec![];
+        for holder in holders_of(tx, &profile.id).await? {
+            let sealed = sealed_tokens(tx, &holder.grant.id).await?;
+            all.push((holder, sealed));
+        }
+        Ok(Some(Arc::new(all)))
+    };
+    Ok(app.store.known(format!("holders of {}", profile.id), read).await?.unwrap_or_default())
+}
+
+/// Whose access works, in the order in which they are taken.
+fn in_order(holders: &Holders, frozen: &[Frozen], now: Timestamp) -> Vec<GrantId> {
+    let works = |holder: &&Holder| !matches!(holder.access.state, AccessState::Lost { .. }) && holder.grant.verdict().is_none();
+    let thawed = |holder: &&Holder| !Frozen::stops_person(frozen, &holder.person.id);
+    let mut order: Vec<&Holder> = holders.iter().map(|(holder, _)| holder).filter(works).filter(thawed).collect();
+    // Somebody whose token is under suspicion, or to be looked at in this moment, comes last: another person's is taken meanwhile.
+    let suspect = |holder: &Holder| matches!(holder.grant.state, State::Suspect(_)) || holder.grant.probe_at.is_some_and(|at| at <= now);
+    order.sort_by_key(|holder| (suspect(holder), std::cmp::Reverse(holder.grant.verified_at)));
+    order.into_iter().map(|holder| holder.grant.id.clone()).collect()
+}
+
 /// Whether the access token ends by then, and can be renewed.
 fn ends_within(holder: &Holder, by: Timestamp) -> bool {
     holder.grant.renewable && holder.grant.clocks.access_until.is_some_and(|until| until <= by)
 }
 
-async fn from(app: &App, client: &Arc<NetworkApp>, tx: &mut Tx, holder: &Holder) -> Result<Option<Ready>, Problem> {
+fn from(app: &App, client: &Arc<NetworkApp>, holder: &Holder, sealed: Option<&SealedTokens>) -> Result<Option<Ready>, Problem> {
     let over = holder.grant.clocks.access_until.is_some_and(|until| until <= app.now());
     if over || holder.grant.verdict().is_some() {
         return Ok(None);
     }
-    let Some(tokens) = app.store.tokens_for_use(tx, &holder.grant.id).await? else { return Ok(None) };
+    let Some(tokens) = sealed.map(|sealed| app.store.unseal_tokens(sealed)).transpose()? else { return Ok(None) };
     let person = shown(&holder.person.name, holder.person.handle.as_deref());
     Ok(Some(Ready {
         client: Arc::clone(client),

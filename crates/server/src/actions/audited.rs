@@ -21,7 +21,7 @@ const PAGE: u32 = 500;
 pub async fn note(tx: &mut Tx, app: &App, actor: &Actor, act: Act, detail: Value) -> Result<(), StoreError> {
     let entry =
         Entry { at: app.now(), organisation: &app.organisation, actor, act: act.as_str(), profile: None, grant: None, under: None, detail };
-    app.store.audit(tx, entry).await.map(drop)
+    app.store.audit(tx, entry).await
 }
 
 /// The whole audit as JSON lines.

@@ -134,7 +134,7 @@ async fn decided(tx: &mut Tx, app: &App, caller: &Caller, seen: &Seen, what: &st
         under: None,
         detail: json!({ "decided": what, "wanted_by": seen.act.author, "act": seen.act.id.as_str() }),
     };
-    Ok(app.store.audit(tx, entry).await.map(drop)?)
+    Ok(app.store.audit(tx, entry).await?)
 }
 
 fn not_waiting(state: State) -> Problem {

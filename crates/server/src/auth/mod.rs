@@ -27,6 +27,9 @@ use crate::error::Problem;
 use crate::i18n::Lang;
 use crate::state::App;
 
+/// Under which name is known what is frozen.
+const FROZEN: &str = "frozen";
+
 /// The session cookie's name; `__Host-` where the connection is secure.
 pub const SESSION: &str = "staygreen_session";
 
@@ -177,8 +180,8 @@ pub async fn anew(
     let mut given_by = None;
     let actor = match &caller.actor {
         Actor::ApiKey { id, .. } => {
-            let key = api_keys::by_id(tx, &app.organisation, id).await?.filter(|key| key.revoked_at.is_none());
-            let key = key.ok_or_else(Problem::sign_in)?;
+            let key = tx.known(format!("key {id}"), async |tx| api_keys::by_id(tx, &app.organisation, id).await).await?;
+            let key = key.filter(|key| key.revoked_at.is_none()).ok_or_else(Problem::sign_in)?;
             given_by = key.created_by;
             Actor::ApiKey { id: key.id, permissions: key.permissions, until: key.expires_at }
         }
@@ -188,7 +191,7 @@ pub async fn anew(
         }
         other => other.clone(),
     };
-    let frozen = freezes::in_force(tx, &app.organisation).await?;
+    let frozen = tx.known(FROZEN.to_owned(), async |tx| frozen(tx, app).await).await?.unwrap_or_default();
     match decide(&actor, &Question { act, about: about(profile), call, now: app.now(), frozen: &frozen }) {
         Decision::Allow(under) => Ok(Standing { under: under.map(|under| *under), given_by, frozen }),
         no => Err(refused(&no)),
@@ -198,12 +201,21 @@ pub async fn anew(
 /// A profile, if the caller may do this with it.
 pub async fn profile(app: &App, caller: &Caller, id: &str, act: Act) -> Result<Profile, Problem> {
     let id: ProfileId = id.parse().map_err(|_| Problem::not_found())?;
-    let mut tx = app.store.read().await?;
-    let found = profiles::get(&mut tx, &app.organisation, &id).await?.ok_or_else(Problem::not_found)?;
+    let found = known(app, &id).await?;
     match caller.decide(act, about(&found)) {
         Decision::Allow(_) => Ok(found),
         no => Err(refused(&no)),
     }
+}
+
+/// A profile of the organisation.
+async fn known(app: &App, id: &ProfileId) -> Result<Profile, Problem> {
+    let found = app.store.known(format!("profile {id}"), async |tx| profiles::get(tx, &app.organisation, id).await).await?;
+    found.ok_or_else(Problem::not_found)
+}
+
+async fn frozen(tx: &mut Tx, app: &App) -> Result<Option<Vec<Frozen>>, StoreError> {
+    freezes::in_force(tx, &app.organisation).await.map(Some)
 }
 
 /// The most profiles that are changed at once.
@@ -225,9 +237,7 @@ pub async fn several(app: &App, caller: &Caller, field: &str, ids: &[String], ac
 /// A profile whose network's API is to be called, if the caller may call exactly that. A refused call is written down.
 pub async fn profile_for_call(app: &App, caller: &Caller, id: &str, call: (&str, &str)) -> Result<Profile, Problem> {
     let id: ProfileId = id.parse().map_err(|_| Problem::not_found())?;
-    let mut tx = app.store.read().await?;
-    let found = profiles::get(&mut tx, &app.organisation, &id).await?.ok_or_else(Problem::not_found)?;
-    drop(tx);
+    let found = known(app, &id).await?;
     let question = Question { act: Act::CallApi, about: about(&found), call: Some(call), now: caller.at, frozen: &caller.frozen };
     let no = match decide(&caller.actor, &question) {
         Decision::Allow(_) => return Ok(found),
@@ -314,12 +324,11 @@ pub async fn caller_by_key(app: &App, secret: &Secret, headers: &HeaderMap) -> R
 
 async fn identify_key(app: &App, secret: &str, lang: Lang) -> Result<Caller, StoreError> {
     let now = app.now();
-    let mut tx = app.store.read().await?;
-    let Some(key) = api_keys::find(&mut tx, &app.organisation, &Secret::new(secret)).await? else {
-        return Ok(Caller::stranger(lang, now));
-    };
-    let frozen = freezes::in_force(&mut tx, &app.organisation).await?;
-    drop(tx);
+    let secret = Secret::new(secret);
+    let name = format!("key with {}", store::seal::hash(&secret));
+    let found = app.store.known(name, async |tx| api_keys::find(tx, &app.organisation, &secret).await).await?;
+    let Some(key) = found else { return Ok(Caller::stranger(lang, now)) };
+    let frozen = app.store.known(FROZEN.to_owned(), async |tx| frozen(tx, app).await).await?.unwrap_or_default();
     if key.used_at.is_none_or(|at| now.since(at) > Span::minutes(1)) {
         let mut tx = app.store.write().await?;
         api_keys::touch(&mut tx, &key.id, now).await?;

@@ -17,7 +17,8 @@ use rusqlite::config::DbConfig;
 use rusqlite::types::{Value as Kept, ValueRef};
 use rusqlite::{CachedStatement, Connection, Error, OpenFlags, ffi};
 
-use crate::driver::{StoreError, Value};
+use crate::driver::{Row, StoreError, Value};
+use crate::lines::Asked;
 
 /// So many steps of SQLite's machine are taken between two looks at how long a statement has run.
 const STEPS: i32 = 1_000;
@@ -87,6 +88,11 @@ impl Conn {
     /// Which SQLite this is.
     pub(crate) fn version() -> &'static str {
         rusqlite::version()
+    }
+
+    /// Whether no transaction is open: some errors (a full disk) take it back by themselves.
+    pub(crate) fn is_over(&self) -> bool {
+        self.db.is_autocommit()
     }
 
     /// Says something that has neither values nor an answer, also several statements at once.
@@ -282,6 +288,22 @@ pub(crate) fn is_busy(error: &Error) -> bool {
 /// number only.
 pub(crate) fn is_of_disk(error: &Error) -> bool {
     code(error).is_some_and(|code| code & 0xff == ffi::SQLITE_IOERR && code != ffi::SQLITE_IOERR_NOMEM)
+}
+
+impl Asked for &Conn {
+    async fn one(&mut self, sql: &str, values: &[Value]) -> Result<Option<Row>, StoreError> {
+        let rows = self.rows(sql, values, UNLIMITED)?.unwrap_or_default();
+        Ok(rows.into_iter().next().map(Row::Sqlite))
+    }
+
+    async fn run(&mut self, sql: &str, values: &[Value]) -> Result<(), StoreError> {
+        Ok(self.change(sql, values).map(drop)?)
+    }
+}
+
+/// What was asked of SQLite makes no sense to us.
+pub(crate) fn no_sense(error: &StoreError) -> Error {
+    Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_ERROR), Some(error.to_string()))
 }
 
 /// What is said to those who still wait when the disk has failed.

@@ -15,6 +15,7 @@ mod drift;
 mod families;
 mod group;
 mod incidents;
+mod known;
 mod ledger;
 mod long;
 mod loops;
