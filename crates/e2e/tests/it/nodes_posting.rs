@@ -195,24 +195,24 @@ async fn what_a_killed_server_was_posting_the_others_find_out_and_say_once() {
 async fn a_held_post_whose_sender_is_killed_over_it_is_said_once() {
     let Some(cluster) = Cluster::start() else { return };
     let folder = tempfile::tempdir().unwrap();
-    let set = Set { networks: &["xing"], keeper: "poll_every = \"1 s\"\nprobe_every = \"2 s\"\n", smtp_port: 0 };
+    let set = Set { networks: &["mastodon"], keeper: "poll_every = \"1 s\"\nprobe_every = \"2 s\"\n", smtp_port: 0 };
     let mut nodes = Nodes::start(&cluster, folder.path(), set).await;
     let [first, survivor, third] = nodes.ports;
-    let xing = nodes.connect("xing", "karl.voss").await;
+    let mastodon = nodes.connect("mastodon", "jana.lindner").await;
     for moment in [Moment::Sent, Moment::Done] {
-        nodes.control("/people/xing/karl.voss/revoke", json!({})).await;
-        let status = async || nodes.api("GET", survivor, &format!("/profiles/{xing}"), None).await["status"].clone();
+        nodes.control("/people/mastodon/jana.lindner/revoke", json!({})).await;
+        let status = async || nodes.api("GET", survivor, &format!("/profiles/{mastodon}"), None).await["status"].clone();
         eventually("disconnected", async || status().await == "disconnected").await;
         let (key, text) = (format!("held-{moment:?}"), format!("Held and killed: {moment:?}"));
-        let held = nodes.post(first, &xing, &key, &json!({ "text": text, "when_disconnected": "hold" })).await;
+        let held = nodes.post(first, &mastodon, &key, &json!({ "text": text, "when_disconnected": "hold" })).await;
         assert_eq!((held.0, held.1["result"].as_str()), (202, Some("held")), "{held:?}");
         // Whoever is there sends it: that is to be the one that is killed.
         nodes.kill(survivor);
         nodes.kill(third);
-        nodes.gate.stop("/status_message", moment);
-        let path = format!("/profiles/{xing}/refresh-connection");
+        nodes.gate.stop("/api/v1/statuses", moment);
+        let path = format!("/profiles/{mastodon}/refresh-connection");
         let begun = nodes.api("POST", first, &path, Some(json!({ "via": "redirect" }))).await;
-        let asked = json!({ "authorize_url": begun["authorize_url"], "username": "karl.voss" });
+        let asked = json!({ "authorize_url": begun["authorize_url"], "username": "jana.lindner" });
         let url = format!("{}/control/api/consent", nodes.site.sandbox.url());
         let back: Value = nodes.http.post(url).json(&asked).send().await.unwrap().json().await.unwrap();
         let back = back["redirect_to"].as_str().unwrap_or_else(|| panic!("{begun} {back}"));
@@ -225,7 +225,8 @@ async fn a_held_post_whose_sender_is_killed_over_it_is_said_once() {
         let act = nodes.unclear(survivor, &text).await;
         assert_eq!(nodes.times(&text).await, usize::from(moment == Moment::Done), "nothing was repeated by itself");
         let said = nodes.api("POST", survivor, &format!("/waiting-acts/{act}/repeat"), Some(json!({}))).await;
-        assert_eq!(said["result"], "posted", "{moment:?}: {said}");
+        let events = nodes.api("GET", survivor, &format!("/events?profile={mastodon}"), None).await;
+        assert_eq!(said["result"], "posted", "{moment:?}: {said} {events}");
         nodes.start_again(first);
         let known = nodes.api("GET", first, &format!("/waiting-acts/{act}"), None).await;
         assert_eq!(known["state"], "done", "{moment:?}: {known}");
