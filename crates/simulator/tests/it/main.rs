@@ -24,6 +24,8 @@ fn without_faults_nothing_is_lost_and_everybody_is_told() {
     assert!(report.renewals > 300, "{report}");
     assert!(report.told_no_access_tokens > 0 && report.told_recovered > 0 && report.told_renew_soon > 0, "{report}");
     assert!(report.told_last_remaining > 0, "{report}");
+    // Once in 3.65 days, whatever ends a session on a fixed day.
+    assert!(report.rotations_per_idle_account_year < 100.0, "{report}");
     assert!(report.losses_unavoidable.is_empty());
     assert_eq!(report.surprises, 0);
     assert!(report.never_connected.is_empty(), "everybody can connect: {:?}", report.never_connected);
