@@ -1,5 +1,6 @@
-//! `cargo xtask soak [refreshes]`: seed after seed through the simulator, in worlds that renew often, until so many refreshes are
-//! done. What is done is kept beside the build results, by commit: a run that was broken off goes on where it was.
+//! `cargo xtask soak [refreshes]`: the tests that take minutes; then seed after seed through the simulator, in worlds that renew often,
+//! until so many refreshes are done. What is done of those is kept beside the build results, by commit: a run that was broken off goes on
+//! where it was.
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
@@ -9,7 +10,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Context as _, ensure};
 use serde_json::Value;
 
-use crate::{root, target};
+use crate::{peers, root, target};
 
 /// How many refreshes where nothing is said.
 const REFRESHES: u64 = 10_000_000;
@@ -76,6 +77,8 @@ pub(crate) fn run(arguments: &[String]) -> anyhow::Result<()> {
         None => REFRESHES,
     };
     crate::run(Command::new("cargo").args(["build", "--release", "--package", "staygreen", "--locked"]))?;
+    let binary = target().join("release/staygreen");
+    long_tests(&binary)?;
     let commit = commit()?;
     let kept = target().join("soak").join(format!("{commit}.jsonl"));
     std::fs::create_dir_all(target().join("soak"))?;
@@ -89,7 +92,6 @@ pub(crate) fn run(arguments: &[String]) -> anyhow::Result<()> {
     if sum.seeds > 0 {
         println!("goes on after {} seeds and {} refreshes, from {}", sum.seeds, sum.count("renewals"), kept.display());
     }
-    let binary = target().join("release/staygreen");
     while sum.count("renewals") < wanted {
         let report = one_seed(&binary, sum.seeds + 1, &commit)?;
         let mut file = std::fs::File::options().create(true).append(true).open(&kept)?;
@@ -103,6 +105,14 @@ pub(crate) fn run(arguments: &[String]) -> anyhow::Result<()> {
     let broken: Vec<&str> = NEVER.into_iter().filter(|name| sum.count(name) > 0).collect();
     ensure!(broken.is_empty(), "not 0: {}", broken.join(", "));
     Ok(())
+}
+
+/// The end-to-end tests that nobody waits for every day.
+fn long_tests(binary: &Path) -> anyhow::Result<()> {
+    ensure!(peers::debian(&["postgresql"]), "the long tests need Debian's postgresql");
+    let mut tests = Command::new("cargo");
+    tests.args(["test", "--package", "e2e", "--test", "it", "--locked", "--", "--ignored", "--nocapture"]);
+    crate::run(tests.env("STAYGREEN_BIN", binary))
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a rate for people")]

@@ -53,10 +53,12 @@ pub fn renew_at(id: &GrantId, generation: i64, clocks: &Clocks, renewable: bool,
         from + jittered(wait, id, generation)
     });
     let by_refresh = match facts.renewal {
-        // A rotating refresh token is kept alive from one third of its life on, where renewing restarts it.
-        RenewalModel::Rotating(_) if facts.manual_renewal_every.is_none() => {
-            clocks.refresh_until.map(|until| from + jittered(until.since(from).times(1, 3), id, generation))
-        }
+        // A rotating refresh token is kept alive from one third of its life on, where renewing restarts it. One that lives until its person
+        // has to come gains nothing: a third of what is left, again and again, would spend it more often the nearer that day is.
+        RenewalModel::Rotating(_) if facts.manual_renewal_every.is_none() => clocks
+            .refresh_until
+            .filter(|until| clocks.human_until.is_none_or(|day| *until < day))
+            .map(|until| from + jittered(until.since(from).times(1, 3), id, generation)),
         _ => None,
     };
     [by_access, by_refresh].into_iter().flatten().min()
@@ -214,6 +216,23 @@ mod tests {
             let clocks = Clocks { access_until: Some(from + Span::seconds(seconds)), ..Clocks::default() };
             let at = renew_at(&GrantId::from_u128(id), generation, &clocks, true, &facts, from);
             prop_assert!(at.is_some_and(|at| at >= from + Span::days(1)));
+        }
+    }
+
+    proptest! {
+        /// A session that ends on its day however often it is renewed (a public client at Bluesky) is not renewed the more for it.
+        #[test]
+        fn rf_01_what_no_renewal_lengthens_rotates_no_more_often_towards_its_end(id: u128, seconds in 60..90_000_i64, days in 2..60_i64) {
+            let (facts, begun) = (Facts::unknown(), Timestamp::from_seconds(1_700_000_000));
+            let end = Some(begun + Span::days(days));
+            let (mut at, mut renewals) = (begun, 0);
+            while at < begun + Span::days(days) {
+                let clocks = Clocks { access_until: Some(at + Span::seconds(seconds)), refresh_until: end, human_until: end };
+                let next = renew_at(&GrantId::from_u128(id), renewals, &clocks, true, &facts, at);
+                prop_assert!(next.is_some_and(|next| next >= at + Span::days(1)), "{:?} after {:?}", next, at);
+                (at, renewals) = (next.unwrap_or(at), renewals + 1);
+            }
+            prop_assert!(renewals <= days + 1);
         }
     }
 

@@ -26,6 +26,7 @@ impl Run {
         let bound = longest.times(9, 2).max(Span::hours(25)) + Span::hours(7);
         self.until(self.now + bound);
         self.judge.promise_4_no_silence_anywhere(self.now, &mut self.tally);
+        self.judge.promise_5_last_remaining_told_everywhere(self.now, &mut self.tally);
         self.promise_9_everything_heals();
         self.look_at_letters();
     }

@@ -16,6 +16,7 @@ mod options;
 mod pacing;
 mod promises;
 mod queue;
+mod remaining;
 mod report;
 mod run;
 pub mod script;

@@ -15,6 +15,7 @@ use lifecycle::schedule;
 use lifecycle::secret::TokenSet;
 use lifecycle::status::{News, Standing, settle};
 use lifecycle::time::{Span, Timestamp};
+use lifecycle::words::Cause;
 
 use crate::options::Break;
 use crate::script::{Asked, Known, Login, Step};
@@ -289,7 +290,14 @@ impl Books {
         if self.breaks == Some(Break::ForgetsEpisodes) {
             before.episode = None;
         }
-        let (after, news) = settle(&before, &edges, facts, now);
+        let (after, mut news) = settle(&before, &edges, facts, now);
+        match self.breaks {
+            Some(Break::ForgetsWhoIsLeft) => news.retain(|item| !matches!(item, News::LastRemaining { .. })),
+            Some(Break::SaysOneIsLeft) if after.good == 2 => {
+                news.extend(after.person.clone().map(|person| News::LastRemaining { since: now, person, cause: Cause::Unknown }));
+            }
+            _ => {}
+        }
         if after == profile.standing && news.is_empty() {
             return vec![];
         }

@@ -81,6 +81,10 @@ pub enum Break {
     NoSecondRefusal,
     /// It is forgotten that an episode was told.
     ForgetsEpisodes,
+    /// Nobody says that one of several is left.
+    ForgetsWhoIsLeft,
+    /// Somebody says again and again that one is left where two are.
+    SaysOneIsLeft,
     /// Nobody counts calls.
     NoBudget,
     /// Every second message never gets into the outbox.

@@ -15,9 +15,9 @@ const CLOCK_TOLERATED: Span = Span::hours(6);
 /// How long a vague refusal waits for its verdict.
 const VAGUE_FOR: Span = Span::hours(4);
 /// What came back by itself is found by the daily look at what was dead.
-const CAME_BACK_UNSEEN: Span = Span::hours(27);
+pub(crate) const CAME_BACK_UNSEEN: Span = Span::hours(27);
 /// What two people do at nearly the same moment is no lie of ours.
-const RACE: Span = Span::minutes(10);
+pub(crate) const RACE: Span = Span::minutes(10);
 
 impl Judge {
     /// Promise 1: a token set is lost only where its successor was destroyed outside our hands.
@@ -100,7 +100,8 @@ impl Judge {
             News::NoAccessTokens { .. } => self.told_no_access(profile, now, tally),
             News::Recovered { .. } => self.told_recovered(profile, now, tally),
             News::RenewSoon { days, deadline } => self.told_renew_soon(profile, *days, *deadline, now, tally),
-            News::Connected | News::LastRemaining { .. } | News::OutOfReach { .. } => {}
+            News::LastRemaining { .. } => self.told_last_remaining(profile, now, tally),
+            News::Connected | News::OutOfReach { .. } => {}
         }
     }
 
@@ -163,11 +164,15 @@ impl Judge {
         }
     }
 
+    /// How long an end at a network may go unseen: as long as it takes to look twice.
+    pub(crate) fn silent_for(&self, network: &str) -> Span {
+        let look_every = self.look_every.get(network).copied().unwrap_or(self.probe_every);
+        look_every.times(5, 2) + VAGUE_FOR + Span::hours(2) + self.clock_most.times(2, 1)
+    }
+
     /// Promise 4: a profile without access tokens does not stay silent longer than it takes to look twice.
     pub(crate) fn promise_4_no_silence(&mut self, id: &ProfileId, now: Timestamp, tally: &mut Tally) {
-        let network = self.profiles.get(id).map_or("", |profile| profile.network);
-        let look_every = self.look_every.get(network).copied().unwrap_or(self.probe_every);
-        let limit = look_every.times(5, 2) + VAGUE_FOR + Span::hours(2) + self.clock_most.times(2, 1);
+        let limit = self.silent_for(self.profiles.get(id).map_or("", |profile| profile.network));
         let Some(profile) = self.profiles.get_mut(id) else { return };
         let Some((why, since)) = profile.dead.filter(|_| !profile.was_told) else { return };
         let trouble = self.trouble_until.get(profile.network).copied().unwrap_or(since);

@@ -36,6 +36,7 @@ pub(crate) struct Tally {
     pub(crate) told_no_access: u64,
     pub(crate) told_recovered: u64,
     pub(crate) told_renew_soon: u64,
+    pub(crate) told_last_remaining: u64,
     pub(crate) never_connected: BTreeMap<&'static str, u64>,
     pub(crate) losses: BTreeMap<Destroyed, u64>,
     pub(crate) deaths: BTreeMap<Why, u64>,
@@ -71,6 +72,7 @@ impl Tally {
             (&mut self.told_no_access, other.told_no_access),
             (&mut self.told_recovered, other.told_recovered),
             (&mut self.told_renew_soon, other.told_renew_soon),
+            (&mut self.told_last_remaining, other.told_last_remaining),
         ];
         for (sum, more) in pairs {
             *sum += more;
@@ -168,6 +170,8 @@ pub struct Report {
     pub told_recovered: u64,
     /// Early warnings.
     pub told_renew_soon: u64,
+    /// How often of several people who held a profile one was left.
+    pub told_last_remaining: u64,
     /// What ended token sets.
     pub deaths: BTreeMap<Why, u64>,
     /// How long it took to tell, by cause.
@@ -222,6 +226,7 @@ impl Report {
             told_no_access_tokens: tally.told_no_access,
             told_recovered: tally.told_recovered,
             told_renew_soon: tally.told_renew_soon,
+            told_last_remaining: tally.told_last_remaining,
             deaths: tally.deaths,
             detection,
             rotations_per_idle_account_year: ratio(tally.idle_rotations, tally.rotating_seconds, YEAR),
@@ -269,6 +274,7 @@ impl fmt::Display for Report {
             ("told: no access tokens", self.told_no_access_tokens.to_string()),
             ("told: all-clear", self.told_recovered.to_string()),
             ("told: renew soon", self.told_renew_soon.to_string()),
+            ("told: one is left", self.told_last_remaining.to_string()),
         ];
         for (name, value) in rows {
             writeln!(f, "{name:<34} {}", value.trim_end())?;

@@ -305,12 +305,13 @@ impl Run {
         let mut known = BTreeMap::new();
         for access in &row.accesses {
             let holders = books.profiles.get(&access.profile).map(|profile| &profile.grants)?;
+            let mut holds = |holder: &GrantId| *known.entry(holder.clone()).or_insert_with(|| self.holds_power(&world, &books, holder));
+            let able = holders.iter().filter(|holder| self.has_role(&books, holder, &access.profile) && holds(holder)).count();
             if holders.len() > 1 {
                 self.judge.shared.insert(access.profile.clone());
+                self.judge.able(&access.profile, able, self.now, &mut self.tally);
             }
-            let mut holds = |holder: &GrantId| *known.entry(holder.clone()).or_insert_with(|| self.holds_power(&world, &books, holder));
-            let can_act = holders.iter().any(|holder| self.has_role(&books, holder, &access.profile) && holds(holder));
-            profiles.push((access.profile.clone(), can_act));
+            profiles.push((access.profile.clone(), able > 0));
         }
         let blocked = self.who_of.get(grant).is_some_and(|who| self.citizens[*who].blocked);
         Some(Truth { works: token_works(&world, self.now, row), blocked, profiles })

@@ -7,6 +7,7 @@ use lifecycle::time::{Span, Timestamp};
 use serde::Serialize;
 
 use crate::options::Options;
+use crate::remaining::Remaining;
 use crate::report::Tally;
 use crate::run::BEGINNING;
 
@@ -124,6 +125,8 @@ pub(crate) struct Judge {
     reaches: BTreeMap<GrantId, Vec<ProfileId>>,
     /// Profiles that more than one person holds.
     pub(crate) shared: BTreeSet<ProfileId>,
+    /// How many of them can act for each of these.
+    pub(crate) remaining: BTreeMap<ProfileId, Remaining>,
 }
 
 /// How much is kept of what happened to a grant.

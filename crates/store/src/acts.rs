@@ -205,12 +205,21 @@ impl Store {
         tx.commit().await
     }
 
-    /// An act that was begun is still under way: whoever works on it lives.
-    pub async fn still_begun(&self, organisation: &OrganisationId, id: &ActId, now: Timestamp) -> Result<(), StoreError> {
+    /// An act that was begun at `since` is still under way: whoever works on it lives. `false` when it is theirs no more: they were taken
+    /// for dead meanwhile, and what became of it is somebody else's to say.
+    pub async fn still_begun(
+        &self,
+        organisation: &OrganisationId,
+        id: &ActId,
+        since: Timestamp,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
         let mut tx = self.write().await?;
-        let sql = "UPDATE acts SET try_at = $3 WHERE id = $1 AND organisation_id = $2 AND state = 'begun'";
-        tx.run(sql, &[id.as_str().into(), organisation.as_str().into(), (now + ABANDONED_AFTER).into()]).await?;
-        tx.commit().await
+        let sql = "UPDATE acts SET try_at = $4 WHERE id = $1 AND organisation_id = $2 AND state = 'begun' AND changed_at = $3";
+        let values = [id.as_str().into(), organisation.as_str().into(), since.into(), (now + ABANDONED_AFTER).into()];
+        let is_theirs = tx.run(sql, &values).await? == 1;
+        tx.commit().await?;
+        Ok(is_theirs)
     }
 
     /// Takes an act from a state into another. `false` when it is not in that state any more, or may not become that.

@@ -10,8 +10,9 @@ use crate::seal::{Context, digest};
 
 /// How long an answer is kept.
 pub(crate) const KEPT: Span = Span::hours(24);
-/// A request that did not end within this time never will: its process died, before or after the work.
-const ABANDONED_AFTER: Span = Span::minutes(5);
+/// A request that did not end within this time never will: its process died, before or after the work. Of acts, which are journaled by
+/// themselves, that is known sooner ([`crate::acts::ABANDONED_AFTER`]).
+pub const ABANDONED_AFTER: Span = Span::minutes(5);
 
 /// A key as one actor of one organisation sent it.
 #[derive(Debug, Clone, Copy)]
@@ -58,7 +59,14 @@ impl Key<'_> {
 impl Store {
     /// Looks a key up and, when it is new, notes that its request has begun. `request` is everything that makes two requests
     /// the same: method, path, body. Only its hash is stored.
-    pub async fn begin_request(&self, tx: &mut Tx, key: Key<'_>, request: &[u8], now: Timestamp) -> Result<Seen, StoreError> {
+    pub async fn begin_request(
+        &self,
+        tx: &mut Tx,
+        key: Key<'_>,
+        request: &[u8],
+        over_after: Span,
+        now: Timestamp,
+    ) -> Result<Seen, StoreError> {
         let hash = digest(request);
         let sql = "INSERT INTO idempotency_keys (organisation_id, actor, key, request_hash, created_at) VALUES ($1, $2, $3, $4, $5) \
                    ON CONFLICT (organisation_id, actor, key) DO UPDATE SET request_hash = excluded.request_hash, status = NULL, answer = NULL, created_at = excluded.created_at \
@@ -74,7 +82,7 @@ impl Store {
             return Ok(Seen::OtherRequest);
         }
         let (Some(status), Some(sealed)) = (row.opt_int("status")?, row.opt_bytes("answer")?) else {
-            let is_over = row.time("created_at")? <= now - ABANDONED_AFTER;
+            let is_over = row.time("created_at")? <= now - over_after;
             return Ok(if is_over { Seen::Abandoned } else { Seen::Running });
         };
         let body = self.keys().open(&key.context(&key.row()), &sealed)?;

@@ -14,14 +14,23 @@ pub(crate) struct Browser {
     driver: Child,
     session: String,
     http: reqwest::Client,
-    _profile: tempfile::TempDir,
+    /// Everything it writes: its profile, and what it takes for the machine's temporary folder.
+    folder: Option<tempfile::TempDir>,
 }
 
 impl Drop for Browser {
+    /// Nothing of it is left, neither a process nor a file.
     fn drop(&mut self) {
         let _ = Command::new("pkill").args(["-P", &self.driver.id().to_string()]).status();
         let _ = self.driver.kill();
         let _ = self.driver.wait();
+        let Some(folder) = self.folder.take().map(tempfile::TempDir::keep) else { return };
+        // Its processes end one after another, and write until then.
+        let began = Instant::now();
+        while folder.exists() && std::fs::remove_dir_all(&folder).is_err() && began.elapsed() < Duration::from_secs(10) {
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        assert!(!folder.exists() || std::thread::panicking(), "{} cannot be removed", folder.display());
     }
 }
 
@@ -29,8 +38,12 @@ impl Browser {
     /// A fresh browser; `None`, loudly, when there is none here.
     pub(crate) async fn start() -> Option<Self> {
         let port = std::net::TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).unwrap().port();
+        let folder = tempfile::tempdir().unwrap();
+        let temporary = folder.path().join("tmp");
+        std::fs::create_dir(&temporary).unwrap();
         let spawned = Command::new("chromedriver")
             .arg(format!("--port={port}"))
+            .env("TMPDIR", &temporary)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
@@ -39,10 +52,9 @@ impl Browser {
             crate::skipped("the browser tests: chromedriver is not installed (Debian: chromium-driver)");
             return None;
         };
-        let profile = tempfile::tempdir().unwrap();
         let http = client();
         let base = format!("http://127.0.0.1:{port}");
-        let data = format!("--user-data-dir={}", profile.path().display());
+        let data = format!("--user-data-dir={}", folder.path().join("profile").display());
         let arguments = [
             "--headless",
             "--no-sandbox",
@@ -65,7 +77,7 @@ impl Browser {
             if let Ok(answer) = http.post(format!("{base}/session")).json(&wanted).send().await {
                 let answer: Value = answer.json().await.unwrap();
                 let id = answer["value"]["sessionId"].as_str().unwrap_or_else(|| panic!("no browser: {answer}"));
-                return Some(Self { driver, session: format!("{base}/session/{id}"), http, _profile: profile });
+                return Some(Self { driver, session: format!("{base}/session/{id}"), http, folder: Some(folder) });
             }
             assert!(began.elapsed() < Duration::from_secs(20), "chromedriver does not answer");
             tokio::time::sleep(Duration::from_millis(100)).await;

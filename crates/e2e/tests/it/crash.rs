@@ -25,15 +25,15 @@ pub(crate) enum Moment {
 }
 
 /// Stands between the server and its networks. Everything goes through, but for one call that it was told to stop.
-struct Gate {
-    port: u16,
+pub(crate) struct Gate {
+    pub(crate) port: u16,
     armed: Arc<Mutex<Option<(&'static str, Moment)>>>,
     happened: mpsc::UnboundedReceiver<()>,
     go_on: Arc<Notify>,
 }
 
 impl Gate {
-    async fn open(to: u16) -> Self {
+    pub(crate) async fn open(to: u16) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let (tell, happened) = mpsc::unbounded_channel();
         let (armed, go_on) = (Arc::new(Mutex::new(None)), Arc::new(Notify::new()));
@@ -45,16 +45,22 @@ impl Gate {
                 tokio::spawn(async move {
                     let Some(request) = whole(&mut stream).await else { return };
                     let line = request.split(|byte| *byte == b'\r').next().map(String::from_utf8_lossy).unwrap_or_default().into_owned();
-                    let moment = {
+                    let hit = {
                         let mut armed = armed.lock().unwrap();
                         let hit = armed.is_some_and(|(path, _)| line.starts_with("POST ") && line.contains(path));
-                        if hit { armed.take().map(|(_, moment)| moment) } else { None }
+                        if hit { armed.take() } else { None }
                     };
+                    let mut moment = hit.map(|(_, moment)| moment);
                     if moment == Some(Moment::Sent) {
                         tell.send(()).unwrap();
                         return pending().await;
                     }
                     let answer = forwarded(to, &request).await;
+                    if hit.is_some() && !answer.starts_with(b"HTTP/1.1 2") {
+                        // Refused for now (a proof needs a newer nonce): it comes again.
+                        *armed.lock().unwrap() = hit;
+                        moment = None;
+                    }
                     match moment {
                         Some(Moment::Done) => {
                             tell.send(()).unwrap();
@@ -79,11 +85,11 @@ impl Gate {
         gate
     }
 
-    fn stop(&self, path: &'static str, moment: Moment) {
+    pub(crate) fn stop(&self, path: &'static str, moment: Moment) {
         *self.armed.lock().unwrap() = Some((path, moment));
     }
 
-    async fn happened(&mut self) {
+    pub(crate) async fn happened(&mut self) {
         self.happened.recv().await.unwrap();
     }
 }

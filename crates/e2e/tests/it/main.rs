@@ -39,6 +39,8 @@ mod matrix;
 mod mcp;
 mod navigation;
 mod nodes;
+mod nodes_pause;
+mod nodes_posting;
 mod notifications;
 mod offered;
 mod oidc;

@@ -21,29 +21,44 @@ pub(crate) struct Site {
     pub(crate) sandbox: Arc<Running>,
     pub(crate) database: String,
     pub(crate) key: String,
+    /// Which networks are set.
+    pub(crate) networks: &'static [&'static str],
+    /// Where they are reached.
+    pub(crate) networks_at: String,
+    /// What the keeper is told.
+    pub(crate) keeper: &'static str,
 }
 
 const NETWORKS: [&str; 2] = ["tiktok", "x"];
+/// So quick that a test sees it, with a lease of seconds.
+const QUICK: &str = "poll_every = \"1 s\"\nprobe_every = \"2 s\"\nlease = \"6 s\"\n";
 const PEOPLE: [(&str, &str); 3] = [("tiktok", "fernweh.outdoor"), ("tiktok", "gipfel.guides"), ("x", "fernwehoutdoor")];
 
 impl Site {
     pub(crate) fn new(sandbox: impl Into<Arc<Running>>, database: String, folder: &Path) -> Self {
-        Self { folder: folder.to_owned(), sandbox: sandbox.into(), database, key: String::new() }
+        let sandbox = sandbox.into();
+        let networks_at = sandbox.url().to_owned();
+        Self { folder: folder.to_owned(), sandbox, database, key: String::new(), networks: &NETWORKS, networks_at, keeper: QUICK }
     }
 
     pub(crate) fn config(&self, node: u16) -> String {
         let folder = &self.folder;
         let file = folder.join(format!("node-{node}.toml"));
-        let networks = NETWORKS.map(|name| {
-            let sandbox = self.sandbox.url();
-            format!("[networks.{name}]\nclient_id = \"sandbox-{name}\"\nclient_secret = \"sandbox-{name}-secret\"\nbase_url = \"{sandbox}/{name}\"\n")
+        let networks = self.networks.iter().map(|name| {
+            let client = match *name {
+                // Known by its address, which is this machine's.
+                "bluesky" => "options = { allow_http_loopback = \"true\" }".to_owned(),
+                name => format!("client_id = \"sandbox-{name}\"\nclient_secret = \"sandbox-{name}-secret\""),
+            };
+            format!("[networks.{name}]\n{client}\nbase_url = \"{}/{name}\"\n", self.networks_at)
         });
         let text = format!(
-            "[server]\nlisten = \"127.0.0.1:{node}\"\ndata_dir = \"{}\"\n[database]\nurl = \"{}\"\n[keys]\nfile = \"{}\"\n[keeper]\npoll_every = \"1 s\"\nprobe_every = \"2 s\"\nlease = \"6 s\"\n{}",
+            "[server]\nlisten = \"127.0.0.1:{node}\"\ndata_dir = \"{}\"\n[database]\nurl = \"{}\"\n[keys]\nfile = \"{}\"\n[keeper]\n{}{}",
             folder.join(format!("node-{node}")).display(),
             self.database,
             folder.join("keys.toml").display(),
-            networks.concat()
+            self.keeper,
+            networks.collect::<String>()
         );
         std::fs::write(&file, text).unwrap();
         file.to_str().unwrap().to_owned()
@@ -63,7 +78,13 @@ impl Site {
     }
 
     pub(crate) async fn connect(&self, http: &reqwest::Client, node: u16, network: &str, username: &str) {
-        let begun = self.api(http, "POST", node, "/connections", Some(json!({ "network": network }))).await.unwrap();
+        let mut asked = json!({ "network": network });
+        match network {
+            "bluesky" => asked["handle"] = username.into(),
+            "mastodon" => asked["instance"] = "social.example".into(),
+            _ => {}
+        }
+        let begun = self.api(http, "POST", node, "/connections", Some(asked)).await.unwrap();
         let body = json!({ "authorize_url": begun["authorize_url"], "username": username });
         let consent: Value =
             http.post(format!("{}/control/api/consent", self.sandbox.url())).json(&body).send().await.unwrap().json().await.unwrap();
@@ -71,7 +92,8 @@ impl Site {
         let path = format!("/connections/{}", begun["id"].as_str().unwrap());
         let connection = self.api(http, "GET", node, &path, None).await.unwrap();
         if connection["status"] == "choose" {
-            let ids: Vec<&Value> = connection["discovered"].as_array().unwrap().iter().map(|found| &found["id"]).collect();
+            let usable = connection["discovered"].as_array().unwrap().iter().filter(|found| found["usable"] == true);
+            let ids: Vec<&Value> = usable.map(|found| &found["id"]).collect();
             self.api(http, "POST", node, &format!("{path}/profiles"), Some(json!({ "ids": ids }))).await.unwrap();
         }
     }
@@ -99,7 +121,7 @@ impl Site {
     }
 }
 
-fn signal(process: &Running, name: &str) {
+pub(crate) fn signal(process: &Running, name: &str) {
     let pid = process.ready["pid"].to_string();
     assert!(Command::new("kill").args([name, &pid]).status().unwrap().success());
 }
@@ -185,9 +207,13 @@ async fn three_servers_killed_and_paused_spend_no_token_twice_and_lose_nothing()
 }
 
 pub(crate) fn api_key(config: &str) -> String {
+    api_key_for(config, &["profiles:read", "profiles:check", "profiles:connect", "tokens:read", "freezes:manage", "audit:read"])
+}
+
+pub(crate) fn api_key_for(config: &str, permissions: &[&str]) -> String {
     let mut command = Command::new(binary());
     command.args(["api-key", "create", "--config", config, "--name", "test", "--json"]);
-    for act in ["profiles:read", "profiles:check", "profiles:connect", "tokens:read", "freezes:manage", "audit:read"] {
+    for act in permissions {
         command.args(["--permission", act]);
     }
     let output = command.output().unwrap();

@@ -52,7 +52,7 @@ pub(super) fn measure(app: &App, draft: Draft<'_>) -> Result<Fit, NotDone> {
     acting::fits("text", draft.text(), draft.text().chars().count(), app.limit("text_max", TEXT_MAX))
 }
 
-pub(super) async fn publish(by: Acting<'_>, post: &Post) -> Result<Posted, NotDone> {
+pub(super) async fn publish(mut by: Acting<'_>, post: &Post) -> Result<Posted, NotDone> {
     let Acting { cx, wire, tokens, .. } = by;
     let answer = match &post.link {
         Some(link) => call(cx, wire, tokens, Method::POST, "/users/me/share/link", &[("uri", link), ("text", &post.text)]).await?,
@@ -63,7 +63,7 @@ pub(super) async fn publish(by: Acting<'_>, post: &Post) -> Result<Posted, NotDo
     }
     for look in 0..LOOKS {
         if look > 0 {
-            wire.pause(APART).await;
+            by = later(by).await;
         }
         // The same words of last week are another message.
         match find(by, &post.text, cx.now - CLOCKS_DIFFER).await {
@@ -86,7 +86,7 @@ pub(super) fn standing(post: &str) -> Option<Words> {
 }
 
 /// What was published lately stands in the own feed.
-pub(super) async fn look(by: Acting<'_>, post: &Post, since: Timestamp) -> Result<Option<Posted>, NotDone> {
+pub(super) async fn look(mut by: Acting<'_>, post: &Post, since: Timestamp) -> Result<Option<Posted>, NotDone> {
     // A shared link stands there in a form of XING's own.
     if post.link.is_some() {
         return Err(acting::cannot_be_asked());
@@ -94,13 +94,19 @@ pub(super) async fn look(by: Acting<'_>, post: &Post, since: Timestamp) -> Resul
     // Some show in the feed a moment later: what is not there at the first look may have been done all the same.
     for look in 0..LOOKS {
         if look > 0 {
-            by.wire.pause(APART).await;
+            by = later(by).await;
         }
         if let Some(id) = find(by, &post.text, since).await? {
             return Ok(Some(Posted { id, url: None }));
         }
     }
     Ok(None)
+}
+
+/// The same a moment later, also by what is signed: a call with an older moment than one that was made meanwhile is refused.
+async fn later(by: Acting<'_>) -> Acting<'_> {
+    by.wire.pause(APART).await;
+    Acting { cx: Cx { now: by.cx.now + APART, ..by.cx }, ..by }
 }
 
 /// The id of the newest activity with these words, not older than that. The own feed is asked for by one's id: the feed of `me` is only

@@ -42,6 +42,23 @@ async fn what_was_published_is_found_in_the_own_feed_and_never_named_by_nothing(
     assert!(bench.asked.lock().unwrap().iter().filter(|asked| feeds(asked)).all(|asked| asked.contains("/users/23874563_a91c0e/feed")));
 }
 
+/// Somebody else may call between two looks, and XING refuses a moment older than one it was shown.
+#[tokio::test]
+async fn what_is_signed_after_a_pause_is_signed_with_a_later_moment() {
+    let bench = Bench::new("xing");
+    let tokens = bench.connect("jana.lindner").await;
+    let found = bench.discover(&tokens).await.expect("listed");
+    let me = target(&found.profiles[0]);
+    let before = bench.said.lock().unwrap().len();
+    let shown = bench.network.look(bench.acting(&tokens, me), &post("Never said"), bench.cx().now).await.expect("asked");
+    assert_eq!(shown, None);
+    let said = bench.said.lock().unwrap();
+    let signed = said[before..].iter().map(|(request, _)| request.headers()["authorization"].to_str().unwrap().to_owned());
+    let moment = |line: String| line.split("oauth_timestamp=\"").nth(1).unwrap().split('"').next().unwrap().parse::<i64>().unwrap();
+    let moments: Vec<i64> = signed.map(moment).collect();
+    assert!(moments.len() == 3 && moments.windows(2).all(|pair| pair[1] == pair[0] + 2), "{moments:?}");
+}
+
 #[tokio::test]
 async fn the_persons_picture_is_shown() {
     let bench = Bench::new("xing");

@@ -32,6 +32,7 @@ pub mod set_aside;
 pub mod sets;
 pub mod signal;
 pub mod signal_keys;
+mod under_way;
 pub mod waiting;
 pub mod webhooks;
 pub mod wishes;

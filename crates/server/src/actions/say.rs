@@ -1,23 +1,22 @@
 //! Saying something as a profile, at most once. Each act has a row of its own under its author's key: it goes from one state to the
 //! next in the same transaction that writes the audit, so that of a retry, a second node and a crash none says it a second time.
 
-use std::convert::Infallible;
-use std::time::Duration;
-
 use axum::http::StatusCode;
 use lifecycle::ids::{ActId, UserId};
 use lifecycle::permission::Decision;
 use lifecycle::time::{Span, Timestamp};
 use lifecycle::waiting::State;
-use networks::acting::Posted;
+use networks::acting::{Acting, Posted};
 use networks::network::Words;
 use serde_json::{Value, json};
 use store::acts::{self, Act, Change, NewAct};
 use store::events::Actor;
 use store::profiles::Profile;
+use tokio::time::Instant;
 
 use super::act::{self, Deed, Ready, SPARE};
 use super::draft::{self, Content};
+use super::under_way::UnderWay;
 use crate::auth::{self, Caller};
 use crate::error::Problem;
 use crate::state::App;
@@ -209,12 +208,13 @@ pub(super) async fn carry_out(
 ) -> Result<Said, Problem> {
     let (bytes, post) = (wish.content.bytes()?, wish.content.for_network()?);
     let deed = wish.deed(wish.content.kind(), approved_by);
+    let (since, began) = (app.now(), Instant::now());
     let mut tx = app.store.write().await?;
     let id = match known {
-        None => app.store.note_act(&mut tx, &wish.new_act(app, &bytes, None), State::Begun, app.now()).await?,
+        None => app.store.note_act(&mut tx, &wish.new_act(app, &bytes, None), State::Begun, since).await?,
         Some(known) => {
             let change = Change { decided_by: approved_by, content: Some(&bytes), ..Change::default() };
-            let moved = app.store.move_act(&mut tx, &app.organisation, known, State::Begun, change, app.now()).await?;
+            let moved = app.store.move_act(&mut tx, &app.organisation, known, State::Begun, change, since).await?;
             moved.then(|| known.id.clone())
         }
     };
@@ -222,43 +222,24 @@ pub(super) async fn carry_out(
     act::begin_in(&mut tx, app, &deed, ready).await?;
     tx.commit().await?;
     let (network, by) = (ready.client.network, ready.acting(app, wish.profile));
+    let under_way = UnderWay::new(app, &id, since, began, by.wire);
+    let by = Acting { wire: &under_way, ..by };
     let sent = async {
         match wish.content {
             Content::Post { .. } => network.publish(by, &post).await,
             Content::Comment { under, in_reply_to, text } => network.comment(by, under, in_reply_to.as_deref(), text).await,
         }
     };
-    let done = under_way(app, &id, sent).await;
+    let done = under_way.wait(sent).await;
     let told = |posted: &Posted| match wish.content {
         Content::Post { .. } => json!({ "post": posted.id, "url": posted.url }),
         Content::Comment { under, .. } => json!({ "post": under, "comment": posted.id }),
     };
     let ended = act::end(app, &deed, ready, done, told).await;
-    settle(app, &id, wish.content, &ended).await;
+    settle(app, &id, since, wish.content, &ended).await;
     let posted = ended?;
     let note = standing(app, &id, wish.content, network.standing(by, &posted.id)).await;
     Ok(Said::Done { act: id, posted, note })
-}
-
-/// How often whoever sends says that it lives: several times before it is taken for dead.
-const SAYS_SO_EVERY: Duration = Duration::from_secs(30);
-
-/// Waits for a network, and says meanwhile that this process lives: a long film is no dead server.
-async fn under_way<T>(app: &App, id: &ActId, sent: impl Future<Output = T>) -> T {
-    tokio::select! {
-        biased;
-        done = sent => done,
-        never = says_so(app, id) => match never {},
-    }
-}
-
-async fn says_so(app: &App, id: &ActId) -> Infallible {
-    loop {
-        tokio::time::sleep(SAYS_SO_EVERY).await;
-        if let Err(error) = app.store.still_begun(&app.organisation, id, app.now()).await {
-            tracing::debug!(act = %id, error = %error, "act: that it is under way could not be written; tried again");
-        }
-    }
 }
 
 /// What the network says of a post once it has it. That it has it is written already: whatever fails here changes nothing.
@@ -277,11 +258,15 @@ async fn standing(app: &App, id: &ActId, content: &Content, asked: networks::act
 }
 
 /// How it ended, for the row. What was done was done: a row that cannot be written now is found as begun, and then nobody knows.
-async fn settle(app: &App, id: &ActId, content: &Content, ended: &Result<Posted, Problem>) {
+async fn settle(app: &App, id: &ActId, since: Timestamp, content: &Content, ended: &Result<Posted, Problem>) {
     let settled = async {
         let short = content.shortened().bytes()?;
         let mut tx = app.store.write().await?;
         let Some(act) = acts::get(&mut tx, &app.organisation, id).await? else { return Ok(()) };
+        // Taken for dead over it, and somebody else is at it by now: how that ends is theirs to say.
+        if act.state == State::Begun && act.changed_at != since {
+            return Ok(());
+        }
         let why = ended.as_ref().err().map(why);
         let (state, change) = match ended {
             Ok(posted) => {

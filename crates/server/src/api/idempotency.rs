@@ -6,9 +6,9 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use store::StoreError;
 use store::events::Actor;
-use store::idempotency::{Key, Seen};
+use store::idempotency::{self, Key, Seen};
+use store::{StoreError, acts};
 
 use super::shape::{Field, Shape, may};
 use super::v1::{LARGE_MAX, too_large};
@@ -54,7 +54,9 @@ async fn keyed(app: &App, actor: &str, key: &str, journaled: bool, request: Requ
     same.extend_from_slice(&body);
     let key = Key { organisation: &app.organisation, actor, key };
     let mut tx = app.store.write().await?;
-    let seen = app.store.begin_request(&mut tx, key, &same, app.now()).await?;
+    // Whether an act is still under way its own row says, and it is asked as soon as that may be over.
+    let over_after = if journaled { acts::ABANDONED_AFTER } else { idempotency::ABANDONED_AFTER };
+    let seen = app.store.begin_request(&mut tx, key, &same, over_after, app.now()).await?;
     tx.commit().await?;
     match seen {
         Seen::New => {}

@@ -23,6 +23,9 @@ fn without_faults_nothing_is_lost_and_everybody_is_told() {
     let report = assert_kept(&Options { lasting: Span::days(380), ..small(Faults::None) }, 1);
     assert!(report.renewals > 300, "{report}");
     assert!(report.told_no_access_tokens > 0 && report.told_recovered > 0 && report.told_renew_soon > 0, "{report}");
+    assert!(report.told_last_remaining > 0, "{report}");
+    // Once in 3.65 days, whatever ends a session on a fixed day.
+    assert!(report.rotations_per_idle_account_year < 100.0, "{report}");
     assert!(report.losses_unavoidable.is_empty());
     assert_eq!(report.surprises, 0);
     assert!(report.never_connected.is_empty(), "everybody can connect: {:?}", report.never_connected);
@@ -109,6 +112,18 @@ fn without_a_second_refusal_a_false_death_is_noticed() {
 #[test]
 fn without_memory_of_episodes_a_second_alarm_is_noticed() {
     assert!(is_noticed(Break::ForgetsEpisodes, Faults::None, "promise_4_told_once"));
+}
+
+#[test]
+fn when_nobody_says_that_one_is_left_it_is_noticed() {
+    assert!(is_noticed(Break::ForgetsWhoIsLeft, Faults::None, "promise_5_last_remaining_told"));
+}
+
+#[test]
+fn when_somebody_says_that_one_of_two_is_left_it_is_noticed() {
+    for promise in ["promise_5_last_remaining_is_true", "promise_5_last_remaining_told_once"] {
+        assert!(is_noticed(Break::SaysOneIsLeft, Faults::None, promise), "{promise}");
+    }
 }
 
 #[test]

@@ -116,13 +116,20 @@ async fn held_acts_are_claimed_once_and_only_where_there_may_be_a_token() {
         assert!(overdue(T0 + Span::seconds(179)).await.is_empty());
         assert_eq!(overdue(T0 + acts::ABANDONED_AFTER).await.iter().collect::<Vec<_>>(), [&begun.id], "its process died over it");
         // A long film: whoever sends it says so, and has as long again.
-        store.still_begun(&organisation, &begun.id, T0 + Span::minutes(2)).await.unwrap();
+        assert!(store.still_begun(&organisation, &begun.id, T0, T0 + Span::minutes(2)).await.unwrap());
         assert!(overdue(T0 + Span::seconds(299)).await.is_empty());
         assert_eq!(overdue(T0 + Span::minutes(5)).await.iter().collect::<Vec<_>>(), [&begun.id], "and it died later");
-        store.still_begun(&organisation, &held.id, T0 + Span::hours(9)).await.unwrap();
+        assert!(!store.still_begun(&organisation, &held.id, T0, T0 + Span::hours(9)).await.unwrap(), "nobody works on it");
         assert_eq!(overdue(T0 + Span::hours(72)).await.len(), 2);
         assert!(house.becomes(&held, State::Withdrawn, T0).await);
-        assert_eq!(overdue(T0 + Span::hours(72)).await, [begun.id]);
+        assert_eq!(overdue(T0 + Span::hours(72)).await, [begun.id.clone()]);
+        // Whoever was taken for dead over it is told so when they come back, also where somebody else works on it by then.
+        let (unclear, again) = (T0 + Span::minutes(6), T0 + Span::minutes(7));
+        assert!(house.becomes(&begun, State::Unclear, unclear).await);
+        assert!(!store.still_begun(&organisation, &begun.id, T0, again).await.unwrap());
+        assert!(house.becomes(&house.get(&begun.id).await, State::Begun, again).await);
+        assert!(!store.still_begun(&organisation, &begun.id, T0, T0 + Span::hours(9)).await.unwrap(), "it is another's");
+        assert!(store.still_begun(&organisation, &begun.id, again, again + Span::minutes(1)).await.unwrap());
     }
 }
 

@@ -7,7 +7,7 @@ use lifecycle::status::Status;
 use lifecycle::time::Span;
 use lifecycle::words::Cause;
 use store::events::Actor;
-use store::idempotency::{Key, Seen};
+use store::idempotency::{self, Key, Seen};
 use store::profiles::{self, Filter};
 use store::renewal_links::{self, Accepts, LinkState, NewLink};
 use store::seal::hash;
@@ -19,7 +19,7 @@ use crate::{Fixture, each, run};
 
 async fn seen(store: &Store, key: Key<'_>, request: &[u8], minutes: i64) -> Seen {
     let mut tx = store.write().await.unwrap();
-    let seen = store.begin_request(&mut tx, key, request, T0 + Span::minutes(minutes)).await.unwrap();
+    let seen = store.begin_request(&mut tx, key, request, idempotency::ABANDONED_AFTER, T0 + Span::minutes(minutes)).await.unwrap();
     tx.commit().await.unwrap();
     seen
 }
