@@ -144,11 +144,15 @@ pub enum Turn {
 /// The breakers of one node: one per network and server (the instance, or the one that an account lives on), shared by all grants
 /// there.
 #[derive(Debug, Default)]
-pub struct Breakers(BTreeMap<(String, String), Breaker>);
+pub struct Breakers(BTreeMap<String, BTreeMap<String, Breaker>>);
 
 impl Breakers {
     fn of(&mut self, network: &str, server: &str) -> &mut Breaker {
-        self.0.entry((network.to_owned(), server.to_owned())).or_default()
+        // Asked at each call, and nearly always there: names are copied for new ones alone.
+        if !self.0.get(network).is_some_and(|servers| servers.contains_key(server)) {
+            self.0.entry(network.to_owned()).or_default().insert(server.to_owned(), Breaker::default());
+        }
+        self.0.get_mut(network).and_then(|servers| servers.get_mut(server)).expect("it was put there if it was not")
     }
 
     /// Which task may be done now. The first call after a rest never costs a token: a renewal that rotates becomes a probe

@@ -172,6 +172,14 @@ impl Books {
         Some(claim)
     }
 
+    /// Those of them that are free.
+    pub(crate) fn take_all(&mut self, node: &NodeId, ids: &[GrantId], now: Timestamp, lease: Span) -> Vec<Claim> {
+        // Mostly none or one, and they are large: room for more is not asked for.
+        let mut claims = Vec::with_capacity(ids.len());
+        claims.extend(ids.iter().filter_map(|id| self.take(node, id, now, lease)));
+        claims
+    }
+
     /// What is kept at this moment, without claiming it: how whoever acts reads it.
     pub(crate) fn read(&self, id: &GrantId) -> Option<Claim> {
         let row = self.grants.get(id)?;
@@ -285,11 +293,10 @@ impl Books {
         let mut edges: Vec<(&Access, &Grant)> =
             rows.flat_map(|row| row.accesses.iter().filter(|access| access.profile == *id).map(|access| (access, &row.grant))).collect();
         edges.sort_by(|one, other| one.0.id.cmp(&other.0.id));
-        let mut before = profile.standing.clone();
-        if self.breaks == Some(Break::ForgetsEpisodes) {
-            before.episode = None;
-        }
-        let (after, news) = settle(&before, &edges, facts, now);
+        let (after, news) = match self.breaks {
+            Some(Break::ForgetsEpisodes) => settle(&Standing { episode: None, ..profile.standing.clone() }, &edges, facts, now),
+            _ => settle(&profile.standing, &edges, facts, now),
+        };
         if after == profile.standing && news.is_empty() {
             return vec![];
         }

@@ -272,10 +272,10 @@ impl Run {
             self.nodes[node].caught_up_at = Some(now);
             let _ = at_once(self.memory.catch_up(now));
         }
-        let mut claims = at_once(self.memory.unfinished(&id, now, LEASE)).and_then(Result::ok).unwrap_or_default();
-        claims.extend(at_once(self.memory.claim_due(&id, now, LEASE, AT_ONCE)).and_then(Result::ok).unwrap_or_default());
-        let count = claims.len();
-        for claim in claims {
+        let unfinished = at_once(self.memory.unfinished(&id, now, LEASE)).and_then(Result::ok).unwrap_or_default();
+        let due = at_once(self.memory.claim_due(&id, now, LEASE, AT_ONCE)).and_then(Result::ok).unwrap_or_default();
+        let count = unfinished.len() + due.len();
+        for claim in unfinished.into_iter().chain(due) {
             let number = self.number();
             self.judge.claimed(&claim.grant.id, claim.lease.fence);
             if let Some(other) = self.judge.pending(&claim.grant.id) {

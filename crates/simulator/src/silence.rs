@@ -17,21 +17,19 @@ use crate::run::Run;
 const KNOWN_AFTER: u32 = 5;
 
 /// Calls without an answer since the last answer, of one life of one node, by network and server.
-pub(crate) type Silences = BTreeMap<(usize, u64, String, String), u32>;
+pub(crate) type Silences = BTreeMap<(usize, u64), BTreeMap<&'static str, BTreeMap<String, u32>>>;
 
 impl Run {
-    fn place(&self, node: usize, claim: &Claim) -> (usize, u64, String, String) {
-        (node, self.nodes[node].life, claim.network.clone(), reading::server_of(claim))
-    }
-
     /// Which task a node's breaker lets through, and whether that costs a token although the network is known to be away.
     pub(crate) fn may_ask(&mut self, node: usize, claim: &Claim, facts: &Facts, task: Task, now: Timestamp) -> Result<Task, Diagnosis> {
+        let server = reading::server_of(claim);
         let passed = match self.options.breaks {
             Some(Break::NoBreaker) => Ok(task),
-            _ => self.nodes[node].breakers.may(&claim.network, &reading::server_of(claim), facts, task, now),
+            _ => self.nodes[node].breakers.may(&claim.network, &server, facts, task, now),
         };
         let spends = passed.as_ref().is_ok_and(|task| *task == Task::Renew) && matches!(facts.renewal, RenewalModel::Rotating(_));
-        let silent = self.silences.get(&self.place(node, claim)).copied().unwrap_or(0);
+        let of_network = self.silences.get(&(node, self.nodes[node].life)).and_then(|silences| silences.get(claim.network.as_str()));
+        let silent = of_network.and_then(|silences| silences.get(&server)).copied().unwrap_or(0);
         if spends && silent >= KNOWN_AFTER {
             self.judge.promise_2_nothing_spent_on_silence(&claim.grant.id, &claim.network, silent, self.now);
         }
@@ -40,8 +38,11 @@ impl Run {
 
     /// An answer, or none.
     pub(crate) fn heard(&mut self, node: usize, claim: &Claim, is_trouble: bool, now: Timestamp) {
-        let silent = self.silences.entry(self.place(node, claim)).or_default();
+        let server = reading::server_of(claim);
+        self.nodes[node].breakers.heard(&claim.network, &server, is_trouble, now);
+        let Some(network) = self.clients.get(claim.network.as_str()).map(|client| client.network.about().name) else { return };
+        let of_node = self.silences.entry((node, self.nodes[node].life)).or_default();
+        let silent = of_node.entry(network).or_default().entry(server).or_default();
         *silent = if is_trouble { *silent + 1 } else { 0 };
-        self.nodes[node].breakers.heard(&claim.network, &reading::server_of(claim), is_trouble, now);
     }
 }

@@ -238,9 +238,9 @@ impl Run {
         flight.has_arrived = true;
         let (grant, job, orphaned) = (flight.grant.clone(), flight.job, flight.orphaned);
         let (back, lose, deadline) = (flight.back, flight.lose, flight.deadline);
-        let request = flight.request.clone();
+        let request = std::mem::take(&mut flight.request);
         let worked = self.refresh_works(&grant);
-        let answer = self.wire.arrive(&request);
+        let answer = self.wire.arrive(request);
         let spent = worked && !self.refresh_works(&grant);
         match (job, orphaned, self.judge.pending(&grant)) {
             (Some(job), None, _) if spent => self.judge.issued(&grant, job),
