@@ -177,7 +177,7 @@ impl<L: Ledger> Worker<L> {
         };
         self.ports.alarms.clear("spool.room");
         let attempt = (self.ports.attempt_id)();
-        let mut renewal = Renewal::new(attempt.clone(), claim.lease.clone(), claim.grant.generation, app.facts.clone());
+        let mut renewal = Renewal::new(attempt.clone(), claim.lease.clone(), claim.grant.generation, &app.facts);
         let _sending = self.sends.enter(&claim.grant.id);
         loop {
             renewal.held_until(self.leases.until(&claim.lease));

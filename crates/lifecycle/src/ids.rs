@@ -31,9 +31,11 @@ fn write_hex(value: u128, digits: &mut [u8]) {
 }
 
 /// The digits as two numbers, which are in the same order as the text: every id of a kind begins alike.
-fn halves(digits: &[u8]) -> [u128; 2] {
+#[inline]
+fn halves(digits: &[u8]) -> (u128, u128) {
     let (halves, _) = digits.as_chunks::<{ DIGITS / 2 }>();
-    [0, 1].map(|half| halves.get(half).map_or(0, |half| u128::from_be_bytes(*half)))
+    let number = |half: usize| halves.get(half).map_or(0, |half| u128::from_be_bytes(*half));
+    (number(0), number(1))
 }
 
 macro_rules! ids {
@@ -44,12 +46,14 @@ macro_rules! ids {
         pub struct $name([u8; $prefix.len() + DIGITS]);
 
         impl Ord for $name {
+            #[inline]
             fn cmp(&self, other: &Self) -> Ordering {
                 halves(&self.0[$prefix.len()..]).cmp(&halves(&other.0[$prefix.len()..]))
             }
         }
 
         impl PartialOrd for $name {
+            #[inline]
             fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
                 Some(self.cmp(other))
             }

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::hash::{BuildHasherDefault, DefaultHasher};
+use std::sync::Arc;
 
 use crate::networks;
 use crate::people::Person;
@@ -37,7 +38,8 @@ pub(crate) struct Family {
     pub(crate) username: String,
     /// Where the person was found among all people, who are never fewer.
     pub(crate) person: Option<usize>,
-    pub(crate) scopes: Vec<String>,
+    /// Shared: whoever looks a token up takes a copy.
+    pub(crate) scopes: Arc<Vec<String>>,
     pub(crate) began: i64,
     pub(crate) revoked: bool,
     /// What the person did that ended it, by the control call's word; empty where it was ended otherwise.
@@ -90,6 +92,15 @@ pub(crate) struct Vault {
     pub(crate) codes: BTreeMap<String, Code>,
     /// The access tokens of each family since they were last ended together: there may be thousands of older ones.
     since_ended: BTreeMap<usize, Vec<String>>,
+    /// When each person last consented, by network.
+    last_logins: BTreeMap<&'static str, BTreeMap<String, i64>>,
+}
+
+impl Vault {
+    /// When a person last consented.
+    pub(crate) fn last_login(&self, network: &str, username: &str) -> Option<i64> {
+        self.last_logins.get(network)?.get(username).copied()
+    }
 }
 
 impl World {
@@ -132,8 +143,10 @@ impl World {
 
     pub(crate) fn new_family(&mut self, now: i64, network: &'static str, username: &str, scopes: Vec<String>) -> usize {
         self.effects.push(format!("{username} consented"));
+        let last = self.vault.last_logins.entry(network).or_default().entry(username.into()).or_insert(now);
+        *last = now.max(*last);
         let person = self.people.iter().position(|person| person.network == network && person.username == username);
-        self.vault.families.push(Family { network, username: username.into(), person, scopes, began: now, revoked: false, why: "" });
+        self.vault.families.push(Family { network, username: username.into(), person, scopes: Arc::new(scopes), began: now, revoked: false, why: "" });
         self.vault.families.len() - 1
     }
 

@@ -253,7 +253,7 @@ impl Books {
         }
         for (access, happening) in &commit.accesses {
             if let Some(kept) = row.accesses.iter_mut().find(|kept| kept.id == access.id) {
-                *kept = access.clone();
+                write_over(kept, access);
             }
             if let Some(happening) = happening {
                 *self.happenings.entry(happening.as_str()).or_default() += 1;
@@ -385,4 +385,14 @@ impl Books {
         }
         self.write_down(None, || (Asked::Reclaim(node.clone()), String::new()));
     }
+}
+
+/// A row written over: what is as it was, which is nearly all, takes no new room.
+fn write_over(kept: &mut Access, access: &Access) {
+    let Access { id, grant, profile, network_id, role, state, seen_at } = access;
+    (kept.id, kept.grant, kept.profile) = (id.clone(), grant.clone(), profile.clone());
+    kept.network_id.clone_from(network_id);
+    kept.role.clone_from(role);
+    kept.state.clone_from(state);
+    kept.seen_at = *seen_at;
 }

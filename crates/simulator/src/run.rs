@@ -8,6 +8,7 @@ use lifecycle::ids::{GrantId, NodeId, ProfileId};
 use lifecycle::ledger::Ledger;
 use lifecycle::secret::Secret;
 use lifecycle::time::{Span, Timestamp};
+use networks::reading;
 use sandbox::World;
 
 use crate::dice::{Generator, SeededDice};
@@ -284,7 +285,8 @@ impl Run {
                 self.destroyed(&claim.grant.id, Some(other), by);
             }
             self.judge.note(&claim.grant.id, self.now, || format!("job {number}: claimed by node {node}, open {:?}", claim.open));
-            self.jobs.insert(number, Box::new(Job { node, claim, work: Work::Start, was_paused: false }));
+            let server = reading::server_of(&claim);
+            self.jobs.insert(number, Box::new(Job { node, claim, server, work: Work::Start, was_paused: false }));
             self.queue.push(self.now, Event::Go(number));
         }
         count
@@ -302,13 +304,20 @@ impl Run {
         let world = self.wire.world();
         let mut profiles = vec![];
         // Each holder's tokens are asked about once, however many profiles hang on them.
-        let mut known = BTreeMap::new();
+        let mut known: Vec<(GrantId, bool)> = vec![];
         for access in &row.accesses {
             let holders = books.profiles.get(&access.profile).map(|profile| &profile.grants)?;
             if holders.len() > 1 {
                 self.judge.shared.insert(access.profile.clone());
             }
-            let mut holds = |holder: &GrantId| *known.entry(holder.clone()).or_insert_with(|| self.holds_power(&world, &books, holder));
+            let mut holds = |holder: &GrantId| match known.iter().find(|(asked, _)| asked == holder) {
+                Some((_, holds)) => *holds,
+                None => {
+                    let holds = self.holds_power(&world, &books, holder);
+                    known.push((holder.clone(), holds));
+                    holds
+                }
+            };
             let can_act = holders.iter().any(|holder| self.has_role(&books, holder, &access.profile) && holds(holder));
             profiles.push((access.profile.clone(), can_act));
         }

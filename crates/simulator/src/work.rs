@@ -8,7 +8,6 @@ use http::{Request, Response, StatusCode};
 use lifecycle::breaker::is_trouble;
 use lifecycle::budget::Need;
 use lifecycle::diagnosis::{Diagnosis, Finding};
-use lifecycle::facts::Facts;
 use lifecycle::grant::Event as Happening;
 use lifecycle::ids::{AttemptId, GrantId};
 use lifecycle::ledger::{Claim, Commit, Committed, Ending, Ledger};
@@ -35,6 +34,8 @@ use crate::wire::at_once;
 pub(crate) struct Job {
     pub(crate) node: usize,
     pub(crate) claim: Claim,
+    /// The server whose health it depends on.
+    pub(crate) server: String,
     pub(crate) work: Work,
     /// Its process stood still since the claim.
     pub(crate) was_paused: bool,
@@ -123,7 +124,7 @@ impl Run {
             let _ = at_once(self.memory.release(&job.claim.lease, Some(at)));
             return;
         }
-        let task = match self.may_ask(job.node, &job.claim, &facts, task, now) {
+        let task = match self.may_ask(&job, &facts, task, now) {
             Ok(task) => task,
             Err(held) => {
                 let event = if task == Task::Renew { Happening::RenewFailed(held) } else { Happening::Probed(held) };
@@ -138,14 +139,14 @@ impl Run {
             }
             Task::Probe => {
                 let (diagnosis, looked) = self.probe(&job.claim, now);
-                self.heard(job.node, &job.claim, is_trouble(&diagnosis), now);
+                self.heard(&job, is_trouble(&diagnosis), now);
                 self.count_refusal(job.node, &job.claim, &facts.pace, &diagnosis, now);
                 let latency = self.dice.network.between(Span::millis(20), Span::seconds(2));
                 self.go_on(number, job, Work::Looked(Happened { looked, ..Happening::Probed(diagnosis).into() }), latency);
             }
             Task::Renew => {
                 let attempt = AttemptId::from_u128(u128::from(self.number()));
-                let renewal = Renewal::new(attempt, job.claim.lease.clone(), job.claim.grant.generation, Facts::clone(&facts));
+                let renewal = Renewal::new(attempt, job.claim.lease.clone(), job.claim.grant.generation, &facts);
                 self.go_on(number, job, Work::Renewing(renewal), Span::ZERO);
             }
         }
@@ -360,7 +361,7 @@ impl Run {
             (Err(error), _) => Err(error),
             (Ok(_), None) => Err(WireError::NotSent("there is no such network".into())),
         };
-        self.heard(job.node, claim, reading::is_trouble(&read), now);
+        self.heard(job, reading::is_trouble(&read), now);
         let outcome = reading::renewal_outcome(claim, read, now);
         if let (Outcome::Refused(diagnosis), Some(pace)) = (&outcome, self.client(claim).map(|client| client.facts.pace)) {
             self.count_refusal(job.node, claim, &pace, diagnosis, now);
