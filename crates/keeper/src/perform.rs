@@ -401,7 +401,13 @@ impl<L: Ledger> Worker<L> {
         if app.network.has_roles() && reading::wants_listing(&diagnosis) {
             let listing = app.discover(self.ports.clock.now(), &*self.ports.dice, self.ports.wire.of(&claim.network), &tokens).await;
             self.heard_listing(&claim, app, listing.as_ref().err());
-            (diagnosis, looked) = reading::listing_after_probe(&claim, listing.as_ref().map_err(Diagnosis::clone), &app.facts, diagnosis, self.ports.clock.now());
+            (diagnosis, looked) = reading::listing_after_probe(
+                &claim,
+                listing.as_ref().map_err(Diagnosis::clone),
+                &app.facts,
+                diagnosis,
+                self.ports.clock.now(),
+            );
         }
         self.commit_with(&claim, &app.facts, Happened { looked, ..Event::Probed(diagnosis).into() }).await;
     }

@@ -85,7 +85,8 @@ fn header<'a>(headers: &'a http::HeaderMap, name: &str) -> Option<&'a str> {
 }
 
 pub(crate) fn json(status: u16, body: &serde_json::Value) -> Answer {
-    with_type(status, "application/json", body.to_string())
+    // Through no formatter: that is half of what an answer costs.
+    with_type(status, "application/json", serde_json::to_vec(body).unwrap_or_default())
 }
 
 pub(crate) fn html(status: u16, body: String) -> Answer {
@@ -96,8 +97,8 @@ pub(crate) fn form(status: u16, pairs: &[(&str, &str)]) -> Answer {
     with_type(status, "application/x-www-form-urlencoded", form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish())
 }
 
-fn with_type(status: u16, kind: &'static str, body: String) -> Answer {
-    let mut answer = Response::new(Bytes::from(body));
+fn with_type(status: u16, kind: &'static str, body: impl Into<Bytes>) -> Answer {
+    let mut answer = Response::new(body.into());
     *answer.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     answer.headers_mut().insert("content-type", HeaderValue::from_static(kind));
     answer

@@ -146,7 +146,15 @@ impl World {
         let last = self.vault.last_logins.entry(network).or_default().entry(username.into()).or_insert(now);
         *last = now.max(*last);
         let person = self.people.iter().position(|person| person.network == network && person.username == username);
-        self.vault.families.push(Family { network, username: username.into(), person, scopes: Arc::new(scopes), began: now, revoked: false, why: "" });
+        self.vault.families.push(Family {
+            network,
+            username: username.into(),
+            person,
+            scopes: Arc::new(scopes),
+            began: now,
+            revoked: false,
+            why: "",
+        });
         self.vault.families.len() - 1
     }
 

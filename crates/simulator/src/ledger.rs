@@ -92,9 +92,9 @@ impl Ledger for Memory {
         now: Timestamp,
     ) -> impl Future<Output = Result<Booked, LedgerError>> + Send {
         let mut books = self.books();
-        let spent_until = books.buckets.get(app).copied().unwrap_or(now);
-        let booked = budget::book(spent_until, want, need, pace, now);
-        match books.buckets.get_mut(app) {
+        let bucket = books.buckets.get_mut(app);
+        let booked = budget::book(bucket.as_deref().copied().unwrap_or(now), want, need, pace, now);
+        match bucket {
             Some(bucket) => *bucket = booked.spent_until,
             None => drop(books.buckets.insert(app.clone(), booked.spent_until)),
         }

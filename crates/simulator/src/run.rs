@@ -75,7 +75,7 @@ pub(crate) struct Run {
     pub(crate) citizens: Vec<Citizen>,
     pub(crate) clients: BTreeMap<&'static str, Client>,
     pub(crate) jobs: BTreeMap<u64, Box<Job>>,
-    pub(crate) flights: BTreeMap<u64, Flight>,
+    pub(crate) flights: BTreeMap<u64, Box<Flight>>,
     pub(crate) judge: Judge,
     pub(crate) tally: Tally,
     pub(crate) swarm: Swarm,
@@ -392,7 +392,7 @@ impl Run {
             _ => self.queue.push(self.now + there, Event::Arrive(number)),
         }
         self.queue.push(deadline, Event::Answer(number, Came::TimeUp));
-        self.flights.insert(number, flight);
+        self.flights.insert(number, Box::new(flight));
         number
     }
 }

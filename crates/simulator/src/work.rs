@@ -41,13 +41,13 @@ pub(crate) struct Job {
     pub(crate) was_paused: bool,
 }
 
-/// How far a job is.
+/// How far a job is. It moves at every step: what is large stays where it is.
 #[derive(Debug)]
 pub(crate) enum Work {
     Start,
-    Renewing(Renewal),
-    Waiting { renewal: Renewal, flight: u64 },
-    Looked(Happened),
+    Renewing(Box<Renewal>),
+    Waiting { renewal: Box<Renewal>, flight: u64 },
+    Looked(Box<Happened>),
 }
 
 /// A renewal's request on its way.
@@ -91,7 +91,7 @@ impl Run {
             Work::Renewing(renewal) => self.renew(number, job, renewal),
             Work::Looked(happened) => {
                 // Nothing was spent and nothing is held: what could not be stored is looked at again.
-                let _ = self.commit(number, &job, happened);
+                let _ = self.commit(number, &job, *happened);
             }
             waiting @ Work::Waiting { .. } => {
                 job.work = waiting;
@@ -142,12 +142,13 @@ impl Run {
                 self.heard(&job, is_trouble(&diagnosis), now);
                 self.count_refusal(job.node, &job.claim, &facts.pace, &diagnosis, now);
                 let latency = self.dice.network.between(Span::millis(20), Span::seconds(2));
-                self.go_on(number, job, Work::Looked(Happened { looked, ..Happening::Probed(diagnosis).into() }), latency);
+                let happened = Box::new(Happened { looked, ..Happening::Probed(diagnosis).into() });
+                self.go_on(number, job, Work::Looked(happened), latency);
             }
             Task::Renew => {
                 let attempt = AttemptId::from_u128(u128::from(self.number()));
                 let renewal = Renewal::new(attempt, job.claim.lease.clone(), job.claim.grant.generation, &facts);
-                self.go_on(number, job, Work::Renewing(renewal), Span::ZERO);
+                self.go_on(number, job, Work::Renewing(Box::new(renewal)), Span::ZERO);
             }
         }
     }
@@ -156,7 +157,7 @@ impl Run {
         self.clients.get(claim.network.as_str())
     }
 
-    fn renew(&mut self, number: u64, job: Box<Job>, mut renewal: Renewal) {
+    fn renew(&mut self, number: u64, job: Box<Job>, mut renewal: Box<Renewal>) {
         let soon = self.dice.process.between(Span::millis(1), Span::millis(5));
         match renewal.next(self.now_at(job.node)) {
             Action::Intend(intent) => {
@@ -186,7 +187,7 @@ impl Run {
         }
     }
 
-    fn send(&mut self, number: u64, mut job: Box<Job>, mut renewal: Renewal) {
+    fn send(&mut self, number: u64, mut job: Box<Job>, mut renewal: Box<Renewal>) {
         let now = self.now_at(job.node);
         let Some(client) = self.client(&job.claim) else { return };
         let timeout = client.facts.answer_timeout;
