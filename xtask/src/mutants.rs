@@ -48,8 +48,8 @@ const MUTANTS: [Mutant; 5] = [
     Mutant {
         name: "the journal",
         file: "crates/lifecycle/src/renewal.rs",
-        line: "Self { attempt, lease, generation, facts, at: At::Start }",
-        broken: "Self { attempt, lease, generation, facts, at: At::Sent }",
+        line: "Self { attempt, lease, generation, answer_timeout, at: At::Start }",
+        broken: "Self { attempt, lease, generation, answer_timeout, at: At::Sent }",
         world: &["--faults", "none", "--profiles", "96", "--years", "0.1"],
         promise: "promise_2_sent_implies_journal",
     },

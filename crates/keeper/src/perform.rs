@@ -177,7 +177,7 @@ impl<L: Ledger> Worker<L> {
         };
         self.ports.alarms.clear("spool.room");
         let attempt = (self.ports.attempt_id)();
-        let mut renewal = Renewal::new(attempt.clone(), claim.lease.clone(), claim.grant.generation, app.facts.clone());
+        let mut renewal = Renewal::new(attempt.clone(), claim.lease.clone(), claim.grant.generation, &app.facts);
         let _sending = self.sends.enter(&claim.grant.id);
         loop {
             renewal.held_until(self.leases.until(&claim.lease));
@@ -401,7 +401,13 @@ impl<L: Ledger> Worker<L> {
         if app.network.has_roles() && reading::wants_listing(&diagnosis) {
             let listing = app.discover(self.ports.clock.now(), &*self.ports.dice, self.ports.wire.of(&claim.network), &tokens).await;
             self.heard_listing(&claim, app, listing.as_ref().err());
-            (diagnosis, looked) = reading::listing_after_probe(&claim, listing, &app.facts, diagnosis, self.ports.clock.now());
+            (diagnosis, looked) = reading::listing_after_probe(
+                &claim,
+                listing.as_ref().map_err(Diagnosis::clone),
+                &app.facts,
+                diagnosis,
+                self.ports.clock.now(),
+            );
         }
         self.commit_with(&claim, &app.facts, Happened { looked, ..Event::Probed(diagnosis).into() }).await;
     }

@@ -149,8 +149,8 @@ pub fn at_login(access: &Access, seen: &Seen, facts: &Facts, now: Timestamp) -> 
 }
 
 /// When a doubtful access wants its second look; `None` when none is in doubt.
-pub fn second_look_at(accesses: &[Access], facts: &Facts) -> Option<Timestamp> {
-    let doubts = accesses.iter().filter_map(|access| match access.state {
+pub fn second_look_at<'a>(accesses: impl IntoIterator<Item = &'a Access>, facts: &Facts) -> Option<Timestamp> {
+    let doubts = accesses.into_iter().filter_map(|access| match access.state {
         AccessState::Doubtful { since } => Some(since + facts.second_look_after),
         _ => None,
     });

@@ -144,11 +144,15 @@ pub enum Turn {
 /// The breakers of one node: one per network and server (the instance, or the one that an account lives on), shared by all grants
 /// there.
 #[derive(Debug, Default)]
-pub struct Breakers(BTreeMap<(String, String), Breaker>);
+pub struct Breakers(BTreeMap<String, BTreeMap<String, Breaker>>);
 
 impl Breakers {
-    fn of(&mut self, network: &str, server: &str) -> &mut Breaker {
-        self.0.entry((network.to_owned(), server.to_owned())).or_default()
+    /// Asked at each call, and nearly always known: names are copied for a new one alone.
+    fn of<T>(&mut self, network: &str, server: &str, then: impl FnOnce(&mut Breaker) -> T) -> T {
+        match self.0.get_mut(network).and_then(|servers| servers.get_mut(server)) {
+            Some(breaker) => then(breaker),
+            None => then(self.0.entry(network.to_owned()).or_default().entry(server.to_owned()).or_default()),
+        }
     }
 
     /// Which task may be done now. The first call after a rest never costs a token: a renewal that rotates becomes a probe
@@ -160,7 +164,7 @@ impl Breakers {
         if task == Task::LookAtClock {
             return Ok(task);
         }
-        match self.of(network, server).passage(now) {
+        match self.of(network, server, |breaker| breaker.passage(now)) {
             Passage::Open => Ok(task),
             Passage::ProbeOnly if task == Task::Renew && matches!(facts.renewal, RenewalModel::Rotating(_)) => Ok(Task::Probe),
             Passage::ProbeOnly => Ok(task),
@@ -174,13 +178,14 @@ impl Breakers {
 
     /// Whether a server of a network is taken to be away.
     pub fn is_away(&mut self, network: &str, server: &str) -> bool {
-        self.of(network, server).is_away()
+        self.of(network, server, |breaker| breaker.is_away())
     }
 
     /// What an answer, or none, says of the network.
     pub fn heard(&mut self, network: &str, server: &str, trouble: bool, now: Timestamp) -> Option<Turn> {
-        let breaker = self.of(network, server);
-        if trouble { breaker.failed(now).then_some(Turn::Away) } else { breaker.answered(now).then_some(Turn::Back) }
+        self.of(network, server, |breaker| {
+            if trouble { breaker.failed(now).then_some(Turn::Away) } else { breaker.answered(now).then_some(Turn::Back) }
+        })
     }
 }
 

@@ -156,7 +156,7 @@ struct App {
 pub struct Budgets {
     apps: BTreeMap<AppKey, App>,
     /// By network and instance: until when refused calls are spoken for.
-    refused: BTreeMap<(String, String), Timestamp>,
+    refused: BTreeMap<String, BTreeMap<String, Timestamp>>,
     /// Until when looks wait, because the network said how much is used up.
     busy: BTreeMap<AppKey, Timestamp>,
 }
@@ -177,15 +177,16 @@ impl Budgets {
                 return Passage::Later(self.place(key, pace, now + COME_AGAIN));
             }
         }
-        let app = self.apps.entry(key.clone()).or_default();
-        if app.kept_until.is_none_or(|until| until <= now) {
-            app.left = 0;
-        }
-        if app.left > 0 {
-            app.left -= 1;
-            return Passage::Go;
-        }
-        Passage::Book(if need == Need::Now { 1 } else { pace.share() })
+        self.of_app(key, |app| {
+            if app.kept_until.is_none_or(|until| until <= now) {
+                app.left = 0;
+            }
+            if app.left > 0 {
+                app.left -= 1;
+                return Passage::Go;
+            }
+            Passage::Book(if need == Need::Now { 1 } else { pace.share() })
+        })
     }
 
     /// What the ledger gave for a [`Passage::Book`].
@@ -193,19 +194,29 @@ impl Budgets {
         if booked.calls == 0 {
             return Passage::Later(self.place(key, pace, booked.again_at.max(now + COME_AGAIN)));
         }
-        let app = self.apps.entry(key.clone()).or_default();
-        app.left = booked.calls - 1;
-        app.kept_until = Some(now + KEPT);
-        Passage::Go
+        self.of_app(key, |app| {
+            app.left = booked.calls - 1;
+            app.kept_until = Some(now + KEPT);
+            Passage::Go
+        })
+    }
+
+    /// Asked at each call, and nearly always known: the key is copied for a new app alone.
+    fn of_app<T>(&mut self, key: &AppKey, then: impl FnOnce(&mut App) -> T) -> T {
+        match self.apps.get_mut(key) {
+            Some(app) => then(app),
+            None => then(self.apps.entry(key.clone()).or_default()),
+        }
     }
 
     fn place(&mut self, key: &AppKey, pace: &Pace, earliest: Timestamp) -> Timestamp {
-        let app = self.apps.entry(key.clone()).or_default();
-        let place = app.last_place.map_or(earliest, |last| earliest.max(last + pace.every()));
-        // A queue of a day is longer than any herd: who stands behind it comes early and asks again.
-        let place = place.min(earliest + Span::days(1));
-        app.last_place = Some(place);
-        place
+        self.of_app(key, |app| {
+            let place = app.last_place.map_or(earliest, |last| earliest.max(last + pace.every()));
+            // A queue of a day is longer than any herd: who stands behind it comes early and asks again.
+            let place = place.min(earliest + Span::days(1));
+            app.last_place = Some(place);
+            place
+        })
     }
 
     fn refused_full(pace: &Pace) -> i64 {
@@ -213,7 +224,7 @@ impl Budgets {
     }
 
     fn is_refused_too_often(&self, key: &AppKey, pace: &Pace, now: Timestamp) -> Option<Timestamp> {
-        let spent = self.refused.get(&(key.network.clone(), key.instance.clone()))?;
+        let spent = self.refused.get(&key.network)?.get(&key.instance)?;
         let over = spent.since(now).as_micros() + Self::refused_full(pace) > BAD_WITHIN.as_micros();
         over.then(|| *spent + Span::micros(Self::refused_full(pace)) - BAD_WITHIN)
     }
@@ -223,7 +234,8 @@ impl Budgets {
         if !is_refused || self.is_refused_too_often(key, pace, now).is_some() {
             return false;
         }
-        let spent = self.refused.entry((key.network.clone(), key.instance.clone())).or_insert(now);
+        let of_network = self.refused.entry(key.network.clone()).or_default();
+        let spent = of_network.entry(key.instance.clone()).or_insert(now);
         *spent = (*spent).clamp(now, now + BAD_WITHIN) + Span::micros(Self::refused_full(pace));
         self.is_refused_too_often(key, pace, now).is_some()
     }

@@ -49,8 +49,7 @@ impl From<Event> for Happened {
 pub fn plan(claim: &Claim, facts: &Facts, happened: Happened, now: Timestamp) -> Commit {
     let Happened { event, tokens, closes, looked } = happened;
     let mut step = grant::step(&claim.grant, &event, facts, now);
-    let seen: Vec<Access> = looked.accesses.iter().map(|(access, _)| access.clone()).collect();
-    if let Some(look) = access::second_look_at(&seen, facts) {
+    if let Some(look) = access::second_look_at(looked.accesses.iter().map(|(access, _)| access), facts) {
         step.grant.probe_at = Some(step.grant.probe_at.map_or(look, |at| at.min(look)));
     }
     Commit {

@@ -14,7 +14,7 @@ use crate::grant::{Clocks, Event};
 use crate::ids::AttemptId;
 use crate::ledger::{Ending, Intent, Lease, Phase};
 use crate::secret::TokenSet;
-use crate::time::Timestamp;
+use crate::time::{Span, Timestamp};
 use crate::words::Evidence;
 
 /// What the shell has to do next.
@@ -93,14 +93,15 @@ pub struct Renewal {
     attempt: AttemptId,
     lease: Lease,
     generation: i64,
-    facts: Facts,
+    answer_timeout: Span,
     at: At,
 }
 
 impl Renewal {
     /// A renewal that has not begun.
-    pub fn new(attempt: AttemptId, lease: Lease, generation: i64, facts: Facts) -> Self {
-        Self { attempt, lease, generation, facts, at: At::Start }
+    pub fn new(attempt: AttemptId, lease: Lease, generation: i64, facts: &Facts) -> Self {
+        let answer_timeout = facts.answer_timeout;
+        Self { attempt, lease, generation, answer_timeout, at: At::Start }
     }
 
     /// What to do now.
@@ -108,7 +109,7 @@ impl Renewal {
         match &mut self.at {
             At::Start => self.intend(Phase::Prepared, now),
             // Looked at before each of the two: a process can also stand still between the note and the first byte.
-            At::Prepared | At::Sent if self.lease.until.since(now) < self.facts.answer_timeout => {
+            At::Prepared | At::Sent if self.lease.until.since(now) < self.answer_timeout => {
                 self.at = At::Ended(End::NotCovered);
                 Action::Done(End::NotCovered)
             }
@@ -161,11 +162,10 @@ mod tests {
     use super::*;
     use crate::ids::{GrantId, NodeId};
     use crate::secret::Secret;
-    use crate::time::Span;
 
     fn machine(now: Timestamp) -> Renewal {
         let lease = Lease { grant: GrantId::from_u128(1), node: NodeId::from_u128(2), fence: 7, until: now + Span::seconds(180) };
-        Renewal::new(AttemptId::from_u128(3), lease, 4, Facts::unknown())
+        Renewal::new(AttemptId::from_u128(3), lease, 4, &Facts::unknown())
     }
 
     #[test]

@@ -78,17 +78,14 @@ pub fn next_announcement(deadline: Timestamp, facts: &Facts, now: Timestamp) -> 
 
 /// When the keeper has to take this grant up again; `None` when nothing will ever be due by itself.
 pub fn due_at(grant: &Grant, facts: &Facts, now: Timestamp) -> Option<Timestamp> {
-    let mut due = vec![grant.probe_at];
-    if !matches!(grant.state, State::NeedsPerson { .. }) {
-        due.push(grant.renew_at);
-        due.push(grant.clocks.human_until.and_then(|deadline| next_announcement(deadline, facts, now)));
-        // A renewable grant is over when both lives are; the other when its access token's is, as is one that is extended.
-        let ends = [grant.clocks.access_until, grant.clocks.refresh_until.filter(|_| grant.renewable)];
-        let end =
-            ends.into_iter().flatten().max().filter(|_| !grant.renewable || grant.clocks.refresh_until.is_some() || facts.is_extending());
-        due.push(end.map(|end| end + grant.clock_doubt()));
+    if matches!(grant.state, State::NeedsPerson { .. }) {
+        return grant.probe_at;
     }
-    due.into_iter().flatten().min()
+    let announced_at = grant.clocks.human_until.and_then(|deadline| next_announcement(deadline, facts, now));
+    // A renewable grant is over when both lives are; the other when its access token's is, as is one that is extended.
+    let ends = [grant.clocks.access_until, grant.clocks.refresh_until.filter(|_| grant.renewable)];
+    let end = ends.into_iter().flatten().max().filter(|_| !grant.renewable || grant.clocks.refresh_until.is_some() || facts.is_extending());
+    [grant.probe_at, grant.renew_at, announced_at, end.map(|end| end + grant.clock_doubt())].into_iter().flatten().min()
 }
 
 /// What is due for longer than this was missed: somebody was down, or there is more to do than can be done.

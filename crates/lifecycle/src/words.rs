@@ -136,6 +136,10 @@ impl Evidence {
 /// Text of strangers, fit to be kept and shown: control characters become spaces, what turns the direction of writing or cannot
 /// be seen is left out (NT-26), and 300 characters are the most. It still has to be escaped where it is shown.
 pub fn clean(text: &str) -> String {
+    // Nearly all of it is short and plain already.
+    if text.len() <= WORDS_MAX && text.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic()) {
+        return text.trim().to_owned();
+    }
     let seen = text.chars().filter(|c| !is_trick(*c)).map(|c| if c.is_control() { ' ' } else { c });
     seen.take(WORDS_MAX).collect::<String>().trim().to_owned()
 }

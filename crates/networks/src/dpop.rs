@@ -121,7 +121,8 @@ impl Key {
 
     /// A signed token in compact form (RFC 7515 section 7.1).
     pub fn sign(&self, header: &Value, claims: &Value) -> String {
-        let input = format!("{}.{}", URL_SAFE_NO_PAD.encode(header.to_string()), URL_SAFE_NO_PAD.encode(claims.to_string()));
+        let part = |said: &Value| URL_SAFE_NO_PAD.encode(serde_json::to_vec(said).unwrap_or_default());
+        let input = format!("{}.{}", part(header), part(claims));
         // Signing with a good key does not fail; an unsigned token would be refused and called our fault.
         let signature = self.pair.sign(&SystemRandom::new(), input.as_bytes()).map(|signature| URL_SAFE_NO_PAD.encode(signature));
         format!("{input}.{}", signature.unwrap_or_default())

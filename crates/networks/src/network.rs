@@ -1,5 +1,6 @@
 //! What a network has to say about itself: the trait behind which every adapter stands, and its vocabulary.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
@@ -73,7 +74,8 @@ impl Cx<'_> {
         if let Some(url) = self.app.endpoints.get(key) {
             return Some(url.replace("{instance}", &self.app.instance)).filter(|url| !url.is_empty());
         }
-        let real = about.endpoints.iter().find(|endpoint| endpoint.key == key)?.url.replace("{instance}", &self.app.instance);
+        let real = about.endpoints.iter().find(|endpoint| endpoint.key == key)?.url;
+        let real = if real.contains('{') { Cow::Owned(real.replace("{instance}", &self.app.instance)) } else { Cow::Borrowed(real) };
         if real.is_empty() {
             return None;
         }
@@ -83,7 +85,7 @@ impl Cx<'_> {
                 let base = base.trim_end_matches('/');
                 Some(if path.is_empty() { base.to_owned() } else { format!("{base}/{path}") })
             }
-            None => Some(real),
+            None => Some(real.into_owned()),
         }
     }
 

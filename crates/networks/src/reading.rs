@@ -69,13 +69,13 @@ pub fn is_trouble(read: &Result<(Renewal, BTreeMap<String, String>), WireError>)
 /// refused speaks about the token. A token that is doubted is not cleared by half a look.
 pub fn listing_after_probe(
     claim: &Claim,
-    listing: Result<Discovery, Diagnosis>,
+    listing: Result<&Discovery, Diagnosis>,
     facts: &Facts,
     probed: Diagnosis,
     now: Timestamp,
 ) -> (Diagnosis, Looked) {
     match listing {
-        Ok(discovery) => (probed, look_at(&claim.accesses, &discovery, facts, now)),
+        Ok(discovery) => (probed, look_at(&claim.accesses, discovery, facts, now)),
         Err(refused) if !refused.is_harmless() => (refused, Looked::default()),
         Err(failed) if claim.grant.doubt_outlives(&failed.finding) => (failed, Looked::default()),
         Err(_) => (probed, Looked::default()),

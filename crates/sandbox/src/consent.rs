@@ -36,7 +36,7 @@ pub(crate) fn decide(world: &mut World, now: i64, incoming: &Incoming, ask: &Ask
         .filter(|username| world.person(ask.network, username).is_some_and(|person| !person.blocked));
     match (incoming.f("step"), signed_in) {
         ("deny", signed_in) => Decision::Deny { signed_in: signed_in.is_some() },
-        ("switch", _) => Decision::Show(with_cookie(see_other(&incoming.here), &cookie, "none", "/")),
+        ("switch", _) => Decision::Show(with_cookie(see_other(incoming.here()), &cookie, "none", "/")),
         ("sign_in", _) => Decision::Show(sign_in(world, incoming, ask, &cookie)),
         ("allow", Some(username)) => {
             let ticked =
@@ -61,7 +61,7 @@ fn sign_in(world: &mut World, incoming: &Incoming, ask: &Ask, cookie: &str) -> A
     if error.is_empty() {
         let id = world.random("");
         world.sessions.insert(id.clone(), (ask.network.into(), username));
-        with_cookie(see_other(&incoming.here), cookie, &id, "/")
+        with_cookie(see_other(incoming.here()), cookie, &id, "/")
     } else {
         html(403, sign_in_page(world, incoming, ask, error))
     }
@@ -87,7 +87,7 @@ fn sign_in_page(world: &World, incoming: &Incoming, ask: &Ask, error: &str) -> S
          <div class=\"row\"><button class=\"main\">Sign in</button></div></form><form method=\"post\" action=\"{here}\"><input type=\"hidden\" name=\"step\" value=\"deny\"><div class=\"row\"><button>Cancel</button></div></form></div>\
          <div class=\"card\"><h2>Who lives here</h2><p class=\"soft\">This is a sandbox: these people are made up.</p><table><tr><th>User name</th><th>Name</th><th>Password</th></tr>{hints}</table></div>",
         title = esc(ask.title),
-        here = esc(&incoming.here),
+        here = esc(incoming.here()),
     );
     page(&format!("Sign in to {}", ask.title), ask.colour, ask.title, false, &body)
 }
@@ -102,7 +102,7 @@ fn consent_page(world: &World, incoming: &Incoming, ask: &Ask, username: &str) -
         }
     };
     let scopes: String = ask.scopes.iter().map(scope).collect();
-    let here = esc(&incoming.here);
+    let here = esc(incoming.here());
     let body = format!(
         "<div class=\"card\"><h1>Staygreen wants to act for you</h1><p>Signed in as <b>{}</b> (<code>{}</code>)</p>\
          <form method=\"post\" action=\"{here}\">{scopes}<div class=\"row\"><button class=\"main\" name=\"step\" value=\"allow\">Allow</button></div></form>\

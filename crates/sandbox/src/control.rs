@@ -60,7 +60,7 @@ pub(crate) fn network_of(incoming: &Incoming) -> Option<&'static str> {
 
 fn body(incoming: &Incoming) -> Value {
     serde_json::from_slice(&incoming.body)
-        .unwrap_or_else(|_| incoming.form.iter().map(|(name, value)| (name.clone(), Value::from(value.as_str()))).collect())
+        .unwrap_or_else(|_| incoming.form().into_iter().map(|(name, value)| (name.to_owned(), Value::from(value))).collect())
 }
 
 #[derive(Deserialize, Default)]
@@ -345,7 +345,7 @@ fn consent(world: &mut World, now: i64, b: &Body) -> Result<Value, String> {
     if known.blocked {
         return Err("this account is restricted".into());
     }
-    let incoming = Incoming::read(&request, &rest);
+    let incoming = Incoming::read(request, rest);
     let page = number(b.page.as_ref()).and_then(|id| u64::try_from(id).ok());
     let decision = Consent { username: &b.username, deny: b.deny, drop_scopes: &b.drop_scopes, page };
     let to = networks::consent(world, now, network, &incoming, &decision)

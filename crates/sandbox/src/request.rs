@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use http::{HeaderValue, Method, Request, Response, StatusCode};
+use http::{HeaderValue, Method, Request, Response, StatusCode, Uri};
 use url::form_urlencoded;
 
 pub(crate) type Answer = Response<Bytes>;
@@ -13,43 +13,44 @@ pub(crate) struct Incoming {
     pub(crate) method: Method,
     /// The path below the network's name, beginning with a slash.
     pub(crate) path: String,
-    /// Path and query as they came, for forms that post to themselves.
-    pub(crate) here: String,
-    /// Scheme and host as the client sees them, without a trailing slash.
-    pub(crate) origin: String,
-    pub(crate) query: BTreeMap<String, String>,
+    uri: Uri,
     pub(crate) query_pairs: Vec<(String, String)>,
-    pub(crate) form: BTreeMap<String, String>,
     pub(crate) form_pairs: Vec<(String, String)>,
     headers: http::HeaderMap,
     pub(crate) body: Bytes,
 }
 
 impl Incoming {
-    pub(crate) fn read(request: &Request<Bytes>, path: &str) -> Self {
-        let query_pairs: Vec<(String, String)> =
-            form_urlencoded::parse(request.uri().query().unwrap_or_default().as_bytes()).into_owned().collect();
-        let is_form = header(request.headers(), "content-type").is_some_and(|kind| kind.starts_with("application/x-www-form-urlencoded"));
-        let form_pairs: Vec<(String, String)> =
-            if is_form { form_urlencoded::parse(request.body()).into_owned().collect() } else { vec![] };
-        let host = request
-            .uri()
-            .authority()
-            .map(ToString::to_string)
-            .or_else(|| header(request.headers(), "host").map(str::to_owned))
-            .unwrap_or_else(|| "localhost".into());
+    pub(crate) fn read(request: Request<Bytes>, path: String) -> Self {
+        let (parts, body) = request.into_parts();
+        let query = parts.uri.query().unwrap_or_default();
+        let is_form = header(&parts.headers, "content-type").is_some_and(|kind| kind.starts_with("application/x-www-form-urlencoded"));
+        let form: &[u8] = if is_form { &body } else { &[] };
         Self {
-            method: request.method().clone(),
-            path: path.to_owned(),
-            here: request.uri().path_and_query().map(ToString::to_string).unwrap_or_default(),
-            origin: format!("http://{host}"),
-            query: query_pairs.iter().cloned().collect(),
-            form: form_pairs.iter().cloned().collect(),
-            query_pairs,
-            form_pairs,
-            headers: request.headers().clone(),
-            body: request.body().clone(),
+            path,
+            query_pairs: form_urlencoded::parse(query.as_bytes()).into_owned().collect(),
+            form_pairs: form_urlencoded::parse(form).into_owned().collect(),
+            method: parts.method,
+            uri: parts.uri,
+            headers: parts.headers,
+            body,
         }
+    }
+
+    /// Path and query as they came, for forms that post to themselves.
+    pub(crate) fn here(&self) -> &str {
+        self.uri.path_and_query().map_or("", http::uri::PathAndQuery::as_str)
+    }
+
+    /// Scheme and host as the client sees them, without a trailing slash.
+    pub(crate) fn origin(&self) -> String {
+        let host = self.uri.authority().map(http::uri::Authority::as_str).or_else(|| self.header("host"));
+        format!("http://{}", host.unwrap_or("localhost"))
+    }
+
+    /// The fields of the form by name.
+    pub(crate) fn form(&self) -> BTreeMap<&str, &str> {
+        self.form_pairs.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect()
     }
 
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
@@ -57,11 +58,11 @@ impl Incoming {
     }
 
     pub(crate) fn q(&self, name: &str) -> &str {
-        self.query.get(name).map_or("", String::as_str)
+        last(&self.query_pairs, name)
     }
 
     pub(crate) fn f(&self, name: &str) -> &str {
-        self.form.get(name).map_or("", String::as_str)
+        last(&self.form_pairs, name)
     }
 
     pub(crate) fn bearer(&self) -> &str {
@@ -74,12 +75,18 @@ impl Incoming {
     }
 }
 
+/// Of parameters of the same name the last one counts.
+fn last<'a>(pairs: &'a [(String, String)], name: &str) -> &'a str {
+    pairs.iter().rev().find(|(known, _)| known == name).map_or("", |(_, value)| value)
+}
+
 fn header<'a>(headers: &'a http::HeaderMap, name: &str) -> Option<&'a str> {
     headers.get(name).and_then(|value| value.to_str().ok())
 }
 
 pub(crate) fn json(status: u16, body: &serde_json::Value) -> Answer {
-    with_type(status, "application/json", body.to_string())
+    // Through no formatter: that is half of what an answer costs.
+    with_type(status, "application/json", serde_json::to_vec(body).unwrap_or_default())
 }
 
 pub(crate) fn html(status: u16, body: String) -> Answer {
@@ -90,8 +97,8 @@ pub(crate) fn form(status: u16, pairs: &[(&str, &str)]) -> Answer {
     with_type(status, "application/x-www-form-urlencoded", form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish())
 }
 
-fn with_type(status: u16, kind: &'static str, body: String) -> Answer {
-    let mut answer = Response::new(Bytes::from(body));
+fn with_type(status: u16, kind: &'static str, body: impl Into<Bytes>) -> Answer {
+    let mut answer = Response::new(body.into());
     *answer.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     answer.headers_mut().insert("content-type", HeaderValue::from_static(kind));
     answer

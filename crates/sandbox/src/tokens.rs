@@ -1,8 +1,11 @@
 //! Codes, tokens and families of tokens, with the networks' habits: lives, rotation, reuse.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
+use std::hash::{BuildHasherDefault, DefaultHasher};
+use std::sync::Arc;
 
 use crate::networks;
+use crate::people::Person;
 use crate::world::World;
 
 const MICRO: i64 = 1_000_000;
@@ -33,7 +36,10 @@ impl Dead {
 pub(crate) struct Family {
     pub(crate) network: &'static str,
     pub(crate) username: String,
-    pub(crate) scopes: Vec<String>,
+    /// Where the person was found among all people, who are never fewer.
+    pub(crate) person: Option<usize>,
+    /// Shared: whoever looks a token up takes a copy.
+    pub(crate) scopes: Arc<Vec<String>>,
     pub(crate) began: i64,
     pub(crate) revoked: bool,
     /// What the person did that ended it, by the control call's word; empty where it was ended otherwise.
@@ -47,8 +53,8 @@ pub(crate) struct Token {
     pub(crate) spent: bool,
     /// When it was used up, where using it up is what ended it.
     pub(crate) used_at: Option<i64>,
-    /// The secret of OAuth 1.0a.
-    pub(crate) secret: String,
+    /// The number of the secret of OAuth 1.0a (see [`crate::world::secret_of`]).
+    pub(crate) secret: u64,
     pub(crate) created: i64,
 }
 
@@ -74,14 +80,27 @@ pub(crate) enum NoCode {
     Mismatch,
 }
 
+/// Tokens by their text. There are tens of thousands of them, and nothing depends on their order, which is the same in every process all the
+/// same.
+pub(crate) type Tokens = HashMap<String, Token, BuildHasherDefault<DefaultHasher>>;
+
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Vault {
     pub(crate) families: Vec<Family>,
-    pub(crate) access: BTreeMap<String, Token>,
-    pub(crate) refresh: BTreeMap<String, Token>,
+    pub(crate) access: Tokens,
+    pub(crate) refresh: Tokens,
     pub(crate) codes: BTreeMap<String, Code>,
     /// The access tokens of each family since they were last ended together: there may be thousands of older ones.
     since_ended: BTreeMap<usize, Vec<String>>,
+    /// When each person last consented, by network.
+    last_logins: BTreeMap<&'static str, BTreeMap<String, i64>>,
+}
+
+impl Vault {
+    /// When a person last consented.
+    pub(crate) fn last_login(&self, network: &str, username: &str) -> Option<i64> {
+        self.last_logins.get(network)?.get(username).copied()
+    }
 }
 
 impl World {
@@ -124,13 +143,24 @@ impl World {
 
     pub(crate) fn new_family(&mut self, now: i64, network: &'static str, username: &str, scopes: Vec<String>) -> usize {
         self.effects.push(format!("{username} consented"));
-        self.vault.families.push(Family { network, username: username.into(), scopes, began: now, revoked: false, why: "" });
+        let last = self.vault.last_logins.entry(network).or_default().entry(username.into()).or_insert(now);
+        *last = now.max(*last);
+        let person = self.people.iter().position(|person| person.network == network && person.username == username);
+        self.vault.families.push(Family {
+            network,
+            username: username.into(),
+            person,
+            scopes: Arc::new(scopes),
+            began: now,
+            revoked: false,
+            why: "",
+        });
         self.vault.families.len() - 1
     }
 
     pub(crate) fn new_access(&mut self, now: i64, family: usize, prefix: &str, life_seconds: Option<i64>) -> String {
         let token = self.secret(prefix);
-        let secret = self.secret("");
+        let secret = self.secret_number();
         self.effects.push(format!("access token issued to {}", self.holder(family)));
         self.vault.since_ended.entry(family).or_default().push(token.clone());
         self.vault.access.insert(
@@ -156,7 +186,7 @@ impl World {
     pub(crate) fn new_refresh(&mut self, now: i64, family: usize, prefix: &str, until: i64) -> String {
         let token = self.secret(prefix);
         self.effects.push(format!("refresh token issued to {}", self.holder(family)));
-        let made = Token { family, until: Some(until), spent: false, used_at: None, secret: String::new(), created: now };
+        let made = Token { family, until: Some(until), spent: false, used_at: None, secret: 0, created: now };
         self.vault.refresh.insert(token.clone(), made);
         token
     }
@@ -173,7 +203,7 @@ impl World {
 
     fn check(&self, now: i64, network: &str, token: &Token) -> Result<(usize, &Family), Dead> {
         let family = self.vault.families.get(token.family).filter(|family| family.network == network).ok_or(Dead::Unknown)?;
-        if self.person(network, &family.username).is_none_or(|person| person.blocked) {
+        if self.person_of(family).is_none_or(|person| person.blocked) {
             return Err(Dead::Blocked);
         }
         if family.revoked || (token.spent && !self.is_in_grace(now, network, token)) {
@@ -183,6 +213,13 @@ impl World {
             return Err(Dead::Expired);
         }
         Ok((token.family, family))
+    }
+
+    /// Whose consent it is.
+    fn person_of(&self, family: &Family) -> Option<&Person> {
+        let is_theirs = |person: &&Person| person.network == family.network && person.username == family.username;
+        let there = family.person.and_then(|place| self.people.get(place)).filter(is_theirs);
+        there.or_else(|| self.person(family.network, &family.username))
     }
 
     /// Whether a refresh token that was used up is taken again: the answer may have been lost on its way.

@@ -74,13 +74,13 @@ pub struct Seen {
     /// When, in µs since 1970.
     pub at: i64,
     /// Which network.
-    pub network: String,
+    pub network: &'static str,
     /// Method and path.
     pub request: String,
     /// What was answered.
     pub status: u16,
     /// What it was about (`renewal`, `exchange`, `api` …).
-    pub about: String,
+    pub about: &'static str,
     /// What it did to consents and tokens, in words without a secret: issued, refused and why, revoked.
     pub effects: Vec<String>,
 }
@@ -143,14 +143,19 @@ const SECRET: u64 = 1 << 63;
 /// Thirty-two digits that look like chance, and are the same for the same number.
 fn scrambled(n: u64) -> String {
     let mut x = n.wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    let mut text = String::new();
-    for _ in 0..2 {
+    let mut halves = [0; 2];
+    for half in &mut halves {
         x ^= x >> 30;
         x = x.wrapping_mul(0xbf58_476d_1ce4_e5b9);
         x ^= x >> 27;
-        text = format!("{text}{x:016x}");
+        *half = x;
     }
-    text
+    format!("{:016x}{:016x}", halves[0], halves[1])
+}
+
+/// The secret of that number.
+pub(crate) fn secret_of(number: u64) -> String {
+    scrambled(SECRET | number)
 }
 
 impl World {
@@ -245,22 +250,28 @@ impl World {
 
     /// Answers a request.
     pub fn handle(&mut self, now: i64, request: &Request<Bytes>) -> Response<Bytes> {
-        let path = request.uri().path().to_owned();
-        match networks::at(&path) {
+        self.take(now, request.clone())
+    }
+
+    /// The same of a request that nobody else needs.
+    pub fn take(&mut self, now: i64, request: Request<Bytes>) -> Response<Bytes> {
+        match networks::at(request.uri().path()) {
             Some((network, rest)) => {
-                let incoming = Incoming::read(request, &rest);
+                let incoming = Incoming::read(request, rest);
                 self.handle_network(now, network, &incoming)
             }
-            None => self.handle_house(now, request, &path),
+            None => self.handle_house(now, request),
         }
     }
 
     /// What belongs to no network.
-    fn handle_house(&mut self, now: i64, request: &Request<Bytes>, path: &str) -> Answer {
-        match path.trim_start_matches('/').split_once('/').unwrap_or((path.trim_start_matches('/'), "")) {
+    fn handle_house(&mut self, now: i64, request: Request<Bytes>) -> Answer {
+        let path = request.uri().path().trim_start_matches('/');
+        match path.split_once('/').unwrap_or((path, "")) {
             ("", _) => see_other("/control"),
             ("control", rest) => {
-                let incoming = Incoming::read(request, &format!("/{rest}"));
+                let rest = format!("/{rest}");
+                let incoming = Incoming::read(request, rest);
                 match control::network_of(&incoming) {
                     Some(network) => *self.changes.entry(network).or_default() += 1,
                     None => self.changes_everywhere += 1,
@@ -308,10 +319,10 @@ impl World {
     }
 
     /// Writes a line of the ledger, with what the request at hand did.
-    pub(crate) fn note(&mut self, now: i64, network: &str, request: String, status: u16, about: &str) {
+    pub(crate) fn note(&mut self, now: i64, network: &'static str, request: String, status: u16, about: &'static str) {
         self.seen += 1;
         let effects = std::mem::take(&mut self.effects);
-        self.ledger.push_back(Seen { n: self.seen, at: now, network: network.into(), request, status, about: about.into(), effects });
+        self.ledger.push_back(Seen { n: self.seen, at: now, network, request, status, about, effects });
         if self.ledger.len() > LEDGER_MAX {
             self.ledger.pop_front();
         }
@@ -372,14 +383,20 @@ impl World {
 
     /// What only a network and its client may know: a token. Its end is one of [`World::canaries`].
     pub(crate) fn secret(&mut self, prefix: &str) -> String {
+        let number = self.secret_number();
+        format!("{prefix}{}", secret_of(number))
+    }
+
+    /// The number of a secret that is written when it is asked for ([`secret_of`]).
+    pub(crate) fn secret_number(&mut self) -> u64 {
         self.counter += 1;
-        format!("{prefix}{}", scrambled(SECRET | self.counter))
+        self.counter
     }
 
     /// The ends of the tokens that a world hands out, in their order: whoever tests a client can look for them wherever they do not
     /// belong.
     pub fn canaries() -> impl Iterator<Item = String> {
-        (1_u64..).map(|n| scrambled(SECRET | n))
+        (1_u64..).map(secret_of)
     }
 
     /// What was seen so far, oldest first.

@@ -14,10 +14,6 @@ use lifecycle::time::{Span, Timestamp};
 use crate::memory::{Books, Memory, Row};
 use crate::script::{Asked, of_claims};
 
-fn grants_of(claims: &[Claim]) -> Vec<GrantId> {
-    claims.iter().map(|claim| claim.grant.id.clone()).collect()
-}
-
 impl Ledger for Memory {
     fn claim_due(
         &self,
@@ -28,8 +24,8 @@ impl Ledger for Memory {
     ) -> impl Future<Output = Result<Vec<Claim>, LedgerError>> + Send {
         let mut books = self.books();
         let ids = books.due(now, usize::try_from(limit).unwrap_or(usize::MAX));
-        let claims: Vec<Claim> = ids.iter().filter_map(|id| books.take(node, id, now, lease)).collect();
-        books.write_down(Some(&grants_of(&claims)), || (Asked::ClaimDue(node.clone(), now, lease, limit), of_claims(&claims)));
+        let claims = books.take_all(node, &ids, now, lease);
+        books.write_down_claims(&claims, || (Asked::ClaimDue(node.clone(), now, lease, limit), of_claims(&claims)));
         ready(Ok(claims))
     }
 
@@ -96,9 +92,12 @@ impl Ledger for Memory {
         now: Timestamp,
     ) -> impl Future<Output = Result<Booked, LedgerError>> + Send {
         let mut books = self.books();
-        let spent_until = books.buckets.entry(app.clone()).or_insert(now);
-        let booked = budget::book(*spent_until, want, need, pace, now);
-        *spent_until = booked.spent_until;
+        let bucket = books.buckets.get_mut(app);
+        let booked = budget::book(bucket.as_deref().copied().unwrap_or(now), want, need, pace, now);
+        match bucket {
+            Some(bucket) => *bucket = booked.spent_until,
+            None => drop(books.buckets.insert(app.clone(), booked.spent_until)),
+        }
         books.write_down(Some(&[]), || (Asked::BookCalls(app.clone(), *pace, want, need, now), format!("{booked:?}")));
         ready(Ok(booked))
     }
@@ -106,8 +105,8 @@ impl Ledger for Memory {
     fn unfinished(&self, node: &NodeId, now: Timestamp, lease: Span) -> impl Future<Output = Result<Vec<Claim>, LedgerError>> + Send {
         let mut books = self.books();
         let ids = books.unfinished(now);
-        let claims: Vec<Claim> = ids.iter().filter_map(|id| books.take(node, id, now, lease)).collect();
-        books.write_down(Some(&grants_of(&claims)), || (Asked::Unfinished(node.clone(), now, lease), of_claims(&claims)));
+        let claims = books.take_all(node, &ids, now, lease);
+        books.write_down_claims(&claims, || (Asked::Unfinished(node.clone(), now, lease), of_claims(&claims)));
         ready(Ok(claims))
     }
 

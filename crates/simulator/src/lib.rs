@@ -1,7 +1,7 @@
 //! Whole years of keeping, in memory and in minutes: the real rules, the real adapters and the simulated networks, with
 //! faults drawn from a seed, and the promises checked against the truth after every step.
 //!
-//! One seed, one history: there is no clock, no thread and no unordered map inside a world. More profiles than fit into
+//! One seed, one history: there is no clock, no thread and no order of a map that could be another inside a world. More profiles than fit into
 //! one world are more worlds, each with faults of its own.
 
 mod backlog;

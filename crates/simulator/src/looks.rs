@@ -3,6 +3,7 @@
 //! that it still is what would be answered is tried every now and then, and a difference is a broken promise.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use lifecycle::diagnosis::{Diagnosis, Finding};
 use lifecycle::ids::GrantId;
@@ -50,7 +51,7 @@ struct Shown {
 #[derive(Debug, Clone, PartialEq)]
 struct Read {
     diagnosis: Diagnosis,
-    listing: Option<Result<Discovery, Diagnosis>>,
+    listing: Option<Result<Arc<Discovery>, Diagnosis>>,
 }
 
 impl Read {
@@ -73,7 +74,10 @@ impl Run {
             None => self.look_anew(claim, now),
         };
         match (read.listing, self.clients.get(claim.network.as_str())) {
-            (Some(listing), Some(client)) => reading::listing_after_probe(claim, listing, &client.facts, read.diagnosis, now),
+            (Some(listing), Some(client)) => {
+                let listing = listing.as_ref().map(Arc::as_ref).map_err(Diagnosis::clone);
+                reading::listing_after_probe(claim, listing, &client.facts, read.diagnosis, now)
+            }
             _ => (read.diagnosis, Looked::default()),
         }
     }
@@ -168,7 +172,7 @@ impl Run {
             return Read { diagnosis, listing: None };
         }
         let listing = at_once(client.network.discover(cx, &self.wire, &tokens));
-        Read { diagnosis, listing: listing.map(|listing| listing.map(Discovery::cleaned)) }
+        Read { diagnosis, listing: listing.map(|listing| listing.map(|listing| Arc::new(listing.cleaned()))) }
     }
 }
 

@@ -173,6 +173,14 @@ impl Books {
         Some(claim)
     }
 
+    /// Those of them that are free.
+    pub(crate) fn take_all(&mut self, node: &NodeId, ids: &[GrantId], now: Timestamp, lease: Span) -> Vec<Claim> {
+        // Mostly none or one, and they are large: room for more is not asked for.
+        let mut claims = Vec::with_capacity(ids.len());
+        claims.extend(ids.iter().filter_map(|id| self.take(node, id, now, lease)));
+        claims
+    }
+
     /// What is kept at this moment, without claiming it: how whoever acts reads it.
     pub(crate) fn read(&self, id: &GrantId) -> Option<Claim> {
         let row = self.grants.get(id)?;
@@ -246,7 +254,7 @@ impl Books {
         }
         for (access, happening) in &commit.accesses {
             if let Some(kept) = row.accesses.iter_mut().find(|kept| kept.id == access.id) {
-                *kept = access.clone();
+                write_over(kept, access);
             }
             if let Some(happening) = happening {
                 *self.happenings.entry(happening.as_str()).or_default() += 1;
@@ -286,11 +294,10 @@ impl Books {
         let mut edges: Vec<(&Access, &Grant)> =
             rows.flat_map(|row| row.accesses.iter().filter(|access| access.profile == *id).map(|access| (access, &row.grant))).collect();
         edges.sort_by(|one, other| one.0.id.cmp(&other.0.id));
-        let mut before = profile.standing.clone();
-        if self.breaks == Some(Break::ForgetsEpisodes) {
-            before.episode = None;
-        }
-        let (after, mut news) = settle(&before, &edges, facts, now);
+        let (after, mut news) = match self.breaks {
+            Some(Break::ForgetsEpisodes) => settle(&Standing { episode: None, ..profile.standing.clone() }, &edges, facts, now),
+            _ => settle(&profile.standing, &edges, facts, now),
+        };
         match self.breaks {
             Some(Break::ForgetsWhoIsLeft) => news.retain(|item| !matches!(item, News::LastRemaining { .. })),
             Some(Break::SaysOneIsLeft) if after.good == 2 => {
@@ -386,4 +393,14 @@ impl Books {
         }
         self.write_down(None, || (Asked::Reclaim(node.clone()), String::new()));
     }
+}
+
+/// A row written over: what is as it was, which is nearly all, takes no new room.
+fn write_over(kept: &mut Access, access: &Access) {
+    let Access { id, grant, profile, network_id, role, state, seen_at } = access;
+    (kept.id, kept.grant, kept.profile) = (id.clone(), grant.clone(), profile.clone());
+    kept.network_id.clone_from(network_id);
+    kept.role.clone_from(role);
+    kept.state.clone_from(state);
+    kept.seen_at = *seen_at;
 }

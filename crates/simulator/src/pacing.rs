@@ -63,8 +63,9 @@ impl Run {
     }
 
     pub(crate) fn count_refusal(&mut self, node: usize, claim: &Claim, pace: &Pace, diagnosis: &Diagnosis, now: Timestamp) {
-        let is_bad = is_bad(diagnosis.evidence.http_status);
-        self.nodes[node].budgets.heard(&AppKey::of(claim), pace, is_bad, now);
+        if is_bad(diagnosis.evidence.http_status) {
+            self.nodes[node].budgets.heard(&AppKey::of(claim), pace, true, now);
+        }
     }
 
     /// Notes a call that was due, and looks whether there were too many of late.

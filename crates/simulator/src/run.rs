@@ -8,6 +8,7 @@ use lifecycle::ids::{GrantId, NodeId, ProfileId};
 use lifecycle::ledger::Ledger;
 use lifecycle::secret::Secret;
 use lifecycle::time::{Span, Timestamp};
+use networks::reading;
 use sandbox::World;
 
 use crate::dice::{Generator, SeededDice};
@@ -74,7 +75,7 @@ pub(crate) struct Run {
     pub(crate) citizens: Vec<Citizen>,
     pub(crate) clients: BTreeMap<&'static str, Client>,
     pub(crate) jobs: BTreeMap<u64, Box<Job>>,
-    pub(crate) flights: BTreeMap<u64, Flight>,
+    pub(crate) flights: BTreeMap<u64, Box<Flight>>,
     pub(crate) judge: Judge,
     pub(crate) tally: Tally,
     pub(crate) swarm: Swarm,
@@ -272,10 +273,10 @@ impl Run {
             self.nodes[node].caught_up_at = Some(now);
             let _ = at_once(self.memory.catch_up(now));
         }
-        let mut claims = at_once(self.memory.unfinished(&id, now, LEASE)).and_then(Result::ok).unwrap_or_default();
-        claims.extend(at_once(self.memory.claim_due(&id, now, LEASE, AT_ONCE)).and_then(Result::ok).unwrap_or_default());
-        let count = claims.len();
-        for claim in claims {
+        let unfinished = at_once(self.memory.unfinished(&id, now, LEASE)).and_then(Result::ok).unwrap_or_default();
+        let due = at_once(self.memory.claim_due(&id, now, LEASE, AT_ONCE)).and_then(Result::ok).unwrap_or_default();
+        let count = unfinished.len() + due.len();
+        for claim in unfinished.into_iter().chain(due) {
             let number = self.number();
             self.judge.claimed(&claim.grant.id, claim.lease.fence);
             if let Some(other) = self.judge.pending(&claim.grant.id) {
@@ -284,7 +285,8 @@ impl Run {
                 self.destroyed(&claim.grant.id, Some(other), by);
             }
             self.judge.note(&claim.grant.id, self.now, || format!("job {number}: claimed by node {node}, open {:?}", claim.open));
-            self.jobs.insert(number, Box::new(Job { node, claim, work: Work::Start, was_paused: false }));
+            let server = reading::server_of(&claim);
+            self.jobs.insert(number, Box::new(Job { node, claim, server, work: Work::Start, was_paused: false }));
             self.queue.push(self.now, Event::Go(number));
         }
         count
@@ -302,10 +304,17 @@ impl Run {
         let world = self.wire.world();
         let mut profiles = vec![];
         // Each holder's tokens are asked about once, however many profiles hang on them.
-        let mut known = BTreeMap::new();
+        let mut known: Vec<(GrantId, bool)> = vec![];
         for access in &row.accesses {
             let holders = books.profiles.get(&access.profile).map(|profile| &profile.grants)?;
-            let mut holds = |holder: &GrantId| *known.entry(holder.clone()).or_insert_with(|| self.holds_power(&world, &books, holder));
+            let mut holds = |holder: &GrantId| match known.iter().find(|(asked, _)| asked == holder) {
+                Some((_, holds)) => *holds,
+                None => {
+                    let holds = self.holds_power(&world, &books, holder);
+                    known.push((holder.clone(), holds));
+                    holds
+                }
+            };
             let able = holders.iter().filter(|holder| self.has_role(&books, holder, &access.profile) && holds(holder)).count();
             if holders.len() > 1 {
                 self.judge.shared.insert(access.profile.clone());
@@ -384,7 +393,7 @@ impl Run {
             _ => self.queue.push(self.now + there, Event::Arrive(number)),
         }
         self.queue.push(deadline, Event::Answer(number, Came::TimeUp));
-        self.flights.insert(number, flight);
+        self.flights.insert(number, Box::new(flight));
         number
     }
 }

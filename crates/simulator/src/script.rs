@@ -188,6 +188,14 @@ impl Books {
         self.script.get_or_insert_default().push(Step { asked, answered, after });
     }
 
+    /// Writes down a step that gave these claims, where a script is wanted.
+    pub(crate) fn write_down_claims(&mut self, claims: &[Claim], step: impl FnOnce() -> (Asked, String)) {
+        if self.script.is_some() {
+            let ids: Vec<GrantId> = claims.iter().map(|claim| claim.grant.id.clone()).collect();
+            self.write_down(Some(&ids), step);
+        }
+    }
+
     /// Notes a message that is new in the outbox.
     pub(crate) fn note_message(&mut self, mail: &str, grant: &GrantId, message: &Message) {
         if self.script.is_none() {

@@ -60,13 +60,13 @@ impl SandboxWire {
     }
 
     /// What the network does with a request that reached it; `None` when it closes without an answer.
-    pub(crate) fn arrive(&self, request: &Request<Bytes>) -> Option<Response<Bytes>> {
+    pub(crate) fn arrive(&self, request: Request<Bytes>) -> Option<Response<Bytes>> {
         let now = {
             let mut state = self.state();
             state.calls += 1;
             state.now
         };
-        let answer = self.world().handle(now.as_micros(), &named(request));
+        let answer = self.world().take(now.as_micros(), named(request));
         let closed = answer.extensions().get::<sandbox::Fate>() == Some(&sandbox::Fate::CloseWithoutAnswer);
         (!closed).then_some(answer)
     }
@@ -90,7 +90,7 @@ impl SandboxWire {
         all_pass
     }
 
-    fn send_now(&self, request: &Request<Bytes>) -> Result<Response<Bytes>, WireError> {
+    fn send_now(&self, request: Request<Bytes>) -> Result<Response<Bytes>, WireError> {
         let (not_sent, lost) = self.state().fate();
         if not_sent {
             self.state().failed += 1;
@@ -110,15 +110,14 @@ impl State {
 }
 
 /// As our client sends it: with our name, where the adapter has no other. There are networks that answer nobody without a name.
-fn named(request: &Request<Bytes>) -> Request<Bytes> {
-    let mut request = request.clone();
+fn named(mut request: Request<Bytes>) -> Request<Bytes> {
     request.headers_mut().entry(header::USER_AGENT).or_insert(HeaderValue::from_static(AGENT));
     request
 }
 
 impl Wire for SandboxWire {
     fn send(&self, request: Request<Bytes>) -> BoxFuture<'_, Result<Response<Bytes>, WireError>> {
-        Box::pin(ready(self.send_now(&request)))
+        Box::pin(ready(self.send_now(request)))
     }
 }
 

@@ -8,7 +8,6 @@ use http::{Request, Response, StatusCode};
 use lifecycle::breaker::is_trouble;
 use lifecycle::budget::Need;
 use lifecycle::diagnosis::{Diagnosis, Finding};
-use lifecycle::facts::Facts;
 use lifecycle::grant::Event as Happening;
 use lifecycle::ids::{AttemptId, GrantId};
 use lifecycle::ledger::{Claim, Commit, Committed, Ending, Ledger};
@@ -35,18 +34,20 @@ use crate::wire::at_once;
 pub(crate) struct Job {
     pub(crate) node: usize,
     pub(crate) claim: Claim,
+    /// The server whose health it depends on.
+    pub(crate) server: String,
     pub(crate) work: Work,
     /// Its process stood still since the claim.
     pub(crate) was_paused: bool,
 }
 
-/// How far a job is.
+/// How far a job is. It moves at every step: what is large stays where it is.
 #[derive(Debug)]
 pub(crate) enum Work {
     Start,
-    Renewing(Renewal),
-    Waiting { renewal: Renewal, flight: u64 },
-    Looked(Happened),
+    Renewing(Box<Renewal>),
+    Waiting { renewal: Box<Renewal>, flight: u64 },
+    Looked(Box<Happened>),
 }
 
 /// A renewal's request on its way.
@@ -90,7 +91,7 @@ impl Run {
             Work::Renewing(renewal) => self.renew(number, job, renewal),
             Work::Looked(happened) => {
                 // Nothing was spent and nothing is held: what could not be stored is looked at again.
-                let _ = self.commit(number, &job, happened);
+                let _ = self.commit(number, &job, *happened);
             }
             waiting @ Work::Waiting { .. } => {
                 job.work = waiting;
@@ -123,7 +124,7 @@ impl Run {
             let _ = at_once(self.memory.release(&job.claim.lease, Some(at)));
             return;
         }
-        let task = match self.may_ask(job.node, &job.claim, &facts, task, now) {
+        let task = match self.may_ask(&job, &facts, task, now) {
             Ok(task) => task,
             Err(held) => {
                 let event = if task == Task::Renew { Happening::RenewFailed(held) } else { Happening::Probed(held) };
@@ -138,15 +139,16 @@ impl Run {
             }
             Task::Probe => {
                 let (diagnosis, looked) = self.probe(&job.claim, now);
-                self.heard(job.node, &job.claim, is_trouble(&diagnosis), now);
+                self.heard(&job, is_trouble(&diagnosis), now);
                 self.count_refusal(job.node, &job.claim, &facts.pace, &diagnosis, now);
                 let latency = self.dice.network.between(Span::millis(20), Span::seconds(2));
-                self.go_on(number, job, Work::Looked(Happened { looked, ..Happening::Probed(diagnosis).into() }), latency);
+                let happened = Box::new(Happened { looked, ..Happening::Probed(diagnosis).into() });
+                self.go_on(number, job, Work::Looked(happened), latency);
             }
             Task::Renew => {
                 let attempt = AttemptId::from_u128(u128::from(self.number()));
-                let renewal = Renewal::new(attempt, job.claim.lease.clone(), job.claim.grant.generation, Facts::clone(&facts));
-                self.go_on(number, job, Work::Renewing(renewal), Span::ZERO);
+                let renewal = Renewal::new(attempt, job.claim.lease.clone(), job.claim.grant.generation, &facts);
+                self.go_on(number, job, Work::Renewing(Box::new(renewal)), Span::ZERO);
             }
         }
     }
@@ -155,7 +157,7 @@ impl Run {
         self.clients.get(claim.network.as_str())
     }
 
-    fn renew(&mut self, number: u64, job: Box<Job>, mut renewal: Renewal) {
+    fn renew(&mut self, number: u64, job: Box<Job>, mut renewal: Box<Renewal>) {
         let soon = self.dice.process.between(Span::millis(1), Span::millis(5));
         match renewal.next(self.now_at(job.node)) {
             Action::Intend(intent) => {
@@ -185,7 +187,7 @@ impl Run {
         }
     }
 
-    fn send(&mut self, number: u64, mut job: Box<Job>, mut renewal: Renewal) {
+    fn send(&mut self, number: u64, mut job: Box<Job>, mut renewal: Box<Renewal>) {
         let now = self.now_at(job.node);
         let Some(client) = self.client(&job.claim) else { return };
         let timeout = client.facts.answer_timeout;
@@ -238,9 +240,9 @@ impl Run {
         flight.has_arrived = true;
         let (grant, job, orphaned) = (flight.grant.clone(), flight.job, flight.orphaned);
         let (back, lose, deadline) = (flight.back, flight.lose, flight.deadline);
-        let request = flight.request.clone();
+        let request = std::mem::take(&mut flight.request);
         let worked = self.refresh_works(&grant);
-        let answer = self.wire.arrive(&request);
+        let answer = self.wire.arrive(request);
         let spent = worked && !self.refresh_works(&grant);
         match (job, orphaned, self.judge.pending(&grant)) {
             (Some(job), None, _) if spent => self.judge.issued(&grant, job),
@@ -360,7 +362,7 @@ impl Run {
             (Err(error), _) => Err(error),
             (Ok(_), None) => Err(WireError::NotSent("there is no such network".into())),
         };
-        self.heard(job.node, claim, reading::is_trouble(&read), now);
+        self.heard(job, reading::is_trouble(&read), now);
         let outcome = reading::renewal_outcome(claim, read, now);
         if let (Outcome::Refused(diagnosis), Some(pace)) = (&outcome, self.client(claim).map(|client| client.facts.pace)) {
             self.count_refusal(job.node, claim, &pace, diagnosis, now);

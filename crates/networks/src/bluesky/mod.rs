@@ -32,7 +32,7 @@ pub use self::client::{client_metadata, jwks, loopback_client_id};
 use self::resolve::{Account, Beginning};
 use self::session::{CLIENT_ID, DID, ISSUER, PDS, REVOCATION_ENDPOINT, Session, TOKEN_ENDPOINT, TYPED_DID, VERIFIER};
 use crate::acting::{Acting, Comments, Done, Draft, Fit, NotDone, Post, Posted, Target};
-use crate::dpop::{self, Key};
+use crate::dpop;
 use crate::network::{
     Ability, About, Answer, App, Asks, Authorization, Callback, Can, Cx, Discovery, Endpoint, Failure, Found, Issued, Kind, Network,
     PersonSeen, Registration, Renewal, Rule, Start, value,
@@ -144,7 +144,7 @@ async fn begin(cx: Cx<'_>, wire: &dyn Wire, start: &Start) -> Result<Authorizati
 }
 
 fn new_session(cx: &Cx<'_>, beginning: &Beginning, authentication: &Authentication) -> Session {
-    let mut session = Session { notes: BTreeMap::new(), key: Key::roll(cx) };
+    let mut session = Session::begin(cx);
     session.set(ISSUER, &beginning.server.issuer);
     session.set(TOKEN_ENDPOINT, &beginning.server.token_endpoint);
     session.set(CLIENT_ID, &client::client_id(cx));
@@ -225,7 +225,7 @@ fn check_first(cx: &Cx<'_>, memory: &BTreeMap<String, Secret>, json: &Value, iss
 fn issued(cx: Cx<'_>, session: &Session, json: &Value, asked: &[String]) -> Option<Issued> {
     let mut issued = oauth::issued(cx, json, "refresh_token_expires_in", asked)?;
     issued.tokens.token_type = TokenType::Dpop;
-    issued.tokens.dpop_key = Some(session.key.stored());
+    issued.tokens.dpop_key = Some(session.stored_key());
     issued.tokens.notes.clone_from(&session.notes);
     issued.person_network_id = oauth::text(json, "sub").map(str::to_owned);
     if session.is_confidential() && issued.renewable {

@@ -2,6 +2,7 @@
 //! Before there are tokens it lives in the memory of the connection, afterwards in the token set.
 
 use std::collections::BTreeMap;
+use std::sync::OnceLock;
 
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Response};
@@ -41,29 +42,57 @@ pub(super) struct Session {
     /// What is not secret, by name; kept as the notes of the token set.
     pub(super) notes: BTreeMap<String, String>,
     /// The DPoP key.
-    pub(super) key: Key,
+    key: Kept,
+}
+
+/// A key as it is kept with the tokens. It is read where the first proof is made: that computes its public half, and who only reads
+/// an answer proves nothing.
+struct Kept {
+    stored: Secret,
+    read: OnceLock<Option<Key>>,
+}
+
+impl Kept {
+    fn of(stored: &Secret) -> Self {
+        Self { stored: stored.clone(), read: OnceLock::new() }
+    }
+
+    /// `None` where it is no key.
+    fn key(&self) -> Option<&Key> {
+        self.read.get_or_init(|| Key::from_stored(&self.stored)).as_ref()
+    }
 }
 
 impl Session {
+    /// A new one, with a key of its own.
+    pub(super) fn begin(cx: &Cx<'_>) -> Self {
+        Self { notes: BTreeMap::new(), key: Kept::of(&Key::roll(cx).stored()) }
+    }
+
     /// As it was remembered when the person left for the network.
     pub(super) fn remembered(memory: &BTreeMap<String, Secret>) -> Option<Self> {
         let notes = memory.iter().filter(|(name, _)| !ONLY_IN_MEMORY.contains(&name.as_str()));
         Some(Self {
-            key: Key::from_stored(memory.get(DPOP_KEY)?)?,
+            key: Kept::of(memory.get(DPOP_KEY)?),
             notes: notes.map(|(name, value)| (name.clone(), value.expose().to_owned())).collect(),
         })
     }
 
     /// As it is kept with the tokens.
     pub(super) fn of(tokens: &TokenSet) -> Option<Self> {
-        Some(Self { key: Key::from_stored(tokens.dpop_key.as_ref()?)?, notes: tokens.notes.clone() })
+        Some(Self { key: Kept::of(tokens.dpop_key.as_ref()?), notes: tokens.notes.clone() })
     }
 
     /// What has to be remembered until the person comes back.
     pub(super) fn memory(&self) -> BTreeMap<String, Secret> {
         let mut memory: BTreeMap<String, Secret> = self.notes.iter().map(|(name, value)| (name.clone(), Secret::new(value))).collect();
-        memory.insert(DPOP_KEY.into(), self.key.stored());
+        memory.insert(DPOP_KEY.into(), self.stored_key());
         memory
+    }
+
+    /// The key as it is kept with the tokens.
+    pub(super) fn stored_key(&self) -> Secret {
+        self.key.stored.clone()
     }
 
     /// One of the notes; empty when it is missing.
@@ -104,13 +133,13 @@ impl Session {
         changed
     }
 
-    /// A form to the authorization server, authenticated and with a proof. `None` when the client key is gone.
+    /// A form to the authorization server, authenticated and with a proof. `None` when the client key is gone, or the session's is none.
     pub(super) fn post(&self, cx: &Cx<'_>, url: &str, form: &[(&str, &str)]) -> Option<Request<Bytes>> {
         let client = self.authentication(cx)?.parameters(cx, self.get(CLIENT_ID), self.get(ISSUER));
         let client = client.iter().map(|(name, value)| (*name, value.as_str()));
         let form: Vec<(&str, &str)> = form.iter().copied().chain(client).collect();
         let mut request = oauth::post_form(url, &form);
-        self.prove(cx, &mut request, url, None);
+        self.prove(cx, &mut request, url, None)?;
         Some(request)
     }
 
@@ -119,20 +148,21 @@ impl Session {
         self.call_as(cx, Method::GET, url, token)
     }
 
-    /// A call to the account's server with the access token and a proof bound to it.
+    /// A call to the account's server with the access token and a proof bound to it; one to nowhere, which the wire refuses, where the
+    /// session's key is none.
     pub(super) fn call_as(&self, cx: &Cx<'_>, method: Method, url: &str, token: &Secret) -> Request<Bytes> {
         let authorization = oauth::sensitive(&format!("DPoP {}", token.expose()));
         let request =
             Request::builder().method(method).uri(url).header("accept", "application/json").header("authorization", authorization);
         let mut request = request.body(Bytes::new()).unwrap_or_default();
-        self.prove(cx, &mut request, url, Some(token));
-        request
+        self.prove(cx, &mut request, url, Some(token)).map(|()| request).unwrap_or_default()
     }
 
-    fn prove(&self, cx: &Cx<'_>, request: &mut Request<Bytes>, url: &str, token: Option<&Secret>) {
-        let proof = self.key.proof(cx, request.method().as_str(), url, self.nonce(url), token);
+    fn prove(&self, cx: &Cx<'_>, request: &mut Request<Bytes>, url: &str, token: Option<&Secret>) -> Option<()> {
+        let proof = self.key.key()?.proof(cx, request.method().as_str(), url, self.nonce(url), token);
         if let Ok(proof) = HeaderValue::from_str(&proof) {
             request.headers_mut().insert("dpop", proof);
         }
+        Some(())
     }
 }

@@ -209,7 +209,7 @@ fn refused(status: u16, code: i64, message: &str) -> Answer {
 fn me(world: &World, now: i64, incoming: &Incoming) -> Answer {
     let Ok((_, family)) = world.check_access(now, NAME, incoming.bearer()) else { return refused(401, 0, "401: Unauthorized") };
     let mut body = json!({
-        "application": { "id": client_id(NAME), "name": "Staygreen" }, "scopes": family.scopes, "expires": moment::rfc3339(now + 7 * DAY * MICRO)
+        "application": { "id": client_id(NAME), "name": "Staygreen" }, "scopes": *family.scopes, "expires": moment::rfc3339(now + 7 * DAY * MICRO)
     });
     if let Some(person) = world.person(NAME, &family.username).filter(|_| family.scopes.iter().any(|scope| scope == "identify")) {
         body["user"] =

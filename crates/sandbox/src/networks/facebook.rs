@@ -3,6 +3,8 @@
 
 mod acts;
 
+use std::sync::Arc;
+
 use serde_json::{Value, json};
 
 use super::graph::{self, error};
@@ -229,7 +231,7 @@ fn roles_of<'a>(product: &Product, world: &'a World, username: &str) -> impl Ite
 }
 
 fn is_ticked(family: &Family, page: u64) -> bool {
-    family.scopes.iter().any(|scope| scope.strip_prefix(TICKED) == Some(page.to_string().as_str()))
+    family.scopes.iter().any(|scope| scope.strip_prefix(TICKED).and_then(|ticked| ticked.parse().ok()) == Some(page))
 }
 
 /// What is said of a consent: permissions alone.
@@ -239,7 +241,8 @@ fn permissions(family: &Family) -> Vec<&str> {
 
 /// Whether a permission was left out for a page that was ticked otherwise.
 fn is_withheld(family: &Family, page: &str, permission: &str) -> bool {
-    family.scopes.iter().any(|scope| scope.strip_prefix(WITHHELD) == Some(format!("{page}/{permission}").as_str()))
+    let of_page = |scope: &String| Some(scope.strip_prefix(WITHHELD)?.strip_prefix(page)?.strip_prefix('/')? == permission);
+    family.scopes.iter().any(|scope| of_page(scope) == Some(true))
 }
 
 /// What each permission was granted for: pages, or the accounts linked to them. Those of the person alone name nothing.
@@ -262,8 +265,9 @@ fn granular(product: &Product, family: &Family) -> Vec<Value> {
 fn narrow(product: &Product, world: &mut World, username: &str, scopes: &[String]) {
     let earlier = world.vault.families.iter_mut().filter(|family| family.network == product.name && family.username == username);
     for family in earlier {
-        family.scopes.retain(|scope| scopes.contains(scope));
-        family.scopes.extend(scopes.iter().filter(|scope| scope.starts_with(WITHHELD)).cloned());
+        let kept = Arc::make_mut(&mut family.scopes);
+        kept.retain(|scope| scopes.contains(scope));
+        kept.extend(scopes.iter().filter(|scope| scope.starts_with(WITHHELD)).cloned());
     }
 }
 
@@ -455,7 +459,7 @@ fn withdraw(product: &Product, world: &mut World, data: &Family, path: &[&str]) 
         [id, "permissions", permission] if is_own(id) => {
             let mine = |family: &&mut Family| family.network == product.name && family.username == data.username;
             for family in world.vault.families.iter_mut().filter(mine) {
-                family.scopes.retain(|scope| scope != permission);
+                Arc::make_mut(&mut family.scopes).retain(|scope| scope != permission);
             }
         }
         _ => return error(400, 100, 33, "Unsupported delete request."),

@@ -74,7 +74,7 @@ pub(super) fn handle(world: &mut World, now: i64, incoming: &Incoming, service: 
 
 /// Where everything is (OpenID Connect discovery).
 fn configuration(incoming: &Incoming, service: &Service) -> Answer {
-    let at = |path: &str| format!("{}/{}{path}", incoming.origin, service.name);
+    let at = |path: &str| format!("{}/{}{path}", incoming.origin(), service.name);
     answer(
         200,
         &json!({
@@ -166,7 +166,7 @@ fn picker(incoming: &Incoming, service: &Service, scopes: &[String], choices: &[
         .collect();
     let body = format!(
         "<div class=\"card\"><h1>Choose your account or a brand account</h1><form method=\"post\" action=\"{}\"><input type=\"hidden\" name=\"step\" value=\"allow\">{hidden}{buttons}</form></div>",
-        esc(&incoming.here)
+        esc(incoming.here())
     );
     page("Choose an account", service.colour, service.title, false, &body)
 }

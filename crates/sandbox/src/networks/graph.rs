@@ -49,8 +49,7 @@ pub(super) fn listing(all: Vec<Value>, incoming: &Incoming, size: usize) -> Answ
 
 /// Until when data are shown: counted from the last login of the person, in µs.
 pub(super) fn data_access_until(world: &World, network: &str, username: &str) -> i64 {
-    let logins = world.vault.families.iter().filter(|family| family.network == network && family.username == username);
-    logins.map(|family| family.began).max().unwrap_or(0) + DATA_ACCESS
+    world.vault.last_login(network, username).unwrap_or(0) + DATA_ACCESS
 }
 
 /// What can be switched on at all four.

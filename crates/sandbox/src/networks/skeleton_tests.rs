@@ -15,7 +15,7 @@ const BACK: &str = "http://127.0.0.1:8420/callback";
 
 fn read(request: Request<Bytes>) -> Incoming {
     let path = request.uri().path().to_owned();
-    Incoming::read(&request, &path)
+    Incoming::read(request, path)
 }
 
 fn encoded(fields: &[(&str, &str)]) -> String {

@@ -132,8 +132,8 @@ fn base_string(incoming: &Incoming) -> String {
     let mut all: Vec<(String, String)> = signed.map(|(name, value)| (percent(name), percent(value))).collect();
     all.sort();
     let all: Vec<String> = all.into_iter().map(|(name, value)| format!("{name}={value}")).collect();
-    let origin = incoming.origin.to_lowercase();
-    let path = incoming.here.split('?').next().unwrap_or_default();
+    let origin = incoming.origin().to_lowercase();
+    let path = incoming.here().split('?').next().unwrap_or_default();
     let base = format!("{}{path}", origin.strip_suffix(":80").unwrap_or(&origin));
     format!("{}&{}&{}", incoming.method, percent(&base), percent(&all.join("&")))
 }
@@ -223,7 +223,7 @@ fn access_token(world: &mut World, now: i64, incoming: &Incoming) -> Answer {
     let Some(code) = code else { return dead_token() };
     let family = world.new_family(now, NAME, &code.username, vec![]);
     let access = world.new_access(now, family, "", None);
-    let secret = world.vault.access[&access].secret.clone();
+    let secret = crate::world::secret_of(world.vault.access[&access].secret);
     let user = world.person(NAME, &code.username).map(|person| person.id.clone()).unwrap_or_default();
     form(201, &[("oauth_token", &access), ("oauth_token_secret", &secret), ("user_id", &user)])
 }
@@ -231,7 +231,7 @@ fn access_token(world: &mut World, now: i64, incoming: &Incoming) -> Answer {
 /// Whose token signed the request. `Err` is the answer to give.
 fn who(world: &mut World, now: i64, incoming: &Incoming) -> Result<String, Answer> {
     let token = value(&protocol(incoming), "oauth_token").to_owned();
-    let secret = world.vault.access.get(&token).map(|token| token.secret.clone());
+    let secret = world.vault.access.get(&token).map(|token| crate::world::secret_of(token.secret));
     let family = match world.check_access(now, NAME, &token) {
         Ok((_, family)) => family,
         Err(Dead::Blocked | Dead::Expired | Dead::Revoked | Dead::Unknown) => return Err(dead_token()),

@@ -167,7 +167,7 @@ fn begin_upload(world: &mut World, now: i64, incoming: &Incoming) -> Result<Answ
     world.kept.insert((NAME, format!("privacy/{upload}")), shown.into());
     world.nonces.insert(format!("youtube upload {upload} about {title}\n{description}"), now);
     let mut begun = answer(200, &json!({}));
-    let address = format!("{}/{NAME}/upload/youtube/v3/videos?uploadType=resumable&upload_id={upload}", incoming.origin);
+    let address = format!("{}/{NAME}/upload/youtube/v3/videos?uploadType=resumable&upload_id={upload}", incoming.origin());
     if let Ok(address) = http::HeaderValue::from_str(&address) {
         begun.headers_mut().insert("location", address);
     }

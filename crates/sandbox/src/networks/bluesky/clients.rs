@@ -42,7 +42,7 @@ pub(super) fn authenticate(world: &mut World, now: i64, incoming: &Incoming) -> 
         read(assertion, &known["keys"]).ok_or_else(|| refused("The client assertion is not signed by a key of the client"))?;
     let age = claims["iat"].as_i64().map(|at| (now / MICRO).abs_diff(at));
     let is_fresh = age.is_some_and(|age| age <= AGE_MAX.unsigned_abs());
-    if claims["iss"] != id || claims["sub"] != id || claims["aud"] != incoming.origin.as_str() || !is_fresh {
+    if claims["iss"] != id || claims["sub"] != id || claims["aud"] != incoming.origin().as_str() || !is_fresh {
         return Err(refused("The client assertion was made for somebody else, or too long ago"));
     }
     let is_new = claims["jti"].as_str().is_some_and(|jti| world.nonces.insert(format!("{NAME} assertion {id}/{jti}"), now).is_none());

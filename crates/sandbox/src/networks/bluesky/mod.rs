@@ -60,7 +60,7 @@ pub(super) fn handle(world: &mut World, now: i64, incoming: &Incoming) -> Option
     let said = match (incoming.method.as_str(), incoming.path.as_str()) {
         ("GET", "/.well-known/oauth-protected-resource") => answer(
             200,
-            &json!({ "resource": incoming.origin, "authorization_servers": [incoming.origin], "scopes_supported": [], "bearer_methods_supported": ["header"] }),
+            &json!({ "resource": incoming.origin(), "authorization_servers": [incoming.origin()], "scopes_supported": [], "bearer_methods_supported": ["header"] }),
         ),
         ("GET", "/.well-known/oauth-authorization-server") => metadata(incoming),
         (_, "/oauth/authorize") => return Some(authorize(world, now, incoming)),
@@ -83,7 +83,7 @@ fn document(world: &World, incoming: &Incoming) -> Answer {
     let Some(person) = by_did(world, &did) else {
         return answer(404, &json!({ "message": format!("DID not registered: {did}") }));
     };
-    let service = json!({ "id": "#atproto_pds", "type": "AtprotoPersonalDataServer", "serviceEndpoint": incoming.origin });
+    let service = json!({ "id": "#atproto_pds", "type": "AtprotoPersonalDataServer", "serviceEndpoint": incoming.origin() });
     answer(
         200,
         &json!({
@@ -98,11 +98,11 @@ fn by_did<'a>(world: &'a World, did: &str) -> Option<&'a Person> {
 }
 
 fn metadata(incoming: &Incoming) -> Answer {
-    let at = |path: &str| format!("{}{path}", incoming.origin);
+    let at = |path: &str| format!("{}{path}", incoming.origin());
     answer(
         200,
         &json!({
-            "issuer": incoming.origin, "authorization_endpoint": at("/oauth/authorize"), "token_endpoint": at("/oauth/token"),
+            "issuer": incoming.origin(), "authorization_endpoint": at("/oauth/authorize"), "token_endpoint": at("/oauth/token"),
             "pushed_authorization_request_endpoint": at("/oauth/par"), "revocation_endpoint": at("/oauth/revoke"),
             "require_pushed_authorization_requests": true, "scopes_supported": SCOPES, "response_types_supported": ["code"],
             "grant_types_supported": ["authorization_code", "refresh_token"], "code_challenge_methods_supported": ["S256"],
@@ -222,7 +222,8 @@ fn authorize(world: &mut World, now: i64, incoming: &Incoming) -> Answer {
 
 fn back(incoming: &Incoming, request: &Value, more: &[(&str, &str)]) -> String {
     let text = |field: &str| request[field].as_str().unwrap_or_default();
-    let all = [&[("iss", incoming.origin.as_str()), ("state", text("state"))], more].concat();
+    let issuer = incoming.origin();
+    let all = [&[("iss", issuer.as_str()), ("state", text("state"))], more].concat();
     with_query(text("redirect_uri"), &all)
 }
 

@@ -16,6 +16,8 @@ const NONCE_LIFE: i64 = 90;
 /// How far a proof's moment may be off.
 const SKEW: i64 = 60;
 
+const UNVERIFIED: Wrong = Wrong::Proof("Failed to verify DPoP proof");
+
 /// What is wrong with a proof.
 pub(super) enum Wrong {
     /// The nonce is missing or too old: nothing happened yet.
@@ -61,30 +63,48 @@ pub(super) fn with_nonce(now: i64, mut said: Answer) -> Answer {
     said
 }
 
-/// Header, claims and key of a signed token that brings its key along.
-fn read(token: &str) -> Option<(Value, Value, String)> {
-    let parts: Vec<Vec<u8>> = token.split('.').map(|part| URL_SAFE_NO_PAD.decode(part).ok()).collect::<Option<_>>()?;
-    let [header, claims, signature] = parts.as_slice() else { return None };
-    let header: Value = serde_json::from_slice(header).ok()?;
-    let jwk = &header["jwk"];
-    let coordinate = |name: &str| URL_SAFE_NO_PAD.decode(jwk[name].as_str()?).ok().filter(|bytes| bytes.len() == 32);
-    let point = [vec![4], coordinate("x")?, coordinate("y")?].concat();
-    let signed = token.rsplit_once('.')?.0;
-    UnparsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, point).verify(signed.as_bytes(), signature).ok()?;
-    let is_public = jwk["kty"] == "EC" && jwk["crv"] == "P-256" && jwk.get("d").is_none();
-    let name = format!(r#"{{"crv":"P-256","kty":"EC","x":{},"y":{}}}"#, jwk["x"], jwk["y"]);
-    is_public.then_some((header, serde_json::from_slice(claims).ok()?, hash(&name)))
+/// A signed token that brings its key along, taken apart.
+struct Proof<'a> {
+    header: Value,
+    claims: Value,
+    /// The name of its key.
+    key: String,
+    /// The public key, as a point.
+    point: Vec<u8>,
+    signed: &'a str,
+    signature: Vec<u8>,
+}
+
+impl<'a> Proof<'a> {
+    fn read(token: &'a str) -> Option<Self> {
+        let (signed, signature) = token.rsplit_once('.')?;
+        let (header, claims) = signed.split_once('.')?;
+        let decoded = |part: &str| URL_SAFE_NO_PAD.decode(part).ok();
+        let header: Value = serde_json::from_slice(&decoded(header)?).ok()?;
+        let jwk = &header["jwk"];
+        let coordinate = |name: &str| decoded(jwk[name].as_str()?).filter(|bytes| bytes.len() == 32);
+        let point = [vec![4], coordinate("x")?, coordinate("y")?].concat();
+        let is_public = jwk["kty"] == "EC" && jwk["crv"] == "P-256" && jwk.get("d").is_none();
+        let name = format!(r#"{{"crv":"P-256","kty":"EC","x":{},"y":{}}}"#, jwk["x"], jwk["y"]);
+        let claims = serde_json::from_slice(&decoded(claims)?).ok()?;
+        is_public.then_some(Self { claims, key: hash(&name), point, signed, signature: decoded(signature)?, header })
+    }
+
+    fn is_signed_by_its_key(&self) -> bool {
+        UnparsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, &self.point).verify(self.signed.as_bytes(), &self.signature).is_ok()
+    }
 }
 
 /// Checks the proof of a request, for the access token it presents; gives the name of the key (RFC 7638).
 pub(super) fn check(world: &mut World, now: i64, incoming: &Incoming, token: Option<&str>) -> Result<String, Wrong> {
     let proof = incoming.header("dpop").ok_or(Wrong::Proof("DPoP proof required"))?;
-    let (header, claims, key) = read(proof).ok_or(Wrong::Proof("Failed to verify DPoP proof"))?;
+    let proof = Proof::read(proof).ok_or(UNVERIFIED)?;
+    let (header, claims) = (&proof.header, &proof.claims);
     let is_made_for = |ok: bool, words| if ok { Ok(()) } else { Err(Wrong::Proof(words)) };
     is_made_for(header["typ"] == "dpop+jwt" && header["alg"] == "ES256", "DPoP proof of another type")?;
     is_made_for(claims["htm"] == incoming.method.as_str(), "DPoP \"htm\" mismatch")?;
-    let path = incoming.here.split('?').next().unwrap_or_default();
-    is_made_for(claims["htu"] == format!("{}{path}", incoming.origin).as_str(), "DPoP \"htu\" mismatch")?;
+    let path = incoming.here().split('?').next().unwrap_or_default();
+    is_made_for(claims["htu"] == format!("{}{path}", incoming.origin()).as_str(), "DPoP \"htu\" mismatch")?;
     let age = claims["iat"].as_i64().map(|at| (now / MICRO).abs_diff(at));
     is_made_for(age.is_some_and(|age| age <= SKEW.unsigned_abs()), "DPoP \"iat\" is too far off")?;
     is_made_for(claims["ath"] == token.map_or(Value::Null, |token| json!(hash(token))), "DPoP \"ath\" mismatch")?;
@@ -92,8 +112,12 @@ pub(super) fn check(world: &mut World, now: i64, incoming: &Incoming, token: Opt
     if said != nonce(now, 0) && said != nonce(now, 1) {
         return Err(Wrong::Nonce);
     }
+    // The dearest last: of most proofs a new nonce is asked for first.
+    if !proof.is_signed_by_its_key() {
+        return Err(UNVERIFIED);
+    }
     let jti = claims["jti"].as_str().filter(|jti| !jti.is_empty()).ok_or(Wrong::Proof("DPoP \"jti\" is missing"))?;
-    let is_new = world.nonces.insert(format!("{NAME}/{key}/{jti}"), now).is_none();
+    let is_new = world.nonces.insert(format!("{NAME}/{}/{jti}", proof.key), now).is_none();
     is_made_for(is_new, "DPoP proof replayed")?;
-    Ok(key)
+    Ok(proof.key)
 }

@@ -62,7 +62,8 @@ fn one(incoming: &Incoming, field: &str, text: &str) -> Result<Shown, Answer> {
 /// Words, a link, or pictures of this page that were put there before.
 fn attached(product: &Product, world: &World, incoming: &Incoming, page: u64) -> Result<Shown, Answer> {
     let mut media = vec![];
-    while let Some(one) = incoming.form.get(&format!("attached_media[{}]", media.len())) {
+    let form = incoming.form();
+    while let Some(one) = form.get(format!("attached_media[{}]", media.len()).as_str()) {
         let id = serde_json::from_str::<serde_json::Value>(one).ok().and_then(|one| Some(one["media_fbid"].as_str()?.to_owned()));
         let photo = id.and_then(|id| world.kept.get(&(product.name, format!("photo/{id}")))).filter(|photo| photo[0] == page);
         let Some(url) = photo.and_then(|photo| photo[1].as_str()) else { return Err(invalid()) };

@@ -163,7 +163,7 @@ fn begin_upload(world: &mut World, incoming: &Incoming, family: &Family, body: &
         return not_enough("images.ACTION-initializeUpload");
     }
     let id = world.number();
-    let url = format!("{}/linkedin/rest/upload/{id}", incoming.origin);
+    let url = format!("{}/linkedin/rest/upload/{id}", incoming.origin());
     answer(200, &json!({ "value": { "uploadUrl": url, "image": format!("urn:li:image:{id}"), "uploadUrlExpiresAt": 0 } }))
 }
 

@@ -36,7 +36,7 @@ pub(super) fn begin(world: &mut World, incoming: &Incoming, family: &Family, bod
     let id = world.number();
     let parts: Vec<Value> = (0..size.div_ceil(PART))
         .map(|n| {
-            let url = format!("{}/linkedin/rest/upload/video/{id}/{n}", incoming.origin);
+            let url = format!("{}/linkedin/rest/upload/video/{id}/{n}", incoming.origin());
             json!({ "uploadUrl": url, "firstByte": n * PART, "lastByte": ((n + 1) * PART).min(size) - 1 })
         })
         .collect();

@@ -344,7 +344,7 @@ fn length(text: &str) -> usize {
 }
 
 fn publish(world: &mut World, now: i64, incoming: &Incoming, family: &Family) -> Answer {
-    let body: Value = serde_json::from_slice(&incoming.body).unwrap_or_else(|_| json!(incoming.form));
+    let body: Value = serde_json::from_slice(&incoming.body).unwrap_or_else(|_| json!(incoming.form()));
     let key = incoming.header("idempotency-key").map(|key| format!("key/{}/{key}", family.username));
     if let Some([id, at]) = key.as_ref().and_then(|key| world.kept.get(&(NAME, key.clone()))).and_then(Value::as_array).map(Vec::as_slice)
         && at.as_i64().is_some_and(|at| now - at < 3600 * MICRO)

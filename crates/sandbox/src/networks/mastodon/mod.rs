@@ -94,7 +94,7 @@ fn native(incoming: &Incoming) -> Answer {
 }
 
 fn metadata(incoming: &Incoming) -> Answer {
-    let at = |path: &str| format!("{}/{NAME}{path}", incoming.origin);
+    let at = |path: &str| format!("{}/{NAME}{path}", incoming.origin());
     answer(
         200,
         &json!({
@@ -154,7 +154,7 @@ fn list(value: &Value) -> Vec<String> {
 
 /// A form or JSON; several redirect addresses as an array or with line breaks.
 fn register(world: &mut World, incoming: &Incoming) -> Answer {
-    let body: Value = serde_json::from_slice(&incoming.body).unwrap_or_else(|_| json!(incoming.form));
+    let body: Value = serde_json::from_slice(&incoming.body).unwrap_or_else(|_| json!(incoming.form()));
     let field = |name: &str| body[name].as_str().unwrap_or_default().to_owned();
     let mut uris = list(&body["redirect_uris"]);
     uris.extend(field("redirect_uris").lines().map(str::to_owned));

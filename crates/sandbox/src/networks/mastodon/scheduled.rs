@@ -89,7 +89,7 @@ pub(super) fn call(world: &mut World, now: i64, incoming: &Incoming, id: &str, f
     match incoming.method.as_str() {
         "GET" => answer(200, &shown(&id, &kept)),
         "PUT" => {
-            let body: Value = serde_json::from_slice(&incoming.body).unwrap_or_else(|_| json!(incoming.form));
+            let body: Value = serde_json::from_slice(&incoming.body).unwrap_or_else(|_| json!(incoming.form()));
             match body["scheduled_at"].as_str().and_then(moment::read) {
                 Some(at) if at > now + AHEAD => kept["at"] = json!(at),
                 _ => return invalid("Scheduled at The scheduled date must be in the future"),

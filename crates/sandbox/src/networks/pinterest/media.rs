@@ -25,7 +25,7 @@ pub(super) fn register(world: &mut World, incoming: &Incoming, family: &Family) 
     let id = world.number().to_string();
     world.kept.insert(key(&id), json!({ "owner": family.username, "since": Value::Null }));
     let given = json!({ "key": format!("uploads/{id}"), "policy": "c2FuZGJveA==", "x-amz-signature": "00ff" });
-    let url = format!("{}/pinterest/upload/{id}", incoming.origin);
+    let url = format!("{}/pinterest/upload/{id}", incoming.origin());
     answer(201, &json!({ "media_id": id, "media_type": "video", "upload_url": url, "upload_parameters": given }))
 }
 

@@ -120,7 +120,7 @@ fn film(world: &mut World, now: i64, incoming: &Incoming, family: &Family, body:
         Some("FILE_UPLOAD") if is_divided(source) => {
             let number = world.number();
             let id = format!("v_pub_file~v2.{number}");
-            let url = format!("{}/tiktok/upload/{number}", incoming.origin);
+            let url = format!("{}/tiktok/upload/{number}", incoming.origin());
             let upload = json!({ "publish_id": id, "username": family.username, "title": title, "source": source, "arrived": 0 });
             world.kept.insert((NAME, format!("upload/{number}")), upload);
             ok(&json!({ "publish_id": id, "upload_url": url }))
