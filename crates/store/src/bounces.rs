@@ -8,6 +8,7 @@ use crate::Store;
 use crate::driver::{Row, StoreError, Tx, Value, placeholders};
 use crate::events::{self, About, Actor};
 use crate::outbox::{self, Letter};
+use crate::telling;
 use crate::users::{self, User, email_key};
 
 /// Mail servers try for five days at most (RFC 5321 4.5.4.1): what is older has arrived, or was told again.
@@ -63,9 +64,14 @@ impl Store {
         };
         if let Some(letter) = &letter {
             came_back(&mut tx, letter, report.why, by, now).await?;
-        } else if let Some(user) = user.as_ref().filter(|_| newly) {
-            for row in told_lately(&mut tx, user, now).await? {
-                outbox::escalate(&mut tx, &outbox::plain(&row)?, now).await?;
+        } else {
+            if let Some(user) = user.as_ref().filter(|_| newly) {
+                for row in told_lately(&mut tx, user, now).await? {
+                    outbox::escalate(&mut tx, &outbox::plain(&row)?, now).await?;
+                }
+            }
+            for row in links_lately(&mut tx, organisation, report.addresses, now).await? {
+                telling::tell_sender(&mut tx, &outbox::plain(&row)?, report.why, now).await?;
             }
         }
         tx.commit().await?;
@@ -115,6 +121,17 @@ async fn came_back(tx: &mut Tx, letter: &Letter, why: &str, by: &Actor, now: Tim
         return Ok(());
     }
     outbox::not_delivered(tx, letter, why, by, now).await
+}
+
+/// Where no mail is named, every link that went there these days may have come back.
+async fn links_lately(tx: &mut Tx, organisation: &OrganisationId, addresses: &[String], now: Timestamp) -> Result<Vec<Row>, StoreError> {
+    let sql = "SELECT * FROM outbox WHERE recipient = $1 AND organisation_id = $2 AND kind IN ('invitation', 'renewal_link') \
+               AND created_at >= $3 AND sent_at IS NOT NULL AND gave_up_at IS NULL ORDER BY id";
+    let mut found = vec![];
+    for address in addresses {
+        found.extend(tx.all(sql, &[address.as_str().into(), organisation.as_str().into(), (now - TRIED_FOR).into()]).await?);
+    }
+    Ok(found)
 }
 
 /// Where no mail is named, every one of these days may have come back: those that matter still, one by one or out of digests.

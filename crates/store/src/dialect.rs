@@ -1,6 +1,7 @@
 //! Here alone it is known which database runs; how SQLite is spoken to stands in `sqlite/`.
 
 pub(crate) mod migrations;
+mod search;
 
 use std::fs::File;
 use std::path::Path;
@@ -25,9 +26,6 @@ use crate::sqlite::writer::{Turn, Writer};
 pub(crate) fn within(text: &str) -> String {
     format!("%{}%", text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_"))
 }
-
-/// So many characters a text must have to be searched for by its index: both databases cut names into threes.
-pub(crate) const SEARCHED_MIN: usize = 3;
 
 /// Rings that come closer together than that are heard as few.
 const RINGS_APART: Duration = Duration::from_millis(200);
@@ -99,13 +97,6 @@ pub enum Dialect {
     Postgres,
 }
 
-/// Whether a name or handle holds a text, as PostgreSQL's index of migration 43 knows it.
-macro_rules! held_in_postgres {
-    ($text:literal) => {
-        concat!("(sort_key || E'\\n' || LOWER(COALESCE(handle, ''))) COLLATE \"C\" LIKE ", $text, " ESCAPE '\\'")
-    };
-}
-
 impl Dialect {
     /// Appended to a SELECT that claims rows: others skip them.
     pub(crate) const fn skip_locked(self) -> &'static str {
@@ -129,40 +120,6 @@ impl Dialect {
         match self {
             Self::Sqlite => None,
             Self::Postgres => Some("SELECT pg_notify('staygreen', '')"),
-        }
-    }
-
-    /// The profiles whose name or handle holds a text of [`SEARCHED_MIN`] characters, from the index of migration 43 (FTS5's trigrams, or
-    /// pg_trgm); what [`Dialect::searched`] makes of the text stands for `?`. A few more may come along.
-    pub(crate) const fn search(self) -> &'static str {
-        match self {
-            Self::Sqlite => {
-                "id IN (SELECT profile_id FROM profile_texts WHERE number IN \
-                 (SELECT rowid FROM profile_texts_search WHERE profile_texts_search MATCH ?))"
-            }
-            Self::Postgres => held_in_postgres!("?"),
-        }
-    }
-
-    /// How many they are, `$2` at most, without looking at a single one; `$1` is the text.
-    pub(crate) const fn search_count(self) -> &'static str {
-        match self {
-            Self::Sqlite => {
-                "SELECT COUNT(*) AS n FROM \
-                 (SELECT rowid FROM profile_texts_search WHERE profile_texts_search MATCH $1 LIMIT $2) AS found"
-            }
-            Self::Postgres => {
-                concat!("SELECT COUNT(*) AS n FROM (SELECT id FROM profiles WHERE ", held_in_postgres!("$1"), " LIMIT $2) AS found")
-            }
-        }
-    }
-
-    /// A text as [`Dialect::search`] takes it.
-    pub(crate) fn searched(self, text: &str) -> String {
-        match self {
-            // A string of FTS5: its signs mean nothing inside quotes.
-            Self::Sqlite => format!("\"{}\"", text.replace('"', "\"\"")),
-            Self::Postgres => within(text),
         }
     }
 

@@ -263,12 +263,13 @@ async fn give_up(tx: &mut Tx, letter: &Letter, error: &str, now: Timestamp) -> R
     Ok(())
 }
 
-/// What follows when a message does not arrive, as whoever says so found: it stands in the history, and what matters of it, or of all that a
-/// digest brought, is told to somebody else.
+/// What follows when a message does not arrive, as whoever says so found: it stands in the history, what matters of it, or of all that a
+/// digest brought, is told to somebody else, and whoever sent it hears of it.
 pub(crate) async fn not_delivered(tx: &mut Tx, letter: &Letter, error: &str, by: &Actor, now: Timestamp) -> Result<(), StoreError> {
     let detail = json!({ "mail": letter.kind, "channel": letter.channel, "recipient": letter.recipient, "error": error });
     log(tx, letter, "notification.failed", by, &detail, now).await?;
     escalate(tx, letter, now).await?;
+    telling::tell_sender(tx, letter, error, now).await?;
     if letter.kind == "digest" {
         for row in digests::lost(tx, &letter.id, error, now).await? {
             escalate(tx, &plain(&row)?, now).await?;

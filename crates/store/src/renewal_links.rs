@@ -7,6 +7,7 @@ use lifecycle::time::{Span, Timestamp};
 use crate::driver::{Row, StoreError, Tx, to_json};
 use crate::events::Actor;
 use crate::seal::hash;
+use crate::telling;
 
 /// Where a link stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -166,6 +167,8 @@ pub struct OpenLink {
     pub created_by: Actor,
     /// Where it was sent.
     pub email: Option<String>,
+    /// Why that mail did not arrive.
+    pub not_arrived: Option<String>,
     /// When it was made.
     pub created_at: Timestamp,
     /// Until when it can be used.
@@ -187,8 +190,10 @@ pub async fn all_open(
     limit: u32,
 ) -> Result<Vec<OpenLink>, StoreError> {
     let steps = "SELECT COUNT(*) FROM renewal_link_profiles WHERE renewal_link_profiles.secret_hash = renewal_links.secret_hash";
+    let mail = "SELECT MAX(last_error) FROM outbox WHERE outbox.recipient = renewal_links.email AND outbox.created_at = renewal_links.created_at \
+                AND outbox.organisation_id = renewal_links.organisation_id AND kind = 'renewal_link' AND gave_up_at IS NOT NULL";
     let mut sql = format!(
-        "SELECT renewal_links.*, profiles.name AS first_profile, ({steps}) AS steps, ({steps} AND done_at IS NOT NULL) AS done FROM renewal_links \
+        "SELECT renewal_links.*, profiles.name AS first_profile, ({mail}) AS not_arrived, ({steps}) AS steps, ({steps} AND done_at IS NOT NULL) AS done FROM renewal_links \
          JOIN profiles ON profiles.id = renewal_links.profile_id \
          WHERE renewal_links.organisation_id = $1 AND used_at IS NULL AND withdrawn_at IS NULL AND expires_at > $2"
     );
@@ -203,6 +208,7 @@ pub async fn all_open(
             hash: row.text("secret_hash")?,
             created_by: row.json("created_by")?,
             email: row.opt_text("email")?,
+            not_arrived: row.opt_text("not_arrived")?.as_deref().map(telling::without_links),
             created_at: row.time("created_at")?,
             expires_at: row.time("expires_at")?,
             first: row.text("first_profile")?,

@@ -16,9 +16,10 @@ use crate::driver::{Row, StoreError, Tx, Value, to_json};
 use crate::events::{self, About, Actor};
 use crate::grants;
 use crate::ids::fresh;
+use crate::outbox::Letter;
 use crate::seal::digest;
 use crate::standing::{about_whom, detail};
-use crate::users::{self, User};
+use crate::users::{self, User, email_key};
 use crate::wishes;
 
 /// So many messages about deaths a reader gets one by one; what follows within the window comes together (NF-05).
@@ -229,6 +230,32 @@ pub async fn warn_of_unreached(tx: &mut Tx, user: &User, now: Timestamp) -> Resu
         }
     }
     Ok(count)
+}
+
+/// An invitation or a renewal link did not arrive: whoever sent it hears of it, once, if they can. The link stands in no such mail; and
+/// since that mail is neither, nothing follows when it does not arrive either.
+pub(crate) async fn tell_sender(tx: &mut Tx, letter: &Letter, why: &str, now: Timestamp) -> Result<(), StoreError> {
+    let mail = match letter.kind.as_str() {
+        "invitation" => "invitation_not_arrived",
+        "renewal_link" => "link_not_arrived",
+        _ => return Ok(()),
+    };
+    let Some(sender) = letter.payload["sender"].as_str().and_then(|id| id.parse::<UserId>().ok()) else { return Ok(()) };
+    let is_reached = |user: &User| user.organisation == letter.organisation && user.disabled_at.is_none() && user.refused.is_none();
+    let Some(sender) = users::by_id(tx, &sender).await?.filter(is_reached) else { return Ok(()) };
+    if email_key(&sender.email) != email_key(&letter.recipient) {
+        let profiles = letter.payload["profiles"].as_array().cloned().unwrap_or_default();
+        let payload = json!({ "profiles": profiles, "to": letter.recipient, "why": without_links(why) });
+        insert(tx, mail, &sender, &payload, &format!("{mail}:{}", letter.id), now).await?;
+    }
+    Ok(())
+}
+
+/// A mail server that refuses a mail for a link in it may quote that link: it would open the door to whoever reads the reason. And whoever
+/// got the mail can forge a report: no link of theirs is sent on. The delivery log keeps the words as they came.
+pub(crate) fn without_links(why: &str) -> String {
+    let is_link = |word: &str| ["://", "/invitation/", "/renew/"].iter().any(|part| word.contains(part));
+    why.split_whitespace().map(|word| if is_link(word) { "…" } else { word }).collect::<Vec<_>>().join(" ")
 }
 
 async fn note(tx: &mut Tx, item: &Told, kind: &str, detail: &Json, now: Timestamp) -> Result<(), StoreError> {

@@ -149,3 +149,41 @@ async fn a_gateway_says_an_address_and_gets_a_plain_answer() {
     assert_eq!(bounce(&demo, "sg_wrong", &["--address", TOBIAS], "").0, Some(1));
     assert_eq!(bounce(&demo, &may, &["--temporary"], "").0, Some(2), "wrong usage");
 }
+
+async fn send(demo: &Demo, cookie: &str, path: &str, form: &[(&str, &str)]) -> u16 {
+    let url = demo.running.url();
+    let request = client().post(format!("{url}{path}")).header("cookie", cookie).header("origin", url).form(form);
+    request.send().await.unwrap().status().as_u16()
+}
+
+#[tokio::test]
+async fn nf_03_who_sent_a_link_to_an_address_that_does_not_exist_is_told() {
+    let demo = Demo::start();
+    let tobias = demo.sign_in(TOBIAS).await;
+    let karl = demo.profile_named("xing", "Karl Voss").await["id"].as_str().unwrap().to_owned();
+    let (nobody, newcomer) = ("karl.voss@fernweh.invalid", "newcomer@fernweh.invalid");
+    assert_eq!(send(&demo, &tobias, &format!("/settings/profiles/{karl}/renewal-link"), &[("email", nobody)]).await, 200);
+    let link = demo.mail(nobody, "Karl Voss").await;
+    let (_, may) = key(&demo, &["bounces:report"]).await;
+    let came_back = mail(&report(nobody, link["message_id"].as_str().unwrap(), "5.1.1"));
+    assert_eq!(post(&demo, &may, "message/rfc822", came_back).await.1["items"][0]["outcome"], "refused");
+    // He reads German.
+    let told = demo.mail(TOBIAS, "nicht angekommen").await;
+    let text = told["text"].as_str().unwrap();
+    assert!(text.contains(nobody) && text.contains("Karl Voss") && text.contains("User unknown"), "{text}");
+    assert!(text.contains(&format!("/settings/profiles/{karl}/renewal-link")) && !text.contains("/renew/"), "{text}");
+    let forecast = page(&demo, &tobias, "/forecast?weeks=13&by=person").await;
+    assert!(forecast.contains("Die Mail ist nicht angekommen: ") && forecast.contains("User unknown"), "{forecast}");
+    let links = demo.api("GET", "/renewal-links", None).await.1;
+    assert!(links["items"][0]["not_arrived"].as_str().unwrap().contains("User unknown"), "{links}");
+
+    // A gateway names the address alone.
+    let admin = demo.admin().await;
+    let form = [("email", newcomer), ("name", "Newcomer"), ("role", "standard_user"), ("language", "en")];
+    assert_eq!(send(&demo, &admin, "/settings/users", &form).await, 200);
+    demo.mail(newcomer, "invited").await;
+    let said = json!({ "address": newcomer, "kind": "permanent", "reason": "550 5.1.1 No such user" }).to_string();
+    assert_eq!(post(&demo, &may, "application/json", said).await.1["items"][0]["outcome"], "refused");
+    let told = demo.mail(LENA, &format!("Your invitation to {newcomer} did not arrive")).await;
+    assert!(told["text"].as_str().unwrap().contains("550 5.1.1 No such user"), "{told}");
+}

@@ -5,7 +5,7 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 use server::api::described;
-use server::api::shape::Shape;
+use server::api::shape::{Field, Shape};
 use server::routes::{API, ApiRoute};
 
 use crate::world::{Demo, client};
@@ -138,6 +138,16 @@ fn oversized(shape: &Shape) -> Option<Value> {
     }
 }
 
+/// Where the fields inside a field stand, and these: `notifications`, `media[0]`.
+fn inside(name: &str, shape: &Shape) -> Option<(String, Vec<Field>)> {
+    match shape {
+        Shape::Maybe(shape) | Shape::Named(_, shape) => inside(name, shape),
+        Shape::List { of, .. } => Some((format!("{name}[0]"), of.fields())),
+        shape => Some((name.to_owned(), shape.fields())),
+    }
+    .filter(|(_, fields)| !fields.is_empty())
+}
+
 struct Asking<'a> {
     demo: &'a Demo,
     route: &'static ApiRoute,
@@ -195,6 +205,18 @@ async fn whatever_is_missing_mistyped_oversized_or_unknown_is_named() {
             asking.refused("", &with(field.name, of_another_type(&field.shape)), field.name).await;
             if let Some(value) = oversized(&field.shape) {
                 asking.refused("", &with(field.name, value), field.name).await;
+            }
+            if let Some((at, fields)) = inside(field.name, &field.shape) {
+                let first = example[field.name].as_array().map_or(&example[field.name], |items| &items[0]);
+                let but = |name: &str, value: Value| {
+                    let mut inner = if first.is_object() { first.clone() } else { json!({}) };
+                    inner[name] = value;
+                    with(field.name, if at.ends_with(']') { json!([inner]) } else { inner })
+                };
+                asking.refused("", &but("nonsense", json!(1)), &format!("{at}.nonsense")).await;
+                for inner in fields {
+                    asking.refused("", &but(inner.name, of_another_type(&inner.shape)), &at).await;
+                }
             }
             if field.required {
                 let mut body = example.clone();

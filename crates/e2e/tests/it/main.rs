@@ -13,6 +13,7 @@ mod bulk;
 mod canaries;
 mod canary;
 mod clock;
+mod commands;
 mod company;
 mod compose;
 mod consent;

@@ -32,7 +32,7 @@ pub async fn invite_user(
     let now = app.now();
     let new = NewUser { email, name, role, language: lang.code(), password_hash: None };
     let id = users::insert(tx, &app.organisation, &new, now).await.map_err(|error| duplicate(error, email))?;
-    let link = send_invitation(tx, app, &id, &new, now).await?;
+    let link = send_invitation(tx, app, &id, &new, by, now).await?;
     events::append(tx, &app.organisation, now, "user.invited", by, &About::default(), &json!({ "user": id.as_str(), "role": role }))
         .await?;
     Ok((id, link))
@@ -43,7 +43,7 @@ pub async fn invite_again(app: &App, user: &User, by: &Actor) -> Result<(String,
     let now = app.now();
     let mut tx = app.store.write().await?;
     let again = NewUser { email: &user.email, name: &user.name, role: user.role, language: &user.language, password_hash: None };
-    let link = send_invitation(&mut tx, app, &user.id, &again, now).await?;
+    let link = send_invitation(&mut tx, app, &user.id, &again, by, now).await?;
     let detail = json!({ "user": user.id.as_str(), "role": user.role });
     events::append(&mut tx, &app.organisation, now, "user.invited", by, &About::default(), &detail).await?;
     tx.commit().await?;
@@ -51,11 +51,23 @@ pub async fn invite_again(app: &App, user: &User, by: &Actor) -> Result<(String,
     Ok((link, now + INVITATION_LIFE))
 }
 
-async fn send_invitation(tx: &mut Tx, app: &App, id: &UserId, user: &NewUser<'_>, now: Timestamp) -> Result<String, StoreError> {
+/// Who is told where a mail does not arrive: a user who sent it.
+fn sender(by: &Actor) -> Option<&str> {
+    if let Actor::User { id, .. } = by { Some(id) } else { None }
+}
+
+async fn send_invitation(
+    tx: &mut Tx,
+    app: &App,
+    id: &UserId,
+    user: &NewUser<'_>,
+    by: &Actor,
+    now: Timestamp,
+) -> Result<String, StoreError> {
     let secret = fresh_secret(&*app.dice, "");
     let link = format!("{}/invitation/{}", app.public_url, secret.expose());
     users::invite(tx, id, &secret, now, INVITATION_LIFE).await?;
-    let payload = json!({ "organisation": app.organisation_name, "name": user.name });
+    let payload = json!({ "organisation": app.organisation_name, "name": user.name, "sender": sender(by) });
     app.store.send_link(tx, &app.organisation, "invitation", user.email, user.language, &payload, &link, now).await?;
     Ok(link)
 }
@@ -105,7 +117,9 @@ pub async fn renewal_link(
         };
         let named = |profile: &Profile| json!({ "id": profile.id.as_str(), "name": profile.name, "network": profile.network });
         let named: Vec<_> = profiles.iter().map(named).collect();
-        let payload = json!({ "organisation": app.organisation_name, "asks": asks, "profiles": named, "expires_at": expires_at });
+        let payload = json!({
+            "organisation": app.organisation_name, "asks": asks, "profiles": named, "expires_at": expires_at, "sender": sender(by),
+        });
         app.store.send_link(&mut tx, &app.organisation, "renewal_link", email, lang.code(), &payload, &link, now).await?;
     }
     let detail = json!({ "mailed": email.is_some(), "any_admin": *accepts != Accepts::Holders, "profiles": ids.len() });

@@ -118,6 +118,7 @@ impl<'a> Said<'a> {
             ("organisation", payload["organisation"].as_str().unwrap_or("Staygreen").to_owned()),
             ("reader", text(&payload["reader"])),
             ("asks", text(&payload["asks"])),
+            ("to", text(&payload["to"])),
         ];
         let id = profiles.first().map(|profile| text(&profile["id"])).unwrap_or_default();
         Self { letter, lang, public_url, kind: words_of(letter), names, id, first_network, values }
@@ -178,8 +179,11 @@ impl<'a> Said<'a> {
         all
     }
 
-    /// The network's own words.
+    /// The network's own words, or the mail server's.
     fn quote(&self) -> Option<String> {
+        if let Some(why) = self.letter.payload["why"].as_str() {
+            return Some(self.lang.fill("mail.not_arrived.why", &[("words", why)]));
+        }
         let words =
             self.letter.payload["evidence"]["words"].as_str().filter(|words| self.kind == "no_access_tokens" && !words.is_empty())?;
         let network = &self.values.iter().find(|(name, _)| *name == "network")?.1;
@@ -204,6 +208,8 @@ impl<'a> Said<'a> {
             "approval_wanted" | "approvals_wanted" => to("mail.approval_wanted.button", "/compose"),
             "test_mail" => to("mail.test_mail.button", "/account"),
             "test" => to("mail.test.button", "/settings/webhooks"),
+            "invitation_not_arrived" => to("mail.invitation_not_arrived.button", "/settings/users"),
+            "link_not_arrived" => to("mail.link_not_arrived.button", &format!("{profile}/renewal-link")),
             _ => self.letter.link.as_ref().map(|link| (self.own("button"), link.to_string())),
         }
     }
@@ -225,6 +231,7 @@ impl<'a> Said<'a> {
             "approval_wanted" | "approvals_wanted" => "mail.footer.approval_wanted",
             "incident_began" | "incident_ended" | "refused_began" | "refused_ended" | "unreached" => "mail.footer.admins",
             "test_mail" => "mail.footer.asked",
+            "invitation_not_arrived" | "link_not_arrived" => "mail.footer.sent",
             _ => "mail.footer",
         };
         self.with_link(words, "/account")

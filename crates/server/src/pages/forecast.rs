@@ -72,6 +72,8 @@ struct LinkView {
     what: String,
     words: String,
     who: String,
+    /// Why the mail with it did not arrive.
+    not_arrived: Option<String>,
     until: When,
 }
 
@@ -269,6 +271,7 @@ async fn links(app: &App, caller: &Caller) -> Result<Vec<LinkView>, Problem> {
             Some(email) => lang.fill("link.sent_to", &[("who", email)]),
             None => lang.fill("link.made_by", &[("who", &name_of(lang, &link.created_by))]),
         },
+        not_arrived: link.not_arrived.as_ref().map(|why| lang.fill("link.not_arrived", &[("words", why)])),
         until: When::new(link.expires_at, now, zone(caller), lang),
     };
     Ok(renewal_links::open(app, caller).await?.iter().map(view).collect())

@@ -17,7 +17,7 @@ use store::api_keys::NewApiKey;
 use store::audit::Entry;
 use store::events::{self, About, Actor};
 use store::users::NewUser;
-use store::{Store, api_keys, network_apps, second_factors, sessions, users};
+use store::{Store, StoreError, Tx, api_keys, network_apps, second_factors, sessions, users};
 
 use super::ConfigArgs;
 
@@ -167,6 +167,7 @@ impl User {
                     if error.is_duplicate() { anyhow!("there is a user with the address {email} already") } else { error.into() }
                 })?;
                 users::invite(&mut tx, &id, &secret, SystemClock.now(), Span::hours(72)).await?;
+                note(&mut tx, &organisation, "user.invited", &json!({ "user": id.as_str(), "role": role })).await?;
                 tx.commit().await?;
                 let link = format!("{url}/invitation/{}", secret.expose());
                 common.print(&json!({ "id": id.as_str(), "link": link }), || {
@@ -200,8 +201,7 @@ impl User {
                 let was_on = second_factors::remove(&mut tx, &user.id).await?;
                 sessions::end_others(&mut tx, &user.id, None).await?;
                 let detail = json!({ "user": user.id.as_str(), "second_factor": "reset" });
-                events::append(&mut tx, &organisation, SystemClock.now(), "user.changed", &Actor::System, &About::default(), &detail)
-                    .await?;
+                note(&mut tx, &organisation, "user.changed", &detail).await?;
                 tx.commit().await?;
                 common.print(&json!({ "id": user.id.as_str(), "second_factor": false, "was_on": was_on }), || {
                     format!("{} signs in with the password alone until a new second factor is set up", user.email)
@@ -212,12 +212,19 @@ impl User {
                 let mut tx = store.write().await?;
                 let user = users::by_email(&mut tx, &email).await?.ok_or_else(|| anyhow!("there is no user with the address {email}"))?;
                 users::set_standing(&mut tx, &organisation, &user.id, user.role, Some(SystemClock.now())).await?;
+                let detail = json!({ "user": user.id.as_str(), "role": user.role, "disabled": true });
+                note(&mut tx, &organisation, "user.changed", &detail).await?;
                 tx.commit().await?;
                 common.print(&json!({ "id": user.id.as_str(), "disabled": true }), || format!("{} is disabled", user.email));
             }
         }
         Ok(())
     }
+}
+
+/// What the operator does to users stands in the history, as what is done on the pages does.
+async fn note(tx: &mut Tx, organisation: &OrganisationId, kind: &str, detail: &Value) -> Result<(), StoreError> {
+    events::append(tx, organisation, SystemClock.now(), kind, &Actor::System, &About::default(), detail).await
 }
 
 /// What the operator does to keys goes into the audit too.

@@ -62,6 +62,14 @@ const MIGRATIONS: &[(i64, &str, Script)] = &[
             postgres: include_str!("../../migrations/0043_search_by_name.postgres.sql"),
         },
     ),
+    (
+        44,
+        "search by few letters",
+        Script::Each {
+            sqlite: include_str!("../../migrations/0044_search_by_few_letters.sqlite.sql"),
+            postgres: include_str!("../../migrations/0044_search_by_few_letters.postgres.sql"),
+        },
+    ),
 ];
 
 /// The last migration of this version.
@@ -93,24 +101,26 @@ mod tests {
 
     #[tokio::test]
     async fn profiles_of_an_older_version_are_found_by_name() {
-        let folder = tempfile::tempdir().unwrap();
-        let url = format!("sqlite:{}", folder.path().join("test.db").display());
-        let old = Db::open_up_to(&url, 42).await.unwrap();
-        let mut tx = old.begin(true).await.unwrap();
-        tx.run("INSERT INTO organisations (id, name, created_at) VALUES ('org', 'Test', 0)", &[]).await.unwrap();
-        let sql = "INSERT INTO profiles (id, organisation_id, network, instance, network_id, kind, name, handle, notify_no_access, \
-                   notify_renew_soon, enabled, status, status_since, standing, sort_key, created_at) \
-                   VALUES ('profile', 'org', 'x', '', '1', 'account', 'Café Berlin', '@Mitte', 1, 1, 1, 'connected', 0, '{}', 'café berlin', 0)";
-        tx.run(sql, &[]).await.unwrap();
-        tx.commit().await.unwrap();
-        drop(old);
-        let new = Db::open(&url).await.unwrap();
-        let mut tx = new.begin(false).await.unwrap();
-        for (text, found) in [("fé b", 1), ("mitte", 1), ("hamburg", 0)] {
-            let condition = tx.dialect().search().replace('?', "$1");
-            let sql = format!("SELECT id FROM profiles WHERE {condition}");
-            let values = [tx.dialect().searched(text).into()];
-            assert_eq!(tx.all(&sql, &values).await.unwrap().len(), found, "{text}");
+        for last in [42, 43] {
+            let folder = tempfile::tempdir().unwrap();
+            let url = format!("sqlite:{}", folder.path().join("test.db").display());
+            let old = Db::open_up_to(&url, last).await.unwrap();
+            let mut tx = old.begin(true).await.unwrap();
+            tx.run("INSERT INTO organisations (id, name, created_at) VALUES ('org', 'Test', 0)", &[]).await.unwrap();
+            let sql = "INSERT INTO profiles (id, organisation_id, network, instance, network_id, kind, name, handle, notify_no_access, \
+                       notify_renew_soon, enabled, status, status_since, standing, sort_key, created_at) VALUES \
+                       ('profile', 'org', 'x', '', '1', 'account', 'Café Berlin', '@Mitte', 1, 1, 1, 'connected', 0, '{}', 'café berlin', 0)";
+            tx.run(sql, &[]).await.unwrap();
+            tx.commit().await.unwrap();
+            drop(old);
+            let new = Db::open(&url).await.unwrap();
+            let mut tx = new.begin(false).await.unwrap();
+            for (text, found) in [("fé b", 1), ("mitte", 1), ("hamburg", 0), ("é ", 1), ("te", 1), ("e", 1), ("x", 0), ("eb", 0)] {
+                let condition = tx.dialect().search(text).replace('?', "$1");
+                let sql = format!("SELECT id FROM profiles WHERE {condition}");
+                let values = [tx.dialect().searched(text).into()];
+                assert_eq!(tx.all(&sql, &values).await.unwrap().len(), found, "{text} from {last}");
+            }
         }
     }
 }

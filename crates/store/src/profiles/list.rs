@@ -5,8 +5,8 @@ use lifecycle::status::Status;
 use lifecycle::words::Cause;
 
 use super::{Narrow, OF_NAMED, Profile, read, sort_key, with_teams};
-use crate::dialect::{Dialect, SEARCHED_MIN, within};
-use crate::driver::{StoreError, Tx, Value};
+use crate::dialect::{Dialect, within};
+use crate::driver::{StoreError, Tx, Value, kept_text};
 use crate::sorting::{Place, Sort};
 
 /// What a list should hold.
@@ -33,14 +33,9 @@ pub struct Filter {
 }
 
 impl Filter {
-    /// The text that is looked for, in the form in which names are searched.
+    /// The text that is looked for, in the form in which names are kept and searched.
     fn text(&self) -> Option<String> {
-        self.q.as_deref().map(str::trim).filter(|q| !q.is_empty()).map(sort_key)
-    }
-
-    /// The same, where an index can find it.
-    fn indexed_text(&self) -> Option<String> {
-        self.text().filter(|text| text.chars().count() >= SEARCHED_MIN)
+        self.q.as_deref().map(|q| kept_text(sort_key(q.trim()))).filter(|text| !text.is_empty())
     }
 
     /// Whether nothing else narrows the list.
@@ -90,11 +85,26 @@ async fn way_of(tx: &mut Tx, organisation: &OrganisationId, filter: &Filter) -> 
     if (named.team.is_some() || named.visible_to.is_some()) && up_to(tx, Way::FromFew, organisation, &named, FEW + 1).await? <= FEW {
         return Ok(Way::FromFew);
     }
-    let Some(text) = filter.indexed_text() else { return Ok(Way::InOrder) };
+    let Some(text) = filter.text() else { return Ok(Way::InOrder) };
+    Ok(if !is_common(tx, &text).await? && is_of_few(tx, &text).await? { Way::FromFound(tx.dialect()) } else { Way::InOrder })
+}
+
+/// So many profiles are looked at for how common a text is.
+const SAMPLE: i64 = 500;
+/// So many of them have a common text: a page of a list in order is full soon.
+const COMMON: i64 = 10;
+
+/// Whether a text is so common that gathering all that have it would cost more than any list of them.
+async fn is_common(tx: &mut Tx, text: &str) -> Result<bool, StoreError> {
+    let Some(sql) = tx.dialect().search_sample() else { return Ok(false) };
+    let having = tx.one(sql, &[within(text).into(), SAMPLE.into()]).await?;
+    Ok(having.map_or(Ok(0), |row| row.int("n"))? >= COMMON)
+}
+
+async fn is_of_few(tx: &mut Tx, text: &str) -> Result<bool, StoreError> {
     let dialect = tx.dialect();
-    let found = tx.one(dialect.search_count(), &[dialect.searched(&text).into(), (FEW + 1).into()]).await?;
-    let found = found.map_or(Ok(0), |row| row.int("n"))?;
-    Ok(if found <= FEW { Way::FromFound(dialect) } else { Way::InOrder })
+    let found = tx.one(dialect.search_count(text), &[dialect.searched(text).into(), (FEW + 1).into()]).await?;
+    Ok(found.map_or(Ok(0), |row| row.int("n"))? <= FEW)
 }
 
 /// How many profiles a filter lets through, `most` at most.
@@ -110,10 +120,10 @@ pub const COUNTED_MAX: i64 = 10_000;
 
 /// How many profiles a filter lets through, on whatever page of the list; one more than [`COUNTED_MAX`] stands for any number above it.
 pub async fn matching(tx: &mut Tx, organisation: &OrganisationId, filter: &Filter) -> Result<i64, StoreError> {
-    let way = match way_of(tx, organisation, filter).await? {
+    let way = match (way_of(tx, organisation, filter).await?, filter.text()) {
         // Many, but perhaps not so many that counting in order would come to its end before the last profile.
-        Way::InOrder if filter.indexed_text().is_some() && filter.is_of_text_alone() => Way::FromFound(tx.dialect()),
-        way => way,
+        (Way::InOrder, Some(text)) if filter.is_of_text_alone() && !is_common(tx, &text).await? => Way::FromFound(tx.dialect()),
+        (way, _) => way,
     };
     up_to(tx, way, organisation, &Filter { after: None, ..filter.clone() }, COUNTED_MAX + 1).await
 }
@@ -147,7 +157,7 @@ fn conditions_by(way: Way, organisation: &OrganisationId, filter: &Filter) -> (S
     }
     if let Some(q) = filter.text() {
         if let Way::FromFound(dialect) = way {
-            add(dialect.search(), dialect.searched(&q).into());
+            add(dialect.search(&q), dialect.searched(&q).into());
         }
         add("(sort_key LIKE ? ESCAPE '\\' OR LOWER(COALESCE(handle, '')) LIKE ? ESCAPE '\\')", within(&q).into());
     }

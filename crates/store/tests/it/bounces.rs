@@ -4,6 +4,7 @@ use lifecycle::departure::{Digest, Wishes};
 use lifecycle::ids::{OrganisationId, OutboxId, UserId};
 use lifecycle::permission::Role;
 use lifecycle::time::Timestamp;
+use serde_json::json;
 use store::Store;
 use store::bounces::{Bounced, Report};
 use store::deliveries;
@@ -195,5 +196,76 @@ async fn a_digest_that_comes_back_loses_nothing_that_matters() {
         assert_eq!(to(&digest), [("digest", "Returns@example.com")], "{}", store.describe());
         back(&store, &organisation, "returns@example.com", &[&digest[0].id], true, hour(27)).await;
         assert_eq!(to(&mails(&store, hour(27)).await), [("reminder", "member@example.com")], "{}", store.describe());
+    }
+}
+
+/// Sends a link as the server does, in the name of a user, and hands it to the mail server.
+async fn sent(store: &Store, of: &OrganisationId, kind: &str, to: &str, sender: Option<&UserId>, now: Timestamp) -> OutboxId {
+    let profile = json!({ "id": "prf_1", "name": "Fernweh", "network": "linkedin" });
+    let payload = json!({ "organisation": "Fernweh", "profiles": [profile], "sender": sender });
+    let mut tx = store.write().await.unwrap();
+    store.send_link(&mut tx, of, kind, to, "en", &payload, "https://sg.example/renew/secret", now).await.unwrap();
+    tx.commit().await.unwrap();
+    let mut mails = mails(store, now).await;
+    assert_eq!(mails.len(), 1, "{}", store.describe());
+    mails.remove(0).id
+}
+
+#[tokio::test]
+async fn nf_03_who_sent_a_link_hears_that_it_did_not_arrive_and_nobody_hears_that_this_did_not_arrive_either() {
+    for Fixture { store, .. } in each().await {
+        let House { organisation, owner } = house(&store).await;
+        let link = sent(&store, &organisation, "renewal_link", "lena@example.org", Some(&owner), hour(1)).await;
+        back(&store, &organisation, "lena@example.org", &[&link], true, hour(2)).await;
+        let told = mails(&store, hour(2)).await;
+        assert_eq!(to(&told), [("link_not_arrived", "Returns@example.com")], "{}", store.describe());
+        assert_eq!((&told[0].payload["to"], &told[0].payload["why"]), (&json!("lena@example.org"), &json!(WHY)));
+        assert_eq!(told[0].payload["profiles"][0]["name"], "Fernweh");
+        assert!(told[0].link.is_none() && !told[0].payload.to_string().contains("secret"));
+        back(&store, &organisation, "lena@example.org", &[&link], true, hour(3)).await;
+        assert!(mails(&store, hour(3)).await.is_empty(), "said again");
+
+        // Its own mail comes back: that is all.
+        back(&store, &organisation, "returns@example.com", &[&told[0].id], false, hour(3)).await;
+        assert!(mails(&store, hour(3)).await.is_empty(), "{}", store.describe());
+
+        // By an address alone, what went there lately; what has been told of is not told of again. Links in a reason may be ours.
+        let invitation = sent(&store, &organisation, "invitation", "tom@example.org", Some(&owner), hour(4)).await;
+        let quoted = "554 blocked: <sg.example/invitation/secret> see https://evil.example";
+        let report = Report { addresses: &["tom@example.org".into()], messages: &[], refused: true, why: quoted, vouched: true };
+        for _ in 0..2 {
+            store.mail_came_back(&organisation, &report, &Actor::Keeper, hour(5)).await.unwrap();
+        }
+        let told = mails(&store, hour(5)).await;
+        assert_eq!(to(&told), [("invitation_not_arrived", "Returns@example.com")], "{}", store.describe());
+        assert_eq!(told[0].payload["why"], "554 blocked: … see …");
+        back(&store, &organisation, "tom@example.org", &[&invitation], true, hour(6)).await;
+        said(&store, &organisation, "lena@example.org", hour(6)).await;
+        assert!(mails(&store, hour(6)).await.is_empty(), "{}", store.describe());
+    }
+}
+
+#[tokio::test]
+async fn nf_03_only_a_sender_who_can_hear_it_hears_that_a_link_did_not_arrive() {
+    for Fixture { store, .. } in each().await {
+        let House { organisation, owner } = house(&store).await;
+        let id = &owner;
+        for (n, to, sender) in [(1, "lena@example.org", None), (2, "returns@EXAMPLE.com", Some(id))] {
+            let link = sent(&store, &organisation, "renewal_link", to, sender, hour(n)).await;
+            back(&store, &organisation, to, &[&link], false, hour(n)).await;
+            assert!(mails(&store, hour(n)).await.is_empty(), "{to}: {}", store.describe());
+        }
+        let who = [id.as_str().into()];
+        for sql in [
+            "refused_at = 1, refused_why = 'no', refused_address = email",
+            "refused_at = NULL, refused_why = NULL, refused_address = NULL, disabled_at = 1",
+            "disabled_at = NULL",
+        ] {
+            run(&store, &format!("UPDATE users SET {sql} WHERE id = $1"), &who).await;
+            let link = sent(&store, &organisation, "renewal_link", "lena@example.org", Some(id), hour(5)).await;
+            back(&store, &organisation, "lena@example.org", &[&link], false, hour(5)).await;
+            let told = usize::from(sql == "disabled_at = NULL");
+            assert_eq!(mails(&store, hour(5)).await.len(), told, "{sql}: {}", store.describe());
+        }
     }
 }

@@ -28,11 +28,16 @@ async fn finds_what_is_there(store: &Store, organisation: &OrganisationId, when:
     let everything = all(store, organisation, &Filter::default()).await;
     let line = |profile: &Profile| [sort_key(&profile.name), profile.handle.as_deref().unwrap_or_default().to_lowercase()];
     let mut texts: Vec<String> = vec!["nowhere".into(), "\"\"\"".into(), "ber\" OR \"te".into(), "a\u{0}b".into(), "te\nber".into()];
+    texts.extend(["\u{10ffff}", "q", "qz", "y", "z", "zy", "'", "''", "\\\\", ":*", "&", "*", "%", "_", "r\u{0}"].map(str::to_owned));
     for lines in everything.iter().take(12).map(line) {
         let signs: Vec<char> = lines[0].chars().collect();
-        texts.extend(signs.windows(3).chain(signs.windows(5)).map(String::from_iter));
+        texts.extend([1, 2, 3, 5].into_iter().flat_map(|long| signs.windows(long)).map(String::from_iter));
+        let handle: Vec<char> = lines[1].chars().collect();
+        texts.extend([1, 2].into_iter().flat_map(|long| handle.windows(long)).map(String::from_iter));
         texts.extend(lines);
     }
+    texts.sort_unstable();
+    texts.dedup();
     for text in texts {
         let wanted = text.trim().replace('\0', "");
         let mut expected: Vec<&str> = everything
@@ -60,7 +65,9 @@ async fn whatever_is_part_of_a_name_or_handle_is_found_and_nothing_else() {
         finds_what_is_there(&store, &organisation, "as they were connected").await;
         for (n, id) in ids.iter().enumerate() {
             // Networks' handles are ASCII.
-            let handle = (n % 3 == 0).then(|| format!("@{}", name(n + 31).replace(|sign: char| !sign.is_ascii(), "").to_uppercase()));
+            let ascii = || name(n + 31).replace(|sign: char| !sign.is_ascii(), "").to_uppercase();
+            // One ends in what nobody else has.
+            let handle = (n % 3 == 0).then(|| format!("@{}{}", ascii(), if n == 33 { "zy" } else { "" }));
             let values: [Value; 4] = [id.into(), name(n).into(), sort_key(&name(n)).into(), handle.into()];
             run(&store, "UPDATE profiles SET name = $2, sort_key = $3, handle = $4 WHERE network_id = $1", &values).await;
         }
@@ -103,27 +110,52 @@ async fn names_are_found_without_reading_all_of_them() {
     for Fixture { store, .. } in each().await {
         let (organisation, _) = organisation(&store).await;
         connect(&store, &organisation, "jana", &["a", "b", "c"], T0).await;
-        let mut tx = store.read().await.unwrap();
-        let sqlite = store.describe().contains("SQLite");
-        let explain = if sqlite { "EXPLAIN QUERY PLAN" } else { "EXPLAIN" };
-        let status = sqlite.then_some(lifecycle::status::Status::Connected);
-        let filter = Filter { q: Some("age b".into()), status, ..Filter::default() };
-        let (sql, values) = profiles::found_statement(&tx, &organisation, &filter, 50);
-        if !sqlite {
-            // With three rows nothing is quicker than reading them.
-            drop(tx);
-            tx = store.write().await.unwrap();
-            for other in ["enable_seqscan", "enable_indexscan", "enable_indexonlyscan"] {
-                tx.run(&format!("SET LOCAL {other} = off"), &[]).await.unwrap();
-            }
+        for text in ["age b", "eb", "b"] {
+            is_read_from_the_index(&store, &organisation, text).await;
         }
-        let rows = tx.all(&format!("{explain} {sql}"), &values).await.unwrap();
-        let column = if sqlite { "detail" } else { "QUERY PLAN" };
-        let plan = rows.iter().map(|row| row.text(column).unwrap()).collect::<Vec<_>>().join("\n");
-        if sqlite {
-            assert!(plan.contains("VIRTUAL TABLE INDEX") && plan.contains("(id=?)") && !plan.contains("SCAN profiles\n"), "{plan}");
-        } else {
-            assert!(plan.contains("profiles_by_text"), "{plan}");
+    }
+}
+
+async fn is_read_from_the_index(store: &Store, organisation: &OrganisationId, text: &str) {
+    let mut tx = store.read().await.unwrap();
+    let sqlite = store.describe().contains("SQLite");
+    let explain = if sqlite { "EXPLAIN QUERY PLAN" } else { "EXPLAIN" };
+    let status = sqlite.then_some(lifecycle::status::Status::Connected);
+    let filter = Filter { q: Some(text.into()), status, ..Filter::default() };
+    let (sql, values) = profiles::found_statement(&tx, organisation, &filter, 50);
+    if !sqlite {
+        // With three rows nothing is quicker than reading them.
+        drop(tx);
+        tx = store.write().await.unwrap();
+        for other in ["enable_seqscan", "enable_indexscan", "enable_indexonlyscan"] {
+            tx.run(&format!("SET LOCAL {other} = off"), &[]).await.unwrap();
+        }
+    }
+    let rows = tx.all(&format!("{explain} {sql}"), &values).await.unwrap();
+    let column = if sqlite { "detail" } else { "QUERY PLAN" };
+    let plan = rows.iter().map(|row| row.text(column).unwrap()).collect::<Vec<_>>().join("\n");
+    if sqlite {
+        assert!(plan.contains("VIRTUAL TABLE INDEX") && plan.contains("(id=?)") && !plan.contains("SCAN profiles\n"), "{text}: {plan}");
+    } else {
+        assert!(plan.contains("profiles_by_text"), "{text}: {plan}");
+    }
+}
+
+/// What is common is not gathered first, what is rare is not looked for in order, and both give the same page.
+#[tokio::test]
+async fn pages_of_a_common_letter_and_of_a_rare_one_are_what_all_names_say() {
+    for Fixture { store, .. } in each().await {
+        let (organisation, _) = organisation(&store).await;
+        let ids: Vec<String> = (0..40).map(|n| if n == 17 { "q".to_owned() } else { n.to_string() }).collect();
+        connect(&store, &organisation, "jana", &ids.iter().map(String::as_str).collect::<Vec<_>>(), T0).await;
+        for text in ["P", "GE", "q", " Q", "1", "39", "Z"] {
+            let looked_for = text.trim().to_lowercase();
+            let mut expected: Vec<String> =
+                ids.iter().map(|id| format!("Page {id}")).filter(|name| name.to_lowercase().contains(&looked_for)).collect();
+            expected.sort();
+            let found = all(&store, &organisation, &Filter { q: Some(text.into()), ..Filter::default() }).await;
+            let found: Vec<String> = found.into_iter().map(|profile| profile.name).collect();
+            assert_eq!(found, expected, "{text:?}: {}", store.describe());
         }
     }
 }

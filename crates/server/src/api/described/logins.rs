@@ -92,6 +92,7 @@ const OPEN_LINK_FIELDS: Shape = Shape::Object(&[
     must("id", TEXT),
     must("created_by", Shape::Any),
     must("email", MAYBE_TEXT),
+    must("not_arrived", MAYBE_TEXT),
     must("created_at", MOMENT),
     must("expires_at", MOMENT),
     must("profiles", WHOLE),

@@ -26,6 +26,7 @@ fn item(link: &OpenLink) -> Value {
         "id": link.hash,
         "created_by": link.created_by,
         "email": link.email,
+        "not_arrived": link.not_arrived,
         "created_at": rfc3339(link.created_at),
         "expires_at": rfc3339(link.expires_at),
         "profiles": link.steps,

@@ -7,7 +7,7 @@ use store::webhooks::SUBSCRIBABLE;
 use super::*;
 
 /// Every kind of message but the digest, whose snapshots stand beside its code.
-const KINDS: [&str; 24] = [
+const KINDS: [&str; 26] = [
     "approval_wanted",
     "approvals_wanted",
     "cannot_be_checked",
@@ -17,7 +17,9 @@ const KINDS: [&str; 24] = [
     "incident_began",
     "incident_ended",
     "invitation",
+    "invitation_not_arrived",
     "last_remaining",
+    "link_not_arrived",
     "new_profiles",
     "no_access_tokens",
     "out_of_reach",
@@ -42,7 +44,7 @@ fn letter(kind: &str, language: &str, name: &str) -> Letter {
         let network = if kind == "storm" { "tiktok" } else { "linkedin" };
         profiles.push(json!({ "id": "prf_00000000000000000000000000000002", "name": "Gipfel & Co", "network": network, "kind": "member" }));
     }
-    if of_incident || ["invitation", "test", "test_mail"].contains(&kind) {
+    if of_incident || ["invitation", "invitation_not_arrived", "test", "test_mail"].contains(&kind) {
         profiles.clear();
     }
     Letter {
@@ -60,6 +62,7 @@ fn letter(kind: &str, language: &str, name: &str) -> Letter {
             "person": { "name": "Jana Lindner", "handle": null }, "deadline": 1_800_000_000_000_000_i64, "days": 14,
             "organisation": "Fernweh", "asks": "Tom", "reader": "Mira Sato", "expires_at": 1_799_300_000_000_000_i64,
             "network": "linkedin", "server": "", "since": 1_799_000_000_000_000_i64, "count": 12,
+            "to": "lena@example.com", "why": kind.ends_with("not_arrived").then_some("550 5.1.1 User unknown"),
             "incident": if kind.starts_with("refused") { "refused" } else { "away" },
         }),
         link: matches!(kind, "invitation" | "renewal_link").then(|| zeroize::Zeroizing::new("https://sg.example/renew/x".to_owned())),
