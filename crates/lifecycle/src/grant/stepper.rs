@@ -472,7 +472,11 @@ impl Stepper<'_> {
         let clocks = self.grant.clocks;
         let access_over = clocks.access_until.is_none() || over(clocks.access_until);
         let refused = match &self.grant.state {
-            State::Suspect(suspicion) if suspicion.renewal_refused && suspicion.refusals >= 2 && !suspicion.waits(self.facts, self.now) => {
+            // A guess ripens by what the network says, not by the mere passing of time: whom only our own mistake or an outage kept from
+            // asking again is asked first.
+            State::Suspect(suspicion)
+                if suspicion.renewal_refused && suspicion.refusals >= 2 && !suspicion.waits(self.facts, suspicion.last_at) =>
+            {
                 Some(suspicion.clone())
             }
             _ => None,

@@ -275,7 +275,7 @@ fn ledger_card(world: &World, now: i64) -> String {
         format!(
             "<tr><td>{} s ago</td><td>{}</td><td><code>{}</code></td><td>{}</td><td>{}</td></tr>",
             (now - seen.at) / MICRO,
-            esc(&seen.network),
+            esc(seen.network),
             esc(&seen.request),
             seen.status,
             esc(&seen.effects.join(", "))

@@ -122,7 +122,7 @@ async fn held_acts_are_claimed_once_and_only_where_there_may_be_a_token() {
         assert!(!store.still_begun(&organisation, &held.id, T0, T0 + Span::hours(9)).await.unwrap(), "nobody works on it");
         assert_eq!(overdue(T0 + Span::hours(72)).await.len(), 2);
         assert!(house.becomes(&held, State::Withdrawn, T0).await);
-        assert_eq!(overdue(T0 + Span::hours(72)).await, [begun.id.clone()]);
+        assert_eq!(overdue(T0 + Span::hours(72)).await, std::slice::from_ref(&begun.id));
         // Whoever was taken for dead over it is told so when they come back, also where somebody else works on it by then.
         let (unclear, again) = (T0 + Span::minutes(6), T0 + Span::minutes(7));
         assert!(house.becomes(&begun, State::Unclear, unclear).await);
