@@ -27,6 +27,8 @@ pub(crate) struct Site {
     pub(crate) networks_at: String,
     /// What the keeper is told.
     pub(crate) keeper: &'static str,
+    /// What is told of each network besides.
+    pub(crate) each: &'static str,
 }
 
 const NETWORKS: [&str; 2] = ["tiktok", "x"];
@@ -38,7 +40,7 @@ impl Site {
     pub(crate) fn new(sandbox: impl Into<Arc<Running>>, database: String, folder: &Path) -> Self {
         let sandbox = sandbox.into();
         let networks_at = sandbox.url().to_owned();
-        Self { folder: folder.to_owned(), sandbox, database, key: String::new(), networks: &NETWORKS, networks_at, keeper: QUICK }
+        Self { folder: folder.to_owned(), sandbox, database, key: String::new(), networks: &NETWORKS, networks_at, keeper: QUICK, each: "" }
     }
 
     pub(crate) fn config(&self, node: u16) -> String {
@@ -50,7 +52,7 @@ impl Site {
                 "bluesky" => "options = { allow_http_loopback = \"true\" }".to_owned(),
                 name => format!("client_id = \"sandbox-{name}\"\nclient_secret = \"sandbox-{name}-secret\""),
             };
-            format!("[networks.{name}]\n{client}\nbase_url = \"{}/{name}\"\n", self.networks_at)
+            format!("[networks.{name}]\n{client}\nbase_url = \"{}/{name}\"\n{}", self.networks_at, self.each)
         });
         let text = format!(
             "[server]\nlisten = \"127.0.0.1:{node}\"\ndata_dir = \"{}\"\n[database]\nurl = \"{}\"\n[keys]\nfile = \"{}\"\n[keeper]\n{}{}",

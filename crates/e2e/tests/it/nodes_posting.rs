@@ -54,6 +54,7 @@ impl Nodes {
         site.networks = set.networks;
         site.networks_at = format!("http://127.0.0.1:{}", gate.port);
         site.keeper = set.keeper;
+        site.each = "second_look_after = \"2 s\"\n";
         let ports = [free_port(), free_port(), free_port()];
         let mut nodes = BTreeMap::from([(ports[0], serve(&site, set, ports, ports[0]))]);
         site.key = api_key_for(&site.config(ports[0]), &PERMISSIONS);
