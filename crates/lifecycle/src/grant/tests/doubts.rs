@@ -1,4 +1,4 @@
-//! Clocks that may be wrong.
+//! Clocks that may be wrong, and guesses that may be.
 
 use super::*;
 
@@ -22,4 +22,26 @@ fn an_end_by_a_clock_that_may_be_wrong_is_waited_for() {
     // Whom nobody reaches has no fault of ours to doubt the clock for.
     let unreachable = step(&grant, &Event::RenewFailed(Diagnosis::transient(evidence(end), None)), &facts, end).grant;
     assert!(unreachable.verdict().is_some());
+}
+
+/// What is guessed to be dead ripens by what the network says, not by time: whom our own mistake kept from asking again is not ended.
+#[test]
+fn a_guess_ripens_by_a_refusal_and_not_by_time_alone() {
+    let facts = facts();
+    let born = fresh(&facts, true);
+    let end = T0 + Span::hours(1);
+    let grant = Grant { clocks: Clocks { access_until: Some(end), ..born.clocks }, ..born };
+    let vague = |at| Event::RenewFailed(Diagnosis::refused(Cause::Unknown, Confidence::Guess, evidence(at)));
+    let ours = |at| Event::RenewFailed(Diagnosis::misconfigured(evidence(at)));
+    let once = step(&grant, &vague(end), &facts, end).grant;
+    let soon = end + facts.second_look_after;
+    let twice = step(&once, &vague(soon), &facts, soon).grant;
+    assert_eq!(twice.verdict(), None, "it is too early");
+    let later = end + facts.doubt_for;
+    let kept = step(&twice, &ours(later), &facts, later).grant;
+    assert_eq!(kept.verdict(), None, "nobody refused it since");
+    let kept = step(&kept, &Event::DeadlineReached, &facts, later + Span::hours(1)).grant;
+    assert_eq!(kept.verdict(), None, "nor since then");
+    let at_last = later + Span::hours(2);
+    assert!(step(&kept, &vague(at_last), &facts, at_last).grant.verdict().is_some(), "now it was");
 }
