@@ -1,6 +1,7 @@
 //! The life of a grant: `step(grant, event, facts, now)`. Total: every pair of state and event has an answer; an
 //! impossible pair keeps the state and says [`Happening::Surprise`].
 
+mod deadlines;
 mod sources;
 mod stepper;
 
@@ -223,11 +224,11 @@ impl Grant {
         step(&unborn, &Event::Authorized { person, clocks, renewable }, facts, now)
     }
 
-    /// How long an end that our own clock alone knows is waited for. While the network says that the fault is ours, the clock may be
-    /// that fault (a proof "too far off"), and nothing proves that the end has come: G28 asks for no early death with a day too many.
+    /// How long an end that our own clock alone knows is waited for. While nobody can ask, because the network says that the fault is ours
+    /// (a proof "too far off") or is not reached, nothing proves that the end has come, and the clock may be the fault: G28 asks for no
+    /// early death with a day too many, at the moment from which the end was reckoned and at the one in which it is looked at.
     pub(crate) fn clock_doubt(&self) -> Span {
-        let is_ours = self.failures > 0 && self.unreachable_since.is_none();
-        if is_ours { Span::hours(24) } else { Span::ZERO }
+        if self.failures > 0 { Span::hours(48) } else { Span::ZERO }
     }
 
     /// Whether a good answer to a probe leaves a doubt standing, because the listing that belongs to the look came to `listing`: some

@@ -9,6 +9,7 @@ use lifecycle::diagnosis::{Diagnosis, Finding};
 use lifecycle::ids::GrantId;
 use lifecycle::ledger::Claim;
 use lifecycle::plan::Looked;
+use lifecycle::secret::TokenType;
 use lifecycle::time::Timestamp;
 use networks::network::{Answer, Discovery};
 use networks::reading;
@@ -123,7 +124,9 @@ impl Run {
         // The numbers that proofs show are the network's, are noted and grow old: only a look that had to fetch a new one is what all
         // later looks with the same notes are.
         let proves = claim.tokens.dpop_key.is_some();
-        let is_lasting = !proves || calls > 1;
+        // Where calls are signed with moments, each has to be later than all before it, whoever made them and by whichever clock: nothing of
+        // that lasts.
+        let is_lasting = claim.tokens.token_type != TokenType::OAuth1 && (!proves || calls > 1);
         if read.is_well() && is_lasting && failed == self.wire.failed() {
             let notes = proves.then(|| claim.tokens.notes.clone());
             self.looks.insert(claim.grant.id.clone(), Look { shown, calls, rolled, notes, read: read.clone(), remembered: 0 });

@@ -22,7 +22,7 @@ impl Suspicion {
     }
 
     /// Whether it is too early for a verdict.
-    fn waits(&self, facts: &Facts, now: Timestamp) -> bool {
+    pub(super) fn waits(&self, facts: &Facts, now: Timestamp) -> bool {
         let is_guess = self.confidence == Confidence::Guess && !self.identity_refused;
         is_guess && now.since(self.since) < facts.doubt_for
     }
@@ -184,7 +184,12 @@ impl Stepper<'_> {
     }
 
     fn misconfigured(&mut self, evidence: &Evidence) {
-        if self.grant.failures == 0 {
+        // Whoever says that the fault is ours has been reached.
+        let was_away = self.grant.unreachable_since.take().is_some();
+        if was_away {
+            self.say(Happening::Reachable, None);
+        }
+        if self.grant.failures == 0 || was_away {
             self.say(Happening::Misconfigured, Some(evidence));
         }
         self.grant.failures = self.grant.failures.saturating_add(1);
@@ -433,7 +438,7 @@ impl Stepper<'_> {
         }
     }
 
-    fn needs_person(&mut self, cause: Cause, confidence: Confidence, evidence: Evidence, lost_in_rotation: bool) {
+    pub(super) fn needs_person(&mut self, cause: Cause, confidence: Confidence, evidence: Evidence, lost_in_rotation: bool) {
         self.say(Happening::NeedsPerson, Some(&evidence));
         let person_refused = cause.outlives_token() && confidence != Confidence::Guess;
         self.grant.state =
@@ -456,49 +461,5 @@ impl Stepper<'_> {
     fn look_rarely(&mut self) {
         let rare = self.facts.probe_every.times(4, 1).min(Span::hours(24));
         self.grant.probe_at = Some(self.now + schedule::jittered(rare, &self.grant.id, self.now.as_seconds()));
-    }
-
-    /// Whether a life is over also by a clock that may be wrong.
-    fn is_long_over(&self, until: Option<Timestamp>) -> bool {
-        until.is_some_and(|until| until + self.grant.clock_doubt() <= self.now)
-    }
-
-    /// Known ends need no refusal: a clock that is over is a verdict by itself.
-    pub(super) fn check_deadlines(&mut self) {
-        if matches!(self.grant.state, State::NeedsPerson(_)) {
-            return;
-        }
-        let over = |clock: Option<Timestamp>| clock.is_some_and(|until| until <= self.now);
-        let clocks = self.grant.clocks;
-        let access_over = clocks.access_until.is_none() || over(clocks.access_until);
-        let refused = match &self.grant.state {
-            // A guess ripens by what the network says, not by the mere passing of time: whom only our own mistake or an outage kept from
-            // asking again is asked first.
-            State::Suspect(suspicion)
-                if suspicion.renewal_refused && suspicion.refusals >= 2 && !suspicion.waits(self.facts, suspicion.last_at) =>
-            {
-                Some(suspicion.clone())
-            }
-            _ => None,
-        };
-        if let Some(suspicion) = refused.filter(|_| over(clocks.access_until)) {
-            self.needs_person(suspicion.cause, suspicion.confidence, suspicion.evidence, suspicion.after_lost_answer);
-        } else if over(clocks.human_until) && self.facts.manual_renewal_every.is_some() && self.grant.renewable {
-            self.needs_person(
-                Cause::RenewalDue,
-                Confidence::Certain,
-                Evidence::by_clock(self.now, "the network demands a manual renewal and its day has come"),
-                false,
-            );
-        } else if self.is_long_over(clocks.refresh_until) && access_over {
-            self.needs_person(Cause::Expired, Confidence::Certain, Evidence::by_clock(self.now, "the refresh token's life is over"), false);
-        } else if (!self.grant.renewable || self.facts.is_extending()) && self.is_long_over(clocks.access_until) {
-            self.needs_person(
-                Cause::Expired,
-                Confidence::Certain,
-                Evidence::by_clock(self.now, "the access token's life is over and it cannot be renewed"),
-                false,
-            );
-        }
     }
 }

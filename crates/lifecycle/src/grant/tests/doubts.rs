@@ -10,18 +10,24 @@ fn an_end_by_a_clock_that_may_be_wrong_is_waited_for() {
     let end = T0 + Span::days(2);
     let grant = Grant { clocks: Clocks { refresh_until: Some(end), ..born.clocks }, ..born };
     let at_its_end = step(&grant, &Event::DeadlineReached, &facts, end).grant;
-    assert!(at_its_end.verdict().is_some(), "nothing speaks against the clock");
+    assert_eq!((at_its_end.verdict(), at_its_end.renew_at), (None, Some(end)), "the network is asked before the clock is believed");
+    let refused = |at| Event::RenewFailed(Diagnosis::refused(Cause::Unknown, Confidence::Guess, evidence(at)));
+    let soon = end + facts.second_look_after;
+    let asked = step(&step(&at_its_end, &refused(end), &facts, end).grant, &refused(soon), &facts, soon).grant;
+    assert_eq!(asked.verdict().map(|verdict| (verdict.cause, verdict.confidence)), Some((Cause::Expired, Confidence::Certain)));
 
     let ours = Event::RenewFailed(Diagnosis::misconfigured(evidence(end)));
     let doubted = step(&grant, &ours, &facts, end).grant;
     assert_eq!((doubted.verdict(), &doubted.state), (None, &State::Fresh));
     assert!(schedule::due_at(&doubted, &facts, end).is_some_and(|at| at > end), "it is not taken up again and again");
-    let later = end + Span::hours(24);
+    let later = end + Span::hours(48);
     assert_eq!(step(&doubted, &ours, &facts, later - Span::seconds(1)).grant.verdict(), None);
     assert_eq!(step(&doubted, &ours, &facts, later).grant.verdict().map(|verdict| verdict.cause), Some(Cause::Expired));
-    // Whom nobody reaches has no fault of ours to doubt the clock for.
-    let unreachable = step(&grant, &Event::RenewFailed(Diagnosis::transient(evidence(end), None)), &facts, end).grant;
-    assert!(unreachable.verdict().is_some());
+    // An outage in between proves the clock no better.
+    let away = |at| Event::RenewFailed(Diagnosis::transient(evidence(at), None));
+    let unreachable = step(&doubted, &away(later), &facts, later - Span::seconds(1)).grant;
+    assert_eq!(unreachable.verdict(), None);
+    assert!(step(&unreachable, &away(later), &facts, later).grant.verdict().is_some());
 }
 
 /// What is guessed to be dead ripens by what the network says, not by time: whom our own mistake kept from asking again is not ended.
