@@ -10,7 +10,7 @@ use lifecycle::ids::GrantId;
 use lifecycle::ledger::Claim;
 use lifecycle::plan::Looked;
 use lifecycle::secret::TokenType;
-use lifecycle::time::Timestamp;
+use lifecycle::time::{Span, Timestamp};
 use networks::network::{Answer, Discovery};
 use networks::reading;
 use networks::wire::{Wire, WireError};
@@ -40,10 +40,13 @@ pub(crate) struct Look {
     remembered: u32,
 }
 
-/// What the network's answers depend on: what has happened there, what was granted, and which of the tokens have not ended.
+/// What a look depends on: what has happened at the network, by which clock its answers are read, what was granted, and which of the tokens
+/// have not ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Shown {
     changes: u64,
+    /// How far the clock of whoever looks is ahead.
+    ahead: Span,
     scopes: Vec<String>,
     working: Vec<bool>,
 }
@@ -86,7 +89,7 @@ impl Run {
     /// What the look would come to, where nothing has happened since the last one.
     fn remembered(&mut self, claim: &Claim, now: Timestamp) -> Option<Read> {
         let look = self.looks.get(&claim.grant.id)?;
-        if !self.is_as_shown(&look.shown, claim) || look.notes.as_ref().is_some_and(|notes| *notes != claim.tokens.notes) {
+        if !self.is_as_shown(&look.shown, claim, now) || look.notes.as_ref().is_some_and(|notes| *notes != claim.tokens.notes) {
             self.looks.remove(&claim.grant.id);
             return None;
         }
@@ -118,7 +121,7 @@ impl Run {
 
     fn look_anew(&mut self, claim: &Claim, now: Timestamp) -> Read {
         let (failed, dice, calls) = (self.wire.failed(), self.adapter_dice.state(), self.wire.calls());
-        let shown = self.shown(claim);
+        let shown = self.shown(claim, now);
         let read = self.ask(claim, now);
         let (calls, rolled) = (self.wire.calls() - calls, self.adapter_dice.state().wrapping_sub(dice));
         // The numbers that proofs show are the network's, are noted and grow old: only a look that had to fetch a new one is what all
@@ -134,17 +137,19 @@ impl Run {
         read
     }
 
-    fn shown(&self, claim: &Claim) -> Shown {
+    fn shown(&self, claim: &Claim, now: Timestamp) -> Shown {
         let world = self.wire.world();
-        let working = working(&world, self.now, claim).collect();
-        Shown { changes: world.changes(&claim.network), scopes: claim.tokens.scopes.clone(), working }
+        let working = working(&world, [self.now, now], claim).collect();
+        let (changes, ahead) = (world.changes(&claim.network), now.since(self.now));
+        Shown { changes, ahead, scopes: claim.tokens.scopes.clone(), working }
     }
 
-    fn is_as_shown(&self, shown: &Shown, claim: &Claim) -> bool {
+    fn is_as_shown(&self, shown: &Shown, claim: &Claim, now: Timestamp) -> bool {
         let world = self.wire.world();
         (world.changes(&claim.network) == shown.changes || self.options.breaks == Some(Break::OldLooks))
+            && now.since(self.now) == shown.ahead
             && claim.tokens.scopes == shown.scopes
-            && working(&world, self.now, claim).eq(shown.working.iter().copied())
+            && working(&world, [self.now, now], claim).eq(shown.working.iter().copied())
     }
 
     /// Asks the network.
@@ -179,8 +184,14 @@ impl Run {
     }
 }
 
-/// Which tokens the network would take, one after the other.
-fn working(world: &World, now: Timestamp, claim: &Claim) -> impl Iterator<Item = bool> {
+/// Which tokens the network would take, one after the other: at the moment that it is, and at the one by the clock of whoever reads its
+/// answers, who knows some ends too.
+fn working(world: &World, moments: [Timestamp; 2], claim: &Claim) -> impl Iterator<Item = bool> {
+    let [is, believed] = moments;
     let tokens = [&claim.tokens.access_token].into_iter().chain(claim.tokens.profile_tokens.values());
-    tokens.map(move |token| world.access_works(now.as_micros(), &claim.network, token.expose()))
+    tokens.flat_map(move |token| {
+        let works = move |at: Timestamp| world.access_works(at.as_micros(), &claim.network, token.expose());
+        let works_now = works(is);
+        [works_now, if believed == is { works_now } else { works(believed) }]
+    })
 }

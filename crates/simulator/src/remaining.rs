@@ -44,7 +44,7 @@ impl Judge {
         let unseen_for = CAME_BACK_UNSEEN + self.unseen_for(id);
         let years = self.profiles.get(id).map(|profile| &profile.years);
         // Somebody whose year is over in this moment, by the clock of whoever looks, may be one of the two.
-        let near = RACE + self.clock_most;
+        let near = self.near();
         let is_last_day = years.is_some_and(|years| years.values().any(|over| now.since(*over) < near && over.since(now) < near));
         let known = self.remaining.entry(id.clone()).or_default();
         let is_false = known.able > 1 && known.rose_at.is_some_and(|rose| now.since(rose) > unseen_for) && !is_last_day;
@@ -68,8 +68,10 @@ impl Judge {
         let limit = self.unseen_for(id);
         let network = self.profiles.get(id).map_or("", |profile| profile.network);
         let trouble = self.trouble_until.get(network).copied();
+        // A day that is known is told when it has come by the clock of whoever looks, which may be before it has come.
+        let near = self.near();
         let Some(known) = self.remaining.get_mut(id) else { return };
-        let Some(fell) = known.fell_at.filter(|fell| known.told_at.is_none_or(|told| told < *fell)) else { return };
+        let Some(fell) = known.fell_at.filter(|fell| known.told_at.is_none_or(|told| told + near < *fell)) else { return };
         if now.since(trouble.map_or(fell, |until| fell.max(until))) > limit {
             known.fell_at = None;
             tally.missed += 1;
@@ -84,6 +86,11 @@ impl Judge {
         for id in all {
             self.promise_5_last_remaining_told(&id, now, tally);
         }
+    }
+
+    /// How far what is known by a clock may be from what is.
+    fn near(&self) -> Span {
+        RACE + self.clock_most
     }
 
     /// How long what happened to somebody who holds it may go unseen.
