@@ -117,7 +117,8 @@ pub fn append(
     ready(noted)
 }
 
-/// Writes what was noted, and the messages about it, for those who are going to read the log in this transaction, or commit it. Positions have no gaps and grow in the order of commits, so that a reader who has seen one has seen all before it.
+/// Writes what was noted, and the messages about it, for those who are going to read the log in this transaction, or commit it.
+/// Positions have no gaps and grow in the order of commits, so that a reader who has seen one has seen all before it.
 pub(crate) async fn write_noted(tx: &mut Tx) -> Result<(), StoreError> {
     tell(tx).await?;
     tx.write_lines().await

@@ -16,7 +16,7 @@ impl Stepper<'_> {
         matches!(self.grant.state, State::Fresh) && self.grant.failures == 0
     }
 
-    /// Known ends need no refusal: a clock that is over is a verdict by itself.
+    /// Known ends need no refusal: a clock that is over is a verdict by itself, once nobody can be asked any more or asking proved nothing.
     pub(super) fn check_deadlines(&mut self) {
         if matches!(self.grant.state, State::NeedsPerson(_)) {
             return;
