@@ -10,9 +10,8 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, Bytes};
-use axum::extract::{Request, State};
+use axum::extract::Request;
 use axum::http::StatusCode;
-use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use axum::serve::Listener;
 use http_body::{Body as _, Frame, SizeHint};
@@ -65,22 +64,32 @@ pub(crate) fn take_all_files() {
     }
 }
 
-/// Ends requests whose body comes too slowly. What is passed through has limits of its own, since a network may be the slow one.
-pub(crate) async fn paced(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+/// Whether a request's body came too slowly.
+#[derive(Default)]
+pub(crate) struct Pace(Option<Arc<AtomicBool>>);
+
+impl Pace {
+    /// The answer, where the body came at our pace.
+    pub(crate) fn judge(&self, answer: Response) -> Response {
+        if !self.0.as_ref().is_some_and(|late| late.load(Ordering::Relaxed)) {
+            return answer;
+        }
+        let words = "The request came too slowly and was not worked on. Send it again over a better connection.";
+        Problem::new(StatusCode::REQUEST_TIMEOUT, "too_slow", words).into_response()
+    }
+}
+
+/// Ends a request whose body comes too slowly. What is passed through has limits of its own, since a network may be the slow one.
+pub(crate) fn paced(app: &App, request: Request) -> (Request, Pace) {
     if request.body().is_end_stream() || door::is_passed_through(request.uri().path()) {
-        return next.run(request).await;
+        return (request, Pace::default());
     }
     let late = Arc::new(AtomicBool::new(false));
     let (begun, patience) = (Instant::now(), app.config.server.slow_after.duration());
     let (parts, body) = request.into_parts();
     let over = Box::pin(tokio::time::sleep_until(begun + patience));
     let body = Body::new(Paced { body, begun, patience, came: 0, over, late: Arc::clone(&late) });
-    let answer = next.run(Request::from_parts(parts, body)).await;
-    if late.load(Ordering::Relaxed) {
-        let words = "The request came too slowly and was not worked on. Send it again over a better connection.";
-        return Problem::new(StatusCode::REQUEST_TIMEOUT, "too_slow", words).into_response();
-    }
-    answer
+    (Request::from_parts(parts, body), Pace(Some(late)))
 }
 
 /// A connection whose client has to take what it is sent at the same pace. Whoever reads next to nothing would hold the answer, and

@@ -5,12 +5,11 @@ use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::header;
-use axum::middleware::Next;
+use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use store::numbers;
-use tracing::Instrument as _;
+use tracing::Span;
 
 use crate::error::Problem;
 use crate::state::App;
@@ -31,18 +30,32 @@ pub(crate) fn upkeep() {
     }
 }
 
-/// Measures each request by the route it took, and spans it.
-pub(crate) async fn measure(request: Request, next: Next) -> Response {
-    let route = request.extensions().get::<MatchedPath>().map_or("none", MatchedPath::as_str).to_owned();
-    let method = request.method().as_str().to_owned();
-    let since = Instant::now();
-    let span = crate::trace::answer(&request, &route);
-    let answer = next.run(request).instrument(span.clone()).await;
-    crate::trace::answered(&span, answer.status().as_u16());
-    let status = answer.status().as_u16().to_string();
-    metrics::histogram!("staygreen_http_request_seconds", "route" => route, "method" => method, "status" => status)
-        .record(since.elapsed().as_secs_f64());
-    answer
+/// A request that is worked on, by the route it took.
+pub(crate) struct Measured {
+    route: Option<MatchedPath>,
+    method: String,
+    since: Instant,
+    /// What is done for it belongs in here.
+    pub(crate) span: Span,
+}
+
+impl Measured {
+    pub(crate) fn begin(request: &Request) -> Self {
+        let route = request.extensions().get::<MatchedPath>().cloned();
+        let span = crate::trace::answer(request, named(route.as_ref()));
+        Self { route, method: request.method().as_str().to_owned(), since: Instant::now(), span }
+    }
+
+    pub(crate) fn end(self, status: StatusCode) {
+        crate::trace::answered(&self.span, status.as_u16());
+        let route = named(self.route.as_ref()).to_owned();
+        metrics::histogram!("staygreen_http_request_seconds", "route" => route, "method" => self.method, "status" => status.as_u16().to_string())
+            .record(self.since.elapsed().as_secs_f64());
+    }
+}
+
+fn named(route: Option<&MatchedPath>) -> &str {
+    route.map_or("none", MatchedPath::as_str)
 }
 
 async fn look(app: &App) -> Result<(), Problem> {
@@ -81,8 +94,7 @@ async fn look(app: &App) -> Result<(), Problem> {
 /// GET /metrics
 pub(crate) async fn get(State(app): State<Arc<App>>) -> Response {
     let Some(recorder) = recorder() else {
-        return Problem::new(axum::http::StatusCode::SERVICE_UNAVAILABLE, "not_counted", "This process counts for somebody else.")
-            .into_response();
+        return Problem::new(StatusCode::SERVICE_UNAVAILABLE, "not_counted", "This process counts for somebody else.").into_response();
     };
     if let Err(problem) = look(&app).await {
         return problem.into_response();

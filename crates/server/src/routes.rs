@@ -4,6 +4,7 @@
 mod pages;
 mod rest;
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use axum::Router;
@@ -12,12 +13,16 @@ use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Json, Response};
 use axum::routing::{MethodRouter, get, post};
+use futures_util::FutureExt as _;
 use lifecycle::permission::Act;
-use tower_http::catch_panic::CatchPanicLayer;
+use tracing::Instrument as _;
 
-use crate::api::{described, door, idempotency, mcp, openapi, token_exchange};
-use crate::auth::{Caller, Needs, guard};
+use crate::api::described::{self, Operation};
+use crate::api::{door, idempotency, mcp, openapi, token_exchange};
+use crate::auth::{Caller, Needs, admit, guard};
 use crate::error::Problem;
+use crate::listen;
+use crate::metrics::Measured;
 use crate::pages::unsubscribe;
 use crate::state::App;
 
@@ -25,6 +30,8 @@ pub use pages::{PAGES, Row};
 pub use rest::{API, ApiRoute};
 use rest::{FOR_EACH, JOURNALED, handler};
 
+/// The most bytes of a body, where a route says nothing else.
+const BODY_MAX: usize = 256 * 1024;
 /// The most bytes of a signal that are read.
 const SIGNAL_MAX: usize = 64 * 1024;
 
@@ -36,20 +43,16 @@ pub fn router(app: &Arc<App>) -> Router {
     }
     let mut api = Router::new();
     for route in API {
-        let journaled = JOURNALED.contains(&route.id);
-        let once = middleware::from_fn_with_state((Arc::clone(app), journaled), idempotency::once);
+        let app = Arc::clone(app);
         // What is passed through flows: the network has its own ways to do a thing once, and the key goes on to it.
-        let handler = match described::of(route.id) {
-            _ if route.is_proxy() => handler(route.id),
-            Some(operation) => {
-                let enter = middleware::from_fn(move |request: Request, next: Next| door::enter(operation, route.path, request, next));
-                let handler = handler(route.id);
-                let handler = if route.id == FOR_EACH { handler } else { handler.layer(once) };
-                handler.layer(enter)
-            }
-            None => unreachable!("{} is not described in api/described", route.id),
+        let Some(operation) = described::of(route.id).filter(|_| !route.is_proxy()) else {
+            assert!(route.is_proxy(), "{} is not described in api/described", route.id);
+            api = api.merge(guarded(&app, route.path, route.needs, handler(route.id)));
+            continue;
         };
-        api = api.merge(guarded(app, route.path, route.needs, handler));
+        let once = (route.id != FOR_EACH).then(|| JOURNALED.contains(&route.id));
+        let inside = middleware::from_fn_with_state(Before { app, route, operation, once }, before);
+        api = api.merge(Router::new().route(route.path, handler(route.id).layer(inside)));
     }
     let inside = mcp::http::Inside { app: Arc::clone(app), api: api.clone().with_state(Arc::clone(app)) };
     router
@@ -68,14 +71,33 @@ pub fn router(app: &Arc<App>) -> Router {
         .route("/unsubscribe/{secret}", get(unsubscribe::get).post(unsubscribe::post))
         .route("/static/{file}", get(crate::assets::get))
         .fallback(get(not_found).layer(middleware::from_fn_with_state((Arc::clone(app), Needs::Nothing), guard)))
-        .layer(DefaultBodyLimit::max(256 * 1024))
-        .layer(middleware::from_fn(door::in_form))
-        .layer(middleware::from_fn_with_state(Arc::clone(app), crate::listen::paced))
-        .layer(middleware::from_fn(security_headers))
-        .layer(middleware::from_fn(crate::metrics::measure))
-        .layer(CatchPanicLayer::custom(panicked))
-        .layer(middleware::from_fn_with_state(Arc::clone(app), to_its_end))
+        .layer(middleware::from_fn_with_state(Arc::clone(app), around))
         .with_state(Arc::clone(app))
+}
+
+/// What stands before the handler of a route of the API.
+#[derive(Clone)]
+struct Before {
+    app: Arc<App>,
+    route: &'static ApiRoute,
+    operation: &'static Operation,
+    /// Whether an `Idempotency-Key` counts here, and whether acts are journaled.
+    once: Option<bool>,
+}
+
+/// The decision, what was sent held against what is described, and everything once. In one function: each layer of a router is paid for by
+/// every request.
+async fn before(State(here): State<Before>, mut request: Request, next: Next) -> Response {
+    if let Err(answer) = admit(&here.app, here.route.needs, &mut request).await {
+        return answer.into_response();
+    }
+    match door::enter(here.operation, here.route.path, request).await {
+        Err(problem) => problem.into_response(),
+        Ok(request) => match here.once {
+            Some(journaled) => idempotency::once(&here.app, journaled, request, next).await,
+            None => next.run(request).await,
+        },
+    }
 }
 
 fn guarded(app: &Arc<App>, path: &str, needs: Needs, handler: MethodRouter<Arc<App>>) -> Router<Arc<App>> {
@@ -90,15 +112,33 @@ async fn not_found(caller: Caller, request: Request) -> Response {
     crate::pages::problem(&caller, Problem::not_found())
 }
 
+/// What is done around every request, in one function for the same reason: it is measured, its body read to a limit and at a pace, a
+/// panic caught, and the answer given its form and its headers.
+///
 /// What has begun is worked to its end, also when nobody waits for the answer any more: the token set that a callback brought,
 /// the post that was published, must not get lost because somebody closed the tab.
-async fn to_its_end(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
-    let working = app.requests.spawn(next.run(request));
+async fn around(State(app): State<Arc<App>>, mut request: Request, next: Next) -> Response {
+    DefaultBodyLimit::max(BODY_MAX).apply(&mut request);
+    let measured = Measured::begin(&request);
+    let span = measured.span.clone();
+    let by_api = door::is_ours(request.uri().path());
+    let (request, pace) = listen::paced(&app, request);
+    let work = async move {
+        let answer = AssertUnwindSafe(next.run(request)).catch_unwind().await.unwrap_or_else(|_| panicked());
+        let answer = pace.judge(answer);
+        let mut answer = if by_api { door::in_form(answer) } else { answer };
+        for (name, value) in HEADERS {
+            answer.headers_mut().entry(name).or_insert(value);
+        }
+        measured.end(answer.status());
+        answer
+    };
+    let working = app.requests.spawn(work.instrument(span));
     working.await.unwrap_or_else(|_| Problem::new(StatusCode::SERVICE_UNAVAILABLE, "stopping", "The server is stopping.").into_response())
 }
 
 /// A handler that panics is our bug; the caller learns nothing of its inside.
-fn panicked(_: Box<dyn std::any::Any + Send>) -> Response {
+fn panicked() -> Response {
     tracing::error!("server: a handler panicked");
     Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "Something of ours failed. Nothing was changed.").into_response()
 }
@@ -158,11 +198,3 @@ const HEADERS: [(HeaderName, HeaderValue); 5] = [
     (header::REFERRER_POLICY, HeaderValue::from_static("same-origin")),
     (HeaderName::from_static("cross-origin-opener-policy"), HeaderValue::from_static("same-origin")),
 ];
-
-async fn security_headers(request: Request, next: Next) -> Response {
-    let mut response = next.run(request).await;
-    for (name, value) in HEADERS {
-        response.headers_mut().entry(name).or_insert(value);
-    }
-    response
-}

@@ -5,7 +5,6 @@ use std::collections::BTreeSet;
 
 use axum::extract::{FromRequestParts as _, RawPathParams, Request};
 use axum::http::{StatusCode, header};
-use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -20,16 +19,14 @@ use crate::error::Problem;
 pub struct Entered(&'static Operation);
 
 /// Checks path and query, and tells the reader of the body what is expected there.
-pub async fn enter(operation: &'static Operation, path: &'static str, request: Request, next: Next) -> Response {
+pub async fn enter(operation: &'static Operation, path: &'static str, request: Request) -> Result<Request, Problem> {
     let (mut parts, body) = request.into_parts();
     // What cannot be read as text is answered by the handler's own reading of the path.
     let given = RawPathParams::from_request_parts(&mut parts, &()).await.ok();
-    let checked = given.iter().flatten().try_for_each(|(name, value)| check_in_path(path, name, value));
-    if let Err(problem) = checked.and_then(|()| check_query(operation, parts.uri.query().unwrap_or_default())) {
-        return problem.into_response();
-    }
+    given.iter().flatten().try_for_each(|(name, value)| check_in_path(path, name, value))?;
+    check_query(operation, parts.uri.query().unwrap_or_default())?;
     parts.extensions.insert(Entered(operation));
-    next.run(Request::from_parts(parts, body)).await
+    Ok(Request::from_parts(parts, body))
 }
 
 /// An id that is none names nothing that is here, which the handler says; a text of the network's may be too long.
@@ -72,13 +69,18 @@ pub(crate) fn is_passed_through(path: &str) -> bool {
     path.starts_with("/api/") && path.split('/').nth(5) == Some("proxy")
 }
 
-/// Whatever goes wrong before a handler (a path that is no text, a method that is not there) is answered in the API's own form.
-pub async fn in_form(request: Request, next: Next) -> Response {
-    let path = request.uri().path();
-    let ours = path.starts_with("/api/") && !is_passed_through(path);
-    let answer = next.run(request).await;
+/// Whether the API itself answers on this path.
+pub(crate) fn is_ours(path: &str) -> bool {
+    path.starts_with("/api/") && !is_passed_through(path)
+}
+
+/// Whatever goes wrong before a handler of the API (a path that is no text, a method that is not there) is answered in its own form.
+pub(crate) fn in_form(answer: Response) -> Response {
+    if !(answer.status().is_client_error() || answer.status().is_server_error()) {
+        return answer;
+    }
     let kind = answer.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
-    if !ours || !(answer.status().is_client_error() || answer.status().is_server_error()) || kind.starts_with("application/problem+json") {
+    if kind.starts_with("application/problem+json") {
         return answer;
     }
     let allow = answer.headers().get(header::ALLOW).cloned();

@@ -1,8 +1,6 @@
 //! `Idempotency-Key` on every POST of the API: the same key again answers what was answered, and does nothing twice.
 
-use std::sync::Arc;
-
-use axum::extract::{Request, State};
+use axum::extract::Request;
 use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -30,7 +28,7 @@ fn is_key(text: &str) -> bool {
 const ANSWER_MAX: usize = 1024 * 1024;
 
 /// Between the decision and the handler of every API route. Acts are `journaled`: whether one was done is known there.
-pub async fn once(State((app, journaled)): State<(Arc<App>, bool)>, request: Request, next: Next) -> Response {
+pub async fn once(app: &App, journaled: bool, request: Request, next: Next) -> Response {
     if request.method() != Method::POST {
         return next.run(request).await;
     }
@@ -41,7 +39,7 @@ pub async fn once(State((app, journaled)): State<(Arc<App>, bool)>, request: Req
     }
     let caller = request.extensions().get::<Caller>().map(|caller| caller.named.clone());
     let Some(Actor::User { id: actor, .. } | Actor::ApiKey { id: actor, .. }) = caller else { return Problem::sign_in().into_response() };
-    match keyed(&app, &actor, &key, journaled, request, next).await {
+    match keyed(app, &actor, &key, journaled, request, next).await {
         Ok(response) => response,
         Err(problem) => problem.into_response(),
     }

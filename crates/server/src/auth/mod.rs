@@ -339,31 +339,49 @@ async fn identify_key(app: &App, secret: &str, lang: Lang) -> Result<Caller, Sto
     Ok(Caller { actor, named, user: None, session: None, lang, at: now, frozen })
 }
 
-/// The decision before every handler. Pages send strangers to the sign-in page and back; the API answers 401.
+/// Lets a request go on to its handler, or answers it.
 pub async fn guard(State((app, needs)): State<(Arc<App>, Needs)>, mut request: Request, next: Next) -> Response {
+    match admit(&app, needs, &mut request).await {
+        Ok(()) => next.run(request).await,
+        Err(answer) => answer.into_response(),
+    }
+}
+
+/// An answer in the place of a handler's.
+pub struct TurnedAway(Box<Response>);
+
+impl TurnedAway {
+    fn with(answer: impl IntoResponse) -> Self {
+        Self(Box::new(answer.into_response()))
+    }
+}
+
+impl IntoResponse for TurnedAway {
+    fn into_response(self) -> Response {
+        *self.0
+    }
+}
+
+/// The decision before every handler, which finds the caller in the request. Pages send strangers to the sign-in page and back; the API
+/// answers 401.
+pub async fn admit(app: &App, needs: Needs, request: &mut Request) -> Result<(), TurnedAway> {
     let is_api = request.uri().path().starts_with("/api/") || request.uri().path() == "/metrics";
-    let caller = match identify(&app, request.headers()).await {
-        Ok(caller) => caller,
-        Err(error) => return Problem::from(error).into_response(),
-    };
+    let caller = identify(app, request.headers()).await.map_err(|error| TurnedAway::with(Problem::from(error)))?;
     if is_api && caller.actor == Actor::Stranger && needs != Needs::Nothing {
-        return Problem::sign_in().into_response();
+        return Err(TurnedAway::with(Problem::sign_in()));
     }
     let by_key = matches!(caller.actor, Actor::ApiKey { .. });
-    if !by_key && !is_same_origin(&app, request.method(), request.headers()) {
-        return refuse(
-            &caller,
-            is_api,
-            Problem::forbidden("This request did not come from our own pages (cross-site). Open Staygreen and try again there."),
-        );
+    if !by_key && !is_same_origin(app, request.method(), request.headers()) {
+        let words = "This request did not come from our own pages (cross-site). Open Staygreen and try again there.";
+        return Err(refuse(&caller, is_api, Problem::forbidden(words)));
     }
     if let Some(user) = &caller.user
         && needs != Needs::Nothing
         && user.second_factor_at.is_none()
-        && second_factor::is_demanded(&app, user)
+        && second_factor::is_demanded(app, user)
         && request.uri().path() != SECOND_FACTOR
     {
-        return lacks_second_factor(is_api);
+        return Err(TurnedAway::with(lacks_second_factor(is_api)));
     }
     let decision = match needs {
         Needs::Nothing => Decision::Allow(None),
@@ -375,15 +393,15 @@ pub async fn guard(State((app, needs)): State<(Arc<App>, Needs)>, mut request: R
     match decision {
         Decision::Allow(_) => {
             request.extensions_mut().insert(caller);
-            next.run(request).await
+            Ok(())
         }
         Decision::SignIn if !is_api => {
             let back = request.uri().path_and_query().map_or("/", |path| path.as_str());
             let back = if request.method() == Method::GET { back } else { "/" };
-            Redirect::to(&networks::oauth::with_query("/sign-in", &[("next", back)])).into_response()
+            Err(TurnedAway::with(Redirect::to(&networks::oauth::with_query("/sign-in", &[("next", back)]))))
         }
-        Decision::SignIn => Problem::sign_in().into_response(),
-        no => refuse(&caller, is_api, refused(&no)),
+        Decision::SignIn => Err(TurnedAway::with(Problem::sign_in())),
+        no => Err(refuse(&caller, is_api, refused(&no))),
     }
 }
 
@@ -396,8 +414,8 @@ fn lacks_second_factor(is_api: bool) -> Response {
     Redirect::to(SECOND_FACTOR).into_response()
 }
 
-fn refuse(caller: &Caller, is_api: bool, problem: Problem) -> Response {
-    if is_api { problem.into_response() } else { crate::pages::problem(caller, problem) }
+fn refuse(caller: &Caller, is_api: bool, problem: Problem) -> TurnedAway {
+    if is_api { TurnedAway::with(problem) } else { TurnedAway::with(crate::pages::problem(caller, problem)) }
 }
 
 /// Changing requests come from our own pages: the browser says so itself (NT-04). Neither header: refused.
