@@ -6,8 +6,9 @@
 //!   without having the key file cannot make a chain that holds.
 //! - An [`Anchor`] kept elsewhere finds a tail that was cut off together with its counter.
 
+use std::borrow::Cow;
 use std::future::{Ready, ready};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use aws_lc_rs::{digest as sha, hmac, rand};
 use base64::Engine as _;
@@ -17,9 +18,9 @@ use lifecycle::secret::Secret;
 use lifecycle::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::driver::{Row, StoreError, Tx, Value, kept_text, placeholders, to_json};
+use crate::driver::{Row, StoreError, Tx, Value, kept_text, to_json};
 use crate::events::Actor;
-use crate::lines::{Statement, number};
+use crate::lines::{Statement, in_statements, insert_into, number};
 use crate::seal::{Context, Keyring, from_text, is_same, to_text};
 use crate::{Store, installation};
 
@@ -239,16 +240,20 @@ pub(crate) const NEXT: &str = "INSERT INTO counters (name, value) VALUES ('audit
 /// The hash of a row.
 pub(crate) const HASH_AT: &str = "SELECT hash FROM audit WHERE position = $1";
 
-/// So many rows are written with one statement at the most.
-const TOGETHER: usize = 64;
+/// The statement that writes so many rows; that for one is made once.
+fn insertion(rows: usize) -> Cow<'static, str> {
+    const NAMES: &str = "position, at, organisation_id, actor, act, profile_id, grant_id, under, detail, hash, mac";
+    static ONE: LazyLock<String> = LazyLock::new(|| insert_into("audit", NAMES, COLUMNS, 1));
+    if rows == 1 { ONE.as_str().into() } else { insert_into("audit", NAMES, COLUMNS, rows).into() }
+}
 
 /// The position before the first of so many rows.
 pub(crate) fn before(last: i64, rows: usize) -> i64 {
     last - number(rows)
 }
 
-/// The statements that write rows up to that position, after the row that has this hash.
-pub(crate) fn insert(noted: Vec<Pending>, last: i64, hash: Option<&Row>) -> Result<Vec<Statement>, StoreError> {
+/// The statements that write rows up to that position, after the row that has this hash, so many with each.
+pub(crate) fn insert(noted: Vec<Pending>, last: i64, hash: Option<&Row>, at_once: usize) -> Result<Vec<Statement>, StoreError> {
     let mut position = before(last, noted.len());
     let mut hash = hash.map_or_else(|| Ok(String::new()), |row| row.text("hash"))?;
     let chained = noted.into_iter().map(|Pending { mut row, key }| {
@@ -257,21 +262,9 @@ pub(crate) fn insert(noted: Vec<Pending>, last: i64, hash: Option<&Row>) -> Resu
         row.hash = row.hash_after(&hash);
         hash.clone_from(&row.hash);
         row.mac = URL_SAFE_NO_PAD.encode(key.mac("row", &row.hash));
-        row
+        row.into_values()
     });
-    let rows: Vec<Entered> = chained.collect();
-    let mut statements = vec![];
-    let mut rows = rows.into_iter().peekable();
-    while rows.peek().is_some() {
-        let values: Vec<[Value; COLUMNS]> = rows.by_ref().take(TOGETHER).map(Entered::into_values).collect();
-        let places: Vec<String> = (0..values.len()).map(|row| format!("({})", placeholders(row * COLUMNS + 1, COLUMNS))).collect();
-        let sql = format!(
-            "INSERT INTO audit (position, at, organisation_id, actor, act, profile_id, grant_id, under, detail, hash, mac) VALUES {}",
-            places.join(", ")
-        );
-        statements.push((sql, values.into_iter().flatten().collect()));
-    }
-    Ok(statements)
+    Ok(in_statements(chained, at_once, insertion))
 }
 
 async fn last_position(tx: &mut Tx) -> Result<i64, StoreError> {

@@ -12,15 +12,16 @@ use std::time::Duration;
 use sqlx::Executor as _;
 use sqlx::migrate::MigrateError;
 use sqlx::postgres::{PgConnectOptions, PgListener, PgPool, PgPoolOptions};
-use tokio::sync::Mutex;
 
 use crate::driver::{StoreError, Tx};
 use crate::fault::DiskFault;
 use crate::known::Known;
 use crate::sqlite::Conn;
+use crate::sqlite::noting::Noting;
+use crate::sqlite::queue::Queue;
 use crate::sqlite::readers::Readers;
 use crate::sqlite::schema::Schema;
-use crate::sqlite::writer::{Turn, Writer};
+use crate::sqlite::writer::Turn;
 
 /// A text anywhere in another, as LIKE takes it with a backslash for its escape.
 pub(crate) fn within(text: &str) -> String {
@@ -192,7 +193,7 @@ impl Dialect {
 #[derive(Clone)]
 pub(crate) enum Db {
     Sqlite {
-        writer: Arc<Mutex<Writer>>,
+        queue: Arc<Queue>,
         readers: Arc<Readers>,
         about: Arc<str>,
         fault: DiskFault,
@@ -240,8 +241,8 @@ impl Db {
         let fault = DiskFault::default();
         // Where nothing keeps others away from the file, nobody knows what they changed.
         let known = lock.is_some().then(Arc::default);
-        let writer = Writer::new(conn, fault.clone(), known.clone());
-        Ok(Self::Sqlite { writer, readers, about: format!("SQLite {}", Conn::version()).into(), fault, known, _lock: lock })
+        let queue = Queue::of(conn, fault.clone(), known.clone());
+        Ok(Self::Sqlite { queue, readers, about: format!("SQLite {}", Conn::version()).into(), fault, known, _lock: lock })
     }
 
     async fn open_postgres(url: &str, last: i64) -> Result<Self, OpenError> {
@@ -268,12 +269,20 @@ impl Db {
 
     pub(crate) async fn begin(&self, writes: bool) -> Result<Tx, StoreError> {
         Ok(match self {
-            Self::Sqlite { writer, .. } if writes => Tx::turn(Turn::begin(writer).await?),
+            Self::Sqlite { queue, .. } if writes => Tx::turn(Turn::begin(queue).await?),
             Self::Sqlite { readers, .. } => Tx::reading(readers.begin().await?),
             Self::Postgres { pool, .. } if writes => Tx::postgres(pool.begin().await?),
             // One snapshot for all that is read together, as on SQLite; and like there, what reads cannot write.
             Self::Postgres { pool, .. } => Tx::postgres(pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?),
         })
+    }
+
+    /// What is known, and lines of the logs. With several nodes, or others at the file, nobody can know.
+    pub(crate) async fn note(&self) -> Result<Tx, StoreError> {
+        match self {
+            Self::Sqlite { queue, known: Some(known), .. } => Ok(Tx::noting(Noting::begin(queue, known)?)),
+            Self::Sqlite { .. } | Self::Postgres { .. } => self.begin(true).await,
+        }
     }
 
     /// Calls `heard` whenever a node made something durable, this one included; never returns. What was missed while the

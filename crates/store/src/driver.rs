@@ -10,6 +10,7 @@ use crate::dialect::{self, Dialect};
 use crate::fan_out::Happened;
 use crate::known::Known;
 use crate::lines::{Asked, Lines};
+use crate::sqlite::noting::Noting;
 use crate::sqlite::readers::Reader;
 use crate::sqlite::writer::Turn;
 use crate::sqlite::{self, SqliteRow};
@@ -30,6 +31,9 @@ pub enum StoreError {
     /// Half a minute in the queue.
     #[error("the database gave no turn within 30 seconds: more is asked of it than it can do")]
     NoTurn,
+    /// What it was decided on is not known to be so any more: it is to be decided anew, in a turn of its own.
+    #[error("what this was decided on was changed meanwhile")]
+    Stale,
     /// The transaction is over, or the process ends.
     #[error("the transaction was broken off")]
     Over,
@@ -201,6 +205,8 @@ enum Inner {
     Sqlite(Option<Reader>),
     /// Writes, in its turn.
     Turn(Turn),
+    /// Notes lines on what is known, and has no turn.
+    Noting(Noting),
     Postgres(Transaction<'static, Postgres>),
 }
 
@@ -259,6 +265,10 @@ impl Tx {
         Self::of(Inner::Turn(turn))
     }
 
+    pub(crate) fn noting(noting: Noting) -> Self {
+        Self::of(Inner::Noting(noting))
+    }
+
     pub(crate) fn postgres(tx: Transaction<'static, Postgres>) -> Self {
         Self::of(Inner::Postgres(tx))
     }
@@ -270,7 +280,7 @@ impl Tx {
 
     pub(crate) fn dialect(&self) -> Dialect {
         match self.inner {
-            Inner::Sqlite(_) | Inner::Turn(_) => Dialect::Sqlite,
+            Inner::Sqlite(_) | Inner::Turn(_) | Inner::Noting(_) => Dialect::Sqlite,
             Inner::Postgres(_) => Dialect::Postgres,
         }
     }
@@ -279,7 +289,9 @@ impl Tx {
     pub async fn run(&mut self, sql: &str, values: &[Value]) -> Result<u64, StoreError> {
         // What is carried out in place never waits: others must have their turn all the same.
         tokio::task::coop::consume_budget().await;
+        self.take_turn().await?;
         Ok(match &mut self.inner {
+            Inner::Noting(_) => return Err(StoreError::Over),
             Inner::Sqlite(reader) => {
                 sqlite::all(reader, sql, values).await?;
                 0
@@ -292,7 +304,9 @@ impl Tx {
     /// All rows of an answer.
     pub async fn all(&mut self, sql: &str, values: &[Value]) -> Result<Vec<Row>, StoreError> {
         tokio::task::coop::consume_budget().await;
+        self.take_turn().await?;
         Ok(match &mut self.inner {
+            Inner::Noting(_) => return Err(StoreError::Over),
             Inner::Sqlite(reader) => sqlite::all(reader, sql, values).await?.into_iter().map(Row::Sqlite).collect(),
             Inner::Turn(turn) => turn.all(sql, values).await?.into_iter().map(Row::Sqlite).collect(),
             Inner::Postgres(tx) => bound(sql, values).fetch_all(&mut **tx).await?.into_iter().map(Row::Postgres).collect(),
@@ -302,6 +316,20 @@ impl Tx {
     /// The first row, if there is one.
     pub async fn one(&mut self, sql: &str, values: &[Value]) -> Result<Option<Row>, StoreError> {
         Ok(self.all(sql, values).await?.into_iter().next())
+    }
+
+    /// Whoever noted lines only, and asks something now, waits for its turn like everybody else.
+    async fn take_turn(&mut self) -> Result<(), StoreError> {
+        if let Inner::Noting(noting) = &mut self.inner {
+            self.inner = Inner::Turn(noting.turn().await?);
+        }
+        Ok(())
+    }
+
+    /// Whether it has to be decided anew, in a transaction that has its turn ([`Store::write`](crate::Store::write)): what it was decided
+    /// on was changed meanwhile.
+    pub fn is_stale(&self) -> bool {
+        if let Inner::Noting(noting) = &self.inner { noting.is_stale() } else { false }
     }
 
     /// Notes an event; it is written when the transaction is committed, or before the log is read in it.
@@ -337,8 +365,12 @@ impl Tx {
         name: String,
         read: impl AsyncFnOnce(&mut Self) -> Result<Option<T>, StoreError>,
     ) -> Result<Option<T>, StoreError> {
-        if let Some(found) = self.knows().and_then(|known| known.get(&name)) {
-            return Ok(Some(found));
+        let found = match &mut self.inner {
+            Inner::Noting(noting) => noting.known(&name),
+            _ => self.knows().and_then(|known| known.get(&name)),
+        };
+        if found.is_some() {
+            return Ok(found);
         }
         let found = read(self).await?;
         if let (Some(known), Some(found)) = (self.knows(), &found) {
@@ -358,18 +390,19 @@ impl Tx {
     pub(crate) async fn take_back(self) -> Result<(), StoreError> {
         match self.inner {
             Inner::Postgres(tx) => Ok(tx.rollback().await?),
-            Inner::Sqlite(_) | Inner::Turn(_) => Ok(()),
+            Inner::Sqlite(_) | Inner::Turn(_) | Inner::Noting(_) => Ok(()),
         }
     }
 
     /// Makes it durable.
     pub async fn commit(mut self) -> Result<(), StoreError> {
-        if let Inner::Turn(_) = self.inner {
+        if let Inner::Turn(_) | Inner::Noting(_) = self.inner {
             events::tell(&mut self).await?;
         } else {
             events::write_noted(&mut self).await?;
         }
         match self.inner {
+            Inner::Noting(noting) => noting.commit(self.lines).await?,
             Inner::Sqlite(reader) => drop(reader),
             Inner::Turn(turn) => turn.commit(self.lines).await?,
             Inner::Postgres(tx) => tx.commit().await?,
@@ -379,6 +412,13 @@ impl Tx {
 }
 
 impl Asked for Tx {
+    fn at_once(&self) -> usize {
+        match self.dialect() {
+            Dialect::Sqlite => 1,
+            Dialect::Postgres => LINES_AT_ONCE,
+        }
+    }
+
     async fn one(&mut self, sql: &str, values: &[Value]) -> Result<Option<Row>, StoreError> {
         Self::one(self, sql, values).await
     }
@@ -387,6 +427,9 @@ impl Asked for Tx {
         Self::run(self, sql, values).await.map(drop)
     }
 }
+
+/// So many lines are written with one statement to a server at the most.
+const LINES_AT_ONCE: usize = 64;
 
 /// `$3, $4, $5`: placeholders for a list of so many values, from that number on.
 pub(crate) fn placeholders(from: usize, count: usize) -> String {

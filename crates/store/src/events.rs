@@ -1,16 +1,18 @@
 //! The append-only event log. Positions grow by one in commit order: the counter's row is locked by the transaction that
 //! takes the next numbers, and that is the last thing a transaction does.
 
+use std::borrow::Cow;
 use std::future::{Ready, ready};
+use std::sync::LazyLock;
 
 use lifecycle::ids::{ConnectionId, EventId, GrantId, OrganisationId, PersonId, ProfileId};
 use lifecycle::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::driver::{Row, StoreError, Tx, Value, placeholders, to_json};
+use crate::driver::{Row, StoreError, Tx, Value, to_json};
 use crate::fan_out::{Happened, fan_out, is_told};
 use crate::ids::fresh;
-use crate::lines::{Statement, number};
+use crate::lines::{Statement, in_statements, insert_into, number};
 
 /// Who made it happen.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -70,13 +72,10 @@ pub struct Event {
     pub detail: serde_json::Value,
 }
 
-/// An event that has no position yet.
+/// An event whose position, its first value, is not known yet.
 pub(crate) struct Pending([Value; COLUMNS]);
 
-const COLUMNS: usize = 10;
-
-/// So many are written with one statement at the most.
-const TOGETHER: usize = 100;
+const COLUMNS: usize = 11;
 
 /// Appends an event. It gets its position when the transaction is committed.
 pub fn append(
@@ -100,6 +99,7 @@ pub fn append(
             detail: detail.clone(),
         });
         let values = [
+            0_i64.into(),
             id.as_str().into(),
             organisation.as_str().into(),
             at.into(),
@@ -134,24 +134,21 @@ pub(crate) async fn tell(tx: &mut Tx) -> Result<(), StoreError> {
 pub(crate) const NEXT: &str = "INSERT INTO counters (name, value) VALUES ('events', $1) \
      ON CONFLICT (name) DO UPDATE SET value = counters.value + excluded.value RETURNING value";
 
-/// The statements that write events up to that position.
-pub(crate) fn insert(noted: &[Pending], last: i64) -> Vec<Statement> {
-    let mut position = last - number(noted.len());
-    let statement = |some: &[Pending]| {
-        let rows: Vec<String> = (0..some.len()).map(|row| format!("({})", placeholders(row * (COLUMNS + 1) + 1, COLUMNS + 1))).collect();
-        let sql = format!(
-            "INSERT INTO events (position, id, organisation_id, at, kind, actor, profile_id, grant_id, person_id, connection_id, detail) VALUES {}",
-            rows.join(", ")
-        );
-        let mut values = vec![];
-        for event in some {
-            position += 1;
-            values.push(position.into());
-            values.extend(event.0.iter().cloned());
-        }
-        (sql, values)
-    };
-    noted.chunks(TOGETHER).map(statement).collect()
+/// The statement that writes so many; that for one is made once.
+fn insertion(rows: usize) -> Cow<'static, str> {
+    const NAMES: &str = "position, id, organisation_id, at, kind, actor, profile_id, grant_id, person_id, connection_id, detail";
+    static ONE: LazyLock<String> = LazyLock::new(|| insert_into("events", NAMES, COLUMNS, 1));
+    if rows == 1 { ONE.as_str().into() } else { insert_into("events", NAMES, COLUMNS, rows).into() }
+}
+
+/// The statements that write events up to that position, so many with each.
+pub(crate) fn insert(noted: Vec<Pending>, last: i64, at_once: usize) -> Vec<Statement> {
+    let positions = last - number(noted.len()) + 1..;
+    let rows = positions.zip(noted).map(|(position, Pending(mut values))| {
+        values[0] = position.into();
+        values
+    });
+    in_statements(rows, at_once, insertion)
 }
 
 fn read(row: &Row) -> Result<Event, StoreError> {

@@ -57,6 +57,12 @@ impl Known {
         self.kept().answers.get(name)?.downcast_ref().cloned()
     }
 
+    /// The same, where nothing was changed since so many changes were durable.
+    pub(crate) fn get_since<T: Clone + 'static>(&self, changes: u64, name: &str) -> Option<T> {
+        let kept = self.kept();
+        if kept.changes == changes { kept.answers.get(name)?.downcast_ref().cloned() } else { None }
+    }
+
     /// Keeps what was read when so many changes were durable, unless there were more meanwhile.
     pub(crate) fn keep<T: Clone + Send + 'static>(&self, changes: u64, name: String, answer: T) {
         let mut kept = self.kept();
@@ -71,6 +77,13 @@ impl Known {
 }
 
 impl Store {
+    /// Begins a transaction that decides on what is known and leaves nothing but lines in the logs. On SQLite many do so at the same time, and
+    /// none waits for its turn to write. Where what it was decided on was changed meanwhile, its commit, or whatever it asks, fails with
+    /// [`StoreError::Stale`], and nothing of it is stored: then it is to be decided anew, in a turn of its own ([`Store::write`]).
+    pub async fn note(&self) -> Result<Tx, StoreError> {
+        self.db.note().await
+    }
+
     /// What `read` finds under that name, in a transaction of its own: known without reading where nothing was changed since it was read
     /// last. Each name stands for one thing of one type. That there is nothing is not kept: guesses would push out what is known.
     pub async fn known<T: Clone + Send + 'static>(

@@ -252,6 +252,16 @@ fn about(deed: &Deed<'_>, ready: &Ready) -> About {
 
 /// The row that must be durable before the token leaves.
 pub(crate) async fn begin(app: &App, deed: &Deed<'_>, ready: &Ready) -> Result<(), Problem> {
+    let mut tx = app.store.note().await?;
+    let begun = begin_in(&mut tx, app, deed, ready).await;
+    if !tx.is_stale() {
+        begun?;
+        match tx.commit().await {
+            Err(StoreError::Stale) => {}
+            done => return Ok(done?),
+        }
+    }
+    // Something was changed while this was decided.
     let mut tx = app.store.write().await?;
     begin_in(&mut tx, app, deed, ready).await?;
     Ok(tx.commit().await?)
@@ -366,7 +376,7 @@ async fn note<T>(
     detail: &Value,
     done: &Result<T, NotDone>,
 ) -> Result<(), Problem> {
-    let mut tx = app.store.write().await?;
+    let mut tx = app.store.note().await?;
     let kind = format!("act.{}.{ending}", deed.kind);
     events::append(&mut tx, &app.organisation, app.now(), &kind, &deed.caller.named, &about(deed, ready), detail).await?;
     tx.commit().await?;

@@ -2,6 +2,8 @@
 //! microseconds, and handing them to another thread and back would take ten times that. What takes longer than a moment is broken
 //! off and carried out again on a thread that may wait.
 
+pub(crate) mod noting;
+pub(crate) mod queue;
 pub(crate) mod readers;
 pub(crate) mod schema;
 pub(crate) mod writer;
@@ -28,7 +30,7 @@ const MOMENT: u32 = 100;
 const UNLIMITED: u32 = u32::MAX;
 /// How many prepared statements a connection keeps: the lists' filters make many texts.
 const PREPARED: usize = 256;
-/// Of so many texts it knows what their answers' columns are called, before it forgets them all.
+/// Of so many texts it knows what there is to know, before it forgets them all.
 const NAMED: usize = 4 * PREPARED;
 /// A statement that takes longer is told of.
 const SLOW: Duration = Duration::from_secs(1);
@@ -42,9 +44,24 @@ pub(crate) struct Conn {
     db: Connection,
     /// How many looks the present statement has left.
     left: Arc<AtomicU32>,
-    /// What the columns of a statement's answers are called: each row needs it, and SQLite would spell it out each time.
-    /// Boxed, since a connection moves with its transaction.
-    columns: Box<RefCell<HashMap<String, Arc<[String]>>>>,
+    /// What is known of statements. Boxed, since a connection moves with its transaction.
+    shapes: Box<RefCell<HashMap<String, Arc<Shape>>>>,
+}
+
+/// What SQLite would spell out each time a statement is carried out.
+struct Shape {
+    /// What the columns of its answers are called: each row needs it.
+    columns: Arc<[String]>,
+    /// Which value each of its parameters takes, from 0 on. To SQLite `$2` is a name, and counted where it first stands.
+    parameters: Vec<usize>,
+}
+
+impl Shape {
+    fn of(statement: &CachedStatement<'_>) -> Option<Self> {
+        let number = |at| statement.parameter_name(at)?.get(1..)?.parse::<usize>().ok()?.checked_sub(1);
+        let parameters = (1..=statement.parameter_count()).map(number).collect::<Option<_>>()?;
+        Some(Self { columns: statement.column_names().into_iter().map(str::to_owned).collect(), parameters })
+    }
 }
 
 impl Conn {
@@ -82,7 +99,7 @@ impl Conn {
                 left == 0
             }),
         )?;
-        Ok(Self { db, left, columns: Box::default() })
+        Ok(Self { db, left, shapes: Box::default() })
     }
 
     /// Which SQLite this is.
@@ -105,7 +122,7 @@ impl Conn {
     /// Runs a statement; how many rows it changed.
     pub(crate) fn change(&self, sql: &str, values: &[Value]) -> Result<u64, Error> {
         let _told = Told::of(sql);
-        let mut statement = self.prepared(sql, values, UNLIMITED)?;
+        let (mut statement, _) = self.prepared(sql, values, UNLIMITED)?;
         let reads = statement.readonly();
         let mut rows = statement.raw_query();
         while rows.next()?.is_some() {}
@@ -120,14 +137,14 @@ impl Conn {
     /// All rows of an answer; `None` when a statement that only reads took longer than a moment.
     fn rows(&self, sql: &str, values: &[Value], looks: u32) -> Result<Option<Vec<SqliteRow>>, Error> {
         let _told = Told::of(sql);
-        let mut statement = self.prepared(sql, values, looks)?;
-        let columns = self.columns_of(sql, &statement);
+        let (mut statement, shape) = self.prepared(sql, values, looks)?;
+        let columns = &shape.columns;
         let (mut rows, mut all) = (statement.raw_query(), vec![]);
         loop {
             match rows.next() {
                 Ok(Some(row)) => {
                     let values = (0..columns.len()).map(|at| row.get_ref(at).and_then(kept)).collect::<Result<_, _>>()?;
-                    all.push(SqliteRow { columns: Arc::clone(&columns), values });
+                    all.push(SqliteRow { columns: Arc::clone(columns), values });
                 }
                 Ok(None) => return Ok(Some(all)),
                 Err(error) if code(&error) == Some(ffi::SQLITE_INTERRUPT) => return Ok(None),
@@ -136,34 +153,33 @@ impl Conn {
         }
     }
 
-    fn columns_of(&self, sql: &str, statement: &CachedStatement<'_>) -> Arc<[String]> {
-        let mut known = self.columns.borrow_mut();
+    fn shape_of(&self, sql: &str, statement: &CachedStatement<'_>) -> Option<Arc<Shape>> {
+        let mut known = self.shapes.borrow_mut();
         // A table that got a column meanwhile answers `*` with one more.
-        if let Some(columns) = known.get(sql).filter(|columns| columns.len() == statement.column_count()) {
-            return Arc::clone(columns);
+        if let Some(shape) = known.get(sql).filter(|shape| shape.columns.len() == statement.column_count()) {
+            return Some(Arc::clone(shape));
         }
         if known.len() >= NAMED {
             known.clear();
         }
-        let columns: Arc<[String]> = statement.column_names().into_iter().map(str::to_owned).collect();
-        known.insert(sql.to_owned(), Arc::clone(&columns));
-        columns
+        let shape = Arc::new(Shape::of(statement)?);
+        known.insert(sql.to_owned(), Arc::clone(&shape));
+        Some(shape)
     }
 
-    fn prepared(&self, sql: &str, values: &[Value], looks: u32) -> Result<CachedStatement<'_>, Error> {
+    fn prepared(&self, sql: &str, values: &[Value], looks: u32) -> Result<(CachedStatement<'_>, Arc<Shape>), Error> {
         let mut statement = self.db.prepare_cached(sql)?;
-        for at in 1..=statement.parameter_count() {
-            // To SQLite `$2` is a name, and counted where it first stands.
-            let number = statement.parameter_name(at).and_then(|name| name.get(1..)?.parse::<usize>().ok());
-            let value = number.and_then(|number| values.get(number.checked_sub(1)?));
-            match value.ok_or(Error::InvalidParameterCount(values.len(), at))? {
+        let count = statement.parameter_count();
+        let shape = self.shape_of(sql, &statement).ok_or(Error::InvalidParameterCount(values.len(), count))?;
+        for (at, number) in (1..).zip(&shape.parameters) {
+            match values.get(*number).ok_or(Error::InvalidParameterCount(values.len(), at))? {
                 Value::Int(value) => statement.raw_bind_parameter(at, value)?,
                 Value::Text(value) => statement.raw_bind_parameter(at, value)?,
                 Value::Bytes(value) => statement.raw_bind_parameter(at, value)?,
             }
         }
         self.left.store(if statement.readonly() { looks } else { UNLIMITED }, Ordering::Relaxed);
-        Ok(statement)
+        Ok((statement, shape))
     }
 }
 
@@ -291,6 +307,11 @@ pub(crate) fn is_of_disk(error: &Error) -> bool {
 }
 
 impl Asked for &Conn {
+    /// Carried out in place: a longer statement saves nothing.
+    fn at_once(&self) -> usize {
+        1
+    }
+
     async fn one(&mut self, sql: &str, values: &[Value]) -> Result<Option<Row>, StoreError> {
         let rows = self.rows(sql, values, UNLIMITED)?.unwrap_or_default();
         Ok(rows.into_iter().next().map(Row::Sqlite))

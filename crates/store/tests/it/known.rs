@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
 
 use lifecycle::ids::{ApiKeyId, OrganisationId};
 use lifecycle::permission::Permission;
@@ -53,6 +54,10 @@ impl Looked<'_> {
 }
 
 fn note(store: &Store, tx: &mut Tx, organisation: &OrganisationId) {
+    note_of(store, tx, organisation, &json!({}));
+}
+
+fn note_of(store: &Store, tx: &mut Tx, organisation: &OrganisationId, detail: &serde_json::Value) {
     let entry = Entry {
         at: T0,
         organisation,
@@ -64,7 +69,7 @@ fn note(store: &Store, tx: &mut Tx, organisation: &OrganisationId) {
         detail: json!({}),
     };
     store.audit(tx, entry).into_inner().unwrap();
-    events::append(tx, organisation, T0, "act.token.begun", &Actor::System, &About::default(), &json!({})).into_inner().unwrap();
+    events::append(tx, organisation, T0, "act.token.begun", &Actor::System, &About::default(), detail).into_inner().unwrap();
 }
 
 #[tokio::test]
@@ -122,6 +127,66 @@ async fn nt_14_a_change_is_known_in_its_own_transaction_to_those_behind_it_and_t
     }
 }
 
+#[tokio::test]
+async fn nt_14_lines_are_noted_without_a_turn_only_while_what_they_were_decided_on_stands() {
+    for Fixture { store, folder: _folder } in each().await {
+        let (organisation, _) = organisation(&store).await;
+        let id = key(&store, &organisation).await;
+        let looked = Looked { organisation: &organisation, id: &id, reads: AtomicI64::new(0) };
+        looked.alone(&store).await;
+        let alone = store.read().await.unwrap().is_alone();
+        // While somebody else has the turn and has changed nothing yet.
+        let mut tx = store.note().await.unwrap();
+        looked.within(&mut tx).await;
+        note(&store, &mut tx, &organisation);
+        let mut turn = store.write().await.unwrap();
+        api_keys::by_id(&mut turn, &organisation, &id).await.unwrap();
+        let written = async {
+            tokio::task::yield_now().await;
+            drop(turn);
+        };
+        let (noted, ()) = tokio::join!(tx.commit(), written);
+        noted.unwrap();
+        assert_eq!(looked.reads(), if alone { 1 } else { 2 });
+        if alone {
+            // A change that is not durable, one that was taken back, and one that is durable.
+            for fate in ["open", "taken back", "durable"] {
+                looked.alone(&store).await;
+                let mut begun = vec![];
+                for _ in 0..2 {
+                    let mut tx = store.note().await.unwrap();
+                    assert!(looked.within(&mut tx).await.revoked_at.is_none(), "{fate}");
+                    note(&store, &mut tx, &organisation);
+                    begun.push(tx);
+                }
+                let mut turn = store.write().await.unwrap();
+                api_keys::revoke(&mut turn, &organisation, &id, T0).await.unwrap();
+                let mut kept = None;
+                match fate {
+                    "open" => kept = Some(turn),
+                    "taken back" => drop(turn),
+                    _ => turn.commit().await.unwrap(),
+                }
+                let second = begun.pop().unwrap();
+                // It would wait for whoever has the turn, if it were let in.
+                let first = tokio::time::timeout(Duration::from_secs(10), begun.pop().unwrap().commit()).await;
+                assert!(matches!(first, Ok(Err(StoreError::Stale))), "{fate}: {first:?}");
+                drop(kept);
+                // The same for one that asks something after it.
+                let mut second = second;
+                let asked = second.run("SELECT 1", &[]).await;
+                if fate == "durable" {
+                    assert!(matches!(asked, Err(StoreError::Stale)) && second.is_stale(), "{asked:?}");
+                }
+            }
+            let mut tx = store.note().await.unwrap();
+            assert!(looked.within(&mut tx).await.revoked_at.is_some());
+        }
+        let verified = store.verify_audit(&mut store.read().await.unwrap(), &[]).await.unwrap();
+        assert!(verified.findings.is_empty() && verified.rows == 1, "{}: {verified:?}", store.describe());
+    }
+}
+
 /// Many at once read what others count up; what somebody was told is durable is never unknown to whoever asks afterwards.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn what_was_answered_as_stored_is_known_from_then_on() {
@@ -136,7 +201,7 @@ async fn what_was_answered_as_stored_is_known_from_then_on() {
                     let mut tx = store.write().await.unwrap();
                     let name = format!("{n:03}");
                     tx.run("UPDATE api_keys SET name = $2 WHERE id = $1", &[id.as_str().into(), name.into()]).await.unwrap();
-                    note(&store, &mut tx, &organisation);
+                    note_of(&store, &mut tx, &organisation, &json!({ "is": n }));
                     tx.commit().await.unwrap();
                     stored.store(n, Ordering::SeqCst);
                 }
@@ -149,16 +214,7 @@ async fn what_was_answered_as_stored_is_known_from_then_on() {
                     let looked = Looked { organisation: &organisation, id: &id, reads: AtomicI64::new(0) };
                     while stored.load(Ordering::SeqCst) < 200 {
                         let least = stored.load(Ordering::SeqCst);
-                        let seen = if n % 2 == 0 {
-                            looked.alone(&store).await
-                        } else {
-                            let mut tx = store.write().await.unwrap();
-                            let seen = looked.within(&mut tx).await;
-                            note(&store, &mut tx, &organisation);
-                            tx.commit().await.unwrap();
-                            seen
-                        };
-                        let seen = seen.name.parse().unwrap_or(0_i64);
+                        let seen = if n % 2 == 0 { number(&looked.alone(&store).await) } else { noted(&store, &looked, n % 4 == 1).await };
                         assert!(seen >= least, "{least} was stored, and {seen} is known");
                         tokio::task::yield_now().await;
                     }
@@ -170,9 +226,40 @@ async fn what_was_answered_as_stored_is_known_from_then_on() {
             task.await.unwrap();
         }
         let verified = store.verify_audit(&mut store.read().await.unwrap(), &[]).await.unwrap();
-        let written = events::newest(&mut store.read().await.unwrap(), &organisation, 1).await.unwrap();
+        let mut tx = store.read().await.unwrap();
+        let written = events::after(&mut tx, &organisation, 0, 1_000_000).await.unwrap();
         assert!(verified.findings.is_empty() && verified.rows >= 200, "{}", store.describe());
-        assert_eq!(written.first().map(|event| event.position), Some(verified.rows), "one event for each row: {}", store.describe());
+        assert_eq!(written.last().map(|event| event.position), Some(verified.rows), "one event for each row: {}", store.describe());
+        // On a file the log says it exactly: each line was decided on what the lines before it had made of it.
+        let mut is = 0;
+        for event in written.iter().filter(|_| tx.is_alone()) {
+            match (event.detail["is"].as_i64(), event.detail["saw"].as_i64()) {
+                (Some(changed), _) => is = changed,
+                (_, saw) => assert_eq!(saw, Some(is), "at {}", event.position),
+            }
+        }
+    }
+}
+
+fn number(key: &ApiKey) -> i64 {
+    key.name.parse().unwrap_or(0)
+}
+
+/// What the key is called, and a line that says so; `turn`: in a turn of its own.
+async fn noted(store: &Store, looked: &Looked<'_>, turn: bool) -> i64 {
+    let mut turn = turn;
+    loop {
+        let mut tx = if turn { store.write().await.unwrap() } else { store.note().await.unwrap() };
+        let seen = tx.known("key".to_owned(), async |tx| looked.read(tx).await).await;
+        if let Ok(seen) = seen {
+            let saw = number(&seen.unwrap());
+            note_of(store, &mut tx, looked.organisation, &json!({ "saw": saw }));
+            match tx.commit().await {
+                Err(StoreError::Stale) => {}
+                done => return done.map(|()| saw).unwrap(),
+            }
+        }
+        turn = true;
     }
 }
 
