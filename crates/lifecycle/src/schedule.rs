@@ -31,8 +31,17 @@ pub fn margin(life: Span, facts: &Facts) -> Span {
     wanted.min(life.times(1, 2))
 }
 
-/// When this grant should be renewed next, or `None` if only the person can.
-pub fn renew_at(id: &GrantId, generation: i64, clocks: &Clocks, renewable: bool, facts: &Facts, from: Timestamp) -> Option<Timestamp> {
+/// When this grant should be renewed next, or `None` if only the person can. `in_vain` is how long the last renewal was waited for, where
+/// it did not put off the end of the refresh token.
+pub fn renew_at(
+    id: &GrantId,
+    generation: i64,
+    clocks: &Clocks,
+    renewable: bool,
+    facts: &Facts,
+    from: Timestamp,
+    in_vain: Option<Span>,
+) -> Option<Timestamp> {
     if !renewable {
         return None;
     }
@@ -54,11 +63,14 @@ pub fn renew_at(id: &GrantId, generation: i64, clocks: &Clocks, renewable: bool,
     });
     let by_refresh = match facts.renewal {
         // A rotating refresh token is kept alive from one third of its life on, where renewing restarts it. One that lives until its person
-        // has to come gains nothing: a third of what is left, again and again, would spend it more often the nearer that day is.
+        // has to come gains nothing: a third of what is left, again and again, would spend it more often the nearer that day is. Nor does
+        // one whose end the last renewal left where it was: the next comes no sooner after that one. It does come, since there are networks
+        // that put an end off only late in a life.
         RenewalModel::Rotating(_) if facts.manual_renewal_every.is_none() => clocks
             .refresh_until
             .filter(|until| clocks.human_until.is_none_or(|day| *until < day))
-            .map(|until| from + jittered(until.since(from).times(1, 3), id, generation)),
+            .map(|until| jittered(until.since(from).times(1, 3), id, generation).max(in_vain.unwrap_or(Span::ZERO)))
+            .map(|wait| from + wait),
         _ => None,
     };
     [by_access, by_refresh].into_iter().flatten().min()
@@ -190,7 +202,7 @@ mod tests {
             let facts = Facts { renewal: RenewalModel::Extending(earliest), ..Facts::unknown() };
             let until = from + earliest + Span::seconds(rest);
             let clocks = Clocks { access_until: Some(until), ..Clocks::default() };
-            let at = renew_at(&GrantId::from_u128(id), generation, &clocks, true, &facts, from);
+            let at = renew_at(&GrantId::from_u128(id), generation, &clocks, true, &facts, from, None);
             prop_assert!(at.is_some_and(|at| at >= from + earliest && at < until), "{:?}", at);
         }
     }
@@ -201,7 +213,7 @@ mod tests {
             let (facts, from) = (Facts::unknown(), Timestamp::from_seconds(1_700_000_000));
             let life = Span::seconds(seconds);
             let clocks = Clocks { access_until: Some(from + life), ..Clocks::default() };
-            let at = renew_at(&GrantId::from_u128(id), generation, &clocks, true, &facts, from);
+            let at = renew_at(&GrantId::from_u128(id), generation, &clocks, true, &facts, from, None);
             let latest = (life - margin(life, &facts)).max(facts.idle_check_every);
             prop_assert!(at.is_some_and(|at| at > from && at <= from + latest));
         }
@@ -211,7 +223,7 @@ mod tests {
         fn rf_01_what_nobody_uses_rotates_seldom(id: u128, generation in 1..100_000_i64, seconds in 60..40_000_000_i64) {
             let (facts, from) = (Facts::unknown(), Timestamp::from_seconds(1_700_000_000));
             let clocks = Clocks { access_until: Some(from + Span::seconds(seconds)), ..Clocks::default() };
-            let at = renew_at(&GrantId::from_u128(id), generation, &clocks, true, &facts, from);
+            let at = renew_at(&GrantId::from_u128(id), generation, &clocks, true, &facts, from, None);
             prop_assert!(at.is_some_and(|at| at >= from + Span::days(1)));
         }
     }
@@ -225,7 +237,7 @@ mod tests {
             let (mut at, mut renewals) = (begun, 0);
             while at < begun + Span::days(days) {
                 let clocks = Clocks { access_until: Some(at + Span::seconds(seconds)), refresh_until: end, human_until: end };
-                let next = renew_at(&GrantId::from_u128(id), renewals, &clocks, true, &facts, at);
+                let next = renew_at(&GrantId::from_u128(id), renewals, &clocks, true, &facts, at, None);
                 prop_assert!(next.is_some_and(|next| next >= at + Span::days(1)), "{:?} after {:?}", next, at);
                 (at, renewals) = (next.unwrap_or(at), renewals + 1);
             }

@@ -1,9 +1,10 @@
 //! What most networks share: RFC 6749 requests and answers, bounded reading, evidence.
 
 use std::collections::BTreeMap;
+use std::time::UNIX_EPOCH;
 
 use bytes::Bytes;
-use http::{Method, Request, Response, StatusCode};
+use http::{Method, Request, Response, StatusCode, header};
 use lifecycle::diagnosis::Diagnosis;
 use lifecycle::grant::Clocks;
 use lifecycle::secret::{Secret, TokenSet};
@@ -231,6 +232,14 @@ pub fn evidence(now: Timestamp, source: Source, answer: &Response<Bytes>, code: 
 pub fn unreadable(now: Timestamp, source: Source, answer: &Response<Bytes>) -> Evidence {
     let kind = answer.headers().get("content-type").and_then(|kind| kind.to_str().ok()).unwrap_or("unknown content");
     evidence(now, source, answer, None, &format!("an answer that cannot be read ({kind}, {} bytes)", answer.body().len()))
+}
+
+/// The moment at which an answer was made, by the clock of whoever made it (RFC 9110 6.6.1): what a network says of days that it reckons
+/// itself holds by its clock, and ours may be wrong. `None` where it says no moment.
+pub fn answered_at(answer: &Response<Bytes>) -> Option<Timestamp> {
+    let said = httpdate::parse_http_date(answer.headers().get(header::DATE)?.to_str().ok()?).ok()?;
+    let since = said.duration_since(UNIX_EPOCH).ok()?;
+    i64::try_from(since.as_secs()).ok().map(Timestamp::from_seconds)
 }
 
 /// What the network asks us to wait (RFC 9110 10.2.3, seconds form).

@@ -2,9 +2,10 @@
 //! world's own state, the moment and the request.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::time::{Duration, UNIX_EPOCH};
 
 use bytes::Bytes;
-use http::{Request, Response};
+use http::{HeaderValue, Request, Response, header};
 use serde::Serialize;
 
 use crate::people::{Board, Comment, Container, Page, Person, Post, boards, page, person};
@@ -291,6 +292,7 @@ impl World {
             *self.changes.entry(network).or_default() += 1;
         }
         let mood = if about == "page" { Mood::Normal } else { self.mood_for(network, about) };
+        let by_network = if mood == Mood::ClockSkew { now + SKEW } else { now };
         let mut answer = match mood {
             Mood::Outage => networks::down(network, about, &incoming.path),
             Mood::Html => html(200, "<html><body><h1>Welcome to the hotel network</h1></body></html>".into()),
@@ -306,9 +308,9 @@ impl World {
             }
             Mood::RateLimited if about == "api" => networks::rate_limited(network, now),
             Mood::CutBody => cut(networks::handle(self, now, network, incoming)),
-            Mood::ClockSkew => networks::handle(self, now + SKEW, network, incoming),
-            _ => networks::handle(self, now, network, incoming),
+            _ => networks::handle(self, by_network, network, incoming),
         };
+        answer.headers_mut().extend(date(by_network).map(|date| (header::DATE, date)));
         match mood {
             Mood::Slow => drop(answer.extensions_mut().insert(Fate::Delay(3000))),
             Mood::LostAnswer => drop(answer.extensions_mut().insert(Fate::CloseWithoutAnswer)),
@@ -408,4 +410,10 @@ impl World {
     pub fn offset(&self) -> i64 {
         self.offset
     }
+}
+
+/// A moment in µs since 1970 as servers say it in `Date`.
+fn date(now: i64) -> Option<HeaderValue> {
+    let since = Duration::from_micros(u64::try_from(now).ok()?);
+    HeaderValue::from_str(&httpdate::fmt_http_date(UNIX_EPOCH + since)).ok()
 }

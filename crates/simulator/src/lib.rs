@@ -5,6 +5,7 @@
 //! one world are more worlds, each with faults of its own.
 
 mod backlog;
+mod causes;
 mod dice;
 mod faults;
 mod heal;

@@ -355,7 +355,10 @@ impl Run {
         for (profile, news) in messages.into_iter().flat_map(|message| message.told) {
             self.judge.told(&profile, &news, self.now, &mut self.tally);
             match news {
-                lifecycle::status::News::NoAccessTokens { .. } => self.people_hear(&profile, false),
+                lifecycle::status::News::NoAccessTokens { .. } => {
+                    self.look_at_cause(&profile);
+                    self.people_hear(&profile, false);
+                }
                 // Each warning brings one in five; over four of them six in ten come before the day, the others let it come.
                 lifecycle::status::News::RenewSoon { .. } if self.dice.people.chance(200_000) => self.people_hear(&profile, true),
                 _ => {}

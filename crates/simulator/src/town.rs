@@ -87,6 +87,8 @@ pub(crate) struct Citizen {
     pub(crate) blocked: bool,
     /// Pages on which the role was taken away.
     pub(crate) without_role: BTreeSet<u64>,
+    /// The same, also where it came back, until the next login.
+    pub(crate) roles_lost: BTreeSet<u64>,
     /// On the way to come and log in.
     pub(crate) is_coming: bool,
 }
@@ -149,6 +151,7 @@ pub(crate) fn settle(world: &mut World, clients: &BTreeMap<&'static str, Client>
                 pages: ids.clone(),
                 blocked: false,
                 without_role: BTreeSet::new(),
+                roles_lost: BTreeSet::new(),
                 is_coming: false,
             });
         }
@@ -229,6 +232,7 @@ impl Run {
             Deed::Unblock => citizen.blocked = false,
             Deed::LoseRole(page) => {
                 citizen.without_role.insert(page);
+                citizen.roles_lost.insert(page);
             }
             Deed::RegainRole(page) => {
                 citizen.without_role.remove(&page);
@@ -301,6 +305,8 @@ impl Run {
             return;
         };
         self.tally.consents += 1;
+        let citizen = &mut self.citizens[who];
+        citizen.roles_lost.clone_from(&citizen.without_role);
         self.keep(who, issued, &discovery);
     }
 

@@ -28,6 +28,14 @@ impl Suspicion {
     }
 }
 
+/// When a successor ends of which the network says nothing: on its person's day, where the one before did; any other lives as long as the
+/// one before was given when it came. That one's own end, kept, would be asked about again and again once it is over.
+fn successors_end(kept: Clocks, waited: Span, now: Timestamp) -> Option<Timestamp> {
+    let until = kept.refresh_until?;
+    let ends_with_day = kept.human_until.is_some_and(|day| day <= until);
+    Some(if ends_with_day { until } else { until + waited }).filter(|until| *until > now || ends_with_day)
+}
+
 /// Which kind of call was refused.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Look {
@@ -87,7 +95,7 @@ impl Stepper<'_> {
     }
 
     fn new_tokens(&mut self, clocks: Clocks) {
-        let kept = self.grant.clocks;
+        let (kept, waited) = (self.grant.clocks, self.now.since(self.grant.issued_at));
         self.grant.generation += 1;
         self.grant.issued_at = self.now;
         let life = |known: Option<Timestamp>, default: Option<Span>| known.or_else(|| default.map(|span| self.now + span));
@@ -100,7 +108,7 @@ impl Stepper<'_> {
                 // A new refresh token begins a new life; one that stays goes on with its own.
                 let by_rule = life(None, self.facts.refresh_life);
                 match self.facts.renewal {
-                    RenewalModel::Rotating(_) => clocks.refresh_until.or(by_rule).or(kept.refresh_until),
+                    RenewalModel::Rotating(_) => clocks.refresh_until.or(by_rule).or(successors_end(kept, waited, self.now)),
                     _ => clocks.refresh_until.or(kept.refresh_until).or(by_rule),
                 }
             } else {
@@ -113,8 +121,11 @@ impl Stepper<'_> {
             let ends = [self.grant.clocks.human_until, self.grant.clocks.access_until];
             self.grant.clocks.human_until = ends.into_iter().flatten().min();
         }
-        self.grant.renew_at =
-            schedule::renew_at(&self.grant.id, self.grant.generation, &self.grant.clocks, self.grant.renewable, self.facts, self.now);
+        // What a life restarts with is as much later as was waited; what is told in seconds left, or by another clock, is only nearly the same.
+        let put_off = kept.refresh_until.zip(self.grant.clocks.refresh_until).map(|(was, is)| is.since(was));
+        let in_vain = put_off.filter(|by| *by < waited.times(1, 2)).map(|_| waited);
+        let Grant { id, generation, clocks, renewable, .. } = &self.grant;
+        self.grant.renew_at = schedule::renew_at(id, *generation, clocks, *renewable, self.facts, self.now, in_vain);
         self.reached();
         self.grant.verified_at = Some(self.now);
         // A renewal proves the token, not the roles, and not that the account may act (a suspended account still renews at X): the look
@@ -255,6 +266,7 @@ impl Stepper<'_> {
                         self.grant.renewable,
                         self.facts,
                         self.now,
+                        None,
                     );
                     self.say(Happening::CameBack, Some(&diagnosis.evidence));
                 } else {

@@ -1,4 +1,5 @@
 mod doubts;
+mod rotations;
 
 use proptest::prelude::*;
 

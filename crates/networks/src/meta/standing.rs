@@ -221,7 +221,9 @@ impl PageLogin {
             let says_more = matches!(why.finding, Finding::Refused { cause, confidence, .. } if cause != Cause::Unknown && confidence != Confidence::Guess);
             return if says_more { why } else { refused };
         }
-        let cause = if told.data_access_until.is_some_and(|until| until <= cx.now) {
+        // Whether that day has come is the network's to say: by our clock, if it is behind, a role would be lost until it has caught up.
+        let by_network = oauth::answered_at(&answer).unwrap_or(cx.now);
+        let cause = if told.data_access_until.is_some_and(|until| until <= by_network) {
             Cause::RenewalDue
         } else if is_role_lost(&refused) && !told.scopes.is_empty() && !told.scopes.iter().any(|scope| scope == "pages_read_engagement") {
             Cause::ScopeMissing

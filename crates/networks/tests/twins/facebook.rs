@@ -5,14 +5,16 @@ use http::{Method, Request};
 use lifecycle::breaker::is_trouble;
 use lifecycle::diagnosis::Finding;
 use lifecycle::secret::{Secret, TokenSet};
+use lifecycle::time::Span;
 use lifecycle::words::{Cause, Confidence};
 use networks::acting::{Media, NotDone, Post};
-use networks::network::{Discovery, Found};
+use networks::network::{Cx, Discovery, Found};
 use serde_json::{Value, json};
 
 use crate::{Bench, DAY, cause, media, picture, target};
 
 const JANA: &str = "jana.lindner";
+const HOUR: i64 = 3_600;
 const PAGES: [&str; 2] = ["108001", "108002"];
 
 fn usable(found: &Discovery) -> Vec<&str> {
@@ -98,6 +100,31 @@ async fn ninety_days_after_the_last_login_nothing_is_shown() {
     assert_eq!(sure(&refused), Some((Cause::RenewalDue, Confidence::Certain)));
     let tokens = bench.connect(JANA).await;
     assert_eq!(usable(&bench.discover(&tokens).await.expect("a login repairs it")), PAGES);
+}
+
+/// Facebook and Instagram behind it refuse in the same word when the 90 days are over and when a role is gone, and both say of the token
+/// that it is valid. Which it is says the day by the network's own clock, whatever ours says.
+#[tokio::test]
+async fn ninety_days_are_over_by_the_networks_clock_alone() {
+    for (network, page) in [("facebook", 108_001), ("instagram_page", 109_001)] {
+        for wrong in [-48 * HOUR, -6 * HOUR, -1, 0, 1, 6 * HOUR, 48 * HOUR] {
+            let bench = Bench::new(network);
+            let tokens = bench.connect(JANA).await;
+            let seen = async || {
+                let cx = Cx { now: bench.cx().now + Span::seconds(wrong), ..bench.cx() };
+                bench.network.discover(cx, &bench, &tokens).await
+            };
+            bench.pass(90 * DAY - 2);
+            bench.trouble("valid_without_role");
+            let all = seen().await.unwrap_or_else(|refused| panic!("{network} {wrong}: {refused:?}")).profiles.len();
+            bench.control("roles", &json!({ "network": network, "page": page, "username": JANA, "role": null }));
+            let left = seen().await.unwrap_or_else(|refused| panic!("{network} {wrong}: one role is lost: {refused:?}"));
+            assert_eq!(left.profiles.len(), all - 1, "{network} {wrong}");
+            bench.pass(2);
+            let refused = seen().await.expect_err("nothing is shown");
+            assert_eq!(sure(&refused), Some((Cause::RenewalDue, Confidence::Certain)), "{network} {wrong}");
+        }
+    }
 }
 
 #[tokio::test]
