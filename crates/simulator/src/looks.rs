@@ -127,9 +127,10 @@ impl Run {
         // The numbers that proofs show are the network's, are noted and grow old: only a look that had to fetch a new one is what all
         // later looks with the same notes are.
         let proves = claim.tokens.dpop_key.is_some();
-        // Where calls are signed with moments, each has to be later than all before it, whoever made them and by whichever clock: nothing of
-        // that lasts.
-        let is_lasting = claim.tokens.token_type != TokenType::OAuth1 && (!proves || calls > 1);
+        // Where calls are signed with moments, none may be earlier than one before it, whoever made them and by whichever clock: that lasts
+        // only where no clock is ever wrong.
+        let is_in_order = claim.tokens.token_type != TokenType::OAuth1 || self.judge.clock_most == Span::ZERO;
+        let is_lasting = is_in_order && (!proves || calls > 1);
         if read.is_well() && is_lasting && failed == self.wire.failed() {
             let notes = proves.then(|| claim.tokens.notes.clone());
             self.looks.insert(claim.grant.id.clone(), Look { shown, calls, rolled, notes, read: read.clone(), remembered: 0 });
