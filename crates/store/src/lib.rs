@@ -21,6 +21,7 @@ pub mod driver;
 pub mod events;
 mod fan_out;
 mod fault;
+pub mod first_admin;
 pub mod forecast;
 pub mod freezes;
 pub mod grants;

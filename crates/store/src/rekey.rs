@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use crate::driver::{Row, StoreError, Tx};
 use crate::seal::{Context, Keyring, from_text, to_text};
-use crate::{OpenError, Store, dialect, installation};
+use crate::{OpenError, Store, dialect, first_admin, installation};
 
 /// Rows of one transaction.
 const PAGE: u32 = 100;
@@ -43,7 +43,7 @@ const COLUMNS: [Column; 11] = [
 type Swap = (String, Vec<u8>, Vec<u8>);
 
 /// Values of the installation that are sealed, as text.
-const OF_INSTALLATION: [&str; 2] = ["key_check", "audit_key"];
+const OF_INSTALLATION: [&str; 3] = ["key_check", "audit_key", first_admin::NAME];
 
 fn of_installation(name: &str) -> Context<'_> {
     Context { table: "installation", column: "value", row: name, organisation: "", generation: None }

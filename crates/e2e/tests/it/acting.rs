@@ -104,7 +104,7 @@ async fn what_a_network_or_a_key_does_not_allow_is_not_done() {
     demo.control("/people/xing/karl.voss/revoke", json!({})).await;
     let (status, problem, _) = post(&demo, &format!("/profiles/{xing}/posts"), None, &json!({ "text": "Once more" })).await;
     assert_eq!((status, problem["code"].as_str()), (502, Some("refused_by_network")), "{problem}");
-    demo.until("xing", "disconnected").await;
+    demo.gone("xing").await;
     let (status, problem, _) = post(&demo, &format!("/profiles/{xing}/posts"), None, &json!({ "text": "Once more" })).await;
     assert_eq!((status, problem["code"].as_str()), (409, Some("no_access_tokens_available")), "{problem}");
     assert_eq!(posts_at(&demo, "xing").await.len(), 1);
@@ -192,7 +192,7 @@ async fn bluesky_lives_in_the_demo() {
     let (status, posted, _) = post(&demo, &format!("/profiles/{id}/posts"), Some("k-2"), &json!({ "text": "And a second one" })).await;
     assert_eq!(status, 201, "{posted}");
     demo.control("/people/bluesky/fernweh.test/block", json!({})).await;
-    demo.until("bluesky", "disconnected").await;
+    demo.gone("bluesky").await;
     assert_eq!(demo.profiles("bluesky").await[0]["cause"], "person_blocked");
     demo.control("/people/bluesky/fernweh.test/unblock", json!({})).await;
     assert_eq!(demo.refresh(&id, "jana-lindner.test").await.0, 409, "somebody else");

@@ -58,7 +58,7 @@ async fn page(demo: &Demo, cookie: &str, path: &str) -> String {
 /// Karl Voss, whose owner is Tobias, has no access tokens, and Tobias's mail is out.
 async fn dead(demo: &Demo) -> Value {
     demo.control("/people/xing/karl.voss/revoke", json!({})).await;
-    demo.until("xing", "disconnected").await;
+    demo.gone("xing").await;
     demo.mail(TOBIAS, "Karl Voss").await
 }
 

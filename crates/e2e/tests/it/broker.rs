@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::authorised::{call, key};
-use crate::world::{Demo, client, eventually};
+use crate::world::{Demo, client};
 
 const GRANT: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
 const PROFILE: &str = "urn:staygreen:params:oauth:token-type:profile";
@@ -96,7 +96,7 @@ async fn a_report_is_evidence_and_not_a_verdict() {
     // A true one: the network confirms it, and the owner hears.
     demo.control("/people/tiktok/fernweh.outdoor/revoke", json!({})).await;
     report(&token, 401).await;
-    demo.until("tiktok", "disconnected").await;
+    demo.gone("tiktok").await;
     let (_, audit) = demo.api("GET", "/audit?q=reported", None).await;
     assert!(audit["items"].as_array().unwrap().len() == 3 && !audit.to_string().contains(&token), "{audit}");
 }
@@ -124,7 +124,7 @@ async fn when_one_person_s_token_is_reported_the_next_person_s_is_handed_out_and
     let (_, profile) = demo.api("GET", &format!("/profiles/{page}"), None).await;
     assert_ne!(profile["status"], "disconnected", "one good access is enough");
     withdrawn(&second).await;
-    eventually("no token is left", async || lend().await.0 == 409).await;
+    demo.as_time_passes("no token is left", async || lend().await.0 == 409).await;
     let (_, refused) = lend().await;
     assert_eq!((refused["code"].as_str(), refused.get("access_token")), (Some("no_access_tokens_available"), None), "{refused}");
     // Each hand-out says on whose consent it rests.

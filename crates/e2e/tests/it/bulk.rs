@@ -61,7 +61,7 @@ async fn the_list_is_sorted_by_each_column_and_the_address_keeps_it() {
     let demo = Demo::start();
     sign_in(&browser, &demo).await;
     demo.control("/people/xing/karl.voss/revoke", json!({})).await;
-    demo.until("xing", "disconnected").await;
+    demo.gone("xing").await;
     browser.goto(&format!("{}/settings/profiles", demo.running.url())).await;
     let first = "return document.querySelector('#profiles tbody tr td a bdi').innerText";
     browser.press("Access token").await;

@@ -60,6 +60,34 @@ async fn users_and_keys_are_managed_from_a_shell() {
     assert_eq!(ask("/users").await.0, 401);
 }
 
+#[tokio::test]
+async fn a_network_app_that_is_entered_stands_in_the_history_and_the_audit_without_its_secret() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = house(folder.path());
+    let file = folder.path().join("secret");
+    std::fs::write(&file, "a client secret that nobody prints\n").unwrap();
+    let key = done(&config, &["api-key", "create", "--name", "tool", "--permission", "audit:read", "--permission", "events:read"]);
+    let set = ["network-app", "set", "pinterest", "--client-id", "our-client", "--client-secret-file", file.to_str().unwrap()];
+    done(&config, &set);
+    // What is refused is no change.
+    assert_eq!(run(&config, &["network-app", "set", "myspace", "--client-id", "x"]).0, Some(1));
+    let server = Running::start(&["serve", "--config", &config], &[]);
+    let ask = async |path: &str| -> Value {
+        let request = client().get(format!("{}/api/v1{path}", server.url())).bearer_auth(key["api_key"].as_str().unwrap());
+        request.send().await.unwrap().json().await.unwrap()
+    };
+    let (events, audit) = (ask("/events?limit=500").await, ask("/audit?limit=500").await);
+    let changed: Vec<&Value> = events["items"].as_array().unwrap().iter().filter(|event| event["kind"] == "settings.changed").collect();
+    assert_eq!(changed.len(), 1, "{events}");
+    assert_eq!((&changed[0]["detail"]["network_app"], &changed[0]["actor"]["kind"]), (&json!("pinterest"), &json!("system")));
+    let rows: Vec<&Value> = audit["items"].as_array().unwrap().iter().filter(|row| row["act"] == "network_apps:manage").collect();
+    assert_eq!(rows.len(), 1, "{audit}");
+    let expected = json!({ "what": "network app set", "network": "pinterest", "client_id": "our-client" });
+    assert_eq!(rows[0]["detail"], expected, "{audit}");
+    assert!(!events.to_string().contains("nobody prints") && !audit.to_string().contains("nobody prints"));
+    assert_eq!(ask("/audit/verify").await["whole"], true);
+}
+
 #[test]
 fn network_apps_are_entered_and_keys_are_changed_from_a_shell() {
     let folder = tempfile::tempdir().unwrap();

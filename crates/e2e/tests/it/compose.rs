@@ -20,7 +20,7 @@ async fn a_post_is_written_measured_held_and_sent_in_a_browser() {
     let (page, xing) = (id("linkedin", "Fernweh Outdoor").await, id("xing", "Karl Voss").await);
     demo.control("/people/xing/karl.voss/revoke", json!({})).await;
     sign_in(&browser, &demo).await;
-    demo.until("xing", "disconnected").await;
+    demo.gone("xing").await;
     browser.press("Compose").await;
     browser.see("What to say").await;
     browser.see("would be held until it is connected again").await;

@@ -47,7 +47,7 @@ async fn a_red_profile_tells_its_whole_story() {
     accessible(&browser, "explain-green").await;
 
     demo.control("/people/linkedin/jana.lindner/revoke", json!({})).await;
-    demo.until("linkedin", "disconnected").await;
+    demo.gone("linkedin").await;
     let red = explanation(&demo, &outdoor).await;
     let now = demo.api("GET", &format!("/profiles/{id}"), None).await.1;
     assert_eq!((&red["way"], &red["confidence"]), (&json!("log_in"), &now["confidence"]), "{red}");
@@ -93,7 +93,7 @@ async fn another_admin_takes_over_by_a_link_where_a_role_was_lost() {
     };
     role("jana.lindner", Value::Null).await;
     let status = async || demo.profile_named("linkedin", "Fernweh Travel").await["status"].clone();
-    crate::world::eventually("the lost role is noticed", async || status().await == "disconnected").await;
+    demo.as_time_passes("the lost role is noticed", async || status().await == "disconnected").await;
     let travel = demo.profile_named("linkedin", "Fernweh Travel").await;
     let red = explanation(&demo, &travel).await;
     assert_eq!((red["way"].as_str(), red["holders"][0]["help"].as_str()), (Some("another_admin"), Some("needs_role")), "{red}");

@@ -65,7 +65,7 @@ impl House {
         let cookie = demo.admin().await;
         let page = id(&demo.profile_named("linkedin", "Fernweh Outdoor").await);
         demo.control("/people/xing/karl.voss/revoke", json!({})).await;
-        demo.until("xing", "disconnected").await;
+        demo.gone("xing").await;
         let dead = id(&demo.profile_named("xing", "Karl Voss").await);
         let begun = demo.api("POST", "/connections", Some(json!({ "network": "linkedin" }))).await.1;
         let back = demo.consent(&begun["authorize_url"], "jana.lindner").await;

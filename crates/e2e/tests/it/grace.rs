@@ -65,5 +65,5 @@ async fn without_a_grace_the_same_loss_needs_a_login() {
         demo.control("/clock", json!({ "advance_seconds": 3600 })).await;
         tokio::time::sleep(std::time::Duration::from_millis(500)).await;
     }
-    demo.until("tumblr", "disconnected").await;
+    demo.gone("tumblr").await;
 }

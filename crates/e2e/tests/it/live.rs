@@ -101,7 +101,7 @@ async fn an_open_page_turns_red_by_itself_and_keeps_the_focus() {
     // Without its timer, the page's first one: what changes comes over the line.
     browser.run("window.sameDocument = true; clearInterval(1); document.getElementById('owner').focus();").await;
     demo.control("/people/linkedin/jana.lindner/revoke", json!({})).await;
-    demo.until("linkedin", "disconnected").await;
+    demo.gone("linkedin").await;
     browser.see("Refresh Connection").await;
     let kept = browser.run("return window.sameDocument === true && document.activeElement.id === 'owner'").await;
     assert_eq!(kept, true, "neither loaded anew nor the focus moved");

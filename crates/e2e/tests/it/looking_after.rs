@@ -36,7 +36,7 @@ async fn profiles_are_found_by_what_ended_their_access_on_the_page_and_over_rest
     demo.control("/people/xing/karl.voss/revoke", json!({})).await;
     demo.control("/roles", json!({ "network": "linkedin", "page": 1002, "username": "jana.lindner", "role": null })).await;
     let red = async |network: &str, name: &str| demo.profile_named(network, name).await["status"] == "disconnected";
-    eventually("both are red", async || red("xing", "Karl Voss").await && red("linkedin", "Fernweh Travel").await).await;
+    demo.as_time_passes("both are red", async || red("xing", "Karl Voss").await && red("linkedin", "Fernweh Travel").await).await;
     let names = |list: &Value| {
         let mut names: Vec<String> =
             list["items"].as_array().unwrap().iter().map(|profile| profile["name"].as_str().unwrap().to_owned()).collect();
@@ -76,7 +76,7 @@ async fn a_problem_is_put_off_handed_over_and_taken_on_and_reminders_follow() {
     let told = async |to: &str| mails(&demo, to).await.len();
     let goes_by = async |seconds: u64| demo.control("/clock", json!({ "advance_seconds": seconds })).await;
     demo.control("/people/xing/karl.voss/revoke", json!({})).await;
-    eventually("the owner hears it", async || told(TOBIAS).await == 1).await;
+    demo.as_time_passes("the owner hears it", async || told(TOBIAS).await == 1).await;
     let tab = async || page(&demo, &cookie, &format!("{general}/notifications")).await;
     assert!(tab().await.contains("The next reminder comes"), "{}", tab().await);
 
@@ -120,6 +120,7 @@ async fn nt_25_an_endpoint_that_is_down_over_a_weekend_is_told_all_the_same_and_
     let new = json!({ "url": format!("{}/broken", receiver.url), "name": "Ours", "events": ["profile.disconnected"] });
     let endpoint = id_of(&demo.api("POST", "/webhook-endpoints", Some(new)).await.1);
     demo.control("/people/xing/karl.voss/revoke", json!({})).await;
+    demo.gone("xing").await;
     let log = format!("/webhook-endpoints/{endpoint}/deliveries");
     let last = async || demo.api("GET", &log, None).await.1["items"][0].clone();
     for (n, wait) in [5, 60, 300, 1_800, 7_200, 21_600, 43_200, 79_200, 115_200].into_iter().enumerate() {
@@ -244,7 +245,7 @@ async fn a_page_that_is_not_there_keeps_the_way_on() {
     let words = "nobody has to log in within";
     assert!(forecast().await.text().await.unwrap().contains(&format!("As far as is known, {words}")));
     demo.control("/people/xing/karl.voss/revoke", json!({})).await;
-    demo.until("xing", "disconnected").await;
+    demo.gone("xing").await;
     assert!(forecast().await.text().await.unwrap().contains(&format!("Beside what needs somebody now, {words}")));
 }
 
@@ -305,7 +306,7 @@ async fn whoever_waits_for_a_renewal_hears_that_it_is_done() {
     // Used up: nothing is told twice. And what was red is told once, as the all-clear.
     assert_eq!(use_link(&demo, &link, "fernweh.outdoor").await.0, 410);
     demo.control("/people/tiktok/fernweh.outdoor/revoke", json!({})).await;
-    demo.until("tiktok", "disconnected").await;
+    demo.gone("tiktok").await;
     demo.mail(MIRA, "No access tokens available").await;
     let link = made().await;
     assert_eq!(use_link(&demo, &link, "fernweh.outdoor").await.0, 200);

@@ -58,6 +58,7 @@ mod restore;
 mod return_to;
 mod rust_client;
 mod second_factor;
+mod set_up;
 mod signals;
 mod slow;
 mod smtp;

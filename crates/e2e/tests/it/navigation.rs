@@ -79,3 +79,36 @@ async fn the_menu_opens_without_scripts_and_one_closes_the_other() {
     browser.press_in("//nav[@class='list']", "Compose").await;
     assert!(browser.url().await.ends_with("/compose"));
 }
+
+/// On how many lines the tabs stand, by how much they are wider than their line, how high that is and whether it scrolls downwards.
+const TABS: &str = "const line = document.querySelector('nav.tabs'), tabs = [...line.children]; \
+    return { lines: new Set(tabs.map(at => at.getBoundingClientRect().top)).size, over: line.scrollWidth - line.clientWidth, \
+             high: line.clientHeight, down: line.scrollHeight - line.clientHeight, \
+             seen: tabs.every(at => at.innerText.trim().length > 3), \
+             wide: document.documentElement.scrollWidth - document.documentElement.clientWidth }";
+
+#[tokio::test]
+async fn the_tabs_of_a_profile_are_one_line_on_a_phone() {
+    let Some(browser) = Browser::start().await else { return };
+    let demo = Demo::start();
+    let cookie = demo.admin().await;
+    let profile = demo.profile_named("linkedin", "Fernweh Outdoor").await["id"].as_str().unwrap().to_owned();
+    sign_in(&browser, &demo).await;
+    for language in ["en", "de"] {
+        speak(&demo, &cookie, language).await;
+        for tab in ["", "/notifications", "/access-tokens"] {
+            for width in [1280, 600, 390, 360, 320] {
+                browser.resize(width, 844).await;
+                browser.goto(&format!("{}/settings/profiles/{profile}{tab}", demo.running.url())).await;
+                let found = browser.run(TABS).await;
+                assert!(found["lines"] == 1 && found["seen"] == true, "{language}{tab} {width}: {found}");
+                assert!(width > 480 || found["down"] == 0, "nothing scrolls downwards: {language}{tab} {width}: {found}");
+                assert!(found["wide"].as_i64().unwrap() <= 1 && found["high"].as_f64().unwrap() < 56.0, "{language}{tab} {width}: {found}");
+                assert_eq!(found["over"], 0, "nothing is hidden: {language}{tab} {width}: {found}");
+                if width == 390 {
+                    browser.picture(&format!("tabs-{language}{}", tab.replace('/', "-"))).await;
+                }
+            }
+        }
+    }
+}

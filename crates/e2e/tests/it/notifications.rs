@@ -61,7 +61,7 @@ async fn a_death_in_quiet_hours_waits_says_why_and_leaves_when_they_are_over() {
     assert_eq!(me.wish(json!({ "digest": "hourly" })).await.0, 422);
 
     demo.control("/people/linkedin/jana.lindner/revoke", json!({})).await;
-    demo.until("linkedin", "disconnected").await;
+    demo.gone("linkedin").await;
     let waits = "Waits for the end of the reader&#39;s quiet hours";
     eventually("the delivery log says why", async || me.page("/settings/deliveries").await.contains(waits)).await;
     assert!(!demo.mails().await.iter().any(|mail| mail["to"] == LENA), "it is quiet");
@@ -201,7 +201,7 @@ async fn whoever_is_reached_by_nothing_any_more_is_made_known_to_the_admins() {
     let mail = demo.mail(LENA, "Tobias Kern gets no mails any more").await;
     assert!(mail["text"].as_str().unwrap().contains("Karl Voss"), "{mail}");
     demo.control("/people/xing/karl.voss/change-password", json!({})).await;
-    demo.until("xing", "disconnected").await;
+    demo.gone("xing").await;
     demo.mail(LENA, "Karl Voss").await;
     let told =
         async || demo.mails().await.iter().any(|mail| mail["to"] == LENA && mail["subject"].as_str().unwrap().contains("No access tokens"));

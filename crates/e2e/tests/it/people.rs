@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::browser::Browser;
 use crate::explain::use_link;
 use crate::story::{accessible, sign_in};
-use crate::world::{Demo, client, eventually};
+use crate::world::{Demo, client};
 
 async fn person(demo: &Demo, name: &str, network: &str) -> Value {
     let (status, list) = demo.api("GET", &format!("/people?q={}", crate::world::encoded(name)), None).await;
@@ -177,13 +177,13 @@ async fn whatever_is_due_now_says_so_and_the_days_of_an_ended_login_count_no_lon
         assert!(!page(path).await.contains("these days count no longer"), "{path}");
     }
     demo.control("/people/linkedin/jana.lindner/revoke", json!({})).await;
-    demo.until("linkedin", "disconnected").await;
+    demo.gone("linkedin").await;
     for path in [&person, &tokens] {
         assert!(page(path).await.contains("The login has ended: these days count no longer."), "{path}");
     }
     // Where no day is named, there is none to be taken back.
     demo.control("/people/xing/karl.voss/revoke", json!({})).await;
-    demo.until("xing", "disconnected").await;
+    demo.gone("xing").await;
     let karl = demo.profile_named("xing", "Karl Voss").await["id"].as_str().unwrap().to_owned();
     let of_karl = page(&format!("/settings/profiles/{karl}/access-tokens")).await;
     assert!(of_karl.contains("no end known") && !of_karl.contains("these days count no longer"), "{of_karl}");
@@ -207,7 +207,7 @@ async fn where_one_of_several_people_drops_out_the_owner_hears_that_one_is_left_
         let mails = demo.mails().await;
         mails.into_iter().find(|mail| mail["subject"].as_str().unwrap().starts_with("One access left: Fernweh Outdoor"))
     };
-    eventually("the owner hears that one is left", async || {
+    demo.as_time_passes("the owner hears that one is left", async || {
         demo.api("POST", &format!("/profiles/{page}/check"), None).await;
         warned().await.is_some()
     })

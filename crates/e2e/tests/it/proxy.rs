@@ -388,7 +388,7 @@ async fn a_signed_network_is_called_through_us_only() {
     // A token that died at the network is noticed by the call.
     demo.control("/people/xing/karl.voss/revoke", json!({})).await;
     assert_eq!(call(url, &tool, "GET", &format!("/profiles/{xing}/proxy/users/me"), None).await.0, 401);
-    demo.until("xing", "disconnected").await;
+    demo.gone("xing").await;
 }
 
 /// No call goes without the version of the API it speaks: ours where the tool names none, else the tool's.
@@ -432,7 +432,7 @@ async fn a_network_that_says_everything_with_400_is_understood() {
     demo.control("/people/facebook/jana.lindner/change-password", json!({})).await;
     let (status, refused) = ask().await;
     assert_eq!((status, refused["error"]["error_subcode"].as_i64()), (400, Some(460)), "{refused}");
-    demo.until("facebook", "disconnected").await;
+    demo.gone("facebook").await;
     let (_, whole) = demo.api("GET", &format!("/profiles/{id}"), None).await;
     assert_eq!(whole["cause"], "password_changed", "{whole}");
     demo.connect("facebook", "jana.lindner").await;

@@ -21,7 +21,7 @@ async fn what_waits_is_no_error_and_can_be_asked_for() {
     assert_eq!((act.state.as_str(), act.text.as_str(), &act.until), ("waiting", "May I?", &waits.until));
 
     demo.control("/people/xing/karl.voss/revoke", serde_json::json!({})).await;
-    demo.until("xing", "disconnected").await;
+    demo.gone("xing").await;
     let client = Client::new(demo.running.url(), demo.text("api_key")).unwrap();
     assert_eq!(client.publish(&profile, &post, "w-2").await.unwrap_err().code(), Some("no_access_tokens_available"));
     let post = Post { when_disconnected: Some(WhenDisconnected::Hold), ..post };

@@ -63,7 +63,7 @@ async fn nt_24_signals_are_verified_taken_once_and_confirmed() {
     demo.control(&format!("/people/x/{username}/revoke"), json!({})).await;
     let body = removal(id, "happening-3");
     assert_eq!(send(&demo, &body, Some(&signature("sandbox-x-secret", &body))).await, 200);
-    demo.until("x", "disconnected").await;
+    demo.gone("x").await;
     let (_, whole) = demo.api("GET", &format!("/profiles/{profile}"), None).await;
     assert_eq!(whole["cause"], "revoked_by_person", "{whole}");
 }
@@ -76,7 +76,7 @@ async fn nt_24_a_network_that_tells_why_is_believed_after_a_look() {
     demo.control("/people/tiktok/gipfel.guides/delete", json!({})).await;
     let heard = async || demo.api("GET", "/events", None).await.1.to_string().contains("signal.received");
     eventually("the notice arrived", heard).await;
-    eventually("red", async || find().await["status"] == "disconnected").await;
+    demo.as_time_passes("red", async || find().await["status"] == "disconnected").await;
     let id = find().await["id"].as_str().unwrap().to_owned();
     let (_, whole) = demo.api("GET", &format!("/profiles/{id}"), None).await;
     assert_eq!(whole["cause"], "person_blocked", "{whole}");
@@ -117,7 +117,7 @@ async fn a_request_for_deletion_is_confirmed_carried_out_and_can_be_followed() {
     let named = async || demo.api("GET", "/events?limit=500", None).await.1.to_string().contains("Tom Becker");
     assert!(named().await);
     demo.control("/people/facebook/tom.becker/request-deletion", json!({})).await;
-    eventually("carried out", async || !ended(&demo).await.is_empty()).await;
+    demo.as_time_passes("carried out", async || !ended(&demo).await.is_empty()).await;
     let page = demo.profile_named("facebook", "Fernweh Outdoor").await;
     assert_eq!(page["status"], "disconnected", "the page is the company's and stays: {page}");
     let (_, whole) = demo.api("GET", &format!("/profiles/{}", page["id"].as_str().unwrap()), None).await;
@@ -135,7 +135,7 @@ async fn a_request_for_deletion_is_confirmed_carried_out_and_can_be_followed() {
     // An account that is a profile of its own goes as a whole.
     demo.connect("threads", "gipfel.guides").await;
     demo.control("/people/threads/gipfel.guides/request-deletion", json!({})).await;
-    eventually("carried out", async || ended(&demo).await.len() == 2).await;
+    demo.as_time_passes("carried out", async || ended(&demo).await.len() == 2).await;
     assert!(demo.profiles("threads").await.is_empty());
 }
 
@@ -149,7 +149,7 @@ async fn googles_events_are_checked_with_the_keys_it_publishes() {
     assert_eq!((sent.status().as_u16(), signals().await), (401, 0), "NT-24");
     demo.control("/people/youtube/jana.lindner/revoke", json!({})).await;
     eventually("the event arrived", async || signals().await == 1).await;
-    demo.until("youtube", "disconnected").await;
+    demo.gone("youtube").await;
     let profile = demo.profiles("youtube").await[0]["id"].as_str().unwrap().to_owned();
     let (_, whole) = demo.api("GET", &format!("/profiles/{profile}"), None).await;
     assert_eq!(whole["cause"], "revoked_by_person", "{whole}");

@@ -116,7 +116,7 @@ async fn a_held_post_is_sent_after_the_reconnect_if_it_is_still_wanted() {
     let demo = Demo::start();
     let xing = id_of(&demo, "xing", "Karl Voss").await;
     demo.control("/people/xing/karl.voss/revoke", json!({})).await;
-    demo.until("xing", "disconnected").await;
+    demo.gone("xing").await;
     let path = format!("/profiles/{xing}/posts");
     let (status, problem) = keyed(&demo, &path, "k-0", &json!({ "text": "Now or never" })).await;
     assert_eq!((status, problem["code"].as_str()), (409, Some("no_access_tokens_available")), "{problem}");
@@ -154,7 +154,7 @@ async fn a_held_post_expires_and_its_list_says_so() {
     let demo = Demo::start();
     let xing = id_of(&demo, "xing", "Karl Voss").await;
     demo.control("/people/xing/karl.voss/revoke", json!({})).await;
-    demo.until("xing", "disconnected").await;
+    demo.gone("xing").await;
     let body = json!({ "text": "Too late", "when_disconnected": "hold" });
     let (_, held) = keyed(&demo, &format!("/profiles/{xing}/posts"), "k-1", &body).await;
     demo.control("/clock", json!({ "advance_seconds": 73 * 3600 })).await;
@@ -180,7 +180,7 @@ async fn delete_says_how_many_posts_are_dropped_with_the_profile() {
     };
     assert!(!page().await.contains("wait to be sent"), "nothing waits");
     demo.control("/people/xing/karl.voss/revoke", json!({})).await;
-    demo.until("xing", "disconnected").await;
+    demo.gone("xing").await;
     let hold = async |key: &str| {
         let body = json!({ "text": format!("Held as {key}"), "when_disconnected": "hold" });
         let (status, held) = keyed(&demo, &format!("/profiles/{xing}/posts"), key, &body).await;

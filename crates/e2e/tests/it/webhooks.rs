@@ -122,6 +122,7 @@ async fn nt_25_a_death_is_delivered_signed_thin_and_with_one_identity() {
     let chat = json!({ "url": format!("{}/slack", receiver.url), "kind": "slack", "events": ["profile.disconnected"] });
     assert!(add(&demo, chat).await["secret"].is_null(), "a chat channel has nothing to sign with");
     demo.control("/people/xing/karl.voss/revoke", json!({})).await;
+    demo.gone("xing").await;
     eventually("a delivery", async || !receiver.at("/good").is_empty() && !receiver.at("/slack").is_empty()).await;
     let came = receiver.at("/good").remove(0);
     assert!(came.is_signed_with(&secret), "{came:?}");
@@ -175,6 +176,7 @@ async fn nt_25_receivers_that_are_gone_moved_broken_huge_or_hang() {
     let (_, gone) = demo.api("GET", &format!("/webhook-endpoints/{}", ids["gone"]), None).await;
     assert_eq!((gone["enabled"].as_bool(), text(&gone, "disabled_why")), (Some(false), "gone"));
     demo.control("/people/xing/karl.voss/change-password", json!({})).await;
+    demo.gone("xing").await;
     eventually("the others are served meanwhile", async || !receiver.at("/good").is_empty()).await;
     assert_eq!(receiver.at("/gone").len(), 1, "nothing more to the one that is gone");
 }

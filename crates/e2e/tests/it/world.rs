@@ -276,6 +276,25 @@ impl Demo {
         eventually(&format!("{network} {status}"), async || everyone(&self.profiles(network).await)).await;
     }
 
+    /// Waits until all profiles of a network are red. A refusal that does not say who is meant stays in doubt for half a minute of the demo's
+    /// clock: that is no reason to sit through it.
+    pub(crate) async fn gone(&self, network: &str) {
+        let red = |profiles: &[Value]| !profiles.is_empty() && profiles.iter().all(|profile| profile["status"] == "disconnected");
+        self.as_time_passes(&format!("{network} disconnected"), async || red(&self.profiles(network).await)).await;
+    }
+
+    /// Waits for something that takes its time by the demo's clock, which is put forward meanwhile: by ten seconds at each look, and by a
+    /// minute in all, which is what the demo promises. Each look leaves the keeper time to do what is due.
+    pub(crate) async fn as_time_passes(&self, what: &str, is_true: impl AsyncFn() -> bool) {
+        for _ in 0..6 {
+            if within_or_not(Duration::from_millis(1_200), &is_true).await {
+                return;
+            }
+            self.control("/clock", json!({ "advance_seconds": 10 })).await;
+        }
+        eventually(what, is_true).await;
+    }
+
     /// Waits for a mail whose subject contains these words, and gives it.
     pub(crate) async fn mail(&self, to: &str, words: &str) -> Value {
         let found =
@@ -307,6 +326,20 @@ pub(crate) fn cookie_of(answer: &reqwest::Response) -> String {
 /// Waits up to a minute (the promise of the demo) for something to become true.
 pub(crate) async fn eventually(what: &str, is_true: impl AsyncFnMut() -> bool) {
     within(Duration::from_mins(1), what, is_true).await;
+}
+
+/// Waits so long at most; whether it became true.
+async fn within_or_not(limit: Duration, is_true: &impl AsyncFn() -> bool) -> bool {
+    let began = Instant::now();
+    loop {
+        if is_true().await {
+            return true;
+        }
+        if began.elapsed() >= limit {
+            return false;
+        }
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
 }
 
 /// Waits so long for something to become true.

@@ -6,6 +6,7 @@ use askama::Template;
 use axum::extract::State;
 use axum::response::Response;
 use lifecycle::facts::RenewalModel;
+use lifecycle::permission::Act;
 use lifecycle::secret::Secret;
 use lifecycle::time::Span;
 use networks::Network;
@@ -15,6 +16,7 @@ use store::events::{self, About};
 use store::network_apps;
 
 use super::{Fields, Page, Shell, for_people, show};
+use crate::actions::audited;
 use crate::actions::connect::network_named;
 use crate::auth::Caller;
 use crate::error::Problem;
@@ -136,6 +138,8 @@ pub async fn save(State(app): State<Arc<App>>, caller: Caller, fields: Fields) -
             &json!({ "network_app": network.about().name }),
         )
         .await?;
+        let detail = json!({ "what": "network app set", "network": network.about().name, "client_id": fields.get("client_id") });
+        audited::note(&mut tx, &app, &caller.named, Act::ManageNetworkApps, detail).await?;
         tx.commit().await?;
         apps_page(&app, &caller, saved(&caller)).await
     };

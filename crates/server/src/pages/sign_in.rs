@@ -11,7 +11,7 @@ use lifecycle::secret::Secret;
 use serde::Deserialize;
 use store::events::{self, About};
 use store::users::{self, NewUser, User};
-use store::{Tx, sessions};
+use store::{Tx, first_admin, sessions};
 
 use super::second_factor::after_password;
 use super::view::Options;
@@ -143,8 +143,7 @@ async fn holder(app: &App, secret: &str) -> Result<Option<(Option<User>, bool)>,
     if let Some(user) = users::invited(&mut tx, &secret, app.now()).await? {
         return Ok(Some((Some(user), false)));
     }
-    let setup = tx.one("SELECT value FROM installation WHERE name = 'setup_secret_hash'", &[]).await?;
-    let is_setup = setup.map(|row| row.text("value")).transpose()?.is_some_and(|hash| hash == store::seal::hash(&secret));
+    let is_setup = first_admin::is(&mut tx, app.store.keys(), &secret).await?;
     Ok(is_setup.then_some((None, true)))
 }
 
@@ -237,8 +236,8 @@ async fn take_password(app: &App, caller: &Caller, path: &str, headers: &HeaderM
         if let Err(problem) = crate::actions::invite::check_email(fields.get("email")) {
             return again(&caller.lang.problem(&problem));
         }
-        // Single use: the row goes in the transaction that makes the admin.
-        if tx.run("DELETE FROM installation WHERE name = 'setup_secret_hash'", &[]).await? == 0 {
+        // Single use: the link goes in the transaction that makes the admin.
+        if !first_admin::take(&mut tx, app.store.keys(), &Secret::new(secret)).await? {
             return dead_link(caller);
         }
         let new =

@@ -227,9 +227,9 @@ async fn note(tx: &mut Tx, organisation: &OrganisationId, kind: &str, detail: &V
     events::append(tx, organisation, SystemClock.now(), kind, &Actor::System, &About::default(), detail).await
 }
 
-/// What the operator does to keys goes into the audit too.
-fn by_operator(organisation: &OrganisationId, detail: Value) -> Entry<'_> {
-    let act = Act::ManageApiKeys.as_str();
+/// What the operator does to keys and network apps goes into the audit too.
+fn by_operator(organisation: &OrganisationId, act: Act, detail: Value) -> Entry<'_> {
+    let act = act.as_str();
     Entry { at: SystemClock.now(), organisation, actor: &Actor::System, act, profile: None, grant: None, under: None, detail }
 }
 
@@ -246,7 +246,7 @@ impl ApiKey {
                 let id = api_keys::create(&mut tx, &organisation, &new, &secret, now).await?;
                 let words: Vec<String> = permissions.iter().map(Permission::to_string).collect();
                 let detail = json!({ "what": "created", "key": id.as_str(), "permissions": words });
-                store.audit(&mut tx, by_operator(&organisation, detail)).await?;
+                store.audit(&mut tx, by_operator(&organisation, Act::ManageApiKeys, detail)).await?;
                 tx.commit().await?;
                 common.print(&json!({ "id": id.as_str(), "api_key": secret.expose() }), || secret.expose().to_owned());
             }
@@ -269,7 +269,8 @@ impl ApiKey {
                 if !api_keys::revoke(&mut tx, &organisation, &id, SystemClock.now()).await? {
                     return Err(anyhow!("there is no such key, or it is revoked already"));
                 }
-                store.audit(&mut tx, by_operator(&organisation, json!({ "what": "revoked", "key": id }))).await?;
+                let detail = json!({ "what": "revoked", "key": id });
+                store.audit(&mut tx, by_operator(&organisation, Act::ManageApiKeys, detail)).await?;
                 tx.commit().await?;
                 common.print(&json!({ "id": id.as_str(), "revoked": true }), || format!("{id} is revoked"));
             }
@@ -295,6 +296,9 @@ impl NetworkApp {
                 let mut tx = store.write().await?;
                 network_apps::set(&mut tx, store.keys(), &organisation, &network, "", &client_id, secret.as_ref(), SystemClock.now())
                     .await?;
+                note(&mut tx, &organisation, "settings.changed", &json!({ "network_app": network })).await?;
+                let detail = json!({ "what": "network app set", "network": network, "client_id": client_id });
+                store.audit(&mut tx, by_operator(&organisation, Act::ManageNetworkApps, detail)).await?;
                 tx.commit().await?;
                 common.print(&json!({ "network": network, "client_id": client_id }), || {
                     format!("{network}: the network app is stored, its secret sealed")

@@ -13,6 +13,7 @@ mod departures;
 mod differential;
 mod drift;
 mod families;
+mod first_admin;
 mod group;
 mod incidents;
 mod known;
