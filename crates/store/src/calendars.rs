@@ -51,6 +51,9 @@ pub async fn create(tx: &mut Tx, user: &UserId, secret: &Secret, now: Timestamp)
 
 /// Ends a user's feed; `false` when there is none.
 pub async fn revoke(tx: &mut Tx, user: &UserId) -> Result<bool, StoreError> {
+    // Whoever brings it up to date at this moment is waited for: their entries go with it.
+    let lock = format!("SELECT id FROM calendar_feeds WHERE user_id = $1{}", tx.dialect().for_update());
+    tx.all(&lock, &[user.as_str().into()]).await?;
     let entries = "DELETE FROM calendar_entries WHERE feed_id IN (SELECT id FROM calendar_feeds WHERE user_id = $1)";
     tx.run(entries, &[user.as_str().into()]).await?;
     Ok(tx.run("DELETE FROM calendar_feeds WHERE user_id = $1", &[user.as_str().into()]).await? == 1)
@@ -69,8 +72,12 @@ pub async fn find(tx: &mut Tx, secret: &Secret) -> Result<Option<(FeedId, UserId
 }
 
 /// Brings what a feed says up to date and gives all of it, soonest first: a date that moved keeps its identity and counts
-/// up, one that is over is called off and stays for a while, so that every calendar hears of it.
-pub async fn refresh(tx: &mut Tx, feed: &FeedId, due: &[Due], now: Timestamp) -> Result<Vec<Entry>, StoreError> {
+/// up, one that is over is called off and stays for a while, so that every calendar hears of it. `None`: the feed was ended meanwhile.
+pub async fn refresh(tx: &mut Tx, feed: &FeedId, due: &[Due], now: Timestamp) -> Result<Option<Vec<Entry>>, StoreError> {
+    // First, so that whoever ends the feed comes before this or waits for it.
+    if tx.run("UPDATE calendar_feeds SET used_at = $2 WHERE id = $1", &[feed.as_str().into(), now.into()]).await? == 0 {
+        return Ok(None);
+    }
     let known = entries(tx, feed).await?;
     for due in due {
         match known.iter().find(|entry| entry.due.uid == due.uid) {
@@ -83,8 +90,7 @@ pub async fn refresh(tx: &mut Tx, feed: &FeedId, due: &[Due], now: Timestamp) ->
         let sql = "UPDATE calendar_entries SET sequence = sequence + 1, cancelled_at = $3, changed_at = $3 WHERE feed_id = $1 AND uid = $2";
         tx.run(sql, &[feed.as_str().into(), entry.due.uid.as_str().into(), now.into()]).await?;
     }
-    tx.run("UPDATE calendar_feeds SET used_at = $2 WHERE id = $1", &[feed.as_str().into(), now.into()]).await?;
-    entries(tx, feed).await
+    entries(tx, feed).await.map(Some)
 }
 
 fn is_same(told: &Due, due: &Due) -> bool {

@@ -42,7 +42,7 @@ async fn feed(app: &App, file: &str) -> Result<String, Problem> {
     let outlook = look(app, sees.as_ref(), now + AHEAD).await?;
     let due: Vec<Due> = outlook.appointments.iter().map(|appointment| due(app, &user, appointment)).collect();
     let mut tx = app.store.write().await?;
-    let entries = calendars::refresh(&mut tx, &feed, &due, now).await?;
+    let entries = calendars::refresh(&mut tx, &feed, &due, now).await?.ok_or_else(Problem::not_found)?;
     tx.commit().await?;
     Ok(write(&user, &entries, &app.public_url))
 }

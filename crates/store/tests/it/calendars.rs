@@ -20,7 +20,7 @@ fn due(uid: &str, days: i64) -> Due {
 async fn refreshed(store: &Store, secret: &str, due: &[Due], now: Timestamp) -> Vec<Entry> {
     let mut tx = store.write().await.unwrap();
     let (feed, _) = calendars::find(&mut tx, &Secret::new(secret)).await.unwrap().unwrap();
-    let entries = calendars::refresh(&mut tx, &feed, due, now).await.unwrap();
+    let entries = calendars::refresh(&mut tx, &feed, due, now).await.unwrap().unwrap();
     tx.commit().await.unwrap();
     entries
 }
@@ -60,12 +60,15 @@ async fn a_new_address_ends_the_one_before_and_no_secret_is_stored() {
         refreshed(&store, "canary-1", &[due("a", 10)], T0).await;
         make(&store, &user, "canary-2").await;
         let mut tx = store.write().await.unwrap();
+        let (second, _) = calendars::find(&mut tx, &Secret::new("canary-2")).await.unwrap().unwrap();
         assert!(calendars::find(&mut tx, &Secret::new("canary-1")).await.unwrap().is_none());
         let row = tx.one("SELECT secret_hash FROM calendar_feeds", &[]).await.unwrap().unwrap();
         assert!(!row.text("secret_hash").unwrap().contains("canary"));
         assert!(calendars::revoke(&mut tx, &user).await.unwrap() && !calendars::revoke(&mut tx, &user).await.unwrap());
         assert!(calendars::find(&mut tx, &Secret::new("canary-2")).await.unwrap().is_none(), "{}", store.describe());
         assert!(calendars::of_user(&mut tx, &user).await.unwrap().is_none());
+        // Whoever found it a moment before it was ended.
+        assert!(calendars::refresh(&mut tx, &second, &[due("a", 10)], T0).await.unwrap().is_none());
     }
 }
 
