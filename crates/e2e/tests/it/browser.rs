@@ -200,6 +200,15 @@ impl Browser {
         }
     }
 
+    /// Waits until nobody reads these words any more.
+    pub(crate) async fn no_longer_see(&self, words: &str) {
+        let began = Instant::now();
+        while self.text().await.contains(words) {
+            assert!(began.elapsed() < Duration::from_secs(10), "\"{words}\" is still on {}:\n{}", self.url().await, self.text().await);
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+
     /// A picture of the page, for people, in `target/screenshots`.
     pub(crate) async fn picture(&self, name: &str) {
         let folder = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap().join("screenshots");

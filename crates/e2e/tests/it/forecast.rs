@@ -75,5 +75,6 @@ async fn what_is_coming_is_shown_and_subscribed_to() {
         after.iter().find(|entry| value(entry, "SUMMARY:").contains("LinkedIn: Jana Lindner") && value(entry, "UID:") != uid).unwrap();
     assert_eq!(value(new, "STATUS:"), "CONFIRMED");
     browser.press("End the calendar address").await;
+    browser.no_longer_see("End the calendar address").await;
     assert_eq!(feed().await.status(), 404);
 }
