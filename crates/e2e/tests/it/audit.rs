@@ -101,3 +101,18 @@ async fn the_audit_page_keeps_what_was_looked_for() {
     assert_eq!((page.matches("<section class=\"card\">").count(), rest.matches("<section class=\"card\">").count()), (100, 1), "{rest}");
     assert!(rest.contains("<code>tokens:read</code>") && !rest.contains("Older"), "{rest}");
 }
+
+#[tokio::test]
+async fn a_network_app_that_is_entered_on_its_page_stands_in_the_audit_without_its_secret() {
+    let demo = Demo::start();
+    let (url, cookie) = (demo.running.url(), demo.admin().await);
+    let fields = [("network", "pinterest"), ("client_id", "our-client"), ("client_secret", "that nobody prints")];
+    let request = client().post(format!("{url}/settings/network-apps")).header("cookie", &cookie).header("sec-fetch-site", "same-origin");
+    assert_eq!(request.form(&fields).send().await.unwrap().status(), 200);
+    let (_, audit) = demo.api("GET", "/audit?act=network_apps:manage", None).await;
+    let rows = audit["items"].as_array().unwrap();
+    assert_eq!(rows.len(), 1, "{audit}");
+    assert_eq!(rows[0]["detail"], json!({ "what": "network app set", "network": "pinterest", "client_id": "our-client" }));
+    assert_eq!(rows[0]["actor"]["kind"], "user", "{audit}");
+    assert!(!audit.to_string().contains("nobody prints"));
+}
