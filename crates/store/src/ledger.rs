@@ -273,6 +273,10 @@ fn count(row: Option<Row>) -> Result<u64, StoreError> {
     Ok(u64::try_from(n).unwrap_or(0))
 }
 
+/// Attempts without an end that nobody works on; of the grants only theirs are read, however many others there are.
+pub const UNFINISHED: &str = "SELECT grant_id FROM attempts WHERE ended_at IS NULL AND phase = 'sent' \
+     AND EXISTS (SELECT 1 FROM grants WHERE id = attempts.grant_id AND (lease_until IS NULL OR lease_until <= $1))";
+
 impl Ledger for Store {
     async fn claim_due(&self, node: &NodeId, now: Timestamp, lease: Span, limit: u32) -> Result<Vec<Claim>, LedgerError> {
         Ok(again!(self.try_claim_due(node, now, lease, limit).await)?)
@@ -314,9 +318,8 @@ impl Ledger for Store {
     async fn unfinished(&self, node: &NodeId, now: Timestamp, lease: Span) -> Result<Vec<Claim>, LedgerError> {
         // A cheap look first: nearly always there is nothing.
         let mut look = self.read().await?;
-        let sql = "SELECT grant_id FROM attempts WHERE ended_at IS NULL AND phase = 'sent' AND grant_id IN (SELECT id FROM grants WHERE lease_until IS NULL OR lease_until <= $1)";
         let open: BTreeSet<GrantId> =
-            look.all(sql, &[now.into()]).await?.iter().map(|row| row.parsed("grant_id")).collect::<Result<_, StoreError>>()?;
+            look.all(UNFINISHED, &[now.into()]).await?.iter().map(|row| row.parsed("grant_id")).collect::<Result<_, StoreError>>()?;
         drop(look);
         let mut claims = vec![];
         for grant in open {

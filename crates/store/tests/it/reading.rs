@@ -66,6 +66,17 @@ async fn what_is_named_is_read_by_its_ids_however_many_they_are() {
     }
 }
 
+/// Every few seconds, on each server, also while nothing is due.
+#[tokio::test]
+async fn attempts_without_an_end_are_found_without_reading_all_grants() {
+    for Fixture { store, folder: _folder } in each().await {
+        if store.describe().contains("SQLite") {
+            let plan = plan(&store, store::ledger::UNFINISHED, &[T0.into()]).await;
+            assert!(plan.contains("attempts_open") && !plan.contains("SCAN grants") && plan.contains("(id=?)"), "{plan}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn what_is_told_of_one_is_read_from_what_is_about_them_and_not_from_all_of_the_house() {
     for Fixture { store, .. } in each().await {
