@@ -2,6 +2,7 @@
 //! impossible pair keeps the state and says [`Happening::Surprise`].
 
 mod deadlines;
+mod ends;
 mod sources;
 mod stepper;
 

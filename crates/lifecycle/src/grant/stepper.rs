@@ -1,5 +1,6 @@
 //! What each event does to a grant.
 
+use super::ends::successors_end;
 use super::{Clocks, Grant, Happening, State, Suspicion, Verdict};
 use crate::diagnosis::{Diagnosis, Finding};
 use crate::facts::{AfterVerdict, Facts, RenewalModel};
@@ -26,14 +27,6 @@ impl Suspicion {
         let is_guess = self.confidence == Confidence::Guess && !self.identity_refused;
         is_guess && now.since(self.since) < facts.doubt_for
     }
-}
-
-/// When a successor ends of which the network says nothing: on its person's day, where the one before did; any other lives as long as the
-/// one before was given when it came. That one's own end, kept, would be asked about again and again once it is over.
-fn successors_end(kept: Clocks, waited: Span, now: Timestamp) -> Option<Timestamp> {
-    let until = kept.refresh_until?;
-    let ends_with_day = kept.human_until.is_some_and(|day| day <= until);
-    Some(if ends_with_day { until } else { until + waited }).filter(|until| *until > now || ends_with_day)
 }
 
 /// Which kind of call was refused.
@@ -114,18 +107,19 @@ impl Stepper<'_> {
             } else {
                 None
             },
-            human_until: clocks.human_until.or(kept.human_until).or(by_rule),
+            human_until: clocks.human_until.or(self.kept_day(kept, clocks)).or(by_rule),
         };
         if !self.grant.renewable {
             // Without a way to renew, the end of the access token is the day the person must come.
             let ends = [self.grant.clocks.human_until, self.grant.clocks.access_until];
             self.grant.clocks.human_until = ends.into_iter().flatten().min();
         }
-        // What a life restarts with is as much later as was waited; what is told in seconds left, or by another clock, is only nearly the same.
-        let put_off = kept.refresh_until.zip(self.grant.clocks.refresh_until).map(|(was, is)| is.since(was));
-        let in_vain = put_off.filter(|by| *by < waited.times(1, 2)).map(|_| waited);
+        let in_vain = self.in_vain(kept, waited);
         let Grant { id, generation, clocks, renewable, .. } = &self.grant;
         self.grant.renew_at = schedule::renew_at(id, *generation, clocks, *renewable, self.facts, self.now, in_vain);
+        if in_vain.is_some() {
+            self.take_end_for_day();
+        }
         self.reached();
         self.grant.verified_at = Some(self.now);
         // A renewal proves the token, not the roles, and not that the account may act (a suspended account still renews at X): the look
@@ -451,6 +445,7 @@ impl Stepper<'_> {
     }
 
     pub(super) fn needs_person(&mut self, cause: Cause, confidence: Confidence, evidence: Evidence, lost_in_rotation: bool) {
+        let (cause, confidence) = if lost_in_rotation { (cause, confidence) } else { self.by_end_of_login(cause, confidence) };
         self.say(Happening::NeedsPerson, Some(&evidence));
         let person_refused = cause.outlives_token() && confidence != Confidence::Guess;
         self.grant.state =
