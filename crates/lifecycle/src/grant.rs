@@ -45,12 +45,22 @@ pub struct Suspicion {
     /// The token set was renewed since: what is refused now is not the token.
     #[serde(default)]
     pub was_renewed: bool,
+    /// The person's day was brought forward to the end of the access token, which works and cannot be renewed.
+    #[serde(default)]
+    pub brought_forward: Option<BroughtForward>,
     /// The best explanation so far.
     pub cause: Cause,
     /// How sure it is.
     pub confidence: Confidence,
     /// What it rests on.
     pub evidence: Evidence,
+}
+
+/// From which day the person's was brought forward, and to which it goes back when renewals are no longer refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BroughtForward {
+    /// The day; `None`: there was none.
+    pub from: Option<Timestamp>,
 }
 
 /// The verdict: nothing but a person helps.

@@ -36,7 +36,7 @@ impl Stepper<'_> {
         };
         if let Some(suspicion) = refused.filter(|_| over(clocks.access_until)) {
             self.needs_person(suspicion.cause, suspicion.confidence, suspicion.evidence, suspicion.after_lost_answer);
-        } else if over(clocks.human_until) && self.facts.manual_renewal_every.is_some() && self.grant.renewable {
+        } else if over(self.own_day()) && self.facts.manual_renewal_every.is_some() && self.grant.renewable {
             self.needs_person(
                 Cause::RenewalDue,
                 Confidence::Certain,

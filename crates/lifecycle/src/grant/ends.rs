@@ -1,7 +1,8 @@
-//! Where the life of a rotating token ends: each renewal begins a new one, or all of them end on the day that the login fixed.
+//! Where the life of a rotating token ends: each renewal begins a new one, or all of them end on the day that the login fixed. And the
+//! person's day, while renewals are refused.
 
 use super::stepper::Stepper;
-use super::{Clocks, State};
+use super::{BroughtForward, Clocks, State};
 use crate::facts::RenewalModel;
 use crate::time::{Span, Timestamp};
 use crate::words::{Cause, Confidence};
@@ -48,6 +49,30 @@ impl Stepper<'_> {
     pub(super) fn take_end_for_day(&mut self) {
         if self.could_go_on() && self.grant.clocks.human_until.is_none() {
             self.grant.clocks.human_until = self.grant.clocks.refresh_until;
+        }
+    }
+
+    /// Renewals are refused, and the access token works: the person should come before that one ends.
+    pub(super) fn bring_day_forward(&mut self) {
+        let State::Suspect(suspicion) = &mut self.grant.state else { return };
+        let clocks = &mut self.grant.clocks;
+        suspicion.brought_forward.get_or_insert(BroughtForward { from: clocks.human_until });
+        clocks.human_until = [clocks.human_until, clocks.access_until].into_iter().flatten().min();
+    }
+
+    /// Nothing is suspected any more, or there is a verdict: the person's day is what it was.
+    pub(super) fn give_day_back(&mut self) {
+        let State::Suspect(suspicion) = &mut self.grant.state else { return };
+        if let Some(BroughtForward { from }) = suspicion.brought_forward.take() {
+            self.grant.clocks.human_until = from;
+        }
+    }
+
+    /// The person's day as the network has it, wherever it was brought forward to.
+    pub(super) fn own_day(&self) -> Option<Timestamp> {
+        match &self.grant.state {
+            State::Suspect(suspicion) => suspicion.brought_forward.map_or(self.grant.clocks.human_until, |brought| brought.from),
+            _ => self.grant.clocks.human_until,
         }
     }
 

@@ -57,6 +57,7 @@ impl Stepper<'_> {
     }
 
     pub(super) fn renewed(&mut self, clocks: Clocks) {
+        self.give_day_back();
         // A successor is always kept (RF-09). What it proves depends on what was doubted: a token that renews is alive, but a person
         // who was refused, or a role that is gone, is so with the new token as well. Only a look tells.
         let look_now = match &mut self.grant.state {
@@ -207,6 +208,7 @@ impl Stepper<'_> {
             State::Unsure { since, tries } => (*since, tries.saturating_add(1)),
             State::Fresh | State::Suspect(_) => (self.now, 1),
         };
+        self.give_day_back();
         self.grant.state = State::Unsure { since, tries };
         let rung = usize::try_from(tries).unwrap_or(usize::MAX).min(schedule::LADDER.len()) - 1;
         self.grant.renew_at = Some(self.now + schedule::LADDER[rung]);
@@ -241,8 +243,7 @@ impl Stepper<'_> {
                 // The access token works but cannot be renewed: working until it ends, and the person should come before.
                 suspicion.identity_refused = false;
                 if suspicion.refusals >= 2 {
-                    let ends = [self.grant.clocks.human_until, self.grant.clocks.access_until];
-                    self.grant.clocks.human_until = ends.into_iter().flatten().min();
+                    self.bring_day_forward();
                 }
             }
             State::Suspect(_) => {
@@ -301,6 +302,7 @@ impl Stepper<'_> {
             renewal_refused: false,
             after_lost_answer: false,
             was_renewed: false,
+            brought_forward: None,
             cause,
             confidence,
             evidence: evidence.clone(),
@@ -366,7 +368,7 @@ impl Stepper<'_> {
         let ends_with_it = self.grant.renewable || over(self.grant.clocks.access_until);
         if !explains_nothing && (!ends_with_it || confidence == Confidence::Certain) {
             (cause, confidence)
-        } else if over(self.grant.clocks.human_until) && self.facts.manual_renewal_every.is_some() {
+        } else if over(self.own_day()) && self.facts.manual_renewal_every.is_some() {
             (Cause::RenewalDue, Confidence::Certain)
         } else if over(self.grant.clocks.refresh_until) || (self.facts.is_extending() && over(self.grant.clocks.access_until)) {
             (Cause::Expired, Confidence::Certain)
@@ -384,6 +386,7 @@ impl Stepper<'_> {
             renewal_refused: look == Look::Renewal,
             after_lost_answer,
             was_renewed: false,
+            brought_forward: None,
             cause,
             confidence,
             evidence: evidence.clone(),
@@ -445,6 +448,7 @@ impl Stepper<'_> {
     }
 
     pub(super) fn needs_person(&mut self, cause: Cause, confidence: Confidence, evidence: Evidence, lost_in_rotation: bool) {
+        self.give_day_back();
         let (cause, confidence) = if lost_in_rotation { (cause, confidence) } else { self.by_end_of_login(cause, confidence) };
         self.say(Happening::NeedsPerson, Some(&evidence));
         let person_refused = cause.outlives_token() && confidence != Confidence::Guess;

@@ -1,3 +1,4 @@
+mod days;
 mod doubts;
 mod rotations;
 
