@@ -3,19 +3,31 @@
 use lifecycle::ids::OrganisationId;
 use lifecycle::time::Timestamp;
 
-use crate::driver::{StoreError, Tx};
+use crate::driver::{Row, StoreError, Tx};
 
-/// Until when nothing is to be asked there; `None`: go on.
-pub async fn until(
+/// Somebody who is to wait.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pause {
+    /// The server, or the profile.
+    pub instance: String,
+    /// Until when.
+    pub until: Timestamp,
+}
+
+/// Who of these two is to wait longest; `None`: neither, ask.
+pub async fn longest(
     tx: &mut Tx,
     organisation: &OrganisationId,
     network: &str,
-    instance: &str,
+    instances: [&str; 2],
     now: Timestamp,
-) -> Result<Option<Timestamp>, StoreError> {
-    let sql = "SELECT until FROM network_pauses WHERE organisation_id = $1 AND network = $2 AND instance = $3 AND until > $4";
-    let values = [organisation.as_str().into(), network.into(), instance.into(), now.into()];
-    tx.one(sql, &values).await?.map(|row| row.time("until")).transpose()
+) -> Result<Option<Pause>, StoreError> {
+    let sql = "SELECT instance, until FROM network_pauses WHERE organisation_id = $1 AND network = $2 AND instance IN ($3, $4) AND until > $5 \
+               ORDER BY until DESC LIMIT 1";
+    let [server, alone] = instances;
+    let values = [organisation.as_str().into(), network.into(), server.into(), alone.into(), now.into()];
+    let pause = |row: &Row| Ok(Pause { instance: row.text("instance")?, until: row.time("until")? });
+    tx.one(sql, &values).await?.as_ref().map(pause).transpose()
 }
 
 /// Remembers that a network wants quiet.

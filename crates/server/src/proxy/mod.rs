@@ -21,8 +21,8 @@ use lifecycle::words::{Cause, Confidence};
 use networks::proxied::{self, Call};
 use networks::wire::WireError;
 use serde_json::json;
-use store::pauses;
 use store::profiles::Profile;
+use store::{Tx, pauses};
 
 use self::redact::Redactor;
 use crate::actions::act::{self, Deed, Ready};
@@ -30,6 +30,8 @@ use crate::actions::evidence;
 use crate::auth::{self, Caller};
 use crate::error::Problem;
 use crate::state::App;
+use crate::wire::Line;
+use crate::wire::stream::NoAnswer;
 
 const MIB: usize = 1024 * 1024;
 /// The most bytes of a body that must be signed or may have to be sent twice (OAuth 1.0a forms, DPoP nonces).
@@ -89,7 +91,6 @@ async fn pass(app: &App, caller: &Caller, id: &str, request: Request) -> Result<
     }
     let ready = act::ready(app, caller, &profile, act::SPARE).await?;
     paused(app, &profile, &server_of(&profile, &ready.tokens)).await?;
-    paused(app, &profile, &alone(&profile)).await?;
     let payload = payload(&parts.method, &parts.headers, body, ready.tokens.token_type, body_max(app)).await?;
     let passed = Passed { method: parts.method, path, query, headers: headers::sent(&parts.headers), payload };
     through(app, caller, &profile, ready, passed).await
@@ -157,19 +158,23 @@ fn alone(profile: &Profile) -> String {
     format!("profile {}", profile.network_id)
 }
 
-/// The network told one of our apps to wait: nobody asks before.
+/// The network told one of our apps, or this profile, to wait: nobody asks before.
 async fn paused(app: &App, profile: &Profile, server: &str) -> Result<(), Problem> {
-    let now = app.now();
-    let mut tx = app.store.read().await?;
-    let Some(until) = pauses::until(&mut tx, &app.organisation, &profile.network, server, now).await? else { return Ok(()) };
-    let seconds = until.since(now).as_seconds().max(1);
-    let who = if server == alone(profile) { "calls of this profile" } else { "this app" };
+    let (now, network, alone) = (app.now(), &profile.network, alone(profile));
+    // Known also where there is none: whoever gets here was let in.
+    let read = async |tx: &mut Tx| pauses::longest(tx, &app.organisation, network, [server, &alone], now).await.map(Some);
+    let longest = app.store.known(format!("pause of {network} at {server}, {alone}"), read).await?.flatten();
+    let Some(pause) = longest.filter(|pause| pause.until > now) else { return Ok(()) };
+    let seconds = pause.until.since(now).as_seconds().max(1);
+    let who = if pause.instance == alone { "calls of this profile" } else { "this app" };
     let words = format!("The network asked {who} to wait. Try again in {seconds} seconds.");
     Err(Problem::new(StatusCode::TOO_MANY_REQUESTS, "rate_limited_by_network", words).with(json!({ "retry_after": seconds })))
 }
 
 async fn through(app: &App, caller: &Caller, profile: &Profile, mut ready: Ready, mut passed: Passed) -> Result<Response, Problem> {
     let (mut renewed, mut nonce) = (false, None);
+    let again = !matches!(passed.payload, Payload::Flows(_));
+    let mut line = if again && passed.method.is_safe() { Line::Kept } else { Line::Own };
     loop {
         let cx = ready.client.cx(app.now(), &*app.dice);
         let base = ready.client.network.api(cx, &ready.tokens).ok_or_else(|| {
@@ -194,20 +199,16 @@ async fn through(app: &App, caller: &Caller, profile: &Profile, mut ready: Ready
             passed.headers.entry(name).or_insert(value);
         }
         let headers = credential.into_iter().chain(ready.client.network.own_headers(cx)).collect();
-        let answer = send(app, &profile.network, &mut passed, &url, headers).await?;
-        let status = answer.status();
-        let again = !matches!(passed.payload, Payload::Flows(_));
-        if status == StatusCode::TOO_MANY_REQUESTS {
-            pause(app, profile, &server_of(profile, &ready.tokens), answer.headers()).await?;
-        }
-        if ready.client.network.used_up(answer.headers()).is_some_and(|percent| percent >= 100) {
-            // The next one would be refused, and make it longer.
-            quiet(app, profile, &server_of(profile, &ready.tokens), app.now() + USED_UP).await?;
-        }
-        if let Some(span) = ready.client.network.quiet_for(answer.headers()) {
-            quiet(app, profile, &alone(profile), app.now() + span).await?;
-        }
-        if !matches!(status, StatusCode::UNAUTHORIZED | StatusCode::BAD_REQUEST) {
+        let answer = match send(app, &profile.network, line, &mut passed, &url, headers).await? {
+            Ok(answer) => answer,
+            Err(no) if no.hung_up => {
+                line = Line::Own;
+                continue;
+            }
+            Err(no) => return Err(unanswered(&no.why)),
+        };
+        heed(app, profile, &ready, &answer).await?;
+        if !matches!(answer.status(), StatusCode::UNAUTHORIZED | StatusCode::BAD_REQUEST) {
             return Ok(returned(answer, Redactor::new(&texts(&secrets)), body_max(app)));
         }
         let refusal = refusal(answer).await?;
@@ -225,6 +226,21 @@ async fn through(app: &App, caller: &Caller, profile: &Profile, mut ready: Ready
         }
         return Ok(held(refusal, Redactor::new(&texts(&secrets))));
     }
+}
+
+/// Remembers how long the network wants quiet, where its answer says so.
+async fn heed(app: &App, profile: &Profile, ready: &Ready, answer: &reqwest::Response) -> Result<(), Problem> {
+    if answer.status() == StatusCode::TOO_MANY_REQUESTS {
+        pause(app, profile, &server_of(profile, &ready.tokens), answer.headers()).await?;
+    }
+    if ready.client.network.used_up(answer.headers()).is_some_and(|percent| percent >= 100) {
+        // The next one would be refused, and make it longer.
+        quiet(app, profile, &server_of(profile, &ready.tokens), app.now() + USED_UP).await?;
+    }
+    if let Some(span) = ready.client.network.quiet_for(answer.headers()) {
+        quiet(app, profile, &alone(profile), app.now() + span).await?;
+    }
+    Ok(())
 }
 
 /// What the network wants beside the credential; at the end, so that nobody's own stands after it.
@@ -286,10 +302,11 @@ fn texts(secrets: &[Secret]) -> Vec<&str> {
 async fn send(
     app: &App,
     network: &str,
+    line: Line,
     passed: &mut Passed,
     url: &str,
     headers: Vec<(header::HeaderName, header::HeaderValue)>,
-) -> Result<reqwest::Response, Problem> {
+) -> Result<Result<reqwest::Response, NoAnswer>, Problem> {
     let body = match &mut passed.payload {
         Payload::Nothing => reqwest::Body::from(""),
         Payload::Held(bytes) => reqwest::Body::from(bytes.clone()),
@@ -305,13 +322,15 @@ async fn send(
         // In place of whatever stood there: exactly once.
         request.headers_mut().insert(name, value);
     }
-    app.streams.of(network).send(request).await.map_err(|error| {
-        let (code, status) = match &error {
-            WireError::NotSent(_) | WireError::Forbidden(_) => ("network_unreachable", StatusCode::BAD_GATEWAY),
-            WireError::Lost(_) => ("unclear", StatusCode::BAD_GATEWAY),
-        };
-        Problem::new(status, code, format!("{error}. What was sent may have been done only where this says \"unclear\"."))
-    })
+    Ok(app.streams.of(network).send(line, request).await)
+}
+
+fn unanswered(error: &WireError) -> Problem {
+    let (code, status) = match error {
+        WireError::NotSent(_) | WireError::Forbidden(_) => ("network_unreachable", StatusCode::BAD_GATEWAY),
+        WireError::Lost(_) => ("unclear", StatusCode::BAD_GATEWAY),
+    };
+    Problem::new(status, code, format!("{error}. What was sent may have been done only where this says \"unclear\"."))
 }
 
 async fn refusal(mut answer: reqwest::Response) -> Result<axum::http::Response<Bytes>, Problem> {

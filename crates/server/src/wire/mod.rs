@@ -58,17 +58,17 @@ pub struct EachNetwork<W> {
 }
 
 impl<W> EachNetwork<W> {
-    fn open(config: &Config, make: impl Fn(Guard) -> Result<W, reqwest::Error>) -> Result<Self, reqwest::Error> {
-        let allowed = || config.server.allow_private_networks.clone();
+    /// `rest` trusts nobody; `trusting` makes the same way behind another guard.
+    fn open(config: &Config, rest: W, trusting: impl Fn(&W, Guard) -> W) -> Self {
         let mut own = BTreeMap::new();
         for (name, set) in &config.networks {
             let named: Vec<String> = set.base_url.iter().chain(set.endpoints.values()).cloned().collect();
-            let guard = Guard::new(allowed(), &named);
+            let guard = Guard::new(config.server.allow_private_networks.clone(), &named);
             if guard.trusts_any() {
-                own.insert(name.clone(), make(guard)?);
+                own.insert(name.clone(), trusting(&rest, guard));
             }
         }
-        Ok(Self { own, rest: make(Guard::new(allowed(), &[]))? })
+        Self { own, rest }
     }
 
     /// The way of that network's own requests.
@@ -83,46 +83,69 @@ impl Wires for EachNetwork<HttpWire> {
     }
 }
 
-/// Two clients: strangers' names are vetted as they resolve, origins that the operator named are not.
+/// How long a connection is kept for the next call, where any is: networks close theirs after a minute or more, many proxies sooner.
+const KEPT: Duration = Duration::from_secs(15);
+
+/// What a request goes out on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Line {
+    /// A connection of its own. One that was kept may be closed by the peer in the moment of writing, and then nobody knows what was done
+    /// (RF-14).
+    Own,
+    /// One that was kept from an earlier call, where there is any: for what may be asked twice (RFC 9110 9.2.1).
+    Kept,
+}
+
+/// Two clients behind a guard: strangers' names are vetted as they resolve, origins that the operator named are not.
 struct Clients {
     guard: Guard,
     vetted: reqwest::Client,
-    own: Option<reqwest::Client>,
+    own: reqwest::Client,
 }
 
 impl Clients {
-    fn new(guard: Guard, settings: impl Fn() -> reqwest::ClientBuilder) -> Result<Self, reqwest::Error> {
+    fn new(guard: Guard, line: Line, settings: impl Fn() -> reqwest::ClientBuilder) -> Result<Self, reqwest::Error> {
         let plain = || {
-            settings()
+            let plain = settings()
                 .redirect(reqwest::redirect::Policy::none())
                 .retry(reqwest::retry::never())
                 .no_proxy()
-                // An idle connection may be closed by the peer in the moment of writing: ambiguous. So none is kept (RF-14).
-                .pool_max_idle_per_host(0)
                 .connect_timeout(Duration::from_secs(10))
-                .user_agent(networks::wire::AGENT)
+                .user_agent(networks::wire::AGENT);
+            match line {
+                Line::Own => plain.pool_max_idle_per_host(0),
+                Line::Kept => plain.pool_idle_timeout(KEPT),
+            }
         };
-        let own = guard.trusts_any().then(|| plain().build()).transpose()?;
+        let own = plain().build()?;
         let vetted = plain().dns_resolver(Arc::new(guard.clone())).build()?;
         Ok(Self { guard, vetted, own })
+    }
+
+    /// The same clients behind a guard that trusts others. Which addresses strangers' names may lead to is the same at all of them. A client is
+    /// shared, since each reads all root certificates of the system.
+    fn behind(&self, guard: Guard) -> Self {
+        Self { guard, vetted: self.vetted.clone(), own: self.own.clone() }
     }
 
     /// The one to ask an address with.
     fn of(&self, url: &Url) -> Result<&reqwest::Client, ForbiddenAddress> {
         self.guard.check_url(url)?;
-        Ok(self.own.as_ref().filter(|_| self.guard.trusts(url)).unwrap_or(&self.vetted))
+        Ok(if self.guard.trusts(url) { &self.own } else { &self.vetted })
     }
 }
 
 impl Ways {
     /// Opens them all. Nothing is sent yet.
     pub(crate) fn open(config: &Config) -> Result<Self, StartError> {
-        let streams = EachNetwork::open(config, |guard| StreamWire::new(guard, proxy::IDLE, proxy::WHOLE)).map_err(StartError::Client)?;
+        let nobody = || Guard::new(config.server.allow_private_networks.clone(), &[]);
+        let streams = StreamWire::new(nobody(), proxy::IDLE, proxy::WHOLE).map_err(StartError::Client)?;
+        let streams = EachNetwork::open(config, streams, StreamWire::behind);
         let limits = Limits { answer_timeout: config.keeper.answer_timeout().duration(), ..Limits::NETWORKS };
-        let wire = Arc::new(EachNetwork::open(config, |guard| HttpWire::new(guard, limits)).map_err(StartError::Client)?);
+        let wire = HttpWire::new(nobody(), limits).map_err(StartError::Client)?;
+        let wire = Arc::new(EachNetwork::open(config, wire, HttpWire::behind));
         // Endpoints are named by users: the hosts that the operator trusts for networks are none of theirs.
-        let users_guard = Guard::new(config.server.allow_private_networks.clone(), &[]);
-        let endpoints = HttpWire::new(users_guard, Limits::ENDPOINTS).map_err(StartError::Client)?;
+        let endpoints = HttpWire::new(nobody(), Limits::ENDPOINTS).map_err(StartError::Client)?;
         Ok(Self { wire, endpoints, streams })
     }
 }
@@ -136,8 +159,13 @@ pub struct HttpWire {
 impl HttpWire {
     /// A wire that lets through what the guard allows, within limits.
     pub fn new(guard: Guard, limits: Limits) -> Result<Self, reqwest::Error> {
-        let clients = Clients::new(guard, || reqwest::Client::builder().timeout(limits.answer_timeout))?;
+        let clients = Clients::new(guard, Line::Own, || reqwest::Client::builder().timeout(limits.answer_timeout))?;
         Ok(Self { clients, limits })
+    }
+
+    /// The same behind another guard.
+    fn behind(&self, guard: Guard) -> Self {
+        Self { clients: self.clients.behind(guard), limits: self.limits }
     }
 
     /// Whether an address may be asked at all, before any name is resolved.
