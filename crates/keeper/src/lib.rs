@@ -52,6 +52,8 @@ pub struct Keeper<L: Ledger + 'static> {
     worker: Arc<Worker<L>>,
     options: Options,
     wake: Arc<Notify>,
+    /// The clock as it was when nothing had begun: whoever sets it from then on is noticed.
+    steady: Steady,
     /// How often all that was due was taken up.
     passes: watch::Sender<u64>,
     /// All that is under way, asked for or due.
@@ -62,6 +64,9 @@ impl<L: Ledger + 'static> Keeper<L> {
     /// One that is not running yet.
     pub fn new(node: NodeId, ports: Ports<L>, options: Options) -> Self {
         let wake = Arc::clone(&ports.wake);
+        let mut steady = Steady::default();
+        // The first look has nothing to compare with.
+        steady.set_by(ports.clock.now(), ports.clock.counter());
         Self {
             node,
             worker: Arc::new(Worker {
@@ -74,6 +79,7 @@ impl<L: Ledger + 'static> Keeper<L> {
             }),
             options,
             wake,
+            steady,
             passes: watch::Sender::new(0),
             tasks: TaskTracker::new(),
         }
@@ -98,7 +104,7 @@ impl<L: Ledger + 'static> Keeper<L> {
     /// Runs until the token is cancelled, then waits for what was sent. A ledger that cannot be asked is asked again.
     pub async fn run(&self, stop: CancellationToken) {
         let places = Arc::new(Semaphore::new(self.options.concurrency));
-        let (mut away_until, mut caught_up_at, mut steady) = (None, None, Steady::default());
+        let (mut away_until, mut caught_up_at, mut steady) = (None, None, self.steady.clone());
         let fault = &self.worker.ports.fault;
         while !stop.is_cancelled() && !fault.is_cancelled() {
             // Captured answers first, then attempts that were left open, then what is due (RF-20).

@@ -9,7 +9,7 @@ const FAR: Span = Span::hours(6);
 const MEANT_AFTER: Span = Span::hours(1);
 
 /// Compares the clock with a counter of the machine that nobody sets.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Steady {
     /// How far the clock is from the counter when all is well.
     usual: Option<Span>,

@@ -18,6 +18,8 @@ pub(crate) struct App {
     /// How many seconds a refresh token is taken again after it was used up, where each works once. No network documents such a grace:
     /// none.
     pub(crate) reuse_grace_seconds: i64,
+    /// After how many days everything that came of a login ends, whatever was renewed; 0: never by itself, as at every network that is real.
+    pub(crate) session_days: i64,
 }
 
 /// What is to change about an app; what is not named stays.
@@ -27,11 +29,12 @@ pub(crate) struct Wish<'a> {
     pub(crate) notices_url: Option<&'a str>,
     pub(crate) redirect_uris: Option<Vec<String>>,
     pub(crate) reuse_grace_seconds: Option<i64>,
+    pub(crate) session_days: Option<i64>,
 }
 
 impl Default for App {
     fn default() -> Self {
-        Self { refresh_tokens: true, notices_url: String::new(), redirect_uris: vec![], reuse_grace_seconds: 0 }
+        Self { refresh_tokens: true, notices_url: String::new(), redirect_uris: vec![], reuse_grace_seconds: 0, session_days: 0 }
     }
 }
 
@@ -66,12 +69,21 @@ impl World {
                 return Err("reuse_grace_seconds: for how many seconds a used refresh token is taken again (0 to 30 days)".into());
             }
         }
+        if let Some(days) = wish.session_days {
+            if networks::session_names(network).is_none() {
+                return Err(format!("session_days: {network} ends no sessions"));
+            }
+            if !(0..=3650).contains(&days) {
+                return Err("session_days: after how many days a login ends, whatever is renewed (0: never)".into());
+            }
+        }
         let app = self.apps.entry(network).or_default();
         if let Some(uris) = wish.redirect_uris {
             app.redirect_uris = uris;
         }
         app.refresh_tokens = wish.refresh_tokens.unwrap_or(app.refresh_tokens);
         app.reuse_grace_seconds = wish.reuse_grace_seconds.unwrap_or(app.reuse_grace_seconds);
+        app.session_days = wish.session_days.unwrap_or(app.session_days);
         Ok(app.clone())
     }
 }

@@ -91,6 +91,7 @@ struct Body {
     #[serde(deserialize_with = "list")]
     redirect_uris: Option<Vec<String>>,
     reuse_grace_seconds: Option<Value>,
+    session_days: Option<Value>,
     metadata: Value,
     jwks: Value,
 }
@@ -172,11 +173,16 @@ fn app(world: &mut World, b: Body) -> Result<Value, String> {
     if seconds.is_some() && number(seconds).is_none() {
         return Err("reuse_grace_seconds: for how many seconds a used refresh token is taken again".into());
     }
+    let days = b.session_days.as_ref();
+    if days.is_some() && number(days).is_none() {
+        return Err("session_days: after how many days a login ends, whatever is renewed".into());
+    }
     let wish = Wish {
         refresh_tokens: b.refresh_tokens,
         notices_url: b.notices_url.as_deref(),
         redirect_uris: b.redirect_uris,
         reuse_grace_seconds: number(seconds),
+        session_days: number(days),
     };
     world.set_app(&b.network, wish).map(|app| json!(app))
 }

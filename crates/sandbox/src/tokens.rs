@@ -159,14 +159,12 @@ impl World {
     }
 
     pub(crate) fn new_access(&mut self, now: i64, family: usize, prefix: &str, life_seconds: Option<i64>) -> String {
+        let until = [life_seconds.map(|life| now + life * MICRO), self.session_end(family)].into_iter().flatten().min();
         let token = self.secret(prefix);
         let secret = self.secret_number();
         self.effects.push(format!("access token issued to {}", self.holder(family)));
         self.vault.since_ended.entry(family).or_default().push(token.clone());
-        self.vault.access.insert(
-            token.clone(),
-            Token { family, until: life_seconds.map(|life| now + life * MICRO), spent: false, used_at: None, secret, created: now },
-        );
+        self.vault.access.insert(token.clone(), Token { family, until, spent: false, used_at: None, secret, created: now });
         token
     }
 
@@ -183,7 +181,26 @@ impl World {
         self.vault.families.get(family).map_or("nobody", |family| &family.username)
     }
 
+    /// When everything that came of a login ends, where the network ends it by itself.
+    pub(crate) fn session_end(&self, family: usize) -> Option<i64> {
+        let family = self.vault.families.get(family)?;
+        let days = self.apps.get(family.network).map_or(0, |app| app.session_days);
+        (days > 0).then(|| family.began + days * DAY * MICRO)
+    }
+
+    /// How many whole seconds something lives that could live so long, and ends with its login.
+    pub(crate) fn seconds_left(&self, now: i64, family: usize, life_seconds: i64) -> i64 {
+        self.session_end(family).map_or(life_seconds, |end| life_seconds.min((end - now) / MICRO))
+    }
+
+    /// How many seconds everything that came of a login lives, said at the login alone.
+    pub(crate) fn session_named_once(&self, now: i64, family: usize) -> Option<i64> {
+        let is_login = self.vault.families.get(family).is_some_and(|family| family.began == now);
+        self.session_end(family).filter(|_| is_login).map(|end| (end - now) / MICRO)
+    }
+
     pub(crate) fn new_refresh(&mut self, now: i64, family: usize, prefix: &str, until: i64) -> String {
+        let until = self.session_end(family).map_or(until, |end| until.min(end));
         let token = self.secret(prefix);
         self.effects.push(format!("refresh token issued to {}", self.holder(family)));
         let made = Token { family, until: Some(until), spent: false, used_at: None, secret: 0, created: now };

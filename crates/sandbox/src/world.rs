@@ -227,6 +227,12 @@ impl World {
         networks::keeps_tokens(network)
     }
 
+    /// Whether logins at that network can be made to end on a fixed day, whatever is renewed (the control call `apps`, `session_days`), and
+    /// what it says of that day then: it names it in each answer, or (`false`) at the login alone.
+    pub fn session_names(network: &str) -> Option<bool> {
+        networks::session_names(network)
+    }
+
     /// The truth about an access token: whether the network would take it at that moment, were it not in a mood.
     pub fn access_works(&self, now: i64, network: &str, token: &str) -> bool {
         self.looked_up_access(now, network, token).is_ok_and(|(_, family)| networks::shows_data(self, now, family))

@@ -21,6 +21,7 @@ mod remaining;
 mod report;
 mod run;
 pub mod script;
+mod sessions;
 mod silence;
 mod town;
 mod truth;

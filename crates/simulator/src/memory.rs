@@ -240,7 +240,10 @@ impl Books {
             self.superseded += 1;
             return Committed::Superseded;
         }
-        Self::write(row, commit.grant.clone(), commit.tokens.clone(), &commit.facts, commit.now);
+        let mut grant = commit.grant.clone();
+        let until = grant.clocks.refresh_until;
+        grant.clocks.human_until.take_if(|day| breaks == Some(Break::ForgetsDays) && until == Some(*day));
+        Self::write(row, grant, commit.tokens.clone(), &commit.facts, commit.now);
         let seen = row.seen_meanwhile.take_if(|_| !commit.keep_lease).filter(|seen| commit.leaves_open(seen));
         let later = seen.map(|seen| step(&row.grant, &Event::Used(seen), &commit.facts, commit.now));
         if let Some(next) = &later {

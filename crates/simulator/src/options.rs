@@ -85,6 +85,8 @@ pub enum Break {
     ForgetsWhoIsLeft,
     /// Somebody says again and again that one is left where two are.
     SaysOneIsLeft,
+    /// It is forgotten that the end of a refresh token is its person's day.
+    ForgetsDays,
     /// Nobody counts calls.
     NoBudget,
     /// Every second message never gets into the outbox.
@@ -162,6 +164,8 @@ pub(crate) struct Swarm {
     /// Mean time between two steps of a node's clock.
     pub(crate) clock_every: Option<Span>,
     pub(crate) clock_most: Span,
+    /// After how many days logins end at networks that can do that, whatever is renewed.
+    pub(crate) session_days: Option<i64>,
     /// How fast networks may be asked, where that is tighter than usual.
     pub(crate) pace: Option<Pace>,
 }
@@ -204,11 +208,13 @@ impl Swarm {
         }
         let used = generator.chance(500_000);
         swarm.use_every = (all || used || faults == Faults::None).then(|| generator.between(Span::hours(6), day.times(20, 1)));
+        // Longer than the earliest warning, so that all of them are due.
+        swarm.session_days = generator.chance(250_000).then(|| 32 + i64::try_from(generator.below(90)).unwrap_or(0));
         swarm
     }
 
     /// The same world with everything mended.
     pub(crate) fn healed(&self) -> Self {
-        Self { nodes: self.nodes, pace: self.pace, use_every: self.use_every, ..Self::default() }
+        Self { nodes: self.nodes, pace: self.pace, use_every: self.use_every, session_days: self.session_days, ..Self::default() }
     }
 }

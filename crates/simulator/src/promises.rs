@@ -221,6 +221,10 @@ impl Judge {
         now: Timestamp,
         tally: &mut Tally,
     ) {
+        // What nobody can know is not announced.
+        if self.grants.get(grant).is_some_and(|known| self.unforeseen.contains(known.network)) {
+            return;
+        }
         // A login that lasts two weeks cannot be announced thirty days ahead.
         let lasted = self.grants.get(grant).and_then(|known| known.authorized_at).map(|at| deadline.since(at));
         let longest = self.warn_days.iter().copied().max().unwrap_or(0);

@@ -19,6 +19,7 @@ use crate::options::{Options, Swarm};
 use crate::pacing::Calls;
 use crate::queue::{Came, Event, Queue};
 use crate::report::Tally;
+use crate::sessions::Sessions;
 use crate::silence::Silences;
 use crate::town::{Citizen, Client, is_of_page, settle};
 use crate::truth::{Destroyed, Judge, Truth};
@@ -87,6 +88,7 @@ pub(crate) struct Run {
     pub(crate) silences: Silences,
     pub(crate) letters: Letters,
     pub(crate) looks: Looks,
+    pub(crate) sessions: Sessions,
     who_of: BTreeMap<GrantId, usize>,
     numbers: u64,
     wake_at: Option<Timestamp>,
@@ -100,6 +102,7 @@ impl Run {
             networks::ALL.iter().map(|network| (network.about().name, Client::new(*network, options, swarm.pace))).collect();
         let mut world = World::empty();
         let citizens = settle(&mut world, &clients, profiles, options.admins, root.branch("town").next());
+        let sessions = Sessions::begin(&mut world, &clients, swarm.session_days);
         let who_of = citizens.iter().enumerate().map(|(who, citizen)| (citizen.grant.clone(), who)).collect();
         let node = |n: usize| Node {
             id: NodeId::from_u128(n as u128 + 1),
@@ -113,6 +116,7 @@ impl Run {
         };
         let clock_most = if swarm.clock_every.is_some() { swarm.clock_most } else { Span::ZERO };
         let mut judge = Judge::new(seed, options, clock_most);
+        judge.unforeseen = sessions.unforeseen().collect();
         judge.look_every = clients.iter().map(|(name, client)| (*name, client.look_every())).collect();
         let dice = Dices {
             people: root.branch("people"),
@@ -144,6 +148,7 @@ impl Run {
             silences: Silences::new(),
             letters: Letters::new(),
             looks: Looks::new(),
+            sessions,
             who_of,
             numbers: 0,
             wake_at: None,

@@ -378,8 +378,10 @@ impl Run {
         });
         drop(books);
         self.judge.note(&grant, self.now, || "authorized".into());
-        // The day on which they must come again: as the network says (how our client is known there may decide), or by its rule.
-        let year_over = issued.clocks.human_until.or_else(|| client.facts.manual_renewal_every.map(|every| self.now + every));
+        // The day on which they must come again: as the network says (how our client is known there may decide), by its rule, or when it ends
+        // the login of itself.
+        let by_rule = || client.facts.manual_renewal_every.map(|every| self.now + every);
+        let year_over = issued.clocks.human_until.or_else(by_rule).or_else(|| self.sessions.end_of(network, self.now));
         self.judge.authorized(&grant, network, year_over, self.now);
         if let Some(over) = year_over {
             self.queue.push(over + Span::seconds(1), Event::Look(grant.clone()));

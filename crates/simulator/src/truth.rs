@@ -112,6 +112,8 @@ pub(crate) struct Judge {
     /// The same for each network: where only a rotation can show it, as long as an idle check takes.
     pub(crate) look_every: BTreeMap<&'static str, Span>,
     pub(crate) warn_days: Vec<i64>,
+    /// Networks whose end of a login nobody can know ahead.
+    pub(crate) unforeseen: BTreeSet<&'static str>,
     /// How wrong a node's clock may be.
     pub(crate) clock_most: Span,
     /// Until when a network was not itself.

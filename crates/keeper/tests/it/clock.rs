@@ -7,6 +7,20 @@ use lifecycle::time::Span;
 use crate::house::{House, T0, eventually};
 
 #[tokio::test]
+async fn g28_a_clock_that_is_set_before_the_first_pass_is_noticed() {
+    let house = House::new().await;
+    let (clock, counter) = (&house.clock.0, &house.clock.1);
+    let now = T0 + Span::minutes(1);
+    (*clock.lock().unwrap(), *counter.lock().unwrap()) = (now, Some(T0));
+    let life = house.start().await;
+    // On the one thread of this test the keeper has not had its turn yet.
+    *clock.lock().unwrap() = now + Span::days(1);
+    eventually("the operator is told", async || life.alarms.lines().iter().any(|line| line.contains("forward by 24 h"))).await;
+    assert_eq!((house.stored().await, house.network.seen()), ((1, "r0".into()), (0, 0)), "nothing was done by it");
+    life.die().await;
+}
+
+#[tokio::test]
 async fn g28_a_clock_set_by_a_day_renews_nothing_calls_nobody_and_is_said_in_one_line() {
     let house = House::new().await;
     let (clock, counter) = (&house.clock.0, &house.clock.1);

@@ -258,6 +258,11 @@ fn more(world: &World, network: &str) -> String {
         let grace = input("reuse_grace_seconds", "Seconds in which a used refresh token is taken again", &seconds, "inputmode=\"numeric\"");
         parts.push_str(&filled("apps", &[("network", network)], &grace, "Set the grace"));
     }
+    if networks::session_names(network).is_some() {
+        let days = app.session_days.to_string();
+        let session = input("session_days", "Days after which a login ends, whatever is renewed (0: never)", &days, "inputmode=\"numeric\"");
+        parts.push_str(&filled("apps", &[("network", network)], &session, "End logins"));
+    }
     if network == "linkedin" {
         let (label, other) =
             if app.refresh_tokens { ("Give the app no refresh tokens", "false") } else { ("Give the app refresh tokens", "true") };

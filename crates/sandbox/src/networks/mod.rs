@@ -353,6 +353,15 @@ pub(crate) fn uses_refresh_tokens_up(network: &str) -> bool {
     !of_meta && !matches!(network, "linkedin" | "xing" | "youtube" | "google_business" | "mastodon" | "reddit")
 }
 
+/// Whether a network's logins can be made to end on a fixed day, and whether each answer names it then, or the login's alone.
+pub(crate) fn session_names(network: &str) -> Option<bool> {
+    match network {
+        "pinterest" => Some(true),
+        "x" => Some(false),
+        _ => None,
+    }
+}
+
 /// The troubles of its own that a network can be switched into, beside the moods that all have.
 pub(crate) fn troubles(network: &str) -> Vec<&'static str> {
     let known: &[&str] = match network {

@@ -174,15 +174,16 @@ fn token(world: &mut World, now: i64, incoming: &Incoming) -> Answer {
         },
         _ => return error(400, 1, "Invalid grant_type"),
     };
-    let until = now + 60 * DAY * 1_000_000;
-    let access = world.new_access(now, family, "pina_", Some(30 * DAY));
+    let [life, refresh_life] = [30 * DAY, 60 * DAY].map(|life| world.seconds_left(now, family, life));
+    let until = now + refresh_life * 1_000_000;
+    let access = world.new_access(now, family, "pina_", Some(life));
     let refresh = world.new_refresh(now, family, "pinr.", until);
     let scope = world.vault.families[family].scopes.join(",");
     answer(
         200,
         &json!({
-            "response_type": kind, "access_token": access, "token_type": "bearer", "expires_in": 30 * DAY, "refresh_token": refresh,
-            "refresh_token_expires_in": 60 * DAY, "refresh_token_expires_at": until / 1_000_000, "scope": scope
+            "response_type": kind, "access_token": access, "token_type": "bearer", "expires_in": life, "refresh_token": refresh,
+            "refresh_token_expires_in": refresh_life, "refresh_token_expires_at": until / 1_000_000, "scope": scope
         }),
     )
 }

@@ -204,8 +204,12 @@ fn issue(world: &mut World, now: i64, family: usize) -> Answer {
     let scopes = world.vault.families[family].scopes.clone();
     // The previous access token stays good until its own end (unconfirmed).
     let access = world.new_access(now, family, "", Some(ACCESS_LIFE));
-    let mut body = json!({ "token_type": "bearer", "expires_in": ACCESS_LIFE, "access_token": access, "scope": scopes.join(" ") });
+    let life = world.seconds_left(now, family, ACCESS_LIFE);
+    let mut body = json!({ "token_type": "bearer", "expires_in": life, "access_token": access, "scope": scopes.join(" ") });
     if scopes.iter().any(|scope| scope == "offline.access") {
+        if let Some(left) = world.session_named_once(now, family) {
+            body["refresh_token_expires_in"] = left.into();
+        }
         body["refresh_token"] = world.new_refresh(now, family, "", now + REFRESH_IDLE * MICRO).into();
     }
     answer(200, &body)

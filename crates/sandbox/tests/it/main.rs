@@ -17,6 +17,7 @@ mod oauth1;
 mod pinterest;
 mod reddit;
 mod scopes;
+mod sessions;
 mod tiktok;
 mod tumblr;
 mod x;

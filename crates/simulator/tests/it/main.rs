@@ -1,7 +1,7 @@
 //! A fixed set of seeds, the same history for the same seed, and proof that the simulation can fail.
 
 use lifecycle::time::Span;
-use simulator::{Break, Faults, Options, Report, simulate};
+use simulator::{Break, Faults, Options, Report, Why, simulate};
 
 fn run(options: &Options, seed: u64) -> Report {
     simulate(options, seed, &|_, _| {})
@@ -53,6 +53,20 @@ fn mixed_faults_leave_the_promises_whole() {
     for seed in [1, 2, 3] {
         assert_kept(&small(Faults::Swarm), seed);
     }
+}
+
+/// Worlds in which some networks end each login on a fixed day, whatever is renewed: told ahead where they say it, and as expired in any case.
+#[test]
+fn logins_that_end_on_their_day_are_told() {
+    for seed in [2, 6, 8] {
+        let report = assert_kept(&Options { lasting: Span::days(160), ..small(Faults::None) }, seed);
+        assert!(report.deaths.get(&Why::YearOver).is_some_and(|count| *count > 0), "{report}");
+    }
+}
+
+#[test]
+fn when_days_on_which_logins_end_are_forgotten_it_is_noticed() {
+    assert!(is_noticed(Break::ForgetsDays, Faults::None, "promise_5_early_warnings_once_each"));
 }
 
 #[test]
