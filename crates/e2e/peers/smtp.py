@@ -7,6 +7,7 @@ import email
 import email.policy
 import ipaddress
 import json
+import re
 import ssl
 import sys
 
@@ -63,6 +64,10 @@ class Keep:
     async def handle_DATA(self, server, session, envelope):
         parsed = email.message_from_bytes(envelope.content, policy=email.policy.default)
         text = parsed.get_body(("plain",))
+        # Mails to whoever is called so are refused for what stands in them, which is quoted, on a line of its own.
+        if envelope.rcpt_tos[0].startswith("blocked"):
+            link = re.search(r"https?://\S+", text.get_content()).group()
+            return f"554-5.7.1 refused by policy, bad link:\r\n554 5.7.1 <{link}>"
         html = parsed.get_body(("html",))
         lines = envelope.content.split(b"\r\n")
         mail = {

@@ -8,6 +8,7 @@ use lifecycle::budget::{AppKey, Budgets, Need, Passage, is_bad};
 use lifecycle::ledger::{Claim, Ledger, LedgerError};
 use lifecycle::time::Timestamp;
 
+use crate::alarms::Alarm;
 use crate::perform::Worker;
 use crate::ports::NetworkApp;
 
@@ -107,12 +108,6 @@ impl<L: Ledger> Worker<L> {
         }
         inner.quiet.insert(key);
         let most = app.facts.pace.refused_in_10_minutes;
-        self.ports.alarms.raise(
-            "refused",
-            format!(
-                "{} refused {most} calls within ten minutes: only what people ask for is sent there until it is less, so that the network does not ban this server's address. See under Profiles what it says",
-                claim.network
-            ),
-        );
+        self.ports.alarms.raise(Alarm::Refusing { title: app.network.about().title.to_owned(), most });
     }
 }

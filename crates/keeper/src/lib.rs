@@ -25,6 +25,7 @@ use tokio::sync::{Notify, Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::alarms::Alarm;
 use crate::calls::Calls;
 use crate::health::Health;
 use crate::leases::Leases;
@@ -33,9 +34,6 @@ use crate::perform::Worker;
 use crate::ports::Ports;
 use crate::sends::Sends;
 use crate::steady::Steady;
-
-const LEDGER_AWAY: &str =
-    "the database cannot be asked: nothing is renewed or checked until it answers. Check that it runs and that its disk is writable";
 
 /// What a look on demand came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -95,7 +93,7 @@ impl<L: Ledger + 'static> Keeper<L> {
         let ports = &self.worker.ports;
         let set_by = steady.set_by(ports.clock.now(), ports.clock.counter());
         match set_by {
-            Some(by) => ports.alarms.raise("clock", steady::line(by)),
+            Some(by) => ports.alarms.raise(Alarm::ClockSet(by)),
             None => ports.alarms.clear("clock"),
         }
         set_by.is_some()
@@ -130,7 +128,7 @@ impl<L: Ledger + 'static> Keeper<L> {
                 Err(error) => {
                     tracing::error!(error = %error, "keeper: the ledger could not be asked");
                     away_until = Some(Instant::now() + self.options.holders_first);
-                    self.worker.ports.alarms.raise("ledger", LEDGER_AWAY);
+                    self.worker.ports.alarms.raise(Alarm::DatabaseAway);
                 }
             }
             let sleep = if is_doubted { self.options.poll_every } else { self.until_next_due().await };

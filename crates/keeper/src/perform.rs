@@ -13,7 +13,6 @@ use lifecycle::grant::Event;
 use lifecycle::ids::AttemptId;
 use lifecycle::incident::{IncidentKind, Seen};
 use lifecycle::ledger::{Claim, Commit, Committed, Ending, Held, Lease, Ledger};
-use lifecycle::moment::written;
 use lifecycle::plan::{Happened, Looked, held_instead, plan, verdict_since};
 use lifecycle::renewal::{Action, End, Outcome, Renewal};
 use lifecycle::schedule::{self, Task};
@@ -25,6 +24,7 @@ use networks::reading;
 use networks::wire::{Wire, WireError};
 use tracing::Instrument as _;
 
+use crate::alarms::Alarm;
 use crate::calls::{Calls, Wait};
 use crate::health::Health;
 use crate::leases::Leases;
@@ -231,10 +231,7 @@ impl<L: Ledger> Worker<L> {
 
     /// Nothing was sent: there is no room for the answer.
     async fn no_room(&self, claim: &Claim, app: &NetworkApp, error: &std::io::Error) {
-        self.ports.alarms.raise(
-            "spool.room",
-            format!("no token is renewed: there is no room for the answer ({error}). Free space where keeper.spool_dir lies, or move it; nothing was spent"),
-        );
+        self.ports.alarms.raise(Alarm::NoRoom(error.to_string()));
         let words = "there is no room for the answer on the server's disk; nothing was sent";
         let evidence = Evidence::new(self.ports.clock.now(), Source::Renewal, None, Some("no_room"), words);
         let held = Diagnosis::transient(evidence, Some(Span::minutes(1)));
@@ -283,10 +280,7 @@ impl<L: Ledger> Worker<L> {
                 Err(error) => {
                     tracing::error!(grant = %claim.grant.id, error = %error, holds_new_tokens = commit.tokens.is_some(), "keeper: the outcome of a renewal could not be stored; trying again");
                     if commit.tokens.is_some() {
-                        self.ports.alarms.raise(
-                            "commit",
-                            "the database does not take renewed tokens: they wait, sealed, in keeper.spool_dir and in memory and are stored by themselves once it does. Repair the database or free its disk; do not delete that folder",
-                        );
+                        self.ports.alarms.raise(Alarm::NotStored);
                     }
                 }
             }
@@ -333,10 +327,7 @@ impl<L: Ledger> Worker<L> {
         let kept = Kept { ticket: capture.ticket, answer: answer.clone(), notes: notes.clone() };
         match self.ports.spool.keep(capture.slot, kept).await {
             Ok(()) => self.ports.alarms.clear("spool.write"),
-            Err(error) => self.ports.alarms.raise(
-                "spool.write",
-                format!("an answer could not be written beside the database ({error}): it is stored in the database alone. Check the disk under keeper.spool_dir"),
-            ),
+            Err(error) => self.ports.alarms.raise(Alarm::NotKept(error.to_string())),
         }
     }
 
@@ -414,10 +405,10 @@ impl<L: Ledger> Worker<L> {
 
     /// What of our settings at a network ends soon, or has ended: told ahead, because nobody's login repairs it.
     fn mind_ending(&self, app: &NetworkApp, now: Timestamp) {
-        let alarm = format!("ending.{}", app.network.about().name);
+        let network = app.network.about().name.to_owned();
         match app.network.ends(&app.app.options).filter(|(at, _)| at.since(now) < ENDS_SOON) {
-            Some((at, words)) => self.ports.alarms.raise(&alarm, format!("on {}: {words}", written(at).get(..10).unwrap_or_default())),
-            None => self.ports.alarms.clear(&alarm),
+            Some((at, words)) => self.ports.alarms.raise(Alarm::Ending { network, at, words }),
+            None => self.ports.alarms.clear(&format!("ending.{network}")),
         }
     }
 
@@ -425,16 +416,13 @@ impl<L: Ledger> Worker<L> {
     /// is missing) it stays so until somebody repairs it, and meanwhile no lost role is seen.
     fn heard_listing(&self, claim: &Claim, app: &NetworkApp, trouble: Option<&Diagnosis>) {
         let about = app.network.about();
-        let alarm = format!("listing.{}", about.name);
         match trouble {
-            None => self.ports.alarms.clear(&alarm),
-            Some(Diagnosis { finding: Finding::Misconfigured, evidence }) => self.ports.alarms.raise(
-                &alarm,
-                format!(
-                    "{} does not let the roles be listed, so that lost ones go unnoticed: {}. Check the network app there and networks.{}",
-                    about.title, evidence.words, about.name
-                ),
-            ),
+            None => self.ports.alarms.clear(&format!("listing.{}", about.name)),
+            Some(Diagnosis { finding: Finding::Misconfigured, evidence }) => self.ports.alarms.raise(Alarm::Unlisted {
+                network: about.name.to_owned(),
+                title: about.title.to_owned(),
+                said: evidence.words.clone(),
+            }),
             Some(trouble) => {
                 tracing::debug!(grant = %claim.grant.id, trouble = %trouble.evidence.words, "keeper: roles could not be listed");
             }

@@ -9,6 +9,7 @@ use lifecycle::words::{Evidence, Source};
 use networks::network::Answer;
 use networks::reading;
 
+use crate::alarms::Alarm;
 use crate::perform::Worker;
 use crate::spool::Kept;
 use crate::{Keeper, spool};
@@ -23,10 +24,7 @@ impl<L: Ledger> Worker<L> {
             return self.let_go(&claim).await;
         }
         let Some(app) = self.ports.directory.find(&claim.organisation, &claim.network, &claim.instance).await else {
-            self.ports.alarms.raise(
-                "spool.app",
-                "a renewed token set waits for its network app: enter the app again under Network apps; the token set is safe until then",
-            );
+            self.ports.alarms.raise(Alarm::NoNetworkApp);
             return self.let_go(&claim).await;
         };
         self.ports.alarms.clear("spool.app");

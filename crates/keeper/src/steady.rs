@@ -45,15 +45,6 @@ fn is_near(one: Span, other: Span) -> bool {
     (one - other).max(other - one) < FAR
 }
 
-/// What the operator is told.
-pub(crate) fn line(by: Span) -> String {
-    let (how, hours) = if by > Span::ZERO { ("forward", by) } else { ("back", Span::ZERO - by) };
-    let hours = hours.as_seconds() / 3_600;
-    format!(
-        "the clock of this machine was set {how} by {hours} h while the server ran: nothing that is due by it is renewed or checked for an hour. Set it right (timedatectl, chronyc tracking), and all goes on at once; where it is right now, restart the server"
-    )
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

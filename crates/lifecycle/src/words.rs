@@ -117,14 +117,15 @@ pub struct Evidence {
     /// The machine-readable error code, where the network has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub code: Option<String>,
-    /// The network's own words, cleaned of control characters, shortened. Hostile text: escape where shown.
+    /// The network's own words as [`foreign`] leaves them. Hostile text: escape where shown.
     pub words: String,
 }
 
 impl Evidence {
-    /// Evidence with the network's words made safe to keep: control characters become spaces, 300 characters at most.
+    /// Evidence with the network's words made safe to keep ([`foreign`]), 300 characters at most.
     pub fn new(at: Timestamp, source: Source, http_status: Option<u16>, code: Option<&str>, words: &str) -> Self {
-        Self { at, source, http_status, code: code.map(clean), words: clean(words) }
+        let kept = |said: &str| foreign(said, WORDS_MAX);
+        Self { at, source, http_status, code: code.map(kept), words: kept(words) }
     }
 
     /// What our own clock knows.
@@ -136,12 +137,80 @@ impl Evidence {
 /// Text of strangers, fit to be kept and shown: control characters become spaces, what turns the direction of writing or cannot
 /// be seen is left out (NT-26), and 300 characters are the most. It still has to be escaped where it is shown.
 pub fn clean(text: &str) -> String {
+    cleaned(text, WORDS_MAX)
+}
+
+fn cleaned(text: &str, most: usize) -> String {
     // Nearly all of it is short and plain already.
-    if text.len() <= WORDS_MAX && text.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic()) {
+    if text.len() <= most && text.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic()) {
         return text.trim().to_owned();
     }
     let seen = text.chars().filter(|c| !is_trick(*c)).map(|c| if c.is_control() { ' ' } else { c });
-    seen.take(WORDS_MAX).collect::<String>().trim().to_owned()
+    seen.take(most).collect::<String>().trim().to_owned()
+}
+
+/// Paths of ours whose last part is a key: whoever knows such an address may do what it is for. A test of the server compares them
+/// with its routes.
+pub const DOORS: &[&str] = &["/calendar/", "/invitation/", "/renew/", "/setup/", "/unsubscribe/"];
+
+/// What stands in the place of something left out.
+const LEFT_OUT: char = '…';
+/// The fewest characters of a run that can be a key: networks' shortest tokens have 20.
+const KEY_MIN: usize = 20;
+/// The characters of a key of ours, without a prefix: 256 bits.
+const OURS: usize = 43;
+/// From so many characters on, a run in both cases is no word, even without a digit.
+const NO_WORD_MIN: usize = 40;
+/// How much more than is kept is read, so that what is left out does not cost what follows it.
+const AHEAD: usize = 4_000;
+
+/// What strangers answer where something went wrong (networks, mail servers, whoever reports for one), fit to be kept and shown, `most`
+/// characters of it. As [`clean`] does, and nothing that opens a door is left: they may quote what they were sent, a link or a token,
+/// and whoever reads why it did not arrive is not whom it was for. Left out is whatever follows one of [`DOORS`], and every long run of
+/// characters that looks made by dice and not by people.
+pub fn foreign(text: &str, most: usize) -> String {
+    let text = cleaned(text, most.saturating_add(AHEAD));
+    cleaned(&without_keys(&behind_no_door(&text)), most)
+}
+
+/// Without what follows a path of ours, up to where a link ends, and on the next line where too little stands on the first.
+fn behind_no_door(text: &str) -> String {
+    let ends = |c: char| c.is_whitespace() || "<>\"'()[]{}|".contains(c);
+    let (mut kept, mut rest) = (String::with_capacity(text.len()), text);
+    while let Some(key) = DOORS.iter().filter_map(|door| rest.find(door).map(|at| at + door.len())).min() {
+        let (before, after) = rest.split_at(key);
+        kept.push_str(before);
+        kept.push(LEFT_OUT);
+        let (first, after) = after.split_at(after.find(ends).unwrap_or(after.len()));
+        let next = after.trim_start();
+        let more = next.find(|c| !is_of_key(c)).unwrap_or(next.len());
+        rest = if first.len() < OURS && first.len() + more >= OURS { &next[more..] } else { after };
+    }
+    kept + rest
+}
+
+/// Characters of keys; "=5F" and "%5F" are how some write one of them.
+const fn is_of_key(c: char) -> bool {
+    c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '~' | '=' | '%')
+}
+
+fn without_keys(text: &str) -> String {
+    let (mut kept, mut rest) = (String::with_capacity(text.len()), text);
+    while let Some(begins) = rest.find(is_of_key) {
+        let (before, run) = rest.split_at(begins);
+        let (run, after) = run.split_at(run.find(|c| !is_of_key(c)).unwrap_or(run.len()));
+        kept.push_str(before);
+        if looks_random(run) { kept.push(LEFT_OUT) } else { kept.push_str(run) }
+        rest = after;
+    }
+    kept + rest
+}
+
+/// 43 characters of dice have a digit among letters, but for one in a thousand, and those have both cases.
+fn looks_random(run: &str) -> bool {
+    let has = |of: fn(&u8) -> bool| run.as_bytes().iter().any(of);
+    let (upper, lower) = (has(u8::is_ascii_uppercase), has(u8::is_ascii_lowercase));
+    (run.len() >= KEY_MIN && (upper || lower) && has(u8::is_ascii_digit)) || (run.len() >= NO_WORD_MIN && upper && lower)
 }
 
 /// Unicode's direction controls, and characters without width that no script and no emoji needs (joiners are needed).
@@ -166,6 +235,75 @@ mod tests {
         let evidence = Evidence::new(Timestamp::from_micros(0), Source::Probe, None, None, &"a\r\n".repeat(500));
         assert!(evidence.words.chars().count() <= 300);
         assert!(!evidence.words.contains('\n'));
+    }
+
+    #[test]
+    fn what_mail_servers_and_networks_say_stays_readable() {
+        for said in [
+            "permanent error (550): 5.1.1 <nobody@mx-eu-central.example.com>: Recipient address rejected: User unknown",
+            "550-5.1.1 The email account that you tried to reach does not exist. https://support.google.com/mail/?p=NoSuchUser - gsmtp",
+            "Error validating access token: Session has expired on Tuesday, 05-Nov-24 08:00:00 PST. The current time is 190, 463.",
+            "Object with ID '105837262637483' does not exist, see https://developers.facebook.com/docs/graph-api/reference/v19.0/page",
+            "InsufficientPermissionsException urn:li:organization:12345678 REQUESTED_ENTITY_ALREADY_DELETED_OR_UNAVAILABLE",
+            "redirect_uri https://sg.example/oauth/callback/linkedin is not registered",
+        ] {
+            assert_eq!(foreign(said, 500), said);
+        }
+    }
+
+    #[test]
+    fn keys_of_every_network_are_left_out_of_what_it_says() {
+        for (said, kept) in [
+            ("token EAABwzLixnjYBO7ZC9rXw is bad", "token … is bad"),
+            ("GET /me?access_token=EAABwzLixnjYBO7ZC9rXw&fields=id", "GET /me?…&fields=id"),
+            ("eyJhbGciOiJFUzI1NiIsInR5cCI6.eyJzdWIiOiJkaWQ6cGxjOnRo.c2lnbmF0dXJlc2lnbmF0dXJl1 expired", "…expired"),
+            ("oauth_token 0123456789abcdef0123", "oauth_token …"),
+            ("see https://sg.example/renew/short, or (https://sg.example/setup/short) now", "see https://sg.example/renew/… or (https://sg.example/setup/…) now"),
+            ("<sg.example/invitation/a/b?c=d> and /calendar/x.ics.", "<sg.example/invitation/…> and /calendar/…"),
+        ] {
+            assert_eq!(foreign(said, 500).replace("….….… ", "…"), kept);
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_key_of_ours_survives_however_it_is_quoted(
+            bytes in proptest::strategy::Strategy::no_shrink(proptest::array::uniform32(proptest::num::u8::ANY)),
+            door in 0..DOORS.len(),
+            how in 0..8_usize,
+            cut in 1..60_usize,
+            before in "[ -~\\n]{0,700}",
+            after in "([ .,;<>\"'&\\n][ -~]{0,40})?",
+            most in 1..600_usize,
+        ) {
+            let key = base64url(&bytes);
+            let link = format!("https://sg.example{}{key}", DOORS[door]);
+            let encoded: String = link.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_string() } else { format!("%{:02X}", c as u32) }).collect();
+            let quoted = match how {
+                0 => key.clone(),
+                1 => format!("sg_{key}"),
+                2 => link,
+                3 => encoded,
+                4 => encoded.replace('%', "="),
+                // As a gateway rewrites links, and as lines are broken.
+                5 => format!("https://urldefense.example/v2/url?u={}&d=x", encoded.replace('%', "-")),
+                6 => link.chars().flat_map(|c| [c, '\u{200b}']).collect(),
+                _ => { let (one, two) = link.split_at(cut.min(link.len())); format!("{one}\r\n {two}") }
+            };
+            let said = foreign(&format!("{before}{quoted}{after}"), most);
+            proptest::prop_assert!(said.chars().count() <= most);
+            // As somebody would put it together again. Twelve characters less are 72 bits to guess.
+            let joined: String = said.chars().filter(|c| !c.is_whitespace()).collect();
+            let is_left = (0..=key.len() - 31).any(|at| joined.contains(&key[at..at + 31]));
+            proptest::prop_assert!(!is_left, "{said}");
+        }
+    }
+
+    fn base64url(bytes: &[u8]) -> String {
+        const ALPHABET: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+        let bits: Vec<bool> = bytes.iter().flat_map(|byte| (0..8).rev().map(move |n| byte >> n & 1 == 1)).collect();
+        let six = |bits: &[bool]| (0..6).fold(0, |n, at| n * 2 + usize::from(bits.get(at).copied().unwrap_or(false)));
+        bits.chunks(6).map(|bits| char::from(ALPHABET[six(bits)])).collect()
     }
 
     #[test]

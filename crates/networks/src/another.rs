@@ -210,10 +210,10 @@ impl Network for Another {
         self.like.proven_by(cx, token)
     }
 
-    fn ends(&self, options: &BTreeMap<String, String>) -> Option<(Timestamp, String)> {
+    fn ends(&self, options: &BTreeMap<String, String>) -> Option<(Timestamp, Words)> {
         // The setting to change is that of this app.
         let (named, ours) = (format!("networks.{}.", self.like.about().name), format!("networks.{}.", self.about.name));
-        self.like.ends(options).map(|(at, words)| (at, words.replace(&named, &ours)))
+        self.like.ends(options).map(|(at, words)| (at, Words::new(words.en.replace(&named, &ours), words.de.replace(&named, &ours))))
     }
 
     fn used_up(&self, headers: &HeaderMap) -> Option<u32> {

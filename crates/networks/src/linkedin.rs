@@ -20,7 +20,7 @@ use serde_json::Value;
 use crate::acting::{Acting, Comments, Done, Draft, Fit, NotDone, Post, Posted, Target};
 use crate::network::{
     Ability, About, Answer, App, Asks, Authorization, Callback, Can, Cx, Discovery, Endpoint, Failure, Issued, Kind, Network,
-    RefreshTokens, Registration, Renewal, Rule, Start,
+    RefreshTokens, Registration, Renewal, Rule, Start, Words,
 };
 use crate::oauth;
 use crate::wire::{BoxFuture, Wire};
@@ -313,10 +313,15 @@ impl Network for LinkedIn {
         acts::measure(app, draft)
     }
 
-    fn ends(&self, options: &BTreeMap<String, String>) -> Option<(Timestamp, String)> {
+    fn ends(&self, options: &BTreeMap<String, String>) -> Option<(Timestamp, Words)> {
         let version = options.get("version").map_or(VERSION, String::as_str);
-        let words = format!(
-            "LinkedIn ends version {version} of its API, and every call fails from then on: set networks.linkedin.options.version to a newer one, or, where it ends on another day, options.version_ends"
+        let words = Words::new(
+            format!(
+                "LinkedIn ends version {version} of its API, and every call fails from then on: set networks.linkedin.options.version to a newer one, or, where it ends on another day, options.version_ends"
+            ),
+            format!(
+                "LinkedIn beendet Version {version} seiner API, und jeder Aufruf scheitert von da an: Setzen Sie networks.linkedin.options.version auf eine neuere oder, wenn sie an einem anderen Tag endet, options.version_ends"
+            ),
         );
         Self::version_ends(options).map(|at| (at, words))
     }

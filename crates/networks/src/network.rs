@@ -436,7 +436,7 @@ pub trait Network: Send + Sync {
 
     /// What of our own settings at the network ends on a day that is known, so that the operator is told ahead: when, and what to do
     /// about it, for whoever runs the server. Whatever is set under `networks.NAME.options` counts.
-    fn ends(&self, _options: &BTreeMap<String, String>) -> Option<(Timestamp, String)> {
+    fn ends(&self, _options: &BTreeMap<String, String>) -> Option<(Timestamp, Words)> {
         None
     }
 

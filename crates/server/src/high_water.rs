@@ -6,16 +6,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use keeper::alarms::Alarms;
+use keeper::alarms::{Alarm, Alarms};
 use lifecycle::time::Timestamp;
-use store::hold::{self, Found, Hold, Mark, Why};
+use store::hold::{self, Found, Mark};
 use store::{Store, StoreError};
 use tokio_util::sync::CancellationToken;
 
 use crate::state::App;
 
-/// The name of the alarm.
-const ALARM: &str = "hold";
 /// How often the mark is brought up to date: what is lost of it with a crash is what a rollback could hide.
 const EVERY: Duration = Duration::from_secs(1);
 
@@ -54,33 +52,12 @@ pub(crate) async fn compare(store: &Store, folder: &Path, alarms: &Alarms, now: 
     look(store, alarms).await
 }
 
-/// What to do, in one line.
-pub(crate) fn line(hold: &Hold) -> Option<String> {
-    if hold.released_at.is_some() {
-        return None;
-    }
-    let what = match hold.why {
-        Why::Restored => "this database was restored from a backup",
-        Why::RolledBack => "this database is older than it was: somebody put an old one back",
-        Why::Moved => "this database came here without the mark that was kept beside it, and may be a copy",
-        Why::Left => {
-            return Some(
-                "everything here was moved to another database, which keeps the tokens now: nothing is renewed here. Set database.url to the new one"
-                    .into(),
-            );
-        }
-    };
-    Some(format!(
-        "{what}: tokens that can be used once are not renewed, because the original may have renewed them. Make sure that the original is stopped for good, then run: staygreen hold release"
-    ))
-}
-
 /// Raises the alarm while the hold lasts.
 pub(crate) async fn look(store: &Store, alarms: &Alarms) -> Result<(), StoreError> {
     let mut tx = store.read().await?;
-    match hold::get(&mut tx).await?.as_ref().and_then(line) {
-        Some(line) => alarms.raise(ALARM, line),
-        None => alarms.clear(ALARM),
+    match hold::get(&mut tx).await?.filter(|hold| hold.released_at.is_none()) {
+        Some(hold) => alarms.raise(Alarm::Held(hold.why.as_str())),
+        None => alarms.clear("hold"),
     }
     Ok(())
 }

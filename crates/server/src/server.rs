@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::config::Config;
+use crate::i18n::{Lang, alarms};
 use crate::outbox::mail::Mailer;
 use crate::start_error::StartError;
 use crate::state::{App, NetworkApps, open_store};
@@ -51,7 +52,7 @@ impl Server {
         let dice: Arc<dyn Dice> = Arc::new(SystemDice::new());
         let directory = Arc::new(NetworkApps::new(config.clone(), store.clone(), public_url.clone()));
         let told = Arc::new(Notify::new());
-        let alarms = Arc::new(Alarms::default());
+        let alarms = Arc::new(Alarms::new(alarms::line));
         let fault = CancellationToken::new();
         high_water::compare(&store, &config.spool_dir(), &alarms, clock.now()).await?;
         let ports = Ports {
@@ -126,6 +127,6 @@ impl Server {
         self.app.requests.close();
         self.app.requests.wait().await;
         let _ = tokio::join!(keeping, sending, delivering, releasing, listing, marking, hearing, watching);
-        if self.app.fault.is_cancelled() { Err(std::io::Error::other(disks::FAILED)) } else { Ok(()) }
+        if self.app.fault.is_cancelled() { Err(std::io::Error::other(Lang::En.t("alarm.disk"))) } else { Ok(()) }
     }
 }

@@ -9,9 +9,9 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sqlx::Executor as _;
+use sqlx::{Executor as _, Transaction};
 use sqlx::migrate::MigrateError;
-use sqlx::postgres::{PgConnectOptions, PgListener, PgPool, PgPoolOptions};
+use sqlx::postgres::{PgConnectOptions, PgListener, PgPool, PgPoolOptions, Postgres};
 
 use crate::driver::{StoreError, Tx};
 use crate::fault::DiskFault;
@@ -170,7 +170,7 @@ pub(crate) async fn snapshot(url: &str) -> Result<Tx, OpenError> {
             let unreachable = |error: sqlx::Error| OpenError::Unreachable(error.to_string());
             let options = PgConnectOptions::from_str(url).map_err(unreachable)?;
             let pool = PgPoolOptions::new().max_connections(1).connect_with(options).await.map_err(unreachable)?;
-            Ok(Tx::postgres(pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await.map_err(StoreError::from)?))
+            Ok(Tx::postgres(begun(&pool, Some(SNAPSHOT)).await?))
         }
     }
 }
@@ -188,6 +188,23 @@ impl Dialect {
             }
         }
     }
+}
+
+/// One snapshot for all that is read together, as on SQLite; and like there, what reads cannot write.
+const SNAPSHOT: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+
+/// Begins a transaction to its end, whoever stops waiting for it: sqlx (0.9) takes back only what has begun, so that a connection whose
+/// `BEGIN` nobody waits for any more would go back to the pool in an open transaction, and the next one on it would write into one that
+/// only reads.
+async fn begun(pool: &PgPool, with: Option<&'static str>) -> Result<Transaction<'static, Postgres>, StoreError> {
+    let pool = pool.clone();
+    let beginning = tokio::spawn(async move {
+        match with {
+            Some(statement) => pool.begin_with(statement).await,
+            None => pool.begin().await,
+        }
+    });
+    Ok(beginning.await.map_err(|_| StoreError::Over)??)
 }
 
 #[derive(Clone)]
@@ -271,9 +288,7 @@ impl Db {
         Ok(match self {
             Self::Sqlite { queue, .. } if writes => Tx::turn(Turn::begin(queue).await?),
             Self::Sqlite { readers, .. } => Tx::reading(readers.begin().await?),
-            Self::Postgres { pool, .. } if writes => Tx::postgres(pool.begin().await?),
-            // One snapshot for all that is read together, as on SQLite; and like there, what reads cannot write.
-            Self::Postgres { pool, .. } => Tx::postgres(pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?),
+            Self::Postgres { pool, .. } => Tx::postgres(begun(pool, (!writes).then_some(SNAPSHOT)).await?),
         })
     }
 

@@ -251,8 +251,8 @@ pub(crate) async fn tell_sender(tx: &mut Tx, letter: &Letter, why: &str, now: Ti
     Ok(())
 }
 
-/// A mail server that refuses a mail for a link in it may quote that link: it would open the door to whoever reads the reason. And whoever
-/// got the mail can forge a report: no link of theirs is sent on. The delivery log keeps the words as they came.
+/// Whoever got a mail can forge a report of it: no link of theirs is sent on. Links of ours were left out before
+/// ([`lifecycle::words::foreign`]), and the delivery log keeps the others.
 pub(crate) fn without_links(why: &str) -> String {
     let is_link = |word: &str| ["://", "/invitation/", "/renew/"].iter().any(|part| word.contains(part));
     why.split_whitespace().map(|word| if is_link(word) { "…" } else { word }).collect::<Vec<_>>().join(" ")

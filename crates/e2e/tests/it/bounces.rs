@@ -165,8 +165,12 @@ async fn nf_03_who_sent_a_link_to_an_address_that_does_not_exist_is_told() {
     assert_eq!(send(&demo, &tobias, &format!("/settings/profiles/{karl}/renewal-link"), &[("email", nobody)]).await, 200);
     let link = demo.mail(nobody, "Karl Voss").await;
     let (_, may) = key(&demo, &["bounces:report"]).await;
-    let came_back = mail(&report(nobody, link["message_id"].as_str().unwrap(), "5.1.1"));
-    assert_eq!(post(&demo, &may, "message/rfc822", came_back).await.1["items"][0]["outcome"], "refused");
+    // The server quotes the link that it does not like.
+    let at = link["text"].as_str().unwrap().split_whitespace().find(|word| word.contains("/renew/")).unwrap();
+    let key = at.rsplit('/').next().unwrap();
+    let quoting = format!("local recipient table\n    of mails with <{at}> or {}\n    {}", &at[..at.len() - 40], &at[at.len() - 40..]);
+    let came_back = report(nobody, link["message_id"].as_str().unwrap(), "5.1.1").replace("local recipient table", &quoting.replace('\n', "\r\n"));
+    assert_eq!(post(&demo, &may, "message/rfc822", mail(&came_back)).await.1["items"][0]["outcome"], "refused");
     // He reads German.
     let told = demo.mail(TOBIAS, "nicht angekommen").await;
     let text = told["text"].as_str().unwrap();
@@ -176,6 +180,13 @@ async fn nf_03_who_sent_a_link_to_an_address_that_does_not_exist_is_told() {
     assert!(forecast.contains("Die Mail ist nicht angekommen: ") && forecast.contains("User unknown"), "{forecast}");
     let links = demo.api("GET", "/renewal-links", None).await.1;
     assert!(links["items"][0]["not_arrived"].as_str().unwrap().contains("User unknown"), "{links}");
+    let log = page(&demo, &demo.admin().await, "/settings/deliveries").await;
+    assert!(log.contains("of mails with &lt;") && log.contains("/renew/…"), "{log}");
+    let history = demo.api("GET", &format!("/events?profile={karl}&limit=500"), None).await.1.to_string();
+    assert!(history.contains("of mails with <"), "{history}");
+    for shown in [&text.to_owned(), &forecast, &links.to_string(), &log, &history] {
+        assert!(!shown.contains(key) && !shown.contains(&key[key.len() - 40..]), "{shown}");
+    }
 
     // A gateway names the address alone.
     let admin = demo.admin().await;

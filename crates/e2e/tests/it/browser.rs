@@ -104,9 +104,11 @@ impl Browser {
         self.get("url").await.as_str().unwrap().to_owned()
     }
 
-    /// What a person reads.
+    /// What a person reads; nothing while one page goes and the next one comes.
     pub(crate) async fn text(&self) -> String {
-        self.run("return document.body.innerText").await.as_str().unwrap_or_default().to_owned()
+        let read = json!({ "script": "return document.body?.innerText", "args": [] });
+        let read = self.post("execute/sync", read).await.unwrap_or_default();
+        read.as_str().unwrap_or_default().to_owned()
     }
 
     pub(crate) async fn run(&self, script: &str) -> Value {
@@ -136,8 +138,22 @@ impl Browser {
         let xpath = format!(
             "({part}//*[self::a or self::button or self::summary][normalize-space(.)='{words}' or @aria-label='{words}' or .//*[normalize-space(.)='{words}']])[1]"
         );
-        let element = self.find(&xpath).await;
-        self.post(&format!("element/{element}/click"), json!({})).await.unwrap();
+        self.click(&xpath).await;
+    }
+
+    /// Clicks on what an XPath names. What a page replaces between finding and clicking, as live parts do, is found again.
+    async fn click(&self, xpath: &str) {
+        let began = Instant::now();
+        loop {
+            let element = self.find(xpath).await;
+            match self.post(&format!("element/{element}/click"), json!({})).await {
+                Ok(_) => return,
+                Err(why) => {
+                    let is_replaced = why.contains("stale element") || why.contains("does not belong to the document");
+                    assert!(is_replaced && began.elapsed() < Duration::from_secs(10), "{xpath} cannot be clicked: {why}");
+                }
+            }
+        }
     }
 
     /// Types into the field with that label.
@@ -150,8 +166,7 @@ impl Browser {
     /// Chooses an option of the list with that label, by its words.
     pub(crate) async fn choose(&self, label: &str, option: &str) {
         let list = format!("//select[@id=//label[normalize-space(.)='{label}']/@for]");
-        let element = self.find(&format!("{list}/option[normalize-space(.)='{option}']")).await;
-        self.post(&format!("element/{element}/click"), json!({})).await.unwrap();
+        self.click(&format!("{list}/option[normalize-space(.)='{option}']")).await;
     }
 
     /// The words of what is chosen in the list with that label.
@@ -255,5 +270,18 @@ impl Browser {
         let wait = "const done = arguments[arguments.length - 1]; axe.run().then(r => done(r.violations.filter(v => v.impact === 'serious' || v.impact === 'critical').map(v => v.id + ': ' + v.nodes.map(n => n.html + ' ' + n.failureSummary).join(' | '))))";
         let found = self.post("execute/async", json!({ "script": wait, "args": [] })).await.unwrap();
         Some(found.as_array().unwrap().iter().map(|item| item.as_str().unwrap().to_owned()).collect())
+    }
+}
+
+/// Live parts of a page are replaced whenever something happened: also between two steps of whoever presses them.
+#[tokio::test]
+async fn what_is_replaced_all_the_time_can_be_pressed() {
+    let Some(browser) = Browser::start().await else { return };
+    let page = "<p id=at></p><p id=n></p><script>let n = 0; window.pressed = () => document.getElementById('n').textContent = 'pressed ' + ++n; \
+                setInterval(() => document.getElementById('at').innerHTML = '<button onclick=\"pressed()\">Press</button>', 20)</script>";
+    browser.goto(&format!("data:text/html,{page}")).await;
+    for n in 1..=20 {
+        browser.press("Press").await;
+        browser.see(&format!("pressed {n}")).await;
     }
 }

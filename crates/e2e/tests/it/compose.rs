@@ -64,6 +64,18 @@ async fn a_post_is_written_measured_held_and_sent_in_a_browser() {
     eventually("the held post is sent", async || texts_at(&demo, "xing").await == ["The new hut is open"]).await;
     browser.goto(&format!("{}/compose", demo.running.url())).await;
     accessible(&browser, "compose-list").await;
+    // What the page does not offer is said, by its name, and nothing is sent.
+    browser.fill("Text", "By mistake").await;
+    choose(&browser, &xing).await;
+    browser.run("document.querySelector('select[name=hold]').selectedOptions[0].value = 'soon'").await;
+    browser.press("Publish").await;
+    browser.see("hold: is 0, 24, 72 or 168 hours").await;
+    browser.run("document.querySelector('input[name=profiles]:checked').value = 'prf_of_somebody_else'").await;
+    browser.press("Publish").await;
+    browser.see("What became of it").await;
+    browser.see("prf_of_somebody_else").await;
+    browser.see("There is nothing here, or you may not see it.").await;
+    assert_eq!(texts_at(&demo, "xing").await, ["The new hut is open"]);
 }
 
 #[tokio::test]

@@ -3,6 +3,7 @@
 
 mod account;
 mod acting;
+mod alarms;
 mod audit;
 mod authorised;
 mod bad_input;

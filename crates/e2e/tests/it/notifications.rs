@@ -223,6 +223,12 @@ async fn a_refused_address_is_passed_over_and_everybody_can_see_it() {
         let request = http.request(method.parse().unwrap(), format!("{url}/api/v1{path}")).header("origin", &url);
         request.header("cookie", &ada.cookie).json(&body).send().await.unwrap().json().await.unwrap()
     };
+    // Whoever reads why a mail did not go is not whom the link in it was for.
+    let blocked = call("POST", "/users", json!({ "email": "blocked@example.com", "name": "Bo Blocked" })).await;
+    let key = blocked["invitation"].as_str().unwrap().rsplit('/').next().unwrap().to_owned();
+    eventually("the mail is refused for its link", async || ada.page("/settings/deliveries").await.contains("bad link")).await;
+    let log = ada.page("/settings/deliveries").await;
+    assert!(!log.contains(&key) && log.contains("/invitation/…"), "{log}");
     let gone = call("POST", "/users", json!({ "email": "gone@example.com", "name": "Gil Gone" })).await;
     let form = [("password", "a-good-long-password"), ("again", "a-good-long-password")];
     let set = http.post(gone["invitation"].as_str().unwrap()).header("origin", &url).form(&form).send().await.unwrap();

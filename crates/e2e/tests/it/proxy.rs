@@ -126,6 +126,8 @@ async fn nt_10_only_the_allowed_method_and_path_below_the_api_go_out() {
         ("GET", at("/echo/%00")),
         ("GET", at("/http://evil.example/")),
         ("GET", at("/echo/1?access_token=mine")),
+        ("GET", at("/echo/1?method=delete")),
+        ("GET", at("/echo/1?a=b&%6Dethod%5B%5D=DELETE")),
         ("CONNECT", "evil.example:443".into()),
         ("TRACE", at("/echo/1")),
         ("PROPFIND", at("/echo/1")),
@@ -323,6 +325,15 @@ async fn a_network_that_says_everything_with_400_is_understood() {
     let ask = async || call(demo.running.url(), &tool, "GET", &path, None).await;
     let (status, shown) = ask().await;
     assert_eq!((status, shown["name"].as_str()), (200, Some("Fernweh Outdoor")), "proven: {shown}");
+
+    // Its API takes another method out of a form: what is decided about is what goes out.
+    let (_, writes) = key(&demo, &["api:call POST /**"]).await;
+    let form = async |name: &str| {
+        let url = format!("{}/api/v1/profiles/{id}/proxy/{network_id}", demo.running.url());
+        client().post(url).bearer_auth(&writes).form(&[(name, "delete")]).send().await.unwrap().text().await.unwrap()
+    };
+    assert!(form("method").await.contains("another method than the call has"));
+    assert!(!form("about").await.contains("another method"));
 
     // A limit of a page is that page's alone to wait out, one of the app everybody's.
     let other = demo.profile_named("facebook", "Fernweh Hütten").await;

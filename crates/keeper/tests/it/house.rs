@@ -397,7 +397,7 @@ impl House {
             return Box::pin(self.start()).await;
         }
         let spool = opened.unwrap();
-        let alarms = Arc::new(Alarms::default());
+        let alarms = Arc::new(Alarms::new(|alarm| format!("{alarm:?}")));
         let fault = CancellationToken::new();
         let ports = Ports {
             ledger: Book {

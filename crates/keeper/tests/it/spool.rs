@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::SeqCst;
 use std::time::Duration;
 
+use keeper::alarms::Alarm;
 use lifecycle::ledger::Ledger as _;
 use lifecycle::time::Span;
 
@@ -15,13 +16,13 @@ async fn rf_13_a_full_disk_is_met_before_anything_is_spent() {
     let house = House::new().await;
     house.platter.full.store(true, SeqCst);
     let life = house.start().await;
-    eventually("the operator is told", async || life.alarms.lines().iter().any(|line| line.contains("keeper.spool_dir"))).await;
+    eventually("the operator is told", async || life.alarms.all().iter().any(|alarm| matches!(alarm, Alarm::NoRoom(_)))).await;
     tokio::time::sleep(Duration::from_millis(200)).await;
     assert_eq!(house.network.seen(), (0, 0), "nothing was sent");
     house.platter.full.store(false, SeqCst);
     house.pass(Span::minutes(2));
     eventually("renewed once there is room", async || house.stored().await == (2, "r1".into())).await;
-    assert!(life.alarms.lines().is_empty());
+    assert!(life.alarms.all().is_empty());
     life.die().await;
 }
 
@@ -31,14 +32,14 @@ async fn rf_19_while_the_database_refuses_the_spent_token_is_not_sent_again() {
     house.broken.store(true, SeqCst);
     let life = house.start().await;
     eventually("an answer is held", async || life.spool.held() == 1).await;
-    eventually("the operator is told", async || life.alarms.lines().iter().any(|line| line.contains("do not delete"))).await;
+    eventually("the operator is told", async || life.alarms.all().contains(&Alarm::NotStored)).await;
     // The lease ends and the same process claims the grant again: it finds the answer, and asks nobody.
     house.pass(Span::minutes(10));
     tokio::time::sleep(Duration::from_millis(500)).await;
     assert_eq!(house.network.seen(), (1, 0));
     house.broken.store(false, SeqCst);
     eventually("stored", async || house.stored().await == (2, "r1".into())).await;
-    eventually("nothing is held", async || life.spool.held() == 0 && life.alarms.lines().is_empty()).await;
+    eventually("nothing is held", async || life.spool.held() == 0 && life.alarms.all().is_empty()).await;
     assert_eq!(house.network.seen(), (1, 0));
     life.die().await;
 }
@@ -95,8 +96,8 @@ async fn a_disk_that_fails_once_or_always_does_not_lose_the_answer() {
         let life = house.start().await;
         eventually("stored", async || house.stored().await == (2, "r1".into())).await;
         assert_eq!(house.network.seen(), (1, 0));
-        let told = life.alarms.lines().iter().any(|line| line.contains("beside the database"));
-        assert_eq!(told, failing > 1, "{:?}", life.alarms.lines());
+        let told = life.alarms.all().iter().any(|alarm| matches!(alarm, Alarm::NotKept(_)));
+        assert_eq!(told, failing > 1, "{:?}", life.alarms.all());
         life.die().await;
     }
 }

@@ -26,7 +26,8 @@ fn a_further_app_has_a_name_of_its_own() {
     let shipped = networks::find("linkedin").expect("shipped");
     assert_eq!((known.about().title, known.about().endpoints.len()), ("LinkedIn pages", shipped.about().endpoints.len()));
     let ends = known.ends(&BTreeMap::new()).expect("its version ends").1;
-    assert!(ends.contains("networks.linkedin_of_pages.options.version"), "{ends}");
+    let says = |words: &str| words.contains("networks.linkedin_of_pages.options.version");
+    assert!(says(&ends.en) && says(&ends.de), "{ends:?}");
     for (name, like) in
         [("linkedin_of_pages", "x"), ("x", "linkedin"), ("more", "nowhere"), ("more", "mastodon"), ("more", "linkedin_of_pages")]
     {

@@ -1,11 +1,12 @@
 //! Mails that came back, as a mail gateway or the operator reports them.
 
 use lifecycle::ids::{OutboxId, UserId};
-use lifecycle::words::word_enum;
+use lifecycle::words::{foreign, word_enum};
 use store::bounces::{Bounced, Report};
 
 use crate::auth::Caller;
 use crate::error::Problem;
+use crate::outbox::mail::WHY_MAX;
 use crate::outbox::returned::{self, Fate};
 use crate::state::App;
 
@@ -65,7 +66,7 @@ pub async fn of_address(
 ) -> Result<Taken, Problem> {
     let (addresses, messages) = ([address.to_owned()], message.into_iter().collect::<Vec<_>>());
     let fate = if is_permanent { Fate::Refused } else { Fate::NotDelivered };
-    take(app, caller, &Of { addresses: &addresses, fate, why: &returned::short(why), messages: &messages, vouched: true }).await
+    take(app, caller, &Of { addresses: &addresses, fate, why: &foreign(why, WHY_MAX), messages: &messages, vouched: true }).await
 }
 
 struct Of<'a> {

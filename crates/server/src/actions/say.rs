@@ -24,6 +24,9 @@ use crate::state::App;
 /// How long an act waits where nothing else was said.
 pub const WAITS: Span = Span::hours(72);
 
+/// The most characters of a key.
+pub const KEY_MAX: usize = 255;
+
 /// A network's clock may be that far behind ours.
 const CLOCKS_DIFFER: Span = Span::minutes(5);
 
@@ -109,6 +112,9 @@ fn still_running() -> Problem {
 
 /// Says it, or has it wait. Asked again with the same key it is never said a second time.
 pub async fn say(app: &App, wish: &Wish<'_>) -> Result<Said, Problem> {
+    if wish.key.is_empty() || wish.key.len() > KEY_MAX {
+        return Err(Problem::field("key", "has 1 to 255 characters"));
+    }
     draft::check(app, wish.caller.lang, wish.profile, wish.content).await?;
     let mut tx = app.store.read().await?;
     let known = acts::by_key(&mut tx, &app.organisation, &wish.caller.named, &wish.profile.id, wish.key).await?;

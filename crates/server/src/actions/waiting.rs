@@ -195,6 +195,10 @@ pub async fn repeat(app: &App, caller: &Caller, id: &str) -> Result<Said, Proble
         return Err(not_waiting(seen.act.state));
     }
     let author = author_of(app, &seen.act).await?;
+    // It goes out in the author's name: who had it sent once more stands beside it.
+    let mut tx = app.store.write().await?;
+    decided(&mut tx, app, caller, &seen, "repeated").await?;
+    tx.commit().await?;
     say::repeat(app, &wish(&author, &seen), &seen.act).await
 }
 

@@ -1,5 +1,6 @@
 //! Words for people in English and German. One file per language; a test keeps the two in step.
 
+pub mod alarms;
 mod problems;
 
 use std::collections::BTreeMap;

@@ -7,13 +7,17 @@ use lettre::message::{Mailbox, MultiPart, header};
 use lettre::transport::smtp::client::{Certificate, Tls, TlsParameters};
 use lettre::{Address, AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor};
 use lifecycle::time::Timestamp;
+use lifecycle::words::foreign;
 use store::outbox::Letter;
 use url::Url;
 
 use super::letter::Composed;
 use crate::config::MailConfig;
 
-/// Why a mail is not on its way.
+/// The most characters of a mail server's reason that are kept.
+pub(crate) const WHY_MAX: usize = 500;
+
+/// Why a mail is not on its way; in the mail server's words they are [`foreign`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum NotSent {
     /// Something that may pass, or that is not about this address.
@@ -107,7 +111,8 @@ impl Mailer {
         self.transport.send(message).await.map(drop).map_err(|error| {
             let words = error.to_string();
             let code = error.status().map_or(0, u16::from);
-            if error.is_permanent() && is_address_refused(code, &words) { NotSent::Refused(words) } else { NotSent::Later(words) }
+            let (is_refused, why) = (error.is_permanent() && is_address_refused(code, &words), foreign(&words, WHY_MAX));
+            if is_refused { NotSent::Refused(why) } else { NotSent::Later(why) }
         })
     }
 

@@ -4,9 +4,10 @@
 //! Message-ID of what came back. Nested mails are not followed.
 
 use lifecycle::ids::OutboxId;
+use lifecycle::words::foreign;
 use mail_parser::{Message, MessageParser, MimeHeaders as _};
 
-use super::mail::is_address_refused;
+use super::mail::{WHY_MAX, is_address_refused};
 
 /// The most parts of a report that are looked at; RFC 3464 has three.
 const PARTS_MAX: usize = 10;
@@ -16,8 +17,6 @@ const RECIPIENTS_MAX: usize = 20;
 const STATUS_MAX: usize = 64 * 1024;
 /// The most characters of an address (RFC 5321 4.5.3.1).
 const ADDRESS_MAX: usize = 254;
-/// The most characters of a reason that are kept.
-const WHY_MAX: usize = 500;
 
 /// A report about a mail.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -175,7 +174,7 @@ fn recipient(fields: &[(String, String)]) -> Option<Recipient> {
         _ => Fate::Underway,
     };
     let why = if said.is_empty() { status.to_owned() } else { said };
-    Some(Recipient { addresses, fate, why: short(&why) })
+    Some(Recipient { addresses, fate, why: foreign(&why, WHY_MAX) })
 }
 
 /// The most exact that is said decides, as it does when the address is refused at once: a status in the server's words, the report's own
@@ -193,13 +192,6 @@ fn has_status(said: &str) -> bool {
         let numbers: Vec<&str> = word.split('.').collect();
         numbers.len() == 3 && ["4", "5"].contains(&numbers[0]) && numbers.iter().all(|number| !number.is_empty())
     })
-}
-
-/// On one line, and not longer than people read.
-#[must_use]
-pub fn short(words: &str) -> String {
-    let plain = words.chars().map(|c| if c.is_control() { ' ' } else { c });
-    plain.take(WHY_MAX).collect::<String>().trim().to_owned()
 }
 
 #[cfg(test)]

@@ -85,7 +85,10 @@ pub async fn submit(State(app): State<Arc<App>>, caller: Caller, form: Result<Wr
         Err(problem) => page(&app, &caller, Written::default(), vec![], Some(caller.lang.problem(&problem)), false).await,
         Ok(written) => match written.wish.as_str() {
             "filter" => page(&app, &caller, written, vec![], None, false).await,
-            "send" if !written.profiles.is_empty() => send(&app, &caller, written).await,
+            "send" if !written.profiles.is_empty() => match hours(&written.hold) {
+                Ok(hours) => send(&app, &caller, written, hours).await,
+                Err(problem) => page(&app, &caller, written, vec![], Some(caller.lang.problem(&problem)), false).await,
+            },
             _ => {
                 let error = written.profiles.is_empty().then(|| caller.lang.t("compose.choose_first").to_owned());
                 page(&app, &caller, written, vec![], error, true).await
@@ -95,14 +98,25 @@ pub async fn submit(State(app): State<Arc<App>>, caller: Caller, form: Result<Wr
     for_people(&caller, page)
 }
 
-async fn send(app: &App, caller: &Caller, written: Written) -> Page {
+/// How long it may wait: only what the page offers.
+fn hours(hold: &str) -> Result<i64, Problem> {
+    let offered = HOLDS.contains(&hold).then(|| hold.parse().ok()).flatten();
+    offered.ok_or_else(|| Problem::field("hold", "is 0, 24, 72 or 168 hours"))
+}
+
+async fn send(app: &App, caller: &Caller, written: Written, hours: i64) -> Page {
     let mut outcomes = vec![];
     let mut left = vec![];
     for id in &written.profiles {
-        let Ok(profile) = auth::profile(app, caller, id, Act::Publish).await else { continue };
+        let profile = match auth::profile(app, caller, id, Act::Publish).await {
+            Ok(profile) => profile,
+            Err(problem) => {
+                outcomes.push(not_theirs(caller, id, &problem));
+                continue;
+            }
+        };
         let content = Content::Post { key: format!("{}/{}", profile.id, written.key), post: written.post() };
-        let hours: i64 = written.hold.parse().unwrap_or(72);
-        let until = app.now() + Span::hours(hours.clamp(1, 24 * 30));
+        let until = app.now() + Span::hours(hours.max(1));
         let wish = Wish { caller, profile: &profile, content: &content, key: &written.key, hold: hours > 0, until };
         let said = say::say(app, &wish).await;
         // What may have been done is in the list below, and not to be sent from here again.
@@ -113,6 +127,12 @@ async fn send(app: &App, caller: &Caller, written: Written) -> Page {
     }
     let again = if left.is_empty() { Written::default() } else { Written { profiles: left, key: String::new(), ..written } };
     page(app, caller, again, outcomes, None, false).await
+}
+
+/// What was chosen and may not be posted as, or is gone by now: said by what the form named, because nothing else may be told of it.
+fn not_theirs(caller: &Caller, id: &str, problem: &Problem) -> Outcome {
+    let name = id.chars().take(60).collect();
+    Outcome { name, network_title: String::new(), words: caller.lang.problem(problem), wrong: true, url: None }
 }
 
 fn outcome(caller: &Caller, profile: &Profile, said: Result<Said, Problem>) -> Outcome {

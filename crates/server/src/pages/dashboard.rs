@@ -157,7 +157,8 @@ async fn build(app: &App, caller: &Caller) -> Page {
     let coming = coming.iter().map(|profile| row(caller, profile, &users, now)).collect();
     let history = history_of(&mut tx, app, caller, visible_to.is_none()).await?;
     let for_operators = matches!(caller.decide(Act::Freeze, About::Organisation), Decision::Allow(_));
-    let alarms = if for_operators { app.alarms.lines() } else { vec![] };
+    let alarms = if for_operators { app.alarms.all() } else { vec![] };
+    let alarms = alarms.iter().map(|alarm| caller.lang.alarm(alarm, zone(caller))).collect();
     let held = hold::get(&mut tx).await?.is_some_and(|hold| hold.released_at.is_none());
     let incidents = incidents_of(&mut tx, app, caller, now).await?;
     super::show(&Dashboard {

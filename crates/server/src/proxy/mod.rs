@@ -1,6 +1,7 @@
 //! `/api/v1/profiles/{id}/proxy/{path}`: the network's API, called with a token the caller never sees. Bodies flow through as they come;
 //! what the caller sends of its own about who it is does not, and what the network sends back of the credential does not either.
 
+mod asked;
 mod headers;
 mod redact;
 
@@ -34,7 +35,7 @@ use crate::wire::Line;
 use crate::wire::stream::NoAnswer;
 
 const MIB: usize = 1024 * 1024;
-/// The most bytes of a body that must be signed or may have to be sent twice (OAuth 1.0a forms, DPoP nonces).
+/// The most bytes of a body that is looked through (forms), must be signed (OAuth 1.0a) or may have to be sent twice (DPoP nonces).
 const HELD_MAX: usize = 8 * MIB;
 /// The most bytes of a refusal that are looked at.
 const REFUSAL_MAX: usize = 64 * 1024;
@@ -54,7 +55,7 @@ enum Payload {
     Nothing,
     /// Flows through once.
     Flows(Body),
-    /// Held: it is signed, or may be sent again.
+    /// Held: it is looked through, signed, or may be sent again.
     Held(Bytes),
 }
 
@@ -86,21 +87,14 @@ async fn pass(app: &App, caller: &Caller, id: &str, request: Request) -> Result<
     let path = path.split_once(&format!("/{id}/proxy")).map_or("", |(_, path)| path).to_owned();
     let profile = auth::profile_for_call(app, caller, id, (parts.method.as_str(), &path)).await?;
     let query = parts.uri.query().map(str::to_owned);
-    if query.as_deref().is_some_and(names_a_credential) {
-        return Err(malformed("the query names a credential; it is put onto the call here, and only here"));
+    if let Some(why) = query.as_deref().and_then(|query| asked::why_not(query.as_bytes(), &parts.method)) {
+        return Err(malformed(why));
     }
     let ready = act::ready(app, caller, &profile, act::SPARE).await?;
     paused(app, &profile, &server_of(&profile, &ready.tokens)).await?;
     let payload = payload(&parts.method, &parts.headers, body, ready.tokens.token_type, body_max(app)).await?;
     let passed = Passed { method: parts.method, path, query, headers: headers::sent(&parts.headers), payload };
     through(app, caller, &profile, ready, passed).await
-}
-
-fn names_a_credential(query: &str) -> bool {
-    url::form_urlencoded::parse(query.as_bytes()).any(|(name, _)| {
-        let name = name.to_ascii_lowercase();
-        matches!(name.as_str(), "access_token" | "oauth_token" | "oauth_signature" | "oauth_consumer_key" | "client_secret")
-    })
 }
 
 /// The most bytes of a request, and of an answer: a film goes through, a runaway does not.
@@ -118,8 +112,8 @@ async fn payload(method: &Method, headers: &HeaderMap, body: Body, kind: TokenTy
     let form = headers
         .get(header::CONTENT_TYPE)
         .and_then(|kind| kind.to_str().ok())
-        .is_some_and(|kind| kind.starts_with("application/x-www-form-urlencoded"));
-    let held = kind == TokenType::Dpop || (kind == TokenType::OAuth1 && form);
+        .is_some_and(|kind| kind.trim_start().to_ascii_lowercase().starts_with("application/x-www-form-urlencoded"));
+    let held = form || kind == TokenType::Dpop;
     let max = if held { HELD_MAX.min(most) } else { most };
     let too_large = || Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", format!("A body may have {} MiB here.", max / MIB));
     if length.is_some_and(|length| length > max) {
@@ -127,7 +121,9 @@ async fn payload(method: &Method, headers: &HeaderMap, body: Body, kind: TokenTy
     }
     if held {
         let whole = tokio::time::timeout(IDLE, axum::body::to_bytes(body, max)).await;
-        return Ok(Payload::Held(whole.map_err(|_| malformed("the body did not come in time"))?.map_err(|_| too_large())?));
+        let whole = whole.map_err(|_| malformed("the body did not come in time"))?.map_err(|_| too_large())?;
+        let why_not = if form { asked::why_not(&whole, method) } else { None };
+        return why_not.map_or(Ok(Payload::Held(whole)), |why| Err(malformed(why)));
     }
     let mut left = most;
     let flowing = Box::pin(body.into_data_stream());

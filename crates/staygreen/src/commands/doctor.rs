@@ -86,7 +86,7 @@ async fn networks_of(config: &Config, store: &Store) -> anyhow::Result<bool> {
         let none = BTreeMap::new();
         let ends = network.ends(config.networks.get(about.name).map_or(&none, |set| &set.options));
         if let Some((at, words)) = ends.filter(|_| by_config || stored) {
-            let line = format!("on {}: {words}", written(at).get(..10).unwrap_or_default());
+            let line = format!("on {}: {}", written(at).get(..10).unwrap_or_default(), words.en);
             if at <= SystemClock.now() {
                 good &= say(false, about.title, &line);
             } else {

@@ -8,6 +8,7 @@ mod authorisation;
 mod backup;
 mod bounces;
 mod calendars;
+mod cancelled;
 mod crosswise;
 mod departures;
 mod differential;

@@ -15,7 +15,7 @@ use store::profiles::Profile;
 use super::{Answer, Body, Large, json};
 use crate::actions::act;
 use crate::actions::draft::{self, Content, NewPost, Picture};
-use crate::actions::say::{self, Said, WAITS, Wish};
+use crate::actions::say::{self, KEY_MAX, Said, WAITS, Wish};
 use crate::auth::{self, Caller};
 use crate::error::Problem;
 use crate::i18n::Lang;
@@ -25,9 +25,6 @@ use crate::time::fresh_secret;
 
 /// The most profiles of one request.
 const PROFILES_MAX: usize = 100;
-
-/// The most characters of a key.
-const KEY_MAX: usize = 255;
 
 /// What to do without an access token.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
