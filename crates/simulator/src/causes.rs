@@ -38,7 +38,10 @@ impl Run {
         let truth = self.judge.grants.get(&citizen.grant);
         // Whoever lost a token set shortly before, or whose clock is wrong, knows another story.
         let is_over = |truth: &GrantTruth| {
-            matches!(truth.dead, Some((Why::YearOver, _))) && truth.destroyed.is_none() && truth.late.is_none() && !standing.lost_in_rotation
+            matches!(truth.dead, Some((Why::YearOver, _)))
+                && truth.destroyed.is_none()
+                && truth.late.is_none()
+                && !standing.lost_in_rotation
         };
         let is_judged = self.sessions.ends(citizen.network) && self.judge.clock_most == Span::ZERO && truth.is_some_and(is_over);
         if is_judged && (standing.cause != Some(Cause::Expired) || standing.evidence.is_none()) {

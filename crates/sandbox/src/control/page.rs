@@ -260,7 +260,8 @@ fn more(world: &World, network: &str) -> String {
     }
     if networks::session_names(network).is_some() {
         let days = app.session_days.to_string();
-        let session = input("session_days", "Days after which a login ends, whatever is renewed (0: never)", &days, "inputmode=\"numeric\"");
+        let session =
+            input("session_days", "Days after which a login ends, whatever is renewed (0: never)", &days, "inputmode=\"numeric\"");
         parts.push_str(&filled("apps", &[("network", network)], &session, "End logins"));
     }
     if network == "linkedin" {
