@@ -200,7 +200,11 @@ fn without_keys(text: &str) -> String {
         let (before, run) = rest.split_at(begins);
         let (run, after) = run.split_at(run.find(|c| !is_of_key(c)).unwrap_or(run.len()));
         kept.push_str(before);
-        if looks_random(run) { kept.push(LEFT_OUT) } else { kept.push_str(run) }
+        if looks_random(run) {
+            kept.push(LEFT_OUT);
+        } else {
+            kept.push_str(run);
+        }
         rest = after;
     }
     kept + rest
@@ -256,12 +260,15 @@ mod tests {
         for (said, kept) in [
             ("token EAABwzLixnjYBO7ZC9rXw is bad", "token … is bad"),
             ("GET /me?access_token=EAABwzLixnjYBO7ZC9rXw&fields=id", "GET /me?…&fields=id"),
-            ("eyJhbGciOiJFUzI1NiIsInR5cCI6.eyJzdWIiOiJkaWQ6cGxjOnRo.c2lnbmF0dXJlc2lnbmF0dXJl1 expired", "…expired"),
+            ("eyJhbGciOiJFUzI1NiIsInR5cCI6.eyJzdWIiOiJkaWQ6cGxjOnRo.c2lnbmF0dXJlc2lnbmF0dXJl1 expired", "….….… expired"),
             ("oauth_token 0123456789abcdef0123", "oauth_token …"),
-            ("see https://sg.example/renew/short, or (https://sg.example/setup/short) now", "see https://sg.example/renew/… or (https://sg.example/setup/…) now"),
+            (
+                "see https://sg.example/renew/short, or (https://sg.example/setup/short) now",
+                "see https://sg.example/renew/… or (https://sg.example/setup/…) now",
+            ),
             ("<sg.example/invitation/a/b?c=d> and /calendar/x.ics.", "<sg.example/invitation/…> and /calendar/…"),
         ] {
-            assert_eq!(foreign(said, 500).replace("….….… ", "…"), kept);
+            assert_eq!(foreign(said, 500), kept);
         }
     }
 

@@ -9,9 +9,9 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sqlx::{Executor as _, Transaction};
 use sqlx::migrate::MigrateError;
 use sqlx::postgres::{PgConnectOptions, PgListener, PgPool, PgPoolOptions, Postgres};
+use sqlx::{Executor as _, Transaction};
 
 use crate::driver::{StoreError, Tx};
 use crate::fault::DiskFault;

@@ -169,7 +169,8 @@ async fn nf_03_who_sent_a_link_to_an_address_that_does_not_exist_is_told() {
     let at = link["text"].as_str().unwrap().split_whitespace().find(|word| word.contains("/renew/")).unwrap();
     let key = at.rsplit('/').next().unwrap();
     let quoting = format!("local recipient table\n    of mails with <{at}> or {}\n    {}", &at[..at.len() - 40], &at[at.len() - 40..]);
-    let came_back = report(nobody, link["message_id"].as_str().unwrap(), "5.1.1").replace("local recipient table", &quoting.replace('\n', "\r\n"));
+    let came_back =
+        report(nobody, link["message_id"].as_str().unwrap(), "5.1.1").replace("local recipient table", &quoting.replace('\n', "\r\n"));
     assert_eq!(post(&demo, &may, "message/rfc822", mail(&came_back)).await.1["items"][0]["outcome"], "refused");
     // He reads German.
     let told = demo.mail(TOBIAS, "nicht angekommen").await;

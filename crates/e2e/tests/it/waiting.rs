@@ -109,7 +109,11 @@ async fn several_profiles_each_have_a_result_and_a_retry_says_nothing_twice() {
     assert!(status == 409 && problem["detail"].as_str().unwrap().contains("Look there"), "{problem}");
     let audit = demo.api("GET", "/audit?limit=100", None).await.1;
     let repeated = audit["items"].as_array().unwrap().iter().filter(|row| row["detail"]["decided"] == "repeated");
-    assert_eq!(repeated.map(|row| row["detail"]["act"].as_str()).collect::<Vec<_>>(), [Some(act.as_str())], "who asked stands in the audit");
+    assert_eq!(
+        repeated.map(|row| row["detail"]["act"].as_str()).collect::<Vec<_>>(),
+        [Some(act.as_str())],
+        "who asked stands in the audit"
+    );
     assert_eq!(demo.api("POST", &format!("/waiting-acts/{act}/withdraw"), Some(json!({}))).await.1["state"], "withdrawn");
     assert_eq!(texts_at(&demo, "linkedin").await.len(), 2);
 }

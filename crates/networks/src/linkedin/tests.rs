@@ -65,9 +65,9 @@ fn the_end_of_a_version_is_known_ahead() {
     use crate::Network as _;
     let ends = |options: &[(&str, &str)]| {
         let options = options.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        super::LinkedIn
-            .ends(&options)
-            .map(|(at, words)| (lifecycle::moment::written(at)[..10].to_owned(), words.en.contains("options.version") && words.de.contains("options.version")))
+        super::LinkedIn.ends(&options).map(|(at, words)| {
+            (lifecycle::moment::written(at)[..10].to_owned(), words.en.contains("options.version") && words.de.contains("options.version"))
+        })
     };
     assert_eq!(ends(&[]), Some(("2027-07-15".to_owned(), true)));
     assert_eq!(ends(&[("version", "202512")]), Some(("2026-12-15".to_owned(), true)));

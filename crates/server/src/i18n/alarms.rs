@@ -16,8 +16,7 @@ impl Lang {
     pub fn alarm(self, alarm: &Alarm, zone: &str) -> String {
         match alarm {
             Alarm::ClockSet(by) => {
-                let (key, by) =
-                    if *by > Span::ZERO { ("alarm.clock.forward", *by) } else { ("alarm.clock.back", Span::ZERO - *by) };
+                let (key, by) = if *by > Span::ZERO { ("alarm.clock.forward", *by) } else { ("alarm.clock.back", Span::ZERO - *by) };
                 self.fill(key, &[("hours", &(by.as_seconds() / 3_600).to_string())])
             }
             Alarm::DatabaseAway => self.t("alarm.database").to_owned(),

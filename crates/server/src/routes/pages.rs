@@ -104,7 +104,8 @@ mod tests {
     #[test]
     fn every_address_that_is_a_key_is_left_out_of_what_strangers_say() {
         let quoted = [include_str!("pages.rs"), include_str!("../routes.rs")].map(|source| source.split('"').collect::<Vec<_>>()).concat();
-        let routes: Vec<&str> = quoted.iter().filter(|text| text.starts_with('/')).filter_map(|path| path.strip_suffix("{secret}")).collect();
+        let routes: Vec<&str> =
+            quoted.iter().filter(|text| text.starts_with('/')).filter_map(|path| path.strip_suffix("{secret}")).collect();
         let doors: BTreeSet<&str> = routes.iter().filter_map(|path| DOORS.iter().copied().find(|door| path.ends_with(door))).collect();
         assert!(routes.iter().all(|path| DOORS.iter().any(|door| path.ends_with(door))), "{routes:?}");
         assert_eq!(doors, DOORS.iter().copied().collect(), "no other");
