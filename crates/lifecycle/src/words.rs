@@ -260,7 +260,7 @@ mod tests {
         for (said, kept) in [
             ("token EAABwzLixnjYBO7ZC9rXw is bad", "token … is bad"),
             ("GET /me?access_token=EAABwzLixnjYBO7ZC9rXw&fields=id", "GET /me?…&fields=id"),
-            ("eyJhbGciOiJFUzI1NiIsInR5cCI6.eyJzdWIiOiJkaWQ6cGxjOnRo.c2lnbmF0dXJlc2lnbmF0dXJl1 expired", "…expired"),
+            ("eyJhbGciOiJFUzI1NiIsInR5cCI6.eyJzdWIiOiJkaWQ6cGxjOnRo.c2lnbmF0dXJlc2lnbmF0dXJl1 expired", "….….… expired"),
             ("oauth_token 0123456789abcdef0123", "oauth_token …"),
             (
                 "see https://sg.example/renew/short, or (https://sg.example/setup/short) now",
@@ -268,7 +268,7 @@ mod tests {
             ),
             ("<sg.example/invitation/a/b?c=d> and /calendar/x.ics.", "<sg.example/invitation/…> and /calendar/…"),
         ] {
-            assert_eq!(foreign(said, 500).replace("….….… ", "…"), kept);
+            assert_eq!(foreign(said, 500), kept);
         }
     }
 

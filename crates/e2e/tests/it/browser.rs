@@ -275,13 +275,12 @@ impl Browser {
 
 /// Live parts of a page are replaced whenever something happened: also between two steps of whoever presses them.
 #[tokio::test]
-async fn what_is_replaced_all_the_time_can_be_pressed() {
+async fn what_is_replaced_meanwhile_can_be_pressed() {
     let Some(browser) = Browser::start().await else { return };
-    let page = "<p id=at></p><p id=n></p><script>let n = 0; window.pressed = () => document.getElementById('n').textContent = 'pressed ' + ++n; \
-                setInterval(() => document.getElementById('at').innerHTML = '<button onclick=\"pressed()\">Press</button>', 20)</script>";
+    let page = "<p id=at></p><p id=said></p><script>const pressed = () => document.getElementById('said').textContent = 'It was pressed'; \
+                const replace = () => document.getElementById('at').innerHTML = '<button onclick=\"pressed()\">Press</button>'; \
+                replace(); const often = setInterval(replace, 1); setTimeout(() => clearInterval(often), 1500)</script>";
     browser.goto(&format!("data:text/html,{page}")).await;
-    for n in 1..=20 {
-        browser.press("Press").await;
-        browser.see(&format!("pressed {n}")).await;
-    }
+    browser.press("Press").await;
+    browser.see("It was pressed").await;
 }
