@@ -21,6 +21,7 @@ const HELP: &str = "cargo xtask <command>
   supply-chain    licences, bans, sources and advisories of the dependencies
   new-network NAME  a working adapter and its simulated twin to begin with (docs/adding-a-network.md)
   bench [profiles]  speed as ratios to a bare baseline in the same run; `bench acts` tokens and the proxy alone
+  bench lists [profiles] [folder] [postgres://…]  every list of a million profiles, each two filters and each order; kept in the folder
   figures [profiles]  what a server with 100,000 profiles costs while nothing is due, and how soon it serves after kill -9
   fuzz [seconds]  coverage-guided fuzzing of everything that reads networks' answers (60 s where nothing is said)
   mutants [name]  breaks five rules, one at a time, in a copy of the sources; the simulator has to notice each

@@ -5,6 +5,7 @@ mod acts;
 mod durable;
 mod figures;
 mod house;
+mod lists;
 mod load;
 mod pages;
 mod timing;
@@ -39,6 +40,14 @@ async fn main() -> anyhow::Result<()> {
             print(&line);
         }
         return Ok(());
+    }
+    if let [first, ..] = arguments.as_slice()
+        && first == "lists"
+    {
+        let profiles = number(1, 1_000_000).context("how many profiles")?;
+        let folder = tempfile::tempdir()?;
+        let kept = arguments.get(2).map_or_else(|| folder.path().to_owned(), std::path::PathBuf::from);
+        return lists::measure(&kept, arguments.get(3).map(String::as_str), profiles, print).await;
     }
     let only_acts = arguments.first().is_some_and(|first| first == "acts");
     let profiles = number(usize::from(only_acts), 10_000).context("how many profiles")?;

@@ -124,6 +124,30 @@ impl Dialect {
         }
     }
 
+    /// Said inside a transaction, statements are planned for the values they get, each time, and carried out by one process: PostgreSQL
+    /// would plan the sixth for any values, and to bring up helpers takes it longer than a page of a list.
+    pub(crate) const fn plan_for_values(self) -> Option<&'static str> {
+        match self {
+            Self::Sqlite => None,
+            Self::Postgres => Some(
+                "SELECT set_config('plan_cache_mode', 'force_custom_plan', true), \
+                 set_config('max_parallel_workers_per_gather', '0', true), set_config('jit', 'off', true)",
+            ),
+        }
+    }
+
+    /// Said inside a transaction with `off`, rows are read from an index that has their order, or from one at least, until it is said with
+    /// `on`. PostgreSQL takes two conditions for independent of each other: where it expects three rows and there are thousands, it would
+    /// gather and sort them all.
+    pub(crate) const fn plan_by_order(self) -> Option<&'static str> {
+        match self {
+            Self::Sqlite => None,
+            Self::Postgres => Some(
+                "SELECT set_config('enable_sort', $1, true), set_config('enable_bitmapscan', $1, true), set_config('enable_seqscan', $1, true)",
+            ),
+        }
+    }
+
     /// The collation that compares bytes.
     pub(crate) const fn binary(self) -> &'static str {
         match self {

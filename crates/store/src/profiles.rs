@@ -11,9 +11,12 @@ use crate::ids::fresh;
 
 mod list;
 mod narrow;
+mod parts;
+mod shape;
+mod ways;
 
 use list::conditions;
-pub use list::{COUNTED_MAX, Filter, found_statement, list, matching};
+pub use list::{COUNTED_MAX, Filter, found_statement, list, list_from, matching, ordered_statement};
 pub use narrow::Narrow;
 
 /// A profile with its settings and its derived standing.

@@ -1,5 +1,7 @@
 //! In which order profiles are listed, and where the next page of a list goes on.
 
+use lifecycle::status::Status;
+
 use crate::driver::Value;
 use crate::profiles::{Profile, sort_key};
 
@@ -36,12 +38,12 @@ impl Column {
         Self::ALL.into_iter().find(|column| column.word() == word).unwrap_or_default()
     }
 
-    /// What comes before the name; the indexes of migration 30 are made of the same words.
+    /// What comes before the name; the indexes of migrations 30 and 45 are made of the same words.
     const fn lead(self) -> Option<&'static str> {
         match self {
             Self::Name => None,
             Self::Status => Some("(CASE status WHEN 'disconnected' THEN 0 WHEN 'renew_soon' THEN 1 WHEN 'unverified' THEN 2 ELSE 3 END)"),
-            Self::Owner => Some("COALESCE((SELECT users.name FROM users WHERE users.id = profiles.owner_id), '')"),
+            Self::Owner => Some("owner_name"),
             Self::Deadline => Some("COALESCE(deadline, 9223372036854775807)"),
         }
     }
@@ -57,7 +59,7 @@ pub struct Sort {
 }
 
 /// The last profile of a page, as far as the order needs it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Place {
     /// What comes before the name.
     pub lead: Lead,
@@ -68,7 +70,7 @@ pub struct Place {
 }
 
 /// What comes before the name.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Lead {
     /// Nothing: the list is sorted by name.
     Nothing,
@@ -96,16 +98,21 @@ impl Place {
 }
 
 impl Sort {
+    /// The worst first.
+    pub(crate) const fn rank(status: Status) -> i64 {
+        match status {
+            Status::Disconnected => 0,
+            Status::RenewSoon => 1,
+            Status::Unverified => 2,
+            Status::Connected => 3,
+        }
+    }
+
     /// Where a page ends.
     pub fn place(self, profile: &Profile, owner: &str) -> Place {
         let lead = match self.by {
             Column::Name => Lead::Nothing,
-            Column::Status => Lead::Number(match profile.standing.status.as_str() {
-                "disconnected" => 0,
-                "renew_soon" => 1,
-                "unverified" => 2,
-                _ => 3,
-            }),
+            Column::Status => Lead::Number(Self::rank(profile.standing.status)),
             Column::Owner => Lead::Text(owner.to_owned()),
             Column::Deadline => Lead::Number(profile.standing.deadline.map_or(i64::MAX, lifecycle::time::Timestamp::as_micros)),
         };
@@ -127,19 +134,24 @@ impl Sort {
 
     /// What the rows are ordered by.
     pub(crate) fn order(self) -> String {
+        self.order_of(&["sort_key", "id"])
+    }
+
+    /// The same where the name is called otherwise.
+    pub(crate) fn order_of(self, name: &[&'static str]) -> String {
         let way = if self.descending { " DESC" } else { "" };
-        let all = self.by.lead().into_iter().chain(["sort_key", "id"]);
+        let all = self.by.lead().into_iter().chain(name.iter().copied());
         all.map(|column| format!("{column}{way}")).collect::<Vec<_>>().join(", ")
     }
 
     /// What comes after a place, as a condition.
-    pub(crate) fn after(self, place: &Place, values: &mut Vec<Value>) -> String {
+    pub(crate) fn after(self, place: &Place, name: &[&'static str], values: &mut Vec<Value>) -> String {
         let lead = match &place.lead {
             Lead::Nothing => None,
             Lead::Number(number) => Some(Value::from(*number)),
             Lead::Text(text) => Some(Value::from(text)),
         };
-        let columns: Vec<&str> = self.by.lead().filter(|_| lead.is_some()).into_iter().chain(["sort_key", "id"]).collect();
+        let columns: Vec<&str> = self.by.lead().filter(|_| lead.is_some()).into_iter().chain(name.iter().copied()).collect();
         let from = values.len() + 1;
         values.extend(lead);
         values.extend([Value::from(&place.key), Value::from(&place.id)]);

@@ -79,6 +79,22 @@ pub(crate) async fn edges_of(tx: &mut Tx, ids: &[&ProfileId]) -> Result<BTreeMap
     Ok(edges)
 }
 
+/// Writes a standing down. What lists are read from is left alone where it stays the same, which most renewals leave it: SQLite would write
+/// every index that has a column which is set.
+async fn write(tx: &mut Tx, id: &ProfileId, before: &Row, after: &Standing) -> Result<(), StoreError> {
+    let (status, cause) = (after.status.as_str(), after.cause.map(lifecycle::words::Cause::as_str));
+    let mut values: Vec<Value> = vec![id.as_str().into(), to_json(after)?.into(), after.since.into()];
+    let same =
+        before.text("status")? == status && before.opt_text("cause")?.as_deref() == cause && before.opt_time("deadline")? == after.deadline;
+    let sql = if same {
+        "UPDATE profiles SET standing = $2, status_since = $3 WHERE id = $1"
+    } else {
+        values.extend([status.into(), cause.into(), after.deadline.into()]);
+        "UPDATE profiles SET standing = $2, status_since = $3, status = $4, cause = $5, deadline = $6 WHERE id = $1"
+    };
+    tx.run(sql, &values).await.map(drop)
+}
+
 async fn settle_one(
     tx: &mut Tx,
     row: &Row,
@@ -95,16 +111,7 @@ async fn settle_one(
     if after == before {
         return Ok(vec![]);
     }
-    let sql = "UPDATE profiles SET standing = $2, status = $3, cause = $4, status_since = $5, deadline = $6 WHERE id = $1";
-    let values = [
-        id.as_str().into(),
-        to_json(&after)?.into(),
-        after.status.as_str().into(),
-        after.cause.map(lifecycle::words::Cause::as_str).into(),
-        after.since.into(),
-        after.deadline.into(),
-    ];
-    tx.run(sql, &values).await?;
+    write(tx, &id, row, &after).await?;
     if after.episode != before.episode {
         let remind_at = after.episode.and_then(|episode| routing::next_reminder(episode, now));
         let sql = "UPDATE profiles SET told_at = NULL, remind_at = $2 WHERE id = $1";

@@ -70,6 +70,14 @@ const MIGRATIONS: &[(i64, &str, Script)] = &[
             postgres: include_str!("../../migrations/0044_search_by_few_letters.postgres.sql"),
         },
     ),
+    (
+        45,
+        "lists of a million",
+        Script::Each {
+            sqlite: include_str!("../../migrations/0045_lists_of_a_million.sqlite.sql"),
+            postgres: include_str!("../../migrations/0045_lists_of_a_million.postgres.sql"),
+        },
+    ),
 ];
 
 /// The last migration of this version.

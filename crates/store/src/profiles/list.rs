@@ -4,10 +4,12 @@ use lifecycle::ids::{OrganisationId, TeamId, UserId};
 use lifecycle::status::Status;
 use lifecycle::words::Cause;
 
-use super::{Narrow, OF_NAMED, Profile, read, sort_key, with_teams};
-use crate::dialect::{Dialect, within};
-use crate::driver::{StoreError, Tx, Value, kept_text};
-use crate::sorting::{Place, Sort};
+use super::parts::{Part, parts};
+use super::shape::{Way, conditions_by, statement};
+use super::ways::{FEW, is_common, up_to, way_of};
+use super::{Narrow, Profile, read, sort_key, with_teams};
+use crate::driver::{Row, StoreError, Tx, Value, kept_text};
+use crate::sorting::{Column, Lead, Place, Sort};
 
 /// What a list should hold.
 #[derive(Debug, Clone, Default)]
@@ -34,85 +36,158 @@ pub struct Filter {
 
 impl Filter {
     /// The text that is looked for, in the form in which names are kept and searched.
-    fn text(&self) -> Option<String> {
+    pub(super) fn text(&self) -> Option<String> {
         self.q.as_deref().map(|q| kept_text(sort_key(q.trim()))).filter(|text| !text.is_empty())
     }
 
-    /// Whether nothing else narrows the list.
-    fn is_of_text_alone(&self) -> bool {
+    /// Whether anything but a text narrows the list.
+    pub(super) fn narrows(&self) -> bool {
         let Self { network, status, cause, owner, team, q: _, visible_to, sort: _, after: _ } = self;
-        network.is_none() && status.is_none() && cause.is_none() && owner.is_none() && team.is_none() && visible_to.is_none()
+        network.is_some() || status.is_some() || cause.is_some() || owner.is_some() || team.is_some() || visible_to.is_some()
+    }
+}
+
+/// A row of a list, and where it stands in it.
+struct Found {
+    place: Place,
+    profile: Profile,
+}
+
+impl Found {
+    fn of(row: &Row, sort: Sort) -> Result<Self, StoreError> {
+        let profile = read(row)?;
+        let owner = if sort.by == Column::Owner { row.text("owner_name")? } else { String::new() };
+        Ok(Self { place: Place { key: row.text("sort_key")?, ..sort.place(&profile, &owner) }, profile })
     }
 }
 
 /// One page of profiles, `limit` at most.
 pub async fn list(tx: &mut Tx, organisation: &OrganisationId, filter: &Filter, limit: u32) -> Result<Vec<Profile>, StoreError> {
-    let way = way_of(tx, organisation, filter).await?;
-    let (sql, values) = statement(way, organisation, filter, limit);
-    let profiles = tx.all(&sql, &values).await?.iter().map(read).collect::<Result<_, _>>()?;
-    with_teams(tx, profiles).await
+    list_from(tx, organisation, filter, limit, FEW).await
+}
+
+/// The same where as many as `few` are looked up one by one, for whoever compares the ways.
+pub async fn list_from(
+    tx: &mut Tx,
+    organisation: &OrganisationId,
+    filter: &Filter,
+    limit: u32,
+    few: i64,
+) -> Result<Vec<Profile>, StoreError> {
+    let filter = plainly_sorted(filter);
+    plan_for_these(tx).await?;
+    let way = way_of(tx, organisation, &filter, few).await?;
+    let found = if way == Way::InOrder {
+        by_order_alone(tx, true).await?;
+        let found = in_order(tx, organisation, &filter, limit, few).await?;
+        by_order_alone(tx, false).await?;
+        found
+    } else {
+        read_page(tx, way, organisation, &Part::of(filter), limit).await?
+    };
+    with_teams(tx, found.into_iter().map(|found| found.profile).collect()).await
+}
+
+/// Whoever plans a list has to know what it is narrowed to: a network may have half of a million profiles, or ten.
+async fn plan_for_these(tx: &mut Tx) -> Result<(), StoreError> {
+    let Some(sql) = tx.dialect().plan_for_values() else { return Ok(()) };
+    tx.run(sql, &[]).await.map(drop)
+}
+
+/// What is read in order is not to be gathered and sorted.
+async fn by_order_alone(tx: &mut Tx, alone: bool) -> Result<(), StoreError> {
+    let Some(sql) = tx.dialect().plan_by_order() else { return Ok(()) };
+    tx.run(sql, &[if alone { "off" } else { "on" }.into()]).await.map(drop)
+}
+
+/// A list of one owner's profiles is sorted by name where it is to be sorted by owner, and one of a single status likewise.
+fn plainly_sorted(filter: &Filter) -> Filter {
+    let mut plain = filter.clone();
+    let one = match filter.sort.by {
+        Column::Owner => filter.owner.is_some(),
+        Column::Status => filter.status.is_some(),
+        Column::Name | Column::Deadline => false,
+    };
+    if one {
+        plain.sort.by = Column::Name;
+        plain.after = plain.after.map(|place| Place { lead: Lead::Nothing, ..place });
+    }
+    plain
+}
+
+/// Read from indexes that have the order of the list, status by status where it is sorted by status, and for each of the reaches of
+/// somebody who may not see everything.
+async fn in_order(tx: &mut Tx, organisation: &OrganisationId, filter: &Filter, limit: u32, few: i64) -> Result<Vec<Found>, StoreError> {
+    let mut page = vec![];
+    for filter in by_status(filter) {
+        let left = limit.saturating_sub(u32::try_from(page.len()).unwrap_or(limit));
+        if left == 0 {
+            break;
+        }
+        let parts = parts(tx, &filter).await?;
+        let several = parts.len() > 1;
+        let mut some = vec![];
+        for part in parts {
+            let way = part.way(tx, organisation, few).await?;
+            some.extend(read_page(tx, way, organisation, &part, left).await?);
+        }
+        if several {
+            merge(&mut some, filter.sort);
+            some.truncate(usize::try_from(left).unwrap_or(usize::MAX));
+        }
+        page.extend(some);
+    }
+    Ok(page)
+}
+
+/// The lists, each of one status and by name, that are one list by status together; the filter itself where it is sorted otherwise.
+fn by_status(filter: &Filter) -> Vec<Filter> {
+    if filter.sort.by != Column::Status {
+        return vec![filter.clone()];
+    }
+    let mut ranks: Vec<(i64, Status)> = Status::ALL.iter().map(|status| (Sort::rank(*status), *status)).collect();
+    ranks.sort_unstable_by_key(|(rank, _)| if filter.sort.descending { -rank } else { *rank });
+    let reached = |rank: i64| match filter.after.as_ref().map(|place| &place.lead) {
+        Some(Lead::Number(last)) => {
+            if filter.sort.descending {
+                rank <= *last
+            } else {
+                rank >= *last
+            }
+        }
+        _ => true,
+    };
+    let one = |(rank, status)| Filter {
+        status: Some(status),
+        sort: Sort { by: Column::Name, ..filter.sort },
+        after: filter.after.clone().filter(|place| place.lead == Lead::Number(rank)).map(|place| Place { lead: Lead::Nothing, ..place }),
+        ..filter.clone()
+    };
+    ranks.into_iter().filter(|(rank, _)| reached(*rank)).map(one).collect()
+}
+
+/// In the list's order, each once.
+fn merge(found: &mut Vec<Found>, sort: Sort) {
+    found.sort_unstable_by(|one, other| {
+        let order = one.place.cmp(&other.place);
+        if sort.descending { order.reverse() } else { order }
+    });
+    found.dedup_by(|one, other| one.profile.id == other.profile.id);
+}
+
+async fn read_page(tx: &mut Tx, way: Way, organisation: &OrganisationId, part: &Part, limit: u32) -> Result<Vec<Found>, StoreError> {
+    let (sql, values) = statement(tx.dialect(), way, organisation, part, limit);
+    tx.all(&sql, &values).await?.iter().map(|row| Found::of(row, part.filter.sort)).collect()
 }
 
 /// The statement that reads a page of a list from what its text is found in, for whoever asks how it is read.
 pub fn found_statement(tx: &Tx, organisation: &OrganisationId, filter: &Filter, limit: u32) -> (String, Vec<Value>) {
-    statement(Way::FromFound(tx.dialect()), organisation, filter, limit)
+    statement(tx.dialect(), Way::FromFound, organisation, &Part::of(filter.clone()), limit)
 }
 
-fn statement(way: Way, organisation: &OrganisationId, filter: &Filter, limit: u32) -> (String, Vec<Value>) {
-    let (conditions, mut values) = conditions_by(way, organisation, filter);
-    values.push(limit.into());
-    (format!("SELECT * FROM profiles WHERE {conditions} ORDER BY {} LIMIT ${}", filter.sort.order(), values.len()), values)
-}
-
-/// So many profiles are looked up one by one and sorted; of more, the list is read in order until the page is full.
-const FEW: i64 = 2_000;
-
-/// How a list is read.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Way {
-    /// In order, from an index.
-    InOrder,
-    /// From the few that a team, an owner or a reach names.
-    FromFew,
-    /// From the few in which the text is found.
-    FromFound(Dialect),
-}
-
-/// Somebody who sees ten of a million profiles must not have the million read, nor somebody who looks for a rare name; and a team of
-/// half of them, or a name that every second one has, must not be sorted.
-async fn way_of(tx: &mut Tx, organisation: &OrganisationId, filter: &Filter) -> Result<Way, StoreError> {
-    let named = Filter { team: filter.team.clone(), visible_to: filter.visible_to.clone(), ..Filter::default() };
-    if (named.team.is_some() || named.visible_to.is_some()) && up_to(tx, Way::FromFew, organisation, &named, FEW + 1).await? <= FEW {
-        return Ok(Way::FromFew);
-    }
-    let Some(text) = filter.text() else { return Ok(Way::InOrder) };
-    Ok(if !is_common(tx, &text).await? && is_of_few(tx, &text).await? { Way::FromFound(tx.dialect()) } else { Way::InOrder })
-}
-
-/// So many profiles are looked at for how common a text is.
-const SAMPLE: i64 = 500;
-/// So many of them have a common text: a page of a list in order is full soon.
-const COMMON: i64 = 10;
-
-/// Whether a text is so common that gathering all that have it would cost more than any list of them.
-async fn is_common(tx: &mut Tx, text: &str) -> Result<bool, StoreError> {
-    let Some(sql) = tx.dialect().search_sample() else { return Ok(false) };
-    let having = tx.one(sql, &[within(text).into(), SAMPLE.into()]).await?;
-    Ok(having.map_or(Ok(0), |row| row.int("n"))? >= COMMON)
-}
-
-async fn is_of_few(tx: &mut Tx, text: &str) -> Result<bool, StoreError> {
-    let dialect = tx.dialect();
-    let found = tx.one(dialect.search_count(text), &[dialect.searched(text).into(), (FEW + 1).into()]).await?;
-    Ok(found.map_or(Ok(0), |row| row.int("n"))? <= FEW)
-}
-
-/// How many profiles a filter lets through, `most` at most.
-async fn up_to(tx: &mut Tx, way: Way, organisation: &OrganisationId, filter: &Filter, most: i64) -> Result<i64, StoreError> {
-    let (conditions, mut values) = conditions_by(way, organisation, filter);
-    values.push(most.into());
-    let sql = format!("SELECT COUNT(*) AS n FROM (SELECT id FROM profiles WHERE {conditions} LIMIT ${}) AS few", values.len());
-    tx.one(&sql, &values).await?.map_or(Ok(0), |row| row.int("n"))
+/// The statement that reads a page of a list in its order, for whoever asks how it is read.
+pub fn ordered_statement(tx: &Tx, organisation: &OrganisationId, filter: &Filter, limit: u32) -> (String, Vec<Value>) {
+    statement(tx.dialect(), Way::InOrder, organisation, &Part::of(plainly_sorted(filter)), limit)
 }
 
 /// So far is counted: nobody reads on in a list that is longer.
@@ -120,53 +195,16 @@ pub const COUNTED_MAX: i64 = 10_000;
 
 /// How many profiles a filter lets through, on whatever page of the list; one more than [`COUNTED_MAX`] stands for any number above it.
 pub async fn matching(tx: &mut Tx, organisation: &OrganisationId, filter: &Filter) -> Result<i64, StoreError> {
-    let way = match (way_of(tx, organisation, filter).await?, filter.text()) {
+    plan_for_these(tx).await?;
+    let way = match (way_of(tx, organisation, filter, FEW).await?, filter.text()) {
         // Many, but perhaps not so many that counting in order would come to its end before the last profile.
-        (Way::InOrder, Some(text)) if filter.is_of_text_alone() && !is_common(tx, &text).await? => Way::FromFound(tx.dialect()),
+        (Way::InOrder, Some(text)) if !filter.narrows() && !is_common(tx, &text).await? => Way::FromFound,
         (way, _) => way,
     };
     up_to(tx, way, organisation, &Filter { after: None, ..filter.clone() }, COUNTED_MAX + 1).await
 }
 
 pub(super) fn conditions(organisation: &OrganisationId, filter: &Filter) -> (String, Vec<Value>) {
-    conditions_by(Way::InOrder, organisation, filter)
-}
-
-fn conditions_by(way: Way, organisation: &OrganisationId, filter: &Filter) -> (String, Vec<Value>) {
-    let mut text = String::from(if way == Way::InOrder { "organisation_id = $1" } else { OF_NAMED });
-    let mut values: Vec<Value> = vec![organisation.as_str().into()];
-    let mut add = |condition: &str, value: Value| {
-        values.push(value);
-        text.push_str(" AND ");
-        text.push_str(&condition.replace('?', &format!("${}", values.len())));
-    };
-    if let Some(network) = &filter.network {
-        add("network = ?", network.into());
-    }
-    if let Some(status) = filter.status {
-        add("status = ?", status.as_str().into());
-    }
-    if let Some(cause) = filter.cause {
-        add("cause = ?", cause.as_str().into());
-    }
-    if let Some(owner) = &filter.owner {
-        add("owner_id = ?", owner.as_str().into());
-    }
-    if let Some(team) = &filter.team {
-        add("id IN (SELECT profile_id FROM profile_teams WHERE team_id = ?)", team.as_str().into());
-    }
-    if let Some(q) = filter.text() {
-        if let Way::FromFound(dialect) = way {
-            add(dialect.search(&q), dialect.searched(&q).into());
-        }
-        add("(sort_key LIKE ? ESCAPE '\\' OR LOWER(COALESCE(handle, '')) LIKE ? ESCAPE '\\')", within(&q).into());
-    }
-    if let Some(narrow) = &filter.visible_to {
-        let sees = narrow.condition(&mut values);
-        text.push_str(&format!(" AND {sees}"));
-    }
-    if let Some(place) = &filter.after {
-        text.push_str(&format!(" AND {}", filter.sort.after(place, &mut values)));
-    }
-    (text, values)
+    // No text: whichever database it is.
+    conditions_by(crate::dialect::Dialect::Sqlite, Way::Whole, organisation, &Part::of(filter.clone()))
 }

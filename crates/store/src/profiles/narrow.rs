@@ -19,13 +19,20 @@ pub enum Narrow {
 }
 
 impl Narrow {
-    /// As a condition on a row of `profiles`; what it compares with is added to `values`.
-    pub(super) fn condition(&self, values: &mut Vec<Value>) -> String {
+    /// As a condition on a row of `profiles`, asked of one row where rows are read one by one, or such that what it names is gathered;
+    /// what it compares with is added to `values`.
+    pub(super) fn condition(&self, one_by_one: bool, values: &mut Vec<Value>) -> String {
         let any = |all: Vec<String>| if all.is_empty() { "1 = 0".to_owned() } else { format!("({})", all.join(" OR ")) };
         match self {
             Self::User(user) => {
                 values.push(user.as_str().into());
                 let n = values.len();
+                if one_by_one {
+                    return format!(
+                        "(owner_id = ${n} OR EXISTS (SELECT 1 FROM profile_teams AS its_own JOIN team_members ON team_members.team_id = \
+                         its_own.team_id WHERE its_own.profile_id = profiles.id AND team_members.user_id = ${n} LIMIT 1 OFFSET 0))"
+                    );
+                }
                 format!(
                     "(owner_id = ${n} OR id IN (SELECT profile_id FROM profile_teams WHERE team_id IN (SELECT team_id FROM team_members WHERE user_id = ${n})))"
                 )
@@ -34,14 +41,14 @@ impl Narrow {
                 values.push(user.as_str().into());
                 format!("owner_id = ${}", values.len())
             }
-            Self::Reaches(reaches) => any(reaches.iter().map(|reach| covered(reach, values)).collect()),
-            Self::Either(some) => any(some.iter().map(|one| one.condition(values)).collect()),
+            Self::Reaches(reaches) => any(reaches.iter().map(|reach| covered(reach, one_by_one, values)).collect()),
+            Self::Either(some) => any(some.iter().map(|one| one.condition(one_by_one, values)).collect()),
         }
     }
 }
 
 /// [`Reach::covers`] as a condition.
-fn covered(reach: &Reach, values: &mut Vec<Value>) -> String {
+fn covered(reach: &Reach, one_by_one: bool, values: &mut Vec<Value>) -> String {
     let mut all = vec!["1 = 1".to_owned()];
     let mut within = |column: &str, list: Vec<&str>| {
         if !list.is_empty() {
@@ -51,6 +58,11 @@ fn covered(reach: &Reach, values: &mut Vec<Value>) -> String {
     };
     within("id IN (?)", reach.profiles.iter().map(ProfileId::as_str).collect());
     within("network IN (?)", reach.networks.iter().map(String::as_str).collect());
-    within("id IN (SELECT profile_id FROM profile_teams WHERE team_id IN (?))", reach.teams.iter().map(TeamId::as_str).collect());
+    let in_teams = if one_by_one {
+        "EXISTS (SELECT 1 FROM profile_teams AS its_own WHERE its_own.profile_id = profiles.id AND its_own.team_id IN (?) LIMIT 1 OFFSET 0)"
+    } else {
+        "id IN (SELECT profile_id FROM profile_teams WHERE team_id IN (?))"
+    };
+    within(in_teams, reach.teams.iter().map(TeamId::as_str).collect());
     format!("({})", all.join(" AND "))
 }

@@ -19,6 +19,7 @@ mod group;
 mod incidents;
 mod known;
 mod ledger;
+mod lists;
 mod long;
 mod loops;
 mod news;

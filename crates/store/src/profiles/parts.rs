@@ -1,0 +1,121 @@
+//! A list is read in parts where somebody sees several things that have an order each: what they own, and what is in each of their teams.
+
+use lifecycle::ids::{OrganisationId, TeamId};
+use lifecycle::permission::Reach;
+
+use super::shape::Way;
+use super::ways::{few_of, names_few, up_to};
+use super::{Filter, Narrow};
+use crate::driver::{StoreError, Tx};
+use crate::sorting::Column;
+
+/// In so many parts a list is read at the most; what has more is read in order, and each profile asked whether it may be seen.
+const PARTS: usize = 8;
+/// Up to so many profiles it is counted which of two filters has fewer.
+const WEIGHED: i64 = 20_000;
+
+/// A list that is read by one statement.
+#[derive(Debug, Clone)]
+pub(super) struct Part {
+    /// What it holds.
+    pub(super) filter: Filter,
+    /// It is in these teams as well.
+    pub(super) also: Vec<TeamId>,
+}
+
+impl Part {
+    pub(super) fn of(filter: Filter) -> Self {
+        Self { filter, also: vec![] }
+    }
+
+    /// What a part has where somebody sees no more than that; `None` where that is nothing.
+    fn within(&self, sees: &Sees) -> Option<Self> {
+        let mut part = self.clone();
+        if let Some(owner) = &sees.owner {
+            part.filter.owner.get_or_insert_with(|| owner.clone());
+        }
+        if let Some(network) = &sees.network {
+            part.filter.network.get_or_insert_with(|| network.clone());
+        }
+        if let Some(team) = &sees.team {
+            let first = part.filter.team.get_or_insert_with(|| team.clone());
+            if first != team {
+                part.also.push(team.clone());
+            }
+        }
+        let fits =
+            (sees.owner.is_none() || sees.owner == part.filter.owner) && (sees.network.is_none() || sees.network == part.filter.network);
+        fits.then_some(part)
+    }
+
+    /// Whether it is read from the few that a team or an owner names, from the names of a team, or from the index of the other filters.
+    pub(super) async fn way(&self, tx: &mut Tx, organisation: &OrganisationId, few: i64) -> Result<Way, StoreError> {
+        if names_few(tx, &self.filter, few).await? {
+            return Ok(Way::FromFew);
+        }
+        let Some(team) = self.filter.team.as_ref().filter(|_| self.filter.sort.by == Column::Name) else { return Ok(Way::InOrder) };
+        let others = Filter { team: None, q: None, visible_to: None, after: None, ..self.filter.clone() };
+        if !others.narrows() {
+            return Ok(Way::OfTeam);
+        }
+        let fewer = up_to(tx, Way::InOrder, organisation, &others, WEIGHED).await?;
+        Ok(if fewer < WEIGHED && fewer <= few_of(tx, "profile_teams WHERE team_id", team.as_str(), WEIGHED).await? {
+            Way::InOrder
+        } else {
+            Way::OfTeam
+        })
+    }
+}
+
+/// One thing that somebody sees: what all of these let through.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Sees {
+    pub(super) owner: Option<lifecycle::ids::UserId>,
+    pub(super) team: Option<TeamId>,
+    pub(super) network: Option<String>,
+}
+
+/// The parts of a list; itself alone where it has none, or too many.
+pub(super) async fn parts(tx: &mut Tx, filter: &Filter) -> Result<Vec<Part>, StoreError> {
+    let whole = Part::of(filter.clone());
+    let Some(narrow) = &filter.visible_to else { return Ok(vec![whole]) };
+    let Some(seen) = seen(tx, narrow).await? else { return Ok(vec![whole]) };
+    let open = Part::of(Filter { visible_to: None, ..filter.clone() });
+    Ok(seen.iter().filter_map(|sees| open.within(sees)).collect())
+}
+
+/// What somebody sees, thing by thing; `None` where that is too much to tell.
+pub(super) async fn seen(tx: &mut Tx, narrow: &Narrow) -> Result<Option<Vec<Sees>>, StoreError> {
+    let (mut seen, mut open) = (vec![], vec![narrow]);
+    while let Some(narrow) = open.pop() {
+        match narrow {
+            Narrow::User(user) => {
+                seen.push(Sees { owner: Some(user.clone()), ..Sees::default() });
+                let most = i64::try_from(PARTS).unwrap_or(i64::MAX);
+                let sql = "SELECT team_id FROM team_members WHERE user_id = $1 LIMIT $2";
+                for row in tx.all(sql, &[user.as_str().into(), most.into()]).await? {
+                    seen.push(Sees { team: Some(row.parsed("team_id")?), ..Sees::default() });
+                }
+            }
+            Narrow::Owner(user) => seen.push(Sees { owner: Some(user.clone()), ..Sees::default() }),
+            Narrow::Reaches(reaches) => {
+                if reaches.iter().any(|reach| !reach.profiles.is_empty()) {
+                    return Ok(None);
+                }
+                seen.extend(reaches.iter().flat_map(of_reach));
+            }
+            Narrow::Either(some) => open.extend(some),
+        }
+    }
+    Ok((seen.len() <= PARTS).then_some(seen))
+}
+
+/// Each network with each team.
+fn of_reach(reach: &Reach) -> Vec<Sees> {
+    fn each<T: Clone>(all: &[T]) -> Vec<Option<T>> {
+        if all.is_empty() { vec![None] } else { all.iter().cloned().map(Some).collect() }
+    }
+    let with =
+        |network: Option<String>| each(&reach.teams).into_iter().map(move |team| Sees { owner: None, team, network: network.clone() });
+    each(&reach.networks).into_iter().flat_map(with).collect()
+}
