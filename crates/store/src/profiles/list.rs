@@ -196,12 +196,14 @@ pub const COUNTED_MAX: i64 = 10_000;
 /// How many profiles a filter lets through, on whatever page of the list; one more than [`COUNTED_MAX`] stands for any number above it.
 pub async fn matching(tx: &mut Tx, organisation: &OrganisationId, filter: &Filter) -> Result<i64, StoreError> {
     plan_for_these(tx).await?;
+    // Counted from the index that has the most of the filters, whatever the list is sorted by.
+    let filter = &Filter { after: None, sort: Sort::default(), ..filter.clone() };
     let way = match (way_of(tx, organisation, filter, FEW).await?, filter.text()) {
         // Many, but perhaps not so many that counting in order would come to its end before the last profile.
         (Way::InOrder, Some(text)) if !filter.narrows() && !is_common(tx, &text).await? => Way::FromFound,
         (way, _) => way,
     };
-    up_to(tx, way, organisation, &Filter { after: None, ..filter.clone() }, COUNTED_MAX + 1).await
+    up_to(tx, way, organisation, filter, COUNTED_MAX + 1).await
 }
 
 pub(super) fn conditions(organisation: &OrganisationId, filter: &Filter) -> (String, Vec<Value>) {

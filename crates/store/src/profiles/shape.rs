@@ -29,12 +29,18 @@ pub(super) fn statement(dialect: Dialect, way: Way, organisation: &OrganisationI
     let (conditions, mut values) = conditions_by(dialect, way, organisation, part);
     values.push(limit.into());
     let sort = part.filter.sort;
-    let (from, order) = match way {
-        Way::OfTeam => ("profile_teams CROSS JOIN profiles".to_owned(), sort.order_of(&["sorted_as", "profile_id"])),
-        Way::InOrder if dialect == Dialect::Sqlite => (format!("profiles INDEXED BY {}", index(&part.filter)), sort.order()),
-        _ => ("profiles".to_owned(), sort.order()),
-    };
+    let from = from(dialect, way, &part.filter);
+    let order = if way == Way::OfTeam { sort.order_of(&["sorted_as", "profile_id"]) } else { sort.order() };
     (format!("SELECT profiles.* FROM {from} WHERE {conditions} ORDER BY {order} LIMIT ${}", values.len()), values)
+}
+
+/// Where profiles are read from.
+pub(super) fn from(dialect: Dialect, way: Way, filter: &Filter) -> String {
+    match way {
+        Way::OfTeam => "profile_teams CROSS JOIN profiles".to_owned(),
+        Way::InOrder if dialect == Dialect::Sqlite => format!("profiles INDEXED BY {}", index(filter)),
+        _ => "profiles".to_owned(),
+    }
 }
 
 /// The index that has a list in its order, with the most of its filters before it. SQLite knows nothing of how common a value is, and

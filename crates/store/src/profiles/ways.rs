@@ -4,7 +4,7 @@ use lifecycle::ids::OrganisationId;
 
 use super::Filter;
 use super::parts::{Part, Sees, seen};
-use super::shape::{Way, conditions_by};
+use super::shape::{Way, conditions_by, from};
 use crate::dialect::within;
 use crate::driver::{StoreError, Tx, Value};
 use crate::sorting::Column;
@@ -88,6 +88,7 @@ async fn is_found_in_few(tx: &mut Tx, text: &str, few: i64) -> Result<bool, Stor
 pub(super) async fn up_to(tx: &mut Tx, way: Way, organisation: &OrganisationId, filter: &Filter, most: i64) -> Result<i64, StoreError> {
     let (conditions, mut values): (String, Vec<Value>) = conditions_by(tx.dialect(), way, organisation, &Part::of(filter.clone()));
     values.push(most.into());
-    let sql = format!("SELECT COUNT(*) AS n FROM (SELECT id FROM profiles WHERE {conditions} LIMIT ${}) AS few", values.len());
+    let from = from(tx.dialect(), way, filter);
+    let sql = format!("SELECT COUNT(*) AS n FROM (SELECT id FROM {from} WHERE {conditions} LIMIT ${}) AS few", values.len());
     tx.one(&sql, &values).await?.map_or(Ok(0), |row| row.int("n"))
 }
