@@ -257,7 +257,7 @@ fn profile(house: &House, shares: &Shares, number: usize) -> anyhow::Result<(Vec
         _ => None,
     };
     let id: ProfileId = ids::fresh();
-    let handle = (number % 2 == 0).then(|| format!("@{}", sort_key(&name).replace(' ', "").chars().take(10).collect::<String>()));
+    let handle = (number.is_multiple_of(2)).then(|| format!("@{}", sort_key(&name).replace(' ', "").chars().take(10).collect::<String>()));
     let row = vec![
         id.as_str().into(),
         house.organisation.as_str().into(),

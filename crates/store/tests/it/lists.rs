@@ -34,11 +34,12 @@ async fn fill(store: &Store) -> House {
     teams::set_members(&mut tx, &organisation, &both[0], &owners[..1]).await.unwrap();
     for profile in profiles::list(&mut tx, &organisation, &Filter::default(), 100).await.unwrap() {
         let n: usize = profile.network_id.parse().unwrap();
-        let of: Vec<TeamId> = both.iter().zip([n % 2 == 0, n % 5 < 2]).filter(|(_, is_in)| *is_in).map(|(team, _)| team.clone()).collect();
+        let of: Vec<TeamId> =
+            both.iter().zip([n.is_multiple_of(2), n % 5 < 2]).filter(|(_, is_in)| *is_in).map(|(team, _)| team.clone()).collect();
         profiles::set_owner_and_teams(&mut tx, &organisation, &profile.id, owners.get(n % 3), &of).await.unwrap();
         let status = [Status::Connected, Status::Disconnected, Status::RenewSoon, Status::Unverified, Status::Connected][n * 7 / 4 % 5];
         let cause = match status {
-            Status::Disconnected => Some(if n % 4 == 0 { Cause::Expired } else { Cause::PasswordChanged }),
+            Status::Disconnected => Some(if n.is_multiple_of(4) { Cause::Expired } else { Cause::PasswordChanged }),
             Status::RenewSoon => Some(Cause::RenewalDue),
             Status::Connected | Status::Unverified => None,
         };
