@@ -16,7 +16,7 @@ async fn g28_a_clock_that_is_set_before_the_first_pass_is_noticed() {
     let life = house.start().await;
     // On the one thread of this test the keeper has not had its turn yet.
     *clock.lock().unwrap() = now + Span::days(1);
-    eventually("the operator is told", async || life.alarms.lines().iter().any(|line| line.contains("forward by 24 h"))).await;
+    eventually("the operator is told", async || life.alarms.all() == [Alarm::ClockSet(Span::days(1))]).await;
     assert_eq!((house.stored().await, house.network.seen()), ((1, "r0".into()), (0, 0)), "nothing was done by it");
     life.die().await;
 }
