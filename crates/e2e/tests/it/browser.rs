@@ -215,10 +215,14 @@ impl Browser {
         }
     }
 
-    /// Waits until nobody reads these words any more.
+    /// Waits until there is a page on which nobody reads these words.
     pub(crate) async fn no_longer_see(&self, words: &str) {
         let began = Instant::now();
-        while self.text().await.contains(words) {
+        loop {
+            let text = self.text().await;
+            if !text.is_empty() && !text.contains(words) {
+                return;
+            }
             assert!(began.elapsed() < Duration::from_secs(10), "\"{words}\" is still on {}:\n{}", self.url().await, self.text().await);
             tokio::time::sleep(Duration::from_millis(100)).await;
         }

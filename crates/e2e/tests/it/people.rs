@@ -156,7 +156,7 @@ async fn a_link_for_everything_can_be_taken_back() {
     assert_eq!(client().get(&link).send().await.unwrap().status(), 200);
     browser.see("Made by Lena Arndt").await;
     browser.press("Withdraw: Fernweh Outdoor (+1)").await;
-    browser.see("In your calendar").await;
+    browser.no_longer_see("Renewal links that can be used").await;
     assert_eq!(client().get(&link).send().await.unwrap().status(), 410);
     assert_eq!(demo.api("GET", "/renewal-links", None).await.1["items"], json!([]));
 }
