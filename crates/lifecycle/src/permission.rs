@@ -3,6 +3,8 @@
 mod carried;
 mod freeze;
 
+use std::sync::Arc;
+
 use crate::ids::{ApiKeyId, ProfileId, TeamId, UserId};
 use crate::time::Timestamp;
 use crate::words::word_enum;
@@ -125,14 +127,14 @@ pub enum Actor {
         /// The teams they belong to.
         teams: Vec<TeamId>,
         /// What their permission sets add to their role.
-        given: Vec<Permission>,
+        given: Arc<[Permission]>,
     },
     /// A tool with an API key.
     ApiKey {
         /// Which key.
         id: ApiKeyId,
         /// What it may do.
-        permissions: Vec<Permission>,
+        permissions: Arc<[Permission]>,
         /// When it ends.
         until: Option<Timestamp>,
     },

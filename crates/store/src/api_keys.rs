@@ -1,5 +1,7 @@
 //! Keys with which tools speak to the REST API. Only the hash is stored.
 
+use std::sync::Arc;
+
 use lifecycle::ids::{ApiKeyId, OrganisationId};
 use lifecycle::permission::{Permission, Rate};
 use lifecycle::secret::Secret;
@@ -19,7 +21,7 @@ pub struct ApiKey {
     /// What people call it.
     pub name: String,
     /// What it may do.
-    pub permissions: Vec<Permission>,
+    pub permissions: Arc<[Permission]>,
     /// The user or key that gave these permissions; `None`: the operator, on the command line.
     pub created_by: Option<String>,
     /// Since when.

@@ -15,7 +15,7 @@ fn with_sets(role: Role, teams: Vec<TeamId>, given: &[&str]) -> Actor {
 }
 
 fn key(permissions: Vec<Permission>) -> Actor {
-    Actor::ApiKey { id: ApiKeyId::from_u128(1), permissions, until: None }
+    Actor::ApiKey { id: ApiKeyId::from_u128(1), permissions: permissions.into(), until: None }
 }
 
 fn carried(text: &str) -> Permission {
@@ -169,7 +169,7 @@ fn each_no_has_its_reason() {
     assert!(allowed(&ends, Act::Publish, of(&mine)), "T0 is one second before");
     let later = Question { now: T0 + Span::seconds(1), ..ask(Act::Publish, of(&mine)) };
     assert_eq!(decide(&ends, &later), Decision::Deny(Why::PermissionEnded));
-    let over = Actor::ApiKey { id: ApiKeyId::from_u128(1), permissions: vec![Act::Publish.into()], until: Some(T0) };
+    let over = Actor::ApiKey { id: ApiKeyId::from_u128(1), permissions: [Act::Publish.into()].into(), until: Some(T0) };
     assert_eq!(decide(&over, &ask(Act::Publish, of(&mine))), Decision::Deny(Why::KeyEnded));
 
     let calls = key(vec![carried("api:call GET,POST /rest/posts/*")]);
@@ -277,11 +277,11 @@ fn any_actor() -> impl Strategy<Value = Actor> {
             id: UserId::from_u128(id),
             role,
             teams,
-            given
+            given: given.into()
         }),
         (0_u128..4, permissions, proptest::option::of(-2_i64..9)).prop_map(|(id, permissions, until)| Actor::ApiKey {
             id: ApiKeyId::from_u128(id),
-            permissions,
+            permissions: permissions.into(),
             until: until.map(|seconds| T0 + Span::seconds(seconds))
         }),
         (0_u128..4).prop_map(|id| Actor::RenewalLink { profile: ProfileId::from_u128(id) }),
@@ -362,7 +362,7 @@ proptest! {
     fn a_set_adds_exactly_what_it_says(role in proptest::sample::select(Role::ALL), teams in proptest::collection::vec((0_u128..3).prop_map(TeamId::from_u128), 0..3), given in proptest::collection::vec(any_permission(), 0..4), act in proptest::sample::select(Act::ALL), profile in any_profile()) {
         with_profile(&profile, |about| {
             let question = ask(act, about);
-            let of = |given: Vec<Permission>| Actor::User { id: UserId::from_u128(1), role, teams: teams.clone(), given };
+            let of = |given: Vec<Permission>| Actor::User { id: UserId::from_u128(1), role, teams: teams.clone(), given: given.into() };
             let (bare, added, full) = (decide(&of(vec![]), &question), decide(&key(given.clone()), &question), decide(&of(given), &question));
             let by_hand = act != Act::CallApi;
             prop_assert_eq!(full.is_yes(), by_hand && (bare.is_yes() || added.is_yes()));

@@ -140,7 +140,7 @@ pub async fn actor_of(tx: &mut Tx, user: &User) -> Result<Actor, StoreError> {
     let teams = teams::of_user(tx, &user.id).await?;
     // Nothing is added to what company admins may.
     let given = if user.role == Role::CompanyAdmin { vec![] } else { permission_sets::permissions_of(tx, &user.id).await? };
-    Ok(Actor::User { id: user.id.clone(), role: user.role, teams, given })
+    Ok(Actor::User { id: user.id.clone(), role: user.role, teams, given: given.into() })
 }
 
 /// A profile, as decisions see it.

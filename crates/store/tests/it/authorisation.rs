@@ -28,7 +28,7 @@ async fn a_key_is_read_back_with_all_it_carries_and_only_in_its_organisation() {
         let id = key(&store, &organisation, &permissions).await;
         let mut tx = store.write().await.unwrap();
         let found = api_keys::find(&mut tx, &organisation, &Secret::new("sg_canary")).await.unwrap().unwrap();
-        assert_eq!((found.id.clone(), found.permissions, found.expires_at), (id.clone(), permissions, Some(T0 + Span::days(1))));
+        assert_eq!((found.id.clone(), found.permissions, found.expires_at), (id.clone(), permissions.into(), Some(T0 + Span::days(1))));
         assert_eq!(found.created_by.as_deref(), Some("usr_1"));
         let other = store::ids::fresh();
         assert!(api_keys::find(&mut tx, &other, &Secret::new("sg_canary")).await.unwrap().is_none(), "another tenant has no such key");
