@@ -58,9 +58,11 @@ async fn a_post_is_published_once_however_often_it_is_sent() {
     let of = |kind: &str| kinds.iter().filter(|known| **known == kind).count();
     assert_eq!(
         (of("act.post.begun"), of("act.post.done"), of("act.comment.done"), of("act.comments.done")),
-        (2, 2, 1, 1),
-        "what does not fit uses no token: {kinds:?}"
+        (2, 2, 1, 0),
+        "what does not fit uses no token, and what was only read stands in the audit: {kinds:?}"
     );
+    let (_, audit) = demo.api("GET", &format!("/audit?act=comments:read&profile={page}"), None).await;
+    assert_eq!(audit["items"].as_array().unwrap().len(), 1, "{audit}");
 }
 
 /// Whoever hangs up in the middle has lost the answer, not the act: it is written down, and the same key finds it.
@@ -142,8 +144,11 @@ async fn a_token_is_lent_alive_and_only_as_authorised() {
     let xing = demo.profile_named("xing", "Karl Voss").await["id"].as_str().unwrap().to_owned();
     let (status, problem) = demo.api("GET", &format!("/profiles/{xing}/access-token"), None).await;
     assert_eq!((status, problem["code"].as_str()), (409, Some("token_is_bound")), "{problem}");
+    // Each hand-out stands in the audit, and the history is not buried under them.
     let (_, events) = demo.api("GET", &format!("/events?profile={tiktok}"), None).await;
-    assert!(events.to_string().contains("act.token.begun") && !events.to_string().contains(&token));
+    assert!(!events.to_string().contains("act.token") && !events.to_string().contains(&token), "{events}");
+    let (_, audit) = demo.api("GET", &format!("/audit?act=tokens:read&profile={tiktok}"), None).await;
+    assert!(audit["items"].as_array().unwrap().len() == 4 && !audit.to_string().contains(&token), "{audit}");
 }
 
 /// The same from a shell.

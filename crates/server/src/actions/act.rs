@@ -84,7 +84,8 @@ pub(crate) struct Deed<'a> {
     pub(crate) kind: &'static str,
     /// The call of the network's API.
     pub(crate) call: Option<(String, String)>,
-    /// Whether it stands in the profile's history, and not in the audit alone.
+    /// Whether it stands in the profile's history, and not in the audit alone: what was said there does; what tools read all day would
+    /// bury it.
     pub(crate) in_history: bool,
     /// Who asks.
     pub(crate) caller: &'a Caller,
@@ -100,7 +101,7 @@ pub(crate) struct Deed<'a> {
 pub async fn comments(app: &App, caller: &Caller, profile: &Profile, post: &str) -> Result<Comments, Problem> {
     let ready = ready(app, caller, profile, SPARE).await?;
     let detail = json!({ "post": post });
-    let deed = Deed { act: Act::ReadComments, kind: "comments", call: None, in_history: true, caller, profile, detail, approved_by: None };
+    let deed = Deed { act: Act::ReadComments, kind: "comments", call: None, in_history: false, caller, profile, detail, approved_by: None };
     begin(app, &deed, &ready).await?;
     let done = ready.client.network.comments(ready.acting(app, profile), post).await.map_err(|not_done| match not_done {
         // Nothing is done by reading, whatever became of the answer.
@@ -133,7 +134,7 @@ pub async fn lend(app: &App, caller: &Caller, profile: &Profile, wanted: &Wanted
     let access_token = own.unwrap_or_else(|| ready.tokens.access_token.clone());
     // A token that turns up where it should not be can be traced to its hand-outs; the name tells nobody else anything.
     let detail = json!({ "expires_at": ready.until.map(rfc3339), "token": app.store.fingerprint(&access_token), "door": wanted.door });
-    let deed = Deed { act: Act::ReadToken, kind: "token", call: None, in_history: true, caller, profile, detail, approved_by: None };
+    let deed = Deed { act: Act::ReadToken, kind: "token", call: None, in_history: false, caller, profile, detail, approved_by: None };
     begin(app, &deed, &ready).await?;
     Ok(Lent { access_token, until: ready.until, scopes: ready.tokens.scopes.clone(), person: ready.person })
 }
@@ -376,10 +377,12 @@ async fn note<T>(
     detail: &Value,
     done: &Result<T, NotDone>,
 ) -> Result<(), Problem> {
-    let mut tx = app.store.note().await?;
-    let kind = format!("act.{}.{ending}", deed.kind);
-    events::append(&mut tx, &app.organisation, app.now(), &kind, &deed.caller.named, &about(deed, ready), detail).await?;
-    tx.commit().await?;
+    if deed.in_history {
+        let mut tx = app.store.note().await?;
+        let kind = format!("act.{}.{ending}", deed.kind);
+        events::append(&mut tx, &app.organisation, app.now(), &kind, &deed.caller.named, &about(deed, ready), detail).await?;
+        tx.commit().await?;
+    }
     if let Err(NotDone::Refused(diagnosis)) = done
         && (!diagnosis.is_harmless() || diagnosis.is_about_target())
     {
