@@ -216,6 +216,10 @@ impl Network for Another {
         self.like.ends(options).map(|(at, words)| (at, Words::new(words.en.replace(&named, &ours), words.de.replace(&named, &ours))))
     }
 
+    fn steered_by(&self) -> Option<&'static [&'static str]> {
+        self.like.steered_by()
+    }
+
     fn used_up(&self, headers: &HeaderMap) -> Option<u32> {
         self.like.used_up(headers)
     }

@@ -271,6 +271,12 @@ impl Network for Mastodon {
         })
     }
 
+    /// Mastodon is made with Rails, which takes `_method` out of multipart bodies as well (`Rack::MethodOverride`); Pixelfed, which speaks
+    /// the same, with Laravel, which takes it out of JSON too.
+    fn steered_by(&self) -> Option<&'static [&'static str]> {
+        Some(&[])
+    }
+
     /// Ends this token; the app stays in the person's list of authorised apps there. Relatives want the bearer as well.
     fn revoke(&self, cx: Cx<'_>, tokens: &TokenSet) -> Option<Request<Bytes>> {
         let (id, secret) = issued_to(&cx, tokens);

@@ -31,6 +31,10 @@ use crate::oauth;
 use crate::signal::{Inbound, Signal, Subject};
 use crate::wire::Wire;
 
+/// What the Graph API takes for further calls, each with a method and a path of its own, wherever it is posted to
+/// (developers.facebook.com/docs/graph-api/batch-requests); a method is taken out of every kind of body there.
+pub(crate) const STEERED_BY: &[&str] = &["batch"];
+
 /// An error of the Graph API: `{"error":{code, error_subcode, message, is_transient}}`; `debug_token` says `subcode`.
 pub(crate) fn diagnose(cx: &Cx<'_>, source: Source, answer: &Response<Bytes>) -> Diagnosis {
     let json = oauth::json(answer).unwrap_or(Value::Null);

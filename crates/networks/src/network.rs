@@ -434,6 +434,12 @@ pub trait Network: Send + Sync {
         vec![]
     }
 
+    /// What steers its calls elsewhere than their method and path say, beside names that hold a method (Meta: `batch`, several calls in
+    /// one): `Some` where it reads such names out of JSON and multipart bodies too, so that those are looked through before they go out.
+    fn steered_by(&self) -> Option<&'static [&'static str]> {
+        None
+    }
+
     /// What of our own settings at the network ends on a day that is known, so that the operator is told ahead: when, and what to do
     /// about it, for whoever runs the server. Whatever is set under `networks.NAME.options` counts.
     fn ends(&self, _options: &BTreeMap<String, String>) -> Option<(Timestamp, Words)> {

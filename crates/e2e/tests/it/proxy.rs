@@ -313,6 +313,40 @@ async fn a_network_that_wants_a_version_gets_one() {
     }
 }
 
+/// Meta takes another method, or several calls in one, out of whatever comes along: what is decided about is what goes out.
+#[tokio::test]
+async fn nt_10_no_body_steers_a_call_elsewhere_than_its_method_and_path() {
+    let demo = Demo::start();
+    demo.connect("facebook", "jana.lindner").await;
+    let page = demo.profile_named("facebook", "Fernweh Outdoor").await;
+    let (_, writes) = key(&demo, &["api:call POST /**"]).await;
+    let url = format!("{}/api/v1/profiles/{}/proxy", demo.running.url(), page["id"].as_str().unwrap());
+    let feed = format!("{url}/{}/feed", page["network_id"].as_str().unwrap());
+    let said = async |url: &str, kind: &str, body: String| {
+        let answer = client().post(url).bearer_auth(&writes).header("content-type", kind).body(body).send().await.unwrap();
+        let (status, words) = (answer.status().as_u16(), answer.text().await.unwrap());
+        let ours = words.contains("malformed_call");
+        assert_eq!(ours, status == 400 && !words.contains("OAuthException"), "{words}");
+        if ours { words } else { String::new() }
+    };
+    let (form, json, parts) = ("application/x-www-form-urlencoded", "application/json", "multipart/form-data; boundary=b");
+    let part = |name: &str, value: &str| format!("--b\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n--b--\r\n");
+    for (kind, body) in [(form, "method=delete".into()), (json, r#"{"method":"delete"}"#.to_owned()), (parts, part("method", "delete"))] {
+        assert!(said(&feed, kind, body.clone()).await.contains("another method than the call has"), "{body}");
+    }
+    let batch = r#"[{"method":"DELETE","relative_url":"1"}]"#;
+    for (kind, body) in [(form, format!("batch={batch}")), (json, format!("{{\"batch\":{batch}}}")), (parts, part("batch", batch))] {
+        assert!(said(&feed, kind, body.clone()).await.contains("several calls in one"), "{body}");
+    }
+    assert!(said(&format!("{feed}?batch=[]"), form, String::new()).await.contains("several calls in one"));
+    // Large bodies flow, and are looked through all the same.
+    let film = "x\n".repeat(5 * 1024 * 1024);
+    assert!(said(&feed, parts, part("source", &film) + &part("method", "delete")).await.contains("another method"));
+    for (kind, body) in [(form, "message=a".into()), (json, r#"{"message":"b"}"#.into()), (parts, part("source", &film))] {
+        assert_eq!(said(&feed, kind, body).await, "", "{kind}");
+    }
+}
+
 /// Networks that want every call proven, and say everything with status 400 (Meta).
 #[tokio::test]
 async fn a_network_that_says_everything_with_400_is_understood() {

@@ -318,6 +318,10 @@ macro_rules! delegate {
             vec![("appsecret_proof", meta::proof(&cx, token))]
         }
 
+        fn steered_by(&self) -> Option<&'static [&'static str]> {
+            Some(meta::STEERED_BY)
+        }
+
         fn used_up(&self, headers: &http::HeaderMap) -> Option<u32> {
             meta::used_up(headers)
         }

@@ -3,6 +3,8 @@
 
 mod asked;
 mod headers;
+mod parts;
+mod payload;
 mod redact;
 
 use std::sync::Arc;
@@ -25,6 +27,7 @@ use serde_json::json;
 use store::profiles::Profile;
 use store::{Tx, pauses};
 
+use self::payload::{Payload, Stopped};
 use self::redact::Redactor;
 use crate::actions::act::{self, Deed, Ready};
 use crate::actions::evidence;
@@ -35,8 +38,6 @@ use crate::wire::Line;
 use crate::wire::stream::NoAnswer;
 
 const MIB: usize = 1024 * 1024;
-/// The most bytes of a body that is looked through (forms), must be signed (OAuth 1.0a) or may have to be sent twice (DPoP nonces).
-const HELD_MAX: usize = 8 * MIB;
 /// The most bytes of a refusal that are looked at.
 const REFUSAL_MAX: usize = 64 * 1024;
 /// The longest silence of whoever sends (NT-31).
@@ -51,14 +52,6 @@ const USED_UP: Span = Span::minutes(30);
 /// Marks an answer as the network's own.
 const FROM: &str = "staygreen-answer-from";
 
-enum Payload {
-    Nothing,
-    /// Flows through once.
-    Flows(Body),
-    /// Held: it is looked through, signed, or may be sent again.
-    Held(Bytes),
-}
-
 /// What is to be passed on.
 struct Passed {
     method: Method,
@@ -66,6 +59,8 @@ struct Passed {
     query: Option<String>,
     headers: HeaderMap,
     payload: Payload,
+    /// Why the body broke off, where it was we who ended it.
+    stopped: Stopped,
 }
 
 /// Handles every method.
@@ -87,60 +82,21 @@ async fn pass(app: &App, caller: &Caller, id: &str, request: Request) -> Result<
     let path = path.split_once(&format!("/{id}/proxy")).map_or("", |(_, path)| path).to_owned();
     let profile = auth::profile_for_call(app, caller, id, (parts.method.as_str(), &path)).await?;
     let query = parts.uri.query().map(str::to_owned);
-    if let Some(why) = query.as_deref().and_then(|query| asked::why_not(query.as_bytes(), &parts.method)) {
+    let steered_by = networks::find(&profile.network).and_then(|network| network.steered_by());
+    if let Some(why) = query.as_deref().and_then(|query| asked::why_not(query.as_bytes(), &parts.method, steered_by.unwrap_or_default())) {
         return Err(malformed(why));
     }
     let ready = act::ready(app, caller, &profile, act::SPARE).await?;
     paused(app, &profile, &server_of(&profile, &ready.tokens)).await?;
-    let payload = payload(&parts.method, &parts.headers, body, ready.tokens.token_type, body_max(app)).await?;
-    let passed = Passed { method: parts.method, path, query, headers: headers::sent(&parts.headers), payload };
+    let kind = payload::Kind { held: ready.tokens.token_type == TokenType::Dpop, most: body_max(app), steered_by };
+    let (payload, stopped) = payload::of(&parts.method, &parts.headers, body, kind).await?;
+    let passed = Passed { method: parts.method, path, query, headers: headers::sent(&parts.headers), payload, stopped };
     through(app, caller, &profile, ready, passed).await
 }
 
 /// The most bytes of a request, and of an answer: a film goes through, a runaway does not.
 fn body_max(app: &App) -> usize {
     usize::try_from(app.config.server.proxy_mib_max.get()).unwrap_or(usize::MAX).saturating_mul(MIB)
-}
-
-async fn payload(method: &Method, headers: &HeaderMap, body: Body, kind: TokenType, most: usize) -> Result<Payload, Problem> {
-    let announced = headers.contains_key(header::CONTENT_LENGTH) || headers.contains_key(header::TRANSFER_ENCODING);
-    if matches!(*method, Method::GET | Method::HEAD) || !announced {
-        return Ok(Payload::Nothing);
-    }
-    let length =
-        headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()).and_then(|length| length.parse::<usize>().ok());
-    let form = headers
-        .get(header::CONTENT_TYPE)
-        .and_then(|kind| kind.to_str().ok())
-        .is_some_and(|kind| kind.trim_start().to_ascii_lowercase().starts_with("application/x-www-form-urlencoded"));
-    let held = form || kind == TokenType::Dpop;
-    let max = if held { HELD_MAX.min(most) } else { most };
-    let too_large = || Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", format!("A body may have {} MiB here.", max / MIB));
-    if length.is_some_and(|length| length > max) {
-        return Err(too_large());
-    }
-    if held {
-        let whole = tokio::time::timeout(IDLE, axum::body::to_bytes(body, max)).await;
-        let whole = whole.map_err(|_| malformed("the body did not come in time"))?.map_err(|_| too_large())?;
-        let why_not = if form { asked::why_not(&whole, method) } else { None };
-        return why_not.map_or(Ok(Payload::Held(whole)), |why| Err(malformed(why)));
-    }
-    let mut left = most;
-    let flowing = Box::pin(body.into_data_stream());
-    let bounded = futures_util::stream::try_unfold(flowing, |mut flowing| async move {
-        match tokio::time::timeout(IDLE, flowing.next()).await {
-            Ok(None) => Ok(None),
-            Ok(Some(Ok(piece))) => Ok(Some((piece, flowing))),
-            Ok(Some(Err(error))) => Err(std::io::Error::other(error)),
-            Err(_) => Err(std::io::Error::other("the body did not come in time")),
-        }
-    });
-    let bounded = bounded.map(move |piece| {
-        let piece: Bytes = piece?;
-        left = left.checked_sub(piece.len()).ok_or_else(|| std::io::Error::other("the body is too large"))?;
-        Ok::<_, std::io::Error>(piece)
-    });
-    Ok(Payload::Flows(Body::from_stream(bounded)))
 }
 
 /// The server whose wishes count: the account's own where each may live on another, else the instance.
@@ -195,7 +151,11 @@ async fn through(app: &App, caller: &Caller, profile: &Profile, mut ready: Ready
             passed.headers.entry(name).or_insert(value);
         }
         let headers = credential.into_iter().chain(ready.client.network.own_headers(cx)).collect();
-        let answer = match send(app, &profile.network, line, &mut passed, &url, headers).await? {
+        let sent = send(app, &profile.network, line, &mut passed, &url, headers).await?;
+        if let Some(problem) = payload::why(&passed.stopped) {
+            return Err(problem);
+        }
+        let answer = match sent {
             Ok(answer) => answer,
             Err(no) if no.hung_up => {
                 line = Line::Own;
