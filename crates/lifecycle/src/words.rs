@@ -200,7 +200,7 @@ fn without_keys(text: &str) -> String {
         let (before, run) = rest.split_at(begins);
         let (run, after) = run.split_at(run.find(|c| !is_of_key(c)).unwrap_or(run.len()));
         kept.push_str(before);
-        if looks_random(run) {
+        if looks_random(run) && !is_id(run, &kept) {
             kept.push(LEFT_OUT);
         } else {
             kept.push_str(run);
@@ -208,6 +208,28 @@ fn without_keys(text: &str) -> String {
         rest = after;
     }
     kept + rest
+}
+
+/// What names something whose value is no id, whatever it looks like.
+const SECRETS: &[&str] =
+    &["assertion", "authoriz", "bearer", "code", "credential", "key", "oauth", "passw", "secret", "session", "ticket", "token"];
+/// How much of what stands before a value is looked at for such a name.
+const NAMED_WITHIN: usize = 40;
+
+/// Ids by which people find what is meant, their post or their account, and which no key of ours can be taken for: a UUID (RFC 9562)
+/// and an account at AT Protocol. Some issuers have UUIDs for tokens too: one that is said to be a secret is none of these.
+fn is_id(run: &str, before: &str) -> bool {
+    let (name, value) = run.rsplit_once('=').unwrap_or(("", run));
+    if name.is_empty() && before.ends_with("did:plc:") {
+        return value.len() == 24 && value.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'2'..=b'7'));
+    }
+    let parts: Vec<&str> = value.split('-').collect();
+    let is_uuid = value.len() == 36
+        && parts.iter().map(|part| part.len()).eq([8, 4, 4, 4, 12])
+        && parts.concat().bytes().all(|byte| byte.is_ascii_hexdigit());
+    let nearby: String = before.chars().rev().take(NAMED_WITHIN).collect::<Vec<_>>().into_iter().rev().chain(name.chars()).collect();
+    let nearby = nearby.to_ascii_lowercase();
+    is_uuid && !looks_random(name) && !SECRETS.iter().any(|secret| nearby.contains(secret))
 }
 
 /// 43 characters of dice have a digit among letters, but for one in a thousand, and those have both cases.
@@ -272,12 +294,34 @@ mod tests {
         }
     }
 
+    #[test]
+    fn ids_by_which_people_find_something_stay() {
+        for said in [
+            "Could not find root for at://did:plc:ewvi7nxzyoun6zhxrhs64oiz/app.bsky.feed.post/3l7xyzabc2d2k",
+            "Profile not found: did:plc:ewvi7nxzyoun6zhxrhs64oiz",
+            "no post 0190F3A2-7c11-7b4e-9d0a-3f1c2b4d5e6f here; request_id=0190f3a2-7c11-7b4e-9d0a-3f1c2b4d5e6f",
+        ] {
+            assert_eq!(foreign(said, 500), said);
+        }
+        for (said, kept) in [
+            ("access_token=0190f3a2-7c11-7b4e-9d0a-3f1c2b4d5e6f expired", "… expired"),
+            ("The token \"0190f3a2-7c11-7b4e-9d0a-3f1c2b4d5e6f\" expired", "The token \"…\" expired"),
+            ("Bearer 0190f3a2-7c11-7b4e-9d0a-3f1c2b4d5e6f", "Bearer …"),
+            ("no post 0190f3a27c117b4e9d0a3f1c2b4d5e6f here", "no post … here"),
+            ("no post 0190f3a2-7c11-7b4e-9d0a-3f1c2b4d5e6f0 here", "no post … here"),
+            ("did:plc:ewvi7nxzyoun6zhxrhs64oiz2 and did:web:ewvi7nxzyoun6zhxrhs64oiz", "did:plc:… and did:web:…"),
+            ("https://sg.example/renew/0190f3a2-7c11-7b4e-9d0a-3f1c2b4d5e6f", "https://sg.example/renew/…"),
+        ] {
+            assert_eq!(foreign(said, 500), kept);
+        }
+    }
+
     proptest::proptest! {
         #[test]
         fn no_key_of_ours_survives_however_it_is_quoted(
             bytes in proptest::strategy::Strategy::no_shrink(proptest::array::uniform32(proptest::num::u8::ANY)),
             door in 0..DOORS.len(),
-            how in 0..8_usize,
+            how in 0..12_usize,
             cut in 1..60_usize,
             before in "[ -~\\n]{0,700}",
             after in "([ .,;<>\"'&\\n][ -~]{0,40})?",
@@ -295,6 +339,11 @@ mod tests {
                 // As a gateway rewrites links, and as lines are broken.
                 5 => format!("https://urldefense.example/v2/url?u={}&d=x", encoded.replace('%', "-")),
                 6 => link.chars().flat_map(|c| [c, '\u{200b}']).collect(),
+                // As if they were ids.
+                7 => format!("did:plc:{key}"),
+                8 => format!("did:plc:sg_{key}"),
+                9 => format!("id={key}"),
+                10 => format!("0190f3a2-7c11-7b4e-9d0a-3f1c2b4d5e6f-{key}"),
                 _ => { let (one, two) = link.split_at(cut.min(link.len())); format!("{one}\r\n {two}") }
             };
             let said = foreign(&format!("{before}{quoted}{after}"), most);
