@@ -253,12 +253,15 @@ impl Decision {
 
 /// Decides. Everything belongs to the actor's own organisation: the shell loads nothing of another one.
 pub fn decide(actor: &Actor, question: &Question<'_>) -> Decision {
-    if is_frozen(actor, question) {
+    let admitted = admit(actor, question.now, question.frozen);
+    if !admitted.is_yes() {
+        return admitted;
+    }
+    if is_frozen(question) {
         return Decision::Deny(Why::Frozen);
     }
     match actor {
         Actor::Stranger => Decision::SignIn,
-        Actor::ApiKey { until, .. } if until.is_some_and(|until| until <= question.now) => Decision::Deny(Why::KeyEnded),
         Actor::ApiKey { permissions, .. } => decide_for_key(permissions, question),
         Actor::User { .. } if question.act == Act::CallApi => Decision::Deny(Why::OnlyByApiKey),
         Actor::User { id, role, teams, given } => decide_for_user(id, *role, teams, given, question),
@@ -270,16 +273,30 @@ pub fn decide(actor: &Actor, question: &Question<'_>) -> Decision {
     }
 }
 
-fn is_frozen(actor: &Actor, question: &Question<'_>) -> bool {
+/// Whether somebody is heard at all, whatever they ask for: not where they are frozen themselves, or over. For what is theirs without
+/// any permission; everything else asks [`decide`].
+pub fn admit(actor: &Actor, now: Timestamp, frozen: &[Frozen]) -> Decision {
+    let stopped = frozen.iter().any(|frozen| match (frozen, actor) {
+        (Frozen::User(stopped), Actor::User { id, .. }) => id == stopped,
+        (Frozen::ApiKey(stopped), Actor::ApiKey { id, .. }) => id == stopped,
+        _ => false,
+    });
+    match actor {
+        Actor::Stranger => Decision::SignIn,
+        _ if stopped => Decision::Deny(Why::Frozen),
+        Actor::ApiKey { until, .. } if until.is_some_and(|until| until <= now) => Decision::Deny(Why::KeyEnded),
+        Actor::User { .. } | Actor::ApiKey { .. } | Actor::RenewalLink { .. } => Decision::Allow(None),
+    }
+}
+
+fn is_frozen(question: &Question<'_>) -> bool {
     let deed = question.act.is_deed();
     question.frozen.iter().any(|frozen| match frozen {
-        Frozen::User(stopped) => matches!(actor, Actor::User { id, .. } if id == stopped),
-        Frozen::ApiKey(stopped) => matches!(actor, Actor::ApiKey { id, .. } if id == stopped),
-        Frozen::Everything => deed && *actor != Actor::Stranger,
+        Frozen::Everything => deed,
         Frozen::Profile(stopped) => deed && matches!(question.about, About::Profile { id, .. } if id == stopped),
         Frozen::Network(stopped) => deed && matches!(question.about, About::Profile { network, .. } if network == stopped),
-        // Which person's token is used is chosen later, among those that are not stopped.
-        Frozen::Person(_) => false,
+        // Somebody themselves: asked by [`admit`]. Which person's token is used is chosen later, among those that are not stopped.
+        Frozen::User(_) | Frozen::ApiKey(_) | Frozen::Person(_) => false,
     })
 }
 

@@ -33,7 +33,7 @@ pub(crate) fn upkeep() {
 /// A request that is worked on, by the route it took.
 pub(crate) struct Measured {
     route: Option<MatchedPath>,
-    method: String,
+    method: &'static str,
     since: Instant,
     /// What is done for it belongs in here.
     pub(crate) span: Span,
@@ -43,7 +43,7 @@ impl Measured {
     pub(crate) fn begin(request: &Request) -> Self {
         let route = request.extensions().get::<MatchedPath>().cloned();
         let span = crate::trace::answer(request, named(route.as_ref()));
-        Self { route, method: request.method().as_str().to_owned(), since: Instant::now(), span }
+        Self { route, method: crate::trace::known(request.method()), since: Instant::now(), span }
     }
 
     pub(crate) fn end(self, status: StatusCode) {

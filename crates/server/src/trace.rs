@@ -89,7 +89,7 @@ pub(crate) fn tells(kind: &str, channel: &str) -> Span {
 }
 
 /// Whatever a stranger calls a method becomes no name of ours.
-fn known(method: &Method) -> &'static str {
+pub(crate) fn known(method: &Method) -> &'static str {
     const KNOWN: [Method; 7] = [Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE, Method::HEAD, Method::OPTIONS];
     match KNOWN.iter().position(|one| one == method) {
         Some(0) => "GET",

@@ -72,6 +72,13 @@ async fn the_audit_page_searches_verifies_and_downloads() {
     let page = get("/audit?q=created&verify=1").await;
     assert!(page.contains("Manage API keys") && page.contains("api_keys:manage") && page.contains("Whole: 1 rows"), "{page}");
     assert!(!page.contains("{&#34;") && !page.contains("{&quot;"), "in words, not as JSON: {page}");
+    // With an anchor that was kept elsewhere it also finds that the last rows are gone.
+    let anchor = page.split("kept elsewhere: ").nth(1).unwrap().split('<').next().unwrap().replace("&#58;", ":");
+    assert!(get(&format!("/audit?verify=1&anchor={anchor}")).await.contains("Whole: 1 rows"), "{anchor}");
+    let later = format!("7:{}", anchor.split(':').nth(1).unwrap());
+    assert!(get(&format!("/audit?verify=1&anchor={later}")).await.contains("Not whole: row 7 is not there."));
+    assert!(get("/audit?verify=1&anchor=1:another").await.contains("Not whole: row 1 is not as it was written."));
+    assert!(get("/audit?verify=1&anchor=nonsense").await.contains("Nothing was verified"));
     assert!(get("/audit?q=of+which+nothing+is+known").await.contains("No row here"));
     assert!(get("/audit/export").await.contains("\"position\":1"));
     let keys = get("/settings/api-keys").await;

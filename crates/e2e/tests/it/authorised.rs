@@ -47,6 +47,8 @@ async fn a_key_reaches_what_it_carries_and_is_told_why_not() {
     assert_eq!((said["allowed"].as_bool(), said["rate"]["count"].as_i64()), (Some(true), Some(2)), "{said}");
     let said = dry(json!({ "permission": "tokens:read", "profile": mine })).await;
     assert_eq!((said["allowed"].as_bool(), said["reason"].as_str()), (Some(false), Some("no_permission")), "{said}");
+    let read = dry(json!({ "permission": "api:call", "profile": mine, "method": "HEAD", "path": "/me" })).await;
+    assert_eq!(read["reason"], "no_permission", "every method that is passed through can be asked about: {read}");
     let about_other = json!({ "permission": "posts:write", "profile": other, "api_key": id });
     assert_eq!(call(url, &tool, "POST", "/permissions/check", Some(about_other.clone())).await.0, 403, "other keys are for their managers");
     assert_eq!(demo.api("POST", "/permissions/check", Some(about_other)).await.1["reason"], "hidden");
@@ -161,4 +163,54 @@ async fn a_freeze_is_in_force_on_every_node_at_once() {
         assert_eq!(call(two.url(), &key, "DELETE", &format!("/freezes/{}", receipt["id"].as_str().unwrap()), None).await.0, 204);
         assert_eq!(call(one.url(), &key, "GET", &token, None).await.0, 200);
     }
+}
+
+/// Mistyped, a permission would allow nothing, and nobody would see why: it is said when the key is made, and nothing typed is lost.
+#[tokio::test]
+async fn a_key_is_made_only_for_what_is_there() {
+    let demo = Demo::start();
+    for wrong in [
+        "posts:write network=linkedn",
+        "posts:write profile=prf_00000000000000000000000000000001",
+        "posts:write team=tem_00000000000000000000000000000001",
+        "posts:write approval=usr_00000000000000000000000000000001",
+    ] {
+        let (status, problem) = demo.api("POST", "/api-keys", Some(json!({ "name": "tool", "permissions": [wrong] }))).await;
+        assert_eq!((status, problem["field"].as_str()), (422, Some("permissions")), "{wrong}: {problem}");
+        let named = wrong.split('=').nth(1).unwrap();
+        assert!(problem["detail"].as_str().unwrap().contains(&format!("\"{named}\" names nothing that is here")), "{problem}");
+    }
+    let (url, cookie) = (demo.running.url(), demo.admin().await);
+    let fields =
+        [("name", "newsroom"), ("permissions", "profiles:read"), ("narrowed", "posts:write network=linkedn"), ("expires_at", "2099-01-01")];
+    let request = client().post(format!("{url}/settings/api-keys")).header("cookie", &cookie).header("origin", url);
+    let page = request.form(&fields).send().await.unwrap().text().await.unwrap();
+    for kept in ["value=\"newsroom\"", "value=\"profiles:read\" checked", ">posts:write network=linkedn</textarea>", "value=\"2099-01-01\""]
+    {
+        assert!(page.contains(kept), "{kept}: {page}");
+    }
+}
+
+/// Who froze what, by its name.
+#[tokio::test]
+async fn the_freeze_page_says_who_froze_what() {
+    let demo = Demo::start();
+    let (url, cookie) = (demo.running.url(), demo.admin().await);
+    let id = demo.profile_named("linkedin", "Fernweh Outdoor").await["id"].as_str().unwrap().to_owned();
+    let (status, _) = demo.api("POST", "/freezes", Some(json!({ "target": format!("profile {id}"), "reason": "drill" }))).await;
+    assert_eq!(status, 201);
+    let page = client().get(format!("{url}/settings/freezes")).header("cookie", &cookie).send().await.unwrap().text().await.unwrap();
+    assert!(page.contains("<bdi>Fernweh Outdoor</bdi></h2>") && page.contains("<bdi>API key Demo</bdi>"), "{page}");
+}
+
+/// Whatever strangers call a method becomes no label: they could make as many as they like.
+#[tokio::test]
+async fn methods_that_nobody_knows_share_one_label() {
+    let demo = Demo::start();
+    let url = demo.running.url();
+    for n in 0..3 {
+        let _ = client().request(format!("BREW{n}").parse().unwrap(), format!("{url}/healthz")).send().await.unwrap();
+    }
+    let metrics = client().get(format!("{url}/metrics")).bearer_auth(demo.text("api_key")).send().await.unwrap().text().await.unwrap();
+    assert!(!metrics.contains("BREW") && metrics.contains("method=\"_OTHER\""), "{metrics}");
 }

@@ -42,6 +42,9 @@ async fn nt_14_the_standard_door_gives_what_the_key_may_have_and_no_more() {
             400,
             "unsupported_grant_type",
         ),
+        // As a library asks that knows nothing of token exchange.
+        (&tool, vec![("grant_type", "client_credentials")], 400, "unsupported_grant_type"),
+        (&tool, vec![("grant_type", GRANT), ("subject_token_type", PROFILE)], 400, "invalid_request"),
         (
             &tool,
             vec![("grant_type", GRANT), ("subject_token_type", "urn:ietf:params:oauth:token-type:jwt"), ("subject_token", &page)],
@@ -63,6 +66,8 @@ async fn nt_14_the_standard_door_gives_what_the_key_may_have_and_no_more() {
     let narrowed = [basic(&page), vec![("scope", granted.as_str())]].concat();
     assert_eq!(exchange(&demo, &tool, &narrowed).await.0, 200);
     assert_eq!(exchange(&demo, &tool, &basic(&page)).await.0, 429);
+    let again = client().post(format!("{url}/oauth/token")).basic_auth("any", Some(&tool)).form(&basic(&page)).send().await.unwrap();
+    assert!(again.status() == 429 && again.headers().contains_key("retry-after"), "{again:?}");
     assert_eq!(call(url, &tool, "GET", &format!("/profiles/{page}/access-token"), None).await.0, 429);
     let (_, audit) = demo.api("GET", "/audit?act=tokens:read&q=token_exchange", None).await;
     let rows = audit["items"].as_array().unwrap();
@@ -132,4 +137,31 @@ async fn when_one_person_s_token_is_reported_the_next_person_s_is_handed_out_and
     let people: std::collections::BTreeSet<&str> =
         audit["items"].as_array().unwrap().iter().filter_map(|row| row["detail"]["consent"]["person"].as_str()).collect();
     assert_eq!(people.len(), 2, "{audit}");
+}
+
+/// The name of a scheme is the same in either case (RFC 9110 section 11.1), at every door.
+#[tokio::test]
+async fn a_scheme_is_known_in_either_case() {
+    let demo = Demo::start();
+    let url = demo.running.url();
+    let page = demo.profile_named("linkedin", "Fernweh Outdoor").await["id"].as_str().unwrap().to_owned();
+    let (_, tool) = key(&demo, &["tokens:read", "profiles:read"]).await;
+    let pair = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, format!("any:{tool}"));
+    let fields = [("grant_type", GRANT), ("subject_token_type", PROFILE), ("subject_token", page.as_str())];
+    for header in [format!("bearer {tool}"), format!("BEARER  {tool}"), format!("basic {pair}"), format!("BaSiC {pair}")] {
+        let answer = client().post(format!("{url}/oauth/token")).header("authorization", &header).form(&fields).send().await.unwrap();
+        assert_eq!(answer.status(), 200, "{header}");
+    }
+    let ping = json!({ "jsonrpc": "2.0", "id": 1, "method": "ping" });
+    for scheme in ["bearer", "BEARER"] {
+        let header = format!("{scheme} {tool}");
+        let listed = client().get(format!("{url}/api/v1/profiles")).header("authorization", &header).send().await.unwrap();
+        assert_eq!(listed.status(), 200, "{header}");
+        let spoken = client().post(format!("{url}/mcp")).header("authorization", &header).json(&ping).send().await.unwrap();
+        assert_eq!(spoken.status(), 200, "{header}");
+    }
+    for header in [format!("Token {tool}"), format!("Bearer{tool}"), tool.clone()] {
+        let answer = client().get(format!("{url}/api/v1/profiles")).header("authorization", &header).send().await.unwrap();
+        assert_eq!(answer.status(), 401, "{header}");
+    }
 }

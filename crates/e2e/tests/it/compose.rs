@@ -6,7 +6,7 @@ use crate::authorised::{call, key};
 use crate::browser::Browser;
 use crate::story::{accessible, sign_in};
 use crate::waiting::texts_at;
-use crate::world::{Demo, client, eventually};
+use crate::world::{Demo, client, cookie_of, eventually};
 
 async fn choose(browser: &Browser, profile: &str) {
     browser.run(&format!("document.querySelector('input[value=\"{profile}\"]').click()")).await;
@@ -167,4 +167,75 @@ async fn several_pictures_are_chosen_kept_by_a_check_and_sent_in_a_browser() {
     let state: serde_json::Value = client().get(url).send().await.unwrap().json().await.unwrap();
     let post = state["posts"].as_array().unwrap().iter().find(|post| post["network"] == "linkedin").unwrap();
     assert_eq!(post["media"].as_array().unwrap().len(), 2, "{post}");
+}
+
+/// A form as the page sends it, with a session.
+async fn submit(demo: &Demo, cookie: &str, fields: &[(&str, &str)]) -> (u16, String) {
+    let part = |(name, value): &(&str, &str)| format!("--b\r\ncontent-disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n");
+    let body = fields.iter().map(part).collect::<String>() + "--b--\r\n";
+    let request = client().post(format!("{}/compose", demo.running.url())).header("origin", demo.running.url()).header("cookie", cookie);
+    let answer = request.header("content-type", "multipart/form-data; boundary=b").body(body).send().await.unwrap();
+    (answer.status().as_u16(), answer.text().await.unwrap())
+}
+
+/// As many as over the API; whoever chose more reads it before anything is sent, and keeps what they wrote.
+#[tokio::test]
+async fn a_post_goes_to_as_many_profiles_as_over_the_api() {
+    let demo = Demo::start();
+    let page = demo.profile_named("linkedin", "Fernweh Outdoor").await["id"].as_str().unwrap().to_owned();
+    let cookie = demo.sign_in("lena.arndt@fernweh.example").await;
+    let others: Vec<String> = (1..=100).map(|n| format!("prf_{n:032x}")).collect();
+    let written = [("key", "k-many"), ("text", "The new hut is open"), ("hold", "24"), ("wish", "send"), ("profiles", page.as_str())];
+    let fields: Vec<(&str, &str)> = written.into_iter().chain(others.iter().map(|id| ("profiles", id.as_str()))).collect();
+    let (status, shown) = submit(&demo, &cookie, &fields).await;
+    assert!(status == 200 && shown.contains("A post goes to 100 profiles at most, and 101 are chosen."), "{shown}");
+    assert!(shown.contains("The new hut is open</textarea>") && shown.contains(&format!("value=\"{page}\" checked")), "{shown}");
+    assert!(texts_at(&demo, "linkedin").await.is_empty(), "nothing is sent");
+    let (_, shown) = submit(&demo, &cookie, &fields[..fields.len() - 1]).await;
+    assert!(!shown.contains("are chosen"), "{shown}");
+    assert_eq!(texts_at(&demo, "linkedin").await, ["The new hut is open"]);
+}
+
+/// One place decides who takes an act back, on the pages as over the API: also whoever may comment and not publish takes back their own.
+#[tokio::test]
+async fn whoever_may_only_comment_takes_their_own_comment_back() {
+    let demo = Demo::start();
+    let url = demo.running.url();
+    let brand = demo.named("/teams", "Brand").await;
+    let set = json!({ "name": "Answers", "permissions": ["comments:read", "comments:write"] });
+    let (_, set) = demo.api("POST", "/permission-sets", Some(set)).await;
+    let place = json!([{ "id": set["id"], "team_id": brand }]);
+    let new = json!({ "email": "nele@fernweh.example", "name": "Nele Ruhr", "role": "viewer", "permission_sets": place });
+    let (status, user) = demo.api("POST", "/users", Some(new)).await;
+    assert_eq!(status, 201, "{user}");
+    let arrived = client().post(user["invitation"].as_str().unwrap()).header("origin", url);
+    let cookie = cookie_of(&arrived.form(&[("password", "a-good-long-password")]).send().await.unwrap());
+    let get = async |path: &str| client().get(format!("{url}{path}")).header("cookie", &cookie).send().await.unwrap();
+    let post = async |path: &str, fields: &[(&str, &str)]| {
+        let request = client().post(format!("{url}{path}")).header("cookie", &cookie).header("origin", url);
+        request.form(fields).send().await.unwrap()
+    };
+
+    let page = demo.profile_named("linkedin", "Fernweh Outdoor").await["id"].as_str().unwrap().to_owned();
+    let (_, posted) = demo.api("POST", &format!("/profiles/{page}/posts"), Some(json!({ "text": "The new hut is open" }))).await;
+    demo.control("/people/linkedin/jana.lindner/revoke", json!({})).await;
+    demo.gone("linkedin").await;
+    let fields = [("key", "k-1"), ("text", "In the valley")];
+    let said = post(&format!("/engagement/{}", posted["act"].as_str().unwrap()), &fields).await;
+    let shown = said.text().await.unwrap();
+    assert!(shown.contains("It waits"), "{shown}");
+    assert_eq!(get("/compose").await.status(), 403, "she publishes nothing");
+    let list: serde_json::Value = get("/api/v1/waiting-acts").await.json().await.unwrap();
+    let act = list["items"][0]["id"].as_str().unwrap_or_else(|| panic!("{list}")).to_owned();
+
+    // What waits is shown where it was said, and taken back there.
+    let way = format!("/compose/{act}/withdraw?from=engagement");
+    let shown = get("/engagement").await.text().await.unwrap();
+    assert!(shown.contains(&way) && shown.contains("In the valley"), "{shown}");
+    assert_eq!(post(&format!("/compose/{}/withdraw", posted["act"].as_str().unwrap()), &[]).await.status(), 404, "not somebody else's");
+    let done = post(&way, &[]).await;
+    assert_eq!((done.status().as_u16(), done.headers()["location"].to_str().unwrap()), (303, "/engagement#acts"));
+    let act: serde_json::Value = get(&format!("/api/v1/waiting-acts/{act}")).await.json().await.unwrap();
+    assert_eq!(act["state"], "withdrawn", "{act}");
+    assert!(!get("/engagement").await.text().await.unwrap().contains("/withdraw"));
 }

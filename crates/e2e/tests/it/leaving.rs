@@ -286,3 +286,27 @@ async fn an_export_arrives_in_another_staygreen() {
     let found = house.json(&["profile", "show", outdoor["id"].as_str().unwrap()]);
     assert_eq!((&found["status"], &found["owner_id"]), (&"connected".into(), &outdoor["owner_id"]), "{found}");
 }
+
+/// Whose token lives long enough hands out, also where another person's is the better proven one.
+#[tokio::test]
+async fn a_token_that_ends_too_soon_gives_way_to_the_next_person_s() {
+    let demo = Demo::start();
+    demo.connect("linkedin", "tom.becker").await;
+    let (page, first) = token(&demo, "linkedin", "Fernweh Outdoor").await;
+    let path = format!("/profiles/{}/access-token", page["id"].as_str().unwrap());
+    // What is reported is looked at, and meanwhile the other person's is handed out.
+    let reported = json!({ "access_token": first, "status": 401 });
+    assert_eq!(demo.api("POST", &format!("{path}/report"), Some(reported)).await.1["state"], "being_checked");
+    let (_, second) = token(&demo, "linkedin", "Fernweh Outdoor").await;
+    assert_ne!(first, second);
+    let house = House::new(&demo.text("sandbox_url"));
+    let soon = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs() + 3600;
+    let id = page["network_id"].as_str().unwrap();
+    let rows =
+        format!("network,network_id,access_token,expires_at\nlinkedin,{id},{first},2099-01-01T00:00:00Z\nlinkedin,{id},{second},{soon}\n");
+    assert!(house.import("csv", &house.file("two.csv", &rows), &[]).status.success());
+    let profiles = house.json(&["profile", "list", "--network", "linkedin"]);
+    let here = profiles.as_array().unwrap().iter().find(|profile| profile["network_id"] == id).unwrap()["id"].as_str().unwrap().to_owned();
+    assert_eq!(house.json(&["token", &here])["access_token"], second.as_str(), "the newest proof first");
+    assert_eq!(house.json(&["token", &here, "--min-ttl", "2h"])["access_token"], first.as_str());
+}

@@ -35,9 +35,10 @@ async fn an_agent_sees_and_acts_over_both_ways() {
     for way in ways {
         let seen = agent(Path::new(&python), way, &url, &all);
         assert_eq!(seen["server"], "staygreen");
-        let names = json!(["list_profiles", "explain_profile", "publish_post", "list_comments", "write_comment", "forecast"]);
+        let names =
+            json!(["list_profiles", "explain_profile", "publish_post", "explain_act", "list_comments", "write_comment", "forecast"]);
         assert_eq!(seen["tools"], names);
-        assert_eq!(seen["reads"], json!(["list_profiles", "explain_profile", "list_comments", "forecast"]));
+        assert_eq!(seen["reads"], json!(["list_profiles", "explain_profile", "explain_act", "list_comments", "forecast"]));
         assert!(seen["post"]["id"].is_string() && seen["same"] == true && seen["comment"]["id"].is_string(), "{seen}");
         assert_eq!(seen["comments"]["items"][0]["text"], "And a comment");
         assert!(seen["forecast"] == true && seen["unknown"]["error"].as_str().unwrap().starts_with("not_found"), "{seen}");
@@ -110,4 +111,10 @@ async fn what_an_agent_wants_to_say_waits_for_the_named_user() {
     let path = format!("/waiting-acts/{}/approve", waits["act"].as_str().unwrap());
     assert_eq!(as_user(&demo, &cookie, "POST", &path).await.1["result"], "posted");
     assert_eq!(texts_at(&demo, "linkedin").await, ["By an agent"]);
+    // The agent sees what became of it.
+    let asked = json!({ "name": "explain_act", "arguments": { "act": waits["act"] } });
+    let message = json!({ "jsonrpc": "2.0", "id": 2, "method": "tools/call", "params": asked });
+    let told = client().post(format!("{}/mcp", demo.running.url())).bearer_auth(&agent).json(&message).send().await.unwrap();
+    let told = told.json::<Value>().await.unwrap()["result"].clone();
+    assert_eq!((&told["structuredContent"]["state"], &told["isError"]), (&json!("done"), &json!(false)), "{told}");
 }

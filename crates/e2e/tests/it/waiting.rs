@@ -292,3 +292,28 @@ async fn what_needs_an_approval_waits_for_the_named_user() {
     let (status, problem) = call(url, &tool, "POST", &format!("/profiles/{page}/posts"), Some(json!({ "text": "Anybody?" }))).await;
     assert_eq!((status, problem["code"].as_str()), (409, Some("approver_gone")), "{problem}");
 }
+
+/// Whoever is frozen, or over, is not heard at all, also not about what is their own.
+#[tokio::test]
+async fn a_key_that_is_frozen_or_over_takes_nothing_back() {
+    let demo = Demo::start();
+    let (url, xing) = (demo.running.url(), id_of(&demo, "xing", "Karl Voss").await);
+    demo.control("/people/xing/karl.voss/revoke", json!({})).await;
+    demo.gone("xing").await;
+    let (id, tool) = key(&demo, &["posts:write until=2099-01-01"]).await;
+    let held = json!({ "text": "The new hut is open", "when_disconnected": "hold" });
+    let (status, held) = call(url, &tool, "POST", &format!("/profiles/{xing}/posts"), Some(held)).await;
+    assert_eq!(status, 202, "{held}");
+    let own = format!("/waiting-acts/{}", held["act"].as_str().unwrap());
+    let (_, frozen) = demo.api("POST", "/freezes", Some(json!({ "target": format!("api_key {id}"), "reason": "lost" }))).await;
+    for (method, path) in [("GET", "/waiting-acts".to_owned()), ("GET", own.clone()), ("POST", format!("{own}/withdraw"))] {
+        let (status, problem) = call(url, &tool, method, &path, None).await;
+        assert_eq!((status, problem["reason"].as_str()), (403, Some("frozen")), "{method} {path}: {problem}");
+    }
+    // That it is so, the dry run still says.
+    let (_, may) = call(url, &tool, "POST", "/permissions/check", Some(json!({ "permission": "posts:write" }))).await;
+    assert_eq!((may["allowed"].as_bool(), may["reason"].as_str()), (Some(false), Some("frozen")), "{may}");
+    demo.api("DELETE", &format!("/freezes/{}", frozen["id"].as_str().unwrap()), None).await;
+    assert_eq!(call(url, &tool, "GET", &own, None).await.1["state"], "held");
+    assert_eq!(call(url, &tool, "POST", &format!("{own}/withdraw"), None).await.0, 200);
+}

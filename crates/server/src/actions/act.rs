@@ -115,7 +115,7 @@ pub async fn comments(app: &App, caller: &Caller, profile: &Profile, post: &str)
 /// token leaves.
 pub async fn lend(app: &App, caller: &Caller, profile: &Profile, wanted: &Wanted) -> Result<Lent, Problem> {
     let min_ttl = wanted.min_ttl;
-    let ready = ready(app, caller, profile, min_ttl.max(SPARE)).await?;
+    let ready = choose(app, caller, profile, min_ttl.max(SPARE), &wanted.scopes).await?;
     if ready.tokens.token_type != TokenType::Bearer {
         let words = "Tokens of this network are bound to a key that never leaves this server, so they are of no use outside. Act through the API instead.";
         return Err(
@@ -123,7 +123,7 @@ pub async fn lend(app: &App, caller: &Caller, profile: &Profile, wanted: &Wanted
         );
     }
     if let Some(until) = ready.until.filter(|until| *until < app.now() + min_ttl) {
-        let words = "The network gives no token that lives that long. Ask with a smaller min_ttl.";
+        let words = "Nobody's token of this profile lives that long. Ask with a smaller min_ttl.";
         return Err(Problem::new(StatusCode::CONFLICT, "min_ttl_not_available", words).with(json!({ "expires_at": rfc3339(until) })));
     }
     if let Some(missing) = wanted.scopes.iter().find(|scope| !ready.tokens.scopes.contains(scope)) {
@@ -154,15 +154,24 @@ pub(super) fn target(profile: &Profile) -> Target<'_> {
 
 /// Chooses a token: the people whose access works, the freshest proof first. One whose life is over is renewed first.
 pub(crate) async fn ready(app: &App, caller: &Caller, profile: &Profile, spare: Span) -> Result<Ready, Problem> {
+    choose(app, caller, profile, spare, &[]).await
+}
+
+/// The same, with these scopes. Where the first one's does not live that long, or carries less, the next person's is taken that does;
+/// where nobody's does, the first one's.
+async fn choose(app: &App, caller: &Caller, profile: &Profile, spare: Span, scopes: &[String]) -> Result<Ready, Problem> {
     if !profile.enabled {
         return Err(Problem::new(StatusCode::CONFLICT, "profile_switched_off", "This profile is switched off in its settings."));
     }
     let network = super::connect::network_named(&profile.network)?;
     let client = app.network_app(network, &profile.instance).await.ok_or_else(|| unavailable(profile))?;
     let mut holders = holders(app, profile).await?;
+    let mut lesser = None;
     for grant in in_order(&holders, &caller.frozen, app.now()) {
         let mut found = holders.iter().find(|(holder, _)| holder.grant.id == grant);
-        if let Some((holder, _)) = found.filter(|(holder, _)| ends_within(holder, app.now() + spare)) {
+        // Once there is one, nobody else's is renewed that would end too soon all the same.
+        let helps = |holder: &Holder| lesser.is_none() || lives(holder).is_none_or(|life| life >= spare);
+        if let Some((holder, _)) = found.filter(|(holder, _)| ends_within(holder, app.now() + spare) && helps(holder)) {
             renew(app, holder).await?;
             // What was known of all of them is old now.
             holders = self::holders(app, profile).await?;
@@ -170,8 +179,15 @@ pub(crate) async fn ready(app: &App, caller: &Caller, profile: &Profile, spare: 
         }
         let Some((holder, sealed)) = found else { continue };
         if let Some(ready) = from(app, &client, holder, sealed.as_ref())? {
-            return Ok(ready);
+            let long = ready.until.is_none_or(|until| until >= app.now() + spare);
+            if long && scopes.iter().all(|scope| ready.tokens.scopes.contains(scope)) {
+                return Ok(ready);
+            }
+            lesser.get_or_insert(ready);
         }
+    }
+    if let Some(ready) = lesser {
+        return Ok(ready);
     }
     tracing::info!(profile = %profile.id, caller = ?caller.named, "act: no access token is available");
     Err(unavailable(profile))
@@ -206,6 +222,11 @@ fn in_order(holders: &Holders, frozen: &[Frozen], now: Timestamp) -> Vec<GrantId
 /// Whether the access token ends by then, and can be renewed.
 fn ends_within(holder: &Holder, by: Timestamp) -> bool {
     holder.grant.renewable && holder.grant.clocks.access_until.is_some_and(|until| until <= by)
+}
+
+/// How long its access tokens live.
+fn lives(holder: &Holder) -> Option<Span> {
+    holder.grant.clocks.access_until.map(|until| until.since(holder.grant.issued_at))
 }
 
 fn from(app: &App, client: &Arc<NetworkApp>, holder: &Holder, sealed: Option<&SealedTokens>) -> Result<Option<Ready>, Problem> {

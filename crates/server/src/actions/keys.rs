@@ -7,6 +7,7 @@ use lifecycle::time::Timestamp;
 use serde_json::json;
 use store::api_keys::{self, NewApiKey};
 use store::events::{self, About};
+use store::{Tx, profiles, teams, users};
 
 use super::audited;
 use crate::auth::Caller;
@@ -58,6 +59,7 @@ pub async fn create(
     };
     let secret = fresh_secret(&*app.dice, "sg_");
     let mut tx = app.store.write().await?;
+    are_there(&mut tx, app, permissions).await?;
     let new = NewApiKey { name, permissions, created_by: by, expires_at };
     let id = api_keys::create(&mut tx, &app.organisation, &new, &secret, now).await?;
     let words: Vec<String> = permissions.iter().map(Permission::to_string).collect();
@@ -67,6 +69,32 @@ pub async fn create(
         .await?;
     tx.commit().await?;
     Ok((id, secret))
+}
+
+/// What a permission names has to be there: mistyped, it would allow nothing, and nobody would see why.
+async fn are_there(tx: &mut Tx, app: &App, permissions: &[Permission]) -> Result<(), Problem> {
+    let teams = teams::list(tx, &app.organisation).await?;
+    for permission in permissions {
+        let reach = &permission.reach;
+        let mut missing: Option<String> = reach.networks.iter().find(|name| networks::find(name).is_none()).cloned();
+        missing = missing.or(reach.teams.iter().find(|id| !teams.iter().any(|team| team.id == **id)).map(ToString::to_string));
+        for id in &reach.profiles {
+            if profiles::get(tx, &app.organisation, id).await?.is_none() {
+                missing = missing.or(Some(id.to_string()));
+            }
+        }
+        if let Some(approver) = &permission.approval {
+            let user = users::by_id(tx, approver).await?;
+            if user.is_none_or(|user| user.disabled_at.is_some() || user.organisation != app.organisation) {
+                missing = missing.or(Some(approver.to_string()));
+            }
+        }
+        if let Some(missing) = missing {
+            let missing: String = missing.chars().take(80).collect();
+            return Err(Problem::field("permissions", &format!("\"{missing}\" names nothing that is here")));
+        }
+    }
+    Ok(())
 }
 
 /// Revokes a key; effective at the next request.

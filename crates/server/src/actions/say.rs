@@ -27,6 +27,9 @@ pub const WAITS: Span = Span::hours(72);
 /// The most characters of a key.
 pub const KEY_MAX: usize = 255;
 
+/// The most profiles that one post goes to.
+pub const PROFILES_MAX: usize = 100;
+
 /// A network's clock may be that far behind ours.
 const CLOCKS_DIFFER: Span = Span::minutes(5);
 

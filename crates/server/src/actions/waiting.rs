@@ -146,7 +146,7 @@ fn for_approver(caller: &Caller, seen: &Seen) -> Result<(), Problem> {
     if !is_approver(caller, &seen.act) {
         return Err(Problem::forbidden("Only the user whom the permission names can approve or decline this."));
     }
-    let decision = caller.decide(Wanted::Publish, lifecycle::permission::About::Profiles);
+    let decision = caller.decide(seen.content.act(), lifecycle::permission::About::Profiles);
     if !decision.is_yes() {
         return Err(auth::refused(&decision));
     }

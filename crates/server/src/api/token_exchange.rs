@@ -31,8 +31,11 @@ const PROFILE: &str = "urn:staygreen:params:oauth:token-type:profile";
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Exchange {
+    #[serde(default)]
     grant_type: String,
+    #[serde(default)]
     subject_token: String,
+    #[serde(default)]
     subject_token_type: String,
     #[serde(default)]
     requested_token_type: Option<String>,
@@ -78,17 +81,22 @@ fn told(problem: &Problem) -> Response {
         StatusCode::CONFLICT => (StatusCode::BAD_REQUEST, "invalid_target"),
         status => (status, "temporarily_unavailable"),
     };
-    refuse(status, error, &format!("{}: {}", problem.code, problem.detail))
+    let mut answer = refuse(status, error, &format!("{}: {}", problem.code, problem.detail));
+    if let Some(seconds) = problem.more["retry_after"].as_i64() {
+        answer.headers_mut().insert(header::RETRY_AFTER, seconds.into());
+    }
+    answer
 }
 
 /// The API key: as bearer, with HTTP Basic, or in the form.
 fn secret_of(headers: &HeaderMap, form: &Exchange) -> Option<Secret> {
-    let authorization = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-    let Some(authorization) = authorization else { return form.client_secret.as_ref().map(|secret| secret.0.clone()) };
-    if let Some(bearer) = authorization.strip_prefix("Bearer ") {
+    if !headers.contains_key(header::AUTHORIZATION) {
+        return form.client_secret.as_ref().map(|secret| secret.0.clone());
+    }
+    if let Some(bearer) = auth::credentials(headers, "Bearer") {
         return Some(Secret::new(bearer));
     }
-    let pair = STANDARD.decode(authorization.strip_prefix("Basic ")?).ok()?;
+    let pair = STANDARD.decode(auth::credentials(headers, "Basic")?).ok()?;
     let pair = String::from_utf8(pair).ok()?;
     pair.split_once(':').map(|(_, secret)| Secret::new(secret))
 }
@@ -104,6 +112,9 @@ pub async fn exchange(State(app): State<Arc<App>>, headers: HeaderMap, form: Res
     }
     if form.subject_token_type != PROFILE {
         return refuse(StatusCode::BAD_REQUEST, "invalid_request", &format!("subject_token_type is {PROFILE}: the id of a profile"));
+    }
+    if form.subject_token.is_empty() {
+        return refuse(StatusCode::BAD_REQUEST, "invalid_request", "subject_token is missing: the id of a profile");
     }
     if form.requested_token_type.as_deref().is_some_and(|kind| kind != ACCESS_TOKEN) {
         return refuse(StatusCode::BAD_REQUEST, "invalid_request", &format!("requested_token_type can only be {ACCESS_TOKEN}"));

@@ -12,7 +12,7 @@ use axum::http::{HeaderMap, Method, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
 use lifecycle::ids::ProfileId;
-use lifecycle::permission::{About, Act, Actor, Decision, Frozen, Permission, Question, Reach, Role, decide};
+use lifecycle::permission::{self, About, Act, Actor, Decision, Frozen, Permission, Question, Reach, Role, decide};
 use lifecycle::secret::Secret;
 use lifecycle::time::{Span, Timestamp};
 use serde_json::json;
@@ -43,6 +43,8 @@ pub enum Needs {
     Nothing,
     /// Somebody who is known, whatever they may.
     SomebodyKnown,
+    /// The same, where they are neither frozen nor over: what is theirs, which the handler decides.
+    Theirs,
     /// Somebody who may do this in the organisation; what it is done to is decided by [`profile`].
     May(Act),
 }
@@ -280,11 +282,16 @@ pub fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
         .map(|(_, value)| value)
 }
 
+/// What stands in `Authorization` behind that scheme, whose name is the same in either case (RFC 9110 section 11.1).
+pub(crate) fn credentials<'a>(headers: &'a HeaderMap, scheme: &str) -> Option<&'a str> {
+    let (named, secret) = headers.get(header::AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
+    named.eq_ignore_ascii_case(scheme).then(|| secret.trim())
+}
+
 /// Who sends these headers, as things stand now.
 pub(crate) async fn identify(app: &App, headers: &HeaderMap) -> Result<Caller, StoreError> {
     let (lang, now) = (Lang::from_headers(headers), app.now());
-    let bearer = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).and_then(|value| value.strip_prefix("Bearer "));
-    if let Some(secret) = bearer {
+    if let Some(secret) = credentials(headers, "Bearer") {
         return identify_key(app, secret, lang).await;
     }
     let Some(secret) = cookie(headers, SESSION).filter(|secret| !secret.is_empty()) else { return Ok(Caller::stranger(lang, now)) };
@@ -387,6 +394,7 @@ pub async fn admit(app: &App, needs: Needs, request: &mut Request) -> Result<(),
         Needs::Nothing => Decision::Allow(None),
         Needs::SomebodyKnown if caller.actor == Actor::Stranger => Decision::SignIn,
         Needs::SomebodyKnown => Decision::Allow(None),
+        Needs::Theirs => permission::admit(&caller.actor, caller.at, &caller.frozen),
         // Which profiles or teams is decided, or narrowed, one by one by the handler.
         Needs::May(act) => caller.decide(act, any(act)),
     };

@@ -19,6 +19,7 @@ use super::sets::words_of;
 use super::view::zone;
 use super::{Shell, for_people, show};
 use crate::actions::explanation::name_of;
+use crate::api::v1::audit::anchor_of;
 use crate::auth::Caller;
 use crate::error::Problem;
 use crate::i18n::Lang;
@@ -54,6 +55,7 @@ struct Audit {
     /// The next page, with all that is looked for.
     older: Option<String>,
     verdict: Option<(bool, String)>,
+    anchor: String,
 }
 
 /// What is looked for; `verify` when the button was pressed.
@@ -64,6 +66,7 @@ pub struct Asked {
     act: String,
     before: Option<i64>,
     verify: String,
+    anchor: String,
 }
 
 fn who(lang: Lang, actor: &str) -> String {
@@ -113,6 +116,24 @@ async fn names(tx: &mut Tx, app: &App, rows: &[Entered]) -> Result<BTreeMap<Stri
     Ok(names)
 }
 
+/// Whether every row is as it was written, and none is missing that the anchor knows of; in words.
+async fn verdict(app: &App, tx: &mut Tx, lang: Lang, anchor: &str) -> Result<(bool, String), Problem> {
+    let kept = if anchor.trim().is_empty() { vec![] } else { anchor_of(anchor).into_iter().collect() };
+    if kept.is_empty() && !anchor.trim().is_empty() {
+        return Ok((false, lang.t("audit.anchor_wrong").to_owned()));
+    }
+    let found = app.store.verify_audit(tx, &kept).await?;
+    let first = found.findings.first();
+    let key = match first {
+        None => "audit.whole",
+        Some(finding) if finding.position > found.rows => "audit.cut",
+        Some(_) => "audit.broken",
+    };
+    let at = first.map(|finding| finding.position.to_string()).unwrap_or_default();
+    let (rows, end) = (found.rows.to_string(), format!("{}:{}", found.anchor.position, found.anchor.hash));
+    Ok((first.is_none(), lang.fill(key, &[("rows", &rows), ("at", &at), ("anchor", &end)])))
+}
+
 /// GET /audit
 pub async fn get(State(app): State<Arc<App>>, caller: Caller, Query(asked): Query<Asked>) -> Response {
     let page = async {
@@ -120,15 +141,7 @@ pub async fn get(State(app): State<Arc<App>>, caller: Caller, Query(asked): Quer
         let mut tx = app.store.read().await?;
         let search = Search { before: asked.before, profile: None, act, q: Some(asked.q.clone()) };
         let rows = audit::search(&mut tx, &app.organisation, &search, SHOWN).await?;
-        let verdict = if asked.verify.is_empty() {
-            None
-        } else {
-            let found = app.store.verify_audit(&mut tx, &[]).await?;
-            let at = found.findings.first().map(|finding| finding.position.to_string()).unwrap_or_default();
-            let (rows, hash) = (found.rows.to_string(), found.anchor.hash.clone());
-            let key = if found.findings.is_empty() { "audit.whole" } else { "audit.broken" };
-            Some((found.findings.is_empty(), caller.lang.fill(key, &[("rows", &rows), ("at", &at), ("hash", &hash)])))
-        };
+        let verdict = if asked.verify.is_empty() { None } else { Some(verdict(&app, &mut tx, caller.lang, &asked.anchor).await?) };
         let names = names(&mut tx, &app, &rows).await?;
         let full = u32::try_from(rows.len()).is_ok_and(|count| count == SHOWN);
         let older = rows.last().filter(|_| full).map(|row| {
@@ -152,6 +165,7 @@ pub async fn get(State(app): State<Arc<App>>, caller: Caller, Query(asked): Quer
             acts: Act::ALL.iter().map(|act| (act.as_str(), words_of(caller.lang, *act), act.as_str() == asked.act)).collect(),
             older,
             verdict,
+            anchor: asked.anchor.clone(),
         })
     };
     for_people(&caller, page.await)

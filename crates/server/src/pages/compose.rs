@@ -1,25 +1,25 @@
 //! Writing a post for several profiles: chosen, measured by each network, sent, held or waiting; and what waits.
 
-mod acts;
 mod form;
 
 use std::sync::Arc;
 
 use askama::Template;
-use axum::extract::{Path, State};
+use axum::extract::{Path, Query, State};
 use axum::response::Response;
 use lifecycle::permission::Act;
 use lifecycle::status::Status;
 use lifecycle::time::Span;
 use networks::network::Kind;
+use serde::Deserialize;
 use store::profiles::{self, Filter, Profile};
 
-use self::acts::ActLine;
 use self::form::Written;
+use super::acts::{self, ActLine};
 use super::view::{Options, badge_of, title_of};
 use super::{Page, Shell, for_people, go, show};
 use crate::actions::draft::{self, Content};
-use crate::actions::say::{self, Said, Wish};
+use crate::actions::say::{self, PROFILES_MAX, Said, Wish};
 use crate::actions::waiting;
 use crate::auth::{self, Caller};
 use crate::error::Problem;
@@ -71,6 +71,8 @@ struct Compose {
     outcomes: Vec<Outcome>,
     error: Option<String>,
     acts: Vec<ActLine>,
+    /// Said when something is decided about them, so that it leads back here.
+    from: &'static str,
 }
 
 /// GET /compose
@@ -85,6 +87,12 @@ pub async fn submit(State(app): State<Arc<App>>, caller: Caller, form: Result<Wr
         Err(problem) => page(&app, &caller, Written::default(), vec![], Some(caller.lang.problem(&problem)), false).await,
         Ok(written) => match written.wish.as_str() {
             "filter" => page(&app, &caller, written, vec![], None, false).await,
+            // Said before anything is measured or sent; what was written and chosen stays.
+            _ if written.profiles.len() > PROFILES_MAX => {
+                let (most, chosen) = (PROFILES_MAX.to_string(), written.profiles.len().to_string());
+                let error = caller.lang.fill("compose.too_many", &[("max", &most), ("n", &chosen)]);
+                page(&app, &caller, written, vec![], Some(error), false).await
+            }
             "send" if !written.profiles.is_empty() => match hours(&written.hold) {
                 Ok(hours) => send(&app, &caller, written, hours).await,
                 Err(problem) => page(&app, &caller, written, vec![], Some(caller.lang.problem(&problem)), false).await,
@@ -233,13 +241,26 @@ async fn page(app: &App, caller: &Caller, mut written: Written, outcomes: Vec<Ou
         more,
         outcomes,
         error,
-        acts: acts::lines(app, caller).await?,
+        acts: acts::lines(app, caller, None).await?,
+        from: "",
         written,
     })
 }
 
-/// POST /compose/{id}/{what}: approve, decline, withdraw or repeat what waits.
-pub async fn decide(State(app): State<Arc<App>>, caller: Caller, Path((id, what)): Path<(String, String)>) -> Response {
+/// On which page something is decided.
+#[derive(Deserialize, Default)]
+#[serde(default)]
+pub struct Seen {
+    from: String,
+}
+
+/// POST /compose/{id}/{what}: approve, decline, withdraw or repeat what waits. Who may is decided by the act itself, as in the API.
+pub async fn decide(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    Path((id, what)): Path<(String, String)>,
+    Query(Seen { from }): Query<Seen>,
+) -> Response {
     let done = match what.as_str() {
         "approve" => waiting::approve(&app, &caller, &id).await.map(drop),
         "decline" => waiting::decline(&app, &caller, &id).await,
@@ -247,8 +268,14 @@ pub async fn decide(State(app): State<Arc<App>>, caller: Caller, Path((id, what)
         "repeat" => waiting::repeat(&app, &caller, &id).await.map(drop),
         _ => Err(Problem::not_found()),
     };
+    // Back to where it was shown, or to what they may see.
+    let back = match (from.as_str(), caller.may(Act::Publish), caller.may(Act::ReadComments)) {
+        ("engagement", _, true) | (_, false, true) => "/engagement#acts",
+        (_, true, _) => "/compose#acts",
+        (_, false, false) => "/",
+    };
     let page = match done {
-        Ok(()) => go("/compose#acts"),
+        Ok(()) => go(back),
         Err(problem) => Err(problem),
     };
     for_people(&caller, page)

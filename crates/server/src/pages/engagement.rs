@@ -13,6 +13,7 @@ use networks::network::{Ability, Kind};
 use serde::Deserialize;
 use store::profiles::Profile;
 
+use super::acts::{self, ActLine};
 use super::view::{badge_of, title_of, zone};
 use super::{Fields, Page, Shell, for_people, show};
 use crate::actions::act;
@@ -77,6 +78,10 @@ struct Engagement {
     limits: Vec<(String, Vec<String>)>,
     notice: Option<String>,
     error: Option<String>,
+    /// Comments that wait, and what became of them.
+    acts: Vec<ActLine>,
+    /// Said when something is decided about them, so that it leads back here.
+    from: &'static str,
 }
 
 /// Which post is open.
@@ -214,5 +219,7 @@ async fn page(app: &App, caller: &Caller, id: &str, notice: Option<String>, erro
         limits: limits(caller.lang, &posts),
         notice,
         error,
+        acts: acts::lines(app, caller, Some("comment")).await?,
+        from: "?from=engagement",
     })
 }

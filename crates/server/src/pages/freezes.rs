@@ -7,13 +7,15 @@ use axum::extract::{Path, Query, State};
 use axum::response::Response;
 use lifecycle::permission::{Frozen, NotFreezable};
 use serde::Deserialize;
-use store::{api_keys, freezes, grants, hold, profiles, users};
+use store::{Tx, api_keys, freezes, grants, hold, profiles, users};
 
-use super::view::zone;
+use super::view::{title_of, zone};
 use super::{Fields, Page, Shell, for_people, go, show};
+use crate::actions::explanation::name_of;
 use crate::actions::{freeze, restore};
 use crate::auth::Caller;
 use crate::error::Problem;
+use crate::i18n::Lang;
 use crate::show::moment;
 use crate::state::App;
 
@@ -25,6 +27,7 @@ struct FreezeView {
     target: String,
     reason: String,
     at: String,
+    by: String,
     in_force: bool,
 }
 
@@ -39,45 +42,74 @@ struct Freezes {
     targets: Vec<(String, String, bool)>,
     receipt: Option<String>,
     error: Option<String>,
+    /// The reason, where it could not be frozen.
+    reason: String,
 }
 
-async fn page(app: &App, caller: &Caller, chosen: &str, receipt: Option<String>, error: Option<String>) -> Page {
+/// What is frozen, by its name; by what names it where that is gone.
+async fn label(tx: &mut Tx, app: &App, lang: Lang, target: &Frozen) -> Result<String, Problem> {
+    let under = |heading: &str, name: String| format!("{}: {name}", lang.t(heading));
+    let found = match target {
+        Frozen::Everything => Some(lang.t("freezes.everything").to_owned()),
+        Frozen::Network(name) => Some(title_of(name)),
+        Frozen::ApiKey(id) => api_keys::by_id(tx, &app.organisation, id).await?.map(|key| under("nav.api_keys", key.name)),
+        Frozen::User(id) => {
+            let user = users::by_id(tx, id).await?.filter(|user| user.organisation == app.organisation);
+            user.map(|user| under("nav.users", user.name))
+        }
+        Frozen::Profile(id) => profiles::get(tx, &app.organisation, id).await?.map(|profile| profile.name),
+        Frozen::Person(id) if freezes::knows_person(tx, &app.organisation, id).await? => {
+            grants::person(tx, id).await?.map(|person| person.name)
+        }
+        Frozen::Person(_) => None,
+    };
+    Ok(found.unwrap_or_else(|| target.to_string()))
+}
+
+async fn page(app: &App, caller: &Caller, (chosen, reason): (&str, &str), receipt: Option<String>, error: Option<String>) -> Page {
     let mut tx = app.store.read().await?;
     let all = freezes::list(&mut tx, &app.organisation, SHOWN).await?;
     let held = hold::get(&mut tx).await?.filter(|hold| hold.released_at.is_none());
     let held = held.map(|hold| caller.lang.t(&format!("hold.{}", hold.why)).to_owned());
-    let mut targets = vec![("everything".to_owned(), caller.lang.t("freezes.everything").to_owned())];
+    let lang = caller.lang;
+    let named = |heading: &str, name: &str| format!("{}: {name}", lang.t(heading));
+    let mut targets = vec![("everything".to_owned(), lang.t("freezes.everything").to_owned())];
     targets.extend(app.config.offered().map(|network| (format!("network {}", network.about().name), network.about().title.to_owned())));
     let keys = api_keys::list(&mut tx, &app.organisation).await?;
     let keys = keys.iter().filter(|key| key.revoked_at.is_none());
-    targets.extend(keys.map(|key| (format!("api_key {}", key.id), format!("{}: {}", caller.lang.t("nav.api_keys"), key.name))));
+    targets.extend(keys.map(|key| (format!("api_key {}", key.id), named("nav.api_keys", &key.name))));
     let users = users::list(&mut tx, &app.organisation).await?;
-    targets.extend(users.iter().map(|user| (format!("user {}", user.id), format!("{}: {}", caller.lang.t("nav.users"), user.name))));
+    targets.extend(users.iter().map(|user| (format!("user {}", user.id), named("nav.users", &user.name))));
     // A profile or person comes with a link from its own page.
     if !targets.iter().any(|(value, _)| value == chosen)
         && let Ok(target) = chosen.parse::<Frozen>()
     {
-        let name = match &target {
-            Frozen::Profile(id) => profiles::get(&mut tx, &app.organisation, id).await?.map(|profile| profile.name),
-            Frozen::Person(id) => grants::person(&mut tx, id).await?.map(|person| person.name),
-            _ => None,
-        };
-        targets.push((chosen.to_owned(), name.unwrap_or_else(|| target.to_string())));
+        targets.push((chosen.to_owned(), label(&mut tx, app, lang, &target).await?));
     }
-    let label = |value: &str| targets.iter().find(|(known, _)| known == value).map_or_else(|| value.to_owned(), |(_, label)| label.clone());
-    let view = |one: &freezes::Freeze| FreezeView {
-        id: one.id.to_string(),
-        target: label(&one.target.to_string()),
-        reason: one.reason.clone(),
-        at: moment(one.at, zone(caller), caller.lang),
-        in_force: one.thawed_at.is_none(),
-    };
-    let freezes = all.iter().map(view).collect();
+    let mut freezes = vec![];
+    for one in &all {
+        freezes.push(FreezeView {
+            id: one.id.to_string(),
+            target: label(&mut tx, app, lang, &one.target).await?,
+            reason: one.reason.clone(),
+            at: moment(one.at, zone(caller), caller.lang),
+            by: name_of(caller.lang, &one.by),
+            in_force: one.thawed_at.is_none(),
+        });
+    }
     let targets = targets.into_iter().map(|(value, label)| {
         let is_chosen = value == chosen;
         (value, label, is_chosen)
     });
-    show(&Freezes { s: Shell::new(caller, "freezes"), held, freezes, targets: targets.collect(), receipt, error })
+    show(&Freezes {
+        s: Shell::new(caller, "freezes"),
+        held,
+        freezes,
+        targets: targets.collect(),
+        receipt,
+        error,
+        reason: reason.to_owned(),
+    })
 }
 
 /// What a link to this page names.
@@ -89,7 +121,7 @@ pub struct Asked {
 
 /// GET /settings/freezes
 pub async fn list(State(app): State<Arc<App>>, caller: Caller, Query(asked): Query<Asked>) -> Response {
-    let page = page(&app, &caller, &asked.target, None, None).await;
+    let page = page(&app, &caller, (&asked.target, ""), None, None).await;
     for_people(&caller, page)
 }
 
@@ -105,10 +137,10 @@ pub async fn set(State(app): State<Arc<App>>, caller: Caller, fields: Fields) ->
             let (profiles, keys) = (receipt.profiles.to_string(), receipt.api_keys.join(", "));
             let keys = if keys.is_empty() { "-".to_owned() } else { keys };
             let values = [("id", receipt.id.as_str()), ("profiles", &profiles), ("keys", &keys)];
-            page(&app, &caller, "", Some(caller.lang.fill("freezes.receipt", &values)), None).await
+            page(&app, &caller, ("", ""), Some(caller.lang.fill("freezes.receipt", &values)), None).await
         }
         Err(problem) if problem.status.is_server_error() => Err(problem),
-        Err(problem) => page(&app, &caller, fields.get("target"), None, Some(caller.lang.problem(&problem))).await,
+        Err(problem) => page(&app, &caller, (fields.get("target"), fields.get("reason")), None, Some(caller.lang.problem(&problem))).await,
     };
     for_people(&caller, page)
 }

@@ -49,10 +49,31 @@ impl KeyView {
 struct Keys {
     s: Shell,
     keys: Vec<KeyView>,
-    /// Word and what it is in words.
-    all: Vec<(&'static str, &'static str)>,
+    /// Word, what it is in words, chosen.
+    all: Vec<(&'static str, &'static str, bool)>,
     secret: Option<String>,
     error: Option<String>,
+    typed: Typed,
+}
+
+/// What was typed for a key that could not be made.
+#[derive(Default)]
+struct Typed {
+    name: String,
+    permissions: Vec<String>,
+    narrowed: String,
+    expires_at: String,
+}
+
+impl Typed {
+    fn of(fields: &Fields) -> Self {
+        Self {
+            name: fields.get("name").to_owned(),
+            permissions: fields.all("permissions"),
+            narrowed: fields.get("narrowed").to_owned(),
+            expires_at: fields.get("expires_at").to_owned(),
+        }
+    }
 }
 
 #[derive(Template)]
@@ -69,21 +90,25 @@ struct Key {
     verdict: Option<(bool, String)>,
 }
 
-async fn page(app: &App, caller: &Caller, secret: Option<String>, error: Option<String>) -> Page {
+async fn page(app: &App, caller: &Caller, secret: Option<String>, error: Option<String>, typed: Typed) -> Page {
     let mut tx = app.store.read().await?;
     let keys = api_keys::list(&mut tx, &app.organisation).await?;
     show(&Keys {
         s: Shell::new(caller, "keys"),
         keys: keys.iter().map(|key| KeyView::of(app, caller, key)).collect(),
-        all: Act::ALL.iter().map(|act| (act.as_str(), words_of(caller.lang, *act))).collect(),
+        all: Act::ALL
+            .iter()
+            .map(|act| (act.as_str(), words_of(caller.lang, *act), typed.permissions.iter().any(|word| word == act.as_str())))
+            .collect(),
         secret,
         error,
+        typed,
     })
 }
 
 /// GET /settings/api-keys
 pub async fn list(State(app): State<Arc<App>>, caller: Caller) -> Response {
-    let page = page(&app, &caller, None, None).await;
+    let page = page(&app, &caller, None, None, Typed::default()).await;
     for_people(&caller, page)
 }
 
@@ -98,9 +123,9 @@ pub async fn create(State(app): State<Arc<App>>, caller: Caller, fields: Fields)
         keys::create(&app, &caller, fields.get("name"), &keys::read(&words)?, until).await
     };
     let page = match made.await {
-        Ok((_, secret)) => page(&app, &caller, Some(secret.expose().to_owned()), None).await,
+        Ok((_, secret)) => page(&app, &caller, Some(secret.expose().to_owned()), None, Typed::default()).await,
         Err(problem) if problem.status.is_server_error() => Err(problem),
-        Err(problem) => page(&app, &caller, None, Some(caller.lang.problem(&problem))).await,
+        Err(problem) => page(&app, &caller, None, Some(caller.lang.problem(&problem)), Typed::of(&fields)).await,
     };
     for_people(&caller, page)
 }

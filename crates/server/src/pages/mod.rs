@@ -1,6 +1,7 @@
 //! The pages: server-rendered, without JavaScript needed. Thin: each asks the storage or an action, and shows the answer.
 
 pub mod account;
+mod acts;
 pub mod add;
 pub mod apps;
 pub mod audit;

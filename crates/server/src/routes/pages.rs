@@ -67,7 +67,8 @@ pub const PAGES: &[Row] = &[
     ("/settings/freezes/hold/release", Needs::May(Act::Freeze), || post(freezes::release)),
     ("/settings/freezes/{id}/thaw", Needs::May(Act::Freeze), || post(freezes::thaw)),
     ("/compose", Needs::May(Act::Publish), || get(compose::get).post(compose::submit).layer(DefaultBodyLimit::max(v1::LARGE_MAX))),
-    ("/compose/{id}/{what}", Needs::May(Act::Publish), || post(compose::decide)),
+    // Whoever wanted it, or was named to approve it, may: that is decided by the act itself.
+    ("/compose/{id}/{what}", Needs::Theirs, || post(compose::decide)),
     ("/engagement", Needs::May(Act::ReadComments), || get(engagement::get)),
     ("/engagement/{id}", Needs::May(Act::Comment), || post(engagement::comment)),
     ("/audit", Needs::May(Act::SeeAudit), || get(audit::get)),

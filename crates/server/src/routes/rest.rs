@@ -42,7 +42,7 @@ const fn api(method: &'static str, path: &'static str, id: &'static str, act: Ac
 
 const fn waiting(method: &'static str, path: &'static str, id: &'static str, summary: &'static str) -> ApiRoute {
     // Whoever wanted it, or was named to approve it, may: that is decided by the act itself.
-    ApiRoute { needs: Needs::SomebodyKnown, ..api(method, path, id, Act::Publish, 200, summary) }
+    ApiRoute { needs: Needs::Theirs, ..api(method, path, id, Act::Publish, 200, summary) }
 }
 
 /// Acts have a journal of their own: what may have been done is asked of the network there, and not answered from memory.

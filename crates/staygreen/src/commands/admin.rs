@@ -245,6 +245,8 @@ impl ApiKey {
                 let new = NewApiKey { name: &name, permissions: &permissions, created_by: None, expires_at };
                 let id = api_keys::create(&mut tx, &organisation, &new, &secret, now).await?;
                 let words: Vec<String> = permissions.iter().map(Permission::to_string).collect();
+                let detail = json!({ "key": id.as_str(), "name": name, "permissions": words });
+                note(&mut tx, &organisation, "api_key.created", &detail).await?;
                 let detail = json!({ "what": "created", "key": id.as_str(), "permissions": words });
                 store.audit(&mut tx, by_operator(&organisation, Act::ManageApiKeys, detail)).await?;
                 tx.commit().await?;
@@ -269,6 +271,7 @@ impl ApiKey {
                 if !api_keys::revoke(&mut tx, &organisation, &id, SystemClock.now()).await? {
                     return Err(anyhow!("there is no such key, or it is revoked already"));
                 }
+                note(&mut tx, &organisation, "api_key.revoked", &json!({ "key": id })).await?;
                 let detail = json!({ "what": "revoked", "key": id });
                 store.audit(&mut tx, by_operator(&organisation, Act::ManageApiKeys, detail)).await?;
                 tx.commit().await?;

@@ -1,7 +1,7 @@
 //! Users, teams, presets, API keys, webhook endpoints: what company admins set.
 
 use lifecycle::departure::Digest;
-use lifecycle::permission::{Act, Role};
+use lifecycle::permission::{Act, METHODS, Role};
 use store::webhooks::{EndpointKind, SUBSCRIBABLE, Signature};
 
 use super::{
@@ -66,7 +66,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
             must("permission", Shape::Word(acts)),
             may("api_key", Shape::Maybe(&Shape::Id("key_"))),
             may("profile", Shape::Maybe(&PROFILE)),
-            may("method", Shape::Maybe(&Shape::Word(|| vec!["GET", "POST", "PUT", "PATCH", "DELETE"]))),
+            may("method", Shape::Maybe(&Shape::Word(|| METHODS.to_vec()))),
             may("path", Shape::Maybe(&Shape::Text { min: 1, max: 2000 })),
         ],
         r#"{"permission":"posts:write"}"#,

@@ -39,7 +39,7 @@ fn is_foreign(app: &App, headers: &HeaderMap) -> bool {
 }
 
 fn bearer(headers: &HeaderMap) -> Option<Secret> {
-    headers.get(header::AUTHORIZATION)?.to_str().ok()?.strip_prefix("Bearer ").map(Secret::new)
+    auth::credentials(headers, "Bearer").map(Secret::new)
 }
 
 /// POST /mcp: one message.

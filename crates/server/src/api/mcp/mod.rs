@@ -68,13 +68,13 @@ const POST: (&str, &str, bool, &str) = ("post", "string", true, "The post's id a
 const KEY: (&str, &str, bool, &str) =
     ("idempotency_key", "string", false, "Names the act: the same again with the same name is done once. Use a new one for each new act");
 
-const TOOLS: [Tool; 6] = [
+const TOOLS: [Tool; 7] = [
     Tool {
         name: "list_profiles",
         title: "List profiles",
         about: "Social media profiles with their status: connected, renew_soon, unverified or disconnected, and why. By pages of 50.",
         takes: &[
-            ("network", "string", false, "Only of this network, as in linkedin-like names of the list"),
+            ("network", "string", false, "Only of this network, by its name in the list: linkedin, mastodon and so on"),
             ("status", "string", false, "Only with this status: connected, renew_soon, unverified, disconnected"),
             ("q", "string", false, "Only with this in the name or handle"),
             ("cursor", "string", false, "next_cursor of the page before"),
@@ -94,15 +94,30 @@ const TOOLS: [Tool; 6] = [
         name: "publish_post",
         title: "Publish a post",
         about: "Publishes a post as a profile, publicly and at once. It may have to be approved by a person first, or be refused by the network's rules.",
-        takes: &[PROFILE, ("text", "string", true, "The words"), ("link", "string", false, "An address that goes with it"), KEY],
+        takes: &[
+            PROFILE,
+            ("text", "string", true, "The words"),
+            ("link", "string", false, "An address that goes with it"),
+            ("title", "string", false, "A title, where the network has one"),
+            ("when_disconnected", "string", false, "hold: where there is no access token, send it once there is one again; else fail"),
+            KEY,
+        ],
         reads: false,
         ask: |asked| Ask {
             method: "POST",
             path: format!("/profiles/{}/posts", asked.segment("profile")),
             query: vec![],
-            body: Some(asked.body(&["text", "link"])),
+            body: Some(asked.body(&["text", "link", "title", "when_disconnected"])),
             key: asked.key(),
         },
+    },
+    Tool {
+        name: "explain_act",
+        title: "Explain a post or comment",
+        about: "What became of something you published or commented: whether it waits for an approval, is held, is out, or was refused, and why.",
+        takes: &[("act", "string", true, "Its id, act_…, as publish_post and write_comment give it")],
+        reads: true,
+        ask: |asked| get(format!("/waiting-acts/{}", asked.segment("act")), vec![]),
     },
     Tool {
         name: "list_comments",

@@ -58,15 +58,17 @@ pub struct Kept {
     anchor: Option<String>,
 }
 
+/// An anchor as it is written: `POSITION:HASH`.
+pub(crate) fn anchor_of(text: &str) -> Option<Anchor> {
+    let (position, hash) = text.trim().split_once(':')?;
+    Some(Anchor { position: position.parse().ok()?, hash: hash.to_owned() })
+}
+
 /// GET /api/v1/audit/verify: reads every row; `anchor=POSITION:HASH` finds a tail that was cut off.
 pub async fn verify(State(app): State<Arc<App>>, kept: Result<Query<Kept>, axum::extract::rejection::QueryRejection>) -> Answer {
     let Query(kept) = kept.map_err(|error| Problem::field("query", &error.body_text()))?;
-    let read = |text: &str| {
-        let (position, hash) = text.split_once(':')?;
-        Some(Anchor { position: position.parse().ok()?, hash: hash.to_owned() })
-    };
     let wrong = || Problem::field("anchor", "is of the form POSITION:HASH");
-    let anchors = kept.anchor.as_deref().map(|text| read(text).ok_or_else(wrong)).transpose()?;
+    let anchors = kept.anchor.as_deref().map(|text| anchor_of(text).ok_or_else(wrong)).transpose()?;
     let mut tx = app.store.read().await?;
     let found = app.store.verify_audit(&mut tx, anchors.as_slice()).await?;
     json(

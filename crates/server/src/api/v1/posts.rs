@@ -15,16 +15,13 @@ use store::profiles::Profile;
 use super::{Answer, Body, Large, json};
 use crate::actions::act;
 use crate::actions::draft::{self, Content, NewPost, Picture};
-use crate::actions::say::{self, KEY_MAX, Said, WAITS, Wish};
+use crate::actions::say::{self, KEY_MAX, PROFILES_MAX, Said, WAITS, Wish};
 use crate::auth::{self, Caller};
 use crate::error::Problem;
 use crate::i18n::Lang;
 use crate::show::rfc3339;
 use crate::state::App;
 use crate::time::fresh_secret;
-
-/// The most profiles of one request.
-const PROFILES_MAX: usize = 100;
 
 /// What to do without an access token.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
@@ -150,7 +147,7 @@ fn refused(problem: &Problem) -> Value {
 
 async fn profiles_of(app: &App, caller: &Caller, ids: &[String]) -> Result<Vec<(String, Result<Profile, Problem>)>, Problem> {
     if ids.is_empty() || ids.len() > PROFILES_MAX {
-        return Err(Problem::field("profiles", "name 1 to 100 profiles"));
+        return Err(Problem::field("profiles", &format!("name 1 to {PROFILES_MAX} profiles")));
     }
     let mut found: Vec<(String, Result<Profile, Problem>)> = vec![];
     for id in ids {

@@ -5,11 +5,11 @@ use lifecycle::waiting::State;
 use store::events::Actor;
 use store::users;
 
+use super::view::{badge_of, title_of, zone};
 use crate::actions::say;
 use crate::actions::waiting::{self, Seen};
 use crate::auth::Caller;
 use crate::error::Problem;
-use crate::pages::view::{badge_of, title_of, zone};
 use crate::show::When;
 use crate::state::App;
 
@@ -58,10 +58,10 @@ fn ways(caller: &Caller, seen: &Seen) -> Vec<(&'static str, &'static str)> {
     }
 }
 
-/// The list for a caller.
-pub(super) async fn lines(app: &App, caller: &Caller) -> Result<Vec<ActLine>, Problem> {
+/// The list for a caller; with `kind`, of posts or of comments alone.
+pub(super) async fn lines(app: &App, caller: &Caller, kind: Option<&str>) -> Result<Vec<ActLine>, Problem> {
     let (now, lang) = (app.now(), caller.lang);
-    let seen = waiting::list(app, caller, State::ALL, None, SHOWN).await?;
+    let seen = waiting::list(app, caller, State::ALL, kind, SHOWN).await?;
     let mut tx = app.store.read().await?;
     let users = users::list(&mut tx, &app.organisation).await?;
     drop(tx);
