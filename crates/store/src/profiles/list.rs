@@ -6,7 +6,7 @@ use lifecycle::words::Cause;
 
 use super::parts::{Part, parts};
 use super::shape::{Way, conditions_by, statement};
-use super::ways::{FEW, gathers_found, is_common, up_to, up_to_together, way_of};
+use super::ways::{FEW, counts_found, gathers_found, up_to, up_to_together, way_of};
 use super::{Narrow, Profile, read, sort_key, with_teams};
 use crate::driver::{Row, StoreError, Tx, Value, kept_text};
 use crate::sorting::{Column, Lead, Place, Sort};
@@ -224,8 +224,7 @@ pub async fn matching(tx: &mut Tx, organisation: &OrganisationId, filter: &Filte
     // Counted from the index that has the most of the filters, whatever the list is sorted by.
     let filter = Filter { after: None, sort: Sort::default(), ..filter.clone() };
     let way = match (way_of(tx, organisation, &filter, FEW).await?, filter.text()) {
-        // Many, but perhaps not so many that counting in order would come to its end before the last profile.
-        (Way::InOrder, Some(text)) if !filter.narrows() && !is_common(tx, &text).await? => Way::FromFound,
+        (Way::InOrder, Some(text)) if counts_found(tx, &text).await? => Way::FromFound,
         (way, _) => way,
     };
     let most = COUNTED_MAX + 1;

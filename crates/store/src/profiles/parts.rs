@@ -10,8 +10,8 @@ use crate::driver::{StoreError, Tx};
 
 /// In so many parts a list is read at the most; what has more is read in order, and each profile asked whether it may be seen.
 const PARTS: usize = 8;
-/// Up to so many profiles it is counted which of two teams has fewer.
-const WEIGHED: i64 = 20_000;
+/// Up to so many profiles it is counted which of several teams has fewest, and further where all have more.
+const WEIGHED: [i64; 3] = [2_000, 20_000, 80_000];
 
 /// A list that is read by one statement.
 #[derive(Debug, Clone)]
@@ -59,16 +59,22 @@ impl Part {
 
     /// What is in several teams is read from the smallest of them.
     async fn from_smallest(mut self, tx: &mut Tx) -> Result<Self, StoreError> {
-        let Some(mut smallest) = self.filter.team.clone().filter(|_| !self.also.is_empty()) else { return Ok(self) };
-        let mut fewest = few_of(tx, "profile_teams WHERE team_id", smallest.as_str(), WEIGHED).await?;
-        for team in &mut self.also {
-            let n = few_of(tx, "profile_teams WHERE team_id", team.as_str(), WEIGHED).await?;
-            if n < fewest {
-                fewest = n;
-                std::mem::swap(&mut smallest, team);
+        let Some(first) = self.filter.team.clone().filter(|_| !self.also.is_empty()) else { return Ok(self) };
+        let mut teams = vec![first];
+        teams.append(&mut self.also);
+        for most in WEIGHED {
+            let mut sizes = vec![];
+            for team in &teams {
+                sizes.push(few_of(tx, "profile_teams WHERE team_id", team.as_str(), most).await?);
+            }
+            let smallest = (0..sizes.len()).min_by_key(|at| sizes[*at]).unwrap_or(0);
+            teams.swap(0, smallest);
+            if sizes[smallest] < most {
+                break;
             }
         }
-        self.filter.team = Some(smallest);
+        self.filter.team = Some(teams.remove(0));
+        self.also = teams;
         Ok(self)
     }
 }

@@ -31,10 +31,20 @@ const FOUND: i64 = 4;
 
 /// Whether those in which a list's text is found are gathered where it is read in order.
 pub(super) async fn gathers_found(tx: &mut Tx, filter: &Filter, few: i64) -> Result<bool, StoreError> {
-    let Some(text) = filter.text().filter(|text| filter.narrows() && tx.dialect().among_found(text, "id").is_some()) else {
+    // All names in their order stand in one index with the handles.
+    let reads_each = filter.narrows() || filter.sort.by != Column::Name;
+    let Some(text) = filter.text().filter(|text| reads_each && tx.dialect().among_found(text, "id").is_some()) else {
         return Ok(false);
     };
     is_found_in(tx, &text, few * FOUND).await
+}
+
+/// Up to so many are counted where the text is found: of more, so many have it that reading in order comes to the end of counting soon.
+const FOUND_COUNTED: i64 = 90_000;
+
+/// Whether a list is counted where its text is found.
+pub(super) async fn counts_found(tx: &mut Tx, text: &str) -> Result<bool, StoreError> {
+    Ok(!is_common(tx, text).await? && is_found_in(tx, text, FOUND_COUNTED).await?)
 }
 
 /// Whether an owner names few.
@@ -82,7 +92,7 @@ const SAMPLE: i64 = 500;
 const COMMON: i64 = 10;
 
 /// Whether a text is so common that gathering all that have it would cost more than any list of them.
-pub(super) async fn is_common(tx: &mut Tx, text: &str) -> Result<bool, StoreError> {
+async fn is_common(tx: &mut Tx, text: &str) -> Result<bool, StoreError> {
     let Some(sql) = tx.dialect().search_sample() else { return Ok(false) };
     let having = tx.one(sql, &[within(text).into(), SAMPLE.into()]).await?;
     Ok(having.map_or(Ok(0), |row| row.int("n"))? >= COMMON)
