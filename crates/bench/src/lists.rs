@@ -141,7 +141,7 @@ async fn names(store: &Store, organisation: &OrganisationId) -> anyhow::Result<B
     Ok(users::list(&mut tx, organisation).await?.into_iter().map(|user| (user.id, user.name)).collect())
 }
 
-/// Nothing, each filter alone, and each two of them together.
+/// Nothing, each filter alone, each two of them together, and some two of them within a team, or what a member sees.
 fn all(house: &House) -> Vec<(String, String, Filter)> {
     let single = single(house);
     let mut all = vec![("nothing".to_owned(), "everything".to_owned(), Filter::default())];
@@ -149,25 +149,21 @@ fn all(house: &House) -> Vec<(String, String, Filter)> {
         all.push(((*kind).to_owned(), name.clone(), filter.clone()));
         for (other, also, more) in &single[at + 1..] {
             if other != kind {
-                all.push((format!("{kind} and {other}"), format!("{name}, {also}"), both(filter, more)));
+                all.push((format!("{kind} and {other}"), format!("{name}, {also}"), filter.with(more)));
+            }
+        }
+    }
+    let some = |names: &[&str]| single.iter().filter(|(_, name, _)| names.contains(&name.as_str())).collect::<Vec<_>>();
+    let others = some(&["linkedin", "tumblr", "connected", "disconnected", "expired", "owner 0", "owner 20", "\"okapi\"", "\"mouse\""]);
+    for (kind, within, wide) in some(&["team 0", "team 3", "team 10", "of a large team", "of four teams"]) {
+        for (at, (first, one, filter)) in others.iter().enumerate() {
+            for (second, other, more) in others[at + 1..].iter().filter(|(second, ..)| first != second) {
+                let text = if *second == "text" { " and a text" } else { "" };
+                all.push((format!("{kind} and two{text}"), format!("{within}, {one}, {other}"), wide.with(filter).with(more)));
             }
         }
     }
     all
-}
-
-fn both(one: &Filter, other: &Filter) -> Filter {
-    Filter {
-        network: one.network.clone().or_else(|| other.network.clone()),
-        status: one.status.or(other.status),
-        cause: one.cause.or(other.cause),
-        owner: one.owner.clone().or_else(|| other.owner.clone()),
-        team: one.team.clone().or_else(|| other.team.clone()),
-        q: one.q.clone().or_else(|| other.q.clone()),
-        visible_to: one.visible_to.clone().or_else(|| other.visible_to.clone()),
-        sort: one.sort,
-        after: None,
-    }
 }
 
 fn single(house: &House) -> Vec<Narrowed> {
@@ -212,6 +208,8 @@ fn sights(house: &House) -> Vec<(&'static str, Narrow)> {
         ("of some", user(20)),
         ("of the town", user(30)),
         ("of three teams", user(2_000)),
+        ("of a large team", user(3_000)),
+        ("of four teams", user(4_000)),
         ("of many", user(0)),
         ("key of a rare network", Narrow::Reaches(vec![reach(&["tumblr"], &[])])),
         ("key of two networks", Narrow::Reaches(vec![reach(&["linkedin", "x"], &[])])),

@@ -214,7 +214,7 @@ pub fn check(file: &mut dyn BufRead) -> Result<Head, BackupError> {
         if !next(file, &mut line)? {
             return Err(BackupError::Damaged("its end is missing".into()));
         }
-        if let Some(end) = line.strip_prefix("{\"end\":").and_then(|rest| rest.trim_end().strip_suffix('}')) {
+        if let Some(end) = line.strip_prefix("{\"end\":").and_then(|rest| rest.strip_suffix("}\n")) {
             let end: End = serde_json::from_str(end).map_err(|error| BackupError::Damaged(error.to_string()))?;
             let same = end.rows == rows && end.sha256 == hex(hash.finish().as_ref());
             return if same { Ok(head) } else { Err(BackupError::Damaged("it was changed after it was made".into())) };

@@ -11,6 +11,7 @@ use crate::ids::fresh;
 
 mod list;
 mod narrow;
+mod of_team;
 mod parts;
 mod shape;
 mod ways;

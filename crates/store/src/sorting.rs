@@ -38,15 +38,35 @@ impl Column {
         Self::ALL.into_iter().find(|column| column.word() == word).unwrap_or_default()
     }
 
-    /// What comes before the name; the indexes of migrations 30 and 45 are made of the same words.
-    const fn lead(self) -> Option<&'static str> {
+    /// What comes before the name.
+    const fn lead(self, called: &Called) -> Option<&'static str> {
         match self {
             Self::Name => None,
             Self::Status => Some("(CASE status WHEN 'disconnected' THEN 0 WHEN 'renew_soon' THEN 1 WHEN 'unverified' THEN 2 ELSE 3 END)"),
-            Self::Owner => Some("owner_name"),
-            Self::Deadline => Some("COALESCE(deadline, 9223372036854775807)"),
+            Self::Owner => Some(called.owner),
+            Self::Deadline => Some(called.day),
         }
     }
+}
+
+/// What lists are sorted by is called so where it stands; the indexes of migrations 30, 45 and 46 are made of the same words.
+#[derive(Debug)]
+pub(crate) struct Called {
+    owner: &'static str,
+    day: &'static str,
+    name: &'static str,
+    id: &'static str,
+}
+
+impl Called {
+    /// In the rows of profiles.
+    pub(crate) const OF_PROFILES: Self =
+        Self { owner: "owner_name", day: "COALESCE(deadline, 9223372036854775807)", name: "sort_key", id: "id" };
+    /// In the rows that say which teams they are in.
+    pub(crate) const OF_TEAMS: Self = Self { owner: "its_owner_name", day: "its_day", name: "sorted_as", id: "profile_id" };
+    /// The same, such that no index has it: what was found is sorted.
+    pub(crate) const OF_TEAMS_GATHERED: Self =
+        Self { owner: "its_owner_name || ''", day: "its_day + 0", name: "sorted_as || ''", id: "profile_id" };
 }
 
 /// The order of a list.
@@ -133,25 +153,20 @@ impl Sort {
     }
 
     /// What the rows are ordered by.
-    pub(crate) fn order(self) -> String {
-        self.order_of(&["sort_key", "id"])
-    }
-
-    /// The same where the name is called otherwise.
-    pub(crate) fn order_of(self, name: &[&'static str]) -> String {
+    pub(crate) fn order(self, called: &Called) -> String {
         let way = if self.descending { " DESC" } else { "" };
-        let all = self.by.lead().into_iter().chain(name.iter().copied());
+        let all = self.by.lead(called).into_iter().chain([called.name, called.id]);
         all.map(|column| format!("{column}{way}")).collect::<Vec<_>>().join(", ")
     }
 
     /// What comes after a place, as a condition.
-    pub(crate) fn after(self, place: &Place, name: &[&'static str], values: &mut Vec<Value>) -> String {
+    pub(crate) fn after(self, place: &Place, called: &Called, values: &mut Vec<Value>) -> String {
         let lead = match &place.lead {
             Lead::Nothing => None,
             Lead::Number(number) => Some(Value::from(*number)),
             Lead::Text(text) => Some(Value::from(text)),
         };
-        let columns: Vec<&str> = self.by.lead().filter(|_| lead.is_some()).into_iter().chain(name.iter().copied()).collect();
+        let columns: Vec<&str> = self.by.lead(called).filter(|_| lead.is_some()).into_iter().chain([called.name, called.id]).collect();
         let from = values.len() + 1;
         values.extend(lead);
         values.extend([Value::from(&place.key), Value::from(&place.id)]);

@@ -149,7 +149,16 @@ pub(super) async fn fill(store: &Store, profiles: usize) -> anyhow::Result<House
 
 /// Who sees few profiles, some, many, and those of the town.
 async fn members(tx: &mut Tx, house: &House) -> anyhow::Result<()> {
-    for (owner, in_teams) in [(1_000, &[250, 120][..]), (20, &[40, 80]), (0, &[0]), (30, &[OF_A_TOWN]), (2_000, &[1, 2, 4])] {
+    let members = [
+        (1_000, &[250, 120][..]),
+        (20, &[40, 80]),
+        (0, &[0]),
+        (30, &[OF_A_TOWN]),
+        (2_000, &[1, 2, 4]),
+        (3_000, &[0]),
+        (4_000, &[0, 10, 40, 250]),
+    ];
+    for (owner, in_teams) in members {
         for team in in_teams {
             let sql = "INSERT INTO team_members (team_id, user_id) VALUES ($1, $2)";
             tx.run(sql, &[house.teams[*team].as_str().into(), house.owners[owner].as_str().into()]).await?;

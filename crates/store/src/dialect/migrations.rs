@@ -78,6 +78,14 @@ const MIGRATIONS: &[(i64, &str, Script)] = &[
             postgres: include_str!("../../migrations/0045_lists_of_a_million.postgres.sql"),
         },
     ),
+    (
+        46,
+        "lists of large teams",
+        Script::Each {
+            sqlite: include_str!("../../migrations/0046_lists_of_large_teams.sqlite.sql"),
+            postgres: include_str!("../../migrations/0046_lists_of_large_teams.postgres.sql"),
+        },
+    ),
 ];
 
 /// The last migration of this version.
@@ -129,6 +137,35 @@ mod tests {
                 let values = [tx.dialect().searched(text).into()];
                 assert_eq!(tx.all(&sql, &values).await.unwrap().len(), found, "{text} from {last}");
             }
+        }
+    }
+    #[tokio::test]
+    async fn teams_of_an_older_version_say_what_their_profiles_are() {
+        for last in [44, 45] {
+            let folder = tempfile::tempdir().unwrap();
+            let url = format!("sqlite:{}", folder.path().join("test.db").display());
+            let old = Db::open_up_to(&url, last).await.unwrap();
+            let mut tx = old.begin(true).await.unwrap();
+            for sql in [
+                "INSERT INTO organisations (id, name, created_at) VALUES ('org', 'Test', 0)",
+                "INSERT INTO users (id, organisation_id, email, email_key, name, role, language, time_zone, theme, notify_no_access, \
+                 notify_renew_soon, created_at) VALUES \
+                 ('user', 'org', 'mira@example.com', 'mira@example.com', 'Mira', 'standard_user', 'en', 'UTC', 'auto', 1, 1, 0)",
+                "INSERT INTO teams (id, organisation_id, name, created_at) VALUES ('team', 'org', 'Team', 0)",
+                "INSERT INTO profiles (id, organisation_id, network, instance, network_id, kind, name, owner_id, notify_no_access, \
+                 notify_renew_soon, enabled, status, cause, status_since, deadline, standing, sort_key, created_at) VALUES \
+                 ('profile', 'org', 'x', '', '1', 'account', 'Café', 'user', 1, 1, 1, 'renew_soon', 'renewal_due', 0, 7, '{}', 'café', 0)",
+                "INSERT INTO profile_teams (profile_id, team_id) VALUES ('profile', 'team')",
+            ] {
+                tx.run(sql, &[]).await.unwrap();
+            }
+            tx.commit().await.unwrap();
+            drop(old);
+            let new = Db::open(&url).await.unwrap();
+            let mut tx = new.begin(false).await.unwrap();
+            let sql = "SELECT COUNT(*) AS n FROM profile_teams WHERE sorted_as = 'café' AND its_network = 'x' AND its_status = 'renew_soon' \
+                       AND its_cause = 'renewal_due' AND its_owner = 'user' AND its_owner_name = 'Mira' AND its_day = 7";
+            assert_eq!(tx.one(sql, &[]).await.unwrap().unwrap().int("n").unwrap(), 1, "from {last}");
         }
     }
 }

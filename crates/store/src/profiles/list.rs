@@ -6,7 +6,7 @@ use lifecycle::words::Cause;
 
 use super::parts::{Part, parts};
 use super::shape::{Way, conditions_by, statement};
-use super::ways::{FEW, is_common, up_to, way_of};
+use super::ways::{FEW, counts_found, gathers_found, up_to, up_to_together, way_of};
 use super::{Narrow, Profile, read, sort_key, with_teams};
 use crate::driver::{Row, StoreError, Tx, Value, kept_text};
 use crate::sorting::{Column, Lead, Place, Sort};
@@ -35,6 +35,23 @@ pub struct Filter {
 }
 
 impl Filter {
+    /// What this and another filter let through, from the first page and in this one's order; where both say something of the same, this
+    /// one is followed.
+    #[must_use]
+    pub fn with(&self, other: &Self) -> Self {
+        Self {
+            network: self.network.clone().or_else(|| other.network.clone()),
+            status: self.status.or(other.status),
+            cause: self.cause.or(other.cause),
+            owner: self.owner.clone().or_else(|| other.owner.clone()),
+            team: self.team.clone().or_else(|| other.team.clone()),
+            q: self.q.clone().or_else(|| other.q.clone()),
+            visible_to: self.visible_to.clone().or_else(|| other.visible_to.clone()),
+            sort: self.sort,
+            after: None,
+        }
+    }
+
     /// The text that is looked for, in the form in which names are kept and searched.
     pub(super) fn text(&self) -> Option<String> {
         self.q.as_deref().map(|q| kept_text(sort_key(q.trim()))).filter(|text| !text.is_empty())
@@ -119,6 +136,7 @@ fn plainly_sorted(filter: &Filter) -> Filter {
 /// somebody who may not see everything.
 async fn in_order(tx: &mut Tx, organisation: &OrganisationId, filter: &Filter, limit: u32, few: i64) -> Result<Vec<Found>, StoreError> {
     let mut page = vec![];
+    let gathers_found = gathers_found(tx, filter, few).await?;
     for filter in by_status(filter) {
         let left = limit.saturating_sub(u32::try_from(page.len()).unwrap_or(limit));
         if left == 0 {
@@ -127,8 +145,9 @@ async fn in_order(tx: &mut Tx, organisation: &OrganisationId, filter: &Filter, l
         let parts = parts(tx, &filter).await?;
         let several = parts.len() > 1;
         let mut some = vec![];
-        for part in parts {
-            let way = part.way(tx, organisation, few).await?;
+        for mut part in parts {
+            part.gathers_found = gathers_found;
+            let way = part.way(tx, few).await?;
             some.extend(read_page(tx, way, organisation, &part, left).await?);
         }
         if several {
@@ -177,7 +196,12 @@ fn merge(found: &mut Vec<Found>, sort: Sort) {
 
 async fn read_page(tx: &mut Tx, way: Way, organisation: &OrganisationId, part: &Part, limit: u32) -> Result<Vec<Found>, StoreError> {
     let (sql, values) = statement(tx.dialect(), way, organisation, part, limit);
-    tx.all(&sql, &values).await?.iter().map(|row| Found::of(row, part.filter.sort)).collect()
+    let rows = tx.all(&sql, &values).await?;
+    let mut found = rows.iter().map(|row| Found::of(row, part.filter.sort)).collect::<Result<Vec<_>, _>>()?;
+    if way.is_of_team() {
+        merge(&mut found, part.filter.sort);
+    }
+    Ok(found)
 }
 
 /// The statement that reads a page of a list from what its text is found in, for whoever asks how it is read.
@@ -187,7 +211,8 @@ pub fn found_statement(tx: &Tx, organisation: &OrganisationId, filter: &Filter, 
 
 /// The statement that reads a page of a list in its order, for whoever asks how it is read.
 pub fn ordered_statement(tx: &Tx, organisation: &OrganisationId, filter: &Filter, limit: u32) -> (String, Vec<Value>) {
-    statement(tx.dialect(), Way::InOrder, organisation, &Part::of(plainly_sorted(filter)), limit)
+    let way = if filter.team.is_some() { Way::OfTeam } else { Way::InOrder };
+    statement(tx.dialect(), way, organisation, &Part::of(plainly_sorted(filter)), limit)
 }
 
 /// So far is counted: nobody reads on in a list that is longer.
@@ -197,13 +222,37 @@ pub const COUNTED_MAX: i64 = 10_000;
 pub async fn matching(tx: &mut Tx, organisation: &OrganisationId, filter: &Filter) -> Result<i64, StoreError> {
     plan_for_these(tx).await?;
     // Counted from the index that has the most of the filters, whatever the list is sorted by.
-    let filter = &Filter { after: None, sort: Sort::default(), ..filter.clone() };
-    let way = match (way_of(tx, organisation, filter, FEW).await?, filter.text()) {
-        // Many, but perhaps not so many that counting in order would come to its end before the last profile.
-        (Way::InOrder, Some(text)) if !filter.narrows() && !is_common(tx, &text).await? => Way::FromFound,
+    let filter = Filter { after: None, sort: Sort::default(), ..filter.clone() };
+    let way = match (way_of(tx, organisation, &filter, FEW).await?, filter.text()) {
+        (Way::InOrder, Some(text)) if counts_found(tx, &text).await? => Way::FromFound,
         (way, _) => way,
     };
-    up_to(tx, way, organisation, filter, COUNTED_MAX + 1).await
+    let most = COUNTED_MAX + 1;
+    if way != Way::InOrder {
+        return up_to(tx, way, organisation, &Part::of(filter), most).await;
+    }
+    let mut some = vec![];
+    let gathers_found = gathers_found(tx, &filter, FEW).await?;
+    for mut part in parts(tx, &filter).await? {
+        part.gathers_found = gathers_found;
+        // Most of a team is counted where it stands by its network, or by its owner.
+        let way = if part.filter.team.is_some() { Way::OfTeamGathered } else { Way::Counted };
+        let n = up_to(tx, way, organisation, &part, most).await?;
+        if n == most {
+            return Ok(n);
+        }
+        if n > 0 {
+            some.push((n, way, part));
+        }
+    }
+    match some.as_slice() {
+        [] => Ok(0),
+        [(n, ..)] => Ok(*n),
+        some => {
+            let some: Vec<_> = some.iter().map(|(_, way, part)| (*way, part)).collect();
+            up_to_together(tx, organisation, &some, most).await
+        }
+    }
 }
 
 pub(super) fn conditions(organisation: &OrganisationId, filter: &Filter) -> (String, Vec<Value>) {

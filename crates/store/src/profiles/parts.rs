@@ -1,18 +1,17 @@
 //! A list is read in parts where somebody sees several things that have an order each: what they own, and what is in each of their teams.
 
-use lifecycle::ids::{OrganisationId, TeamId};
+use lifecycle::ids::TeamId;
 use lifecycle::permission::Reach;
 
 use super::shape::Way;
-use super::ways::{few_of, names_few, up_to};
-use super::{Filter, Narrow};
+use super::ways::{few_of, names_few};
+use super::{Filter, Narrow, of_team};
 use crate::driver::{StoreError, Tx};
-use crate::sorting::Column;
 
 /// In so many parts a list is read at the most; what has more is read in order, and each profile asked whether it may be seen.
 const PARTS: usize = 8;
-/// Up to so many profiles it is counted which of two filters has fewer.
-const WEIGHED: i64 = 20_000;
+/// Up to so many profiles it is counted which of several teams has fewest, and further where all have more.
+const WEIGHED: [i64; 3] = [2_000, 20_000, 80_000];
 
 /// A list that is read by one statement.
 #[derive(Debug, Clone)]
@@ -21,11 +20,13 @@ pub(super) struct Part {
     pub(super) filter: Filter,
     /// It is in these teams as well.
     pub(super) also: Vec<TeamId>,
+    /// Those in which its text is found are gathered, where it is read from something else.
+    pub(super) gathers_found: bool,
 }
 
 impl Part {
     pub(super) fn of(filter: Filter) -> Self {
-        Self { filter, also: vec![] }
+        Self { filter, also: vec![], gathers_found: false }
     }
 
     /// What a part has where somebody sees no more than that; `None` where that is nothing.
@@ -48,22 +49,33 @@ impl Part {
         fits.then_some(part)
     }
 
-    /// Whether it is read from the few that a team or an owner names, from the names of a team, or from the index of the other filters.
-    pub(super) async fn way(&self, tx: &mut Tx, organisation: &OrganisationId, few: i64) -> Result<Way, StoreError> {
-        if names_few(tx, &self.filter, few).await? {
-            return Ok(Way::FromFew);
+    /// Whether it is read from the rows of a team, from the few that an owner names, or from the index of its filters.
+    pub(super) async fn way(&self, tx: &mut Tx, few: i64) -> Result<Way, StoreError> {
+        if self.filter.team.is_some() {
+            return of_team::way(tx, &self.filter, few).await;
         }
-        let Some(team) = self.filter.team.as_ref().filter(|_| self.filter.sort.by == Column::Name) else { return Ok(Way::InOrder) };
-        let others = Filter { team: None, q: None, visible_to: None, after: None, ..self.filter.clone() };
-        if !others.narrows() {
-            return Ok(Way::OfTeam);
+        Ok(if names_few(tx, &self.filter, few).await? { Way::FromFew } else { Way::InOrder })
+    }
+
+    /// What is in several teams is read from the smallest of them.
+    async fn from_smallest(mut self, tx: &mut Tx) -> Result<Self, StoreError> {
+        let Some(first) = self.filter.team.clone().filter(|_| !self.also.is_empty()) else { return Ok(self) };
+        let mut teams = vec![first];
+        teams.append(&mut self.also);
+        for most in WEIGHED {
+            let mut sizes = vec![];
+            for team in &teams {
+                sizes.push(few_of(tx, "profile_teams WHERE team_id", team.as_str(), most).await?);
+            }
+            let smallest = (0..sizes.len()).min_by_key(|at| sizes[*at]).unwrap_or(0);
+            teams.swap(0, smallest);
+            if sizes[smallest] < most {
+                break;
+            }
         }
-        let fewer = up_to(tx, Way::InOrder, organisation, &others, WEIGHED).await?;
-        Ok(if fewer < WEIGHED && fewer <= few_of(tx, "profile_teams WHERE team_id", team.as_str(), WEIGHED).await? {
-            Way::InOrder
-        } else {
-            Way::OfTeam
-        })
+        self.filter.team = Some(teams.remove(0));
+        self.also = teams;
+        Ok(self)
     }
 }
 
@@ -81,7 +93,11 @@ pub(super) async fn parts(tx: &mut Tx, filter: &Filter) -> Result<Vec<Part>, Sto
     let Some(narrow) = &filter.visible_to else { return Ok(vec![whole]) };
     let Some(seen) = seen(tx, narrow).await? else { return Ok(vec![whole]) };
     let open = Part::of(Filter { visible_to: None, ..filter.clone() });
-    Ok(seen.iter().filter_map(|sees| open.within(sees)).collect())
+    let mut parts = vec![];
+    for part in seen.iter().filter_map(|sees| open.within(sees)) {
+        parts.push(part.from_smallest(tx).await?);
+    }
+    Ok(parts)
 }
 
 /// What somebody sees, thing by thing; `None` where that is too much to tell.

@@ -4,41 +4,65 @@ use lifecycle::ids::OrganisationId;
 use lifecycle::status::Status;
 
 use super::parts::Part;
-use super::{Filter, OF_NAMED};
+use super::{Filter, OF_NAMED, of_team};
 use crate::dialect::{Dialect, within};
 use crate::driver::Value;
-use crate::sorting::Column;
+use crate::sorting::{Called, Column};
 
 /// How a list is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Way {
     /// In order, from an index.
     InOrder,
-    /// In order, from the names of a team.
+    /// In order, from what the rows of a team say.
     OfTeam,
-    /// From the few that a team, an owner or a reach names.
+    /// The same where few of a team are left: they are gathered and sorted.
+    OfTeamGathered,
+    /// From the few that an owner or a reach names.
     FromFew,
     /// From the few in which the text is found.
     FromFound,
-    /// All of it, for what is counted.
+    /// From the same indexes as in order, for how many there are.
+    Counted,
+    /// All of it, for what is counted by kind.
     Whole,
 }
 
-/// The statement that reads a page of a part, and its values.
+impl Way {
+    /// Whether it is read from the rows of a team.
+    pub(super) fn is_of_team(self) -> bool {
+        matches!(self, Self::OfTeam | Self::OfTeamGathered)
+    }
+}
+
+/// The statement that reads a page of a part, and its values. What is read from a team comes in no order.
 pub(super) fn statement(dialect: Dialect, way: Way, organisation: &OrganisationId, part: &Part, limit: u32) -> (String, Vec<Value>) {
+    if way.is_of_team() {
+        return of_team::statement(dialect, way, organisation, part, limit);
+    }
     let (conditions, mut values) = conditions_by(dialect, way, organisation, part);
     values.push(limit.into());
-    let sort = part.filter.sort;
-    let from = from(dialect, way, &part.filter);
-    let order = if way == Way::OfTeam { sort.order_of(&["sorted_as", "profile_id"]) } else { sort.order() };
+    let (from, order) = (from(dialect, way, &part.filter), part.filter.sort.order(&Called::OF_PROFILES));
     (format!("SELECT profiles.* FROM {from} WHERE {conditions} ORDER BY {order} LIMIT ${}", values.len()), values)
 }
 
+/// The statement that reads the ids of a part, `most` at most and in no order, and its values, which follow those that are there.
+pub(super) fn ids(dialect: Dialect, way: Way, organisation: &OrganisationId, part: &Part, most: i64, values: &mut Vec<Value>) -> String {
+    let (id, from, conditions) = if way.is_of_team() {
+        let (from, conditions) = of_team::rows(dialect, way, part, values);
+        ("profile_id AS id", from, conditions)
+    } else {
+        let conditions = conditions_after(dialect, way, organisation, part, values);
+        ("id", from(dialect, way, &part.filter), conditions)
+    };
+    values.push(most.into());
+    format!("SELECT {id} FROM {from} WHERE {conditions} LIMIT ${}", values.len())
+}
+
 /// Where profiles are read from.
-pub(super) fn from(dialect: Dialect, way: Way, filter: &Filter) -> String {
+fn from(dialect: Dialect, way: Way, filter: &Filter) -> String {
     match way {
-        Way::OfTeam => "profile_teams CROSS JOIN profiles".to_owned(),
-        Way::InOrder if dialect == Dialect::Sqlite => format!("profiles INDEXED BY {}", index(filter)),
+        Way::InOrder | Way::Counted if dialect == Dialect::Sqlite => format!("profiles INDEXED BY {}", index(filter)),
         _ => "profiles".to_owned(),
     }
 }
@@ -71,35 +95,57 @@ fn index(filter: &Filter) -> &'static str {
 }
 
 /// Whether a status is one of the few that have indexes of their own.
-fn is_ailing(status: Status) -> bool {
+pub(super) fn is_ailing(status: Status) -> bool {
     status != Status::Connected
 }
 
-/// Conditions and what they compare with, numbered as they come.
-struct Conditions {
-    text: String,
-    values: Vec<Value>,
+/// Conditions, numbered as they come, and what they compare with.
+pub(super) struct Conditions<'a> {
+    pub(super) text: String,
+    pub(super) values: &'a mut Vec<Value>,
 }
 
-impl Conditions {
-    fn add(&mut self, condition: &str, value: impl Into<Value>) {
+impl<'a> Conditions<'a> {
+    pub(super) fn new(condition: &str, value: impl Into<Value>, values: &'a mut Vec<Value>) -> Self {
+        values.push(value.into());
+        Self { text: condition.replace('?', &format!("${}", values.len())), values }
+    }
+
+    pub(super) fn add(&mut self, condition: &str, value: impl Into<Value>) {
         self.values.push(value.into());
         self.and(&condition.replace('?', &format!("${}", self.values.len())));
     }
 
-    fn and(&mut self, condition: &str) {
+    pub(super) fn and(&mut self, condition: &str) {
         self.text.push_str(" AND ");
         self.text.push_str(condition);
+    }
+
+    /// With a text in name or handle, asked of a profile.
+    pub(super) fn holding(&mut self, text: &str) {
+        self.add("(sort_key LIKE ? ESCAPE '\\' OR LOWER(COALESCE(handle, '')) LIKE ? ESCAPE '\\')", within(text));
     }
 }
 
 /// What a part holds, as a condition on `profiles`.
 pub(super) fn conditions_by(dialect: Dialect, way: Way, organisation: &OrganisationId, part: &Part) -> (String, Vec<Value>) {
-    let Part { filter, also } = part;
-    // PostgreSQL begins with the names of a team by itself, and knows how many organisations there are.
-    let of_all = matches!(way, Way::InOrder | Way::Whole) || (way == Way::OfTeam && dialect == Dialect::Postgres);
-    let text = String::from(if of_all { "organisation_id = $1" } else { OF_NAMED });
-    let mut all = Conditions { text, values: vec![organisation.as_str().into()] };
+    let mut values = vec![];
+    let conditions = conditions_after(dialect, way, organisation, part, &mut values);
+    (conditions, values)
+}
+
+fn conditions_after(dialect: Dialect, way: Way, organisation: &OrganisationId, part: &Part, values: &mut Vec<Value>) -> String {
+    let Part { filter, also, gathers_found: _ } = part;
+    let of = match (way, &filter.owner) {
+        // An owner's profiles are their organisation's: an index of owners alone says how many they are.
+        (Way::Counted, Some(owner)) => {
+            values.push(owner.as_str().into());
+            format!("? = (SELECT organisation_id FROM users WHERE users.id = ${})", values.len())
+        }
+        (Way::InOrder | Way::Counted | Way::Whole, _) => "organisation_id = ?".to_owned(),
+        _ => OF_NAMED.replace("$1", "?"),
+    };
+    let mut all = Conditions::new(&of, organisation.as_str(), values);
     if let Some(network) = &filter.network {
         all.add("network = ?", network);
     }
@@ -120,13 +166,12 @@ pub(super) fn conditions_by(dialect: Dialect, way: Way, organisation: &Organisat
             all.add("owner_name = (SELECT name FROM users WHERE users.id = ?)", owner.as_str());
         }
     }
+    let in_team = match way {
+        Way::FromFew | Way::Whole => "id IN (SELECT profile_id FROM profile_teams WHERE team_id = ?)",
+        _ => IN_TEAM,
+    };
     if let Some(team) = &filter.team {
-        let condition = match way {
-            Way::OfTeam => "profiles.id = profile_teams.profile_id AND profile_teams.team_id = ?",
-            Way::InOrder => IN_TEAM,
-            Way::FromFew | Way::FromFound | Way::Whole => "id IN (SELECT profile_id FROM profile_teams WHERE team_id = ?)",
-        };
-        all.add(condition, team.as_str());
+        all.add(in_team, team.as_str());
     }
     for team in also {
         all.add(IN_TEAM, team.as_str());
@@ -134,19 +179,22 @@ pub(super) fn conditions_by(dialect: Dialect, way: Way, organisation: &Organisat
     if let Some(q) = filter.text() {
         if way == Way::FromFound {
             all.add(dialect.search(&q), dialect.searched(&q));
+        } else if part.gathers_found
+            && let Some(found) = dialect.among_found(&q, "id")
+        {
+            all.add(&found, dialect.searched(&q));
         }
-        all.add("(sort_key LIKE ? ESCAPE '\\' OR LOWER(COALESCE(handle, '')) LIKE ? ESCAPE '\\')", within(&q));
+        all.holding(&q);
     }
     if let Some(narrow) = &filter.visible_to {
-        let sees = narrow.condition(way == Way::InOrder, &mut all.values);
+        let sees = narrow.condition(matches!(way, Way::InOrder | Way::Counted | Way::FromFound), all.values);
         all.and(&sees);
     }
     if let Some(place) = &filter.after {
-        let name = if way == Way::OfTeam { ["sorted_as", "profile_id"] } else { ["sort_key", "id"] };
-        let after = filter.sort.after(place, &name, &mut all.values);
+        let after = filter.sort.after(place, &Called::OF_PROFILES, all.values);
         all.and(&after);
     }
-    (all.text, all.values)
+    all.text
 }
 
 /// In a team, asked of one profile: the rows of a large team are never gathered first, neither by SQLite, which makes a list of them for

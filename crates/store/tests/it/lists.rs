@@ -105,19 +105,6 @@ fn filters<'a>(house: &'a House) -> Vec<(&'static str, Filter, Lets<'a>)> {
     all
 }
 
-fn both(one: &Filter, other: &Filter) -> Filter {
-    Filter {
-        network: one.network.clone().or_else(|| other.network.clone()),
-        status: one.status.or(other.status),
-        cause: one.cause.or(other.cause),
-        owner: one.owner.clone().or_else(|| other.owner.clone()),
-        team: one.team.clone().or_else(|| other.team.clone()),
-        q: one.q.clone().or_else(|| other.q.clone()),
-        visible_to: one.visible_to.clone().or_else(|| other.visible_to.clone()),
-        ..Filter::default()
-    }
-}
-
 /// What the index of a list by name has before the names.
 fn first(filter: &Filter) -> &'static str {
     match (filter.cause, &filter.owner, &filter.network) {
@@ -141,7 +128,23 @@ async fn paged(tx: &mut Tx, house: &House, filter: &Filter, few: i64, names: &[u
     }
 }
 
-/// With none taken for few, everything is read in order; with all, everything is gathered and sorted.
+/// A list, page by page and each way it may be read, and how many it counts, against a plain scan of everything. With none taken for few,
+/// everything is read in order; with all, what is left is gathered and sorted.
+async fn is_as_all_say(tx: &mut Tx, house: &House, filter: &Filter, lets: &[&Lets<'_>], names: &[users::User], everything: &[Profile]) {
+    let owner = |profile: &Profile| names.iter().find(|user| Some(&user.id) == profile.owner.as_ref()).map_or("", |user| &user.name);
+    let mut expected: Vec<&Profile> = everything.iter().filter(|profile| lets.iter().all(|lets| lets(profile))).collect();
+    expected.sort_by_key(|profile| filter.sort.place(profile, owner(profile)));
+    if filter.sort.descending {
+        expected.reverse();
+    }
+    let expected: Vec<ProfileId> = expected.into_iter().map(|profile| profile.id.clone()).collect();
+    for few in [0, 2_000] {
+        assert_eq!(paged(tx, house, filter, few, names).await, expected, "{few}: {filter:?}");
+    }
+    let counted = profiles::matching(tx, &house.organisation, filter).await.unwrap();
+    assert_eq!(usize::try_from(counted), Ok(expected.len()), "{filter:?}");
+}
+
 #[tokio::test]
 async fn each_two_filters_let_the_same_through_in_the_same_order_whichever_way_they_are_read() {
     for Fixture { store, .. } in each().await {
@@ -154,21 +157,35 @@ async fn each_two_filters_let_the_same_through_in_the_same_order_whichever_way_t
         for (at, (kind, one, lets)) in all.iter().enumerate() {
             for (_, other, also) in all[at..].iter().filter(|(other, ..)| kind != other || *kind == "nothing") {
                 for by in Column::ALL {
-                    let descending = at % 2 == 1;
-                    let sort = Sort { by, descending };
-                    let filter = Filter { sort, ..both(one, other) };
-                    let owner = |profile: &Profile| {
-                        names.iter().find(|user| Some(&user.id) == profile.owner.as_ref()).map_or("", |user| &user.name)
-                    };
-                    let mut expected: Vec<&Profile> = everything.iter().filter(|profile| lets(profile) && also(profile)).collect();
-                    expected.sort_by_key(|profile| sort.place(profile, owner(profile)));
-                    if descending {
-                        expected.reverse();
-                    }
-                    let expected: Vec<ProfileId> = expected.into_iter().map(|profile| profile.id.clone()).collect();
-                    for few in [0, 2_000] {
-                        let found = paged(&mut tx, &house, &filter, few, &names).await;
-                        assert_eq!(found, expected, "{few}, {}: {filter:?}", store.describe());
+                    let filter = Filter { sort: Sort { by, descending: at % 2 == 1 }, ..one.with(other) };
+                    is_as_all_say(&mut tx, &house, &filter, &[lets, also], &names, &everything).await;
+                }
+            }
+        }
+    }
+}
+
+/// What of a team is read from the team's own rows, also by somebody who sees it through that team or another.
+#[tokio::test]
+async fn each_two_filters_of_a_team_let_the_same_through_whoever_sees_it() {
+    for Fixture { store, .. } in each().await {
+        let house = fill(&store).await;
+        let mut tx = store.read().await.unwrap();
+        let names = users::list(&mut tx, &house.organisation).await.unwrap();
+        let everything = profiles::list(&mut tx, &house.organisation, &Filter::default(), 100).await.unwrap();
+        let one_sees = Narrow::Reaches(vec![Reach { teams: house.teams.clone(), ..Reach::default() }]);
+        let one_sees = Filter { visible_to: Some(one_sees), ..Filter::default() };
+        let both_teams: Lets<'_> = Box::new(|profile| !profile.teams.is_empty());
+        let all = filters(&house);
+        let seen = all.iter().filter(|(kind, ..)| ["team", "sight"].contains(kind)).map(|(_, filter, lets)| (filter, lets));
+        for (at, (team, in_team)) in seen.chain([(&one_sees, &both_teams)]).enumerate() {
+            let others: Vec<_> = all.iter().filter(|(kind, ..)| !["team", "sight"].contains(kind)).collect();
+            for (from, (kind, one, lets)) in others.iter().enumerate() {
+                for (_, other, also) in others[from..].iter().filter(|(other, ..)| kind != other) {
+                    for by in Column::ALL {
+                        let sort = Sort { by, descending: (at + from) % 2 == 1 };
+                        let filter = Filter { sort, ..team.with(one).with(other) };
+                        is_as_all_say(&mut tx, &house, &filter, &[in_team, lets, also], &names, &everything).await;
                     }
                 }
             }
@@ -177,21 +194,56 @@ async fn each_two_filters_let_the_same_through_in_the_same_order_whichever_way_t
 }
 
 #[tokio::test]
-async fn what_lists_are_sorted_by_follows_every_name() {
+async fn what_lists_are_read_from_follows_every_change() {
+    let differ = "SELECT COUNT(*) AS n FROM profiles WHERE owner_name <> COALESCE((SELECT name FROM users WHERE users.id = owner_id), '')";
+    let in_teams = "SELECT COUNT(*) AS n FROM profile_teams JOIN profiles ON profiles.id = profile_id WHERE";
+    let teams_differ = format!(
+        "{in_teams} sorted_as <> sort_key OR its_network <> network OR its_status <> status OR its_cause IS DISTINCT FROM cause OR \
+         its_owner IS DISTINCT FROM owner_id OR its_owner_name <> owner_name OR its_day <> COALESCE(deadline, {})",
+        i64::MAX
+    );
     for Fixture { store, .. } in each().await {
         let house = fill(&store).await;
-        run(&store, "UPDATE users SET name = 'Zoë' WHERE id = $1", &[house.owners[0].as_str().into()]).await;
-        run(&store, "UPDATE profiles SET name = 'Aal', sort_key = 'aal' WHERE network_id = '10'", &[]).await;
-        run(&store, "UPDATE profiles SET owner_id = NULL WHERE network_id = '12'", &[]).await;
-        let differ =
-            "SELECT COUNT(*) AS n FROM profiles WHERE owner_name <> COALESCE((SELECT name FROM users WHERE users.id = owner_id), '')";
-        let teams_differ = "SELECT COUNT(*) AS n FROM profile_teams JOIN profiles ON profiles.id = profile_id WHERE sorted_as <> sort_key";
-        let renamed = "SELECT COUNT(*) AS n FROM profiles WHERE owner_name = 'Zoë' OR id IN (SELECT profile_id FROM profile_teams WHERE sorted_as = 'aal')";
-        let mut tx = store.read().await.unwrap();
-        for (sql, expected) in [(differ, 0), (teams_differ, 0), (renamed, 20)] {
-            let n = tx.one(sql, &[]).await.unwrap().unwrap().int("n").unwrap();
-            assert_eq!(n, expected, "{sql}: {}", store.describe());
+        for (what, of, then) in [
+            ("UPDATE users SET name = 'Zoë' WHERE id = $1", true, "its_owner_name = 'Zoë' AND owner_name = 'Zoë'"),
+            ("UPDATE profiles SET name = 'Aal', sort_key = 'aal' WHERE network_id = '10'", false, "sorted_as = 'aal'"),
+            ("UPDATE profiles SET owner_id = NULL WHERE network_id = '12'", false, "network_id = '12' AND its_owner IS NULL"),
+            ("UPDATE profiles SET owner_id = $1 WHERE network_id = '20'", true, "network_id = '20' AND its_owner_name = 'Zoë'"),
+            ("UPDATE profiles SET network = 'x' WHERE network_id = '20'", false, "its_network = 'x'"),
+            ("UPDATE profiles SET status = 'renew_soon' WHERE network_id = '22'", false, "network_id = '22' AND its_status = 'renew_soon'"),
+            ("UPDATE profiles SET cause = 'app_blocked' WHERE network_id = '22'", false, "its_cause = 'app_blocked'"),
+            ("UPDATE profiles SET cause = NULL WHERE network_id = '22'", false, "network_id = '22' AND its_cause IS NULL"),
+            ("UPDATE profiles SET deadline = 5 WHERE network_id = '22'", false, "its_day = 5"),
+            (
+                "UPDATE profiles SET deadline = NULL, status = 'unverified' WHERE network_id = '24'",
+                false,
+                "network_id = '24' AND its_status = 'unverified'",
+            ),
+        ] {
+            let values = if of { vec![house.owners[0].as_str().into()] } else { vec![] };
+            run(&store, what, &values).await;
+            let mut tx = store.read().await.unwrap();
+            for (sql, is_none) in [(differ, true), (&teams_differ, true), (&format!("{in_teams} {then}"), false)] {
+                let n = tx.one(sql, &[]).await.unwrap().unwrap().int("n").unwrap();
+                assert_eq!(n == 0, is_none, "{what}: {sql}: {n}: {}", store.describe());
+            }
         }
+    }
+}
+
+/// The index that a list of a team is read from.
+fn of_team(filter: &Filter) -> &'static str {
+    let by = filter.sort.by;
+    match (filter.cause.is_some() || filter.status.is_some_and(|status| status != Status::Connected), by, &filter.owner, &filter.network) {
+        (true, Column::Deadline, ..) => "profile_teams_ailing_by_day (team_id=?)",
+        (true, _, Some(_), _) => "profile_teams_ailing_by_owner_name (team_id=? AND its_owner_name=?)",
+        (true, Column::Owner, ..) => "profile_teams_ailing_by_owner_name (team_id=?)",
+        (true, ..) => "profile_teams_ailing_by_name (team_id=?)",
+        (_, Column::Deadline, _, Some(_)) => "profile_teams_by_network_and_day (team_id=? AND its_network=?)",
+        (_, Column::Deadline, ..) => "profile_teams_by_day (team_id=?)",
+        (_, _, Some(_), _) => "profile_teams_by_owner_name (team_id=? AND its_owner_name=?)",
+        (_, Column::Owner, ..) => "profile_teams_by_owner_name (team_id=?)",
+        _ => "profile_teams_by_name (team_id=?)",
     }
 }
 
@@ -206,13 +258,15 @@ async fn lists_in_order_are_read_from_an_index_that_has_it() {
         for (_, one, _) in all.iter().filter(|(kind, ..)| *kind != "sight") {
             for (_, other, _) in all.iter().filter(|(kind, ..)| *kind != "sight") {
                 for by in [Column::Name, Column::Owner, Column::Deadline] {
-                    let filter = Filter { sort: Sort { by, descending: false }, ..both(one, other) };
+                    let filter = Filter { sort: Sort { by, descending: false }, ..one.with(other) };
                     let (sql, values) = profiles::ordered_statement(&tx, &house.organisation, &filter, 50);
                     if sqlite {
                         let rows = tx.all(&format!("EXPLAIN QUERY PLAN {sql}"), &values).await.unwrap();
                         let plan = rows.iter().map(|row| row.text("detail").unwrap()).collect::<Vec<_>>().join("\n");
                         assert!(plan.contains("SEARCH profiles USING INDEX") && !plan.contains("TEMP B-TREE"), "{filter:?}: {plan}");
-                        assert!(by != Column::Name || plan.contains(first(&filter)), "not from what it is narrowed to: {filter:?}: {plan}");
+                        let index = if filter.team.is_some() { of_team(&filter) } else { first(&filter) };
+                        let named = by == Column::Name || filter.team.is_some();
+                        assert!(!named || plan.contains(index), "not from what it is narrowed to: {filter:?}: {plan}");
                     } else {
                         for other in ["enable_sort", "enable_bitmapscan", "enable_seqscan"] {
                             tx.run(&format!("SET LOCAL {other} = off"), &[]).await.unwrap();
