@@ -35,6 +35,7 @@ async fn every_act_is_in_the_audit_before_it_leaves_and_the_chain_is_whole() {
         1
     );
     assert_eq!(demo.api("GET", "/audit?limit=0", None).await.0, 422);
+    assert_eq!(demo.api("GET", "/audit?act=token:read", None).await.1["field"], "act");
 
     let run = |arguments: &[&str]| {
         let mut command = Command::new(crate::world::binary());

@@ -96,6 +96,7 @@ async fn a_report_is_evidence_and_not_a_verdict() {
     assert_ne!(demo.api("GET", &format!("/profiles/{profile}"), None).await.1["status"], "disconnected");
     assert_eq!(report("another token", 401).await.1["state"], "not_current");
     assert_eq!(report(&token, 200).await.0, 422);
+    assert_eq!(report(&token, 429).await.1["field"], "status", "a limit says nothing about the token");
     let (_, reader) = key(&demo, &["profiles:read"]).await;
     assert_eq!(call(url, &reader, "POST", &format!("{path}/report"), Some(json!({ "access_token": token }))).await.0, 403);
     // A true one: the network confirms it, and the owner hears.

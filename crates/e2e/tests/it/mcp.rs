@@ -73,8 +73,20 @@ async fn nobody_else_gets_in_and_nothing_is_guessed() {
     assert_eq!(post(all.clone(), none, &ping).await, (200, json!({ "jsonrpc": "2.0", "id": 1, "result": {} })));
     let told = json!({ "jsonrpc": "2.0", "method": "notifications/initialized" }).to_string();
     assert_eq!(post(all.clone(), none, &told).await, (202, Value::Null));
+    // Several at once, as revision 2025-03-26 has it: what is only told is not answered.
+    let batch = format!(r#"[{ping},{told},{{"jsonrpc":"2.0","id":2,"method":"tools/call","params":{{"name":"list_profiles"}}}}]"#);
+    let (status, answers) = post(all.clone(), none, &batch).await;
+    assert_eq!(
+        (status, answers.as_array().unwrap().len(), &answers[0]["id"], &answers[1]["id"]),
+        (200, 2, &json!(1), &json!(2)),
+        "{answers}"
+    );
+    assert_eq!(answers[1]["result"]["isError"], false, "{answers}");
+    assert_eq!(post(all.clone(), none, &format!("[{told}]")).await, (202, Value::Null));
     for (message, code) in [
         ("{".to_owned(), -32700),
+        ("[]".to_owned(), -32600),
+        (format!("[{}]", vec![ping.as_str(); 51].join(",")), -32600),
         (json!({ "id": 1 }).to_string(), -32600),
         (json!({ "jsonrpc": "2.0", "id": 1, "method": "resources/list" }).to_string(), -32601),
         (json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": { "name": "delete_everything" } }).to_string(), -32602),

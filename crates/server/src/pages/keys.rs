@@ -169,6 +169,7 @@ pub async fn one(State(app): State<Arc<App>>, caller: Caller, Path(id): Path<Str
         let offered = profiles::list(&mut tx, &app.organisation, &filter, OFFERED).await?;
         drop(tx);
         let view = KeyView::of(&app, &caller, &key);
+        let method = asked.method.trim().to_ascii_uppercase();
         let verdict = match Act::parse(&asked.act) {
             Some(act) => {
                 let profile = if asked.profile.is_empty() {
@@ -176,7 +177,7 @@ pub async fn one(State(app): State<Arc<App>>, caller: Caller, Path(id): Path<Str
                 } else {
                     Some(auth::profile(&app, &caller, &asked.profile, Act::SeeProfile).await?)
                 };
-                let call = (act == Act::CallApi && !asked.path.is_empty()).then_some((asked.method.as_str(), asked.path.as_str()));
+                let call = (act == Act::CallApi && !asked.path.is_empty()).then_some((method.as_str(), asked.path.as_str()));
                 let dry = may::Asked { act, profile: profile.as_ref(), call };
                 let decision = may::may(&app, &may::actor_of(key), &dry).await?;
                 let revoked = view.revoked.then(|| (false, caller.lang.t("keys.revoked").to_owned()));
@@ -195,7 +196,7 @@ pub async fn one(State(app): State<Arc<App>>, caller: Caller, Path(id): Path<Str
                     (profile.id.to_string(), label, profile.id.as_str() == asked.profile)
                 })
                 .collect(),
-            method: if asked.method.is_empty() { "GET".into() } else { asked.method.clone() },
+            method: if method.is_empty() { "GET".into() } else { method },
             path: asked.path.clone(),
             verdict,
         })

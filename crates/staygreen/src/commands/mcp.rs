@@ -3,7 +3,7 @@
 use clap::Args;
 use reqwest::Method;
 use serde_json::{Value, json};
-use server::api::mcp::{Reply, after, reply};
+use server::api::mcp::{self, Ask, Asked, not_json};
 
 use super::way::{Call, Server, Way};
 
@@ -34,18 +34,15 @@ impl Mcp {
 
 async fn answer(way: &Way, line: &str) -> Option<Value> {
     let Ok(message) = serde_json::from_str(line) else {
-        return Some(json!({ "jsonrpc": "2.0", "id": null, "error": { "code": -32700, "message": "this is not JSON" } }));
+        return Some(not_json());
     };
-    match reply(&message) {
-        Reply::None => None,
-        Reply::Is(answer) => Some(answer),
-        Reply::Asks(id, ask) => {
-            let method = Method::from_bytes(ask.method.as_bytes()).unwrap_or(Method::GET);
-            let call = Call { method, path: &ask.path, query: &ask.query, body: ask.body, key: ask.key.as_deref() };
-            Some(match way.ask(call).await {
-                Ok((good, said)) => after(&id, good, &said),
-                Err(error) => after(&id, false, &json!({ "code": "unreachable", "detail": error.to_string() })),
-            })
-        }
+    mcp::answer(&message, way).await
+}
+
+impl Asked for Way {
+    async fn ask(&self, ask: Ask) -> (bool, Value) {
+        let method = Method::from_bytes(ask.method.as_bytes()).unwrap_or(Method::GET);
+        let call = Call { method, path: &ask.path, query: &ask.query, body: ask.body, key: ask.key.as_deref() };
+        Self::ask(self, call).await.unwrap_or_else(|error| (false, json!({ "code": "unreachable", "detail": error.to_string() })))
     }
 }

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use tower::ServiceExt as _;
 use url::form_urlencoded;
 
-use crate::api::mcp::{Ask, Reply, VERSIONS, after, reply};
+use crate::api::mcp::{Ask, Asked, VERSIONS, answer, not_json};
 use crate::auth;
 use crate::error::Problem;
 use crate::state::App;
@@ -42,7 +42,7 @@ fn bearer(headers: &HeaderMap) -> Option<Secret> {
     auth::credentials(headers, "Bearer").map(Secret::new)
 }
 
-/// POST /mcp: one message.
+/// POST /mcp: a message, or several.
 pub(crate) async fn post(State(inside): State<Inside>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
     if is_foreign(&inside.app, &parts.headers) {
@@ -61,26 +61,26 @@ pub(crate) async fn post(State(inside): State<Inside>, request: Request) -> Resp
     }
     let Ok(bytes) = axum::body::to_bytes(body, MESSAGE_MAX).await else { return crate::api::v1::too_large(MESSAGE_MAX).into_response() };
     let Ok(message) = serde_json::from_slice::<Value>(&bytes) else {
-        let broken = json!({ "jsonrpc": "2.0", "id": null, "error": { "code": -32700, "message": "this is not JSON" } });
-        return (StatusCode::BAD_REQUEST, Json(broken)).into_response();
+        return (StatusCode::BAD_REQUEST, Json(not_json())).into_response();
     };
-    match reply(&message) {
-        Reply::None => StatusCode::ACCEPTED.into_response(),
-        Reply::Is(answer) => Json(answer).into_response(),
-        Reply::Asks(id, ask) => {
-            let (good, said) = inside.ask(&parts.headers, &ask).await;
-            Json(after(&id, good, &said)).into_response()
-        }
+    match answer(&message, &As { inside: &inside, headers: &parts.headers }).await {
+        None => StatusCode::ACCEPTED.into_response(),
+        Some(answer) => Json(answer).into_response(),
     }
 }
 
-impl Inside {
-    /// Asks the API as the one who asks here.
-    async fn ask(&self, headers: &HeaderMap, ask: &Ask) -> (bool, Value) {
+/// The API, asked as the one who asks here.
+struct As<'a> {
+    inside: &'a Inside,
+    headers: &'a HeaderMap,
+}
+
+impl Asked for As<'_> {
+    async fn ask(&self, ask: Ask) -> (bool, Value) {
         let query: String = form_urlencoded::Serializer::new(String::new()).extend_pairs(&ask.query).finish();
         let mut request = Request::builder().method(ask.method).uri(format!("/api/v1{}?{query}", ask.path));
         for name in [header::AUTHORIZATION, header::ACCEPT_LANGUAGE] {
-            if let Some(value) = headers.get(&name) {
+            if let Some(value) = self.headers.get(&name) {
                 request = request.header(name, value);
             }
         }
@@ -91,7 +91,7 @@ impl Inside {
         let Ok(request) = request.header(header::CONTENT_TYPE, "application/json").body(body) else {
             return (false, json!({ "code": "invalid_field", "detail": "what was given does not fit into a request" }));
         };
-        let answer = match self.api.clone().oneshot(request).await {
+        let answer = match self.inside.api.clone().oneshot(request).await {
             Ok(answer) => answer,
             Err(never) => match never {},
         };

@@ -191,7 +191,7 @@ impl Tool {
 
 /// What is to be done about a message.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Reply {
+enum Reply {
     /// Nothing is answered: it was a notification.
     None,
     /// This is the answer.
@@ -201,15 +201,58 @@ pub enum Reply {
 }
 
 fn error(id: &Value, code: i64, message: &str) -> Reply {
-    Reply::Is(json!({ "jsonrpc": "2.0", "id": id, "error": { "code": code, "message": message } }))
+    Reply::Is(refusal(id, code, message))
 }
 
 fn result(id: &Value, result: &Value) -> Value {
     json!({ "jsonrpc": "2.0", "id": id, "result": result })
 }
 
+/// Whoever makes calls of the API.
+pub trait Asked: Sync {
+    /// Whether a call went well, and what was said.
+    fn ask(&self, ask: Ask) -> impl Future<Output = (bool, Value)> + Send;
+}
+
+/// The most messages that are taken at once.
+const BATCH_MAX: usize = 50;
+
+/// What is answered to a message, or to several at once, which are a list (revision 2025-03-26, section "Batching"); `None` where nothing is.
+pub async fn answer(message: &Value, api: &impl Asked) -> Option<Value> {
+    let Some(several) = message.as_array() else { return one(message, api).await };
+    if several.is_empty() || several.len() > BATCH_MAX {
+        let words = format!("a batch has 1 to {BATCH_MAX} messages");
+        return Some(refusal(&Value::Null, -32600, &words));
+    }
+    let mut answers = vec![];
+    for message in several {
+        answers.extend(one(message, api).await);
+    }
+    (!answers.is_empty()).then_some(Value::Array(answers))
+}
+
+async fn one(message: &Value, api: &impl Asked) -> Option<Value> {
+    match reply(message) {
+        Reply::None => None,
+        Reply::Is(answer) => Some(answer),
+        Reply::Asks(id, asked) => {
+            let (good, said) = api.ask(asked).await;
+            Some(after(&id, good, &said))
+        }
+    }
+}
+
+/// What is answered to what is not even JSON.
+pub fn not_json() -> Value {
+    refusal(&Value::Null, -32700, "this is not JSON")
+}
+
+fn refusal(id: &Value, code: i64, message: &str) -> Value {
+    json!({ "jsonrpc": "2.0", "id": id, "error": { "code": code, "message": message } })
+}
+
 /// Reads one message.
-pub fn reply(message: &Value) -> Reply {
+fn reply(message: &Value) -> Reply {
     let id = &message["id"];
     let Some(method) = message["method"].as_str().filter(|_| message["jsonrpc"] == "2.0") else {
         return error(id, -32600, "this is no request of JSON-RPC 2.0");
@@ -251,7 +294,7 @@ fn call(id: &Value, params: &Value) -> Reply {
 }
 
 /// The answer to a call, of what the API said.
-pub fn after(id: &Value, good: bool, said: &Value) -> Value {
+fn after(id: &Value, good: bool, said: &Value) -> Value {
     let text = if good {
         said.to_string()
     } else {

@@ -6,6 +6,7 @@ use axum::body::Body;
 use axum::extract::{Query, State};
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
+use lifecycle::permission::Act;
 use lifecycle::time::Timestamp;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -43,6 +44,9 @@ pub async fn list(State(app): State<Arc<App>>, asked: Result<Query<Asked>, axum:
     let limit = asked.limit.unwrap_or(50);
     if !(1..=500).contains(&limit) {
         return Err(Problem::field("limit", "is 1 to 500"));
+    }
+    if asked.act.as_deref().is_some_and(|act| Act::parse(act).is_none()) {
+        return Err(Problem::field("act", "is one of the words that permissions begin with, such as tokens:read"));
     }
     let search = Search { before: asked.before, profile: asked.profile, act: asked.act, q: asked.q };
     let mut tx = app.store.read().await?;

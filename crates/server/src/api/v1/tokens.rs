@@ -76,6 +76,9 @@ pub async fn report(State(app): State<Arc<App>>, caller: Caller, Path(id): Path<
     if !(400..500).contains(&report.status) {
         return Err(Problem::field("status", "is the status with which the network refused, 400 to 499"));
     }
+    if matches!(report.status, 408 | 429) {
+        return Err(Problem::field("status", "says nothing about the token: the network wants you to wait, and to try again"));
+    }
     let profile = auth::profile(&app, &caller, &id, Act::ReadToken).await?;
     let state = match evidence::report(&app, &caller, &profile, &Secret::new(report.access_token), report.status).await? {
         Reported::BeingChecked => "being_checked",
