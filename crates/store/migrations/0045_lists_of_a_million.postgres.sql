@@ -1,5 +1,21 @@
 -- What lists of profiles are sorted by stands where they are read from: the owner's name with the profile, the profile's with its teams.
 -- Triggers keep both.
+
+-- A node that is still of the older version goes on writing: until the triggers stand, nobody else changes what is copied. While it waits for
+-- one table, it soon lets go of the others, so that transactions that hold the one and want the others come to their end.
+DO $$ DECLARE patience TEXT := current_setting('lock_timeout'); BEGIN LOOP
+    BEGIN
+        PERFORM set_config('lock_timeout', '400ms', true);
+        LOCK TABLE users IN SHARE ROW EXCLUSIVE MODE;
+        LOCK TABLE profiles IN ACCESS EXCLUSIVE MODE;
+        LOCK TABLE profile_teams IN ACCESS EXCLUSIVE MODE;
+        PERFORM set_config('lock_timeout', patience, true);
+        EXIT;
+    EXCEPTION WHEN lock_not_available OR deadlock_detected THEN
+        PERFORM pg_sleep(0.1);
+    END;
+END LOOP; END $$;
+
 ALTER TABLE profiles ADD COLUMN owner_name TEXT COLLATE {binary} NOT NULL DEFAULT '';
 ALTER TABLE profile_teams ADD COLUMN sorted_as TEXT COLLATE {binary} NOT NULL DEFAULT '';
 UPDATE profiles SET owner_name = COALESCE((SELECT name FROM users WHERE users.id = profiles.owner_id), '') WHERE owner_id IS NOT NULL;

@@ -22,9 +22,11 @@ CREATE TRIGGER profiles_changed_in_teams AFTER UPDATE OF network, status, cause 
 WHEN new.network IS NOT old.network OR new.status IS NOT old.status OR new.cause IS NOT old.cause BEGIN
     UPDATE profile_teams SET its_network = new.network, its_status = new.status, its_cause = new.cause WHERE profile_id = new.id;
 END;
+-- As the row stands: the name may have been set meanwhile by another trigger, which SQLite lets fire before this one or after it.
 CREATE TRIGGER profiles_owned_in_teams AFTER UPDATE OF owner_id, owner_name ON profiles
 WHEN new.owner_id IS NOT old.owner_id OR new.owner_name IS NOT old.owner_name BEGIN
-    UPDATE profile_teams SET its_owner = new.owner_id, its_owner_name = new.owner_name WHERE profile_id = new.id;
+    UPDATE profile_teams SET its_owner = owner_id, its_owner_name = owner_name
+    FROM profiles WHERE profiles.id = new.id AND profile_id = new.id;
 END;
 CREATE TRIGGER profiles_due_in_teams AFTER UPDATE OF deadline ON profiles WHEN new.deadline IS NOT old.deadline BEGIN
     UPDATE profile_teams SET its_day = COALESCE(new.deadline, 9223372036854775807) WHERE profile_id = new.id;

@@ -202,6 +202,10 @@ async fn what_lists_are_read_from_follows_every_change() {
          its_owner IS DISTINCT FROM owner_id OR its_owner_name <> owner_name OR its_day <> COALESCE(deadline, {})",
         i64::MAX
     );
+    let new = "INSERT INTO profiles (id, organisation_id, network, instance, network_id, kind, name, owner_id, notify_no_access, notify_renew_soon, \
+               enabled, status, status_since, standing, sort_key, created_at) SELECT 'new', organisation_id, network, instance, '100', kind, name, $1, \
+               1, 1, 1, status, 0, standing, sort_key, 0 FROM profiles WHERE network_id = '20'";
+    let in_team = "INSERT INTO profile_teams (profile_id, team_id) SELECT 'new', team_id FROM profile_teams LIMIT 1";
     for Fixture { store, .. } in each().await {
         let house = fill(&store).await;
         for (what, of, then) in [
@@ -209,6 +213,12 @@ async fn what_lists_are_read_from_follows_every_change() {
             ("UPDATE profiles SET name = 'Aal', sort_key = 'aal' WHERE network_id = '10'", false, "sorted_as = 'aal'"),
             ("UPDATE profiles SET owner_id = NULL WHERE network_id = '12'", false, "network_id = '12' AND its_owner IS NULL"),
             ("UPDATE profiles SET owner_id = $1 WHERE network_id = '20'", true, "network_id = '20' AND its_owner_name = 'Zoë'"),
+            ("UPDATE profiles SET owner_id = $1 WHERE network_id = '16'", true, "network_id = '16' AND its_owner_name = 'Zoë'"),
+            (new, true, "its_owner_name = 'Zoë'"),
+            (in_team, false, "network_id = '100' AND its_owner_name = 'Zoë'"),
+            ("UPDATE profiles SET owner_id = NULL WHERE network_id = '100'", false, "network_id = '100' AND its_owner_name = ''"),
+            ("UPDATE profiles SET owner_id = $1, deadline = 3 WHERE network_id = '100'", true, "its_day = 3 AND its_owner_name = 'Zoë'"),
+            ("UPDATE users SET name = 'Ada' WHERE id = $1", true, "network_id = '100' AND its_owner_name = 'Ada'"),
             ("UPDATE profiles SET network = 'x' WHERE network_id = '20'", false, "its_network = 'x'"),
             ("UPDATE profiles SET status = 'renew_soon' WHERE network_id = '22'", false, "network_id = '22' AND its_status = 'renew_soon'"),
             ("UPDATE profiles SET cause = 'app_blocked' WHERE network_id = '22'", false, "its_cause = 'app_blocked'"),
