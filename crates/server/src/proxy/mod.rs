@@ -82,7 +82,7 @@ async fn pass(app: &App, caller: &Caller, id: &str, request: Request) -> Result<
     let path = path.split_once(&format!("/{id}/proxy")).map_or("", |(_, path)| path).to_owned();
     let profile = auth::profile_for_call(app, caller, id, (parts.method.as_str(), &path)).await?;
     let query = parts.uri.query().map(str::to_owned);
-    let steered_by = networks::find(&profile.network).and_then(|network| network.steered_by());
+    let steered_by = networks::find(&profile.network).and_then(networks::Network::steered_by);
     if let Some(why) = query.as_deref().and_then(|query| asked::why_not(query.as_bytes(), &parts.method, steered_by.unwrap_or_default())) {
         return Err(malformed(why));
     }

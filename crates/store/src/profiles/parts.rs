@@ -58,7 +58,7 @@ impl Part {
     }
 
     /// What is in several teams is read from the smallest of them.
-    async fn from_smallest(mut self, tx: &mut Tx) -> Result<Self, StoreError> {
+    async fn beginning_with_smallest(mut self, tx: &mut Tx) -> Result<Self, StoreError> {
         let Some(first) = self.filter.team.clone().filter(|_| !self.also.is_empty()) else { return Ok(self) };
         let mut teams = vec![first];
         teams.append(&mut self.also);
@@ -95,7 +95,7 @@ pub(super) async fn parts(tx: &mut Tx, filter: &Filter) -> Result<Vec<Part>, Sto
     let open = Part::of(Filter { visible_to: None, ..filter.clone() });
     let mut parts = vec![];
     for part in seen.iter().filter_map(|sees| open.within(sees)) {
-        parts.push(part.from_smallest(tx).await?);
+        parts.push(part.beginning_with_smallest(tx).await?);
     }
     Ok(parts)
 }
