@@ -10,8 +10,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::migrate::MigrateError;
-use sqlx::postgres::{PgConnectOptions, PgListener, PgPool, PgPoolOptions, Postgres};
-use sqlx::{Executor as _, Transaction};
+use sqlx::postgres::{PgConnectOptions, PgDatabaseError, PgListener, PgPool, PgPoolOptions, Postgres};
+use sqlx::{Connection as _, Executor as _, Transaction};
 
 use crate::driver::{StoreError, Tx};
 use crate::fault::DiskFault;
@@ -157,10 +157,29 @@ impl Dialect {
     }
 }
 
-/// True for the errors of PostgreSQL that mean: run the same transaction again. Serialization failure, deadlock.
+/// True for the errors of PostgreSQL that mean: run the same transaction again. Serialization failure, deadlock, and what was prepared
+/// before the schema changed.
 pub(crate) fn means_try_again(error: &sqlx::Error) -> bool {
+    let sqlx::Error::Database(of_server) = error else { return false };
+    of_server.code().is_some_and(|code| ["40001", "40P01"].contains(&code.as_ref())) || is_prepared_too_early(error)
+}
+
+/// Whether a statement was prepared before another node, of a newer version, gave its table more columns (0A000 alone is any feature that
+/// is not supported; the function's name is the same in every language of the server).
+fn is_prepared_too_early(error: &sqlx::Error) -> bool {
     let sqlx::Error::Database(error) = error else { return false };
-    error.code().is_some_and(|code| ["40001", "40P01"].contains(&code.as_ref()))
+    let routine = error.try_downcast_ref::<PgDatabaseError>().and_then(PgDatabaseError::routine);
+    error.code().is_some_and(|code| code == "0A000") && routine == Some("RevalidateCachedQuery")
+}
+
+/// The same error; where it would come back for as long as the connection lives, what the connection has prepared is forgotten.
+pub(crate) async fn learned_from(tx: &mut Transaction<'static, Postgres>, error: sqlx::Error) -> sqlx::Error {
+    if is_prepared_too_early(&error)
+        && let Err(lost) = tx.clear_cached_statements().await
+    {
+        return lost;
+    }
+    error
 }
 
 /// Where a database is.

@@ -297,7 +297,10 @@ impl Tx {
                 0
             }
             Inner::Turn(turn) => turn.change(sql, values)?,
-            Inner::Postgres(tx) => bound(sql, values).execute(&mut **tx).await?.rows_affected(),
+            Inner::Postgres(tx) => match bound(sql, values).execute(&mut **tx).await {
+                Ok(done) => done.rows_affected(),
+                Err(error) => return Err(dialect::learned_from(tx, error).await.into()),
+            },
         })
     }
 
@@ -309,7 +312,10 @@ impl Tx {
             Inner::Noting(_) => return Err(StoreError::Over),
             Inner::Sqlite(reader) => sqlite::all(reader, sql, values).await?.into_iter().map(Row::Sqlite).collect(),
             Inner::Turn(turn) => turn.all(sql, values).await?.into_iter().map(Row::Sqlite).collect(),
-            Inner::Postgres(tx) => bound(sql, values).fetch_all(&mut **tx).await?.into_iter().map(Row::Postgres).collect(),
+            Inner::Postgres(tx) => match bound(sql, values).fetch_all(&mut **tx).await {
+                Ok(rows) => rows.into_iter().map(Row::Postgres).collect(),
+                Err(error) => return Err(dialect::learned_from(tx, error).await.into()),
+            },
         })
     }
 
