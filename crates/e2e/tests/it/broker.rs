@@ -166,3 +166,30 @@ async fn a_scheme_is_known_in_either_case() {
         assert_eq!(answer.status(), 401, "{header}");
     }
 }
+
+/// Whoever asks again and again for as long as any token lives does not spend a refresh token with each call.
+#[tokio::test]
+async fn a_young_token_is_not_renewed_for_a_longer_life() {
+    let demo = Demo::start();
+    let tiktok = demo.profile_named("tiktok", "Fernweh Outdoor").await["id"].as_str().unwrap().to_owned();
+    let ask = async |life: u32| demo.api("GET", &format!("/profiles/{tiktok}/access-token?min_ttl={life}"), None).await;
+    let renewed = async || {
+        let url = format!("{}/control/api/ledger?network=tiktok", demo.text("sandbox_url"));
+        let ledger: Value = client().get(url).send().await.unwrap().json().await.unwrap();
+        ledger["seen"].as_array().unwrap().iter().filter(|seen| seen["about"] == "renewal").count()
+    };
+    // TikTok's tokens live a day.
+    let before = renewed().await;
+    for _ in 0..3 {
+        let (status, problem) = ask(86_400).await;
+        assert_eq!((status, problem["code"].as_str()), (409, Some("min_ttl_not_available")), "{problem}");
+    }
+    assert_eq!(renewed().await, before, "it came only just now");
+    demo.control("/clock", json!({ "advance_seconds": 15 * 60 })).await;
+    assert_eq!(ask(86_000).await.0, 200);
+    assert_eq!(renewed().await, before + 1, "once, when it is no longer young");
+    for _ in 0..3 {
+        assert_eq!(ask(86_400).await.0, 409);
+    }
+    assert_eq!(renewed().await, before + 1);
+}

@@ -55,7 +55,7 @@ impl Site {
             format!("[networks.{name}]\n{client}\nbase_url = \"{}/{name}\"\n{}", self.networks_at, self.each)
         });
         let text = format!(
-            "[server]\nlisten = \"127.0.0.1:{node}\"\ndata_dir = \"{}\"\n[database]\nurl = \"{}\"\n[keys]\nfile = \"{}\"\n[keeper]\n{}{}",
+            "[server]\nlisten = \"127.0.0.1:{node}\"\nrenew_on_demand_after = \"0 s\"\ndata_dir = \"{}\"\n[database]\nurl = \"{}\"\n[keys]\nfile = \"{}\"\n[keeper]\n{}{}",
             folder.join(format!("node-{node}")).display(),
             self.database,
             folder.join("keys.toml").display(),

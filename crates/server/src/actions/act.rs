@@ -123,7 +123,7 @@ pub async fn lend(app: &App, caller: &Caller, profile: &Profile, wanted: &Wanted
         );
     }
     if let Some(until) = ready.until.filter(|until| *until < app.now() + min_ttl) {
-        let words = "Nobody's token of this profile lives that long. Ask with a smaller min_ttl.";
+        let words = "Nobody's token of this profile lives that long at this moment. Ask with a smaller min_ttl, or later.";
         return Err(Problem::new(StatusCode::CONFLICT, "min_ttl_not_available", words).with(json!({ "expires_at": rfc3339(until) })));
     }
     if let Some(missing) = wanted.scopes.iter().find(|scope| !ready.tokens.scopes.contains(scope)) {
@@ -171,7 +171,8 @@ async fn choose(app: &App, caller: &Caller, profile: &Profile, spare: Span, scop
         let mut found = holders.iter().find(|(holder, _)| holder.grant.id == grant);
         // Once there is one, nobody else's is renewed that would end too soon all the same.
         let helps = |holder: &Holder| lesser.is_none() || lives(holder).is_none_or(|life| life >= spare);
-        if let Some((holder, _)) = found.filter(|(holder, _)| ends_within(holder, app.now() + spare) && helps(holder)) {
+        let is_due = |holder: &Holder| ends_within(holder, app.now() + SPARE) || !is_young(app, holder) && helps(holder);
+        if let Some((holder, _)) = found.filter(|(holder, _)| ends_within(holder, app.now() + spare) && is_due(holder)) {
             renew(app, holder).await?;
             // What was known of all of them is old now.
             holders = self::holders(app, profile).await?;
@@ -222,6 +223,14 @@ fn in_order(holders: &Holders, frozen: &[Frozen], now: Timestamp) -> Vec<GrantId
 /// Whether the access token ends by then, and can be renewed.
 fn ends_within(holder: &Holder, by: Timestamp) -> bool {
     holder.grant.renewable && holder.grant.clocks.access_until.is_some_and(|until| until <= by)
+}
+
+/// Whether the access token came only just now: whoever asks again and again for one that lives as long as any does must not spend a
+/// refresh token with each call.
+fn is_young(app: &App, holder: &Holder) -> bool {
+    let least = app.config.server.renew_on_demand_after.span();
+    let least = lives(holder).map_or(least, |life| least.min(life.times(1, 10)));
+    app.now().since(holder.grant.issued_at) < least
 }
 
 /// How long its access tokens live.

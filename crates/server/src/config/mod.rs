@@ -63,6 +63,9 @@ pub struct ServerConfig {
     pub connection_max: Length,
     /// How long a renewal link is valid.
     pub renewal_link_max: Length,
+    /// So old is an access token at least when it is renewed because somebody asks for one that lives longer than it still does; a tenth of its
+    /// life where that is less.
+    pub renew_on_demand_after: Length,
     /// How long a request's head may take, and its body when next to nothing of it comes.
     pub slow_after: Length,
     /// The most MiB of a request, and of an answer, that are passed through to a network and back.
@@ -101,6 +104,7 @@ impl Default for ServerConfig {
             session_max: Length::hours(24),
             connection_max: Length::minutes(30),
             renewal_link_max: Length::hours(72),
+            renew_on_demand_after: Length::minutes(10),
             slow_after: Length::seconds(30),
             proxy_mib_max: NonZeroU32::new(512).unwrap_or(NonZeroU32::MAX),
             profile_limit: 0,
