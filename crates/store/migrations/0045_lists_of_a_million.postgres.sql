@@ -1,30 +1,9 @@
 -- What lists of profiles are sorted by stands where they are read from: the owner's name with the profile, the profile's with its teams.
 -- Triggers keep both.
-
--- A node that is still of the older version goes on writing: until the triggers stand, nobody else changes what is copied. While it waits for
--- one table, it soon lets go of the others, so that transactions that hold the one and want the others come to their end.
-DO $$ DECLARE patience TEXT := current_setting('lock_timeout'); BEGIN LOOP
-    BEGIN
-        PERFORM set_config('lock_timeout', '400ms', true);
-        LOCK TABLE users IN SHARE ROW EXCLUSIVE MODE;
-        LOCK TABLE profiles IN ACCESS EXCLUSIVE MODE;
-        LOCK TABLE profile_teams IN ACCESS EXCLUSIVE MODE;
-        PERFORM set_config('lock_timeout', patience, true);
-        EXIT;
-    EXCEPTION WHEN lock_not_available OR deadlock_detected THEN
-        PERFORM pg_sleep(0.1);
-    END;
-END LOOP; END $$;
-
--- Indexes that are made anew, or would take most of the time while every row is written, are made of the finished rows.
-DROP INDEX profiles_by_rank, profiles_by_day, profiles_by_owner, profiles_by_cause, profile_teams_by_team, profiles_by_text;
 ALTER TABLE profiles ADD COLUMN owner_name TEXT COLLATE {binary} NOT NULL DEFAULT '';
 ALTER TABLE profile_teams ADD COLUMN sorted_as TEXT COLLATE {binary} NOT NULL DEFAULT '';
 UPDATE profiles SET owner_name = COALESCE((SELECT name FROM users WHERE users.id = profiles.owner_id), '') WHERE owner_id IS NOT NULL;
 UPDATE profile_teams SET sorted_as = COALESCE((SELECT sort_key FROM profiles WHERE profiles.id = profile_teams.profile_id), '');
-
-CREATE INDEX profiles_by_text ON profiles
-    USING gin (profile_text_parts(sort_key || E'\n' || LOWER(COALESCE(handle, '')) || E'\n\n'));
 
 -- FOR SHARE: whoever renames just then waits, and finds this row too.
 CREATE FUNCTION profile_owner_name() RETURNS TRIGGER LANGUAGE plpgsql AS $$ BEGIN
@@ -53,11 +32,14 @@ CREATE TRIGGER profiles_sorted AFTER UPDATE OF sort_key ON profiles
 
 -- Lists of a million profiles, whatever two filters leave, in every order: what the second filter asks stands in the index of the first, so
 -- that no profile is read that is not shown. Lists by status are read status by status and need no index of their own.
+DROP INDEX profiles_by_rank;
+DROP INDEX profiles_by_day;
 CREATE INDEX profiles_by_day ON profiles(organisation_id, (COALESCE(deadline, 9223372036854775807)), sort_key, id, status);
 CREATE INDEX profiles_by_network_and_day ON profiles(organisation_id, network, (COALESCE(deadline, 9223372036854775807)), sort_key, id, status);
 CREATE INDEX profiles_by_owner_and_day ON profiles(owner_id, (COALESCE(deadline, 9223372036854775807)), sort_key, id, network, status)
     WHERE owner_id IS NOT NULL;
 CREATE INDEX profiles_by_owner_name ON profiles(organisation_id, owner_name, sort_key, id, network, status);
+DROP INDEX profiles_by_owner;
 CREATE INDEX profiles_by_owner ON profiles(owner_id, sort_key, id, network, status);
 -- What is not simply connected is little, and so are these.
 CREATE INDEX profiles_ailing_by_owner ON profiles(owner_id, status, sort_key, id, network) WHERE status <> 'connected';
@@ -65,9 +47,11 @@ CREATE INDEX profiles_ailing_by_day ON profiles(organisation_id, status, (COALES
     WHERE status <> 'connected';
 CREATE INDEX profiles_ailing_by_owner_name ON profiles(organisation_id, status, owner_name, sort_key, id, network)
     WHERE status <> 'connected';
+DROP INDEX profiles_by_cause;
 CREATE INDEX profiles_by_cause ON profiles(organisation_id, cause, sort_key, id, network, owner_id, status) WHERE cause IS NOT NULL;
 CREATE INDEX profiles_by_cause_and_day ON profiles(organisation_id, cause, (COALESCE(deadline, 9223372036854775807)), sort_key, id, network, owner_id, status)
     WHERE cause IS NOT NULL;
 CREATE INDEX profiles_by_cause_and_owner_name ON profiles(organisation_id, cause, owner_name, sort_key, id, network, status)
     WHERE cause IS NOT NULL;
+DROP INDEX profile_teams_by_team;
 CREATE INDEX profile_teams_by_team ON profile_teams(team_id, sorted_as, profile_id);

@@ -1,20 +1,5 @@
 -- What lists of profiles ask for stands with the profile's teams too, so that a list of a large team, which is also what its members see, is
 -- read from the team's own indexes. Triggers keep it.
-
--- Until the triggers stand, no other node changes what is copied. While it waits for one table, it soon lets go of the other, so that
--- transactions that hold one of them and want the other come to their end.
-DO $$ DECLARE patience TEXT := current_setting('lock_timeout'); BEGIN LOOP
-    BEGIN
-        PERFORM set_config('lock_timeout', '400ms', true);
-        LOCK TABLE profiles IN ACCESS EXCLUSIVE MODE;
-        LOCK TABLE profile_teams IN ACCESS EXCLUSIVE MODE;
-        PERFORM set_config('lock_timeout', patience, true);
-        EXIT;
-    EXCEPTION WHEN lock_not_available OR deadlock_detected THEN
-        PERFORM pg_sleep(0.1);
-    END;
-END LOOP; END $$;
-
 DROP INDEX profile_teams_by_team;
 ALTER TABLE profile_teams ADD COLUMN its_network TEXT NOT NULL DEFAULT '';
 ALTER TABLE profile_teams ADD COLUMN its_status TEXT NOT NULL DEFAULT '';

@@ -88,6 +88,24 @@ const MIGRATIONS: &[(i64, &str, Script)] = &[
     ),
 ];
 
+/// What a migration copies from rows that other nodes may be writing, which are still of the older version: until its triggers stand, nobody
+/// else changes these tables of PostgreSQL. SQLite has one writer.
+const COPIES: &[(i64, &[&str])] = &[
+    (45, &["users IN SHARE ROW EXCLUSIVE", "profiles IN ACCESS EXCLUSIVE", "profile_teams IN ACCESS EXCLUSIVE"]),
+    (46, &["profiles IN ACCESS EXCLUSIVE", "profile_teams IN ACCESS EXCLUSIVE"]),
+];
+
+/// Takes tables for a migration. While it waits for one of them, it soon lets go of the others, so that transactions that hold the one and
+/// want the others come to their end.
+fn taking(tables: &[&str]) -> String {
+    let locks: String = tables.iter().map(|table| format!("LOCK TABLE {table} MODE;\n")).collect();
+    format!(
+        "DO $$ DECLARE patience TEXT := current_setting('lock_timeout'); BEGIN LOOP\nBEGIN\n\
+         PERFORM set_config('lock_timeout', '400ms', true);\n{locks}PERFORM set_config('lock_timeout', patience, true);\nEXIT;\n\
+         EXCEPTION WHEN lock_not_available OR deadlock_detected THEN PERFORM pg_sleep(0.1);\nEND;\nEND LOOP; END $$;\n"
+    )
+}
+
 /// The last migration of this version.
 pub(crate) fn newest() -> i64 {
     MIGRATIONS.last().map_or(0, |(version, ..)| *version)
@@ -105,8 +123,16 @@ pub(crate) fn tables(last: i64) -> Vec<&'static str> {
 pub(crate) fn up_to(dialect: Dialect, last: i64) -> Migrator {
     let wanted = MIGRATIONS.iter().filter(|(version, ..)| *version <= last);
     let known = wanted.map(|(version, name, script)| {
-        let sql = sqlx::AssertSqlSafe(script.of(dialect).replace("{binary}", dialect.binary()));
-        Migration::new(*version, (*name).into(), MigrationType::Simple, sqlx::SqlSafeStr::into_sql_str(sql), false)
+        let text = script.of(dialect).replace("{binary}", dialect.binary());
+        let said = |text: &str| sqlx::SqlSafeStr::into_sql_str(sqlx::AssertSqlSafe(text));
+        let mut migration = Migration::new(*version, (*name).into(), MigrationType::Simple, said(&text), false);
+        if dialect == Dialect::Postgres
+            && let Some((_, tables)) = COPIES.iter().find(|(copying, _)| copying == version)
+        {
+            // Known by its own text, however its tables are taken.
+            migration.sql = said(&(taking(tables) + &text));
+        }
+        migration
     });
     Migrator::with_migrations(known.collect())
 }
