@@ -11,7 +11,7 @@ use lifecycle::words::Cause;
 use serde::Deserialize;
 use store::profiles::{self, Filter, Profile};
 use store::sorting::{Column, Sort};
-use store::{teams, users};
+use store::{tags, teams, users};
 
 use super::view::{Options, Row, owners, row, statuses, title_of};
 use super::{Page, Shell, for_people, show};
@@ -49,6 +49,7 @@ struct Profiles {
     causes: Options,
     owners: Options,
     teams: Options,
+    tags: Options,
     /// How many the filter lets through.
     count: String,
     /// May change several at once.
@@ -72,6 +73,7 @@ pub struct Asked {
     cause: String,
     owner: String,
     team: String,
+    tag: String,
     sort: String,
     order: String,
     after: Option<String>,
@@ -86,7 +88,7 @@ impl Asked {
 
     /// How many filters narrow the list; the search stands apart.
     fn filters(&self) -> usize {
-        [&self.network, &self.status, &self.cause, &self.owner, &self.team].into_iter().filter(|value| !value.is_empty()).count()
+        [&self.network, &self.status, &self.cause, &self.owner, &self.team, &self.tag].into_iter().filter(|value| !value.is_empty()).count()
     }
 
     /// The same list in another order.
@@ -104,6 +106,7 @@ impl Asked {
             ("cause", &self.cause),
             ("owner", &self.owner),
             ("team", &self.team),
+            ("tag", &self.tag),
             ("sort", &self.sort),
             ("order", &self.order),
             ("after", after.unwrap_or_default()),
@@ -139,6 +142,7 @@ async fn build(app: &App, caller: &Caller, asked: &Asked) -> Page {
         cause: Cause::parse(&asked.cause),
         owner: caller.user.as_ref().filter(|_| mine).map(|user| user.id.clone()).or_else(|| asked.owner.parse().ok()),
         team: asked.team.parse().ok(),
+        tag: asked.tag.parse().ok(),
         q: Some(asked.q.clone()),
         visible_to: caller.narrowed_to(Act::SeeProfile),
         sort,
@@ -149,6 +153,9 @@ async fn build(app: &App, caller: &Caller, asked: &Asked) -> Page {
     let mut found = profiles::list(&mut tx, &app.organisation, &filter, u32::try_from(PER_PAGE + 1).unwrap_or(51)).await?;
     let count = profiles::matching(&mut tx, &app.organisation, &filter).await?;
     let all_teams = teams::list(&mut tx, &app.organisation).await?;
+    let mut all_tags = tags::names(&mut tx, &app.organisation, filter.visible_to.as_ref()).await?;
+    // What is chosen stays in sight, also where there are more than are offered.
+    all_tags.extend(filter.tag.clone().filter(|tag| !all_tags.contains(tag)));
     drop(tx);
     let more = found.len() > PER_PAGE;
     found.truncate(PER_PAGE);
@@ -174,6 +181,7 @@ async fn build(app: &App, caller: &Caller, asked: &Asked) -> Page {
             .collect(),
         owners: owners(&users, filter.owner.as_ref()),
         teams: all_teams.into_iter().map(|team| (team.id.to_string(), team.name, filter.team.as_ref() == Some(&team.id))).collect(),
+        tags: all_tags.into_iter().map(|tag| (tag.to_string(), tag.to_string(), filter.tag.as_ref() == Some(&tag))).collect(),
         count: count_words(caller.lang, count),
         manages: !found.is_empty() && caller.may(Act::ManageProfile),
         connects: caller.may(Act::Connect),
