@@ -29,7 +29,7 @@ async fn profiles_are_tagged_listed_and_found_by_their_tags() {
     assert_eq!((status, &profile["tags"], &profile["team_ids"]), (200, &json!(["Launch", "q4"]), &outdoor["team_ids"]), "{profile}");
     let (_, profile) = tag(&demo, &tiktok, json!(["launch"])).await;
     assert_eq!(profile["tags"], json!(["Launch"]), "shown as first written");
-    let (_, history) = demo.api("GET", &format!("/profiles/{linkedin}/events"), None).await;
+    let (_, history) = demo.api("GET", &format!("/events?profile={linkedin}"), None).await;
     assert!(history.to_string().contains(r#""added":["Launch","q4"]"#), "{history}");
 
     let list = async |query: &str| demo.api("GET", &format!("/profiles?{query}"), None).await;
@@ -112,7 +112,7 @@ async fn nt_14_nobody_widens_a_key_by_a_tag_beyond_what_they_could_give() {
     let answer = save.send().await.unwrap();
     assert_eq!(answer.status(), 403);
     let page = answer.text().await.unwrap();
-    assert!(page.contains("launch, mine") && page.contains("A company admin can set it."), "what was typed is kept: {page}");
+    assert!(page.contains("launch, mine") && page.contains("Ein Company Admin kann ihn setzen."), "what was typed is kept: {page}");
 }
 
 #[tokio::test]
@@ -131,6 +131,7 @@ async fn tags_are_set_seen_and_filtered_by_on_the_pages() {
     assert_eq!(browser.run("return document.getElementById('tags').value").await, "two words, wrong/one");
     browser.fill("Tags", "Launch, q4").await;
     browser.press("Save").await;
+    browser.see("Launch").await;
     let shown = "return [...document.querySelectorAll('.tags .pill')].map(tag => tag.innerText)";
     assert_eq!(browser.run(shown).await, json!(["Launch", "q4"]));
     accessible(&browser, "tagged").await;
