@@ -1,6 +1,8 @@
 //! Profiles: what is acted as. Lists narrow to what the asking user may see; the same rule as
 //! [`lifecycle::permission::decide`], as a condition.
 
+use std::collections::BTreeMap;
+
 use lifecycle::ids::{OrganisationId, ProfileId, TeamId, UserId};
 use lifecycle::status::{Standing, Status};
 use lifecycle::tag::Tag;
@@ -88,24 +90,29 @@ pub fn sort_key(name: &str) -> String {
     name.to_lowercase()
 }
 
+/// So many profiles are asked about at once.
+const AT_ONCE: usize = 500;
+
+/// With their teams and tags.
 async fn with_groups(tx: &mut Tx, mut profiles: Vec<Profile>) -> Result<Vec<Profile>, StoreError> {
-    if profiles.is_empty() {
-        return Ok(profiles);
-    }
-    let list = placeholders(1, profiles.len());
-    let sql = format!("SELECT profile_teams.profile_id, profile_teams.team_id, teams.tag FROM profile_teams JOIN teams ON teams.id = profile_teams.team_id \
-         WHERE profile_teams.profile_id IN ({list}) ORDER BY profile_teams.team_id");
-    let values: Vec<Value> = profiles.iter().map(|profile| profile.id.as_str().into()).collect();
-    for row in tx.all(&sql, &values).await? {
-        let id: ProfileId = row.parsed("profile_id")?;
-        let Some(profile) = profiles.iter_mut().find(|profile| profile.id == id) else { continue };
-        match row.opt_parsed("tag")? {
-            Some(tag) => profile.tags.push(tag),
-            None => profile.teams.push(row.parsed("team_id")?),
+    for some in profiles.chunks_mut(AT_ONCE) {
+        let sql = format!(
+            "SELECT profile_teams.profile_id, profile_teams.team_id, teams.tag FROM profile_teams JOIN teams ON teams.id = profile_teams.team_id \
+             WHERE profile_teams.profile_id IN ({}) ORDER BY profile_teams.team_id",
+            placeholders(1, some.len())
+        );
+        let values: Vec<Value> = some.iter().map(|profile| profile.id.as_str().into()).collect();
+        let mut places: BTreeMap<ProfileId, &mut Profile> = some.iter_mut().map(|profile| (profile.id.clone(), profile)).collect();
+        for row in tx.all(&sql, &values).await? {
+            let Some(profile) = places.get_mut(&row.parsed("profile_id")?) else { continue };
+            match row.opt_parsed("tag")? {
+                Some(tag) => profile.tags.push(tag),
+                None => profile.teams.push(row.parsed("team_id")?),
+            }
         }
-    }
-    for profile in &mut profiles {
-        profile.tags.sort();
+        for profile in places.into_values() {
+            profile.tags.sort();
+        }
     }
     Ok(profiles)
 }
@@ -279,7 +286,8 @@ pub async fn deadlines(
         values.len() - 1,
         values.len()
     );
-    tx.all(&sql, &values).await?.iter().map(read).collect()
+    let profiles = tx.all(&sql, &values).await?.iter().map(read).collect::<Result<_, _>>()?;
+    with_groups(tx, profiles).await
 }
 
 /// The profiles that have no access token, or one of whose grants ends before that day, soonest first.

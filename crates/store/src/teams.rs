@@ -21,7 +21,10 @@ pub struct Team {
 /// All teams, by name.
 pub async fn list(tx: &mut Tx, organisation: &OrganisationId) -> Result<Vec<Team>, StoreError> {
     let mut teams = vec![];
-    for row in tx.all("SELECT id, name FROM teams WHERE organisation_id = $1 AND tag IS NULL ORDER BY name, id", &[organisation.as_str().into()]).await? {
+    for row in tx
+        .all("SELECT id, name FROM teams WHERE organisation_id = $1 AND tag IS NULL ORDER BY name, id", &[organisation.as_str().into()])
+        .await?
+    {
         teams.push(Team { id: row.parsed("id")?, name: row.text("name")?, members: vec![] });
     }
     let sql =

@@ -33,7 +33,8 @@ async fn profiles_are_tagged_listed_and_found_by_their_tags() {
     assert!(history.to_string().contains(r#""added":["Launch","q4"]"#), "{history}");
 
     let list = async |query: &str| demo.api("GET", &format!("/profiles?{query}"), None).await;
-    for (query, n) in [("tag=LAUNCH", 2), ("tag=launch&network=tiktok", 1), ("tag=q4&q=fernweh", 1), ("tag=nobody", 0), ("tag=q4&network=x", 0)]
+    for (query, n) in
+        [("tag=LAUNCH", 2), ("tag=launch&network=tiktok", 1), ("tag=q4&q=fernweh", 1), ("tag=nobody", 0), ("tag=q4&network=x", 0)]
     {
         let (status, found) = list(query).await;
         assert_eq!((status, names(&found).len()), (200, n), "{query}: {found}");

@@ -181,7 +181,11 @@ fn each_no_has_its_reason() {
     assert_eq!(decide(&both, &ask(Act::Publish, of(&other))), Decision::Deny(Why::OtherProfiles));
     let teams = key(vec![carried(&format!("posts:write team={team} network=threads"))]);
     assert!(allowed(&teams, Act::Publish, of(&other)));
-    assert!(!allowed(&teams, Act::Publish, About::Profile { id: &other, network: "x", owner: None, teams: std::slice::from_ref(&team), tags: &[] }));
+    assert!(!allowed(
+        &teams,
+        Act::Publish,
+        About::Profile { id: &other, network: "x", owner: None, teams: std::slice::from_ref(&team), tags: &[] }
+    ));
 
     let ends = key(vec![carried("posts:write until=2027-01-15T08:00:01Z")]);
     assert!(allowed(&ends, Act::Publish, of(&mine)), "T0 is one second before");
@@ -266,21 +270,23 @@ fn any_permission() -> impl Strategy<Value = Permission> {
         any::<bool>(),
         proptest::sample::select(vec!["GET /a/*", "ANY /**", "POST,PUT /b", "GET /a/**"]),
     );
-    (parts, proptest::collection::vec(any_tag(), 0..2)).prop_map(|((act, profiles, teams, networks, until, rate, approval, calls), tags)| {
-        let mut made = if act == Act::CallApi { carried(&format!("api:call {calls}")) } else { act.into() };
-        if act.is_about_profiles() || act.is_about_teams() {
-            made.reach.teams = teams.into_iter().map(TeamId::from_u128).collect();
-        }
-        if act.is_about_profiles() {
-            made.reach.profiles = profiles.into_iter().map(ProfileId::from_u128).collect();
-            made.reach.networks = networks.into_iter().map(str::to_owned).collect();
-            made.reach.tags = tags.into_iter().map(tag).collect();
-        }
-        made.until = until.map(|seconds| T0 + Span::seconds(seconds));
-        made.rate = rate.filter(|_| act.is_deed()).map(|(count, per)| Rate { count, per: Span::seconds(per) });
-        made.approval = (approval && act.can_wait()).then(|| UserId::from_u128(7));
-        made
-    })
+    (parts, proptest::collection::vec(any_tag(), 0..2)).prop_map(
+        |((act, profiles, teams, networks, until, rate, approval, calls), tags)| {
+            let mut made = if act == Act::CallApi { carried(&format!("api:call {calls}")) } else { act.into() };
+            if act.is_about_profiles() || act.is_about_teams() {
+                made.reach.teams = teams.into_iter().map(TeamId::from_u128).collect();
+            }
+            if act.is_about_profiles() {
+                made.reach.profiles = profiles.into_iter().map(ProfileId::from_u128).collect();
+                made.reach.networks = networks.into_iter().map(str::to_owned).collect();
+                made.reach.tags = tags.into_iter().map(tag).collect();
+            }
+            made.until = until.map(|seconds| T0 + Span::seconds(seconds));
+            made.rate = rate.filter(|_| act.is_deed()).map(|(count, per)| Rate { count, per: Span::seconds(per) });
+            made.approval = (approval && act.can_wait()).then(|| UserId::from_u128(7));
+            made
+        },
+    )
 }
 
 fn any_frozen() -> impl Strategy<Value = Frozen> {

@@ -7,9 +7,9 @@ use lifecycle::forecast::{Basis, Need, of_profile};
 use lifecycle::grant::Grant;
 use lifecycle::ids::{PersonId, ProfileId, TeamId, UserId};
 use lifecycle::permission::{About, Act};
+use lifecycle::tag::Tag;
 use lifecycle::time::{Span, Timestamp};
 use lifecycle::words::Cause;
-use lifecycle::tag::Tag;
 use store::forecast::{self, Held};
 use store::profiles::{self, Narrow};
 

@@ -77,13 +77,7 @@ pub(super) fn statement(dialect: Dialect, way: Way, organisation: &OrganisationI
 }
 
 /// Where the rows of a part in a team are read from, and under which conditions.
-pub(super) fn rows(
-    dialect: Dialect,
-    way: Way,
-    organisation: &OrganisationId,
-    part: &Part,
-    values: &mut Vec<Value>,
-) -> (String, String) {
+pub(super) fn rows(dialect: Dialect, way: Way, organisation: &OrganisationId, part: &Part, values: &mut Vec<Value>) -> (String, String) {
     let Part { filter, groups, gathers_found } = part;
     // What it is in stands in the part.
     let Filter { network, status, cause, owner, team: _, tag: _, q: _, visible_to, sort, after } = filter;

@@ -83,8 +83,9 @@ async fn lists_are_narrowed_to_what_a_reach_covers() {
         ];
         for some in [vec![], vec![0], vec![1], vec![2], vec![3], vec![4], vec![1, 2], vec![3, 4]] {
             let chosen: Vec<Reach> = some.iter().map(|at: &usize| reaches[*at].clone()).collect();
-            let covered =
-                |profile: &&profiles::Profile| chosen.iter().any(|reach| reach.covers(&profile.id, &profile.network, &profile.teams, &profile.tags));
+            let covered = |profile: &&profiles::Profile| {
+                chosen.iter().any(|reach| reach.covers(&profile.id, &profile.network, &profile.teams, &profile.tags))
+            };
             let expected: Vec<_> = all.iter().filter(covered).map(|profile| profile.id.clone()).collect();
             let filter = Filter { visible_to: Some(Narrow::Reaches(chosen.clone())), ..Filter::default() };
             let found = profiles::list(&mut tx, &organisation, &filter, 10).await.unwrap();

@@ -114,7 +114,10 @@ fn filters<'a>(house: &'a House) -> Vec<(&'static str, Filter, Lets<'a>)> {
     );
     for reaches in [
         vec![Reach { tags: vec![q4.clone()], ..Reach::default() }],
-        vec![Reach { tags: vec![launch.clone()], ..reach(&["xing"], &[one, two], &[]) }, Reach { tags: vec![q4.clone()], ..reach(&[], &[two], &[]) }],
+        vec![
+            Reach { tags: vec![launch.clone()], ..reach(&["xing"], &[one, two], &[]) },
+            Reach { tags: vec![q4.clone()], ..reach(&[], &[two], &[]) },
+        ],
     ] {
         sees(Narrow::Reaches(reaches.clone()), Box::new(move |profile| reads(&reaches, profile)));
     }

@@ -46,7 +46,10 @@ async fn what_was_given_is_read_back_and_goes_with_set_team_and_user() {
         assert_eq!(words(&mut tx, &mira).await, ["profiles:read tag=Launch", "posts:write tag=Launch"], "{}", store.describe());
 
         // A set or team of nobody here is left out.
-        let elsewhere = [Given { set: store::ids::fresh(), place: Place::Everywhere }, Given { set: other.clone(), place: Place::Team(store::ids::fresh()) }];
+        let elsewhere = [
+            Given { set: store::ids::fresh(), place: Place::Everywhere },
+            Given { set: other.clone(), place: Place::Team(store::ids::fresh()) },
+        ];
         permission_sets::give(&mut tx, &organisation, &mira, &elsewhere).await.unwrap();
         assert!(permission_sets::of_user(&mut tx, &mira).await.unwrap().is_empty());
         permission_sets::give(&mut tx, &organisation, &mira, &both).await.unwrap();

@@ -6,8 +6,8 @@ use lifecycle::words::Confidence;
 use networks::network::Kind;
 
 use super::{
-    EMAIL, EVIDENCE, MANY, MAYBE_CAUSE, MAYBE_MOMENT, MAYBE_TEXT, MAYBE_USER, MOMENT, NOTIFICATIONS, Operation, TAG, TEAMS, TEXT, URL, USER,
-    WHOLE, answers, silent,
+    EMAIL, EVIDENCE, MANY, MAYBE_CAUSE, MAYBE_MOMENT, MAYBE_TEXT, MAYBE_USER, MOMENT, NOTIFICATIONS, Operation, TAG, TEAMS, TEXT, URL,
+    USER, WHOLE, answers, silent,
 };
 use crate::api::shape::{Shape, may, must};
 
@@ -38,10 +38,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         ]),
     answers(
         "listTags",
-        Shape::Object(&[must(
-            "items",
-            Shape::List { of: &Shape::Object(&[must("name", TEXT), must("profiles", WHOLE)]), max: MANY },
-        )]),
+        Shape::Object(&[must("items", Shape::List { of: &Shape::Object(&[must("name", TEXT), must("profiles", WHOLE)]), max: MANY })]),
     ),
     answers("getProfile", WHOLE_PROFILE).versioned(),
     answers("changeProfile", WHOLE_PROFILE).versioned().takes(
