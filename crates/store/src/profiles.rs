@@ -20,8 +20,8 @@ mod parts;
 mod shape;
 mod ways;
 
-pub(crate) use list::conditions;
 pub use list::{COUNTED_MAX, Filter, found_statement, list, list_from, matching, ordered_statement};
+pub(crate) use list::{conditions, conditions_of_each};
 pub use narrow::Narrow;
 
 /// A profile with its settings and its derived standing.

@@ -86,25 +86,34 @@ pub async fn list(tx: &mut Tx, organisation: &OrganisationId, visible_to: Option
     Ok(all)
 }
 
-/// So many tags are offered to choose from.
-const NAMED_MAX: u32 = 200;
+/// So many tags are suggested.
+const SUGGESTED: u32 = 200;
+/// So many profiles of a tag are looked at for whether somebody sees one.
+const LOOKED_AT: u32 = 50;
 
-/// The tags of what somebody sees, by name and without counting: 200 at most, to choose from.
-pub async fn names(tx: &mut Tx, organisation: &OrganisationId, visible_to: Option<&Narrow>) -> Result<Vec<Tag>, StoreError> {
-    let sql = "SELECT tag FROM teams WHERE organisation_id = $1 AND tag IS NOT NULL ORDER BY name LIMIT $2";
-    let rows = tx.all(sql, &[organisation.as_str().into(), NAMED_MAX.into()]).await?;
-    let all = rows.iter().map(|row| row.parsed("tag")).collect::<Result<Vec<Tag>, _>>()?;
-    if visible_to.is_none() {
-        return Ok(all);
+/// Tags to suggest, by name: 200 at most, and of those who may not see everything only such as one of a tag's first profiles shows them.
+/// Read soon however many there are; [`list`] is exact.
+pub async fn suggestions(tx: &mut Tx, organisation: &OrganisationId, visible_to: Option<&Narrow>) -> Result<Vec<Tag>, StoreError> {
+    let filter = Filter { visible_to: visible_to.cloned(), ..Filter::default() };
+    let (conditions, mut values) = profiles::conditions_of_each(organisation, &filter);
+    let mut seen = String::new();
+    if visible_to.is_some() {
+        values.push(LOOKED_AT.into());
+        seen = format!(
+            " AND EXISTS (SELECT 1 FROM (SELECT profile_id FROM profile_teams WHERE team_id = teams.id LIMIT ${}) AS first \
+             JOIN profiles ON profiles.id = first.profile_id WHERE {conditions})",
+            values.len()
+        );
     }
-    let mut seen = vec![];
-    for tag in all {
-        let filter = Filter { tag: Some(tag.clone()), visible_to: visible_to.cloned(), ..Filter::default() };
-        if !profiles::list(tx, organisation, &filter, 1).await?.is_empty() {
-            seen.push(tag);
-        }
-    }
-    Ok(seen)
+    values.push(SUGGESTED.into());
+    let sql = format!("SELECT tag FROM teams WHERE organisation_id = $1 AND tag IS NOT NULL{seen} ORDER BY name LIMIT ${}", values.len());
+    tx.all(&sql, &values).await?.iter().map(|row| row.parsed("tag")).collect()
+}
+
+/// Whether there is any tag.
+pub async fn any(tx: &mut Tx, organisation: &OrganisationId) -> Result<bool, StoreError> {
+    let sql = "SELECT id FROM teams WHERE organisation_id = $1 AND tag IS NOT NULL LIMIT 1";
+    Ok(tx.one(sql, &[organisation.as_str().into()]).await?.is_some())
 }
 
 /// The first of some tags that no profile has.

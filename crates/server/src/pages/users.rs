@@ -84,7 +84,7 @@ impl House {
             teams: teams::list(&mut tx, &app.organisation).await?,
             sets: permission_sets::list(&mut tx, &app.organisation).await?,
             given: permission_sets::given(&mut tx, &app.organisation).await?,
-            tags: tags::names(&mut tx, &app.organisation, visible_to).await?,
+            tags: tags::list(&mut tx, &app.organisation, visible_to).await?.into_iter().map(|(tag, _)| tag).collect(),
         })
     }
 

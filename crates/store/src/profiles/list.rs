@@ -261,6 +261,12 @@ pub async fn matching(tx: &mut Tx, organisation: &OrganisationId, filter: &Filte
     }
 }
 
+/// What a filter lets through, as a condition that is asked of one row of `profiles` after the other.
+pub(crate) fn conditions_of_each(organisation: &OrganisationId, filter: &Filter) -> (String, Vec<Value>) {
+    conditions_by(crate::dialect::Dialect::Sqlite, Way::InOrder, organisation, &Part::of(organisation, filter.clone()))
+}
+
+/// The same, such that what is named is gathered.
 pub(crate) fn conditions(organisation: &OrganisationId, filter: &Filter) -> (String, Vec<Value>) {
     // No text: whichever database it is.
     conditions_by(crate::dialect::Dialect::Sqlite, Way::Whole, organisation, &Part::of(organisation, filter.clone()))

@@ -150,11 +150,12 @@ impl Arriving<'_> {
     }
 
     async fn team(&mut self, team: &Value) -> Result<(), Problem> {
-        let known = teams::list(&mut self.tx, &self.app.organisation).await?.into_iter().find(|known| known.name == text(team, "name"));
+        let name = text(team, "name").trim();
+        let known = teams::list(&mut self.tx, &self.app.organisation).await?.into_iter().find(|known| known.name == name);
         let id = match known {
             Some(known) => known.id,
             None => {
-                let id = teams::create(&mut self.tx, &self.app.organisation, text(team, "name"), self.app.now()).await?;
+                let id = teams::create(&mut self.tx, &self.app.organisation, name, self.app.now()).await?;
                 let members: Vec<UserId> = named(&team["member_ids"], &self.users);
                 teams::set_members(&mut self.tx, &self.app.organisation, &id, &members).await?;
                 self.moved.teams += 1;
