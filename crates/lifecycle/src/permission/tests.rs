@@ -127,6 +127,9 @@ fn nobody_gives_what_they_do_not_have() {
     assert!(holder.may_give(&narrow) && !holder.may_give(&wide) && !holder.may_give(&carried("users:manage")));
     assert!(key(vec![wide.clone()]).may_give(&narrow) && !key(vec![narrow]).may_give(&wide));
     assert!(!Actor::Stranger.may_give(&wide));
+    let tagged = key(vec![carried("posts:write tag=Launch,q4")]);
+    assert!(tagged.may_give(&carried("posts:write tag=LAUNCH")) && key(vec![wide.clone()]).may_give(&carried("posts:write tag=launch")));
+    assert!(!tagged.may_give(&wide) && !tagged.may_give(&carried("posts:write tag=launch,other")));
 }
 
 /// Who puts a tag on a profile lets whatever names that tag reach it.
@@ -426,7 +429,9 @@ proptest! {
     /// What is given on is never more than what was had.
     #[test]
     fn nothing_is_given_that_was_not_had(had in any_permission(), given in any_permission(), profile in any_profile(), path in proptest::sample::select(vec!["/a/1", "/b", "/a/1/2", "/a/"]), method in proptest::sample::select(vec!["GET", "POST", "DELETE"])) {
-        for given in [given, had.clone(), Permission { until: Some(T0 + Span::seconds(1)), ..had.clone() }] {
+        let shorter = Permission { until: Some(T0 + Span::seconds(1)), ..had.clone() };
+        let untagged = Permission { reach: Reach { tags: vec![], ..had.reach.clone() }, ..had.clone() };
+        for given in [given, had.clone(), shorter, untagged] {
             if had.includes(&given) {
                 with_profile(&profile, |about| {
                     let call = (given.act == Act::CallApi).then_some((method, path));
