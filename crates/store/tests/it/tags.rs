@@ -110,6 +110,24 @@ async fn of_tags_somebody_knows_those_of_what_they_see() {
     }
 }
 
+/// Whoever decides about a profile of the forecast or the dashboard knows its teams and tags.
+#[tokio::test]
+async fn what_is_coming_is_known_with_teams_and_tags() {
+    for Fixture { store, .. } in each().await {
+        let (ours, ids) = house(&store).await;
+        let mut tx = store.write().await.unwrap();
+        let team: TeamId = teams::create(&mut tx, &ours, "Guides", T0).await.unwrap();
+        profiles::set_owner_and_teams(&mut tx, &ours, &ids[0], None, std::slice::from_ref(&team)).await.unwrap();
+        tags::set(&mut tx, &ours, &ids[0], &some(&["launch"]), T0).await.unwrap();
+        tx.run("UPDATE profiles SET status = 'disconnected', deadline = 5 WHERE id = $1", &[ids[0].as_str().into()]).await.unwrap();
+        let held = store::forecast::ending(&mut tx, &ours, None, T0, 10).await.unwrap();
+        let due = profiles::deadlines(&mut tx, &ours, None, T0, 10).await.unwrap();
+        for profile in [&held.iter().find(|held| held.profile.id == ids[0]).unwrap().profile, &due[0]] {
+            assert_eq!((&profile.teams, &profile.tags), (&vec![team.clone()], &some(&["launch"])), "{}", store.describe());
+        }
+    }
+}
+
 /// Two who exchange the last use of two tags wait for each other, and none of them forever; each tag is there afterwards.
 #[tokio::test]
 async fn who_takes_and_who_gives_the_same_tags_meet_without_harm() {
