@@ -207,8 +207,8 @@ async fn whatever_reaches_name_a_list_shows_what_is_decided() {
                 }
             }
         }
-        for at in 0..reaches.len() {
-            for both in [vec![reaches[at].clone()], vec![reaches[at].clone(), reaches[(at + 7) % reaches.len()].clone()]] {
+        for (at, one) in reaches.iter().enumerate() {
+            for both in [vec![one.clone()], vec![one.clone(), reaches[(at + 7) % reaches.len()].clone()]] {
                 let lets: Lets<'_> = Box::new(|profile| reads(&both, profile));
                 let sort = Sort { by: Column::ALL[at % 4], descending: at % 3 == 0 };
                 let filter = Filter { visible_to: Some(Narrow::Reaches(both.clone())), sort, ..Filter::default() };
