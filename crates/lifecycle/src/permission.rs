@@ -430,17 +430,19 @@ impl Actor {
     }
 
     /// Whether they may let this, which others carry, reach one more profile: nobody widens what somebody may, themselves least of all,
-    /// beyond what they could give for that very profile as it is. `about`: the profile before.
+    /// beyond what they could give for that very profile as it is, nor for longer. `about`: the profile before.
     pub fn may_widen(&self, permission: &Permission, about: About<'_>) -> bool {
         let About::Profile { id, network, teams, tags, .. } = about else { return false };
-        match self {
-            Self::User { role: Role::CompanyAdmin, .. } => true,
-            Self::User { given: own, .. } | Self::ApiKey { permissions: own, .. } => own.iter().any(|had| {
-                let there = Permission { reach: had.reach.clone(), ..permission.clone() };
-                had.reach.covers(id, network, teams, tags) && had.includes(&there)
-            }),
-            Self::Stranger | Self::RenewalLink { .. } => false,
-        }
+        let (own, ends) = match self {
+            Self::User { role: Role::CompanyAdmin, .. } => return true,
+            Self::User { given, .. } => (given, None),
+            Self::ApiKey { permissions, until, .. } => (permissions, *until),
+            Self::Stranger | Self::RenewalLink { .. } => return false,
+        };
+        own.iter().filter(|had| had.reach.covers(id, network, teams, tags)).any(|had| {
+            let there = Permission { reach: had.reach.clone(), ..permission.clone() };
+            had.ending(ends).includes(&there)
+        })
     }
 }
 

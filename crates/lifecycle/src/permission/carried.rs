@@ -254,6 +254,12 @@ fn rate(text: &str) -> Result<Rate, NotAPermission> {
 }
 
 impl Permission {
+    /// The same, over at the end of what carries it if not before.
+    #[must_use]
+    pub fn ending(&self, at: Option<Timestamp>) -> Self {
+        Self { until: self.until.into_iter().chain(at).min(), ..self.clone() }
+    }
+
     /// Whether everything the other one allows is allowed by this one, so that whoever has this may give that to others. One with a
     /// rate gives nothing away: counted twice it would be twice as much.
     pub fn includes(&self, other: &Self) -> bool {

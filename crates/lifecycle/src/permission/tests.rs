@@ -147,6 +147,10 @@ fn nobody_widens_beyond_what_they_could_give() {
         assert!(!of(own).may_widen(&by_tag, about), "{own}");
     }
     assert!(of("tokens:read until=2099-01-01").may_widen(&carried("tokens:read tag=launch until=2098-01-01"), about));
+    let ends = |seconds| Some(T0 + Span::seconds(seconds));
+    let short = Actor::ApiKey { id: ApiKeyId::from_u128(1), permissions: [carried("tokens:read")].into(), until: ends(9) };
+    assert!(!short.may_widen(&by_tag, about), "nor for longer than it lives itself");
+    assert!(short.may_widen(&by_tag.ending(ends(9)), about) && !short.may_widen(&by_tag.ending(ends(10)), about));
     assert!(!of("tokens:read").may_widen(&by_tag, About::Profiles) && !Actor::Stranger.may_widen(&by_tag, about));
 }
 

@@ -89,7 +89,7 @@ async fn carried(tx: &mut Tx, app: &App) -> Result<Vec<Permission>, Problem> {
     let mut all = vec![];
     for key in api_keys::list(tx, &app.organisation).await? {
         if key.revoked_at.is_none() && key.expires_at.is_none_or(|at| at > now) {
-            all.extend(key.permissions.iter().cloned());
+            all.extend(key.permissions.iter().map(|permission| permission.ending(key.expires_at)));
         }
     }
     let sets = permission_sets::list(tx, &app.organisation).await?;

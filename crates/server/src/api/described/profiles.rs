@@ -36,10 +36,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
             may("cursor", CURSOR),
             may("limit", Shape::Int { min: 1, max: 200 }),
         ]),
-    answers(
-        "listTags",
-        Shape::Object(&[must("items", Shape::List { of: &Shape::Object(&[must("name", TEXT), must("profiles", WHOLE)]), max: MANY })]),
-    ),
+    answers("listTags", Shape::Object(&[must("items", Shape::List { of: &TAGGED, max: MANY })])),
     answers("getProfile", WHOLE_PROFILE).versioned(),
     answers("changeProfile", WHOLE_PROFILE).versioned().takes(
         &[
@@ -174,6 +171,9 @@ const PROFILE_FIELDS: Shape = Shape::Object(&[
     must("team_ids", TEAMS),
     must("tags", Shape::List { of: &TEXT, max: TAGS_MAX }),
 ]);
+
+const TAGGED: Shape = Shape::Named("Tag", &TAGGED_FIELDS);
+const TAGGED_FIELDS: Shape = Shape::Object(&[must("name", TEXT), must("profiles", WHOLE)]);
 
 const WHOLE_PROFILE: Shape = Shape::Named("WholeProfile", &WHOLE_FIELDS);
 const WHOLE_FIELDS: Shape = Shape::Plus(
