@@ -25,6 +25,8 @@ pub struct Filter {
     pub owner: Option<String>,
     /// In this team, by its id.
     pub team: Option<String>,
+    /// With this tag, however it is written.
+    pub tag: Option<String>,
     /// With this in the name or handle.
     pub q: Option<String>,
 }
@@ -37,6 +39,7 @@ impl Filter {
             ("cause", &self.cause),
             ("owner", &self.owner),
             ("team", &self.team),
+            ("tag", &self.tag),
             ("q", &self.q),
         ];
         let given = given.into_iter().filter_map(|(name, value)| value.clone().map(|value| (name, value)));
@@ -75,6 +78,9 @@ pub struct Profile {
     pub owner_id: Option<String>,
     /// The teams it is in.
     pub team_ids: Vec<String>,
+    /// Its tags, by name; none from servers that know no tags.
+    #[serde(default)]
+    pub tags: Vec<String>,
 }
 
 /// A profile with everything about it.

@@ -23,6 +23,7 @@
 //! | [`ledger`] | what is claimed, intended and committed, and the one storage trait |
 //! | [`plan`] | from what happened to what is committed |
 //! | [`permission`] | who may do what; deny by default |
+//! | [`tag`] | words of an organisation's own on its profiles |
 //! | [`waiting`] | posts and comments that wait: what they may become |
 
 pub mod access;
@@ -46,6 +47,7 @@ pub mod routing;
 pub mod schedule;
 pub mod secret;
 pub mod status;
+pub mod tag;
 pub mod time;
 pub mod waiting;
 pub mod words;

@@ -6,6 +6,7 @@ mod freeze;
 use std::sync::Arc;
 
 use crate::ids::{ApiKeyId, ProfileId, TeamId, UserId};
+use crate::tag::Tag;
 use crate::time::Timestamp;
 use crate::words::word_enum;
 
@@ -37,7 +38,7 @@ word_enum! {
         RefreshConnection = "profiles:refresh",
         /// Look now.
         CheckProfile = "profiles:check",
-        /// Change owner, teams, notification choices.
+        /// Change owner, teams, tags, notification choices.
         ManageProfile = "profiles:manage",
         /// Disconnect: revoke at the network and shred.
         DeleteProfile = "profiles:delete",
@@ -166,6 +167,8 @@ pub enum About<'a> {
         owner: Option<&'a UserId>,
         /// The teams it is in.
         teams: &'a [TeamId],
+        /// Its tags.
+        tags: &'a [Tag],
     },
 }
 
@@ -323,7 +326,7 @@ fn decide_for_key(permissions: &[Permission], question: &Question<'_>) -> Decisi
         About::Organisation => permission.reach.is_everything(),
         About::Profiles | About::Teams => true,
         About::Team(id) => permission.reach.covers_team(id),
-        About::Profile { id, network, teams, .. } => permission.reach.covers(id, network, teams),
+        About::Profile { id, network, teams, tags, .. } => permission.reach.covers(id, network, teams, tags),
     };
     if matches!(question.about, About::Profile { .. }) && !permissions.iter().any(|any| any.act.is_about_profiles() && within(any)) {
         return Decision::Hidden;
@@ -424,6 +427,22 @@ impl Actor {
             Self::User { given: own, .. } | Self::ApiKey { permissions: own, .. } => own.iter().any(|had| had.includes(permission)),
             Self::Stranger | Self::RenewalLink { .. } => false,
         }
+    }
+
+    /// Whether they may let this, which others carry, reach one more profile: nobody widens what somebody may, themselves least of all,
+    /// beyond what they could give for that very profile as it is, nor for longer. `about`: the profile before.
+    pub fn may_widen(&self, permission: &Permission, about: About<'_>) -> bool {
+        let About::Profile { id, network, teams, tags, .. } = about else { return false };
+        let (own, ends) = match self {
+            Self::User { role: Role::CompanyAdmin, .. } => return true,
+            Self::User { given, .. } => (given, None),
+            Self::ApiKey { permissions, until, .. } => (permissions, *until),
+            Self::Stranger | Self::RenewalLink { .. } => return false,
+        };
+        own.iter().filter(|had| had.reach.covers(id, network, teams, tags)).any(|had| {
+            let there = Permission { reach: had.reach.clone(), ..permission.clone() };
+            had.ending(ends).includes(&there)
+        })
     }
 }
 

@@ -17,7 +17,7 @@ use crate::grants::{self, Place, fence_off, insert_blank, of_person, token_conte
 use crate::ids::fresh;
 use crate::seal::{open_tokens, seal_tokens};
 use crate::standing::{profiles_of, settle_profiles};
-use crate::{Store, across_apps, assets, ledger, new_profiles, presets, profiles, renewal_links, revocations, teams};
+use crate::{Store, across_apps, assets, ledger, new_profiles, presets, profiles, renewal_links, revocations, tags, teams};
 
 /// The note of a token set with the id under which the network speaks of the person by itself, where that is another one.
 pub const ALSO_KNOWN_AS: &str = "also_known_as";
@@ -248,6 +248,7 @@ impl Store {
         for row in rows {
             let each: ProfileId = row.parsed("id")?;
             renewal_links::forget_profile(tx, &each).await?;
+            tags::set(tx, organisation, &each, &[], now).await?;
             for table in ["accesses", "profile_teams", "acts"] {
                 tx.run(&format!("DELETE FROM {table} WHERE profile_id = $1"), &[each.as_str().into()]).await?;
             }

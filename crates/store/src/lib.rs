@@ -60,6 +60,7 @@ mod sqlite;
 pub mod standing;
 pub mod story;
 mod sweep;
+pub mod tags;
 pub mod teams;
 pub mod telling;
 pub mod users;

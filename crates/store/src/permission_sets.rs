@@ -1,9 +1,12 @@
-//! Permission sets: named lists of what may be done, given to users company-wide or for one team.
+//! Permission sets: named lists of what may be done, given to users company-wide, for one team or for one tag.
 
 use std::collections::BTreeMap;
+use std::fmt;
+use std::str::FromStr;
 
 use lifecycle::ids::{OrganisationId, PermissionSetId, TeamId, UserId};
 use lifecycle::permission::{Act, Permission, Reach};
+use lifecycle::tag::Tag;
 use lifecycle::time::Timestamp;
 
 use crate::driver::{Row, StoreError, Tx, to_json};
@@ -21,12 +24,63 @@ pub struct PermissionSet {
 }
 
 impl PermissionSet {
-    /// What it allows where it is given. For a team only what can be narrowed to one counts.
-    pub fn permissions(&self, team: Option<&TeamId>) -> Vec<Permission> {
-        let narrowed = |act: &Act| team.is_none() || act.is_about_profiles() || act.is_about_teams();
-        let reach = Reach { teams: team.into_iter().cloned().collect(), ..Reach::default() };
+    /// What it allows where it is given. For a team or a tag only what can be narrowed to one counts.
+    pub fn permissions(&self, place: &Place) -> Vec<Permission> {
+        let narrowed = |act: &Act| match place {
+            Place::Everywhere => true,
+            Place::Team(_) => act.is_about_profiles() || act.is_about_teams(),
+            Place::Tag(_) => act.is_about_profiles(),
+        };
+        let reach = place.reach();
         let acts = self.acts.iter().filter(|act| act.can_be_given() && narrowed(act));
         acts.map(|act| Permission { reach: reach.clone(), ..Permission::from(*act) }).collect()
+    }
+}
+
+/// For what a set is given.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Place {
+    /// Company-wide.
+    Everywhere,
+    /// For one team and its profiles.
+    Team(TeamId),
+    /// For the profiles that have a tag.
+    Tag(Tag),
+}
+
+/// What a tag's name has before it, where it could be a team as well.
+const OF_TAG: &str = "tag:";
+
+impl Place {
+    fn reach(&self) -> Reach {
+        match self {
+            Self::Everywhere => Reach::default(),
+            Self::Team(team) => Reach { teams: vec![team.clone()], ..Reach::default() },
+            Self::Tag(tag) => Reach { tags: vec![tag.clone()], ..Reach::default() },
+        }
+    }
+}
+
+/// As it stands in the table and in forms: nothing, the id of a team, or `tag:` and a tag.
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Everywhere => Ok(()),
+            Self::Team(team) => team.fmt(f),
+            Self::Tag(tag) => write!(f, "{OF_TAG}{tag}"),
+        }
+    }
+}
+
+impl FromStr for Place {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.strip_prefix(OF_TAG) {
+            Some(tag) => tag.parse().map(Self::Tag).map_err(|error: lifecycle::tag::NotATag| error.to_string()),
+            None if text.is_empty() => Ok(Self::Everywhere),
+            None => text.parse().map(Self::Team).map_err(|error: lifecycle::ids::NotAnId| error.to_string()),
+        }
     }
 }
 
@@ -35,8 +89,8 @@ impl PermissionSet {
 pub struct Given {
     /// Which set.
     pub set: PermissionSetId,
-    /// For which team; `None`: company-wide.
-    pub team: Option<TeamId>,
+    /// For what.
+    pub place: Place,
 }
 
 fn read(row: &Row) -> Result<PermissionSet, StoreError> {
@@ -46,9 +100,7 @@ fn read(row: &Row) -> Result<PermissionSet, StoreError> {
 }
 
 fn read_given(row: &Row) -> Result<Given, StoreError> {
-    let team = row.text("team_id")?;
-    let team = if team.is_empty() { None } else { Some(row.parsed("team_id")?) };
-    Ok(Given { set: row.parsed("set_id")?, team })
+    Ok(Given { set: row.parsed("set_id")?, place: row.parsed("team_id")? })
 }
 
 /// All sets, by name.
@@ -117,12 +169,18 @@ pub async fn of_user(tx: &mut Tx, user: &UserId) -> Result<Vec<Given>, StoreErro
 pub async fn give(tx: &mut Tx, organisation: &OrganisationId, user: &UserId, wanted: &[Given]) -> Result<(), StoreError> {
     let ours = "DELETE FROM given_sets WHERE user_id = (SELECT id FROM users WHERE id = $1 AND organisation_id = $2)";
     tx.run(ours, &[user.as_str().into(), organisation.as_str().into()]).await?;
-    for one in wanted {
+    let mut each = wanted.to_vec();
+    each.sort();
+    // However a tag is written.
+    each.dedup();
+    for one in &each {
         let sql = "INSERT INTO given_sets (user_id, set_id, team_id) SELECT users.id, permission_sets.id, $4 FROM users, permission_sets \
                    WHERE users.id = $1 AND permission_sets.id = $2 AND users.organisation_id = $3 AND permission_sets.organisation_id = $3 \
-                   AND ($4 = '' OR EXISTS (SELECT id FROM teams WHERE id = $4 AND organisation_id = $3)) ON CONFLICT DO NOTHING";
-        let team = one.team.as_ref().map_or("", TeamId::as_str);
-        tx.run(sql, &[user.as_str().into(), one.set.as_str().into(), organisation.as_str().into(), team.into()]).await?;
+                   AND ($4 = '' OR $5 = 1 OR EXISTS (SELECT id FROM teams WHERE id = $4 AND organisation_id = $3)) ON CONFLICT DO NOTHING";
+        let is_tag = matches!(one.place, Place::Tag(_));
+        let values =
+            [user.as_str().into(), one.set.as_str().into(), organisation.as_str().into(), one.place.to_string().into(), is_tag.into()];
+        tx.run(sql, &values).await?;
     }
     Ok(())
 }
@@ -133,7 +191,7 @@ pub async fn permissions_of(tx: &mut Tx, user: &UserId) -> Result<Vec<Permission
                JOIN permission_sets ON permission_sets.id = given_sets.set_id WHERE given_sets.user_id = $1 ORDER BY set_id, team_id";
     let mut all = vec![];
     for row in tx.all(sql, &[user.as_str().into()]).await? {
-        all.extend(read(&row)?.permissions(read_given(&row)?.team.as_ref()));
+        all.extend(read(&row)?.permissions(&read_given(&row)?.place));
     }
     Ok(all)
 }

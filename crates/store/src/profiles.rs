@@ -1,13 +1,17 @@
 //! Profiles: what is acted as. Lists narrow to what the asking user may see; the same rule as
 //! [`lifecycle::permission::decide`], as a condition.
 
+use std::collections::BTreeMap;
+
 use lifecycle::ids::{OrganisationId, ProfileId, TeamId, UserId};
 use lifecycle::status::{Standing, Status};
+use lifecycle::tag::Tag;
 use lifecycle::time::Timestamp;
 
 use crate::driver::{Row, StoreError, Tx, Value, placeholders, to_json};
 use crate::grants;
 use crate::ids::fresh;
+use crate::tags;
 
 mod list;
 mod narrow;
@@ -16,8 +20,8 @@ mod parts;
 mod shape;
 mod ways;
 
-use list::conditions;
 pub use list::{COUNTED_MAX, Filter, found_statement, list, list_from, matching, ordered_statement};
+pub(crate) use list::{conditions, conditions_of_each};
 pub use narrow::Narrow;
 
 /// A profile with its settings and its derived standing.
@@ -47,6 +51,8 @@ pub struct Profile {
     pub owner: Option<UserId>,
     /// The teams it is in.
     pub teams: Vec<TeamId>,
+    /// Its tags, by name.
+    pub tags: Vec<Tag>,
     /// *No access tokens available.*
     pub notify_no_access: bool,
     /// Early warnings.
@@ -71,6 +77,7 @@ fn read(row: &Row) -> Result<Profile, StoreError> {
         parent: row.opt_parsed("parent_id")?,
         owner: row.opt_parsed("owner_id")?,
         teams: vec![],
+        tags: vec![],
         notify_no_access: row.flag("notify_no_access")?,
         notify_renew_soon: row.flag("notify_renew_soon")?,
         enabled: row.flag("enabled")?,
@@ -83,17 +90,28 @@ pub fn sort_key(name: &str) -> String {
     name.to_lowercase()
 }
 
-async fn with_teams(tx: &mut Tx, mut profiles: Vec<Profile>) -> Result<Vec<Profile>, StoreError> {
-    if profiles.is_empty() {
-        return Ok(profiles);
-    }
-    let list = placeholders(1, profiles.len());
-    let sql = format!("SELECT profile_id, team_id FROM profile_teams WHERE profile_id IN ({list}) ORDER BY team_id");
-    let values: Vec<Value> = profiles.iter().map(|profile| profile.id.as_str().into()).collect();
-    for row in tx.all(&sql, &values).await? {
-        let id: ProfileId = row.parsed("profile_id")?;
-        if let Some(profile) = profiles.iter_mut().find(|profile| profile.id == id) {
-            profile.teams.push(row.parsed("team_id")?);
+/// So many profiles are asked about at once.
+const AT_ONCE: usize = 500;
+
+/// With their teams and tags.
+async fn with_groups(tx: &mut Tx, mut profiles: Vec<Profile>) -> Result<Vec<Profile>, StoreError> {
+    for some in profiles.chunks_mut(AT_ONCE) {
+        let sql = format!(
+            "SELECT profile_teams.profile_id, profile_teams.team_id, teams.tag FROM profile_teams JOIN teams ON teams.id = profile_teams.team_id \
+             WHERE profile_teams.profile_id IN ({}) ORDER BY profile_teams.team_id",
+            placeholders(1, some.len())
+        );
+        let values: Vec<Value> = some.iter().map(|profile| profile.id.as_str().into()).collect();
+        let mut places: BTreeMap<ProfileId, &mut Profile> = some.iter_mut().map(|profile| (profile.id.clone(), profile)).collect();
+        for row in tx.all(&sql, &values).await? {
+            let Some(profile) = places.get_mut(&row.parsed("profile_id")?) else { continue };
+            match row.opt_parsed("tag")? {
+                Some(tag) => profile.tags.push(tag),
+                None => profile.teams.push(row.parsed("team_id")?),
+            }
+        }
+        for profile in places.into_values() {
+            profile.tags.sort();
         }
     }
     Ok(profiles)
@@ -162,7 +180,7 @@ pub async fn get(tx: &mut Tx, organisation: &OrganisationId, id: &ProfileId) -> 
         .one("SELECT * FROM profiles WHERE id = $1 AND organisation_id = $2", &[id.as_str().into(), organisation.as_str().into()])
         .await?;
     let profiles = row.as_ref().map(read).transpose()?.into_iter().collect();
-    Ok(with_teams(tx, profiles).await?.pop())
+    Ok(with_groups(tx, profiles).await?.pop())
 }
 
 /// The statement that reads so many rows of an organisation by their ids, from a table that has both, for whoever asks how it is read.
@@ -179,7 +197,7 @@ pub async fn by_ids(tx: &mut Tx, organisation: &OrganisationId, ids: &[ProfileId
     values.extend(ids.iter().map(|id| Value::from(id.as_str())));
     let sql = by_ids_statement("profiles", ids.len());
     let profiles = tx.all(&sql, &values).await?.iter().map(read).collect::<Result<_, _>>()?;
-    with_teams(tx, profiles).await
+    with_groups(tx, profiles).await
 }
 
 /// Sets owner and teams; those of other organisations are left out.
@@ -192,7 +210,8 @@ pub async fn set_owner_and_teams(
 ) -> Result<(), StoreError> {
     let sql = "UPDATE profiles SET owner_id = (SELECT id FROM users WHERE id = $3 AND organisation_id = $2) WHERE id = $1 AND organisation_id = $2";
     tx.run(sql, &[id.as_str().into(), organisation.as_str().into(), owner.map(UserId::as_str).into()]).await?;
-    let ours = "DELETE FROM profile_teams WHERE profile_id = (SELECT id FROM profiles WHERE id = $1 AND organisation_id = $2)";
+    let ours = "DELETE FROM profile_teams WHERE profile_id = (SELECT id FROM profiles WHERE id = $1 AND organisation_id = $2) \
+                AND team_id IN (SELECT id FROM teams WHERE organisation_id = $2 AND tag IS NULL)";
     tx.run(ours, &[id.as_str().into(), organisation.as_str().into()]).await?;
     put_in_teams(tx, organisation, id, teams).await
 }
@@ -212,7 +231,7 @@ pub async fn children(tx: &mut Tx, organisation: &OrganisationId, parent: &Profi
     let sql = "SELECT * FROM profiles WHERE parent_id = $1 AND organisation_id = $2 ORDER BY sort_key, id";
     let rows = tx.all(sql, &[parent.as_str().into(), organisation.as_str().into()]).await?;
     let profiles = rows.iter().map(read).collect::<Result<_, _>>()?;
-    with_teams(tx, profiles).await
+    with_groups(tx, profiles).await
 }
 
 /// Sets the notification choices of a profile.
@@ -267,7 +286,8 @@ pub async fn deadlines(
         values.len() - 1,
         values.len()
     );
-    tx.all(&sql, &values).await?.iter().map(read).collect()
+    let profiles = tx.all(&sql, &values).await?.iter().map(read).collect::<Result<_, _>>()?;
+    with_groups(tx, profiles).await
 }
 
 /// The profiles that have no access token, or one of whose grants ends before that day, soonest first.
@@ -294,7 +314,8 @@ pub(crate) async fn ending(
         of_grants("refresh_until"),
         day + 1
     );
-    tx.all(&sql, &values).await?.iter().map(read).collect()
+    let profiles = tx.all(&sql, &values).await?.iter().map(read).collect::<Result<_, _>>()?;
+    with_groups(tx, profiles).await
 }
 
 /// How many profiles work without a day on which a person must come.
@@ -323,6 +344,8 @@ pub struct Expected<'a> {
     pub owner: Option<&'a UserId>,
     /// The teams.
     pub teams: &'a [TeamId],
+    /// Its tags.
+    pub tags: &'a [Tag],
     /// *No access tokens available.*
     pub notify_no_access: bool,
     /// Early warnings.
@@ -357,5 +380,6 @@ pub async fn expect(tx: &mut Tx, organisation: &OrganisationId, expected: &Expec
         return Ok(false);
     }
     put_in_teams(tx, organisation, &id, expected.teams).await?;
+    tags::set(tx, organisation, &id, expected.tags, now).await?;
     Ok(true)
 }

@@ -1,4 +1,4 @@
-//! Teams: groups of users that work with the same profiles.
+//! Teams: groups of users that work with the same profiles. Rows that have a tag are none: see [`crate::tags`].
 
 use lifecycle::ids::{OrganisationId, TeamId, UserId};
 use lifecycle::time::Timestamp;
@@ -21,7 +21,10 @@ pub struct Team {
 /// All teams, by name.
 pub async fn list(tx: &mut Tx, organisation: &OrganisationId) -> Result<Vec<Team>, StoreError> {
     let mut teams = vec![];
-    for row in tx.all("SELECT id, name FROM teams WHERE organisation_id = $1 ORDER BY name, id", &[organisation.as_str().into()]).await? {
+    for row in tx
+        .all("SELECT id, name FROM teams WHERE organisation_id = $1 AND tag IS NULL ORDER BY name, id", &[organisation.as_str().into()])
+        .await?
+    {
         teams.push(Team { id: row.parsed("id")?, name: row.text("name")?, members: vec![] });
     }
     let sql =
@@ -98,7 +101,7 @@ pub async fn of_user(tx: &mut Tx, user: &UserId) -> Result<Vec<TeamId>, StoreErr
 
 /// Keeps others from changing any until the transaction ends.
 pub async fn keep(tx: &mut Tx, organisation: &OrganisationId) -> Result<(), StoreError> {
-    let sql = format!("SELECT id FROM teams WHERE organisation_id = $1 ORDER BY id{}", tx.dialect().for_update());
+    let sql = format!("SELECT id FROM teams WHERE organisation_id = $1 AND tag IS NULL ORDER BY id{}", tx.dialect().for_update());
     tx.all(&sql, &[organisation.as_str().into()]).await?;
     Ok(())
 }

@@ -254,6 +254,8 @@ async fn nt_41_malicious_files_are_refused_as_a_whole() {
 #[tokio::test]
 async fn an_export_arrives_in_another_staygreen() {
     let demo = Demo::start();
+    let tagged = demo.profile_named("linkedin", "Fernweh Outdoor").await["id"].as_str().unwrap().to_owned();
+    assert_eq!(demo.api("PATCH", &format!("/profiles/{tagged}"), Some(serde_json::json!({ "tags": ["Launch"] }))).await.0, 200);
     let mut command = Command::new(binary());
     command.args(["export", "--url", demo.running.url()]).env("STAYGREEN_API_KEY", demo.text("api_key"));
     let text = String::from_utf8(command.output().unwrap().stdout).unwrap();
@@ -277,6 +279,7 @@ async fn an_export_arrives_in_another_staygreen() {
         (&outdoor["status"], outdoor["owner_id"].is_string(), outdoor["team_ids"].as_array().unwrap().len()),
         (&"disconnected".into(), true, 1)
     );
+    assert_eq!(house.json(&["profile", "list", "--tag", "launch"])[0]["id"], outdoor["id"], "with its tags");
 
     // Somebody's token is brought along: the profile that waited is green, with its owner and team.
     let (_, first) = token(&demo, "linkedin", "Fernweh Outdoor").await;

@@ -67,6 +67,7 @@ mod startup;
 mod steady;
 mod story;
 mod strangers;
+mod tags;
 mod team_presets;
 mod traces;
 mod two_installations;

@@ -90,8 +90,9 @@ const OF_THE_ORGANISATION: [&str; 51] = [
     "export",
 ];
 /// Narrowed, or nobody's secret, or one's own.
-const FOR_EVERYBODY_KNOWN: [&str; 15] = [
+const FOR_EVERYBODY_KNOWN: [&str; 16] = [
     "listNetworks",
+    "listTags",
     "listIncidents",
     "beginConnection",
     "listProfiles",

@@ -4,6 +4,7 @@
 //! ```text
 //! posts:write network=threads,x team=tem_… until=2027-01-01T00:00:00Z rate=10/1h approval=usr_…
 //! api:call GET,POST /rest/posts/** profile=prf_… rate=600/1m
+//! tokens:read tag=launch,q4
 //! ```
 
 use std::fmt;
@@ -12,6 +13,7 @@ use std::str::FromStr;
 use super::Act;
 use crate::ids::{ProfileId, TeamId, UserId};
 use crate::moment;
+use crate::tag::Tag;
 use crate::time::{Span, Timestamp};
 
 /// A permission that an API key carries.
@@ -40,24 +42,27 @@ pub struct Reach {
     pub teams: Vec<TeamId>,
     /// Only profiles of these networks.
     pub networks: Vec<String>,
+    /// Only profiles with one of these tags.
+    pub tags: Vec<Tag>,
 }
 
 impl Reach {
     /// Whether it is about every profile.
     pub fn is_everything(&self) -> bool {
-        self.profiles.is_empty() && self.teams.is_empty() && self.networks.is_empty()
+        self.profiles.is_empty() && self.teams.is_empty() && self.networks.is_empty() && self.tags.is_empty()
     }
 
     /// Whether a team is within, for what is done with teams.
     pub fn covers_team(&self, team: &TeamId) -> bool {
-        self.profiles.is_empty() && self.networks.is_empty() && (self.teams.is_empty() || self.teams.contains(team))
+        self.profiles.is_empty() && self.networks.is_empty() && self.tags.is_empty() && (self.teams.is_empty() || self.teams.contains(team))
     }
 
     /// Whether a profile is within.
-    pub fn covers(&self, id: &ProfileId, network: &str, teams: &[TeamId]) -> bool {
+    pub fn covers(&self, id: &ProfileId, network: &str, teams: &[TeamId], tags: &[Tag]) -> bool {
         (self.profiles.is_empty() || self.profiles.contains(id))
             && (self.networks.is_empty() || self.networks.iter().any(|known| known == network))
             && (self.teams.is_empty() || self.teams.iter().any(|team| teams.contains(team)))
+            && (self.tags.is_empty() || self.tags.iter().any(|tag| tags.contains(tag)))
     }
 }
 
@@ -147,6 +152,7 @@ impl fmt::Display for Permission {
         list("profile", self.reach.profiles.iter().map(ProfileId::as_str).collect())?;
         list("team", self.reach.teams.iter().map(TeamId::as_str).collect())?;
         list("network", self.reach.networks.iter().map(String::as_str).collect())?;
+        list("tag", self.reach.tags.iter().map(Tag::as_str).collect())?;
         if let Some(until) = self.until {
             write!(f, " until={}", moment::written(until))?;
         }
@@ -205,7 +211,8 @@ impl Permission {
             "profile" if of_profiles => self.reach.profiles = ids(value)?,
             "team" if of_profiles || self.act.is_about_teams() => self.reach.teams = ids(value)?,
             "network" if of_profiles => self.reach.networks = value.split(',').map(str::to_owned).collect(),
-            "profile" | "team" | "network" => return wrong(format!("{} is not about single profiles", self.act)),
+            "tag" if of_profiles => self.reach.tags = ids(value)?,
+            "profile" | "team" | "network" | "tag" => return wrong(format!("{} is not about single profiles", self.act)),
             "until" => {
                 let until = moment::rfc3339(value).or_else(|| moment::rfc3339(&format!("{value}T00:00:00Z")));
                 self.until =
@@ -218,7 +225,7 @@ impl Permission {
                 self.approval = Some(user?);
             }
             "approval" => return wrong(format!("{} cannot wait for an approval; posts:write and comments:write can", self.act)),
-            _ => return wrong(format!("\"{name}\" is not one of profile, team, network, until, rate, approval")),
+            _ => return wrong(format!("\"{name}\" is not one of profile, team, network, tag, until, rate, approval")),
         }
         Ok(())
     }
@@ -247,6 +254,12 @@ fn rate(text: &str) -> Result<Rate, NotAPermission> {
 }
 
 impl Permission {
+    /// The same, over at the end of what carries it if not before.
+    #[must_use]
+    pub fn ending(&self, at: Option<Timestamp>) -> Self {
+        Self { until: self.until.into_iter().chain(at).min(), ..self.clone() }
+    }
+
     /// Whether everything the other one allows is allowed by this one, so that whoever has this may give that to others. One with a
     /// rate gives nothing away: counted twice it would be twice as much.
     pub fn includes(&self, other: &Self) -> bool {
@@ -265,6 +278,7 @@ impl Permission {
             && within(&other.reach.profiles, &self.reach.profiles)
             && within(&other.reach.teams, &self.reach.teams)
             && within(&other.reach.networks, &self.reach.networks)
+            && within(&other.reach.tags, &self.reach.tags)
             && self.until.is_none_or(|until| other.until.is_some_and(|earlier| earlier <= until))
             && self.rate.is_none()
             && (self.approval.is_none() || self.approval == other.approval)

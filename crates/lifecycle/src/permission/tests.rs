@@ -52,7 +52,7 @@ fn a_standard_user_sees_own_and_team_profiles_only() {
     let me = UserId::from_u128(1);
     let actor = user(Role::StandardUser, vec![team.clone()]);
     let id = ProfileId::from_u128(9);
-    let of = |owner, teams| About::Profile { id: &id, network: "threads", owner, teams };
+    let of = |owner, teams| About::Profile { id: &id, network: "threads", owner, teams, tags: &[] };
     let decided = |act, about| decide(&actor, &ask(act, about));
     assert!(decided(Act::SeeProfile, of(None, std::slice::from_ref(&team))).is_yes());
     assert!(decided(Act::SeeProfile, of(Some(&me), &[])).is_yes());
@@ -68,7 +68,7 @@ fn a_standard_user_sees_own_and_team_profiles_only() {
 fn a_viewer_looks_at_team_and_own_profiles_and_repairs_their_own() {
     let (team, me, id) = (TeamId::from_u128(1), UserId::from_u128(1), ProfileId::from_u128(9));
     let actor = user(Role::Viewer, vec![team.clone()]);
-    let of = |owner, teams| About::Profile { id: &id, network: "threads", owner, teams };
+    let of = |owner, teams| About::Profile { id: &id, network: "threads", owner, teams, tags: &[] };
     for act in Act::ALL {
         let looks = matches!(act, Act::SeeProfile | Act::SeeEvents);
         let repairs = matches!(act, Act::RefreshConnection | Act::CheckProfile);
@@ -86,7 +86,7 @@ fn a_viewer_looks_at_team_and_own_profiles_and_repairs_their_own() {
 fn permission_sets_add_what_they_say_where_they_say_it() {
     let (mine, other, third) = (TeamId::from_u128(1), TeamId::from_u128(2), TeamId::from_u128(3));
     let id = ProfileId::from_u128(9);
-    let of = |team| About::Profile { id: &id, network: "threads", owner: None, teams: std::slice::from_ref(team) };
+    let of = |team| About::Profile { id: &id, network: "threads", owner: None, teams: std::slice::from_ref(team), tags: &[] };
     let there = [format!("profiles:read team={other}"), format!("posts:write team={other}")];
     let there: Vec<&str> = there.iter().map(String::as_str).collect();
     for role in [Role::StandardUser, Role::Viewer] {
@@ -127,13 +127,38 @@ fn nobody_gives_what_they_do_not_have() {
     assert!(holder.may_give(&narrow) && !holder.may_give(&wide) && !holder.may_give(&carried("users:manage")));
     assert!(key(vec![wide.clone()]).may_give(&narrow) && !key(vec![narrow]).may_give(&wide));
     assert!(!Actor::Stranger.may_give(&wide));
+    let tagged = key(vec![carried("posts:write tag=Launch,q4")]);
+    assert!(tagged.may_give(&carried("posts:write tag=LAUNCH")) && key(vec![wide.clone()]).may_give(&carried("posts:write tag=launch")));
+    assert!(!tagged.may_give(&wide) && !tagged.may_give(&carried("posts:write tag=launch,other")));
+}
+
+/// Who puts a tag on a profile lets whatever names that tag reach it.
+#[test]
+fn nobody_widens_beyond_what_they_could_give() {
+    let (id, team) = (ProfileId::from_u128(9), TeamId::from_u128(3));
+    let about = About::Profile { id: &id, network: "threads", owner: None, teams: std::slice::from_ref(&team), tags: &[] };
+    let by_tag = carried("tokens:read tag=launch");
+    assert!(user(Role::CompanyAdmin, vec![]).may_widen(&by_tag, about));
+    assert!(!user(Role::StandardUser, vec![team.clone()]).may_widen(&by_tag, about), "a member reads no tokens");
+    let of = |text: &str| key(vec![carried("profiles:manage"), carried(text)]);
+    let there = [format!("tokens:read team={team}"), format!("tokens:read profile={id}"), "tokens:read network=threads".into()];
+    assert!(there.iter().map(String::as_str).chain(["tokens:read"]).all(|own| of(own).may_widen(&by_tag, about)));
+    for own in ["tokens:read tag=launch", "tokens:read network=x", "tokens:read rate=1/1h", "tokens:read until=2099-01-01", "posts:write"] {
+        assert!(!of(own).may_widen(&by_tag, about), "{own}");
+    }
+    assert!(of("tokens:read until=2099-01-01").may_widen(&carried("tokens:read tag=launch until=2098-01-01"), about));
+    let ends = |seconds| Some(T0 + Span::seconds(seconds));
+    let short = Actor::ApiKey { id: ApiKeyId::from_u128(1), permissions: [carried("tokens:read")].into(), until: ends(9) };
+    assert!(!short.may_widen(&by_tag, about), "nor for longer than it lives itself");
+    assert!(short.may_widen(&by_tag.ending(ends(9)), about) && !short.may_widen(&by_tag.ending(ends(10)), about));
+    assert!(!of("tokens:read").may_widen(&by_tag, About::Profiles) && !Actor::Stranger.may_widen(&by_tag, about));
 }
 
 #[test]
 fn a_company_admin_may_everything_but_call_the_network_by_hand() {
     let id = ProfileId::from_u128(9);
     for act in Act::ALL {
-        let about = About::Profile { id: &id, network: "threads", owner: None, teams: &[] };
+        let about = About::Profile { id: &id, network: "threads", owner: None, teams: &[], tags: &[] };
         assert_eq!(allowed(&user(Role::CompanyAdmin, vec![]), *act, about), *act != Act::CallApi, "{act}");
     }
 }
@@ -142,7 +167,7 @@ fn a_company_admin_may_everything_but_call_the_network_by_hand() {
 fn a_renewal_link_is_for_its_own_connection() {
     let (own, other) = (ProfileId::from_u128(1), ProfileId::from_u128(2));
     let link = Actor::RenewalLink { profile: own.clone() };
-    let of = |id| About::Profile { id, network: "threads", owner: None, teams: &[] };
+    let of = |id| About::Profile { id, network: "threads", owner: None, teams: &[], tags: &[] };
     for act in Act::ALL {
         assert_eq!(allowed(&link, *act, of(&own)), *act == Act::RefreshConnection, "{act}");
         assert_eq!(decide(&link, &ask(*act, of(&other))), Decision::Hidden, "{act}");
@@ -153,7 +178,7 @@ fn a_renewal_link_is_for_its_own_connection() {
 #[test]
 fn each_no_has_its_reason() {
     let (mine, other, team) = (ProfileId::from_u128(1), ProfileId::from_u128(2), TeamId::from_u128(3));
-    let of = |id| About::Profile { id, network: "threads", owner: None, teams: std::slice::from_ref(&team) };
+    let of = |id| About::Profile { id, network: "threads", owner: None, teams: std::slice::from_ref(&team), tags: &[] };
     let narrow = key(vec![carried(&format!("posts:write profile={mine}"))]);
     assert!(allowed(&narrow, Act::Publish, of(&mine)) && allowed(&narrow, Act::Publish, About::Profiles));
     assert_eq!(decide(&narrow, &ask(Act::Publish, of(&other))), Decision::Hidden);
@@ -163,7 +188,11 @@ fn each_no_has_its_reason() {
     assert_eq!(decide(&both, &ask(Act::Publish, of(&other))), Decision::Deny(Why::OtherProfiles));
     let teams = key(vec![carried(&format!("posts:write team={team} network=threads"))]);
     assert!(allowed(&teams, Act::Publish, of(&other)));
-    assert!(!allowed(&teams, Act::Publish, About::Profile { id: &other, network: "x", owner: None, teams: std::slice::from_ref(&team) }));
+    assert!(!allowed(
+        &teams,
+        Act::Publish,
+        About::Profile { id: &other, network: "x", owner: None, teams: std::slice::from_ref(&team), tags: &[] }
+    ));
 
     let ends = key(vec![carried("posts:write until=2027-01-15T08:00:01Z")]);
     assert!(allowed(&ends, Act::Publish, of(&mine)), "T0 is one second before");
@@ -228,6 +257,15 @@ fn what_is_wrong_with_a_permission_is_said() {
     assert_eq!(carried("posts:write until=2027-01-01").until, Some(Timestamp::from_seconds(1_798_761_600)));
 }
 
+fn tag(text: &str) -> Tag {
+    text.parse().unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// Few, so that they meet, and one of them in two ways to write it.
+fn any_tag() -> impl Strategy<Value = &'static str> {
+    proptest::sample::select(vec!["launch", "Launch", "ärger"])
+}
+
 fn any_permission() -> impl Strategy<Value = Permission> {
     let parts = (
         proptest::sample::select(Act::ALL),
@@ -239,20 +277,23 @@ fn any_permission() -> impl Strategy<Value = Permission> {
         any::<bool>(),
         proptest::sample::select(vec!["GET /a/*", "ANY /**", "POST,PUT /b", "GET /a/**"]),
     );
-    parts.prop_map(|(act, profiles, teams, networks, until, rate, approval, calls)| {
-        let mut made = if act == Act::CallApi { carried(&format!("api:call {calls}")) } else { act.into() };
-        if act.is_about_profiles() || act.is_about_teams() {
-            made.reach.teams = teams.into_iter().map(TeamId::from_u128).collect();
-        }
-        if act.is_about_profiles() {
-            made.reach.profiles = profiles.into_iter().map(ProfileId::from_u128).collect();
-            made.reach.networks = networks.into_iter().map(str::to_owned).collect();
-        }
-        made.until = until.map(|seconds| T0 + Span::seconds(seconds));
-        made.rate = rate.filter(|_| act.is_deed()).map(|(count, per)| Rate { count, per: Span::seconds(per) });
-        made.approval = (approval && act.can_wait()).then(|| UserId::from_u128(7));
-        made
-    })
+    (parts, proptest::collection::vec(any_tag(), 0..2)).prop_map(
+        |((act, profiles, teams, networks, until, rate, approval, calls), tags)| {
+            let mut made = if act == Act::CallApi { carried(&format!("api:call {calls}")) } else { act.into() };
+            if act.is_about_profiles() || act.is_about_teams() {
+                made.reach.teams = teams.into_iter().map(TeamId::from_u128).collect();
+            }
+            if act.is_about_profiles() {
+                made.reach.profiles = profiles.into_iter().map(ProfileId::from_u128).collect();
+                made.reach.networks = networks.into_iter().map(str::to_owned).collect();
+                made.reach.tags = tags.into_iter().map(tag).collect();
+            }
+            made.until = until.map(|seconds| T0 + Span::seconds(seconds));
+            made.rate = rate.filter(|_| act.is_deed()).map(|(count, per)| Rate { count, per: Span::seconds(per) });
+            made.approval = (approval && act.can_wait()).then(|| UserId::from_u128(7));
+            made
+        },
+    )
 }
 
 fn any_frozen() -> impl Strategy<Value = Frozen> {
@@ -288,17 +329,19 @@ fn any_actor() -> impl Strategy<Value = Actor> {
     ]
 }
 
-/// A profile, asked about: id, network, owner, teams.
-type Some = (u128, &'static str, Option<u128>, Vec<u128>);
+/// A profile, asked about: id, network, owner, teams, tags.
+type Some = (u128, &'static str, Option<u128>, Vec<u128>, Vec<&'static str>);
 
 fn any_profile() -> impl Strategy<Value = Some> {
-    (0_u128..4, proptest::sample::select(vec!["threads", "x"]), proptest::option::of(0_u128..4), proptest::collection::vec(0_u128..3, 0..3))
+    let (teams, tags) = (proptest::collection::vec(0_u128..3, 0..3), proptest::collection::vec(any_tag(), 0..2));
+    (0_u128..4, proptest::sample::select(vec!["threads", "x"]), proptest::option::of(0_u128..4), teams, tags)
 }
 
-fn with_profile<T>((id, network, owner, teams): &Some, use_it: impl FnOnce(About<'_>) -> T) -> T {
+fn with_profile<T>((id, network, owner, teams, tags): &Some, use_it: impl FnOnce(About<'_>) -> T) -> T {
     let (id, owner) = (ProfileId::from_u128(*id), owner.map(UserId::from_u128));
     let teams: Vec<TeamId> = teams.iter().copied().map(TeamId::from_u128).collect();
-    use_it(About::Profile { id: &id, network, owner: owner.as_ref(), teams: &teams })
+    let tags: Vec<Tag> = tags.iter().copied().map(tag).collect();
+    use_it(About::Profile { id: &id, network, owner: owner.as_ref(), teams: &teams, tags: &tags })
 }
 
 proptest! {
@@ -312,14 +355,16 @@ proptest! {
             decide(&key(permissions.clone()), &Question { call, ..ask(act, about) })
         });
         let teams: Vec<TeamId> = profile.3.iter().copied().map(TeamId::from_u128).collect();
+        let tags: Vec<Tag> = profile.4.iter().copied().map(tag).collect();
         let fits = |one: &Permission| one.act == act
             && one.until.is_none_or(|until| until > T0)
             && (one.reach.profiles.is_empty() || one.reach.profiles.contains(&ProfileId::from_u128(profile.0)))
             && (one.reach.networks.is_empty() || one.reach.networks.iter().any(|name| name == profile.1))
             && (one.reach.teams.is_empty() || one.reach.teams.iter().any(|team| teams.contains(team)))
+            && (one.reach.tags.is_empty() || one.reach.tags.iter().any(|one| tags.iter().any(|other| one.key() == other.key())))
             && (act != Act::CallApi || one.calls.as_ref().is_some_and(|calls| calls.covers("GET", path)));
         // Organisation-wide acts are never asked about a profile without one that is about profiles: hidden then.
-        let visible = permissions.iter().any(|one| one.act.is_about_profiles() && one.reach.covers(&ProfileId::from_u128(profile.0), profile.1, &teams));
+        let visible = permissions.iter().any(|one| one.act.is_about_profiles() && one.reach.covers(&ProfileId::from_u128(profile.0), profile.1, &teams, &tags));
         prop_assert_eq!(decided.is_yes(), visible && permissions.iter().any(fits));
         if let Decision::Allow(under) = decided {
             prop_assert!(under.as_deref().is_some_and(fits));
@@ -371,10 +416,26 @@ proptest! {
         })?;
     }
 
+    /// Whatever somebody lets reach a profile they could have done with it themselves, and could have given.
+    #[test]
+    fn nothing_is_widened_that_was_not_had(own in proptest::collection::vec(any_permission(), 0..4), wide in any_permission(), profile in any_profile()) {
+        with_profile(&profile, |about| {
+            let there = Permission { reach: Reach { profiles: vec![ProfileId::from_u128(profile.0)], ..Reach::default() }, ..wide.clone() };
+            let call = (wide.act == Act::CallApi).then_some(("GET", "/a/1"));
+            let may = |permissions: Vec<Permission>| decide(&key(permissions), &Question { call, ..ask(wide.act, about) }).is_yes();
+            if wide.act.is_about_profiles() && key(own.clone()).may_widen(&wide, about) {
+                prop_assert!(may(own) || !may(vec![there]));
+            }
+            Ok(())
+        })?;
+    }
+
     /// What is given on is never more than what was had.
     #[test]
     fn nothing_is_given_that_was_not_had(had in any_permission(), given in any_permission(), profile in any_profile(), path in proptest::sample::select(vec!["/a/1", "/b", "/a/1/2", "/a/"]), method in proptest::sample::select(vec!["GET", "POST", "DELETE"])) {
-        for given in [given, had.clone(), Permission { until: Some(T0 + Span::seconds(1)), ..had.clone() }] {
+        let shorter = Permission { until: Some(T0 + Span::seconds(1)), ..had.clone() };
+        let untagged = Permission { reach: Reach { tags: vec![], ..had.reach.clone() }, ..had.clone() };
+        for given in [given, had.clone(), shorter, untagged] {
             if had.includes(&given) {
                 with_profile(&profile, |about| {
                     let call = (given.act == Act::CallApi).then_some((method, path));

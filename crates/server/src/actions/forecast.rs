@@ -7,6 +7,7 @@ use lifecycle::forecast::{Basis, Need, of_profile};
 use lifecycle::grant::Grant;
 use lifecycle::ids::{PersonId, ProfileId, TeamId, UserId};
 use lifecycle::permission::{About, Act};
+use lifecycle::tag::Tag;
 use lifecycle::time::{Span, Timestamp};
 use lifecycle::words::Cause;
 use store::forecast::{self, Held};
@@ -33,6 +34,8 @@ pub struct Depends {
     pub owner: Option<UserId>,
     /// Its teams.
     pub teams: Vec<TeamId>,
+    /// Its tags.
+    pub tags: Vec<Tag>,
 }
 
 /// One login that has to happen by a day.
@@ -60,7 +63,7 @@ impl Appointment {
     /// Those of its profiles with which the caller may do something.
     pub fn within(&self, caller: &Caller, act: Act) -> impl Iterator<Item = &Depends> {
         self.profiles.iter().filter(move |of| {
-            let about = About::Profile { id: &of.id, network: &self.network, owner: of.owner.as_ref(), teams: &of.teams };
+            let about = About::Profile { id: &of.id, network: &self.network, owner: of.owner.as_ref(), teams: &of.teams, tags: &of.tags };
             caller.decide(act, about).is_yes()
         })
     }
@@ -105,7 +108,7 @@ pub async fn look(app: &App, visible_to: Option<&Narrow>, until: Timestamp) -> R
         });
         appointment.at = appointment.at.min(at);
         let (id, name, owner) = (held.profile.id.clone(), held.profile.name.clone(), held.profile.owner.clone());
-        appointment.profiles.push(Depends { id, name, owner, teams: held.profile.teams.clone() });
+        appointment.profiles.push(Depends { id, name, owner, teams: held.profile.teams.clone(), tags: held.profile.tags.clone() });
     }
     let mut appointments: Vec<Appointment> = by_login.into_values().collect();
     let ids: Vec<PersonId> = appointments.iter().map(|appointment| appointment.person.clone()).collect();

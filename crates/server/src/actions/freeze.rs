@@ -106,7 +106,7 @@ async fn cut(app: &App, tx: &mut Tx, target: &Frozen) -> Result<(i64, Vec<String
         Frozen::User(_) => false,
         Frozen::Everything | Frozen::Person(_) => true,
         Frozen::Network(name) => carried.reach.networks.is_empty() || carried.reach.networks.contains(name),
-        Frozen::Profile(_) => profile.as_ref().is_some_and(|it| carried.reach.covers(&it.id, &it.network, &it.teams)),
+        Frozen::Profile(_) => profile.as_ref().is_some_and(|it| carried.reach.covers(&it.id, &it.network, &it.teams, &it.tags)),
     };
     let acts = |key: &api_keys::ApiKey| key.permissions.iter().any(|carried| Act::is_deed(carried.act) && concerned(key, carried));
     let alive = api_keys::list(tx, &app.organisation).await?.into_iter().filter(|key| key.revoked_at.is_none());

@@ -7,7 +7,7 @@ use lifecycle::time::Timestamp;
 use serde_json::json;
 use store::api_keys::{self, NewApiKey};
 use store::events::{self, About};
-use store::{Tx, profiles, teams, users};
+use store::{Tx, profiles, tags, teams, users};
 
 use super::audited;
 use crate::auth::Caller;
@@ -78,6 +78,7 @@ async fn are_there(tx: &mut Tx, app: &App, permissions: &[Permission]) -> Result
         let reach = &permission.reach;
         let mut missing: Option<String> = reach.networks.iter().find(|name| networks::find(name).is_none()).cloned();
         missing = missing.or(reach.teams.iter().find(|id| !teams.iter().any(|team| team.id == **id)).map(ToString::to_string));
+        missing = missing.or(tags::missing(tx, &app.organisation, &reach.tags).await?.map(|tag| tag.to_string()));
         for id in &reach.profiles {
             if profiles::get(tx, &app.organisation, id).await?.is_none() {
                 missing = missing.or(Some(id.to_string()));

@@ -32,6 +32,7 @@ pub mod set_aside;
 pub mod sets;
 pub mod signal;
 pub mod signal_keys;
+pub mod tagging;
 mod under_way;
 pub mod waiting;
 pub mod webhooks;

@@ -1,11 +1,11 @@
 //! Permission sets: made, changed and given, from the pages and over REST alike. Nobody gives what they do not have.
 
 use axum::http::StatusCode;
-use lifecycle::ids::{PermissionSetId, TeamId, UserId};
+use lifecycle::ids::{PermissionSetId, UserId};
 use lifecycle::permission::{Act, Permission};
-use serde_json::json;
-use store::permission_sets::{self, Given, PermissionSet};
-use store::{StoreError, Tx, teams};
+use serde_json::{Value, json};
+use store::permission_sets::{self, Given, PermissionSet, Place};
+use store::{StoreError, Tx, tags, teams};
 
 use super::audited;
 use super::company::{name_of, note};
@@ -60,7 +60,7 @@ pub async fn create(app: &App, caller: &Caller, name: &str, acts: Vec<Act>) -> R
     let mut tx = app.store.write().await?;
     let id = permission_sets::create(&mut tx, &app.organisation, &name, &acts, app.now()).await.map_err(taken)?;
     let set = PermissionSet { id, name, acts };
-    may_give(caller, &set.permissions(None))?;
+    may_give(caller, &set.permissions(&Place::Everywhere))?;
     written(&mut tx, app, caller, "permission_set_created", &set).await?;
     tx.commit().await?;
     Ok(set.id)
@@ -81,7 +81,7 @@ pub async fn change(
     still(&before)?;
     let name = name.map_or(Ok(before.name.as_str()), name_of)?.to_owned();
     let set = PermissionSet { id: before.id, name, acts: acts.unwrap_or(before.acts) };
-    may_give(caller, &set.permissions(None))?;
+    may_give(caller, &set.permissions(&Place::Everywhere))?;
     permission_sets::change(&mut tx, &app.organisation, &set).await.map_err(taken)?;
     written(&mut tx, app, caller, "permission_set_changed", &set).await?;
     Ok(tx.commit().await?)
@@ -103,6 +103,16 @@ pub async fn delete(
     Ok(tx.commit().await?)
 }
 
+/// What was given, as the API writes it.
+pub fn shown_given(one: &Given) -> Value {
+    let set = one.set.as_str();
+    match &one.place {
+        Place::Everywhere => json!({ "id": set, "team_id": null }),
+        Place::Team(team) => json!({ "id": set, "team_id": team.as_str() }),
+        Place::Tag(tag) => json!({ "id": set, "team_id": null, "tag": tag.as_str() }),
+    }
+}
+
 /// Gives a user exactly these sets. What they have already may stay, whoever asks.
 pub(super) async fn give(tx: &mut Tx, app: &App, caller: &Caller, user: &UserId, wanted: &[Given]) -> Result<(), Problem> {
     permission_sets::keep(tx, &app.organisation).await?;
@@ -112,10 +122,15 @@ pub(super) async fn give(tx: &mut Tx, app: &App, caller: &Caller, user: &UserId,
     let wrong = |what: String| Problem::field("permission_sets", &what);
     for one in wanted {
         let set = sets.iter().find(|set| set.id == one.set).ok_or_else(|| wrong(format!("there is no permission set {}", one.set)))?;
-        if let Some(team) = one.team.as_ref().filter(|id| !teams.iter().any(|team| team.id == **id)) {
-            return Err(wrong(format!("there is no team {team}")));
+        match &one.place {
+            Place::Team(id) if !teams.iter().any(|team| team.id == *id) => return Err(wrong(format!("there is no team {id}"))),
+            // One that nobody has any more may stay with whoever was given a set for it.
+            Place::Tag(tag) if !had.contains(one) && tags::missing(tx, &app.organisation, std::slice::from_ref(tag)).await?.is_some() => {
+                return Err(wrong(format!("there is no tag {tag}")));
+            }
+            _ => {}
         }
-        let permissions = set.permissions(one.team.as_ref());
+        let permissions = set.permissions(&one.place);
         if permissions.is_empty() {
             return Err(wrong(format!("\"{}\" holds only what is company-wide", set.name)));
         }
@@ -127,8 +142,7 @@ pub(super) async fn give(tx: &mut Tx, app: &App, caller: &Caller, user: &UserId,
         return Ok(());
     }
     permission_sets::give(tx, &app.organisation, user, wanted).await?;
-    let words: Vec<_> =
-        wanted.iter().map(|one| json!({ "id": one.set.as_str(), "team_id": one.team.as_ref().map(TeamId::as_str) })).collect();
+    let words: Vec<_> = wanted.iter().map(shown_given).collect();
     let detail = json!({ "what": "permission_sets_given", "user": user.as_str(), "permission_sets": words });
     Ok(audited::note(tx, app, &caller.named, Act::ManageUsers, detail).await?)
 }

@@ -147,7 +147,7 @@ pub async fn actor_of(tx: &mut Tx, user: &User) -> Result<Actor, StoreError> {
 
 /// A profile, as decisions see it.
 pub fn about(profile: &Profile) -> About<'_> {
-    About::Profile { id: &profile.id, network: &profile.network, owner: profile.owner.as_ref(), teams: &profile.teams }
+    About::Profile { id: &profile.id, network: &profile.network, owner: profile.owner.as_ref(), teams: &profile.teams, tags: &profile.tags }
 }
 
 /// What a no is answered with.

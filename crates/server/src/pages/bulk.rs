@@ -1,4 +1,4 @@
-//! Several profiles at once: another owner, another team, page presets after a look at what they change, renewal links.
+//! Several profiles at once: another owner, another team, tags, page presets after a look at what they change, renewal links.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -9,6 +9,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use lifecycle::ids::{ProfileId, TeamId, UserId};
 use lifecycle::permission::Act;
+use lifecycle::tag::Tag;
 use serde_json::json;
 use store::events::{self, About};
 use store::grants::holders_of;
@@ -20,7 +21,7 @@ use super::view::title_of;
 use super::{Fields, Page, Shell, for_people, go, show, show_with};
 use crate::actions::apply_presets::{self, Change};
 use crate::actions::finish::shown;
-use crate::actions::{invite, renewal_links};
+use crate::actions::{invite, renewal_links, tagging};
 use crate::auth::{self, Caller, own_path};
 use crate::error::Problem;
 use crate::i18n::Lang;
@@ -76,7 +77,7 @@ pub async fn post(State(app): State<Arc<App>>, caller: Caller, fields: Fields) -
         match fields.get("do") {
             "presets" => presets(&app, &caller, &fields, &chosen).await,
             "links" => links(&app, &caller, &fields, &chosen).await,
-            _ => owner_and_team(&app, &caller, &fields, &chosen).await,
+            _ => settings(&app, &caller, &fields, &chosen).await,
         }
     };
     for_people(&caller, page.await)
@@ -94,21 +95,27 @@ fn done(fields: &Fields, count: usize) -> Page {
     go(&format!("{back}{mark}changed={count}"))
 }
 
-async fn owner_and_team(app: &App, caller: &Caller, fields: &Fields, chosen: &[Profile]) -> Page {
+/// Owner, team and tags.
+async fn settings(app: &App, caller: &Caller, fields: &Fields, chosen: &[Profile]) -> Page {
     let owner: Option<UserId> = fields.get("owner").parse().ok();
     let team: Option<TeamId> = fields.get("team").parse().ok();
-    if owner.is_none() && team.is_none() {
-        return Err(Problem::field("owner", "choose an owner or a team to set"));
+    let (more, less) = (tagging::read("add_tags", fields.get("add_tags"))?, tagging::read("remove_tags", fields.get("remove_tags"))?);
+    if owner.is_none() && team.is_none() && more.is_empty() && less.is_empty() {
+        return Err(Problem::field("owner", "choose an owner, a team or tags to set"));
     }
     let mut tx = app.store.write().await?;
     for profile in chosen {
+        let Some(profile) = &profiles::get_to_change(&mut tx, &app.organisation, &profile.id).await? else { continue };
         let mut teams = profile.teams.clone();
         teams.extend(team.clone().filter(|team| !profile.teams.contains(team)));
         let owner = owner.as_ref().or(profile.owner.as_ref());
+        let tags = profile.tags.iter().chain(&more).filter(|tag| !less.contains(tag)).cloned().collect();
+        let tags = Tag::some(tags).map_err(|error| tagging::wrong("add_tags", &error))?;
+        let detail = tagging::set(&mut tx, app, caller, profile, &teams, &tags).await?.unwrap_or_else(|| json!({}));
         profiles::set_owner_and_teams(&mut tx, &app.organisation, &profile.id, owner, &teams).await?;
         reminders::handed_over(&mut tx, profile, &caller.named, app.now()).await?;
         let about = About { profile: Some(profile.id.clone()), ..About::default() };
-        events::append(&mut tx, &app.organisation, app.now(), "settings.changed", &caller.named, &about, &json!({})).await?;
+        events::append(&mut tx, &app.organisation, app.now(), "settings.changed", &caller.named, &about, &detail).await?;
     }
     tx.commit().await?;
     app.told.notify_one();

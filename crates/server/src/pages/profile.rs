@@ -10,9 +10,10 @@ use lifecycle::access::AccessState;
 use lifecycle::grant::Phase;
 use lifecycle::permission::Act;
 use lifecycle::routing::Route;
+use lifecycle::tag::Tag;
 use lifecycle::time::{Span, Timestamp};
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 use store::events::{self, About};
 use store::grants::{Holder, holders_of};
 use store::profiles::{self, Profile};
@@ -27,7 +28,7 @@ use super::view::{Line, Options, Row, end_of_access, line, owners, refresh_token
 use super::{Confirm, Fields, Page, Shell, for_people, go, show, show_with};
 use crate::actions::explain::{Explanation, explain};
 use crate::actions::finish::shown;
-use crate::actions::{check, connect, disconnect};
+use crate::actions::{check, connect, disconnect, tagging};
 use crate::auth::{self, Caller};
 use crate::error::Problem;
 use crate::show::When;
@@ -65,6 +66,8 @@ struct ProfilePage {
     evidence: Option<SeenWords>,
     owners: Options,
     teams: Options,
+    /// Its tags, as they are typed.
+    tags: String,
     /// Which page presets hold for it.
     presets: Here,
     is_board: bool,
@@ -146,7 +149,7 @@ async fn tab(app: &App, caller: &Caller, id: &str, tab: &'static str, flash: Opt
     let evidence = profile.standing.evidence.as_ref().filter(|evidence| !evidence.words.is_empty());
     let hears = hears(caller, &profile, &route, &users);
     let shown = if tab == "notifications" { choices_of(&profile) } else { settings_of(&profile) };
-    let status = if meanwhile.is_some() { StatusCode::CONFLICT } else { StatusCode::OK };
+    let status = meanwhile.as_ref().map_or(StatusCode::OK, |found| found.status);
     let (meanwhile, form) = meanwhile.map_or_else(|| (None, shown.clone()), |found| (Some(found.words), found.merged));
     let mut row = row(caller, &profile, &users, now);
     let manages = row.may.manage;
@@ -172,6 +175,7 @@ async fn tab(app: &App, caller: &Caller, id: &str, tab: &'static str, flash: Opt
                 (team.id.to_string(), team.name, chosen)
             })
             .collect(),
+        tags: form.all("tags").collect::<Vec<_>>().join(", "),
         is_board: profile.kind == "board",
         hears,
         reminders: reminders_words(caller, &profile, remind_at, now).filter(|_| manages),
@@ -189,7 +193,8 @@ async fn tab(app: &App, caller: &Caller, id: &str, tab: &'static str, flash: Opt
 fn settings_of(profile: &Profile) -> Values {
     let owner = profile.owner.iter().map(|id| ("owner", id.to_string()));
     let teams = profile.teams.iter().map(|id| ("teams", id.to_string()));
-    Values::of(owner.chain(teams).chain([("enabled", flag(profile.enabled))]))
+    let tags = profile.tags.iter().map(|tag| ("tags", tag.to_string()));
+    Values::of(owner.chain(teams).chain(tags).chain([("enabled", flag(profile.enabled))]))
 }
 
 /// The same of the tab Email Notifications.
@@ -220,6 +225,10 @@ async fn meanwhile(app: &App, caller: &Caller, profile: &Profile, changed: &[Str
         "teams" => {
             let names: Vec<&str> = teams.iter().filter(|team| profile.teams.contains(&team.id)).map(|team| team.name.as_str()).collect();
             (lang.t("nav.teams").to_owned(), if names.is_empty() { "–".to_owned() } else { names.join(", ") })
+        }
+        "tags" => {
+            let tags = tagging::written(&profile.tags);
+            (lang.t("profile.tags").to_owned(), if tags.is_empty() { "–".to_owned() } else { tags.join(", ") })
         }
         "no_access" => (lang.t("notify.no_access").to_owned(), switch(profile.notify_no_access)),
         "renew_soon" => (lang.t("notify.renew_soon").to_owned(), switch(profile.notify_renew_soon)),
@@ -290,25 +299,56 @@ fn holder_view(app: &App, caller: &Caller, network: &str, holder: &Holder) -> Ho
     }
 }
 
-/// POST /settings/profiles/{id}: owner, teams, on or off.
+/// The tags that a form names; `None` where it says nothing of them.
+fn tags_of(fields: &Fields) -> Result<Option<Vec<Tag>>, Problem> {
+    if fields.all("tags").is_empty() { Ok(None) } else { tagging::read("tags", fields.get("tags")).map(Some) }
+}
+
+/// What was typed into the tab General.
+fn typed(fields: &Fields, tags: impl Iterator<Item = String>) -> Values {
+    let names = ["owner", "teams", "enabled"];
+    let others = names.into_iter().flat_map(|name| fields.all(name).into_iter().map(move |value| (name, value.trim().to_owned())));
+    Values::of(others.chain(tags.map(|tag| ("tags", tag))))
+}
+
+/// The tab again, as it was filled in, with what is wrong.
+async fn not_saved(app: &App, caller: &Caller, id: &str, fields: &Fields, problem: &Problem) -> Page {
+    let merged = typed(fields, std::iter::once(fields.get("tags").to_owned()));
+    let again = Meanwhile { status: problem.status, words: caller.lang.problem(problem), merged };
+    tab(app, caller, id, "general", None, Some(again)).await
+}
+
+/// POST /settings/profiles/{id}: owner, teams, tags, on or off.
 pub async fn save(State(app): State<Arc<App>>, caller: Caller, Path(id): Path<String>, fields: Fields) -> Response {
     let page = async {
         let profile = auth::profile(&app, &caller, &id, Act::ManageProfile).await?;
         let owner = fields.get("owner").parse().ok();
+        let tags = match tags_of(&fields) {
+            Ok(tags) => tags,
+            Err(problem) => return not_saved(&app, &caller, &id, &fields, &problem).await,
+        };
         let mut tx = app.store.write().await?;
         let stored = profiles::get_to_change(&mut tx, &app.organisation, &profile.id).await?.ok_or_else(Problem::not_found)?;
-        let typed = Values::typed(&fields, &["owner", "teams", "enabled"]);
+        let typed = typed(&fields, tags.as_ref().unwrap_or(&stored.tags).iter().map(ToString::to_string));
         if let Found::Changed { fields, merged } = compare(Values::shown(&fields).as_ref(), &settings_of(&stored), &typed) {
             drop(tx);
             let meanwhile = meanwhile(&app, &caller, &stored, &fields, merged).await?;
             return tab(&app, &caller, &id, "general", None, Some(meanwhile)).await;
         }
-        profiles::set_owner_and_teams(&mut tx, &app.organisation, &profile.id, owner.as_ref(), &fields.ids("teams")).await?;
+        let teams = fields.ids("teams");
+        let detail = match tagging::set(&mut tx, &app, &caller, &stored, &teams, tags.as_ref().unwrap_or(&stored.tags)).await {
+            Err(problem) if problem.code == "forbidden" => {
+                drop(tx);
+                return not_saved(&app, &caller, &id, &fields, &problem).await;
+            }
+            set => set?.unwrap_or_else(|| json!({})),
+        };
+        profiles::set_owner_and_teams(&mut tx, &app.organisation, &profile.id, owner.as_ref(), &teams).await?;
         reminders::handed_over(&mut tx, &stored, &caller.named, app.now()).await?;
         if profile.kind == "board" {
             profiles::set_enabled(&mut tx, &app.organisation, &profile.id, fields.ticked("enabled")).await?;
         }
-        changed(&app, &mut tx, &caller, &profile).await?;
+        changed(&app, &mut tx, &caller, &profile, &detail).await?;
         tx.commit().await?;
         app.told.notify_one();
         tab(&app, &caller, &id, "general", Some(caller.lang.t("account.saved").to_owned()), None).await
@@ -330,16 +370,16 @@ pub async fn save_notifications(State(app): State<Arc<App>>, caller: Caller, Pat
         }
         profiles::set_notifications(&mut tx, &app.organisation, &profile.id, fields.ticked("no_access"), fields.ticked("renew_soon"))
             .await?;
-        changed(&app, &mut tx, &caller, &profile).await?;
+        changed(&app, &mut tx, &caller, &profile, &json!({})).await?;
         tx.commit().await?;
         tab(&app, &caller, &id, "notifications", Some(caller.lang.t("account.saved").to_owned()), None).await
     };
     for_people(&caller, page.await)
 }
 
-async fn changed(app: &App, tx: &mut store::Tx, caller: &Caller, profile: &Profile) -> Result<(), store::StoreError> {
+async fn changed(app: &App, tx: &mut store::Tx, caller: &Caller, profile: &Profile, detail: &Value) -> Result<(), store::StoreError> {
     let about = About { profile: Some(profile.id.clone()), ..About::default() };
-    events::append(tx, &app.organisation, app.now(), "settings.changed", &caller.named, &about, &json!({})).await
+    events::append(tx, &app.organisation, app.now(), "settings.changed", &caller.named, &about, detail).await
 }
 
 /// The people whose login renews a profile.

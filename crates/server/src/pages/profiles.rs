@@ -9,9 +9,9 @@ use lifecycle::permission::Act;
 use lifecycle::status::Status;
 use lifecycle::words::Cause;
 use serde::Deserialize;
-use store::profiles::{self, Filter, Profile};
+use store::profiles::{self, Filter, Narrow, Profile};
 use store::sorting::{Column, Sort};
-use store::{teams, users};
+use store::{StoreError, Tx, tags, teams, users};
 
 use super::view::{Options, Row, owners, row, statuses, title_of};
 use super::{Page, Shell, for_people, show};
@@ -49,6 +49,11 @@ struct Profiles {
     causes: Options,
     owners: Options,
     teams: Options,
+    /// Whether there are any tags.
+    tagged: bool,
+    tag: String,
+    /// Tags to suggest.
+    tags: Vec<String>,
     /// How many the filter lets through.
     count: String,
     /// May change several at once.
@@ -72,6 +77,7 @@ pub struct Asked {
     cause: String,
     owner: String,
     team: String,
+    tag: String,
     sort: String,
     order: String,
     after: Option<String>,
@@ -86,7 +92,7 @@ impl Asked {
 
     /// How many filters narrow the list; the search stands apart.
     fn filters(&self) -> usize {
-        [&self.network, &self.status, &self.cause, &self.owner, &self.team].into_iter().filter(|value| !value.is_empty()).count()
+        [&self.network, &self.status, &self.cause, &self.owner, &self.team, &self.tag].into_iter().filter(|value| !value.is_empty()).count()
     }
 
     /// The same list in another order.
@@ -104,6 +110,7 @@ impl Asked {
             ("cause", &self.cause),
             ("owner", &self.owner),
             ("team", &self.team),
+            ("tag", &self.tag),
             ("sort", &self.sort),
             ("order", &self.order),
             ("after", after.unwrap_or_default()),
@@ -129,26 +136,49 @@ pub async fn get(State(app): State<Arc<App>>, caller: Caller, Query(asked): Quer
     for_people(&caller, page)
 }
 
-async fn build(app: &App, caller: &Caller, asked: &Asked) -> Page {
-    let now = app.now();
-    let mine = asked.mine.is_some();
-    let (status, sort) = (Status::parse(&asked.status), asked.sort());
-    let filter = Filter {
+/// The list that the address asks for, as far as the caller may see it.
+fn filter_of(caller: &Caller, asked: &Asked) -> Filter {
+    let (sort, tag) = (asked.sort(), asked.tag.trim());
+    let mine = caller.user.as_ref().filter(|_| asked.mine.is_some());
+    let mut filter = Filter {
         network: Some(asked.network.clone()).filter(|network| !network.is_empty()),
-        status,
+        status: Status::parse(&asked.status),
         cause: Cause::parse(&asked.cause),
-        owner: caller.user.as_ref().filter(|_| mine).map(|user| user.id.clone()).or_else(|| asked.owner.parse().ok()),
+        owner: mine.map(|user| user.id.clone()).or_else(|| asked.owner.parse().ok()),
         team: asked.team.parse().ok(),
+        tag: tag.parse().ok(),
         q: Some(asked.q.clone()),
         visible_to: caller.narrowed_to(Act::SeeProfile),
         sort,
         after: asked.after.as_deref().and_then(|after| sort.read_place(after)),
     };
+    if filter.tag.is_none() && !tag.is_empty() {
+        // No profile has what is no tag.
+        filter.visible_to = Some(Narrow::Reaches(vec![]));
+    }
+    filter
+}
+
+/// Tags to suggest, those of the page among them.
+async fn suggested(tx: &mut Tx, app: &App, filter: &Filter, page: &[Profile]) -> Result<Vec<String>, StoreError> {
+    let mut all = tags::suggestions(tx, &app.organisation, filter.visible_to.as_ref()).await?;
+    all.extend(page.iter().flat_map(|profile| profile.tags.iter().cloned()));
+    all.sort();
+    all.dedup();
+    Ok(all.iter().map(ToString::to_string).collect())
+}
+
+async fn build(app: &App, caller: &Caller, asked: &Asked) -> Page {
+    let now = app.now();
+    let (mine, sort) = (asked.mine.is_some(), asked.sort());
+    let filter = filter_of(caller, asked);
     let mut tx = app.store.read().await?;
     let users = users::list(&mut tx, &app.organisation).await?;
     let mut found = profiles::list(&mut tx, &app.organisation, &filter, u32::try_from(PER_PAGE + 1).unwrap_or(51)).await?;
     let count = profiles::matching(&mut tx, &app.organisation, &filter).await?;
     let all_teams = teams::list(&mut tx, &app.organisation).await?;
+    let tagged = tags::any(&mut tx, &app.organisation).await?;
+    let tags = suggested(&mut tx, app, &filter, &found).await?;
     drop(tx);
     let more = found.len() > PER_PAGE;
     found.truncate(PER_PAGE);
@@ -174,6 +204,9 @@ async fn build(app: &App, caller: &Caller, asked: &Asked) -> Page {
             .collect(),
         owners: owners(&users, filter.owner.as_ref()),
         teams: all_teams.into_iter().map(|team| (team.id.to_string(), team.name, filter.team.as_ref() == Some(&team.id))).collect(),
+        tagged: tagged || !asked.tag.is_empty(),
+        tag: asked.tag.clone(),
+        tags,
         count: count_words(caller.lang, count),
         manages: !found.is_empty() && caller.may(Act::ManageProfile),
         connects: caller.may(Act::Connect),
@@ -185,7 +218,7 @@ async fn build(app: &App, caller: &Caller, asked: &Asked) -> Page {
         heads: heads(caller, asked, sort),
         q: asked.q.clone(),
         networks,
-        statuses: statuses(caller.lang, status),
+        statuses: statuses(caller.lang, filter.status),
         rows,
         next,
     })

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use axum::http::StatusCode;
 use store::events::{Actor, Event};
 
 use super::Fields;
@@ -100,6 +101,8 @@ pub fn compare(shown: Option<&Values>, stored: &Values, typed: &Values) -> Found
 
 /// What a form shows after somebody else changed what it is about.
 pub struct Meanwhile {
+    /// What the page is answered with.
+    pub status: StatusCode,
     /// Who changed what, in words.
     pub words: String,
     /// What the form shows.
@@ -111,7 +114,7 @@ impl Meanwhile {
     pub fn new(lang: Lang, who: Option<&str>, now: &[(String, String)], merged: Values) -> Self {
         let who = who.unwrap_or_else(|| lang.t("together.somebody"));
         let fields: Vec<String> = now.iter().map(|(label, value)| format!("{label}: {value}")).collect();
-        Self { words: lang.fill("together.changed", &[("who", who), ("fields", &fields.join("; "))]), merged }
+        Self { status: StatusCode::CONFLICT, words: lang.fill("together.changed", &[("who", who), ("fields", &fields.join("; "))]), merged }
     }
 }
 

@@ -7,8 +7,11 @@ use askama::Template;
 use axum::extract::{Path, State};
 use axum::response::Response;
 use lifecycle::ids::UserId;
-use lifecycle::permission::Role;
-use store::permission_sets::{self, Given, PermissionSet};
+use lifecycle::permission::{Act, Role};
+use lifecycle::tag::Tag;
+use store::permission_sets::{self, Given, PermissionSet, Place};
+use store::profiles::Narrow;
+use store::tags;
 use store::teams::{self, Team};
 use store::users::{self, User};
 
@@ -26,7 +29,7 @@ use crate::zones;
 /// A permission set that somebody was given.
 struct GivenView {
     set: String,
-    team: String,
+    place: String,
     words: String,
 }
 
@@ -54,7 +57,8 @@ struct Users {
     users: Vec<UserView>,
     roles: Options,
     sets: Options,
-    teams: Options,
+    /// For what a set is given: teams and tags.
+    places: Options,
     languages: Options,
     zones: Options,
     /// Whether the caller is a company admin, who alone resets passwords and second factors.
@@ -69,27 +73,38 @@ struct House {
     teams: Vec<Team>,
     sets: Vec<PermissionSet>,
     given: BTreeMap<UserId, Vec<Given>>,
+    tags: Vec<Tag>,
 }
 
 impl House {
-    async fn read(app: &App) -> Result<Self, Problem> {
+    async fn read(app: &App, visible_to: Option<&Narrow>) -> Result<Self, Problem> {
         let mut tx = app.store.read().await?;
         Ok(Self {
             users: users::list(&mut tx, &app.organisation).await?,
             teams: teams::list(&mut tx, &app.organisation).await?,
             sets: permission_sets::list(&mut tx, &app.organisation).await?,
             given: permission_sets::given(&mut tx, &app.organisation).await?,
+            tags: tags::list(&mut tx, &app.organisation, visible_to).await?.into_iter().map(|(tag, _)| tag).collect(),
         })
+    }
+
+    fn places(&self, lang: Lang) -> Options {
+        let teams = self.teams.iter().map(|team| (team.id.to_string(), team.name.clone(), false));
+        let tag = |tag: &Tag| (Place::Tag(tag.clone()).to_string(), lang.fill("sets.tag", &[("tag", tag.as_str())]), false);
+        teams.chain(self.tags.iter().map(tag)).collect()
     }
 
     fn given(&self, user: &User, lang: Lang) -> Vec<GivenView> {
         let view = |one: &Given| {
             let set = self.sets.iter().find(|set| set.id == one.set)?;
-            let team = one.team.as_ref().and_then(|id| self.teams.iter().find(|team| team.id == *id));
-            let place = team.map_or_else(|| lang.t("sets.everywhere").to_owned(), |team| team.name.clone());
+            let place = match &one.place {
+                Place::Everywhere => lang.t("sets.everywhere").to_owned(),
+                Place::Team(id) => self.teams.iter().find(|team| team.id == *id)?.name.clone(),
+                Place::Tag(tag) => lang.fill("sets.tag", &[("tag", tag.as_str())]),
+            };
             Some(GivenView {
                 set: one.set.to_string(),
-                team: one.team.as_ref().map(ToString::to_string).unwrap_or_default(),
+                place: one.place.to_string(),
                 words: lang.fill("sets.in", &[("set", &set.name), ("place", &place)]),
             })
         };
@@ -106,7 +121,7 @@ fn roles(caller: &Caller, chosen: Role) -> Options {
 
 async fn page(app: &App, caller: &Caller, link: Option<String>, error: Option<String>) -> Page {
     let lang = caller.lang;
-    let house = House::read(app).await?;
+    let house = House::read(app, caller.narrowed_to(Act::SeeProfile).as_ref()).await?;
     let view = |user: &User| UserView {
         id: user.id.to_string(),
         name: user.name.clone(),
@@ -126,7 +141,7 @@ async fn page(app: &App, caller: &Caller, link: Option<String>, error: Option<St
         users: house.users.iter().map(view).collect(),
         roles: roles(caller, Role::StandardUser),
         sets: house.sets.iter().map(|set| (set.id.to_string(), set.name.clone(), false)).collect(),
-        teams: house.teams.iter().map(|team| (team.id.to_string(), team.name.clone(), false)).collect(),
+        places: house.places(lang),
         languages: languages(lang),
         zones: zones::options(zone(caller)),
         admin: caller.is_company_admin(),
@@ -145,9 +160,9 @@ fn role_of(fields: &Fields) -> Result<Role, Problem> {
     Role::parse(fields.get("role")).ok_or_else(|| Problem::field("role", "is company_admin, standard_user or viewer"))
 }
 
-/// The permission set that a form names, and the team for which; none where none is chosen.
+/// The permission set that a form names, and for what; none where none is chosen.
 fn chosen(fields: &Fields) -> Option<Given> {
-    Some(Given { set: fields.get("set").parse().ok()?, team: fields.get("team").parse().ok() })
+    Some(Given { set: fields.get("set").parse().ok()?, place: fields.get("team").parse().ok()? })
 }
 
 /// POST /settings/users

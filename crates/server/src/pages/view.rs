@@ -38,6 +38,8 @@ pub struct Row {
     pub proven: Option<When>,
     /// The owner's name; empty when there is none.
     pub owner: String,
+    /// Its tags.
+    pub tags: Vec<String>,
     /// The day a person must come.
     pub deadline: Option<When>,
     /// It is red, and a login repairs it: that day is today.
@@ -144,6 +146,7 @@ pub fn row(caller: &Caller, profile: &Profile, users: &[User], now: Timestamp) -
             .and_then(|id| users.iter().find(|user| user.id == *id))
             .map(|user| user.name.clone())
             .unwrap_or_default(),
+        tags: profile.tags.iter().map(ToString::to_string).collect(),
         deadline: standing.deadline.map(when),
         due_now: standing.status == Status::Disconnected && standing.cause != Some(Cause::AppBlocked),
         explanation: crate::actions::explain::explain(lang, standing, None, &profile.network).title,

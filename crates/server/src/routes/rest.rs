@@ -60,6 +60,7 @@ pub const API: &[ApiRoute] = &[
     api("GET", "/api/v1/connections/{id}", "getConnection", Act::Connect, 200, "Where a connection stands"),
     api("POST", "/api/v1/connections/{id}/profiles", "addProfiles", Act::Connect, 200, "Add the chosen profiles"),
     api("GET", "/api/v1/profiles", "listProfiles", Act::SeeProfile, 200, "Profiles by name"),
+    api("GET", "/api/v1/tags", "listTags", Act::SeeProfile, 200, "The tags of the profiles that you see, and how many have each"),
     api("GET", "/api/v1/profiles/{id}", "getProfile", Act::SeeProfile, 200, "One profile with its explanation and accesses"),
     api(
         "GET",
@@ -69,7 +70,7 @@ pub const API: &[ApiRoute] = &[
         200,
         "Why a profile is not green, who can repair it, what was at stake; or what its green check mark rests on",
     ),
-    api("PATCH", "/api/v1/profiles/{id}", "changeProfile", Act::ManageProfile, 200, "Owner, teams, notifications"),
+    api("PATCH", "/api/v1/profiles/{id}", "changeProfile", Act::ManageProfile, 200, "Owner, teams, tags, notifications"),
     api("DELETE", "/api/v1/profiles/{id}", "deleteProfile", Act::DeleteProfile, 204, "Disconnect: revoke at the network and shred"),
     api(
         "POST",
@@ -403,6 +404,7 @@ fn for_the_house(id: &str) -> Option<MethodRouter<Arc<App>>> {
         "getPermissionSet" => get(v1::permission_sets::get),
         "changePermissionSet" => patch(v1::permission_sets::change),
         "deletePermissionSet" => delete(v1::permission_sets::delete),
+        "listTags" => get(v1::tags::list),
         "listTeams" => get(v1::teams::list),
         "createTeam" => post(v1::teams::create),
         "getTeam" => get(v1::teams::get),

@@ -23,6 +23,9 @@ pub(crate) enum Profile {
         /// Only for this cause: expired, renewal_due, password_changed, permission_lost, person_blocked, revoked_by_person and others
         #[arg(long)]
         cause: Option<String>,
+        /// Only with this tag
+        #[arg(long)]
+        tag: Option<String>,
         /// Only with this in the name or handle
         #[arg(long)]
         q: Option<String>,
@@ -183,12 +186,13 @@ fn whole(profile: &Value) -> String {
 impl Profile {
     pub(crate) async fn run(self) -> anyhow::Result<()> {
         match self {
-            Self::List { network, status, cause, q, server } => {
+            Self::List { network, status, cause, tag, q, server } => {
                 let mut items = vec![];
                 let mut cursor: Option<String> = None;
                 loop {
                     let mut query = vec![("limit", "200".to_owned())];
-                    let given = [("network", &network), ("status", &status), ("cause", &cause), ("q", &q), ("cursor", &cursor)];
+                    let given =
+                        [("network", &network), ("status", &status), ("cause", &cause), ("tag", &tag), ("q", &q), ("cursor", &cursor)];
                     query.extend(given.into_iter().filter_map(|(name, value)| value.clone().map(|value| (name, value))));
                     let page = server.call(reqwest::Method::GET, "/profiles", &query).await?;
                     items.extend(page["items"].as_array().cloned().unwrap_or_default());

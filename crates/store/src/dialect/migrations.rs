@@ -86,6 +86,7 @@ const MIGRATIONS: &[(i64, &str, Script)] = &[
             postgres: include_str!("../../migrations/0046_lists_of_large_teams.postgres.sql"),
         },
     ),
+    (47, "tags", Script::Same(include_str!("../../migrations/0047_tags.sql"))),
 ];
 
 /// What a migration copies from rows that other nodes may be writing, which are still of the older version: until its triggers stand, nobody

@@ -2,12 +2,13 @@
 
 use lifecycle::ids::{OrganisationId, TeamId, UserId};
 use lifecycle::status::Status;
+use lifecycle::tag::Tag;
 use lifecycle::words::Cause;
 
 use super::parts::{Part, parts};
 use super::shape::{Way, conditions_by, statement};
 use super::ways::{FEW, counts_found, gathers_found, up_to, up_to_together, way_of};
-use super::{Narrow, Profile, read, sort_key, with_teams};
+use super::{Narrow, Profile, read, sort_key, with_groups};
 use crate::driver::{Row, StoreError, Tx, Value, kept_text};
 use crate::sorting::{Column, Lead, Place, Sort};
 
@@ -24,6 +25,8 @@ pub struct Filter {
     pub owner: Option<UserId>,
     /// Only in this team.
     pub team: Option<TeamId>,
+    /// Only with this tag.
+    pub tag: Option<Tag>,
     /// Only with this text in name or handle.
     pub q: Option<String>,
     /// Narrowed to what somebody may see; `None` sees everything.
@@ -45,6 +48,7 @@ impl Filter {
             cause: self.cause.or(other.cause),
             owner: self.owner.clone().or_else(|| other.owner.clone()),
             team: self.team.clone().or_else(|| other.team.clone()),
+            tag: self.tag.clone().or_else(|| other.tag.clone()),
             q: self.q.clone().or_else(|| other.q.clone()),
             visible_to: self.visible_to.clone().or_else(|| other.visible_to.clone()),
             sort: self.sort,
@@ -59,8 +63,9 @@ impl Filter {
 
     /// Whether anything but a text narrows the list.
     pub(super) fn narrows(&self) -> bool {
-        let Self { network, status, cause, owner, team, q: _, visible_to, sort: _, after: _ } = self;
-        network.is_some() || status.is_some() || cause.is_some() || owner.is_some() || team.is_some() || visible_to.is_some()
+        let Self { network, status, cause, owner, team, tag, q: _, visible_to, sort: _, after: _ } = self;
+        let is_in_any = team.is_some() || tag.is_some();
+        network.is_some() || status.is_some() || cause.is_some() || owner.is_some() || is_in_any || visible_to.is_some()
     }
 }
 
@@ -100,9 +105,9 @@ pub async fn list_from(
         by_order_alone(tx, false).await?;
         found
     } else {
-        read_page(tx, way, organisation, &Part::of(filter), limit).await?
+        read_page(tx, way, organisation, &Part::of(organisation, filter), limit).await?
     };
-    with_teams(tx, found.into_iter().map(|found| found.profile).collect()).await
+    with_groups(tx, found.into_iter().map(|found| found.profile).collect()).await
 }
 
 /// Whoever plans a list has to know what it is narrowed to: a network may have half of a million profiles, or ten.
@@ -142,7 +147,7 @@ async fn in_order(tx: &mut Tx, organisation: &OrganisationId, filter: &Filter, l
         if left == 0 {
             break;
         }
-        let parts = parts(tx, &filter).await?;
+        let parts = parts(tx, organisation, &filter).await?;
         let several = parts.len() > 1;
         let mut some = vec![];
         for mut part in parts {
@@ -206,13 +211,14 @@ async fn read_page(tx: &mut Tx, way: Way, organisation: &OrganisationId, part: &
 
 /// The statement that reads a page of a list from what its text is found in, for whoever asks how it is read.
 pub fn found_statement(tx: &Tx, organisation: &OrganisationId, filter: &Filter, limit: u32) -> (String, Vec<Value>) {
-    statement(tx.dialect(), Way::FromFound, organisation, &Part::of(filter.clone()), limit)
+    statement(tx.dialect(), Way::FromFound, organisation, &Part::of(organisation, filter.clone()), limit)
 }
 
 /// The statement that reads a page of a list in its order, for whoever asks how it is read.
 pub fn ordered_statement(tx: &Tx, organisation: &OrganisationId, filter: &Filter, limit: u32) -> (String, Vec<Value>) {
-    let way = if filter.team.is_some() { Way::OfTeam } else { Way::InOrder };
-    statement(tx.dialect(), way, organisation, &Part::of(plainly_sorted(filter)), limit)
+    let part = Part::of(organisation, plainly_sorted(filter));
+    let way = if part.groups.is_empty() { Way::InOrder } else { Way::OfTeam };
+    statement(tx.dialect(), way, organisation, &part, limit)
 }
 
 /// So far is counted: nobody reads on in a list that is longer.
@@ -229,14 +235,14 @@ pub async fn matching(tx: &mut Tx, organisation: &OrganisationId, filter: &Filte
     };
     let most = COUNTED_MAX + 1;
     if way != Way::InOrder {
-        return up_to(tx, way, organisation, &Part::of(filter), most).await;
+        return up_to(tx, way, organisation, &Part::of(organisation, filter), most).await;
     }
     let mut some = vec![];
     let gathers_found = gathers_found(tx, &filter, FEW).await?;
-    for mut part in parts(tx, &filter).await? {
+    for mut part in parts(tx, organisation, &filter).await? {
         part.gathers_found = gathers_found;
         // Most of a team is counted where it stands by its network, or by its owner.
-        let way = if part.filter.team.is_some() { Way::OfTeamGathered } else { Way::Counted };
+        let way = if part.groups.is_empty() { Way::Counted } else { Way::OfTeamGathered };
         let n = up_to(tx, way, organisation, &part, most).await?;
         if n == most {
             return Ok(n);
@@ -255,7 +261,13 @@ pub async fn matching(tx: &mut Tx, organisation: &OrganisationId, filter: &Filte
     }
 }
 
-pub(super) fn conditions(organisation: &OrganisationId, filter: &Filter) -> (String, Vec<Value>) {
+/// What a filter lets through, as a condition that is asked of one row of `profiles` after the other.
+pub(crate) fn conditions_of_each(organisation: &OrganisationId, filter: &Filter) -> (String, Vec<Value>) {
+    conditions_by(crate::dialect::Dialect::Sqlite, Way::InOrder, organisation, &Part::of(organisation, filter.clone()))
+}
+
+/// The same, such that what is named is gathered.
+pub(crate) fn conditions(organisation: &OrganisationId, filter: &Filter) -> (String, Vec<Value>) {
     // No text: whichever database it is.
-    conditions_by(crate::dialect::Dialect::Sqlite, Way::Whole, organisation, &Part::of(filter.clone()))
+    conditions_by(crate::dialect::Dialect::Sqlite, Way::Whole, organisation, &Part::of(organisation, filter.clone()))
 }

@@ -1,6 +1,7 @@
-//! Lists of a team, read from what the team's own rows say of their profiles (migration 46): copies of what lists ask, which triggers keep.
+//! Lists of a team, or of a tag, which is stored as one, read from what its own rows say of their profiles (migration 46): copies of what
+//! lists ask, which triggers keep.
 
-use lifecycle::ids::{OrganisationId, TeamId};
+use lifecycle::ids::OrganisationId;
 
 use super::parts::Part;
 use super::shape::{Conditions, Way, is_ailing};
@@ -14,8 +15,10 @@ const GATHERED: i64 = 5;
 
 /// Whether a list of a team is read in its order, or what is left of the team gathered and sorted: an owner has no order by day there, a
 /// network none but that.
-pub(super) async fn way(tx: &mut Tx, filter: &Filter, few: i64) -> Result<Way, StoreError> {
-    let Some(team) = filter.team.as_ref().filter(|_| !is_of_ailing(filter) && filter.text().is_none()) else { return Ok(Way::OfTeam) };
+pub(super) async fn way(tx: &mut Tx, team: &str, filter: &Filter, few: i64) -> Result<Way, StoreError> {
+    if is_of_ailing(filter) || filter.text().is_some() {
+        return Ok(Way::OfTeam);
+    }
     let by_day = filter.sort.by == Column::Deadline;
     let left = match (&filter.owner, &filter.network) {
         (Some(owner), _) if by_day => {
@@ -28,10 +31,10 @@ pub(super) async fn way(tx: &mut Tx, filter: &Filter, few: i64) -> Result<Way, S
 }
 
 /// Whether few of a team are something else as well.
-async fn of_both(tx: &mut Tx, team: &TeamId, what: &str, value: &str, few: i64) -> Result<bool, StoreError> {
+async fn of_both(tx: &mut Tx, team: &str, what: &str, value: &str, few: i64) -> Result<bool, StoreError> {
     let most = few * GATHERED;
     let sql = format!("SELECT COUNT(*) AS n FROM (SELECT 1 FROM profile_teams WHERE team_id = $1 AND {what} = $2 LIMIT $3) AS left_over");
-    let found = tx.one(&sql, &[team.as_str().into(), value.into(), (most + 1).into()]).await?;
+    let found = tx.one(&sql, &[team.into(), value.into(), (most + 1).into()]).await?;
     Ok(found.map_or(Ok(0), |row| row.int("n"))? <= most)
 }
 
@@ -62,7 +65,7 @@ fn index(way: Way, filter: &Filter) -> &'static str {
 /// read then.
 pub(super) fn statement(dialect: Dialect, way: Way, organisation: &OrganisationId, part: &Part, limit: u32) -> (String, Vec<Value>) {
     let mut values = vec![organisation.as_str().into()];
-    let (from, conditions) = rows(dialect, way, part, &mut values);
+    let (from, conditions) = rows(dialect, way, organisation, part, &mut values);
     values.push(limit.into());
     let order = part.filter.sort.order(if way == Way::OfTeamGathered { &Called::OF_TEAMS_GATHERED } else { &Called::OF_TEAMS });
     let sql = format!(
@@ -74,15 +77,17 @@ pub(super) fn statement(dialect: Dialect, way: Way, organisation: &OrganisationI
 }
 
 /// Where the rows of a part in a team are read from, and under which conditions.
-pub(super) fn rows(dialect: Dialect, way: Way, part: &Part, values: &mut Vec<Value>) -> (String, String) {
-    let Part { filter, also, gathers_found } = part;
-    let Filter { network, status, cause, owner, team, q: _, visible_to, sort, after } = filter;
+pub(super) fn rows(dialect: Dialect, way: Way, organisation: &OrganisationId, part: &Part, values: &mut Vec<Value>) -> (String, String) {
+    let Part { filter, groups, gathers_found } = part;
+    // What it is in stands in the part.
+    let Filter { network, status, cause, owner, team: _, tag: _, q: _, visible_to, sort, after } = filter;
+    let (first, also) = groups.split_first().map_or((None, &[][..]), |(first, also)| (Some(first.as_str()), also));
     let text = filter.text();
     let mut from = String::from("profile_teams");
     if dialect == Dialect::Sqlite {
         from = format!("{from} INDEXED BY {}", index(way, filter));
     }
-    let mut all = Conditions::new("profile_teams.team_id = ?", team.as_ref().map(TeamId::as_str), values);
+    let mut all = Conditions::new("profile_teams.team_id = ?", first, values);
     if let Some(network) = network {
         all.add("its_network = ?", network);
     }
@@ -100,8 +105,8 @@ pub(super) fn rows(dialect: Dialect, way: Way, part: &Part, values: &mut Vec<Val
         all.add("its_owner = ?", owner.as_str());
         all.add("its_owner_name = (SELECT name FROM users WHERE users.id = ?)", owner.as_str());
     }
-    for team in also {
-        all.add(IN_TEAM_TOO, team.as_str());
+    for group in also {
+        all.add(IN_TEAM_TOO, group);
     }
     if text.is_some() || visible_to.is_some() {
         // What a team's rows do not say.
@@ -115,7 +120,7 @@ pub(super) fn rows(dialect: Dialect, way: Way, part: &Part, values: &mut Vec<Val
         all.holding(&text);
     }
     if let Some(narrow) = visible_to {
-        let sees = narrow.condition(true, all.values);
+        let sees = narrow.condition(organisation, true, all.values);
         all.and(&sees);
     }
     if let Some(place) = after {
@@ -125,6 +130,6 @@ pub(super) fn rows(dialect: Dialect, way: Way, part: &Part, values: &mut Vec<Val
     (from, all.text)
 }
 
-/// In another team as well, asked of one row of a team.
+/// In another team, or with another tag, as well, asked of one row of a team.
 const IN_TEAM_TOO: &str = "EXISTS (SELECT 1 FROM profile_teams AS its_own WHERE its_own.profile_id = profile_teams.profile_id \
      AND its_own.team_id = ? LIMIT 1 OFFSET 0)";

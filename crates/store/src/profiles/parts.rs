@@ -1,12 +1,13 @@
 //! A list is read in parts where somebody sees several things that have an order each: what they own, and what is in each of their teams.
 
-use lifecycle::ids::TeamId;
+use lifecycle::ids::{OrganisationId, TeamId};
 use lifecycle::permission::Reach;
 
 use super::shape::Way;
 use super::ways::{few_of, names_few};
 use super::{Filter, Narrow, of_team};
 use crate::driver::{StoreError, Tx};
+use crate::tags;
 
 /// In so many parts a list is read at the most; what has more is read in order, and each profile asked whether it may be seen.
 const PARTS: usize = 8;
@@ -18,15 +19,17 @@ const WEIGHED: [i64; 3] = [2_000, 20_000, 80_000];
 pub(super) struct Part {
     /// What it holds.
     pub(super) filter: Filter,
-    /// It is in these teams as well.
-    pub(super) also: Vec<TeamId>,
+    /// What it is in all of, teams and tags alike, as `profile_teams` names them; it is read from the rows of the first.
+    pub(super) groups: Vec<String>,
     /// Those in which its text is found are gathered, where it is read from something else.
     pub(super) gathers_found: bool,
 }
 
 impl Part {
-    pub(super) fn of(filter: Filter) -> Self {
-        Self { filter, also: vec![], gathers_found: false }
+    pub(super) fn of(organisation: &OrganisationId, filter: Filter) -> Self {
+        let team = filter.team.iter().map(TeamId::to_string);
+        let groups = team.chain(filter.tag.iter().map(|tag| tags::id(organisation, tag))).collect();
+        Self { filter, groups, gathers_found: false }
     }
 
     /// What a part has where somebody sees no more than that; `None` where that is nothing.
@@ -38,10 +41,9 @@ impl Part {
         if let Some(network) = &sees.network {
             part.filter.network.get_or_insert_with(|| network.clone());
         }
-        if let Some(team) = &sees.team {
-            let first = part.filter.team.get_or_insert_with(|| team.clone());
-            if first != team {
-                part.also.push(team.clone());
+        for group in &sees.groups {
+            if !part.groups.contains(group) {
+                part.groups.push(group.clone());
             }
         }
         let fits =
@@ -49,32 +51,30 @@ impl Part {
         fits.then_some(part)
     }
 
-    /// Whether it is read from the rows of a team, from the few that an owner names, or from the index of its filters.
+    /// Whether it is read from the rows of a team or a tag, from the few that an owner names, or from the index of its filters.
     pub(super) async fn way(&self, tx: &mut Tx, few: i64) -> Result<Way, StoreError> {
-        if self.filter.team.is_some() {
-            return of_team::way(tx, &self.filter, few).await;
+        if let Some(group) = self.groups.first() {
+            return of_team::way(tx, group, &self.filter, few).await;
         }
         Ok(if names_few(tx, &self.filter, few).await? { Way::FromFew } else { Way::InOrder })
     }
 
-    /// What is in several teams is read from the smallest of them.
+    /// What is in several of them is read from the smallest.
     async fn beginning_with_smallest(mut self, tx: &mut Tx) -> Result<Self, StoreError> {
-        let Some(first) = self.filter.team.clone().filter(|_| !self.also.is_empty()) else { return Ok(self) };
-        let mut teams = vec![first];
-        teams.append(&mut self.also);
+        if self.groups.len() < 2 {
+            return Ok(self);
+        }
         for most in WEIGHED {
             let mut sizes = vec![];
-            for team in &teams {
-                sizes.push(few_of(tx, "profile_teams WHERE team_id", team.as_str(), most).await?);
+            for group in &self.groups {
+                sizes.push(few_of(tx, "profile_teams WHERE team_id", group, most).await?);
             }
             let smallest = (0..sizes.len()).min_by_key(|at| sizes[*at]).unwrap_or(0);
-            teams.swap(0, smallest);
+            self.groups.swap(0, smallest);
             if sizes[smallest] < most {
                 break;
             }
         }
-        self.filter.team = Some(teams.remove(0));
-        self.also = teams;
         Ok(self)
     }
 }
@@ -83,16 +83,18 @@ impl Part {
 #[derive(Debug, Clone, Default)]
 pub(super) struct Sees {
     pub(super) owner: Option<lifecycle::ids::UserId>,
-    pub(super) team: Option<TeamId>,
+    pub(super) groups: Vec<String>,
     pub(super) network: Option<String>,
 }
 
 /// The parts of a list; itself alone where it has none, or too many.
-pub(super) async fn parts(tx: &mut Tx, filter: &Filter) -> Result<Vec<Part>, StoreError> {
-    let whole = Part::of(filter.clone());
-    let Some(narrow) = &filter.visible_to else { return Ok(vec![whole]) };
-    let Some(seen) = seen(tx, narrow).await? else { return Ok(vec![whole]) };
-    let open = Part::of(Filter { visible_to: None, ..filter.clone() });
+pub(super) async fn parts(tx: &mut Tx, organisation: &OrganisationId, filter: &Filter) -> Result<Vec<Part>, StoreError> {
+    let seen = match &filter.visible_to {
+        Some(narrow) => seen(tx, organisation, narrow).await?,
+        None => None,
+    };
+    let Some(seen) = seen else { return Ok(vec![Part::of(organisation, filter.clone()).beginning_with_smallest(tx).await?]) };
+    let open = Part::of(organisation, Filter { visible_to: None, ..filter.clone() });
     let mut parts = vec![];
     for part in seen.iter().filter_map(|sees| open.within(sees)) {
         parts.push(part.beginning_with_smallest(tx).await?);
@@ -101,7 +103,7 @@ pub(super) async fn parts(tx: &mut Tx, filter: &Filter) -> Result<Vec<Part>, Sto
 }
 
 /// What somebody sees, thing by thing; `None` where that is too much to tell.
-pub(super) async fn seen(tx: &mut Tx, narrow: &Narrow) -> Result<Option<Vec<Sees>>, StoreError> {
+pub(super) async fn seen(tx: &mut Tx, organisation: &OrganisationId, narrow: &Narrow) -> Result<Option<Vec<Sees>>, StoreError> {
     let (mut seen, mut open) = (vec![], vec![narrow]);
     while let Some(narrow) = open.pop() {
         match narrow {
@@ -110,7 +112,7 @@ pub(super) async fn seen(tx: &mut Tx, narrow: &Narrow) -> Result<Option<Vec<Sees
                 let most = i64::try_from(PARTS).unwrap_or(i64::MAX);
                 let sql = "SELECT team_id FROM team_members WHERE user_id = $1 LIMIT $2";
                 for row in tx.all(sql, &[user.as_str().into(), most.into()]).await? {
-                    seen.push(Sees { team: Some(row.parsed("team_id")?), ..Sees::default() });
+                    seen.push(Sees { groups: vec![row.text("team_id")?], ..Sees::default() });
                 }
             }
             Narrow::Owner(user) => seen.push(Sees { owner: Some(user.clone()), ..Sees::default() }),
@@ -118,7 +120,7 @@ pub(super) async fn seen(tx: &mut Tx, narrow: &Narrow) -> Result<Option<Vec<Sees
                 if reaches.iter().any(|reach| !reach.profiles.is_empty()) {
                     return Ok(None);
                 }
-                seen.extend(reaches.iter().flat_map(of_reach));
+                seen.extend(reaches.iter().flat_map(|reach| of_reach(organisation, reach)));
             }
             Narrow::Either(some) => open.extend(some),
         }
@@ -126,12 +128,19 @@ pub(super) async fn seen(tx: &mut Tx, narrow: &Narrow) -> Result<Option<Vec<Sees
     Ok((seen.len() <= PARTS).then_some(seen))
 }
 
-/// Each network with each team.
-fn of_reach(reach: &Reach) -> Vec<Sees> {
+/// Each network with each team and each tag.
+fn of_reach(organisation: &OrganisationId, reach: &Reach) -> Vec<Sees> {
     fn each<T: Clone>(all: &[T]) -> Vec<Option<T>> {
         if all.is_empty() { vec![None] } else { all.iter().cloned().map(Some).collect() }
     }
-    let with =
-        |network: Option<String>| each(&reach.teams).into_iter().map(move |team| Sees { owner: None, team, network: network.clone() });
-    each(&reach.networks).into_iter().flat_map(with).collect()
+    let teams: Vec<String> = reach.teams.iter().map(TeamId::to_string).collect();
+    let tags: Vec<String> = reach.tags.iter().map(|tag| tags::id(organisation, tag)).collect();
+    let mut all = vec![];
+    for network in each(&reach.networks) {
+        for team in each(&teams) {
+            let with = |tag: Option<String>| team.iter().cloned().chain(tag).collect();
+            all.extend(each(&tags).into_iter().map(|tag| Sees { owner: None, groups: with(tag), network: network.clone() }));
+        }
+    }
+    all
 }

@@ -49,7 +49,7 @@ pub(super) fn statement(dialect: Dialect, way: Way, organisation: &OrganisationI
 /// The statement that reads the ids of a part, `most` at most and in no order, and its values, which follow those that are there.
 pub(super) fn ids(dialect: Dialect, way: Way, organisation: &OrganisationId, part: &Part, most: i64, values: &mut Vec<Value>) -> String {
     let (id, from, conditions) = if way.is_of_team() {
-        let (from, conditions) = of_team::rows(dialect, way, part, values);
+        let (from, conditions) = of_team::rows(dialect, way, organisation, part, values);
         ("profile_id AS id", from, conditions)
     } else {
         let conditions = conditions_after(dialect, way, organisation, part, values);
@@ -135,7 +135,7 @@ pub(super) fn conditions_by(dialect: Dialect, way: Way, organisation: &Organisat
 }
 
 fn conditions_after(dialect: Dialect, way: Way, organisation: &OrganisationId, part: &Part, values: &mut Vec<Value>) -> String {
-    let Part { filter, also, gathers_found: _ } = part;
+    let Part { filter, groups, gathers_found: _ } = part;
     let of = match (way, &filter.owner) {
         // An owner's profiles are their organisation's: an index of owners alone says how many they are.
         (Way::Counted, Some(owner)) => {
@@ -170,11 +170,8 @@ fn conditions_after(dialect: Dialect, way: Way, organisation: &OrganisationId, p
         Way::FromFew | Way::Whole => "id IN (SELECT profile_id FROM profile_teams WHERE team_id = ?)",
         _ => IN_TEAM,
     };
-    if let Some(team) = &filter.team {
-        all.add(in_team, team.as_str());
-    }
-    for team in also {
-        all.add(IN_TEAM, team.as_str());
+    for group in groups {
+        all.add(in_team, group);
     }
     if let Some(q) = filter.text() {
         if way == Way::FromFound {
@@ -187,7 +184,7 @@ fn conditions_after(dialect: Dialect, way: Way, organisation: &OrganisationId, p
         all.holding(&q);
     }
     if let Some(narrow) = &filter.visible_to {
-        let sees = narrow.condition(matches!(way, Way::InOrder | Way::Counted | Way::FromFound), all.values);
+        let sees = narrow.condition(organisation, matches!(way, Way::InOrder | Way::Counted | Way::FromFound), all.values);
         all.and(&sees);
     }
     if let Some(place) = &filter.after {

@@ -61,17 +61,19 @@ pub(super) async fn names_few(tx: &mut Tx, filter: &Filter, few: i64) -> Result<
 /// Whether somebody who may not see everything sees few.
 async fn sees_few(tx: &mut Tx, organisation: &OrganisationId, filter: &Filter, few: i64) -> Result<bool, StoreError> {
     let Some(narrow) = &filter.visible_to else { return Ok(false) };
-    let Some(seen) = seen(tx, narrow).await? else {
+    let Some(seen) = seen(tx, organisation, narrow).await? else {
         let named = Filter { visible_to: Some(narrow.clone()), ..Filter::default() };
-        return Ok(up_to(tx, Way::FromFew, organisation, &Part::of(named), few + 1).await? <= few);
+        return Ok(up_to(tx, Way::FromFew, organisation, &Part::of(organisation, named), few + 1).await? <= few);
     };
     let mut all = 0;
     for sees in seen {
         all += match sees {
             Sees { owner: Some(owner), .. } => few_of(tx, "profiles WHERE owner_id", owner.as_str(), few + 1).await?,
-            Sees { team: Some(team), .. } => few_of(tx, "profile_teams WHERE team_id", team.as_str(), few + 1).await?,
-            // A network alone has an order, and is read in it.
-            Sees { .. } => few + 1,
+            Sees { groups, .. } => match groups.first() {
+                Some(group) => few_of(tx, "profile_teams WHERE team_id", group, few + 1).await?,
+                // A network alone has an order, and is read in it.
+                None => few + 1,
+            },
         };
         if all > few {
             return Ok(false);

@@ -79,12 +79,13 @@ async fn lists_are_narrowed_to_what_a_reach_covers() {
             Reach { profiles: vec![all[0].id.clone(), all[2].id.clone()], ..Reach::default() },
             Reach { teams: vec![team.clone()], ..Reach::default() },
             Reach { networks: vec!["elsewhere".into()], ..Reach::default() },
-            Reach { profiles: vec![all[0].id.clone()], teams: vec![team.clone()], networks: vec![network] },
+            Reach { profiles: vec![all[0].id.clone()], teams: vec![team.clone()], networks: vec![network], tags: vec![] },
         ];
         for some in [vec![], vec![0], vec![1], vec![2], vec![3], vec![4], vec![1, 2], vec![3, 4]] {
             let chosen: Vec<Reach> = some.iter().map(|at: &usize| reaches[*at].clone()).collect();
-            let covered =
-                |profile: &&profiles::Profile| chosen.iter().any(|reach| reach.covers(&profile.id, &profile.network, &profile.teams));
+            let covered = |profile: &&profiles::Profile| {
+                chosen.iter().any(|reach| reach.covers(&profile.id, &profile.network, &profile.teams, &profile.tags))
+            };
             let expected: Vec<_> = all.iter().filter(covered).map(|profile| profile.id.clone()).collect();
             let filter = Filter { visible_to: Some(Narrow::Reaches(chosen.clone())), ..Filter::default() };
             let found = profiles::list(&mut tx, &organisation, &filter, 10).await.unwrap();
@@ -113,6 +114,7 @@ async fn a_team_is_listed_alike_however_large_it_is() {
                 handle: None,
                 owner: None,
                 teams: if n % 100 == 0 { &both } else { &both[..1] },
+                tags: &[],
                 notify_no_access: true,
                 notify_renew_soon: true,
             };

@@ -1,12 +1,13 @@
 //! Lists of profiles, whatever they are narrowed to and however they are sorted: the same from every index, and none is sorted that has one.
 
-use lifecycle::ids::{OrganisationId, ProfileId, TeamId, UserId};
-use lifecycle::permission::{Reach, Role};
+use lifecycle::ids::{ApiKeyId, OrganisationId, ProfileId, TeamId, UserId};
+use lifecycle::permission::{About, Act, Actor, Permission, Question, Reach, Role, decide};
 use lifecycle::status::Status;
+use lifecycle::tag::Tag;
 use lifecycle::words::Cause;
 use store::profiles::{self, Filter, Narrow, Profile};
 use store::sorting::{Column, Sort};
-use store::{Store, Tx, teams, users};
+use store::{Store, Tx, tags, teams, users};
 
 use crate::loops::{T0, connect, organisation};
 use crate::routing::user;
@@ -17,9 +18,11 @@ struct House {
     organisation: OrganisationId,
     owners: Vec<UserId>,
     teams: Vec<TeamId>,
+    tags: Vec<Tag>,
 }
 
-/// Sixty profiles of two networks, in every status, of two owners or none, in one of two teams, both or none.
+/// Sixty profiles of two networks, in every status, of two owners or none, in one of two teams, both or none,
+/// and with tags across all of these.
 async fn fill(store: &Store) -> House {
     let (organisation, _) = organisation(store).await;
     let ids: Vec<String> = (0..60).map(|n| n.to_string()).collect();
@@ -32,11 +35,15 @@ async fn fill(store: &Store) -> House {
     let both =
         [teams::create(&mut tx, &organisation, "One", T0).await.unwrap(), teams::create(&mut tx, &organisation, "Two", T0).await.unwrap()];
     teams::set_members(&mut tx, &organisation, &both[0], &owners[..1]).await.unwrap();
+    let both_tags: Vec<Tag> = ["Launch", "Q4"].map(|text| text.parse().unwrap()).into();
     for profile in profiles::list(&mut tx, &organisation, &Filter::default(), 100).await.unwrap() {
         let n: usize = profile.network_id.parse().unwrap();
         let of: Vec<TeamId> =
             both.iter().zip([n.is_multiple_of(2), n % 5 < 2]).filter(|(_, is_in)| *is_in).map(|(team, _)| team.clone()).collect();
         profiles::set_owner_and_teams(&mut tx, &organisation, &profile.id, owners.get(n % 3), &of).await.unwrap();
+        let with: Vec<Tag> =
+            both_tags.iter().zip([n % 7 < 4, n % 4 == 2 || n == 1]).filter(|(_, has)| *has).map(|(tag, _)| tag.clone()).collect();
+        tags::set(&mut tx, &organisation, &profile.id, &with, T0).await.unwrap();
         let status = [Status::Connected, Status::Disconnected, Status::RenewSoon, Status::Unverified, Status::Connected][n * 7 / 4 % 5];
         let cause = match status {
             Status::Disconnected => Some(if n.is_multiple_of(4) { Cause::Expired } else { Cause::PasswordChanged }),
@@ -61,7 +68,7 @@ async fn fill(store: &Store) -> House {
         tx.run(sql, &values).await.unwrap();
     }
     tx.commit().await.unwrap();
-    House { organisation, owners: owners.into(), teams: both.into() }
+    House { organisation, owners: owners.into(), teams: both.into(), tags: both_tags }
 }
 
 /// Whether a filter lets a profile through.
@@ -75,12 +82,15 @@ fn filters<'a>(house: &'a House) -> Vec<(&'static str, Filter, Lets<'a>)> {
         networks: networks.iter().map(|network| (*network).to_owned()).collect(),
         teams: teams.iter().map(|team| (*team).clone()).collect(),
         profiles: ids.to_vec(),
+        tags: vec![],
     };
+    let (launch, q4) = (&house.tags[0], &house.tags[1]);
     let mut all: Vec<(&'static str, Filter, Lets<'a>)> = vec![
         ("nothing", nothing(), Box::new(|_| true)),
         ("network", Filter { network: Some("xing".into()), ..nothing() }, Box::new(|profile| profile.network == "xing")),
         ("owner", Filter { owner: Some(mira.clone()), ..nothing() }, Box::new(|profile| profile.owner.as_ref() == Some(mira))),
         ("team", Filter { team: Some(two.clone()), ..nothing() }, Box::new(|profile| profile.teams.contains(two))),
+        ("tag", Filter { tag: Some(launch.clone()), ..nothing() }, Box::new(|profile| profile.tags.contains(launch))),
         ("text", Filter { q: Some("E 1".into()), ..nothing() }, Box::new(|profile| profile.name.contains("e 1"))),
     ];
     for status in Status::ALL.iter().copied() {
@@ -102,7 +112,19 @@ fn filters<'a>(house: &'a House) -> Vec<(&'static str, Filter, Lets<'a>)> {
         Narrow::Either(vec![own, Narrow::Reaches(reaches)]),
         Box::new(move |profile| profile.owner.as_ref() == Some(other) || covers(profile)),
     );
+    let by_both = Reach { tags: vec![launch.clone()], ..reach(&["xing"], &[one, two], &[]) };
+    let tagged = vec![Reach { tags: vec![q4.clone()], ..Reach::default() }, by_both];
+    sees(Narrow::Reaches(tagged.clone()), Box::new(move |profile| reads(&tagged, profile)));
     all
+}
+
+/// Whether a key with these reaches may see a profile, as the one place says that decides.
+fn reads(reaches: &[Reach], profile: &Profile) -> bool {
+    let permissions = reaches.iter().map(|reach| Permission { reach: reach.clone(), ..Act::SeeProfile.into() });
+    let actor = Actor::ApiKey { id: ApiKeyId::from_u128(1), permissions: permissions.collect(), until: None };
+    let Profile { id, network, owner, teams, tags, .. } = profile;
+    let about = About::Profile { id, network, owner: owner.as_ref(), teams, tags };
+    decide(&actor, &Question { act: Act::SeeProfile, about, call: None, now: T0, frozen: &[] }).is_yes()
 }
 
 /// What the index of a list by name has before the names.
@@ -160,6 +182,37 @@ async fn each_two_filters_let_the_same_through_in_the_same_order_whichever_way_t
                     let filter = Filter { sort: Sort { by, descending: at % 2 == 1 }, ..one.with(other) };
                     is_as_all_say(&mut tx, &house, &filter, &[lets, also], &names, &everything).await;
                 }
+            }
+        }
+    }
+}
+
+/// Whatever a key's reaches name, it sees what the one place decides that it may see.
+#[tokio::test]
+async fn whatever_reaches_name_a_list_shows_what_is_decided() {
+    for Fixture { store, .. } in each().await {
+        let house = fill(&store).await;
+        let mut tx = store.read().await.unwrap();
+        let names = users::list(&mut tx, &house.organisation).await.unwrap();
+        let everything = profiles::list(&mut tx, &house.organisation, &Filter::default(), 100).await.unwrap();
+        let some: Vec<ProfileId> = everything.iter().step_by(2).map(|profile| profile.id.clone()).collect();
+        let mut reaches = vec![];
+        for profiles in [vec![], some] {
+            for teams in [0, 1, 2] {
+                for tags in [0, 1, 2] {
+                    for networks in [vec![], vec!["xing".to_owned()]] {
+                        let (teams, tags) = (house.teams[..teams].to_vec(), house.tags[2 - tags..].to_vec());
+                        reaches.push(Reach { profiles: profiles.clone(), teams, networks, tags });
+                    }
+                }
+            }
+        }
+        for (at, one) in reaches.iter().enumerate() {
+            for both in [vec![one.clone()], vec![one.clone(), reaches[(at + 7) % reaches.len()].clone()]] {
+                let lets: Lets<'_> = Box::new(|profile| reads(&both, profile));
+                let sort = Sort { by: Column::ALL[at % 4], descending: at % 3 == 0 };
+                let filter = Filter { visible_to: Some(Narrow::Reaches(both.clone())), sort, ..Filter::default() };
+                is_as_all_say(&mut tx, &house, &filter, &[&lets], &names, &everything).await;
             }
         }
     }
@@ -274,8 +327,8 @@ async fn lists_in_order_are_read_from_an_index_that_has_it() {
                         let rows = tx.all(&format!("EXPLAIN QUERY PLAN {sql}"), &values).await.unwrap();
                         let plan = rows.iter().map(|row| row.text("detail").unwrap()).collect::<Vec<_>>().join("\n");
                         assert!(plan.contains("SEARCH profiles USING INDEX") && !plan.contains("TEMP B-TREE"), "{filter:?}: {plan}");
-                        let index = if filter.team.is_some() { of_team(&filter) } else { first(&filter) };
-                        let named = by == Column::Name || filter.team.is_some();
+                        let index = if filter.team.is_some() || filter.tag.is_some() { of_team(&filter) } else { first(&filter) };
+                        let named = by == Column::Name || filter.team.is_some() || filter.tag.is_some();
                         assert!(!named || plan.contains(index), "not from what it is narrowed to: {filter:?}: {plan}");
                     } else {
                         for other in ["enable_sort", "enable_bitmapscan", "enable_seqscan"] {

@@ -36,6 +36,7 @@ mod searching;
 mod set_aside;
 mod simulated;
 mod sorting;
+mod tags;
 mod webhooks;
 
 use std::sync::OnceLock;

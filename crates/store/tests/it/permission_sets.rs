@@ -1,7 +1,7 @@
 //! Permission sets: given company-wide or for a team, and gone with whatever they hang on.
 
 use lifecycle::permission::{Act, Permission, Role};
-use store::permission_sets::{self, Given, PermissionSet};
+use store::permission_sets::{self, Given, PermissionSet, Place};
 use store::profiles::{self, Filter, Narrow};
 use store::users::{self, NewUser};
 use store::{StoreError, Tx, teams};
@@ -25,7 +25,7 @@ async fn what_was_given_is_read_back_and_goes_with_set_team_and_user() {
         let acts = [Act::SeeProfile, Act::Publish, Act::ManageTeams, Act::SeeAudit];
         let wide = permission_sets::create(&mut tx, &organisation, "All", &acts, T0).await.unwrap();
         let other = permission_sets::create(&mut tx, &organisation, "Audit", &[Act::SeeAudit], T0).await.unwrap();
-        let both = [Given { set: wide.clone(), team: Some(team.clone()) }, Given { set: other.clone(), team: None }];
+        let both = [Given { set: wide.clone(), place: Place::Team(team.clone()) }, Given { set: other.clone(), place: Place::Everywhere }];
         permission_sets::give(&mut tx, &organisation, &mira, &both).await.unwrap();
         let mut found = permission_sets::of_user(&mut tx, &mira).await.unwrap();
         found.sort();
@@ -39,8 +39,17 @@ async fn what_was_given_is_read_back_and_goes_with_set_team_and_user() {
         let of_team = |word: &str| format!("{word} team={team}");
         assert_eq!(held, ["audit:read".to_owned(), of_team("posts:write"), of_team("profiles:read"), of_team("teams:manage")]);
 
+        // For a tag what is about profiles, once however it is written.
+        let of_tag = |text: &str| Given { set: wide.clone(), place: Place::Tag(text.parse().unwrap()) };
+        permission_sets::give(&mut tx, &organisation, &mira, &[of_tag("Launch"), of_tag("launch")]).await.unwrap();
+        assert_eq!(permission_sets::of_user(&mut tx, &mira).await.unwrap(), [of_tag("LAUNCH")]);
+        assert_eq!(words(&mut tx, &mira).await, ["profiles:read tag=Launch", "posts:write tag=Launch"], "{}", store.describe());
+
         // A set or team of nobody here is left out.
-        let elsewhere = [Given { set: store::ids::fresh(), team: None }, Given { set: other.clone(), team: Some(store::ids::fresh()) }];
+        let elsewhere = [
+            Given { set: store::ids::fresh(), place: Place::Everywhere },
+            Given { set: other.clone(), place: Place::Team(store::ids::fresh()) },
+        ];
         permission_sets::give(&mut tx, &organisation, &mira, &elsewhere).await.unwrap();
         assert!(permission_sets::of_user(&mut tx, &mira).await.unwrap().is_empty());
         permission_sets::give(&mut tx, &organisation, &mira, &both).await.unwrap();
@@ -53,7 +62,7 @@ async fn what_was_given_is_read_back_and_goes_with_set_team_and_user() {
         assert!(permission_sets::delete(&mut tx, &organisation, &other).await.unwrap());
         assert!(!permission_sets::delete(&mut tx, &organisation, &other).await.unwrap());
         assert!(words(&mut tx, &mira).await.is_empty());
-        permission_sets::give(&mut tx, &organisation, &mira, &[Given { set: wide, team: None }]).await.unwrap();
+        permission_sets::give(&mut tx, &organisation, &mira, &[Given { set: wide, place: Place::Everywhere }]).await.unwrap();
         assert!(users::delete(&mut tx, &organisation, &mira, T0).await.unwrap());
         assert!(permission_sets::given(&mut tx, &organisation).await.unwrap().is_empty());
         tx.commit().await.unwrap();

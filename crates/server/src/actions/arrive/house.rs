@@ -5,11 +5,12 @@ use std::collections::BTreeMap;
 
 use lifecycle::ids::{PermissionSetId, TeamId, UserId};
 use lifecycle::permission::{Act, Role};
+use lifecycle::tag::{TAGS_MAX, Tag};
 use serde::Serialize;
 use serde_json::{Value, json};
 use store::Tx;
 use store::events::Actor;
-use store::permission_sets::{self, Given};
+use store::permission_sets::{self, Given, Place};
 use store::presets::{self, Preset};
 use store::profiles::{self, Expected};
 use store::teams;
@@ -149,11 +150,12 @@ impl Arriving<'_> {
     }
 
     async fn team(&mut self, team: &Value) -> Result<(), Problem> {
-        let known = teams::list(&mut self.tx, &self.app.organisation).await?.into_iter().find(|known| known.name == text(team, "name"));
+        let name = text(team, "name").trim();
+        let known = teams::list(&mut self.tx, &self.app.organisation).await?.into_iter().find(|known| known.name == name);
         let id = match known {
             Some(known) => known.id,
             None => {
-                let id = teams::create(&mut self.tx, &self.app.organisation, text(team, "name"), self.app.now()).await?;
+                let id = teams::create(&mut self.tx, &self.app.organisation, name, self.app.now()).await?;
                 let members: Vec<UserId> = named(&team["member_ids"], &self.users);
                 teams::set_members(&mut self.tx, &self.app.organisation, &id, &members).await?;
                 self.moved.teams += 1;
@@ -187,11 +189,11 @@ impl Arriving<'_> {
             let mut given = vec![];
             for place in had.as_array().into_iter().flatten() {
                 let Some(set) = self.sets.get(text(place, "id")) else { continue };
-                match place["team_id"].as_str().map(|id| self.teams.get(id)) {
-                    None => given.push(Given { set: set.clone(), team: None }),
-                    Some(Some(team)) => given.push(Given { set: set.clone(), team: Some(team.clone()) }),
-                    // A team that did not come along: nothing wider is given instead.
-                    Some(None) => {}
+                let team = place["team_id"].as_str().map(|id| self.teams.get(id).cloned().map(Place::Team));
+                let tag = place["tag"].as_str().map(|tag| tag.parse().ok().map(Place::Tag));
+                // A team that did not come along, or no tag: nothing wider is given instead.
+                if let Some(place) = tag.or(team).unwrap_or(Some(Place::Everywhere)) {
+                    given.push(Given { set: set.clone(), place });
                 }
             }
             permission_sets::give(&mut self.tx, &self.app.organisation, &user, &given).await?;
@@ -236,6 +238,7 @@ impl Arriving<'_> {
             handle: profile["handle"].as_str(),
             owner: self.users.get(text(profile, "owner_id")),
             teams: &named(&profile["team_ids"], &self.teams),
+            tags: &tags_of(profile),
             notify_no_access: told["no_access_tokens"] != false,
             notify_renew_soon: told["renew_soon"] != false,
         };
@@ -243,6 +246,15 @@ impl Arriving<'_> {
         self.moved.profiles += usize::from(is_new);
         Ok(())
     }
+}
+
+/// The tags of a profile; what is none, or too much, is left out.
+fn tags_of(profile: &Value) -> Vec<Tag> {
+    let words = profile["tags"].as_array().into_iter().flatten().filter_map(Value::as_str);
+    let mut tags: Vec<Tag> = words.filter_map(|word| word.parse().ok()).take(TAGS_MAX).collect();
+    tags.sort();
+    tags.dedup();
+    tags
 }
 
 /// Our ids of what a list names.

@@ -5,7 +5,7 @@ use lifecycle::permission::{Act, METHODS, Role};
 use store::webhooks::{EndpointKind, SUBSCRIBABLE, Signature};
 
 use super::{
-    EMAIL, MANY, MAYBE_MOMENT, MAYBE_TEXT, MAYBE_USER, MOMENT, NAME, NOTIFICATIONS, Operation, TEAMS, TEXT, URL, USER, WHOLE, answers,
+    EMAIL, MANY, MAYBE_MOMENT, MAYBE_TEXT, MAYBE_USER, MOMENT, NAME, NOTIFICATIONS, Operation, TAG, TEAMS, TEXT, URL, USER, WHOLE, answers,
     silent,
 };
 use crate::actions::wishes;
@@ -200,8 +200,10 @@ const PERSON_FIELDS: Shape = Shape::Object(&[
 const SET: Shape = Shape::Named("PermissionSet", &SET_FIELDS);
 const SET_FIELDS: Shape = Shape::Object(&[must("id", Shape::Id("pms_")), must("name", TEXT), must("permissions", GIVABLE)]);
 const GIVABLE: Shape = Shape::List { of: &Shape::Word(givable), max: 100 };
-const GIVEN: Shape =
-    Shape::List { of: &Shape::Object(&[must("id", Shape::Id("pms_")), may("team_id", Shape::Maybe(&Shape::Id("tem_")))]), max: 100 };
+const GIVEN: Shape = Shape::List {
+    of: &Shape::Object(&[must("id", Shape::Id("pms_")), may("team_id", Shape::Maybe(&Shape::Id("tem_"))), may("tag", Shape::Maybe(&TAG))]),
+    max: 100,
+};
 
 const TEAM: Shape = Shape::Named("Team", &TEAM_FIELDS);
 const TEAM_FIELDS: Shape = Shape::Object(&[must("id", Shape::Id("tem_")), must("name", TEXT), must("member_ids", MEMBERS)]);

@@ -7,6 +7,7 @@ mod profiles;
 mod waiting;
 mod watching;
 
+use lifecycle::tag::{TAG_MAX, Tag};
 use lifecycle::words::Cause;
 
 use super::shape::{Fields, Shape, may, must};
@@ -130,6 +131,13 @@ const URL: Shape = Shape::Format { name: "uri", max: 2000 };
 const MAYBE_URL: Shape = Shape::Maybe(&URL);
 const USER: Shape = Shape::Id("usr_");
 const MAYBE_USER: Shape = Shape::Maybe(&USER);
+/// As a regular expression it says nothing of the marks that belong to the letters of some scripts.
+const TAG: Shape = Shape::Pattern {
+    pattern: r"^[\w.-]+$",
+    max: TAG_MAX,
+    fits: |text| text.parse::<Tag>().is_ok(),
+    what: "is a tag: 1 to 40 letters and digits, \"-\", \"_\" and \".\"",
+};
 const TEAMS: Shape = Shape::List { of: &Shape::Id("tem_"), max: 100 };
 const MAYBE_CAUSE: Shape = Shape::Maybe(&Shape::Word(causes));
 /// A name that people gave: something to read, on one line.

@@ -1,12 +1,13 @@
 //! Networks, connections, profiles.
 
 use lifecycle::status::Status;
+use lifecycle::tag::TAGS_MAX;
 use lifecycle::words::Confidence;
 use networks::network::Kind;
 
 use super::{
-    EMAIL, EVIDENCE, MANY, MAYBE_CAUSE, MAYBE_MOMENT, MAYBE_TEXT, MAYBE_USER, MOMENT, NOTIFICATIONS, Operation, TEAMS, TEXT, URL, USER,
-    WHOLE, answers, silent,
+    EMAIL, EVIDENCE, MANY, MAYBE_CAUSE, MAYBE_MOMENT, MAYBE_TEXT, MAYBE_USER, MOMENT, NOTIFICATIONS, Operation, TAG, TEAMS, TEXT, URL,
+    USER, WHOLE, answers, silent,
 };
 use crate::api::shape::{Shape, may, must};
 
@@ -30,14 +31,21 @@ pub(super) const OPERATIONS: &[Operation] = &[
             may("cause", Shape::Word(super::causes)),
             may("owner", USER),
             may("team", Shape::Id("tem_")),
+            may("tag", TAG),
             may("q", Shape::Text { min: 0, max: 200 }),
             may("cursor", CURSOR),
             may("limit", Shape::Int { min: 1, max: 200 }),
         ]),
+    answers("listTags", Shape::Object(&[must("items", Shape::List { of: &TAGGED, max: MANY })])),
     answers("getProfile", WHOLE_PROFILE).versioned(),
     answers("changeProfile", WHOLE_PROFILE).versioned().takes(
-        &[may("owner_id", MAYBE_USER), may("team_ids", TEAMS), may("notifications", NOTIFICATIONS)],
-        r#"{"owner_id":null,"team_ids":[],"notifications":{"no_access_tokens":true,"renew_soon":true}}"#,
+        &[
+            may("owner_id", MAYBE_USER),
+            may("team_ids", TEAMS),
+            may("tags", Shape::List { of: &TAG, max: TAGS_MAX }),
+            may("notifications", NOTIFICATIONS),
+        ],
+        r#"{"owner_id":null,"team_ids":[],"tags":["launch"],"notifications":{"no_access_tokens":true,"renew_soon":true}}"#,
     ),
     silent("deleteProfile"),
     answers(
@@ -161,7 +169,11 @@ const PROFILE_FIELDS: Shape = Shape::Object(&[
     must("verified_at", MAYBE_MOMENT),
     must("owner_id", MAYBE_USER),
     must("team_ids", TEAMS),
+    must("tags", Shape::List { of: &TEXT, max: TAGS_MAX }),
 ]);
+
+const TAGGED: Shape = Shape::Named("Tag", &TAGGED_FIELDS);
+const TAGGED_FIELDS: Shape = Shape::Object(&[must("name", TEXT), must("profiles", WHOLE)]);
 
 const WHOLE_PROFILE: Shape = Shape::Named("WholeProfile", &WHOLE_FIELDS);
 const WHOLE_FIELDS: Shape = Shape::Plus(

@@ -76,11 +76,12 @@ const TOOLS: [Tool; 7] = [
         takes: &[
             ("network", "string", false, "Only of this network, by its name in the list: linkedin, mastodon and so on"),
             ("status", "string", false, "Only with this status: connected, renew_soon, unverified, disconnected"),
+            ("tag", "string", false, "Only with this tag, a word that the organisation put on them"),
             ("q", "string", false, "Only with this in the name or handle"),
             ("cursor", "string", false, "next_cursor of the page before"),
         ],
         reads: true,
-        ask: |asked| get("/profiles".into(), asked.given(&["network", "status", "q", "cursor"])),
+        ask: |asked| get("/profiles".into(), asked.given(&["network", "status", "tag", "q", "cursor"])),
     },
     Tool {
         name: "explain_profile",

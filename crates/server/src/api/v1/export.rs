@@ -78,6 +78,7 @@ impl List {
                     "verified_at",
                     "owner_id",
                     "team_ids",
+                    "tags",
                 ],
             ),
             Self::People => (

@@ -21,6 +21,7 @@ pub mod permission_sets;
 pub mod posts;
 pub mod profiles;
 pub mod renewal_links;
+pub mod tags;
 pub mod teams;
 pub mod tokens;
 pub mod users;

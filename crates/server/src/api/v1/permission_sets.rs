@@ -6,35 +6,45 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
 use lifecycle::ids::{PermissionSetId, TeamId};
+use lifecycle::tag::Tag;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use store::permission_sets::{self, Given, PermissionSet};
+use store::permission_sets::{self, Given, PermissionSet, Place};
 
 use super::{Answer, Body, json};
 use crate::actions::sets;
 use crate::api::version::{IfMatch, versioned};
 use crate::auth::Caller;
+use crate::error::Problem;
 use crate::state::App;
 
 pub(super) fn shown(set: &PermissionSet) -> Value {
     json!({ "id": set.id.as_str(), "name": set.name, "permissions": set.acts.iter().map(|act| act.as_str()).collect::<Vec<_>>() })
 }
 
-/// A set that a user was given; without a team: company-wide.
+/// A set that a user was given; without a team and a tag: company-wide.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Place {
+pub struct Wanted {
     id: PermissionSetId,
     #[serde(default)]
     team_id: Option<TeamId>,
+    #[serde(default)]
+    tag: Option<Tag>,
 }
 
-pub(super) fn given(places: Vec<Place>) -> Vec<Given> {
-    places.into_iter().map(|place| Given { set: place.id, team: place.team_id }).collect()
+pub(super) fn given(places: Vec<Wanted>) -> Result<Vec<Given>, Problem> {
+    let one = |wanted: Wanted| match (wanted.team_id, wanted.tag) {
+        (None, None) => Ok(Given { set: wanted.id, place: Place::Everywhere }),
+        (Some(team), None) => Ok(Given { set: wanted.id, place: Place::Team(team) }),
+        (None, Some(tag)) => Ok(Given { set: wanted.id, place: Place::Tag(tag) }),
+        (Some(_), Some(_)) => Err(Problem::field("permission_sets", "names a team or a tag, not both")),
+    };
+    places.into_iter().map(one).collect()
 }
 
 pub(super) fn shown_given(given: &[Given]) -> Vec<Value> {
-    given.iter().map(|one| json!({ "id": one.set.as_str(), "team_id": one.team.as_ref().map(TeamId::as_str) })).collect()
+    given.iter().map(sets::shown_given).collect()
 }
 
 async fn one(app: &App, status: u16, id: &str) -> Answer {

@@ -14,6 +14,7 @@ use lifecycle::words::Cause;
 use networks::network::{Ability, Kind};
 use serde::Deserialize;
 use serde_json::{Value, json};
+use store::events::{self, About};
 use store::grants::{Holder, holders_of};
 use store::profiles::{self, Filter, Profile, sort_key};
 use store::reminders;
@@ -24,7 +25,7 @@ use super::{Answer, Body, Notifications, json};
 use crate::actions::connect::{self, By};
 use crate::actions::explain::explain;
 use crate::actions::finish::shown;
-use crate::actions::{check, disconnect, invite};
+use crate::actions::{check, disconnect, invite, tagging};
 use crate::api::version::{IfMatch, versioned};
 use crate::auth::{self, Caller};
 use crate::error::Problem;
@@ -40,6 +41,7 @@ pub struct Asked {
     cause: Option<String>,
     owner: Option<String>,
     team: Option<String>,
+    tag: Option<String>,
     q: Option<String>,
     cursor: Option<String>,
     limit: Option<u32>,
@@ -85,6 +87,7 @@ pub async fn list(State(app): State<Arc<App>>, caller: Caller, Query(asked): Que
         cause,
         owner: optional::<UserId>("owner", asked.owner.as_deref())?,
         team: optional::<TeamId>("team", asked.team.as_deref())?,
+        tag: asked.tag.as_deref().map(|tag| tag.parse().map_err(|error| tagging::wrong("tag", &error))).transpose()?,
         q: asked.q,
         visible_to: caller.narrowed_to(Act::SeeProfile),
         after,
@@ -122,6 +125,7 @@ pub(super) fn brief(profile: &Profile) -> Value {
         "verified_at": at(standing.verified_at),
         "owner_id": profile.owner.as_ref().map(UserId::as_str),
         "team_ids": profile.teams.iter().map(TeamId::as_str).collect::<Vec<_>>(),
+        "tags": tagging::written(&profile.tags),
     })
 }
 
@@ -171,7 +175,8 @@ pub async fn get(State(app): State<Arc<App>>, caller: Caller, Path(id): Path<Str
 /// What people set: its version stays while the network, the clock and the keeper change the rest.
 fn settings(profile: &Profile) -> Value {
     let told = json!({ "no_access_tokens": profile.notify_no_access, "renew_soon": profile.notify_renew_soon });
-    json!({ "id": profile.id, "owner_id": profile.owner, "team_ids": profile.teams, "enabled": profile.enabled, "notifications": told })
+    let tags = tagging::written(&profile.tags);
+    json!({ "id": profile.id, "owner_id": profile.owner, "team_ids": profile.teams, "tags": tags, "enabled": profile.enabled, "notifications": told })
 }
 
 /// What `PATCH /profiles/{id}` takes; what is left out stays.
@@ -181,6 +186,7 @@ pub struct Change {
     #[serde(default, deserialize_with = "present")]
     owner_id: Option<Option<UserId>>,
     team_ids: Option<Vec<TeamId>>,
+    tags: Option<Vec<String>>,
     notifications: Option<Notifications>,
 }
 
@@ -203,6 +209,13 @@ pub async fn change(
     seen.holds(&settings(&profile))?;
     let owner = body.owner_id.unwrap_or_else(|| profile.owner.clone());
     let teams = body.team_ids.unwrap_or_else(|| profile.teams.clone());
+    if let Some(words) = &body.tags {
+        let wanted = tagging::read_list("tags", words)?;
+        if let Some(detail) = tagging::set(&mut tx, &app, &caller, &profile, &teams, &wanted).await? {
+            let about = About { profile: Some(profile.id.clone()), ..About::default() };
+            events::append(&mut tx, &app.organisation, app.now(), "settings.changed", &caller.named, &about, &detail).await?;
+        }
+    }
     profiles::set_owner_and_teams(&mut tx, &app.organisation, &profile.id, owner.as_ref(), &teams).await?;
     if let Some(wanted) = body.notifications {
         profiles::set_notifications(&mut tx, &app.organisation, &profile.id, wanted.no_access_tokens, wanted.renew_soon).await?;

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use store::permission_sets::{self as sets, Given};
 use store::users::{self, User};
 
-use super::permission_sets::{Place, given, shown_given};
+use super::permission_sets::{Wanted, given, shown_given};
 use super::{Answer, Body, json};
 use crate::actions::company::{self, Becomes, Invited, Member};
 use crate::actions::second_factor;
@@ -70,7 +70,7 @@ pub struct New {
     name: String,
     role: Option<String>,
     #[serde(default)]
-    permission_sets: Vec<Place>,
+    permission_sets: Vec<Wanted>,
     language: Option<String>,
     time_zone: Option<String>,
 }
@@ -78,7 +78,7 @@ pub struct New {
 /// POST /api/v1/users: invites; the link goes by mail and stands in the answer, this once.
 pub async fn invite(State(app): State<Arc<App>>, caller: Caller, Body(new): Body<New>) -> Answer {
     let role = new.role.as_deref().map_or(Ok(Role::StandardUser), role)?;
-    let given = given(new.permission_sets);
+    let given = given(new.permission_sets)?;
     let (language, time_zone) = (new.language.as_deref().map(Lang::from_code), new.time_zone.as_deref());
     let invited = Invited { email: new.email.trim(), name: &new.name, role, given: &given, language, time_zone };
     let (id, link) = company::invite_user(&app, &caller, &invited).await?;
@@ -104,7 +104,7 @@ async fn one(app: &App, id: &str) -> Answer {
 pub struct Change {
     role: Option<String>,
     disabled: Option<bool>,
-    permission_sets: Option<Vec<Place>>,
+    permission_sets: Option<Vec<Wanted>>,
 }
 
 /// PATCH /api/v1/users/{id}
@@ -120,7 +120,7 @@ pub async fn change(
         seen.holds(&of(now))?;
         let role = change.role.as_deref().map_or(Ok(now.user.role), role)?;
         let disabled = change.disabled.unwrap_or(now.user.disabled_at.is_some());
-        Ok(Becomes { role, disabled, given: change.permission_sets.map(given) })
+        Ok(Becomes { role, disabled, given: change.permission_sets.map(given).transpose()? })
     };
     company::change_user(&app, &caller, &user.id, to).await?;
     one(&app, &id).await
