@@ -89,7 +89,7 @@ pub async fn list(tx: &mut Tx, organisation: &OrganisationId, visible_to: Option
 /// So many tags are suggested.
 const SUGGESTED: u32 = 200;
 /// So many profiles of a tag are looked at for whether somebody sees one.
-const LOOKED_AT: u32 = 50;
+const LOOKED_AT: u32 = 20;
 
 /// Tags to suggest, by name: 200 at most, and of those who may not see everything only such as one of a tag's first profiles shows them.
 /// Read soon however many there are; [`list`] is exact.

@@ -55,7 +55,9 @@ pub async fn set(
         .with(json!({ "field": "tags" })));
     }
     tags::set(tx, &app.organisation, &profile.id, wanted, app.now()).await?;
-    Ok(Some(json!({ "tags": { "added": written(&added), "removed": written(&removed) } })))
+    // Written in another way only, it is the same tag.
+    let changed = !added.is_empty() || !removed.is_empty();
+    Ok(changed.then(|| json!({ "tags": { "added": written(&added), "removed": written(&removed) } })))
 }
 
 /// The first of the added tags by which something would reach the profile that the caller could not give for it.
