@@ -184,6 +184,7 @@ async fn permission_sets_are_made_and_given_on_their_pages() {
     browser.goto(&format!("{url}/settings/users")).await;
     browser.press("Change: Mira Sato").await;
     browser.press("Take away: Publishers: company-wide, Mira Sato").await;
+    browser.no_longer_see("Publishers: company-wide").await;
     browser.goto(&format!("{url}/settings/permission-sets")).await;
     browser.see("Given to: nobody").await;
 }
