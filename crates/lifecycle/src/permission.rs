@@ -305,11 +305,7 @@ fn is_frozen(question: &Question<'_>) -> bool {
 
 /// Permission sets only ever add to what a role allows.
 fn decide_for_user(id: &UserId, role: Role, teams: &[TeamId], given: &[Permission], question: &Question<'_>) -> Decision {
-    let by_role = match role {
-        Role::CompanyAdmin => return Decision::Allow(None),
-        Role::StandardUser => decide_for_standard_user(id, teams, question),
-        Role::Viewer => decide_for_viewer(id, teams, question),
-    };
+    let by_role = decide_by_role(id, role, teams, question);
     if by_role.is_yes() {
         return by_role;
     }
@@ -318,6 +314,14 @@ fn decide_for_user(id: &UserId, role: Role, teams: &[TeamId], given: &[Permissio
         // What one of their sets is about is no secret to them.
         Decision::Deny(_) if by_role == Decision::Hidden => Decision::Deny(Why::NotGiven),
         _ => by_role,
+    }
+}
+
+fn decide_by_role(id: &UserId, role: Role, teams: &[TeamId], question: &Question<'_>) -> Decision {
+    match role {
+        Role::CompanyAdmin => Decision::Allow(None),
+        Role::StandardUser => decide_for_standard_user(id, teams, question),
+        Role::Viewer => decide_for_viewer(id, teams, question),
     }
 }
 
@@ -419,23 +423,31 @@ fn decide_for_viewer(id: &UserId, teams: &[TeamId], question: &Question<'_>) -> 
 }
 
 impl Actor {
-    /// Whether they may give this on: nobody gives what they do not have. What a standard user has by being in a team is not
-    /// theirs to give.
+    /// Whether they may give this on: nobody gives what they do not have, nor for longer. What a standard user has by being in a team
+    /// is not theirs to give.
     pub fn may_give(&self, permission: &Permission) -> bool {
-        match self {
-            Self::User { role: Role::CompanyAdmin, .. } => true,
-            Self::User { given: own, .. } | Self::ApiKey { permissions: own, .. } => own.iter().any(|had| had.includes(permission)),
-            Self::Stranger | Self::RenewalLink { .. } => false,
-        }
-    }
-
-    /// Whether they may let this, which others carry, reach one more profile: nobody widens what somebody may, themselves least of all,
-    /// beyond what they could give for that very profile as it is, nor for longer. `about`: the profile before.
-    pub fn may_widen(&self, permission: &Permission, about: About<'_>) -> bool {
-        let About::Profile { id, network, teams, tags, .. } = about else { return false };
         let (own, ends) = match self {
             Self::User { role: Role::CompanyAdmin, .. } => return true,
             Self::User { given, .. } => (given, None),
+            Self::ApiKey { permissions, until, .. } => (permissions, *until),
+            Self::Stranger | Self::RenewalLink { .. } => return false,
+        };
+        own.iter().any(|had| had.ending(ends).includes(permission))
+    }
+
+    /// Whether they may let this, which others carry, reach one more profile: nobody widens what somebody may, themselves least of all,
+    /// beyond what they could give for that very profile as it is, nor for longer. What their role lets them do with it themselves they
+    /// may share. `about`: the profile before.
+    pub fn may_widen(&self, permission: &Permission, about: About<'_>) -> bool {
+        let About::Profile { id, network, teams, tags, .. } = about else { return false };
+        let (own, ends) = match self {
+            Self::User { id, role, teams, given } => {
+                let by_role = Question { act: permission.act, about, call: None, now: Timestamp::from_micros(0), frozen: &[] };
+                if decide_by_role(id, *role, teams, &by_role).is_yes() {
+                    return true;
+                }
+                (given, None)
+            }
             Self::ApiKey { permissions, until, .. } => (permissions, *until),
             Self::Stranger | Self::RenewalLink { .. } => return false,
         };

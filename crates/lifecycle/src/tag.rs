@@ -90,14 +90,21 @@ impl FromStr for Tag {
     fn from_str(text: &str) -> Result<Self, NotATag> {
         // Composed: the same letter comes from one keyboard as one character and from another one as two.
         let shown: String = text.nfc().collect();
-        // Marks belong to the letters of many scripts.
+        // Marks belong to the letters of many scripts, and stand behind them.
         let belongs = |c: char| c.is_alphanumeric() || is_combining_mark(c) || matches!(c, '-' | '_' | '.');
-        if !(1..=TAG_MAX).contains(&shown.chars().count()) || !shown.chars().all(belongs) {
+        let fits = shown.chars().all(|c| belongs(c) && !is_unseen(c)) && !shown.starts_with(is_combining_mark);
+        if !fits || !(1..=TAG_MAX).contains(&shown.chars().count()) {
             return Err(NotATag::Text(text.chars().take(TAG_MAX).collect()));
         }
         let key = shown.to_lowercase().nfc().collect();
         Ok(Self { shown, key })
     }
+}
+
+/// Letters and marks that nobody sees, so that two tags would look the same (Unicode's `Default_Ignorable_Code_Point`).
+const fn is_unseen(c: char) -> bool {
+    matches!(c, '\u{34f}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}' | '\u{180b}'..='\u{180f}' | '\u{3164}'
+        | '\u{fe00}'..='\u{fe0f}' | '\u{ffa0}' | '\u{e0000}'..='\u{e0fff}')
 }
 
 impl TryFrom<String> for Tag {
@@ -149,7 +156,23 @@ mod tests {
         for word in ["launch", "Q4-2026", "v1.2_b", "Frühling", "हिन्दी", "日本語", "ｗｉｄｅ", "-", &"ü".repeat(40)] {
             assert_eq!(tag(word).as_str(), word);
         }
-        for wrong in ["", "two words", "a,b", "a=b", "a/b", "<b>", "a\u{0}", "a\u{200b}b", "🙂", "#a", &"x".repeat(41)] {
+        for wrong in [
+            "",
+            "two words",
+            "a,b",
+            "a=b",
+            "a/b",
+            "<b>",
+            "a\u{0}",
+            "a\u{200b}b",
+            "a\u{fe0f}",
+            "\u{3164}",
+            "a\u{e0100}",
+            "\u{308}a",
+            "🙂",
+            "#a",
+            &"x".repeat(41),
+        ] {
             assert!(wrong.parse::<Tag>().is_err(), "{wrong:?}");
         }
         let decomposed = "Fru\u{308}hling".repeat(5);

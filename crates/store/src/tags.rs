@@ -2,6 +2,8 @@
 //! the same indexes by the same statements. They never come out as teams: [`crate::teams`] reads rows without a tag only, and the id of a
 //! tag's row is no [`lifecycle::ids::TeamId`].
 
+use std::collections::BTreeMap;
+
 use lifecycle::ids::{OrganisationId, ProfileId};
 use lifecycle::tag::Tag;
 use lifecycle::time::Timestamp;
@@ -23,19 +25,36 @@ pub async fn set(tx: &mut Tx, organisation: &OrganisationId, profile: &ProfileId
     }
     let has = "SELECT teams.id, teams.tag FROM profile_teams JOIN teams ON teams.id = profile_teams.team_id \
                WHERE profile_teams.profile_id = $1 AND teams.tag IS NOT NULL";
-    let mut all: Vec<(String, Option<&Tag>)> = vec![];
+    let mut wanted: BTreeMap<String, Option<&Tag>> = tags.iter().map(|tag| (id(organisation, tag), Some(tag))).collect();
     for row in tx.all(has, &[profile.as_str().into()]).await? {
-        all.push((row.text("id")?, None));
+        let (id, shown) = (row.text("id")?, row.text("tag")?);
+        match wanted.get(&id) {
+            // As it is: nobody who changes it elsewhere is waited for.
+            Some(Some(tag)) if tag.as_str() == shown => wanted.remove(&id),
+            Some(_) => None,
+            None => wanted.insert(id, None),
+        };
     }
-    all.retain(|(id, _)| !tags.iter().any(|tag| *id == self::id(organisation, tag)));
-    all.extend(tags.iter().map(|tag| (id(organisation, tag), Some(tag))));
-    // Everybody takes them in this order, so that nobody waits for somebody who waits for them.
-    all.sort_by(|one, other| one.0.cmp(&other.0));
-    for (id, wanted) in &all {
+    if wanted.is_empty() {
+        return Ok(());
+    }
+    keep(tx, organisation).await?;
+    for (id, wanted) in &wanted {
         match wanted {
             Some(tag) => put(tx, organisation, profile, (id, tag), now).await?,
             None => take(tx, profile, id).await?,
         }
+    }
+    Ok(())
+}
+
+/// Keeps others from changing any until the transaction ends. Whoever changes those of several profiles has kept all of these before: nobody
+/// who has the tags waits for a profile.
+async fn keep(tx: &mut Tx, organisation: &OrganisationId) -> Result<(), StoreError> {
+    if !tx.is_alone() {
+        // One lock for all of them: most tags are set by hand, and single ones would be taken in as many orders as there are profiles.
+        let sql = "SELECT CAST(pg_advisory_xact_lock(hashtextextended($1, 0)) AS TEXT)";
+        tx.all(sql, &[format!("tags of {organisation}").into()]).await?;
     }
     Ok(())
 }
@@ -60,8 +79,6 @@ async fn put(
 }
 
 async fn take(tx: &mut Tx, profile: &ProfileId, id: &str) -> Result<(), StoreError> {
-    let lock = format!("SELECT id FROM teams WHERE id = $1{}", tx.dialect().for_update());
-    tx.one(&lock, &[id.into()]).await?;
     tx.run("DELETE FROM profile_teams WHERE profile_id = $1 AND team_id = $2", &[profile.as_str().into(), id.into()]).await?;
     let unused = "DELETE FROM teams WHERE id = $1 AND tag IS NOT NULL AND NOT EXISTS (SELECT 1 FROM profile_teams WHERE team_id = $1)";
     tx.run(unused, &[id.into()]).await?;
@@ -88,10 +105,13 @@ pub async fn list(tx: &mut Tx, organisation: &OrganisationId, visible_to: Option
 
 /// So many tags are suggested.
 const SUGGESTED: u32 = 200;
+/// So many tags are looked at for them.
+const LOOKED_FOR: u32 = 2_000;
 /// So many profiles of a tag are looked at for whether somebody sees one.
 const LOOKED_AT: u32 = 20;
 
-/// Tags to suggest, by name: 200 at most, and of those who may not see everything only such as one of a tag's first profiles shows them.
+/// Tags to suggest, by name: 200 at most of the first 2,000, and to those who may not see everything only such as one of a tag's first
+/// profiles shows them.
 /// Read soon however many there are; [`list`] is exact.
 pub async fn suggestions(tx: &mut Tx, organisation: &OrganisationId, visible_to: Option<&Narrow>) -> Result<Vec<Tag>, StoreError> {
     let filter = Filter { visible_to: visible_to.cloned(), ..Filter::default() };
@@ -105,8 +125,10 @@ pub async fn suggestions(tx: &mut Tx, organisation: &OrganisationId, visible_to:
             values.len()
         );
     }
-    values.push(SUGGESTED.into());
-    let sql = format!("SELECT tag FROM teams WHERE organisation_id = $1 AND tag IS NOT NULL{seen} ORDER BY name LIMIT ${}", values.len());
+    values.extend([LOOKED_FOR.into(), SUGGESTED.into()]);
+    let (first, most) = (values.len() - 1, values.len());
+    let tags = format!("SELECT id, tag, name FROM teams WHERE organisation_id = $1 AND tag IS NOT NULL ORDER BY name LIMIT ${first}");
+    let sql = format!("SELECT teams.tag FROM ({tags}) AS teams WHERE TRUE{seen} ORDER BY teams.name LIMIT ${most}");
     tx.all(&sql, &values).await?.iter().map(|row| row.parsed("tag")).collect()
 }
 

@@ -103,7 +103,7 @@ async fn everything_but_secrets_leaves() {
     };
     let text = get("").await;
     let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    assert_eq!((&lines[0]["type"], &lines[0]["data"]["format"]), (&"export".into(), &1.into()));
+    assert_eq!((&lines[0]["type"], &lines[0]["data"]["format"]), (&"export".into(), &2.into()));
     let last = lines.last().unwrap();
     assert_eq!((&last["type"], &last["data"]["lines"]), (&"end".into(), &lines.len().into()), "what is cut off shows");
     for kind in ["user", "team", "page_preset", "person", "profile", "api_key", "webhook_endpoint", "event", "audit"] {

@@ -95,6 +95,25 @@ async fn nt_14_nobody_widens_a_key_by_a_tag_beyond_what_they_could_give() {
     assert_eq!(set(&manager, json!([])).await.0, 200, "narrower is always allowed");
     assert_eq!(token(&other).await.0, 403);
 
+    // A team extends it as well, alone or as the second step.
+    let team = demo.named("/teams", "Brand").await;
+    let there = |text: &str| text.replace("TEAM", &team);
+    let (_, by_both) = key(&demo, &["profiles:read", &there("tokens:read team=TEAM tag=step")]).await;
+    let (_, by_team) = key(&demo, &["profiles:read", &there("api:call GET /** team=TEAM")]).await;
+    let join = async |key: &str| call(url, key, "PATCH", &format!("/profiles/{other}"), Some(json!({ "team_ids": [team] }))).await;
+    assert_eq!(set(&manager, json!(["step"])).await.0, 200, "nothing reaches it by that alone");
+    let (status, problem) = join(&manager).await;
+    assert_eq!((status, problem["field"].as_str()), (403, Some("team_ids")), "{problem}");
+    assert!(problem["detail"].as_str().unwrap().starts_with("The team \"Brand\" decides"), "{problem}");
+    for (tool, path) in [(&by_both, "access-token"), (&by_team, "proxy/me")] {
+        assert_eq!(call(url, tool, "GET", &format!("/profiles/{other}/{path}"), None).await.0, 403);
+    }
+    let admin = demo.admin().await;
+    let form = [("owner", ""), ("teams", team.as_str()), ("tags", "step"), ("shown", "")];
+    let save = client().post(format!("{url}/settings/profiles/{other}")).header("origin", url).header("cookie", &admin).form(&form);
+    assert_eq!(save.send().await.unwrap().status(), 200, "a company admin can");
+    assert_eq!(call(url, &by_both, "GET", &format!("/profiles/{other}/access-token"), None).await.0, 200);
+
     // The same by permission sets, and for standard users, on the page too.
     let made = json!({ "name": "Publishers", "permissions": ["posts:write"] });
     let publishers = id(&demo.api("POST", "/permission-sets", Some(made)).await.1);
@@ -113,7 +132,7 @@ async fn nt_14_nobody_widens_a_key_by_a_tag_beyond_what_they_could_give() {
     let answer = save.send().await.unwrap();
     assert_eq!(answer.status(), 403);
     let page = answer.text().await.unwrap();
-    assert!(page.contains("launch, mine") && page.contains("Ein Company Admin kann ihn setzen."), "what was typed is kept: {page}");
+    assert!(page.contains("launch, mine") && page.contains("Ein Company Admin kann es setzen."), "what was typed is kept: {page}");
 }
 
 #[tokio::test]
@@ -127,12 +146,19 @@ async fn tags_are_set_seen_and_filtered_by_on_the_pages() {
     let page = demo.profile_named("linkedin", "Fernweh Outdoor").await;
     browser.goto(&format!("{url}/settings/profiles/{}", id(&page))).await;
     browser.fill("Tags", "two words, wrong/one").await;
+    let tobias = demo.named("/users", "Tobias Kern").await;
+    demo.api("PATCH", &format!("/profiles/{}", id(&page)), Some(json!({ "owner_id": tobias }))).await;
     browser.press("Save").await;
     browser.see("is not a tag").await;
     assert_eq!(browser.run("return document.getElementById('tags').value").await, "two words, wrong/one");
     browser.fill("Tags", "Launch, q4").await;
     browser.press("Save").await;
-    browser.see("Launch").await;
+    browser.see("Tobias Kern").await;
+    browser.see("While this page was open").await;
+    browser.press("Save").await;
+    browser.see("Saved").await;
+    let owner = demo.api("GET", &format!("/profiles/{}", id(&page)), None).await.1["owner_id"].clone();
+    assert_eq!(owner, json!(tobias), "what somebody else chose before a typing error is not overwritten");
     let shown = "return [...document.querySelectorAll('.tags .pill')].map(tag => tag.innerText)";
     assert_eq!(browser.run(shown).await, json!(["Launch", "q4"]));
     accessible(&browser, "tagged").await;

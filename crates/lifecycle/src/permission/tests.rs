@@ -130,6 +130,9 @@ fn nobody_gives_what_they_do_not_have() {
     let tagged = key(vec![carried("posts:write tag=Launch,q4")]);
     assert!(tagged.may_give(&carried("posts:write tag=LAUNCH")) && key(vec![wide.clone()]).may_give(&carried("posts:write tag=launch")));
     assert!(!tagged.may_give(&wide) && !tagged.may_give(&carried("posts:write tag=launch,other")));
+    let ending = Actor::ApiKey { id: ApiKeyId::from_u128(1), permissions: vec![wide.clone()].into(), until: Some(T0 + Span::days(1)) };
+    let until = |days| wide.ending(Some(T0 + Span::days(days)));
+    assert!(ending.may_give(&until(1)) && !ending.may_give(&until(2)) && !ending.may_give(&wide), "nor for longer than it is itself");
 }
 
 /// Who puts a tag on a profile lets whatever names that tag reach it.
@@ -139,7 +142,12 @@ fn nobody_widens_beyond_what_they_could_give() {
     let about = About::Profile { id: &id, network: "threads", owner: None, teams: std::slice::from_ref(&team), tags: &[] };
     let by_tag = carried("tokens:read tag=launch");
     assert!(user(Role::CompanyAdmin, vec![]).may_widen(&by_tag, about));
-    assert!(!user(Role::StandardUser, vec![team.clone()]).may_widen(&by_tag, about), "a member reads no tokens");
+    let member = user(Role::StandardUser, vec![team.clone()]);
+    assert!(!member.may_widen(&by_tag, about), "a member reads no tokens");
+    let (posts, deletes) = (carried("posts:write tag=launch"), carried("profiles:delete tag=launch"));
+    assert!(member.may_widen(&posts, about), "what their role lets them do themselves they may share");
+    assert!(!member.may_widen(&deletes, about), "only the owner may");
+    assert!(!user(Role::Viewer, vec![team.clone()]).may_widen(&posts, about) && !user(Role::StandardUser, vec![]).may_widen(&posts, about));
     let of = |text: &str| key(vec![carried("profiles:manage"), carried(text)]);
     let there = [format!("tokens:read team={team}"), format!("tokens:read profile={id}"), "tokens:read network=threads".into()];
     assert!(there.iter().map(String::as_str).chain(["tokens:read"]).all(|own| of(own).may_widen(&by_tag, about)));

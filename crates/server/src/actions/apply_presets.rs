@@ -82,6 +82,9 @@ pub fn changed_meanwhile() -> Problem {
 /// Does what was shown, all of it or nothing; `None` when it would be something else by now. How many profiles changed.
 pub async fn apply(app: &App, caller: &Caller, chosen: &[Profile], mark: &str) -> Result<Option<usize>, Problem> {
     let mut tx = app.store.write().await?;
+    for profile in chosen {
+        profiles::get_to_change(&mut tx, &app.organisation, &profile.id).await?;
+    }
     let preview = look(&mut tx, app, chosen).await?;
     if preview.mark != mark {
         return Ok(None);

@@ -41,16 +41,15 @@ pub async fn create(
     if expires_at.is_some_and(|at| at <= now) {
         return Err(Problem::field("expires_at", "is over already"));
     }
-    let too_much = permissions.iter().find(|wanted| !caller.actor.may_give(wanted));
-    if let Actor::ApiKey { until, .. } = &caller.actor {
-        if let Some(too_much) = too_much {
+    if let Actor::ApiKey { until: Some(until), .. } = &caller.actor
+        && expires_at.is_none_or(|at| at > *until)
+    {
+        return Err(Problem::field("expires_at", "cannot be later than the end of the key that asks"));
+    }
+    if let Some(too_much) = permissions.iter().find(|wanted| !caller.actor.may_give(&wanted.ending(expires_at))) {
+        if matches!(caller.actor, Actor::ApiKey { .. }) {
             return Err(Problem::forbidden(format!("a key gives only what it has without a rate: \"{too_much}\" is not")));
         }
-        if until.is_some_and(|until| expires_at.is_none_or(|at| at > until)) {
-            return Err(Problem::field("expires_at", "cannot be later than the end of the key that asks"));
-        }
-    }
-    if let Some(too_much) = too_much {
         return Err(Problem::forbidden(format!("You give only what your permission sets hold: \"{too_much}\" is not among it.")));
     }
     let by = match &caller.named {

@@ -30,6 +30,7 @@ pub mod say;
 pub mod second_factor;
 pub mod set_aside;
 pub mod sets;
+pub mod settings;
 pub mod signal;
 pub mod signal_keys;
 pub mod tagging;

@@ -34,7 +34,9 @@ pub fn read(words: &[String]) -> Result<Vec<Act>, Problem> {
 /// Whoever could give more than they have could give it to a friend, and have it given back (NT-14).
 fn may_give(caller: &Caller, permissions: &[Permission]) -> Result<(), Problem> {
     match permissions.iter().find(|permission| !caller.actor.may_give(permission)) {
-        Some(too_much) => Err(Problem::forbidden(format!("You cannot give what you do not have yourself: \"{too_much}\"."))),
+        Some(too_much) => Err(Problem::forbidden(format!(
+            "You cannot give what you do not have yourself, nor for longer than you have it: \"{too_much}\"."
+        ))),
         None => Ok(()),
     }
 }

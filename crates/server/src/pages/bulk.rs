@@ -9,8 +9,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use lifecycle::ids::{ProfileId, TeamId, UserId};
 use lifecycle::permission::Act;
-use lifecycle::tag::Tag;
-use serde_json::json;
+use lifecycle::tag::{TAGS_MAX, Tag};
 use store::events::{self, About};
 use store::grants::holders_of;
 use store::profiles::{self, Profile};
@@ -21,6 +20,7 @@ use super::view::title_of;
 use super::{Fields, Page, Shell, for_people, go, show, show_with};
 use crate::actions::apply_presets::{self, Change};
 use crate::actions::finish::shown;
+use crate::actions::settings::{self, Wanted};
 use crate::actions::{invite, renewal_links, tagging};
 use crate::auth::{self, Caller, own_path};
 use crate::error::Problem;
@@ -77,7 +77,7 @@ pub async fn post(State(app): State<Arc<App>>, caller: Caller, fields: Fields) -
         match fields.get("do") {
             "presets" => presets(&app, &caller, &fields, &chosen).await,
             "links" => links(&app, &caller, &fields, &chosen).await,
-            _ => settings(&app, &caller, &fields, &chosen).await,
+            _ => change(&app, &caller, &fields, &chosen).await,
         }
     };
     for_people(&caller, page.await)
@@ -96,7 +96,7 @@ fn done(fields: &Fields, count: usize) -> Page {
 }
 
 /// Owner, team and tags.
-async fn settings(app: &App, caller: &Caller, fields: &Fields, chosen: &[Profile]) -> Page {
+async fn change(app: &App, caller: &Caller, fields: &Fields, chosen: &[Profile]) -> Page {
     let owner: Option<UserId> = fields.get("owner").parse().ok();
     let team: Option<TeamId> = fields.get("team").parse().ok();
     let (more, less) = (tagging::read("add_tags", fields.get("add_tags"))?, tagging::read("remove_tags", fields.get("remove_tags"))?);
@@ -104,15 +104,19 @@ async fn settings(app: &App, caller: &Caller, fields: &Fields, chosen: &[Profile
         return Err(Problem::field("owner", "choose an owner, a team or tags to set"));
     }
     let mut tx = app.store.write().await?;
+    // All of them before the first tag: see store::tags.
+    for profile in chosen {
+        profiles::get_to_change(&mut tx, &app.organisation, &profile.id).await?;
+    }
     for profile in chosen {
         let Some(profile) = &profiles::get_to_change(&mut tx, &app.organisation, &profile.id).await? else { continue };
         let mut teams = profile.teams.clone();
         teams.extend(team.clone().filter(|team| !profile.teams.contains(team)));
         let owner = owner.as_ref().or(profile.owner.as_ref());
         let tags = profile.tags.iter().chain(&more).filter(|tag| !less.contains(tag)).cloned().collect();
-        let tags = Tag::some(tags).map_err(|error| tagging::wrong("add_tags", &error))?;
-        let detail = tagging::set(&mut tx, app, caller, profile, &teams, &tags).await?.unwrap_or_else(|| json!({}));
-        profiles::set_owner_and_teams(&mut tx, &app.organisation, &profile.id, owner, &teams).await?;
+        let too_many = |_| Problem::field("add_tags", &format!("\"{}\" would have more than {TAGS_MAX} tags", profile.name));
+        let tags = Tag::some(tags).map_err(too_many)?;
+        let detail = settings::set(&mut tx, app, caller, profile, &Wanted { owner, teams: &teams, tags: &tags }).await?;
         reminders::handed_over(&mut tx, profile, &caller.named, app.now()).await?;
         let about = About { profile: Some(profile.id.clone()), ..About::default() };
         events::append(&mut tx, &app.organisation, app.now(), "settings.changed", &caller.named, &about, &detail).await?;

@@ -28,6 +28,7 @@ use super::view::{Line, Options, Row, end_of_access, line, owners, refresh_token
 use super::{Confirm, Fields, Page, Shell, for_people, go, show, show_with};
 use crate::actions::explain::{Explanation, explain};
 use crate::actions::finish::shown;
+use crate::actions::settings::{self, Wanted};
 use crate::actions::{check, connect, disconnect, tagging};
 use crate::auth::{self, Caller};
 use crate::error::Problem;
@@ -148,14 +149,15 @@ async fn tab(app: &App, caller: &Caller, id: &str, tab: &'static str, flash: Opt
     let person = person.map(|holder| shown(&holder.person.name, holder.person.handle.as_deref()));
     let evidence = profile.standing.evidence.as_ref().filter(|evidence| !evidence.words.is_empty());
     let hears = hears(caller, &profile, &route, &users);
-    let shown = if tab == "notifications" { choices_of(&profile) } else { settings_of(&profile) };
+    let stored = if tab == "notifications" { choices_of(&profile) } else { settings_of(&profile) };
     let status = meanwhile.as_ref().map_or(StatusCode::OK, |found| found.status);
-    let (meanwhile, form) = meanwhile.map_or_else(|| (None, shown.clone()), |found| (Some(found.words), found.merged));
+    let shown = meanwhile.as_ref().and_then(|found| found.shown.as_ref()).unwrap_or(&stored).written();
+    let (meanwhile, form) = meanwhile.map_or((None, stored), |found| (Some(found.words), found.merged));
     let mut row = row(caller, &profile, &users, now);
     let manages = row.may.manage;
     row.enabled = if tab == "general" { form.one("enabled") == "1" } else { profile.enabled };
     let page = ProfilePage {
-        shown: shown.written(),
+        shown,
         meanwhile,
         s: Shell::new(caller, "profiles").flash(flash),
         row,
@@ -314,7 +316,8 @@ fn typed(fields: &Fields, tags: impl Iterator<Item = String>) -> Values {
 /// The tab again, as it was filled in, with what is wrong.
 async fn not_saved(app: &App, caller: &Caller, id: &str, fields: &Fields, problem: &Problem) -> Page {
     let merged = typed(fields, std::iter::once(fields.get("tags").to_owned()));
-    let again = Meanwhile { status: problem.status, words: caller.lang.problem(problem), merged };
+    // Compared with the same again: somebody else may have changed it before the first attempt.
+    let again = Meanwhile { status: problem.status, words: caller.lang.problem(problem), merged, shown: Values::shown(fields) };
     tab(app, caller, id, "general", None, Some(again)).await
 }
 
@@ -336,14 +339,14 @@ pub async fn save(State(app): State<Arc<App>>, caller: Caller, Path(id): Path<St
             return tab(&app, &caller, &id, "general", None, Some(meanwhile)).await;
         }
         let teams = fields.ids("teams");
-        let detail = match tagging::set(&mut tx, &app, &caller, &stored, &teams, tags.as_ref().unwrap_or(&stored.tags)).await {
+        let wanted = Wanted { owner: owner.as_ref(), teams: &teams, tags: tags.as_ref().unwrap_or(&stored.tags) };
+        let detail = match settings::set(&mut tx, &app, &caller, &stored, &wanted).await {
             Err(problem) if problem.code == "forbidden" => {
                 drop(tx);
                 return not_saved(&app, &caller, &id, &fields, &problem).await;
             }
-            set => set?.unwrap_or_else(|| json!({})),
+            set => set?,
         };
-        profiles::set_owner_and_teams(&mut tx, &app.organisation, &profile.id, owner.as_ref(), &teams).await?;
         reminders::handed_over(&mut tx, &stored, &caller.named, app.now()).await?;
         if profile.kind == "board" {
             profiles::set_enabled(&mut tx, &app.organisation, &profile.id, fields.ticked("enabled")).await?;

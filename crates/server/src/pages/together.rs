@@ -107,6 +107,8 @@ pub struct Meanwhile {
     pub words: String,
     /// What the form shows.
     pub merged: Values,
+    /// What it is compared with when it is sent again; `None`: what is stored now, which it says.
+    pub shown: Option<Values>,
 }
 
 impl Meanwhile {
@@ -114,7 +116,12 @@ impl Meanwhile {
     pub fn new(lang: Lang, who: Option<&str>, now: &[(String, String)], merged: Values) -> Self {
         let who = who.unwrap_or_else(|| lang.t("together.somebody"));
         let fields: Vec<String> = now.iter().map(|(label, value)| format!("{label}: {value}")).collect();
-        Self { status: StatusCode::CONFLICT, words: lang.fill("together.changed", &[("who", who), ("fields", &fields.join("; "))]), merged }
+        Self {
+            status: StatusCode::CONFLICT,
+            words: lang.fill("together.changed", &[("who", who), ("fields", &fields.join("; "))]),
+            merged,
+            shown: None,
+        }
     }
 }
 

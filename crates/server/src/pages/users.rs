@@ -19,7 +19,7 @@ use super::sign_in::languages;
 use super::view::{Options, zone};
 use super::{Fields, Page, Shell, for_people, go, show};
 use crate::actions::company::{self, Becomes, Invited, Member};
-use crate::actions::second_factor;
+use crate::actions::{second_factor, tagging};
 use crate::auth::Caller;
 use crate::error::Problem;
 use crate::i18n::Lang;
@@ -57,8 +57,9 @@ struct Users {
     users: Vec<UserView>,
     roles: Options,
     sets: Options,
-    /// For what a set is given: teams and tags.
-    places: Options,
+    /// For which of them a set can be given, or for a tag.
+    teams: Options,
+    tags: Vec<Tag>,
     languages: Options,
     zones: Options,
     /// Whether the caller is a company admin, who alone resets passwords and second factors.
@@ -84,14 +85,8 @@ impl House {
             teams: teams::list(&mut tx, &app.organisation).await?,
             sets: permission_sets::list(&mut tx, &app.organisation).await?,
             given: permission_sets::given(&mut tx, &app.organisation).await?,
-            tags: tags::list(&mut tx, &app.organisation, visible_to).await?.into_iter().map(|(tag, _)| tag).collect(),
+            tags: tags::suggestions(&mut tx, &app.organisation, visible_to).await?,
         })
-    }
-
-    fn places(&self, lang: Lang) -> Options {
-        let teams = self.teams.iter().map(|team| (team.id.to_string(), team.name.clone(), false));
-        let tag = |tag: &Tag| (Place::Tag(tag.clone()).to_string(), lang.fill("sets.tag", &[("tag", tag.as_str())]), false);
-        teams.chain(self.tags.iter().map(tag)).collect()
     }
 
     fn given(&self, user: &User, lang: Lang) -> Vec<GivenView> {
@@ -141,7 +136,8 @@ async fn page(app: &App, caller: &Caller, link: Option<String>, error: Option<St
         users: house.users.iter().map(view).collect(),
         roles: roles(caller, Role::StandardUser),
         sets: house.sets.iter().map(|set| (set.id.to_string(), set.name.clone(), false)).collect(),
-        places: house.places(lang),
+        teams: house.teams.iter().map(|team| (team.id.to_string(), team.name.clone(), false)).collect(),
+        tags: house.tags,
         languages: languages(lang),
         zones: zones::options(zone(caller)),
         admin: caller.is_company_admin(),
@@ -161,14 +157,24 @@ fn role_of(fields: &Fields) -> Result<Role, Problem> {
 }
 
 /// The permission set that a form names, and for what; none where none is chosen.
-fn chosen(fields: &Fields) -> Option<Given> {
-    Some(Given { set: fields.get("set").parse().ok()?, place: fields.get("team").parse().ok()? })
+fn chosen(fields: &Fields) -> Result<Option<Given>, Problem> {
+    let (Ok(set), Ok(place)) = (fields.get("set").parse(), fields.get("team").parse()) else { return Ok(None) };
+    let tag = fields.get("tag").trim();
+    let place = match place {
+        place if tag.is_empty() => place,
+        Place::Everywhere => Place::Tag(tag.parse().map_err(|error| tagging::wrong("tag", &error))?),
+        _ => return Err(Problem::field("tag", "name a team or a tag, not both")),
+    };
+    Ok(Some(Given { set, place }))
 }
 
 /// POST /settings/users
 pub async fn invite(State(app): State<Arc<App>>, caller: Caller, fields: Fields) -> Response {
     let page = async {
-        let given: Vec<Given> = chosen(&fields).into_iter().collect();
+        let given: Vec<Given> = match chosen(&fields) {
+            Ok(given) => given.into_iter().collect(),
+            Err(problem) => return page(&app, &caller, None, Some(caller.lang.problem(&problem))).await,
+        };
         // As over REST, where none is named.
         let role = if fields.get("role").is_empty() { Role::StandardUser } else { role_of(&fields)? };
         let chosen = |name| Some(fields.get(name)).filter(|value| !value.is_empty());
@@ -195,7 +201,11 @@ pub async fn save(State(app): State<Arc<App>>, caller: Caller, Path(id): Path<St
             "reset_second_factor" => second_factor::reset(&app, &caller, &user).await?,
             "delete" => company::delete_user(&app, &caller, &user.id, |_| Ok(())).await?,
             "give" | "take" => {
-                let Some(one) = chosen(&fields) else { return go("/settings/users") };
+                let one = match chosen(&fields) {
+                    Ok(Some(one)) => one,
+                    Ok(None) => return go("/settings/users"),
+                    Err(problem) => return page(&app, &caller, None, Some(caller.lang.problem(&problem))).await,
+                };
                 let to = |now: &Member| {
                     let mut given: Vec<Given> = now.given.iter().filter(|had| **had != one).cloned().collect();
                     given.extend((fields.get("do") == "give").then(|| one.clone()));

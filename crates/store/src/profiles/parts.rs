@@ -117,7 +117,7 @@ pub(super) async fn seen(tx: &mut Tx, organisation: &OrganisationId, narrow: &Na
             }
             Narrow::Owner(user) => seen.push(Sees { owner: Some(user.clone()), ..Sees::default() }),
             Narrow::Reaches(reaches) => {
-                if reaches.iter().any(|reach| !reach.profiles.is_empty()) {
+                if reaches.iter().any(|reach| !reach.profiles.is_empty()) || reaches.iter().any(|reach| things(reach) > PARTS) {
                     return Ok(None);
                 }
                 seen.extend(reaches.iter().flat_map(|reach| of_reach(organisation, reach)));
@@ -126,6 +126,11 @@ pub(super) async fn seen(tx: &mut Tx, organisation: &OrganisationId, narrow: &Na
         }
     }
     Ok((seen.len() <= PARTS).then_some(seen))
+}
+
+/// How many things a reach is about, each network with each team and each tag.
+fn things(reach: &Reach) -> usize {
+    [reach.networks.len(), reach.teams.len(), reach.tags.len()].into_iter().fold(1, |all, some| all.saturating_mul(some.max(1)))
 }
 
 /// Each network with each team and each tag.

@@ -128,6 +128,45 @@ async fn what_is_coming_is_known_with_teams_and_tags() {
     }
 }
 
+/// Several who change tags of several profiles each, in any order, wait for each other, and none of them forever.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_changes_many_at_once_meets_others_without_harm() {
+    for Fixture { store, .. } in each().await {
+        let (ours, _) = organisation(&store).await;
+        connect(&store, &ours, "jana", &["a", "b", "c", "d", "e", "f"], T0).await;
+        let mut tx = store.read().await.unwrap();
+        let all_of_them = profiles::list(&mut tx, &ours, &Filter::default(), 10).await.unwrap();
+        drop(tx);
+        let mut ids: Vec<ProfileId> = all_of_them.into_iter().map(|profile| profile.id).collect();
+        ids.sort();
+        let words = some(&["a", "b", "c", "d"]);
+        // Each has two profiles of its own: what they meet at is tags alone, which they take up in every order.
+        let change = async |who: usize, turn: usize| {
+            let mine = &ids[who * 2..who * 2 + 2];
+            let mut tx = store.write().await.unwrap();
+            for id in mine {
+                profiles::get_to_change(&mut tx, &ours, id).await.unwrap();
+            }
+            for (at, id) in mine.iter().enumerate() {
+                let its: Vec<Tag> =
+                    (0..4).filter(|word| (turn * 5 + who * 3 + at * 9) >> word & 1 == 1).map(|word| words[word].clone()).collect();
+                tags::set(&mut tx, &ours, id, &its, T0).await.unwrap();
+            }
+            tx.commit().await.unwrap();
+        };
+        for turn in 0..16 {
+            tokio::join!(change(0, turn), change(1, turn), change(2, turn));
+        }
+        let mut tx = store.read().await.unwrap();
+        let mut seen = std::collections::BTreeSet::new();
+        for id in &ids {
+            seen.extend(shown(&mut tx, &ours, id).await);
+        }
+        let there = all(&mut tx, &ours, None).await.into_iter().map(|(name, _)| name).collect();
+        assert_eq!(seen, there, "a tag is there while a profile has it: {}", store.describe());
+    }
+}
+
 /// Two who exchange the last use of two tags wait for each other, and none of them forever; each tag is there afterwards.
 #[tokio::test]
 async fn who_takes_and_who_gives_the_same_tags_meet_without_harm() {

@@ -2,6 +2,7 @@
 //! are not in it: people choose passwords anew, and each profile waits, red, for somebody who logs in.
 
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 
 use lifecycle::ids::{PermissionSetId, TeamId, UserId};
 use lifecycle::permission::{Act, Role};
@@ -22,8 +23,8 @@ use crate::error::Problem;
 use crate::state::App;
 use crate::zones;
 
-/// The version that is read.
-const FORMAT: u64 = 1;
+/// The versions that are read. The second has permission sets that are given for a tag, which the first would have taken for company-wide.
+const FORMATS: RangeInclusive<u64> = 1..=2;
 /// An export is larger than a table of tokens: the log is in it, which is read past.
 const EXPORT_MAX: usize = 64 * FILE_MAX;
 
@@ -75,7 +76,9 @@ fn read(bytes: &[u8]) -> Result<House, Refused> {
         }
         checked(at, &data)?;
         match kind.as_str() {
-            "export" if data["format"] != FORMAT => return Err(refuse(at, "format", "is another version than this program reads")),
+            "export" if data["format"].as_u64().is_none_or(|format| !FORMATS.contains(&format)) => {
+                return Err(refuse(at, "format", "is another version than this program reads"));
+            }
             "export" | "person" | "freeze" | "event" | "audit" => {}
             "user" => house.users.push(data),
             "team" => house.teams.push(data),

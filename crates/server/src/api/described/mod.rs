@@ -131,9 +131,8 @@ const URL: Shape = Shape::Format { name: "uri", max: 2000 };
 const MAYBE_URL: Shape = Shape::Maybe(&URL);
 const USER: Shape = Shape::Id("usr_");
 const MAYBE_USER: Shape = Shape::Maybe(&USER);
-/// As a regular expression it says nothing of the marks that belong to the letters of some scripts.
 const TAG: Shape = Shape::Pattern {
-    pattern: r"^[\w.-]+$",
+    pattern: r"^[\p{L}\p{M}\p{N}._-]+$",
     max: TAG_MAX,
     fits: |text| text.parse::<Tag>().is_ok(),
     what: "is a tag: 1 to 40 letters and digits, \"-\", \"_\" and \".\"",

@@ -31,7 +31,7 @@ use crate::state::App;
 /// How many are read at once.
 const PAGE: u32 = 200;
 /// The version of the format; docs/leaving.md describes it.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 
 /// What `GET /export` takes.
 #[derive(Deserialize)]

@@ -25,6 +25,7 @@ use super::{Answer, Body, Notifications, json};
 use crate::actions::connect::{self, By};
 use crate::actions::explain::explain;
 use crate::actions::finish::shown;
+use crate::actions::settings::{self, Wanted};
 use crate::actions::{check, disconnect, invite, tagging};
 use crate::api::version::{IfMatch, versioned};
 use crate::auth::{self, Caller};
@@ -169,11 +170,11 @@ pub(super) fn access(app: &App, holder: &Holder) -> Value {
 /// GET /api/v1/profiles/{id}
 pub async fn get(State(app): State<Arc<App>>, caller: Caller, Path(id): Path<String>) -> Answer {
     let profile = auth::profile(&app, &caller, &id, Act::SeeProfile).await?;
-    versioned(200, &whole(&app, &caller, &profile).await?, &settings(&profile))
+    versioned(200, &whole(&app, &caller, &profile).await?, &set_by_people(&profile))
 }
 
 /// What people set: its version stays while the network, the clock and the keeper change the rest.
-fn settings(profile: &Profile) -> Value {
+fn set_by_people(profile: &Profile) -> Value {
     let told = json!({ "no_access_tokens": profile.notify_no_access, "renew_soon": profile.notify_renew_soon });
     let tags = tagging::written(&profile.tags);
     json!({ "id": profile.id, "owner_id": profile.owner, "team_ids": profile.teams, "tags": tags, "enabled": profile.enabled, "notifications": told })
@@ -206,25 +207,22 @@ pub async fn change(
     let profile = auth::profile(&app, &caller, &id, Act::ManageProfile).await?;
     let mut tx = app.store.write().await?;
     let profile = profiles::get_to_change(&mut tx, &app.organisation, &profile.id).await?.ok_or_else(Problem::not_found)?;
-    seen.holds(&settings(&profile))?;
+    seen.holds(&set_by_people(&profile))?;
     let owner = body.owner_id.unwrap_or_else(|| profile.owner.clone());
     let teams = body.team_ids.unwrap_or_else(|| profile.teams.clone());
-    if let Some(words) = &body.tags {
-        let wanted = tagging::read_list("tags", words)?;
-        if let Some(detail) = tagging::set(&mut tx, &app, &caller, &profile, &teams, &wanted).await? {
-            let about = About { profile: Some(profile.id.clone()), ..About::default() };
-            events::append(&mut tx, &app.organisation, app.now(), "settings.changed", &caller.named, &about, &detail).await?;
-        }
-    }
-    profiles::set_owner_and_teams(&mut tx, &app.organisation, &profile.id, owner.as_ref(), &teams).await?;
+    let tags = body.tags.map_or_else(|| Ok(profile.tags.clone()), |words| tagging::read_list("tags", &words))?;
+    let wanted = Wanted { owner: owner.as_ref(), teams: &teams, tags: &tags };
+    let detail = settings::set(&mut tx, &app, &caller, &profile, &wanted).await?;
     if let Some(wanted) = body.notifications {
         profiles::set_notifications(&mut tx, &app.organisation, &profile.id, wanted.no_access_tokens, wanted.renew_soon).await?;
     }
+    let about = About { profile: Some(profile.id.clone()), ..About::default() };
+    events::append(&mut tx, &app.organisation, app.now(), "settings.changed", &caller.named, &about, &detail).await?;
     reminders::handed_over(&mut tx, &profile, &caller.named, app.now()).await?;
     tx.commit().await?;
     app.told.notify_one();
     let profile = auth::profile(&app, &caller, &id, Act::SeeProfile).await?;
-    versioned(200, &whole(&app, &caller, &profile).await?, &settings(&profile))
+    versioned(200, &whole(&app, &caller, &profile).await?, &set_by_people(&profile))
 }
 
 /// DELETE /api/v1/profiles/{id}
