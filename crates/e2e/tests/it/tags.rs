@@ -96,15 +96,16 @@ async fn nt_14_nobody_widens_a_key_by_a_tag_beyond_what_they_could_give() {
     assert_eq!(token(&other).await.0, 403);
 
     // A team extends it as well, alone or as the second step.
-    let team = demo.named("/teams", "Brand").await;
+    let team = demo.named("/teams", "Trail guides").await;
     let there = |text: &str| text.replace("TEAM", &team);
+    assert_eq!(tag(&demo, &launched, json!(["Launch", "step"])).await.0, 200);
     let (_, by_both) = key(&demo, &["profiles:read", &there("tokens:read team=TEAM tag=step")]).await;
     let (_, by_team) = key(&demo, &["profiles:read", &there("api:call GET /** team=TEAM")]).await;
     let join = async |key: &str| call(url, key, "PATCH", &format!("/profiles/{other}"), Some(json!({ "team_ids": [team] }))).await;
     assert_eq!(set(&manager, json!(["step"])).await.0, 200, "nothing reaches it by that alone");
     let (status, problem) = join(&manager).await;
     assert_eq!((status, problem["field"].as_str()), (403, Some("team_ids")), "{problem}");
-    assert!(problem["detail"].as_str().unwrap().starts_with("The team \"Brand\" decides"), "{problem}");
+    assert!(problem["detail"].as_str().unwrap().starts_with("The team \"Trail guides\" decides"), "{problem}");
     for (tool, path) in [(&by_both, "access-token"), (&by_team, "proxy/me")] {
         assert_eq!(call(url, tool, "GET", &format!("/profiles/{other}/{path}"), None).await.0, 403);
     }
