@@ -323,7 +323,7 @@ impl Db {
             .await
             .map_err(unreachable)?;
         let version: String = sqlx::query_scalar("SHOW server_version").fetch_one(&pool).await.map_err(unreachable)?;
-        migrations::up_to(Dialect::Postgres, last).run(&pool).await.map_err(migration_error)?;
+        migrations::bring_up_to(&pool, last).await.map_err(migration_error)?;
         Ok(Self::Postgres { pool, about: format!("PostgreSQL {version}").into() })
     }
 

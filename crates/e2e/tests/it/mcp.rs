@@ -98,6 +98,30 @@ async fn nobody_else_gets_in_and_nothing_is_guessed() {
     assert_eq!(client().get(&url).send().await.unwrap().status(), 405, "there is nothing to listen to");
 }
 
+/// Some networks take no post without a picture or a film.
+#[tokio::test]
+async fn an_agent_posts_with_a_film() {
+    let demo = Demo::start();
+    let profile = demo.profile_named("tiktok", "Fernweh Outdoor").await["id"].as_str().unwrap().to_owned();
+    let (_, agent) = key(&demo, &["profiles:read", "posts:write network=tiktok"]).await;
+    let publish = async |media: Value| {
+        let arguments = json!({ "profile": profile, "text": "A hut", "media": media });
+        let message =
+            json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": { "name": "publish_post", "arguments": arguments } });
+        let asked = client().post(format!("{}/mcp", demo.running.url())).bearer_auth(&agent).json(&message).send().await.unwrap();
+        asked.json::<Value>().await.unwrap()
+    };
+    let film = json!({ "url": "https://films.example/hut.mp4", "content_type": "video/mp4" });
+    let wrong = publish(film.clone()).await;
+    assert_eq!((&wrong["error"]["code"], &wrong["error"]["message"]), (&json!(-32602), &json!("media: is missing, or is no list")));
+    for media in [json!([]), json!([{ "url": "films.example", "content_type": "video/mp4" }]), json!([{ "adress": "x" }])] {
+        let told = publish(media.clone()).await["result"].clone();
+        assert!(told["isError"] == true && told.to_string().contains("media"), "{media}: {told}");
+    }
+    let told = publish(json!([film])).await["result"].clone();
+    assert!(told["isError"] == false && told["structuredContent"]["id"].is_string(), "{told}");
+}
+
 /// What needs an approval is as little an agent's own decision as anybody else's: it is told that it waits, and for whom.
 #[tokio::test]
 async fn what_an_agent_wants_to_say_waits_for_the_named_user() {

@@ -1,6 +1,7 @@
 //! The steps from an empty database to the present schema.
 
-use sqlx::migrate::{Migration, MigrationType, Migrator};
+use sqlx::PgPool;
+use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
 
 use crate::dialect::Dialect;
 
@@ -136,6 +137,23 @@ pub(crate) fn up_to(dialect: Dialect, last: i64) -> Migrator {
         migration
     });
     Migrator::with_migrations(known.collect())
+}
+
+/// Brings a database of PostgreSQL up to that migration. One that had rows before is looked through for its planner, which knows nothing of
+/// new tables and indexes otherwise until autovacuum comes round.
+pub(crate) async fn bring_up_to(pool: &PgPool, last: i64) -> Result<(), MigrateError> {
+    let had = has_run(pool).await?;
+    up_to(Dialect::Postgres, last).run(pool).await?;
+    if had > 0 && has_run(pool).await? > had {
+        sqlx::query("ANALYZE").execute(pool).await?;
+    }
+    Ok(())
+}
+
+/// How many migrations a database has been through.
+async fn has_run(pool: &PgPool) -> Result<i64, MigrateError> {
+    let is_there: bool = sqlx::query_scalar("SELECT to_regclass('_sqlx_migrations') IS NOT NULL").fetch_one(pool).await?;
+    Ok(if is_there { sqlx::query_scalar("SELECT COUNT(*) FROM _sqlx_migrations").fetch_one(pool).await? } else { 0 })
 }
 
 #[cfg(test)]

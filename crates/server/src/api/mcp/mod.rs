@@ -100,6 +100,7 @@ const TOOLS: [Tool; 7] = [
             ("text", "string", true, "The words"),
             ("link", "string", false, "An address that goes with it"),
             ("title", "string", false, "A title, where the network has one"),
+            ("media", "array", false, "Pictures or a film that go with it, each by its public address. Some networks demand one"),
             ("when_disconnected", "string", false, "hold: where there is no access token, send it once there is one again; else fail"),
             KEY,
         ],
@@ -108,7 +109,7 @@ const TOOLS: [Tool; 7] = [
             method: "POST",
             path: format!("/profiles/{}/posts", asked.segment("profile")),
             query: vec![],
-            body: Some(asked.body(&["text", "link", "title", "when_disconnected"])),
+            body: Some(asked.body(&["text", "link", "title", "media", "when_disconnected"])),
             key: asked.key(),
         },
     },
@@ -158,9 +159,29 @@ const TOOLS: [Tool; 7] = [
     },
 ];
 
+/// One of a post's media, as the REST API takes it.
+fn one_of_media() -> Value {
+    json!({
+        "type": "object",
+        "properties": {
+            "url": { "type": "string", "description": "Its public https address, from which the network or this server fetches it" },
+            "content_type": { "type": "string", "description": "image/jpeg, image/png, video/mp4 and so on" },
+            "alt": { "type": "string", "description": "What is to be seen, for those who do not see it" },
+        },
+        "required": ["url", "content_type"],
+        "additionalProperties": false,
+    })
+}
+
 impl Tool {
     fn described(&self) -> Value {
-        let field = |(name, kind, _, about): &(&str, &str, bool, &str)| ((*name).to_owned(), json!({ "type": kind, "description": about }));
+        let field = |(name, kind, _, about): &(&str, &str, bool, &str)| {
+            let mut shape = json!({ "type": kind, "description": about });
+            if *kind == "array" {
+                shape["items"] = one_of_media();
+            }
+            ((*name).to_owned(), shape)
+        };
         let required: Vec<&str> = self.takes.iter().filter(|(_, _, required, _)| *required).map(|(name, ..)| *name).collect();
         json!({
             "name": self.name,
@@ -182,11 +203,20 @@ impl Tool {
         if let Some(unknown) = given.keys().find(|name| !self.takes.iter().any(|(known, ..)| known == name)) {
             return Some(format!("{unknown}: is not known here"));
         }
-        let wrong = |(name, _, required, _): &&(&str, &str, bool, &str)| match given.get(*name) {
+        let wrong = |(name, kind, required, _): &&(&str, &str, bool, &str)| match given.get(*name) {
             None => *required,
-            Some(value) => !value.is_string(),
+            Some(value) => {
+                if *kind == "array" {
+                    !value.is_array()
+                } else {
+                    !value.is_string()
+                }
+            }
         };
-        self.takes.iter().find(wrong).map(|(name, ..)| format!("{name}: is missing, or is not text"))
+        self.takes
+            .iter()
+            .find(wrong)
+            .map(|(name, kind, ..)| format!("{name}: is missing, or is {}", if *kind == "array" { "no list" } else { "not text" }))
     }
 }
 

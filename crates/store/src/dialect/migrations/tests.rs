@@ -57,6 +57,19 @@ async fn profiles_of_an_older_version_are_found_by_name() {
     }
 }
 
+/// A planner that knows nothing of new tables takes them for empty, and reads a list of a large team row by row.
+#[tokio::test]
+async fn the_planner_of_postgresql_knows_what_an_update_brought() {
+    let Some(url) = cluster().map(postgres::Cluster::new_database) else { return };
+    let unknown = "SELECT COUNT(*) AS n FROM pg_class WHERE relkind = 'r' AND reltuples < 0 AND relnamespace = 'public'::regnamespace";
+    let old = Db::open_up_to(&url, 44).await.unwrap();
+    run(&old, &["INSERT INTO organisations (id, name, created_at) VALUES ('org', 'Test', 0)"]).await;
+    assert!(number(&old, unknown).await > 0);
+    drop(old);
+    let new = Db::open(&url).await.unwrap();
+    assert_eq!(number(&new, unknown).await, 0);
+}
+
 /// An owner of a profile in a team, as each version since 42 writes them.
 const OWNED: &[&str] = &[
     "INSERT INTO organisations (id, name, created_at) VALUES ('org', 'Test', 0)",
