@@ -11,6 +11,7 @@ use anyhow::Context as _;
 use lifecycle::ids::{OrganisationId, UserId};
 use lifecycle::permission::Reach;
 use lifecycle::status::Status;
+use lifecycle::tag::Tag;
 use lifecycle::words::Cause;
 use store::profiles::{self, Filter, Narrow, Profile};
 use store::seal::Keyring;
@@ -184,6 +185,9 @@ fn single(house: &House) -> Vec<Narrowed> {
     for team in [0, 2, 3, 10, 40, 250] {
         all.push(("team", format!("team {team}"), Filter { team: Some(house.teams[team].clone()), ..nothing() }));
     }
+    for (word, _) in fill::TAGS {
+        all.push(("tag", format!("tag {word}"), Filter { tag: word.parse().ok(), ..nothing() }));
+    }
     for (name, narrow) in sights(house) {
         all.push(("sight", name.to_owned(), Filter { visible_to: Some(narrow), ..nothing() }));
     }
@@ -203,6 +207,7 @@ fn sights(house: &House) -> Vec<(&'static str, Narrow)> {
         teams: teams.iter().map(|team| house.teams[*team].clone()).collect(),
         ..Reach::default()
     };
+    let tag = |word: &str| word.parse::<Tag>().into_iter().collect::<Vec<_>>();
     vec![
         ("of few", user(1_000)),
         ("of some", user(20)),
@@ -214,6 +219,7 @@ fn sights(house: &House) -> Vec<(&'static str, Narrow)> {
         ("key of a rare network", Narrow::Reaches(vec![reach(&["tumblr"], &[])])),
         ("key of two networks", Narrow::Reaches(vec![reach(&["linkedin", "x"], &[])])),
         ("key of a team at a network", Narrow::Reaches(vec![reach(&["facebook"], &[3])])),
+        ("key of a tag", Narrow::Reaches(vec![Reach { tags: tag("launch"), ..Reach::default() }])),
         ("own and a team's", Narrow::Either(vec![Narrow::Owner(house.owners[20].clone()), Narrow::Reaches(vec![reach(&[], &[3])])])),
     ]
 }

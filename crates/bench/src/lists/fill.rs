@@ -9,7 +9,7 @@ use lifecycle::time::{Span, Timestamp};
 use lifecycle::words::Cause;
 use store::profiles::sort_key;
 use store::users::NewUser;
-use store::{Store, Tx, Value, ids, teams, users};
+use store::{Store, Tx, Value, ids, tags, teams, users};
 
 /// How many profiles of a million are at each network.
 const NETWORKS: [(&str, u64); 12] = [
@@ -51,6 +51,8 @@ const AT_ONE_NETWORK: usize = 1;
 const AT_THE_END: usize = 2;
 const ALL_DISCONNECTED: usize = 5;
 const OF_A_TOWN: usize = 3;
+/// Tags, each on the profiles of a team.
+pub(super) const TAGS: [(&str, usize); 2] = [("launch", 1), ("q4", 10)];
 /// So many rows go into one statement, and so many into one transaction.
 const ROWS: usize = 250;
 const TOGETHER: usize = 10_000;
@@ -94,7 +96,7 @@ async fn found(tx: &mut Tx) -> anyhow::Result<Option<House>> {
     for row in tx.all("SELECT id FROM users ORDER BY email_key", &[]).await? {
         house.owners.push(row.parsed("id")?);
     }
-    for row in tx.all("SELECT id FROM teams ORDER BY name", &[]).await? {
+    for row in tx.all("SELECT id FROM teams WHERE tag IS NULL ORDER BY name", &[]).await? {
         house.teams.push(row.parsed("id")?);
     }
     Ok(Some(house))
@@ -133,6 +135,7 @@ pub(super) async fn fill(store: &Store, profiles: usize) -> anyhow::Result<House
         }
         tx.commit().await?;
     }
+    tag(store, &house).await?;
     for index in indexes {
         run(store, &index).await?;
     }
@@ -145,6 +148,21 @@ pub(super) async fn fill(store: &Store, profiles: usize) -> anyhow::Result<House
         tx.commit().await?;
     }
     Ok(house)
+}
+
+/// The first profile of a team by the front door, the rest in one statement.
+async fn tag(store: &Store, house: &House) -> anyhow::Result<()> {
+    let mut tx = store.write().await?;
+    for (word, team) in TAGS {
+        let team = house.teams[team].as_str();
+        let first = tx.one("SELECT profile_id FROM profile_teams WHERE team_id = $1 LIMIT 1", &[team.into()]).await?;
+        let Some(first) = first else { continue };
+        tags::set(&mut tx, &house.organisation, &first.parsed("profile_id")?, &[word.parse()?], T0).await?;
+        let sql = "INSERT INTO profile_teams (profile_id, team_id) SELECT profile_id, (SELECT id FROM teams WHERE tag = $1) \
+                   FROM profile_teams WHERE team_id = $2 AND profile_id <> $3";
+        tx.run(sql, &[word.into(), team.into(), first.text("profile_id")?.into()]).await?;
+    }
+    Ok(tx.commit().await?)
 }
 
 /// Who sees few profiles, some, many, and those of the town.
