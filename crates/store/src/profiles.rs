@@ -11,7 +11,6 @@ use lifecycle::time::Timestamp;
 use crate::driver::{Row, StoreError, Tx, Value, placeholders, to_json};
 use crate::grants;
 use crate::ids::fresh;
-use crate::tags;
 
 mod list;
 mod narrow;
@@ -344,17 +343,20 @@ pub struct Expected<'a> {
     pub owner: Option<&'a UserId>,
     /// The teams.
     pub teams: &'a [TeamId],
-    /// Its tags.
-    pub tags: &'a [Tag],
     /// *No access tokens available.*
     pub notify_no_access: bool,
     /// Early warnings.
     pub notify_renew_soon: bool,
 }
 
-/// Writes down a profile that is expected, disconnected until somebody logs in; `false` when it is here already, which keeps it as
+/// Writes down a profile that is expected, disconnected until somebody logs in; `None` when it is here already, which keeps it as
 /// it is.
-pub async fn expect(tx: &mut Tx, organisation: &OrganisationId, expected: &Expected<'_>, now: Timestamp) -> Result<bool, StoreError> {
+pub async fn expect(
+    tx: &mut Tx,
+    organisation: &OrganisationId,
+    expected: &Expected<'_>,
+    now: Timestamp,
+) -> Result<Option<ProfileId>, StoreError> {
     let (id, standing): (ProfileId, _) = (fresh(), Standing::unborn(now));
     let sql = "INSERT INTO profiles (id, organisation_id, network, instance, network_id, kind, name, handle, owner_id, notify_no_access, notify_renew_soon, enabled, \
                status, status_since, standing, sort_key, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 1, $12, $13, $14, $15, $13) \
@@ -377,9 +379,8 @@ pub async fn expect(tx: &mut Tx, organisation: &OrganisationId, expected: &Expec
         sort_key(expected.name).into(),
     ];
     if tx.run(sql, &values).await? == 0 {
-        return Ok(false);
+        return Ok(None);
     }
     put_in_teams(tx, organisation, &id, expected.teams).await?;
-    tags::set(tx, organisation, &id, expected.tags, now).await?;
-    Ok(true)
+    Ok(Some(id))
 }

@@ -50,7 +50,7 @@ pub async fn set(tx: &mut Tx, organisation: &OrganisationId, profile: &ProfileId
 
 /// Keeps others from changing any until the transaction ends. Whoever changes those of several profiles has kept all of these before: nobody
 /// who has the tags waits for a profile.
-async fn keep(tx: &mut Tx, organisation: &OrganisationId) -> Result<(), StoreError> {
+pub async fn keep(tx: &mut Tx, organisation: &OrganisationId) -> Result<(), StoreError> {
     if !tx.is_alone() {
         // One lock for all of them: most tags are set by hand, and single ones would be taken in as many orders as there are profiles.
         let sql = "SELECT CAST(pg_advisory_xact_lock(hashtextextended($1, 0)) AS TEXT)";

@@ -109,6 +109,14 @@ async fn nt_14_nobody_widens_a_key_by_a_tag_beyond_what_they_could_give() {
     for (tool, path) in [(&by_both, "access-token"), (&by_team, "proxy/me")] {
         assert_eq!(call(url, tool, "GET", &format!("/profiles/{other}/{path}"), None).await.0, 403);
     }
+    let preset = json!({ "owner_id": null, "team_ids": [team], "notifications": { "no_access_tokens": true, "renew_soon": true } });
+    assert_eq!(demo.api("PUT", "/page-presets/tiktok", Some(preset)).await.0, 200);
+    let chosen = json!({ "profile_ids": [other] });
+    let (_, seen) = call(url, &manager, "POST", "/page-presets/preview", Some(chosen.clone())).await;
+    assert_eq!(seen["items"][0]["added_team_ids"], json!([team]), "{seen}");
+    let apply = json!({ "profile_ids": [other], "mark": seen["mark"] });
+    let (status, problem) = call(url, &manager, "POST", "/page-presets/apply", Some(apply)).await;
+    assert_eq!((status, problem["field"].as_str()), (403, Some("team_ids")), "nor by way of page presets: {problem}");
     let admin = demo.admin().await;
     let form = [("owner", ""), ("teams", team.as_str()), ("tags", "step"), ("shown", "")];
     let save = client().post(format!("{url}/settings/profiles/{other}")).header("origin", url).header("cookie", &admin).form(&form);

@@ -10,6 +10,7 @@ use store::profiles::{self, Profile};
 use store::{Tx, reminders, seal};
 
 use super::company::CHANGED_MEANWHILE;
+use super::settings::{self, Wanted};
 use crate::auth::Caller;
 use crate::error::Problem;
 use crate::state::App;
@@ -93,7 +94,7 @@ pub async fn apply(app: &App, caller: &Caller, chosen: &[Profile], mark: &str) -
     for (profile, change) in preview.changes.iter().filter(|(_, change)| !change.is_nothing()) {
         let owner = change.owner.as_ref().or(profile.owner.as_ref());
         let teams: Vec<TeamId> = profile.teams.iter().chain(&change.teams).cloned().collect();
-        profiles::set_owner_and_teams(&mut tx, &app.organisation, &profile.id, owner, &teams).await?;
+        settings::set(&mut tx, app, caller, profile, &Wanted { owner, teams: &teams, tags: &profile.tags }).await?;
         let (no_access, renew_soon) =
             (change.no_access.unwrap_or(profile.notify_no_access), change.renew_soon.unwrap_or(profile.notify_renew_soon));
         profiles::set_notifications(&mut tx, &app.organisation, &profile.id, no_access, renew_soon).await?;

@@ -82,8 +82,14 @@ pub async fn change(
     let before = set(&mut tx, app, id).await?;
     still(&before)?;
     let name = name.map_or(Ok(before.name.as_str()), name_of)?.to_owned();
-    let set = PermissionSet { id: before.id, name, acts: acts.unwrap_or(before.acts) };
-    may_give(caller, &set.permissions(&Place::Everywhere))?;
+    let acts = acts.unwrap_or_else(|| before.acts.clone());
+    let added = PermissionSet {
+        id: before.id.clone(),
+        name: name.clone(),
+        acts: acts.iter().filter(|act| !before.acts.contains(act)).copied().collect(),
+    };
+    may_give(caller, &added.permissions(&Place::Everywhere))?;
+    let set = PermissionSet { id: before.id, name, acts };
     permission_sets::change(&mut tx, &app.organisation, &set).await.map_err(taken)?;
     written(&mut tx, app, caller, "permission_set_changed", &set).await?;
     Ok(tx.commit().await?)

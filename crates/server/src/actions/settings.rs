@@ -57,7 +57,8 @@ async fn beyond(tx: &mut Tx, app: &App, caller: &Caller, profile: &Profile, want
         if !anew || caller.actor.may_widen(&permission, auth::about(profile)) {
             continue;
         }
-        return Ok(Some(match tags.iter().find(|tag| reach.tags.contains(tag)) {
+        let had = profile.tags.iter().any(|tag| reach.tags.contains(tag));
+        return Ok(Some(match tags.iter().find(|tag| !had && reach.tags.contains(tag)) {
             Some(tag) => by_tag(tag, profile),
             None => by_team(tx, app, teams.iter().find(|team| reach.teams.contains(team)), profile).await?,
         }));

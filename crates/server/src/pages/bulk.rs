@@ -14,7 +14,7 @@ use store::events::{self, About};
 use store::grants::holders_of;
 use store::profiles::{self, Profile};
 use store::renewal_links::Accepts;
-use store::{reminders, teams, users};
+use store::{reminders, tags, teams, users};
 
 use super::view::title_of;
 use super::{Fields, Page, Shell, for_people, go, show, show_with};
@@ -104,9 +104,11 @@ async fn change(app: &App, caller: &Caller, fields: &Fields, chosen: &[Profile])
         return Err(Problem::field("owner", "choose an owner, a team or tags to set"));
     }
     let mut tx = app.store.write().await?;
-    // All of them before the first tag: see store::tags.
     for profile in chosen {
         profiles::get_to_change(&mut tx, &app.organisation, &profile.id).await?;
+    }
+    if !more.is_empty() || !less.is_empty() {
+        tags::keep(&mut tx, &app.organisation).await?;
     }
     for profile in chosen {
         let Some(profile) = &profiles::get_to_change(&mut tx, &app.organisation, &profile.id).await? else { continue };

@@ -59,6 +59,8 @@ struct Users {
     sets: Options,
     /// For which of them a set can be given, or for a tag.
     teams: Options,
+    /// Whether there is any tag; those that are suggested.
+    tagged: bool,
     tags: Vec<Tag>,
     languages: Options,
     zones: Options,
@@ -74,6 +76,7 @@ struct House {
     teams: Vec<Team>,
     sets: Vec<PermissionSet>,
     given: BTreeMap<UserId, Vec<Given>>,
+    tagged: bool,
     tags: Vec<Tag>,
 }
 
@@ -85,6 +88,7 @@ impl House {
             teams: teams::list(&mut tx, &app.organisation).await?,
             sets: permission_sets::list(&mut tx, &app.organisation).await?,
             given: permission_sets::given(&mut tx, &app.organisation).await?,
+            tagged: tags::any(&mut tx, &app.organisation).await?,
             tags: tags::suggestions(&mut tx, &app.organisation, visible_to).await?,
         })
     }
@@ -137,6 +141,7 @@ async fn page(app: &App, caller: &Caller, link: Option<String>, error: Option<St
         roles: roles(caller, Role::StandardUser),
         sets: house.sets.iter().map(|set| (set.id.to_string(), set.name.clone(), false)).collect(),
         teams: house.teams.iter().map(|team| (team.id.to_string(), team.name.clone(), false)).collect(),
+        tagged: house.tagged,
         tags: house.tags,
         languages: languages(lang),
         zones: zones::options(zone(caller)),
@@ -158,8 +163,10 @@ fn role_of(fields: &Fields) -> Result<Role, Problem> {
 
 /// The permission set that a form names, and for what; none where none is chosen.
 fn chosen(fields: &Fields) -> Result<Option<Given>, Problem> {
-    let (Ok(set), Ok(place)) = (fields.get("set").parse(), fields.get("team").parse()) else { return Ok(None) };
     let tag = fields.get("tag").trim();
+    let (Ok(set), Ok(place)) = (fields.get("set").parse(), fields.get("team").parse()) else {
+        return if tag.is_empty() { Ok(None) } else { Err(Problem::field("set", "choose a permission set for the tag")) };
+    };
     let place = match place {
         place if tag.is_empty() => place,
         Place::Everywhere => Place::Tag(tag.parse().map_err(|error| tagging::wrong("tag", &error))?),

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
-use lifecycle::ids::{PermissionSetId, TeamId, UserId};
+use lifecycle::ids::{PermissionSetId, ProfileId, TeamId, UserId};
 use lifecycle::permission::{Act, Role};
 use lifecycle::tag::{TAGS_MAX, Tag};
 use serde::Serialize;
@@ -14,8 +14,8 @@ use store::events::Actor;
 use store::permission_sets::{self, Given, Place};
 use store::presets::{self, Preset};
 use store::profiles::{self, Expected};
-use store::teams;
 use store::users::{self, NewUser};
+use store::{tags, teams};
 
 use super::files::{FILE_MAX, Refused};
 use crate::actions::{audited, invite, sets};
@@ -120,6 +120,8 @@ struct Arriving<'a> {
     sets: BTreeMap<String, PermissionSetId>,
     /// Who is new here and had permission sets: who, and what stands in the file.
     had: Vec<(UserId, Value)>,
+    /// Profiles that are new here, with their tags.
+    tags: Vec<(ProfileId, Vec<Tag>)>,
     moved: Moved,
 }
 
@@ -241,12 +243,12 @@ impl Arriving<'_> {
             handle: profile["handle"].as_str(),
             owner: self.users.get(text(profile, "owner_id")),
             teams: &named(&profile["team_ids"], &self.teams),
-            tags: &tags_of(profile),
             notify_no_access: told["no_access_tokens"] != false,
             notify_renew_soon: told["renew_soon"] != false,
         };
-        let is_new = profiles::expect(&mut self.tx, &self.app.organisation, &expected, self.app.now()).await?;
-        self.moved.profiles += usize::from(is_new);
+        if let Some(new) = profiles::expect(&mut self.tx, &self.app.organisation, &expected, self.app.now()).await? {
+            self.tags.push((new, tags_of(profile)));
+        }
         Ok(())
     }
 }
@@ -279,6 +281,7 @@ pub async fn house(app: &App, bytes: &[u8], dry: bool) -> Result<Moved, Problem>
         teams: BTreeMap::new(),
         sets: BTreeMap::new(),
         had: vec![],
+        tags: vec![],
         moved,
     };
     for user in &house.users {
@@ -298,7 +301,12 @@ pub async fn house(app: &App, bytes: &[u8], dry: bool) -> Result<Moved, Problem>
     for profile in house.profiles.iter().filter(|profile| networks::find(text(profile, "network")).is_some()) {
         arriving.profile(profile).await?;
     }
-    let Arriving { mut tx, moved, .. } = arriving;
+    let Arriving { mut tx, mut moved, tags, .. } = arriving;
+    moved.profiles = tags.len();
+    // When all profiles are there: see store::tags.
+    for (profile, tags) in &tags {
+        tags::set(&mut tx, &app.organisation, profile, tags, app.now()).await?;
+    }
     if dry {
         // What was written is forgotten with the transaction.
         return Ok(moved);

@@ -216,8 +216,10 @@ pub async fn change(
     if let Some(wanted) = body.notifications {
         profiles::set_notifications(&mut tx, &app.organisation, &profile.id, wanted.no_access_tokens, wanted.renew_soon).await?;
     }
-    let about = About { profile: Some(profile.id.clone()), ..About::default() };
-    events::append(&mut tx, &app.organisation, app.now(), "settings.changed", &caller.named, &about, &detail).await?;
+    if profiles::get(&mut tx, &app.organisation, &profile.id).await?.is_some_and(|now| set_by_people(&now) != set_by_people(&profile)) {
+        let about = About { profile: Some(profile.id.clone()), ..About::default() };
+        events::append(&mut tx, &app.organisation, app.now(), "settings.changed", &caller.named, &about, &detail).await?;
+    }
     reminders::handed_over(&mut tx, &profile, &caller.named, app.now()).await?;
     tx.commit().await?;
     app.told.notify_one();
