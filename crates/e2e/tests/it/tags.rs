@@ -179,6 +179,25 @@ async fn tags_are_set_seen_and_filtered_by_on_the_pages() {
     browser.press("Change all chosen").await;
     browser.see(&format!("{boards} profiles were changed.")).await;
     accessible(&browser, "tags").await;
+    // A permission set is given for one of them.
+    let made = json!({ "name": "Publishers", "permissions": ["posts:write"] });
+    let set = id(&demo.api("POST", "/permission-sets", Some(made)).await.1);
+    browser.goto(&format!("{url}/settings/users")).await;
+    let give = |tag: &str| {
+        format!(
+            "const tag = document.getElementById('tag-{tobias}'); tag.closest('details').open = true; tag.value = '{tag}'; \
+             tag.form.querySelector('select[name=set]').value = '{set}'; tag.form.querySelector('button').click();"
+        )
+    };
+    browser.run(&give("no tag")).await;
+    browser.see("is not a tag").await;
+    browser.run(&give("AUTUMN")).await;
+    browser.see("Publishers: tag").await;
+    browser.run("document.querySelectorAll('details').forEach(one => one.open = true)").await;
+    accessible(&browser, "users with tags").await;
+    let (_, user) = demo.api("GET", &format!("/users/{tobias}"), None).await;
+    assert_eq!(user["permission_sets"], json!([{ "id": set, "team_id": null, "tag": "AUTUMN" }]));
+
     browser.goto(&format!("{url}/settings/profiles?tag=autumn")).await;
     browser.see(&format!("{boards} profiles")).await;
     assert_eq!(browser.run("return document.getElementById('tag').value").await, "autumn");
