@@ -9,6 +9,7 @@ use lifecycle::secret::TokenSet;
 use lifecycle::time::{Span, Timestamp};
 use networks::Network;
 use networks::network::{App, Cx, Discovery, Registration};
+pub use networks::wire::Clock;
 use networks::wire::{BoxFuture, Dice, Wire, Wires};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
@@ -16,18 +17,6 @@ use zeroize::Zeroizing;
 
 use crate::alarms::Alarms;
 use crate::spool::{Spool, Ticket};
-
-/// Tells the time. The only way to a clock: nothing else in the product asks for it.
-pub trait Clock: Send + Sync {
-    /// The moment.
-    fn now(&self) -> Timestamp;
-
-    /// A counter of the machine that goes on as the clock does, also while the machine sleeps, and that nobody can set; from where it
-    /// counts does not matter. `None` where there is none.
-    fn counter(&self) -> Option<Timestamp> {
-        None
-    }
-}
 
 /// A network with our registered client there and what is configured about it.
 #[derive(Clone)]

@@ -10,7 +10,7 @@ use lifecycle::words::{Evidence, Source};
 
 use crate::network::{Ability, Can, Cx, Kind, Words};
 use crate::oauth;
-use crate::wire::{BoxFuture, Wire, WireError};
+use crate::wire::{BoxFuture, Clock, Wire, WireError};
 
 /// As whom is acted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,8 +26,10 @@ pub struct Target<'a> {
 /// Acting as a profile: with the token of a person who may, over a wire.
 #[derive(Clone, Copy)]
 pub struct Acting<'a> {
-    /// Our client and the moment.
+    /// Our client, and the moment at which it began.
     pub cx: Cx<'a>,
+    /// How late it is by now: an act takes its time.
+    pub clock: &'a dyn Clock,
     /// The way out.
     pub wire: &'a dyn Wire,
     /// The person's token set.

@@ -232,6 +232,10 @@ impl Network for Another {
         self.like.refused_through(cx, answer)
     }
 
+    fn came_late(&self, answer: &Response<Bytes>) -> bool {
+        self.like.came_late(answer)
+    }
+
     fn receive(&self, cx: Cx<'_>, request: &Request<Bytes>) -> Option<Inbound> {
         self.like.receive(cx, request)
     }

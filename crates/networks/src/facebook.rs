@@ -152,7 +152,7 @@ fn at_once<'a>(post: &'a Post, text: &'a str) -> Option<Parts<'a>> {
 }
 
 async fn ask(by: Acting<'_>, edge: &str, form: &[(String, &str)]) -> Result<Value, NotDone> {
-    let Acting { cx, wire, tokens, target } = by;
+    let Acting { cx, wire, tokens, target, .. } = by;
     let token = pages::page_token(&cx, tokens, target)?;
     let url = format!("{}/{}/{edge}", LOGIN.graph(&cx), oauth::percent(target.network_id));
     let form: Vec<(&str, &str)> = form.iter().map(|(name, value)| (name.as_str(), *value)).collect();
@@ -187,7 +187,7 @@ async fn post(by: Acting<'_>, post: &Post) -> Result<Posted, NotDone> {
 
 /// What was published stands among the page's own posts, the newest first (more to be relied on than its feed). Words tell them apart,
 /// so that what has none cannot be asked about.
-async fn find(Acting { cx, wire, tokens, target }: Acting<'_>, post: &Post, since: Timestamp) -> Result<Option<Posted>, NotDone> {
+async fn find(Acting { cx, wire, tokens, target, .. }: Acting<'_>, post: &Post, since: Timestamp) -> Result<Option<Posted>, NotDone> {
     let text = words(post);
     if text.trim().is_empty() {
         return Err(acting::cannot_be_asked());
@@ -210,7 +210,7 @@ async fn find(Acting { cx, wire, tokens, target }: Acting<'_>, post: &Post, sinc
         .and_then(|shown| Some(Posted { id: oauth::id(shown, "id")?, url: oauth::text(shown, "permalink_url").map(str::to_owned) })))
 }
 
-async fn read_comments(Acting { cx, wire, tokens, target }: Acting<'_>, post: &str) -> Result<Comments, NotDone> {
+async fn read_comments(Acting { cx, wire, tokens, target, .. }: Acting<'_>, post: &str) -> Result<Comments, NotDone> {
     let token = pages::page_token(&cx, tokens, target)?;
     let url = format!("{}/{}/comments", LOGIN.graph(&cx), oauth::percent(post));
     let (mut all, mut after): (Vec<Comment>, Option<String>) = (vec![], None);
@@ -235,7 +235,7 @@ async fn read_comments(Acting { cx, wire, tokens, target }: Acting<'_>, post: &s
     Ok(Comments::read(all, after.is_some()))
 }
 
-async fn say(Acting { cx, wire, tokens, target }: Acting<'_>, under: &str, text: &str) -> Result<Posted, NotDone> {
+async fn say(Acting { cx, wire, tokens, target, .. }: Acting<'_>, under: &str, text: &str) -> Result<Posted, NotDone> {
     let token = pages::page_token(&cx, tokens, target)?;
     let url = format!("{}/{}/comments", LOGIN.graph(&cx), oauth::percent(under));
     let made = meta::act(cx, wire, meta::call(&cx, Method::POST, &url, token, &[("message", text)])).await?;

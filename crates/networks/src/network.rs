@@ -463,6 +463,12 @@ pub trait Network: Send + Sync {
         None
     }
 
+    /// Whether a call was refused, and nothing was done, only because another one with the same token was signed with a later moment:
+    /// signed anew it is made once more.
+    fn came_late(&self, _answer: &Response<Bytes>) -> bool {
+        false
+    }
+
     /// Reads what the network tells us by itself at `/signals/NAME` (Meta deauthorise, TikTok `authorization.removed`, X
     /// revoke events, Google security events). `None` where it has no such signals.
     fn receive(&self, _cx: Cx<'_>, _request: &Request<Bytes>) -> Option<Inbound> {

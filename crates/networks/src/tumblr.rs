@@ -152,7 +152,7 @@ impl Tumblr {
         Ok((content, fit))
     }
 
-    async fn post(Acting { cx, wire, tokens, target }: Acting<'_>, post: &Post) -> Result<Posted, NotDone> {
+    async fn post(Acting { cx, wire, tokens, target, .. }: Acting<'_>, post: &Post) -> Result<Posted, NotDone> {
         let (content, _) = Self::blocks(cx.app, post)?;
         let url = format!("{}/blog/{}/posts", Self::url(&cx, "api"), oauth::percent(target.network_id));
         let request = oauth::post_json(&url, &tokens.access_token, &json!({ "content": content, "state": "published" }));
@@ -180,7 +180,7 @@ impl Tumblr {
         (1..=2 * DAY).contains(&wait).then(|| Span::seconds(wait))
     }
 
-    async fn notes(Acting { cx, wire, tokens, target }: Acting<'_>, post: &str) -> Result<Comments, NotDone> {
+    async fn notes(Acting { cx, wire, tokens, target, .. }: Acting<'_>, post: &str) -> Result<Comments, NotDone> {
         let path = format!("/blog/{}/notes?id={}&mode=replies", oauth::percent(target.network_id), oauth::percent(post));
         let (mut all, mut next) = (vec![], Some(path));
         for _ in 0..PAGES_MAX {

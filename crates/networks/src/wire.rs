@@ -1,11 +1,11 @@
-//! The ways out that an adapter is handed: a wire to the network and dice. Both are implemented by the shell.
+//! The ways out that an adapter is handed: a wire to the network, a clock and dice. All are implemented by the shell.
 
 use std::fmt;
 use std::pin::Pin;
 
 use bytes::Bytes;
 use http::{Request, Response};
-use lifecycle::time::Span;
+use lifecycle::time::{Span, Timestamp};
 
 /// By what name requests are sent, where an adapter has no other. There are networks that answer nobody without one.
 pub const AGENT: &str = concat!("Staygreen/", env!("CARGO_PKG_VERSION"));
@@ -60,6 +60,18 @@ impl fmt::Display for WireError {
 }
 
 impl std::error::Error for WireError {}
+
+/// Tells the time. The only way to a clock: nothing else in the product asks for it.
+pub trait Clock: Send + Sync {
+    /// The moment.
+    fn now(&self) -> Timestamp;
+
+    /// A counter of the machine that goes on as the clock does, also while the machine sleeps, and that nobody can set; from where it
+    /// counts does not matter. `None` where there is none.
+    fn counter(&self) -> Option<Timestamp> {
+        None
+    }
+}
 
 /// Random bytes.
 pub trait Dice: Send + Sync {

@@ -32,6 +32,9 @@ pub(crate) struct Xing;
 /// The callback of an app that cannot be sent back to (OAuth 1.0a).
 const OUT_OF_BAND: &str = "oob";
 
+/// Noted where the same is asked once more with the present moment.
+const AGAIN: &str = "again";
+
 /// What is asked of the person; a name that XING does not know is refused.
 const FIELDS: &str = "id,display_name,permalink,page_name";
 
@@ -89,6 +92,12 @@ impl Xing {
         let secret = tokens.token_secret.as_ref().map_or("", Secret::expose);
         let url = oauth::with_query(&Self::url(cx, "me"), &[("fields", fields)]);
         signed(cx, Method::GET, &url, tokens.access_token.expose(), secret, &[])
+    }
+
+    /// Whether a call was refused, undone, because another one with this token was signed with a later second: with the present one it
+    /// is taken. If not, our clock is behind.
+    fn came_late(answer: &Response<Bytes>) -> bool {
+        answer.status() == 401 && oauth::json(answer).is_some_and(|json| oauth::text(&json, "error_name") == Some("INVALID_TIMESTAMP"))
     }
 
     /// `{"error_name","message"}`. One word for expired, revoked and changed password.
@@ -277,7 +286,11 @@ impl Network for Xing {
         Self::me(&cx, tokens, FIELDS)
     }
 
-    fn read_probe(&self, cx: Cx<'_>, _: &TokenSet, answer: &Response<Bytes>) -> Answer<Diagnosis> {
+    fn read_probe(&self, cx: Cx<'_>, tokens: &TokenSet, answer: &Response<Bytes>) -> Answer<Diagnosis> {
+        if Self::came_late(answer) && !tokens.notes.contains_key(AGAIN) {
+            let (request, notes) = (Box::new(self.probe(cx, tokens)), BTreeMap::from([(AGAIN.to_owned(), String::new())]));
+            return Answer::AskAgain { request, notes, secrets: BTreeMap::new() };
+        }
         let known = oauth::json(answer).filter(|json| answer.status().is_success() && json.pointer("/users/0/id").is_some());
         Answer::Done(match known {
             Some(_) => Diagnosis::works(oauth::evidence(cx.now, Source::Probe, answer, None, "users/me answered")),
@@ -287,6 +300,10 @@ impl Network for Xing {
 
     fn revoke(&self, _: Cx<'_>, _: &TokenSet) -> Option<Request<Bytes>> {
         None
+    }
+
+    fn came_late(&self, answer: &Response<Bytes>) -> bool {
+        Self::came_late(answer)
     }
 
     fn ended_by_person(&self) -> Option<Rule> {

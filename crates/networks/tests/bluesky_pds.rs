@@ -18,7 +18,7 @@ use lifecycle::words::Cause;
 use networks::Network;
 use networks::acting::{Acting, Media, NotDone, Post, Target};
 use networks::network::{Answer, App, Cx, Failure, Issued, Kind, Renewal, Start};
-use networks::wire::{BoxFuture, Dice, Wire, WireError};
+use networks::wire::{BoxFuture, Clock, Dice, Wire, WireError};
 use serde_json::{Value, json};
 use url::Url;
 
@@ -29,6 +29,16 @@ struct SystemDice;
 impl Dice for SystemDice {
     fn fill(&self, buffer: &mut [u8]) {
         aws_lc_rs::rand::fill(buffer).expect("random bytes");
+    }
+}
+
+struct SystemClock;
+
+impl Clock for SystemClock {
+    #[expect(clippy::disallowed_methods, reason = "a real server has a real clock")]
+    fn now(&self) -> Timestamp {
+        let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("after 1970");
+        Timestamp::from_micros(i64::try_from(since.as_micros()).expect("not so late"))
     }
 }
 
@@ -175,11 +185,8 @@ impl Test {
         Some(Self { app, facts: network.facts(), network })
     }
 
-    #[expect(clippy::disallowed_methods, reason = "a real server has a real clock")]
     fn cx(&self) -> Cx<'_> {
-        let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("after 1970");
-        let now = Timestamp::from_micros(i64::try_from(since.as_micros()).expect("not so late"));
-        Cx { app: &self.app, facts: &self.facts, now, dice: &SystemDice }
+        Cx { app: &self.app, facts: &self.facts, now: SystemClock.now(), dice: &SystemDice }
     }
 
     async fn begin(&self, hint: &str) -> (Browser, BTreeMap<String, Secret>) {
@@ -300,19 +307,28 @@ async fn publish_and_reply_on_a_real_pds() {
     let post = Post { text: text.into(), media: vec![picture], key: key.clone(), ..Post::default() };
     let posted = test
         .network
-        .publish(Acting { cx: test.cx(), wire: &Plain, tokens: &without_nonces(&tokens), target }, &post)
+        .publish(Acting { cx: test.cx(), clock: &SystemClock, wire: &Plain, tokens: &without_nonces(&tokens), target }, &post)
         .await
         .expect("published");
-    let again = test.network.publish(Acting { cx: test.cx(), wire: &Plain, tokens: &tokens, target }, &post).await.expect("the same act");
+    let again = test
+        .network
+        .publish(Acting { cx: test.cx(), clock: &SystemClock, wire: &Plain, tokens: &tokens, target }, &post)
+        .await
+        .expect("the same act");
     assert_eq!(posted, again);
     let said = test
         .network
-        .comment(Acting { cx: test.cx(), wire: &Plain, tokens: &tokens, target }, &posted.id, None, "And a reply")
+        .comment(Acting { cx: test.cx(), clock: &SystemClock, wire: &Plain, tokens: &tokens, target }, &posted.id, None, "And a reply")
         .await
         .expect("a reply");
     let deeper = test
         .network
-        .comment(Acting { cx: test.cx(), wire: &Plain, tokens: &tokens, target }, &posted.id, Some(&said.id), "And one to that")
+        .comment(
+            Acting { cx: test.cx(), clock: &SystemClock, wire: &Plain, tokens: &tokens, target },
+            &posted.id,
+            Some(&said.id),
+            "And one to that",
+        )
         .await
         .expect("a reply");
     let record = |uri: &str| {
@@ -333,7 +349,7 @@ async fn publish_and_reply_on_a_real_pds() {
     assert_eq!((&reply["value"]["reply"]["root"]["uri"], &reply["value"]["reply"]["parent"]["uri"]), (&posted.id.into(), &said.id.into()));
     let long = Post { text: "x".repeat(301), key: "long".into(), ..Post::default() };
     assert!(matches!(
-        test.network.publish(Acting { cx: test.cx(), wire: &Plain, tokens: &tokens, target }, &long).await,
+        test.network.publish(Acting { cx: test.cx(), clock: &SystemClock, wire: &Plain, tokens: &tokens, target }, &long).await,
         Err(NotDone::Invalid { field: "text", .. })
     ));
 }

@@ -291,6 +291,21 @@ async fn a_signed_network_is_called_through_us_only() {
     assert!(form.status().is_success(), "{form:?}");
     let (status, problem) = call(url, &tool, "GET", &format!("/profiles/{xing}/access-token"), None).await;
     assert_eq!((status, problem["code"].as_str()), (409, Some("token_is_bound")));
+    // One that is overtaken by another call with the same token did nothing: it is signed anew and made once more, and no more.
+    let overtaken = async |calls: u32| {
+        let trouble = json!({ "network": "xing", "trouble": "overtaken", "requests": calls });
+        demo.control("/troubles", trouble).await;
+    };
+    overtaken(1).await;
+    let (status, me) = call(url, &tool, "GET", &format!("/profiles/{xing}/proxy/users/me"), None).await;
+    assert_eq!(status, 200, "{me}");
+    overtaken(1).await;
+    let path = format!("/profiles/{xing}/proxy/users/me/status_message?message=Again");
+    let (status, said) = call(url, &tool, "POST", &path, Some(json!({}))).await;
+    assert_eq!(status, 201, "{said}");
+    overtaken(2).await;
+    let (status, said) = call(url, &tool, "GET", &format!("/profiles/{xing}/proxy/users/me"), None).await;
+    assert_eq!((status, said["error_name"].as_str()), (401, Some("INVALID_TIMESTAMP")), "{said}");
     // A token that died at the network is noticed by the call.
     demo.control("/people/xing/karl.voss/revoke", json!({})).await;
     assert_eq!(call(url, &tool, "GET", &format!("/profiles/{xing}/proxy/users/me"), None).await.0, 401);

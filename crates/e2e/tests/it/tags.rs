@@ -157,14 +157,14 @@ async fn tags_are_set_seen_and_filtered_by_on_the_pages() {
     browser.fill("Tags", "two words, wrong/one").await;
     let tobias = demo.named("/users", "Tobias Kern").await;
     demo.api("PATCH", &format!("/profiles/{}", id(&page)), Some(json!({ "owner_id": tobias }))).await;
-    browser.press("Save").await;
+    browser.go("Save").await;
     browser.see("is not a tag").await;
     assert_eq!(browser.run("return document.getElementById('tags').value").await, "two words, wrong/one");
     browser.fill("Tags", "Launch, q4").await;
-    browser.press("Save").await;
+    browser.go("Save").await;
     browser.see("Tobias Kern").await;
     browser.see("While this page was open").await;
-    browser.press("Save").await;
+    browser.go("Save").await;
     browser.see("Saved").await;
     let owner = demo.api("GET", &format!("/profiles/{}", id(&page)), None).await.1["owner_id"].clone();
     assert_eq!(owner, json!(tobias), "what somebody else chose before a typing error is not overwritten");
@@ -176,7 +176,7 @@ async fn tags_are_set_seen_and_filtered_by_on_the_pages() {
     let boards = demo.profiles("pinterest").await.len();
     browser.run("document.querySelectorAll('#profiles input[name=ids]').forEach(box => box.click());").await;
     browser.fill("Add tags", "launch autumn").await;
-    browser.press("Change all chosen").await;
+    browser.go("Change all chosen").await;
     browser.see(&format!("{boards} profiles were changed.")).await;
     accessible(&browser, "tags").await;
     // A permission set is given for one of them.
@@ -204,7 +204,7 @@ async fn tags_are_set_seen_and_filtered_by_on_the_pages() {
     assert_eq!(demo.api("GET", "/tags", None).await.1["items"][1], json!({ "name": "Launch", "profiles": boards + 1 }));
     browser.run("document.querySelectorAll('#profiles input[name=ids]').forEach(box => box.click());").await;
     browser.fill("Remove tags", "AUTUMN").await;
-    browser.press("Change all chosen").await;
+    browser.go("Change all chosen").await;
     browser.see("profiles were changed.").await;
     assert_eq!(demo.api("GET", "/tags", None).await.1["items"].as_array().map(Vec::len), Some(2), "the last one took it along");
 }

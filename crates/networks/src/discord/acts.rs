@@ -78,7 +78,7 @@ struct Refused {
 }
 
 /// `wait=true`: otherwise the answer is empty and a message that could not be kept is not reported.
-async fn send(Acting { cx, wire, tokens, target }: Acting<'_>, thread: Option<&str>, body: &Value) -> Result<Posted, Refused> {
+async fn send(Acting { cx, wire, tokens, target, .. }: Acting<'_>, thread: Option<&str>, body: &Value) -> Result<Posted, Refused> {
     let thread = thread.map(|thread| format!("&thread_id={}", oauth::percent(thread))).unwrap_or_default();
     let request = Discord::webhook(&cx, tokens, Method::POST, &format!("?wait=true{thread}"), Some(body));
     let answer = acting::send(cx, wire, request).await.map_err(|why| Refused { code: None, why })?;

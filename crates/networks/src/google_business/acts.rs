@@ -86,7 +86,7 @@ pub(super) fn measure(app: &App, draft: Draft<'_>) -> Result<Fit, NotDone> {
 
 /// The location's name in the older API, under the account by which this login reaches it: another person's login reaches the
 /// same location under another account.
-async fn place(Acting { cx, wire, tokens, target }: Acting<'_>) -> Result<String, NotDone> {
+async fn place(Acting { cx, wire, tokens, target, .. }: Acting<'_>) -> Result<String, NotDone> {
     let listed = locations(cx, wire, tokens).await.map_err(NotDone::Refused)?;
     let account = listed.into_iter().find(|found| found.network_id == target.network_id).and_then(|found| found.parent);
     account.map(|account| format!("{account}/{}", target.network_id)).ok_or_else(|| {
@@ -247,7 +247,7 @@ fn read(review: &Value) -> Vec<Comment> {
 }
 
 pub(super) async fn answer(
-    Acting { cx, wire, tokens, target }: Acting<'_>,
+    Acting { cx, wire, tokens, target, .. }: Acting<'_>,
     in_reply_to: Option<&str>,
     text: &str,
 ) -> Result<Posted, NotDone> {

@@ -95,7 +95,7 @@ async fn content(by: Acting<'_>, post: &Post) -> Result<Option<Value>, NotDone> 
 }
 
 pub(super) async fn publish(by: Acting<'_>, post: &Post) -> Result<Posted, NotDone> {
-    let Acting { cx, wire, tokens, target } = by;
+    let Acting { cx, wire, tokens, target, .. } = by;
     let mut body = json!({
         "author": target.network_id,
         "commentary": little(&words(post)),
@@ -141,7 +141,7 @@ fn comment_of(element: &Value) -> Option<Comment> {
 }
 
 pub(super) async fn comment(
-    Acting { cx, wire, tokens, target }: Acting<'_>,
+    Acting { cx, wire, tokens, target, .. }: Acting<'_>,
     post: &str,
     in_reply_to: Option<&str>,
     text: &str,

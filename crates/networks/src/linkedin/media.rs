@@ -32,7 +32,7 @@ async fn ask(by: Acting<'_>, path: &str, body: &Value) -> Result<Value, NotDone>
 
 /// Puts a picture there, and gives its id. Nothing is published by that.
 pub(super) async fn picture(by: Acting<'_>, media: &Media) -> Result<String, NotDone> {
-    let Acting { cx, wire, tokens, target } = by;
+    let Acting { cx, wire, tokens, target, .. } = by;
     let begin = json!({ "initializeUploadRequest": { "owner": target.network_id } });
     let begun = ask(by, "/images?action=initializeUpload", &begin).await?;
     let value = begun.get("value").unwrap_or(&Value::Null);

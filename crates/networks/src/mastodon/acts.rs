@@ -100,7 +100,7 @@ pub(super) async fn publish(Acting { cx, wire, tokens, .. }: Acting<'_>, post: &
     send(cx, wire, tokens, &body, &post.key).await
 }
 
-pub(super) async fn comment(Acting { cx, wire, tokens, target }: Acting<'_>, to: &str, text: &str) -> Result<Posted, NotDone> {
+pub(super) async fn comment(Acting { cx, wire, tokens, target, .. }: Acting<'_>, to: &str, text: &str) -> Result<Posted, NotDone> {
     let answered = answered(cx, wire, tokens, to).await?;
     let own = answered.pointer("/account/id").and_then(Value::as_str) == Some(target.network_id);
     let acct = answered.pointer("/account/acct").and_then(Value::as_str).filter(|acct| !acct.is_empty() && !own);

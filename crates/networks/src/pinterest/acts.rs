@@ -86,7 +86,7 @@ async fn source(by: Acting<'_>, post: &Post) -> Result<Value, NotDone> {
 }
 
 pub(super) async fn publish(by: Acting<'_>, post: &Post) -> Result<Posted, NotDone> {
-    let Acting { cx, wire, tokens, target } = by;
+    let Acting { cx, wire, tokens, target, .. } = by;
     let source = source(by, post).await?;
     let (board, section) = boards::place(target.network_id);
     let mut body = json!({ "board_id": board, "description": post.text, "media_source": source });

@@ -57,7 +57,7 @@ pub(super) fn measure(app: &App, kind: Kind, post: &Post) -> Result<Fit, NotDone
 }
 
 pub(super) async fn publish(by: Acting<'_>, post: &Post) -> Result<Posted, NotDone> {
-    let Acting { cx, wire, tokens, target } = by;
+    let Acting { cx, wire, tokens, target, .. } = by;
     let Said { title, text, link, .. } = said(cx.app, post)?;
     let name = target.handle.unwrap_or_default();
     let is_community = target.kind == Kind::Community;

@@ -15,7 +15,7 @@ const LOOK_EVERY: Span = Span::seconds(3);
 
 /// Asks until it is published or refused.
 pub(super) async fn of(by: Acting<'_>, publish_id: &str) -> Result<Posted, NotDone> {
-    let Acting { cx, wire, tokens, target } = by;
+    let Acting { cx, wire, tokens, target, .. } = by;
     let on_its_way = || Posted { id: publish_id.to_owned(), url: None };
     for _ in 0..LOOKS {
         wire.pause(LOOK_EVERY).await;

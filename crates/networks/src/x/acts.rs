@@ -62,7 +62,7 @@ pub(super) fn measure(app: &App, draft: Draft<'_>) -> Result<Fit, NotDone> {
     Ok(fit)
 }
 
-pub(super) async fn publish(Acting { cx, wire, tokens, target }: Acting<'_>, post: &Post) -> Result<Posted, NotDone> {
+pub(super) async fn publish(Acting { cx, wire, tokens, target, .. }: Acting<'_>, post: &Post) -> Result<Posted, NotDone> {
     let text = acting::with_link(post);
     let mut ids = vec![];
     for media in &post.media {
@@ -75,7 +75,7 @@ pub(super) async fn publish(Acting { cx, wire, tokens, target }: Acting<'_>, pos
     send(cx, wire, tokens, target, &body).await
 }
 
-pub(super) async fn reply(Acting { cx, wire, tokens, target }: Acting<'_>, to: &str, text: &str) -> Result<Posted, NotDone> {
+pub(super) async fn reply(Acting { cx, wire, tokens, target, .. }: Acting<'_>, to: &str, text: &str) -> Result<Posted, NotDone> {
     send(cx, wire, tokens, target, &json!({ "text": text, "reply": { "in_reply_to_tweet_id": to } })).await
 }
 

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use http::{Method, Response};
-use lifecycle::secret::{Secret, TokenSet};
+use lifecycle::secret::Secret;
 use lifecycle::time::{Span, Timestamp};
 use lifecycle::words::Source;
 use serde_json::Value;
@@ -11,7 +11,6 @@ use super::Xing;
 use crate::acting::{self, Acting, Draft, Fit, NotDone, Post, Posted};
 use crate::network::{App, Cx, Words};
 use crate::oauth1::signed;
-use crate::wire::Wire;
 use crate::{moment, oauth};
 
 /// How often, and how far apart, the own feed is asked for what was published: it may lag behind.
@@ -28,18 +27,21 @@ fn refused(cx: Cx<'_>, answer: &Response<Bytes>) -> NotDone {
     acting::refused(cx, answer, Xing::diagnose(&cx, Source::Use, answer))
 }
 
-async fn call(
-    cx: Cx<'_>,
-    wire: &dyn Wire,
-    tokens: &TokenSet,
-    method: Method,
-    path: &str,
-    query: &[(&str, &str)],
-) -> Result<Response<Bytes>, NotDone> {
+/// A call, signed with the moment at which it is made and not with the one at which the act began: whatever else calls with this token
+/// meanwhile shows XING later ones.
+async fn call(by: Acting<'_>, method: Method, path: &str, query: &[(&str, &str)]) -> Result<Response<Bytes>, NotDone> {
+    let Acting { cx, clock, wire, tokens, .. } = by;
     let secret = tokens.token_secret.as_ref().map_or("", Secret::expose);
     let url = format!("{}{path}", Xing::url(&cx, "api"));
     let url = if query.is_empty() { url } else { oauth::with_query(&url, query) };
-    acting::send(cx, wire, signed(&cx, method, &url, tokens.access_token.expose(), secret, &[])).await
+    let sign = || signed(&Cx { now: clock.now(), ..cx }, method.clone(), &url, tokens.access_token.expose(), secret, &[]);
+    let answer = acting::send(cx, wire, sign()).await?;
+    if !Xing::came_late(&answer) {
+        return Ok(answer);
+    }
+    // Another call came between, and this one did nothing. With the pause also where the other was made by a clock that is a little ahead.
+    wire.pause(APART).await;
+    acting::send(cx, wire, sign()).await
 }
 
 pub(super) fn measure(app: &App, draft: Draft<'_>) -> Result<Fit, NotDone> {
@@ -52,24 +54,22 @@ pub(super) fn measure(app: &App, draft: Draft<'_>) -> Result<Fit, NotDone> {
     acting::fits("text", draft.text(), draft.text().chars().count(), app.limit("text_max", TEXT_MAX))
 }
 
-pub(super) async fn publish(mut by: Acting<'_>, post: &Post) -> Result<Posted, NotDone> {
-    let Acting { cx, wire, tokens, .. } = by;
+pub(super) async fn publish(by: Acting<'_>, post: &Post) -> Result<Posted, NotDone> {
+    let cx = by.cx;
     let answer = match &post.link {
-        Some(link) => call(cx, wire, tokens, Method::POST, "/users/me/share/link", &[("uri", link), ("text", &post.text)]).await?,
-        None => call(cx, wire, tokens, Method::POST, "/users/me/status_message", &[("message", &post.text)]).await?,
+        Some(link) => call(by, Method::POST, "/users/me/share/link", &[("uri", link), ("text", &post.text)]).await?,
+        None => call(by, Method::POST, "/users/me/status_message", &[("message", &post.text)]).await?,
     };
     if !answer.status().is_success() {
         return Err(refused(cx, &answer));
     }
     for look in 0..LOOKS {
         if look > 0 {
-            by = later(by).await;
+            by.wire.pause(APART).await;
         }
-        // The same words of last week are another message.
-        match find(by, &post.text, cx.now - CLOCKS_DIFFER).await {
-            Ok(Some(id)) => return Ok(Posted { id, url: None }),
-            Ok(None) => {}
-            Err(_) => break,
+        // The same words of last week are another message. A look that fails is no reason to give up: the message is there.
+        if let Ok(Some(id)) = find(by, &post.text, cx.now - CLOCKS_DIFFER).await {
+            return Ok(Posted { id, url: None });
         }
     }
     Ok(Posted { id: format!("{UNNAMED}-{}", cx.now.as_seconds()), url: None })
@@ -86,7 +86,7 @@ pub(super) fn standing(post: &str) -> Option<Words> {
 }
 
 /// What was published lately stands in the own feed.
-pub(super) async fn look(mut by: Acting<'_>, post: &Post, since: Timestamp) -> Result<Option<Posted>, NotDone> {
+pub(super) async fn look(by: Acting<'_>, post: &Post, since: Timestamp) -> Result<Option<Posted>, NotDone> {
     // A shared link stands there in a form of XING's own.
     if post.link.is_some() {
         return Err(acting::cannot_be_asked());
@@ -94,7 +94,7 @@ pub(super) async fn look(mut by: Acting<'_>, post: &Post, since: Timestamp) -> R
     // Some show in the feed a moment later: what is not there at the first look may have been done all the same.
     for look in 0..LOOKS {
         if look > 0 {
-            by = later(by).await;
+            by.wire.pause(APART).await;
         }
         if let Some(id) = find(by, &post.text, since).await? {
             return Ok(Some(Posted { id, url: None }));
@@ -103,20 +103,14 @@ pub(super) async fn look(mut by: Acting<'_>, post: &Post, since: Timestamp) -> R
     Ok(None)
 }
 
-/// The same a moment later, also by what is signed: a call with an older moment than one that was made meanwhile is refused.
-async fn later(by: Acting<'_>) -> Acting<'_> {
-    by.wire.pause(APART).await;
-    Acting { cx: Cx { now: by.cx.now + APART, ..by.cx }, ..by }
-}
-
 /// The id of the newest activity with these words, not older than that. The own feed is asked for by one's id: the feed of `me` is only
 /// documented for what one's contacts do.
-async fn find(Acting { cx, wire, tokens, target }: Acting<'_>, text: &str, since: Timestamp) -> Result<Option<String>, NotDone> {
-    let path = format!("/users/{}/feed", oauth::percent(target.network_id));
-    let answer = call(cx, wire, tokens, Method::GET, &path, &[]).await?;
+async fn find(by: Acting<'_>, text: &str, since: Timestamp) -> Result<Option<String>, NotDone> {
+    let path = format!("/users/{}/feed", oauth::percent(by.target.network_id));
+    let answer = call(by, Method::GET, &path, &[]).await?;
     let json: Value = serde_json::from_slice(answer.body()).unwrap_or(Value::Null);
     let activities = json.get("network_activities").and_then(Value::as_array).filter(|_| answer.status().is_success());
-    let activities = activities.ok_or_else(|| refused(cx, &answer))?;
+    let activities = activities.ok_or_else(|| refused(by.cx, &answer))?;
     let at = |activity: &Value| oauth::text(activity, "created_at").and_then(moment::rfc3339);
     let said = |activity: &&Value| activity.pointer("/objects/0/content").and_then(Value::as_str) == Some(text);
     let late = |activity: &&Value| at(activity).is_some_and(|at| at >= since);
@@ -128,17 +122,17 @@ async fn find(Acting { cx, wire, tokens, target }: Acting<'_>, text: &str, since
     Ok(activities.iter().filter(said).find(late).and_then(id))
 }
 
-pub(super) async fn comment(Acting { cx, wire, tokens, .. }: Acting<'_>, post: &str, text: &str) -> Result<Posted, NotDone> {
+pub(super) async fn comment(by: Acting<'_>, post: &str, text: &str) -> Result<Posted, NotDone> {
     if let Some(words) = standing(post) {
         return Err(NotDone::Invalid { field: "post", words });
     }
     let path = format!("/activities/{}/comments", oauth::percent(post));
-    let answer = call(cx, wire, tokens, Method::POST, &path, &[("text", text)]).await?;
+    let answer = call(by, Method::POST, &path, &[("text", text)]).await?;
     if !answer.status().is_success() {
-        return Err(refused(cx, &answer));
+        return Err(refused(by.cx, &answer));
     }
     let json = oauth::json(&answer).unwrap_or(Value::Null);
     let location = answer.headers().get("location").and_then(|to| to.to_str().ok()).and_then(|to| to.rsplit('/').next()).map(str::to_owned);
     let id = oauth::id(&json, "id").or(location).filter(|id| !id.is_empty());
-    Ok(Posted { id: id.unwrap_or_else(|| format!("{UNNAMED}-{}", cx.now.as_seconds())), url: None })
+    Ok(Posted { id: id.unwrap_or_else(|| format!("{UNNAMED}-{}", by.cx.now.as_seconds())), url: None })
 }

@@ -12,7 +12,7 @@ use networks::Network;
 use networks::acting::{Acting, Draft, Media, NotDone, Post, Target};
 use networks::dpop::Key;
 use networks::network::{ASIDE, Answer, App, Cx, Failure, Kind, Registration, Renewal};
-use networks::wire::{BoxFuture, Dice, Wire, WireError};
+use networks::wire::{BoxFuture, Clock, Dice, Wire, WireError};
 
 /// The moment at which everything is read, in seconds since 1970: 2027-01-15T08:00:00Z.
 pub(crate) const NOW: i64 = 1_800_000_000;
@@ -22,6 +22,15 @@ pub(crate) struct Sevens;
 impl Dice for Sevens {
     fn fill(&self, buffer: &mut [u8]) {
         buffer.fill(7);
+    }
+}
+
+/// A clock that stands still.
+pub(crate) struct Still;
+
+impl Clock for Still {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_seconds(NOW)
     }
 }
 
@@ -130,14 +139,14 @@ impl Given {
             },
             "comments" => {
                 let target = Target { network_id: "1", kind: Kind::Account, handle: Some("h") };
-                match self.network.comments(Acting { cx, wire: &wire, tokens: &tokens, target }, "1").await {
+                match self.network.comments(Acting { cx, clock: &Still, wire: &wire, tokens: &tokens, target }, "1").await {
                     Ok(read) => if read.note.is_some() { "read in part" } else { "read" }.into(),
                     not_done => done(not_done),
                 }
             }
             "comment" => {
                 let target = Target { network_id: "1", kind: Kind::Account, handle: Some("h") };
-                done(self.network.comment(Acting { cx, wire: &wire, tokens: &tokens, target }, "1", None, "words").await)
+                done(self.network.comment(Acting { cx, clock: &Still, wire: &wire, tokens: &tokens, target }, "1", None, "words").await)
             }
             "publish" => self.publish(&wire).await,
             other => panic!("{other} is no call"),
@@ -162,7 +171,7 @@ impl Given {
             for post in &posts {
                 let target = Target { network_id: "1", kind, handle: Some("h") };
                 let tokens = self.tokens();
-                let by = Acting { cx: self.cx(), wire, tokens: &tokens, target };
+                let by = Acting { cx: self.cx(), clock: &Still, wire, tokens: &tokens, target };
                 // What fits beforehand and is refused all the same was refused by the answer.
                 let fits = self.network.check(&self.app, target, Draft::Post(post)).is_ok();
                 match self.network.publish(by, post).await {

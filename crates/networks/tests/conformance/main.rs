@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Mutex;
 
 use bytes::Bytes;
-use given::{Given, Parrot};
+use given::{Given, Parrot, Still};
 use http::{Request, Response};
 use lifecycle::diagnosis::{Diagnosis, Finding};
 use lifecycle::secret::Secret;
@@ -294,7 +294,7 @@ async fn read_by(given: &Given, response: &Response<Bytes>) {
     let _ = network.read_revoke(cx, &tokens, response);
     let _ = network.discover(cx, &wire, &tokens).await;
     let target = Target { network_id: "1", kind: Kind::Page, handle: Some("h") };
-    let by = Acting { cx, wire: &wire, tokens: &tokens, target };
+    let by = Acting { cx, clock: &Still, wire: &wire, tokens: &tokens, target };
     let media = Media {
         url: Some("https://p.example/p.png".into()),
         content_type: "image/png".into(),

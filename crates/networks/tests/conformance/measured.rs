@@ -10,7 +10,7 @@ use networks::network::Kind;
 use networks::wire::{BoxFuture, Wire, WireError};
 use proptest::prelude::*;
 
-use crate::given::Given;
+use crate::given::{Given, Still};
 
 /// Counts what is sent, and carries nothing.
 #[derive(Default)]
@@ -53,7 +53,7 @@ async fn both(network: &'static dyn Network, kind: Kind, post: &Post) -> (Result
     let (cx, tokens, wire) = (given.cx(), given.tokens(), Counter::default());
     let target = Target { network_id: "1", kind, handle: Some("h") };
     let checked = network.check(&given.app, target, Draft::Post(post)).map(drop);
-    let by = Acting { cx, wire: &wire, tokens: &tokens, target };
+    let by = Acting { cx, clock: &Still, wire: &wire, tokens: &tokens, target };
     let published = network.publish(by, post).await.map(drop);
     let sent = wire.0.load(Ordering::Relaxed);
     (checked, published, sent)
@@ -89,7 +89,7 @@ proptest! {
             let target = Target { network_id: "1", kind: Kind::Page, handle: Some("h") };
             let in_reply_to = answers.then_some("2");
             let Err(why) = network.check(&given.app, target, Draft::Comment { in_reply_to, text: &text }) else { continue };
-            let by = Acting { cx, wire: &wire, tokens: &tokens, target };
+            let by = Acting { cx, clock: &Still, wire: &wire, tokens: &tokens, target };
             let said = runtime.block_on(network.comment(by, "1", in_reply_to, &text)).map(drop);
             prop_assert_eq!((said, wire.0.load(Ordering::Relaxed)), (Err(why), 0), "{}", network.about().name);
         }

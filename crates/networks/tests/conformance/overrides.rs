@@ -10,7 +10,7 @@ use networks::acting::{Acting, Draft, Media, NotDone, Post, Target};
 use networks::network::{About, Answer, Asks, Can, Kind, Registration, Start};
 use networks::wire::{BoxFuture, Wire, WireError};
 
-use crate::given::Given;
+use crate::given::{Given, Still};
 
 /// Answers everything the same way and keeps where it was sent to.
 struct Heard {
@@ -61,7 +61,7 @@ async fn asked(given: &Given) -> Vec<String> {
     given.network.renew(cx, &tokens).iter().chain(given.network.revoke(cx, &tokens).iter()).for_each(|request| heard.keep(request));
     heard.keep(&given.network.probe(cx, &tokens));
     let _ = given.network.discover(cx, &heard, &tokens).await;
-    let by = Acting { cx, wire: &heard, tokens: &tokens, target: place(given.network.about().name) };
+    let by = Acting { cx, clock: &Still, wire: &heard, tokens: &tokens, target: place(given.network.about().name) };
     let _ = given.network.publish(by, &draft(given, 5)).await;
     let _ = given.network.comments(by, "1").await;
     let _ = given.network.comment(by, "1", None, "words").await;

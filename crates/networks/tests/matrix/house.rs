@@ -12,7 +12,7 @@ use lifecycle::time::{Span, Timestamp};
 use lifecycle::words::{Cause, Confidence};
 use networks::Network;
 use networks::network::{Answer, App, Asks, Cx, Discovery, Failure, Issued, Registration, Renewal, Start};
-use networks::wire::{BoxFuture, Dice, Wire, WireError};
+use networks::wire::{BoxFuture, Clock, Dice, Wire, WireError};
 use sandbox::{Fate, World};
 use serde_json::{Value, json};
 use url::Url;
@@ -80,6 +80,12 @@ impl Wire for House {
     fn pause(&self, span: Span) -> BoxFuture<'_, ()> {
         self.pass(span);
         Box::pin(async {})
+    }
+}
+
+impl Clock for House {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_micros(*self.now.lock().unwrap())
     }
 }
 

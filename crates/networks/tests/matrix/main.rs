@@ -188,7 +188,7 @@ async fn acts(house: &House, network: &'static dyn Network, username: &str, held
     let words = "Fernweh Outdoor opens a new hut";
     let post = |media| Post { text: words.into(), title: Some("A new hut".into()), link: None, media, key: "key-1".into() };
     let tries = [post(vec![]), post(vec![picture()]), post(vec![film()])];
-    let by = |target| Acting { cx: house.cx(), wire: house, tokens: &held.issued.tokens, target };
+    let by = |target| Acting { cx: house.cx(), clock: house, wire: house, tokens: &held.issued.tokens, target };
     let mut done = None;
     'published: for found in usable {
         let target = as_target(found);
@@ -324,7 +324,7 @@ async fn acts_are_put_off(house: &House, network: &'static dyn Network, held: &h
     let tries = [post(vec![]), post(vec![picture()]), post(vec![film()])];
     let mut asked = 0;
     for found in held.discovery.profiles.iter().filter(|found| found.unusable.is_none()) {
-        let by = || Acting { cx: house.cx(), wire: house, tokens: &held.issued.tokens, target: as_target(found) };
+        let by = || Acting { cx: house.cx(), clock: house, wire: house, tokens: &held.issued.tokens, target: as_target(found) };
         let mut done = vec![];
         for post in &tries {
             done.push(network.publish(by(), post).await.map(|_| ()));

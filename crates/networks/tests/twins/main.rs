@@ -39,7 +39,7 @@ use lifecycle::words::Cause;
 use networks::Network;
 use networks::acting::{Acting, Media, Target};
 use networks::network::{Answer, App, Authorization, Cx, Discovery, Failure, Found, Issued, Renewal, Start};
-use networks::wire::{BoxFuture, Dice, Wire, WireError};
+use networks::wire::{BoxFuture, Clock, Dice, Wire, WireError};
 use sandbox::World;
 use serde_json::{Value, json};
 
@@ -101,6 +101,12 @@ impl Wire for Bench {
     }
 }
 
+impl Clock for Bench {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_seconds(*self.now.lock().unwrap())
+    }
+}
+
 impl Bench {
     pub(crate) fn new(name: &str) -> Self {
         Self::of(networks::find(name).expect("a network"), name)
@@ -139,7 +145,7 @@ impl Bench {
     }
 
     pub(crate) fn acting<'a>(&'a self, tokens: &'a TokenSet, target: Target<'a>) -> Acting<'a> {
-        Acting { cx: self.cx(), wire: self, tokens, target }
+        Acting { cx: self.cx(), clock: self, wire: self, tokens, target }
     }
 
     pub(crate) fn pass(&self, seconds: i64) {

@@ -369,7 +369,7 @@ pub(crate) fn troubles(network: &str) -> Vec<&'static str> {
         "tiktok" => &["banned_from_posting"],
         "x" => x::TROUBLES,
         "youtube" | "google_business" => google::TROUBLES,
-        "xing" => &["late_feed"],
+        "xing" => &["late_feed", "overtaken"],
         _ => &[],
     };
     known.iter().copied().chain(graph::codes::of(network)).collect()

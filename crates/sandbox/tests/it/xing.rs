@@ -219,6 +219,16 @@ fn a_nonce_works_once_within_a_day() {
     refused(&call.send(&mut net), "TIMESTAMP_EXPIRED");
 }
 
+/// Somebody else's call with the same token came first, with a later second: for so many calls, and once it is signed again it is taken.
+#[test]
+fn a_call_is_overtaken_by_another_when_that_is_wanted() {
+    let mut net = Net::new();
+    let token = connect(&mut net, "karl.voss", "c");
+    net.control("troubles", &json!({ "network": "xing", "trouble": "overtaken", "requests": 1 }));
+    refused(&me(&mut net, &token, "first"), "INVALID_TIMESTAMP");
+    assert_eq!(me(&mut net, &token, "second").status, 200);
+}
+
 #[test]
 fn a_request_token_works_once_in_time_with_its_verifier() {
     let mut net = Net::new();

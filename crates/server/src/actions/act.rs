@@ -142,7 +142,8 @@ pub async fn lend(app: &App, caller: &Caller, profile: &Profile, wanted: &Wanted
 impl Ready {
     pub(super) fn acting<'a>(&'a self, app: &'a App, profile: &'a Profile) -> Acting<'a> {
         let wire = app.wire.of(&profile.network);
-        Acting { cx: self.client.cx(app.now(), &*app.dice), wire, tokens: &self.tokens, target: target(profile) }
+        let cx = self.client.cx(app.now(), &*app.dice);
+        Acting { cx, clock: &*app.clock, wire, tokens: &self.tokens, target: target(profile) }
     }
 }
 

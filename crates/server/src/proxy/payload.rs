@@ -12,7 +12,7 @@ use super::{IDLE, MIB, asked, malformed};
 use crate::error::Problem;
 
 /// The most bytes of a body that is looked through as a whole (forms, JSON), must be signed (OAuth 1.0a) or may have to be sent twice
-/// (DPoP nonces).
+/// (DPoP nonces; at OAuth 1.0a calls overtaken by another).
 const HELD_MAX: usize = 8 * MIB;
 
 /// A body.
