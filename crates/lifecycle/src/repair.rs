@@ -85,6 +85,7 @@ pub fn help_of(access: &Access, grant: &Grant) -> Help {
 pub fn way(standing: &Standing, accesses: &[(&Access, &Grant)]) -> Way {
     match standing.status {
         Status::Connected => Way::Nothing,
+        Status::Unverified if standing.cause == Some(Cause::AppBlocked) => Way::Operator,
         Status::Unverified => Way::Wait,
         Status::RenewSoon => Way::LogIn,
         Status::Disconnected => {

@@ -16,7 +16,8 @@ word_enum! {
         Connected = "connected",
         /// It works, and a person must come before a known day.
         RenewSoon = "renew_soon",
-        /// The network cannot be reached, or refuses to renew without saying why; what was true stays true until it is known.
+        /// The network cannot be reached, refuses our network app, or refuses to renew without saying why; what was true stays true until it
+        /// is known.
         Unverified = "unverified",
         /// No access tokens available.
         Disconnected = "disconnected",
@@ -150,7 +151,8 @@ impl News {
     }
 }
 
-/// A status is `unverified` once the network has been out of reach for so long since the last proof.
+/// A status is `unverified` once nothing has proven it for so long since the last proof, because the network is out of reach or says that
+/// the fault is ours.
 pub fn unverified_after(facts: &Facts) -> Span {
     facts.probe_every.times(2, 1).max(Span::minutes(15))
 }
@@ -163,7 +165,7 @@ pub fn settle(before: &Standing, accesses: &[(&Access, &Grant)], facts: &Facts, 
     // not hand the deadline to somebody else and back, which would announce both days twice.
     let holds = |grant: &Grant| (grant.clocks.human_until.unwrap_or(Timestamp::from_micros(i64::MAX)), grant.verified_at);
     let longest = good.iter().copied().max_by_key(|grant| holds(grant));
-    let proven = good.iter().copied().max_by_key(|grant| (grant.unreachable_since.is_none(), holds(grant)));
+    let proven = good.iter().copied().max_by_key(|grant| (!fails(grant), holds(grant)));
     let mut after = before.clone();
     (after.good, after.ended) = (good.len(), accesses.len() - good.len());
     match longest.zip(proven) {
@@ -182,11 +184,18 @@ fn is_good(access: &Access, grant: &Grant) -> bool {
     !matches!(access.state, AccessState::Lost { .. }) && !matches!(grant.state, State::NeedsPerson(_))
 }
 
+/// Whether the last attempts came to nothing that says anything of the token.
+const fn fails(grant: &Grant) -> bool {
+    grant.failures > 0 || grant.unreachable_since.is_some()
+}
+
 fn show_good(after: &mut Standing, grant: &Grant, proven: &Grant, facts: &Facts, now: Timestamp) {
     let horizon = Span::days(facts.warn_days.iter().copied().max().unwrap_or(0));
     let soon = grant.clocks.human_until.filter(|deadline| deadline.since(now) <= horizon);
     let last_proof = proven.verified_at.unwrap_or(proven.issued_at);
-    let out_of_reach = proven.unreachable_since.is_some() && now.since(last_proof) > unverified_after(facts);
+    let unproven = fails(proven) && now.since(last_proof) > unverified_after(facts);
+    // Reached, and told again and again that the fault is ours: a client secret that ended, a product that was taken away.
+    let app_refused = unproven && proven.unreachable_since.is_none();
     // Refused again and again while nobody can be asked about the person: no verdict yet, and no green check mark either.
     let doubted = match &grant.state {
         State::Suspect(suspicion) if suspicion.refusals >= 2 && grant.clocks.access_until.is_some_and(|until| until <= now) => {
@@ -194,7 +203,7 @@ fn show_good(after: &mut Standing, grant: &Grant, proven: &Grant, facts: &Facts,
         }
         _ => None,
     };
-    after.status = match (out_of_reach || doubted.is_some(), soon) {
+    after.status = match (unproven || doubted.is_some(), soon) {
         (true, _) => Status::Unverified,
         (false, Some(_)) => Status::RenewSoon,
         (false, None) => Status::Connected,
@@ -203,8 +212,9 @@ fn show_good(after: &mut Standing, grant: &Grant, proven: &Grant, facts: &Facts,
         State::Suspect(suspicion) if suspicion.renewal_refused && (soon.is_some() || doubted.is_some()) => Some(suspicion),
         _ => None,
     };
-    after.cause = refused.map(|s| s.cause).or(soon.map(|_| Cause::RenewalDue));
-    after.confidence = refused.map(|s| s.confidence).or(soon.map(|_| Confidence::Certain));
+    let ours = app_refused.then_some((Cause::AppBlocked, Confidence::Likely));
+    let known = refused.map(|s| (s.cause, s.confidence)).or(ours).or(soon.map(|_| (Cause::RenewalDue, Confidence::Certain)));
+    (after.cause, after.confidence) = known.unzip();
     after.evidence = refused.map(|s| s.evidence.clone());
     after.person = Some(grant.person.clone());
     after.deadline = grant.clocks.human_until;
@@ -310,7 +320,7 @@ fn tell(before: &Standing, after: &mut Standing, facts: &Facts, now: Timestamp) 
         _ => {}
     }
     // Refused again and again is another story, and has evidence.
-    let out_of_reach = after.status == Status::Unverified && after.evidence.is_none();
+    let out_of_reach = after.status == Status::Unverified && after.evidence.is_none() && after.cause != Some(Cause::AppBlocked);
     let since = after.verified_at.unwrap_or(after.since);
     if out_of_reach && !after.told_out_of_reach && now.since(since) > facts.unreachable_after {
         after.told_out_of_reach = true;

@@ -2,7 +2,10 @@
 
 use std::process::Command;
 
+use lifecycle::permission::Act;
 use serde_json::{Value, json};
+use server::auth::Needs;
+use server::routes::API;
 
 use crate::authorised::{call, key};
 use crate::world::{Demo, client};
@@ -123,4 +126,38 @@ async fn a_network_app_that_is_entered_on_its_page_stands_in_the_audit_without_i
     assert_eq!(rows[0]["detail"], json!({ "what": "network app set", "network": "pinterest", "client_id": "our-client" }));
     assert_eq!(rows[0]["actor"]["kind"], "user", "{audit}");
     assert!(!audit.to_string().contains("nobody prints"));
+}
+
+/// Whoever asks for a change leaves a row before anything is done, and whoever is refused one leaves that: on every route there is.
+#[tokio::test]
+async fn every_change_that_is_asked_for_or_refused_has_a_row() {
+    let demo = Demo::start();
+    let url = demo.running.url();
+    let carried: Vec<&str> = Act::ALL.iter().filter(|act| !act.is_deed() && act.can_be_given()).map(|act| act.as_str()).collect();
+    let (_, all) = key(&demo, &[&carried[..], &["bounces:report"]].concat()).await;
+    let (_, nothing) = key(&demo, &["networks:read"]).await;
+    let newest = async || demo.api("GET", "/audit?limit=1", None).await.1["items"][0].clone();
+    let mut tried = 0;
+    for route in API.iter().filter(|route| route.method != "GET") {
+        let Needs::May(act) = route.needs else { continue };
+        let id =
+            if route.path.contains("/profiles/") { "prf_00000000000000000000000000000001" } else { "x_00000000000000000000000000000001" };
+        let path = route.path.trim_start_matches("/api/v1").replace("{id}", id).replace("{post}", "1").replace("{message}", "msg_1");
+        let path = path.replace("{network}", "linkedin").replace("{*path}", "users/me");
+        for (who, has) in [(&all, "asked"), (&nothing, "refused")] {
+            // Deeds, freezes and keys have rows of their own once they are allowed; a key has no account.
+            if has == "asked" && (act.is_deed() || matches!(act, Act::Freeze | Act::ManageApiKeys | Act::ManageOwnAccount)) {
+                continue;
+            }
+            let before = newest().await["position"].as_i64().unwrap();
+            let (status, said) = call(url, who, route.method, &path, Some(json!({}))).await;
+            let row = newest().await;
+            let what = format!("{} {path}: {status} {said}, {row}", route.method);
+            assert!(row["position"].as_i64().unwrap() > before && row["act"] == act.as_str(), "{what}");
+            assert!(row["detail"][has].is_string() && row["detail"]["asked"].as_str().unwrap().starts_with(route.method), "{what}");
+            assert_eq!(has == "refused", status == 403, "{what}");
+            tried += 1;
+        }
+    }
+    assert!(tried > 60, "{tried}");
 }

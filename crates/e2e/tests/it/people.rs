@@ -88,7 +88,7 @@ async fn whoever_leaves_is_replaced_before_they_go() {
         let story = demo.api("GET", &format!("/profiles/{}/explanation", profile["id"].as_str().unwrap()), None).await.1;
         assert_eq!((&story["way"], &story["holders"]), (&json!("another_admin"), &json!([])), "{story}");
     }
-    let (_, audit) = demo.api("GET", "/audit?act=people:manage", None).await;
+    let (_, audit) = demo.api("GET", "/audit?act=people:manage&q=given_up", None).await;
     assert_eq!(audit["items"].as_array().unwrap().len(), 1, "{audit}");
     assert_eq!(demo.api("POST", &format!("/people/{id}/give-up"), Some(json!({ "confirm": true }))).await.0, 409, "nothing is left");
 }

@@ -158,6 +158,24 @@ fn a_failed_call_of_one_admin_does_not_announce_the_other_ones_day() {
 }
 
 #[test]
+fn what_is_refused_as_our_fault_is_unverified_never_green_for_ever_never_red() {
+    let ours = Grant { failures: 3, verified_at: Some(T0), ..grant(1) };
+    let at = |grant: &Grant, before: &Standing, now| settle(before, &[(&access(1), grant)], &facts(), now);
+    let limit = unverified_after(&facts());
+    let (fresh, _) = at(&ours, &Standing::unborn(T0), T0 + limit);
+    assert_eq!((fresh.status, fresh.cause), (Status::Connected, None), "proven a moment ago");
+    let (after, news) = at(&ours, &fresh, T0 + facts().unreachable_after + Span::days(1));
+    assert_eq!((after.status, after.cause, after.confidence), (Status::Unverified, Some(Cause::AppBlocked), Some(Confidence::Likely)));
+    assert!(
+        !news.iter().any(|news| matches!(news, News::NoAccessTokens { .. } | News::OutOfReach { .. })),
+        "nobody has to log in: {news:?}"
+    );
+    let proven = Grant { failures: 0, verified_at: Some(T0 + Span::days(9)), ..ours };
+    let (back, _) = at(&proven, &after, T0 + Span::days(9));
+    assert_eq!((back.status, back.cause), (Status::Connected, None));
+}
+
+#[test]
 fn out_of_reach_is_unverified_never_red() {
     let one = access(1);
     let mut away = grant(1);

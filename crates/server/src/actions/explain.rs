@@ -38,7 +38,7 @@ pub fn explain(lang: Lang, standing: &Standing, person: Option<&str>, name: &str
         (Status::Disconnected, _) if standing.lost_in_rotation => {
             Explanation { title: fill("lost.title"), happened: fill("lost.happened"), todo: fill("cause.unknown.todo") }
         }
-        (Status::Disconnected | Status::RenewSoon, cause) => {
+        (Status::Unverified, cause @ Some(Cause::AppBlocked)) | (Status::Disconnected | Status::RenewSoon, cause) => {
             let cause = cause.unwrap_or(Cause::Unknown);
             let soon = standing.status == Status::RenewSoon && cause == Cause::RenewalDue;
             let told = |part: &str| i18n::filled(&sentence(lang, name, cause, part), &holes);

@@ -206,7 +206,10 @@ pub async fn profile(app: &App, caller: &Caller, id: &str, act: Act) -> Result<P
     let found = known(app, &id).await?;
     match caller.decide(act, about(&found)) {
         Decision::Allow(_) => Ok(found),
-        no => Err(refused(&no)),
+        no => {
+            audited::refused_as(app, caller, act, &found.id, None, audited::word(&no)).await?;
+            Err(refused(&no))
+        }
     }
 }
 
@@ -245,19 +248,8 @@ pub async fn profile_for_call(app: &App, caller: &Caller, id: &str, call: (&str,
         Decision::Allow(_) => return Ok(found),
         no => no,
     };
-    let cut = |text: &str| text.chars().take(200).collect::<String>();
-    let detail = json!({ "refused": no_word(&no), "method": cut(call.0), "path": cut(call.1), "profile": found.id.as_str() });
-    let mut tx = app.store.write().await?;
-    audited::note(&mut tx, app, &caller.named, Act::CallApi, detail).await?;
-    tx.commit().await?;
+    audited::refused_as(app, caller, Act::CallApi, &found.id, Some(call), audited::word(&no)).await?;
     Err(refused(&no))
-}
-
-fn no_word(decision: &Decision) -> &'static str {
-    match decision {
-        Decision::Deny(why) => why.as_str(),
-        _ => "hidden",
-    }
 }
 
 /// A connection: it belongs to whoever began it, and company admins see all.
@@ -398,6 +390,14 @@ pub async fn admit(app: &App, needs: Needs, request: &mut Request) -> Result<(),
         // Which profiles or teams is decided, or narrowed, one by one by the handler.
         Needs::May(act) => caller.decide(act, any(act)),
     };
+    if let Needs::May(act) = needs {
+        let (method, path) = (request.method(), request.uri().path());
+        let noted = match &decision {
+            Decision::Allow(_) => audited::asked(app, &caller, act, method, path).await,
+            no => audited::refused(app, &caller, act, method, path, audited::word(no)).await,
+        };
+        noted.map_err(|error| TurnedAway::with(Problem::from(error)))?;
+    }
     match decision {
         Decision::Allow(_) => {
             request.extensions_mut().insert(caller);

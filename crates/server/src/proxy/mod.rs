@@ -30,7 +30,7 @@ use store::{Tx, pauses};
 use self::payload::{Payload, Stopped};
 use self::redact::Redactor;
 use crate::actions::act::{self, Deed, Ready};
-use crate::actions::evidence;
+use crate::actions::{audited, evidence};
 use crate::auth::{self, Caller};
 use crate::error::Problem;
 use crate::state::App;
@@ -65,14 +65,25 @@ struct Passed {
 
 /// Handles every method.
 pub(crate) async fn call(State(app): State<Arc<App>>, caller: Caller, Path((id, _)): Path<(String, String)>, request: Request) -> Response {
-    match pass(&app, &caller, &id, request).await {
-        Ok(answer) => answer,
-        Err(problem) => problem.into_response(),
+    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let problem = match pass(&app, &caller, &id, request).await {
+        Ok(answer) => return answer,
+        Err(problem) => problem,
+    };
+    // What steers past what was decided about is written down as a refusal is.
+    if problem.code == MALFORMED
+        && let Err(error) = audited::refused(&app, &caller, Act::CallApi, &method, &path, MALFORMED).await
+    {
+        return Problem::from(error).into_response();
     }
+    problem.into_response()
 }
 
+/// The code of a call that is none.
+const MALFORMED: &str = "malformed_call";
+
 fn malformed(why: &str) -> Problem {
-    Problem::new(StatusCode::BAD_REQUEST, "malformed_call", why)
+    Problem::new(StatusCode::BAD_REQUEST, MALFORMED, why)
 }
 
 async fn pass(app: &App, caller: &Caller, id: &str, request: Request) -> Result<Response, Problem> {

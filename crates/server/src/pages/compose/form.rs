@@ -16,7 +16,7 @@ const UPLOADS_MAX: usize = 10 * 1024 * 1024;
 
 /// What was written so far.
 #[derive(Debug, Clone)]
-pub struct Written {
+pub(super) struct Written {
     /// `filter`, `check` or `send`.
     pub(super) wish: String,
     pub(super) key: String,
