@@ -22,6 +22,7 @@ mod crash;
 mod cut_off;
 mod description;
 mod disk;
+mod engagement;
 mod examples;
 mod explain;
 mod follow;

@@ -14,7 +14,7 @@ use networks::network::Kind;
 use serde::Deserialize;
 use store::profiles::{self, Filter, Profile};
 
-use self::form::Written;
+use self::form::{Sent, Written};
 use super::acts::{self, ActLine};
 use super::view::{Options, badge_of, title_of};
 use super::{Page, Shell, for_people, go, show};
@@ -82,10 +82,10 @@ pub async fn get(State(app): State<Arc<App>>, caller: Caller) -> Response {
 }
 
 /// POST /compose: filters, checks or sends.
-pub async fn submit(State(app): State<Arc<App>>, caller: Caller, form: Result<Written, Problem>) -> Response {
-    let page = match form {
-        Err(problem) => page(&app, &caller, Written::default(), vec![], Some(caller.lang.problem(&problem)), false).await,
-        Ok(written) => match written.wish.as_str() {
+pub async fn submit(State(app): State<Arc<App>>, caller: Caller, Sent { written, problem }: Sent) -> Response {
+    let page = match problem {
+        Some(problem) => page(&app, &caller, written, vec![], Some(caller.lang.problem(&problem)), false).await,
+        None => match written.wish.as_str() {
             "filter" => page(&app, &caller, written, vec![], None, false).await,
             // Said before anything is measured or sent; what was written and chosen stays.
             _ if written.profiles.len() > PROFILES_MAX => {
@@ -114,7 +114,7 @@ fn hours(hold: &str) -> Result<i64, Problem> {
 
 async fn send(app: &App, caller: &Caller, written: Written, hours: i64) -> Page {
     let mut outcomes = vec![];
-    let mut left = vec![];
+    let (mut left, mut key) = (vec![], String::new());
     for id in &written.profiles {
         let profile = match auth::profile(app, caller, id, Act::Publish).await {
             Ok(profile) => profile,
@@ -131,9 +131,13 @@ async fn send(app: &App, caller: &Caller, written: Written, hours: i64) -> Page 
         if said.as_ref().is_err_and(|problem| problem.code != "unclear") {
             left.push(id.clone());
         }
+        // What is still under way under this key is asked for again, and not sent a second time.
+        if said.as_ref().is_err_and(|problem| problem.code == "still_running") {
+            key.clone_from(&written.key);
+        }
         outcomes.push(outcome(caller, &profile, said));
     }
-    let again = if left.is_empty() { Written::default() } else { Written { profiles: left, key: String::new(), ..written } };
+    let again = if left.is_empty() { Written::default() } else { Written { profiles: left, key, ..written } };
     page(app, caller, again, outcomes, None, false).await
 }
 

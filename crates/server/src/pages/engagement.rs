@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use askama::Template;
 use axum::extract::{Path, Query, State};
+use axum::http::StatusCode;
 use axum::response::Response;
 use lifecycle::permission::Act;
 use lifecycle::waiting::State as Standing;
@@ -49,6 +50,33 @@ struct Remark {
     text: String,
     when: Option<When>,
     answers: bool,
+    /// Where it can be answered.
+    form: Option<Form>,
+}
+
+/// Where something is said. Each has a key of its own: two that are sent at once are two acts.
+struct Form {
+    key: String,
+    /// What was written and not said.
+    text: String,
+    /// Whether it comes back with what was written.
+    is_kept: bool,
+}
+
+/// What was written and not said: it stays on the page, whatever came between.
+struct Typed {
+    in_reply_to: String,
+    text: String,
+    /// Its key again where it may be under way, or done; empty: a new one.
+    key: String,
+}
+
+/// What is told of what was sent.
+#[derive(Default)]
+struct Told {
+    notice: Option<String>,
+    error: Option<String>,
+    typed: Option<Typed>,
 }
 
 /// A post with what was said under it.
@@ -63,9 +91,7 @@ struct Open {
     no_comment: Option<String>,
     /// Why no comment can be answered.
     no_reply: Option<String>,
-    /// Whether comments are answered here.
-    answers: bool,
-    key: String,
+    form: Form,
 }
 
 #[derive(Template)]
@@ -78,6 +104,8 @@ struct Engagement {
     limits: Vec<(String, Vec<String>)>,
     notice: Option<String>,
     error: Option<String>,
+    /// What was written where nothing can be said any more.
+    left: Option<String>,
     /// Comments that wait, and what became of them.
     acts: Vec<ActLine>,
     /// Said when something is decided about them, so that it leads back here.
@@ -93,20 +121,26 @@ pub struct Asked {
 
 /// GET /engagement
 pub async fn get(State(app): State<Arc<App>>, caller: Caller, Query(asked): Query<Asked>) -> Response {
-    let page = page(&app, &caller, &asked.post, None, None).await;
+    let page = page(&app, &caller, &asked.post, Told::default()).await;
     for_people(&caller, page)
 }
 
 /// POST /engagement/{id}: says something under a post, or in reply to what was said there.
 pub async fn comment(State(app): State<Arc<App>>, caller: Caller, Path(id): Path<String>, fields: Fields) -> Response {
-    let said = speak(&app, &caller, &id, &fields).await;
-    let lang = caller.lang;
-    let page = match said {
-        Ok(Said::Done { .. }) => page(&app, &caller, &id, Some(lang.t("engagement.said").to_owned()), None).await,
-        Ok(_) => page(&app, &caller, &id, Some(lang.t("engagement.waits").to_owned()), None).await,
-        Err(problem) if problem.status.as_u16() == 404 => Err(problem),
-        Err(problem) => page(&app, &caller, &id, None, Some(caller.lang.problem(&problem))).await,
+    let told = match speak(&app, &caller, &id, &fields).await {
+        Ok(said) => {
+            let words = if matches!(said, Said::Done { .. }) { "engagement.said" } else { "engagement.waits" };
+            Told { notice: Some(caller.lang.t(words).to_owned()), ..Told::default() }
+        }
+        Err(problem) => {
+            // What may be under way or done is not said a second time, however often it is sent from here.
+            let key = if matches!(problem.code, "still_running" | "unclear") { fields.get("key") } else { "" };
+            let (in_reply_to, text) = (fields.get("in_reply_to").to_owned(), fields.raw("text").to_owned());
+            let typed = Some(Typed { in_reply_to, text, key: key.to_owned() });
+            Told { error: Some(caller.lang.problem(&problem)), typed, ..Told::default() }
+        }
     };
+    let page = page(&app, &caller, &id, told).await;
     for_people(&caller, page)
 }
 
@@ -163,34 +197,48 @@ fn limits(lang: Lang, posts: &[Seen]) -> Vec<(String, Vec<String>)> {
     all.into_iter().collect()
 }
 
-async fn opened(app: &App, caller: &Caller, id: &str) -> Result<Open, Problem> {
+/// The form that answers that comment; empty: the post. What was written in it before stands in it.
+fn form(app: &App, typed: &mut Option<Typed>, to: &str) -> Form {
+    let typed = typed.take_if(|typed| typed.in_reply_to == to);
+    let is_kept = typed.is_some();
+    let (key, text) = typed.map(|typed| (typed.key, typed.text)).unwrap_or_default();
+    let key = if key.is_empty() { fresh_secret(&*app.dice, "").expose().to_owned() } else { key };
+    Form { key, text, is_kept }
+}
+
+/// The post, with what was written under it and not said, as far as there is a place for it.
+async fn opened(app: &App, caller: &Caller, id: &str, typed: &mut Option<Typed>) -> Result<Open, Problem> {
     let seen = waiting::published(app, caller, id).await?;
     let post = seen.act.post.clone().filter(|_| seen.act.kind == "post").ok_or_else(Problem::not_found)?;
     let profile = auth::profile(app, caller, seen.profile.id.as_str(), Act::ReadComments).await?;
     let (lang, now) = (caller.lang, app.now());
     let can = network_named(&profile.network)?.can_as(kind_of(&profile));
+    let may_not = !caller.decide(Act::Comment, auth::about(&profile)).is_yes();
+    let may_not = may_not.then(|| lang.t("engagement.only_read").to_owned());
+    let answers = may_not.is_none() && can.reply.is_yes();
     let (mut comments, mut note, mut unread) = (vec![], None, why_not(lang, can.read_comments));
     if unread.is_none() {
         match act::comments(app, caller, &profile, &post).await {
             Ok(said) => {
-                comments = said.iter().map(|said| remark(caller, said, now)).collect();
+                let answer = |said: &Comment| Remark { form: answers.then(|| form(app, typed, &said.id)), ..remark(caller, said, now) };
+                comments = said.iter().map(answer).collect();
                 note = said.note.map(|words| lang.pick(&words.en, &words.de).to_owned());
             }
             Err(problem) => unread = Some(caller.lang.problem(&problem)),
         }
     }
-    let may_not = !caller.decide(Act::Comment, auth::about(&profile)).is_yes();
-    let may_not = may_not.then(|| lang.t("engagement.only_read").to_owned());
+    let no_reply = why_not(lang, can.reply).filter(|_| may_not.is_none());
+    let no_comment = may_not.or_else(|| why_not(lang, can.comment));
+    let form = if no_comment.is_none() { form(app, typed, "") } else { form(app, &mut None, "") };
     Ok(Open {
         post: line(caller, &seen, now, id),
         comments,
         note,
         unread,
         // Said once: under what was said.
-        no_reply: why_not(lang, can.reply).filter(|_| may_not.is_none()),
-        answers: may_not.is_none() && can.reply.is_yes(),
-        no_comment: may_not.or_else(|| why_not(lang, can.comment)),
-        key: fresh_secret(&*app.dice, "").expose().to_owned(),
+        no_reply,
+        no_comment,
+        form,
     })
 }
 
@@ -201,25 +249,38 @@ fn remark(caller: &Caller, said: &Comment, now: lifecycle::time::Timestamp) -> R
         text: said.text.clone(),
         when: said.at.map(|at| When::new(at, now, zone(caller), caller.lang)),
         answers: said.in_reply_to.is_some(),
+        form: None,
     }
 }
 
-async fn page(app: &App, caller: &Caller, id: &str, notice: Option<String>, error: Option<String>) -> Page {
+async fn page(app: &App, caller: &Caller, id: &str, told: Told) -> Page {
+    let Told { notice, mut error, mut typed } = told;
     let posts = waiting::list(app, caller, &[Standing::Done], Some("post"), SHOWN).await?;
-    let open = if id.is_empty() { None } else { Some(opened(app, caller, id).await?) };
+    let (mut open, mut status) = (None, StatusCode::OK);
+    if !id.is_empty() {
+        match opened(app, caller, id, &mut typed).await {
+            Ok(opened) => open = Some(opened),
+            Err(problem) if typed.is_none() => return Err(problem),
+            // What was written is not lost with the post that is gone.
+            Err(problem) => (status, error) = (problem.status, Some(caller.lang.problem(&problem))),
+        }
+    }
     // Not every network names what it published: there is nothing to open then. Nor is there where somebody sees profiles without being
     // allowed to read what is said at them.
     let reads = |seen: &&Seen| caller.decide(Act::ReadComments, auth::about(&seen.profile)).is_yes();
     let known = posts.iter().filter(reads).filter(|seen| seen.act.post.as_deref().is_some_and(|id| !id.is_empty()));
     let now = app.now();
-    show(&Engagement {
+    let mut page = show(&Engagement {
         s: Shell::new(caller, "engagement"),
         posts: known.map(|seen| line(caller, seen, now, id)).collect(),
         open,
         limits: limits(caller.lang, &posts),
         notice,
         error,
+        left: typed.map(|typed| typed.text).filter(|text| !text.trim().is_empty()),
         acts: acts::lines(app, caller, Some("comment")).await?,
         from: "?from=engagement",
-    })
+    })?;
+    *page.status_mut() = status;
+    Ok(page)
 }

@@ -1,6 +1,8 @@
 //! The form of the page: words, a link, pictures and films by their addresses or themselves. What was uploaded stays in the form, so
 //! that a check without JavaScript does not lose it.
 
+use std::convert::Infallible;
+
 use axum::extract::{FromRequest, Multipart, Request};
 use axum::http::StatusCode;
 use base64::Engine as _;
@@ -14,7 +16,7 @@ const UPLOADS_MAX: usize = 10 * 1024 * 1024;
 
 /// What was written so far.
 #[derive(Debug, Clone)]
-pub struct Written {
+pub(super) struct Written {
     /// `filter`, `check` or `send`.
     pub(super) wish: String,
     pub(super) key: String,
@@ -50,6 +52,14 @@ impl Default for Written {
             profiles: vec![],
         }
     }
+}
+
+/// The form as it was sent.
+pub struct Sent {
+    /// What could be read of it: that stays on the page.
+    pub(super) written: Written,
+    /// Why the rest could not.
+    pub(super) problem: Option<Problem>,
 }
 
 /// A picture or film that was uploaded and stays in the form.
@@ -132,9 +142,16 @@ fn bad(error: &impl ToString) -> Problem {
     Problem::new(StatusCode::BAD_REQUEST, "bad_form", error.to_string())
 }
 
-async fn read(request: Request) -> Result<Written, Problem> {
-    let mut form = Multipart::from_request(request, &()).await.map_err(|error| bad(&error))?;
+async fn read(request: Request) -> Sent {
     let mut written = Written::default();
+    let problem = fill(&mut written, request).await.err();
+    written.uploads.retain(|upload| !upload.data.is_empty());
+    Sent { written, problem }
+}
+
+/// Writes down what comes, also where something of it cannot be taken.
+async fn fill(written: &mut Written, request: Request) -> Result<(), Problem> {
+    let mut form = Multipart::from_request(request, &()).await.map_err(|error| bad(&error))?;
     let (mut dropped, mut fresh, mut size) = (false, vec![], 0);
     while let Some(field) = form.next_field().await.map_err(|error| bad(&error))? {
         let name = field.name().unwrap_or_default().to_owned();
@@ -142,10 +159,7 @@ async fn read(request: Request) -> Result<Written, Problem> {
             let kind = field.content_type().unwrap_or_default().to_owned();
             let bytes = field.bytes().await.map_err(|error| bad(&error))?;
             size += bytes.len();
-            if size > UPLOADS_MAX {
-                return Err(Problem::field("picture", "may have 10 MiB at most together"));
-            }
-            if !bytes.is_empty() {
+            if size <= UPLOADS_MAX && !bytes.is_empty() {
                 fresh.push(Upload { content_type: kind, data: STANDARD.encode(&bytes) });
             }
             continue;
@@ -154,19 +168,21 @@ async fn read(request: Request) -> Result<Written, Problem> {
         dropped |= name == "picture_drop";
         written.set(&name, value);
     }
+    if size > UPLOADS_MAX {
+        return Err(Problem::field("picture", "may have 10 MiB at most together"));
+    }
     // What is uploaded now takes the place of what was.
     if dropped || !fresh.is_empty() {
         written.uploads = fresh;
     }
-    written.uploads.retain(|upload| !upload.data.is_empty());
-    Ok(written)
+    Ok(())
 }
 
-impl<S: Send + Sync> FromRequest<S> for Written {
-    type Rejection = Problem;
+impl<S: Send + Sync> FromRequest<S> for Sent {
+    type Rejection = Infallible;
 
-    async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
-        read(request).await
+    async fn from_request(request: Request, _: &S) -> Result<Self, Infallible> {
+        Ok(read(request).await)
     }
 }
 
