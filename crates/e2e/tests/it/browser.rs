@@ -8,6 +8,9 @@ use serde_json::{Value, json};
 
 use crate::world::client;
 
+/// How long a busy machine may take for anything.
+const LONG: Duration = Duration::from_secs(60);
+
 const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
 
 pub(crate) struct Browser {
@@ -27,7 +30,7 @@ impl Drop for Browser {
         let Some(folder) = self.folder.take().map(tempfile::TempDir::keep) else { return };
         // Its processes end one after another, and write until then.
         let began = Instant::now();
-        while folder.exists() && std::fs::remove_dir_all(&folder).is_err() && began.elapsed() < Duration::from_secs(10) {
+        while folder.exists() && std::fs::remove_dir_all(&folder).is_err() && began.elapsed() < LONG {
             std::thread::sleep(Duration::from_millis(50));
         }
         assert!(!folder.exists() || std::thread::panicking(), "{} cannot be removed", folder.display());
@@ -79,7 +82,7 @@ impl Browser {
                 let id = answer["value"]["sessionId"].as_str().unwrap_or_else(|| panic!("no browser: {answer}"));
                 return Some(Self { driver, session: format!("{base}/session/{id}"), http, folder: Some(folder) });
             }
-            assert!(began.elapsed() < Duration::from_secs(20), "chromedriver does not answer");
+            assert!(began.elapsed() < LONG, "chromedriver does not answer");
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
     }
@@ -120,7 +123,7 @@ impl Browser {
         loop {
             match self.post("element", json!({ "using": "xpath", "value": xpath })).await {
                 Ok(found) => return found[ELEMENT].as_str().unwrap().to_owned(),
-                Err(why) if began.elapsed() > Duration::from_secs(10) => {
+                Err(why) if began.elapsed() > LONG => {
                     panic!("{xpath} is not on {}: {why}\n{}", self.url().await, self.text().await)
                 }
                 Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
@@ -141,6 +144,27 @@ impl Browser {
         self.click(&xpath).await;
     }
 
+    /// Presses what leads to another page, and waits for that page: also where it says the same as the one before.
+    pub(crate) async fn go(&self, words: &str) {
+        self.go_in("", words).await;
+    }
+
+    /// The same within the part of the page that an XPath names.
+    pub(crate) async fn go_in(&self, part: &str, words: &str) {
+        self.run("window.before = true").await;
+        self.press_in(part, words).await;
+        self.wait_for(&format!("\"{words}\" leads to no other page"), "return !window.before && document.readyState === 'complete'").await;
+    }
+
+    /// Waits until a script says yes; between two pages none runs.
+    async fn wait_for(&self, otherwise: &str, script: &str) {
+        let began = Instant::now();
+        while self.post("execute/sync", json!({ "script": script, "args": [] })).await != Ok(json!(true)) {
+            assert!(began.elapsed() < LONG, "{otherwise}: {}\n{}", self.url().await, self.text().await);
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
     /// Clicks on what an XPath names. What a page replaces between finding and clicking, as live parts do, is found again.
     async fn click(&self, xpath: &str) {
         let began = Instant::now();
@@ -150,7 +174,7 @@ impl Browser {
                 Ok(_) => return,
                 Err(why) => {
                     let is_replaced = why.contains("stale element") || why.contains("does not belong to the document");
-                    assert!(is_replaced && began.elapsed() < Duration::from_secs(10), "{xpath} cannot be clicked: {why}");
+                    assert!(is_replaced && began.elapsed() < LONG, "{xpath} cannot be clicked: {why}");
                 }
             }
         }
@@ -210,7 +234,7 @@ impl Browser {
     pub(crate) async fn see(&self, words: &str) {
         let began = Instant::now();
         while !self.text().await.contains(words) {
-            assert!(began.elapsed() < Duration::from_secs(10), "\"{words}\" is not on {}:\n{}", self.url().await, self.text().await);
+            assert!(began.elapsed() < LONG, "\"{words}\" is not on {}:\n{}", self.url().await, self.text().await);
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
     }
@@ -223,7 +247,7 @@ impl Browser {
             if !text.is_empty() && !text.contains(words) {
                 return;
             }
-            assert!(began.elapsed() < Duration::from_secs(10), "\"{words}\" is still on {}:\n{}", self.url().await, self.text().await);
+            assert!(began.elapsed() < LONG, "\"{words}\" is still on {}:\n{}", self.url().await, self.text().await);
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
     }
@@ -232,8 +256,16 @@ impl Browser {
     pub(crate) async fn picture(&self, name: &str) {
         let folder = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap().join("screenshots");
         std::fs::create_dir_all(&folder).unwrap();
-        let picture = self.get("screenshot").await;
-        let bytes = base64::engine::general_purpose::STANDARD.decode(picture.as_str().unwrap()).unwrap();
+        let began = Instant::now();
+        let picture = loop {
+            let picture = self.get("screenshot").await;
+            if let Some(picture) = picture.as_str() {
+                break picture.to_owned();
+            }
+            // A machine with much to do does not always draw in time.
+            assert!(began.elapsed() < LONG, "no picture of {name}: {picture}");
+        };
+        let bytes = base64::engine::general_purpose::STANDARD.decode(picture).unwrap();
         std::fs::write(folder.join(format!("{name}.png")), bytes).unwrap();
     }
 
@@ -263,8 +295,10 @@ impl Browser {
         assert!(answer.status().is_success());
     }
 
+    /// Gives the window another size, and waits until the page has it.
     pub(crate) async fn resize(&self, width: u32, height: u32) {
         self.post("window/rect", json!({ "width": width, "height": height })).await.unwrap();
+        self.wait_for(&format!("the page is not {width} px wide"), &format!("return innerWidth === {width}")).await;
     }
 
     /// Serious and critical findings of axe on this page, in words; `None` when axe is not here.

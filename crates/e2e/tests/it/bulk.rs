@@ -19,14 +19,14 @@ async fn profiles_are_filtered_and_changed_together() {
     let tick = "document.querySelectorAll('#profiles input[name=ids]').forEach(box => box.click());";
     let other = "const owner = document.getElementById('bulk-owner'); owner.value = [...owner.options].find(option => option.text === 'Lena Arndt').value;";
     browser.run(&format!("{tick}{other}")).await;
-    browser.press("Change all chosen").await;
+    browser.go("Change all chosen").await;
     browser.see(&format!("{boards} profiles were changed.")).await;
     assert!(browser.url().await.contains("network=pinterest"), "the list comes back as it was");
     accessible(&browser, "bulk").await;
     for profile in demo.profiles("pinterest").await {
         assert_ne!(profile["owner_id"], before, "{profile}");
     }
-    browser.press("Change all chosen").await;
+    browser.go("Change all chosen").await;
     browser.see("choose 1 to 200 profiles").await;
 }
 
@@ -40,9 +40,9 @@ async fn a_renewal_link_that_was_sent_can_be_withdrawn() {
     browser.goto(&format!("{}/settings/profiles/{}/refresh", demo.running.url(), page["id"].as_str().unwrap())).await;
     browser.see("Is that somebody else?").await;
     accessible(&browser, "refresh").await;
-    browser.press("Send renewal link").await;
+    browser.go("Send renewal link").await;
     browser.fill("Send it to this address (optional)", "jana@example.com").await;
-    browser.press("Create link").await;
+    browser.go("Create link").await;
     browser.see("One link can still be used.").await;
     browser.see("It works once, until ").await;
     browser.see("It goes to jana@example.com by mail.").await;
@@ -50,7 +50,7 @@ async fn a_renewal_link_that_was_sent_can_be_withdrawn() {
     let link = browser.run("return document.querySelector('code.copy').textContent").await.as_str().unwrap().to_owned();
     let status = async || client().get(&link).send().await.unwrap().status().as_u16();
     assert_eq!(status().await, 200);
-    browser.press("Withdraw it").await;
+    browser.go("Withdraw it").await;
     browser.see("The link was withdrawn").await;
     assert_eq!(status().await, 410);
 }
@@ -64,22 +64,22 @@ async fn the_list_is_sorted_by_each_column_and_the_address_keeps_it() {
     demo.gone("xing").await;
     browser.goto(&format!("{}/settings/profiles", demo.running.url())).await;
     let first = "return document.querySelector('#profiles tbody tr td a bdi').innerText";
-    browser.press("Access token").await;
+    browser.go("Access token").await;
     browser.see("Karl Voss").await;
     assert_eq!(browser.run(first).await, "Karl Voss", "the worst first");
     assert!(browser.url().await.contains("sort=status"), "{}", browser.url().await);
-    browser.press("Access token").await;
+    browser.go("Access token").await;
     assert_ne!(browser.run(first).await, "Karl Voss");
     assert!(browser.url().await.ends_with("sort=status&order=desc"), "{}", browser.url().await);
     let sorted = "return [...document.querySelectorAll('th[aria-sort]')].map(head => head.innerText + head.getAttribute('aria-sort'))";
     assert_eq!(browser.run(sorted).await, json!(["Access tokendescending"]));
     // A filter keeps the order.
     browser.fill("Search", "a").await;
-    browser.press("Filter").await;
+    browser.go("Filter").await;
     browser.see("profiles").await;
     assert!(browser.url().await.contains("sort=status&order=desc"), "{}", browser.url().await);
     for head in ["Profile owner", "Renewal due", "Profile"] {
-        browser.press_in("//table[@id='profiles']", head).await;
+        browser.go_in("//table[@id='profiles']", head).await;
         assert_eq!(browser.run(sorted).await, json!([format!("{head}ascending")]));
     }
     accessible(&browser, "sorted").await;
@@ -193,7 +193,7 @@ async fn on_a_phone_the_list_comes_first_and_its_filters_are_folded() {
     assert!(first.as_f64().unwrap() < 844.0, "the first profile is on the first screen: {first}");
     browser.press("Filters").await;
     browser.run("document.getElementById('network').value = 'xing'; document.querySelector('[name=order]').checked = true").await;
-    browser.press("Filter").await;
+    browser.go("Filter").await;
     browser.see("One profile").await;
     let at = browser.url().await;
     assert!(at.contains("network=xing") && at.contains("order=desc"), "{at}");
@@ -201,9 +201,9 @@ async fn on_a_phone_the_list_comes_first_and_its_filters_are_folded() {
     browser.resize(390, 844).await;
     browser.press("Filters (1 active)").await;
     assert_eq!(seen("#network").await, true);
-    browser.press("Show all").await;
+    browser.go("Show all").await;
     browser.see("11 profiles").await;
     browser.press("Settings: Profiles").await;
-    browser.press_in("//details[contains(@class,'side-fold')]", "Teams").await;
+    browser.go_in("//details[contains(@class,'side-fold')]", "Teams").await;
     browser.see("Trail guides").await;
 }

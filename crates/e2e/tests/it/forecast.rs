@@ -26,11 +26,11 @@ async fn what_is_coming_is_shown_and_subscribed_to() {
     assert!(soon["unpredictable"].as_i64().unwrap() > 0, "{soon}");
     demo.control("/clock", json!({ "advance_seconds": 300 * 86_400 })).await;
     sign_in(&browser, &demo).await;
-    browser.press("Forecast").await;
+    browser.go("Forecast").await;
     browser.see("Jana Lindner").await;
     browser.see("Logins per week").await;
     accessible(&browser, "forecast").await;
-    browser.press_in("//nav[@class='tabs']", "Calendar").await;
+    browser.go_in("//nav[@class='tabs']", "Calendar").await;
     browser.see("Jana Lindner").await;
     // She stands on the day that the list names, as it falls in the reader's zone.
     let (_, coming) = demo.api("GET", "/forecast", None).await;
@@ -43,7 +43,7 @@ async fn what_is_coming_is_shown_and_subscribed_to() {
     );
     assert_eq!(browser.run(&script).await, true, "{due} {lena}: {}", browser.text().await);
     accessible(&browser, "forecast-calendar").await;
-    browser.press("By person").await;
+    browser.go("By person").await;
     browser.see("One login renews everything").await;
     browser.see("Ask in the week of").await;
     accessible(&browser, "forecast-by-person").await;

@@ -76,7 +76,7 @@ async fn the_menu_opens_without_scripts_and_one_closes_the_other() {
     browser.press("Menu").await;
     browser.press("Your account menu").await;
     browser.press("Menu").await;
-    browser.press_in("//nav[@class='list']", "Compose").await;
+    browser.go_in("//nav[@class='list']", "Compose").await;
     assert!(browser.url().await.ends_with("/compose"));
 }
 

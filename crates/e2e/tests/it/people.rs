@@ -32,7 +32,7 @@ async fn whoever_leaves_is_replaced_before_they_go() {
     browser.goto(&format!("{}/settings/people", demo.running.url())).await;
     browser.see("Nobody else holds").await;
     accessible(&browser, "people").await;
-    browser.press("Jana Lindner").await;
+    browser.go("Jana Lindner").await;
     browser.see("Has no access tokens without this person.").await;
     accessible(&browser, "person").await;
     // Each clock says from where it is known, in the words of the profile's own page.
@@ -76,10 +76,10 @@ async fn whoever_leaves_is_replaced_before_they_go() {
     let id = after["id"].as_str().unwrap();
     assert_eq!(demo.api("POST", &format!("/people/{id}/give-up"), Some(json!({ "confirm": false }))).await.0, 422);
     browser.goto(&format!("{}/settings/people/{id}", demo.running.url())).await;
-    browser.press("Revoke everything").await;
+    browser.go("Revoke everything").await;
     browser.see("are destroyed here").await;
     accessible(&browser, "person-give-up").await;
-    browser.press("Revoke everything").await;
+    browser.go("Revoke everything").await;
     browser.see("Holds no profile here.").await;
     assert_eq!(demo.profile_named("linkedin", "Fernweh Outdoor").await["status"], "connected");
     for (name, _) in fates(&after).into_iter().filter(|(_, fate)| *fate == "dies") {

@@ -100,12 +100,12 @@ async fn a_second_factor_is_set_up_in_a_browser_and_asked_for_afterwards() {
     let url = demo.running.url();
     crate::story::sign_in(&browser, &demo).await;
     browser.goto(&format!("{url}/account")).await;
-    browser.press("Set up a second factor").await;
+    browser.go("Set up a second factor").await;
     browser.fill("Password", "not the password").await;
-    browser.press("Set up a second factor").await;
+    browser.go("Set up a second factor").await;
     browser.see("is not right").await;
     browser.fill("Password", &demo.text("password")).await;
-    browser.press("Set up a second factor").await;
+    browser.go("Set up a second factor").await;
     browser.see("1. Scan with your app").await;
     // The QR code is drawn under our own Content-Security-Policy, square, black on white whatever the theme.
     let drawn = browser.run("const r = document.querySelector('svg.qr').getBoundingClientRect(); return [r.width, r.height, getComputedStyle(document.querySelector('svg.qr rect')).fill]").await;
@@ -119,7 +119,7 @@ async fn a_second_factor_is_set_up_in_a_browser_and_asked_for_afterwards() {
     accessible(&browser, "second-factor-codes").await;
     let codes = browser.run("return [...document.querySelectorAll('ul.codes code')].map(code => code.innerText)").await;
     assert_eq!(codes.as_array().unwrap().len(), 10);
-    browser.press("I have kept them").await;
+    browser.go("I have kept them").await;
     browser.press("LA").await;
     browser.press("Sign out").await;
     browser.fill("Email", "lena.arndt@fernweh.example").await;

@@ -58,7 +58,7 @@ async fn the_whole_story_in_a_browser() {
     browser.press("Settings").await;
     browser.see("Company Profiles").await;
     accessible(&browser, "profiles").await;
-    browser.press("Add Profiles").await;
+    browser.go("Add Profiles").await;
     accessible(&browser, "add").await;
     browser.press("LinkedIn").await;
     browser.see("every company page on which you are Super admin").await;
@@ -69,7 +69,7 @@ async fn the_whole_story_in_a_browser() {
     browser.see("Choose profiles").await;
     browser.see("your role is Content admin").await;
     accessible(&browser, "choose").await;
-    browser.press("Add profiles").await;
+    browser.go("Add profiles").await;
     browser.see("Jana Lindner").await;
     browser.see("Lena Arndt").await;
     accessible(&browser, "connected").await;
@@ -86,11 +86,11 @@ async fn the_whole_story_in_a_browser() {
     let link = text.split_whitespace().find(|word| word.contains("/refresh")).unwrap().to_owned();
     browser.goto(&format!("{url}/settings/profiles?network=linkedin")).await;
     browser.see("No access tokens").await;
-    browser.press("Fernweh Outdoor").await;
+    browser.go("Fernweh Outdoor").await;
     browser.see("Access withdrawn").await;
     browser.see("Jana Lindner refreshes the connection").await;
     accessible(&browser, "red").await;
-    browser.press("Access tokens").await;
+    browser.go("Access tokens").await;
     browser.see("Only a person can repair the token").await;
     accessible(&browser, "tokens").await;
     // 4. The three-dot menu, without a mouse.
@@ -145,7 +145,7 @@ async fn tiktok_and_xing_say_what_they_cannot(browser: &Browser, demo: &Demo) {
     browser.press("Allow").await;
     browser.see("Fernweh Ads EU").await;
     browser.see("TikTok ad accounts can't be connected").await;
-    browser.press("Add profiles").await;
+    browser.go("Add profiles").await;
     browser.see("Connected").await;
 }
 

@@ -127,11 +127,11 @@ async fn tags_are_set_seen_and_filtered_by_on_the_pages() {
     let page = demo.profile_named("linkedin", "Fernweh Outdoor").await;
     browser.goto(&format!("{url}/settings/profiles/{}", id(&page))).await;
     browser.fill("Tags", "two words, wrong/one").await;
-    browser.press("Save").await;
+    browser.go("Save").await;
     browser.see("is not a tag").await;
     assert_eq!(browser.run("return document.getElementById('tags').value").await, "two words, wrong/one");
     browser.fill("Tags", "Launch, q4").await;
-    browser.press("Save").await;
+    browser.go("Save").await;
     browser.see("Launch").await;
     let shown = "return [...document.querySelectorAll('.tags .pill')].map(tag => tag.innerText)";
     assert_eq!(browser.run(shown).await, json!(["Launch", "q4"]));
@@ -141,7 +141,7 @@ async fn tags_are_set_seen_and_filtered_by_on_the_pages() {
     let boards = demo.profiles("pinterest").await.len();
     browser.run("document.querySelectorAll('#profiles input[name=ids]').forEach(box => box.click());").await;
     browser.fill("Add tags", "launch autumn").await;
-    browser.press("Change all chosen").await;
+    browser.go("Change all chosen").await;
     browser.see(&format!("{boards} profiles were changed.")).await;
     accessible(&browser, "tags").await;
     browser.goto(&format!("{url}/settings/profiles?tag=autumn")).await;
@@ -150,7 +150,7 @@ async fn tags_are_set_seen_and_filtered_by_on_the_pages() {
     assert_eq!(demo.api("GET", "/tags", None).await.1["items"][1], json!({ "name": "Launch", "profiles": boards + 1 }));
     browser.run("document.querySelectorAll('#profiles input[name=ids]').forEach(box => box.click());").await;
     browser.fill("Remove tags", "AUTUMN").await;
-    browser.press("Change all chosen").await;
+    browser.go("Change all chosen").await;
     browser.see("profiles were changed.").await;
     assert_eq!(demo.api("GET", "/tags", None).await.1["items"].as_array().map(Vec::len), Some(2), "the last one took it along");
 }

@@ -225,10 +225,10 @@ async fn webhooks_in_a_browser() {
     browser.see("The test arrived.").await;
     accessible(&browser, "webhook").await;
     assert!(receiver.at("/good")[0].is_signed_with(&secret));
-    browser.press("Send again").await;
+    browser.go("Send again").await;
     browser.see("It is sent again, under the same id.").await;
-    browser.press("Switch off").await;
+    browser.go("Switch off").await;
     browser.see("switched off").await;
-    browser.press("Delete this endpoint").await;
+    browser.go("Delete this endpoint").await;
     browser.see("Nobody listens yet.").await;
 }
