@@ -124,6 +124,12 @@ async fn comments_are_read_and_answered_and_what_cannot_be_is_said_before() {
     browser.see("Where is <b>it</b>?").await;
     accessible(&browser, "engagement-post").await;
     browser.press("Answer: Ada Visitor").await;
+    // What does not fit is told, and stands where it was written.
+    browser.fill("Your answer to Ada Visitor", &"x".repeat(1_251)).await;
+    browser.go_in("//li", "Send").await;
+    browser.see("Shorten it by 1.").await;
+    assert_eq!(browser.run("return document.getElementById('r-1').value.length").await, 1_251);
+    accessible(&browser, "engagement-kept").await;
     browser.fill("Your answer to Ada Visitor", "In the valley").await;
     browser.go_in("//li", "Send").await;
     browser.see("It is said.").await;
