@@ -36,6 +36,10 @@ async fn nt_14_the_standard_door_gives_what_the_key_may_have_and_no_more() {
         (&tool, with(&page, ("audience", "tiktok")), 400, "invalid_target"),
         (&tool, with(&page, ("requested_token_type", "urn:ietf:params:oauth:token-type:refresh_token")), 400, "invalid_request"),
         (&tool, with(&page, ("actor_token", "x")), 400, "invalid_request"),
+        (&tool, with(&page, ("resource", "https://api.linkedin.com")), 400, "invalid_target"),
+        (&tool, [basic(&page), vec![("subject_token", other.as_str())]].concat(), 400, "invalid_request"),
+        (&tool, with(&page, ("min_ttl", "soon")), 400, "invalid_request"),
+        (&tool, [with(&page, ("audience", "linkedin")), vec![("audience", "tiktok")]].concat(), 400, "invalid_target"),
         (
             &tool,
             vec![("grant_type", "client_credentials"), ("subject_token_type", PROFILE), ("subject_token", &page)],
@@ -63,7 +67,9 @@ async fn nt_14_the_standard_door_gives_what_the_key_may_have_and_no_more() {
     }
     // A scope that was granted is fine; a third time a day is not, at either door.
     let granted: String = lent["scope"].as_str().unwrap().split(' ').next().unwrap().to_owned();
-    let narrowed = [basic(&page), vec![("scope", granted.as_str())]].concat();
+    // What is not known is ignored, an audience comes as often as one likes (RFC 6749 section 3.2, RFC 8693 section 2.1).
+    let more = vec![("scope", granted.as_str()), ("min_ttl", "60"), ("prompt", "none"), ("audience", "linkedin"), ("audience", "linkedin")];
+    let narrowed = [basic(&page), more].concat();
     assert_eq!(exchange(&demo, &tool, &narrowed).await.0, 200);
     assert_eq!(exchange(&demo, &tool, &basic(&page)).await.0, 429);
     let again = client().post(format!("{url}/oauth/token")).basic_auth("any", Some(&tool)).form(&basic(&page)).send().await.unwrap();

@@ -149,6 +149,8 @@ async fn a_held_post_is_sent_after_the_reconnect_if_it_is_still_wanted() {
     eventually("its list says so", async || demo.api("GET", &path_of, None).await.1["state"] == "done").await;
     let (status, done) = keyed(&demo, "/posts", "k-1", &json!({ "profiles": [xing], "text": "Held and sent" })).await;
     assert_eq!((status, result_of(&done, &xing)["result"].as_str()), (200, Some("posted")), "{done}");
+    let (status, done) = keyed(&demo, &path, "k-1", &hold("Held and sent")).await;
+    assert_eq!((status, &done["act"]), (201, &held["act"]), "the same request again says what became of it: {done}");
     assert_eq!(texts_at(&demo, "xing").await.len(), 1);
     let (_, events) = demo.api("GET", &format!("/events?profile={xing}"), None).await;
     for kind in ["act.post.held", "act.post.withdrawn", "act.post.begun", "act.post.done"] {
@@ -169,7 +171,7 @@ async fn a_held_post_expires_and_its_list_says_so() {
     eventually("it expires", async || demo.api("GET", &path, None).await.1["state"] == "expired").await;
     assert_eq!(demo.refresh(&xing, "karl.voss").await.0, 200);
     demo.until("xing", "connected").await;
-    let (status, problem) = keyed(&demo, &format!("/profiles/{xing}/posts"), "k-1", &json!({ "text": "Too late" })).await;
+    let (status, problem) = keyed(&demo, &format!("/profiles/{xing}/posts"), "k-1", &body).await;
     assert_eq!((status, problem["code"].as_str()), (409, Some("expired")), "{problem}");
     let (_, answer) = keyed(&demo, "/posts", "k-1", &json!({ "profiles": [xing], "text": "Too late" })).await;
     assert_eq!(result_of(&answer, &xing)["problem"]["code"], "expired", "{answer}");

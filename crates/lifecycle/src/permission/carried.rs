@@ -71,7 +71,7 @@ impl Reach {
 pub struct Calls {
     /// The methods, upper case; empty: every method.
     methods: Vec<String>,
-    /// `/rest/posts/*`: `*` stands for one segment, `**` at the end for any number of them.
+    /// `/rest/posts/*`: `*` stands for one segment, `**` at the end for one or more of them.
     path: String,
 }
 

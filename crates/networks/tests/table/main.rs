@@ -3,11 +3,21 @@
 
 mod options;
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use lifecycle::facts::RenewalModel;
-use lifecycle::time::Span;
-use networks::network::{Ability, Asks, Registration};
+use lifecycle::facts::{Facts, RenewalModel};
+use lifecycle::secret::{Secret, TokenSet};
+use lifecycle::time::{Span, Timestamp};
+use networks::network::{Ability, App, Asks, Cx, Registration};
+use networks::wire::Dice;
+
+/// Nothing is drawn for an address.
+struct NoDice;
+
+impl Dice for NoDice {
+    fn fill(&self, _: &mut [u8]) {}
+}
 
 /// What each adapter was checked against besides its simulated twin, and what no source confirms: everything that the fact file of the
 /// network marks so and that the product, or whoever runs it, leans on.
@@ -148,6 +158,24 @@ fn renewal(model: RenewalModel) -> String {
     }
 }
 
+/// Where a network's API begins, for calls that are passed through.
+fn begins(network: &dyn networks::Network) -> Option<String> {
+    let app = App {
+        client_id: String::new(),
+        client_secret: None,
+        instance: "{instance}".into(),
+        redirect_uri: String::new(),
+        scopes: vec![],
+        base_url: None,
+        endpoints: BTreeMap::new(),
+        options: BTreeMap::new(),
+    };
+    let facts = Facts::unknown();
+    let mut tokens = TokenSet::bearer(Secret::new(""), None, vec![]);
+    tokens.notes.insert("pds".into(), "https://{server}".into());
+    network.api(Cx { app: &app, facts: &facts, now: Timestamp::from_micros(0), dice: &NoDice }, &tokens)
+}
+
 /// Where each network is asked, and for which scopes.
 fn addresses(text: &mut String) {
     text.push_str(
@@ -163,6 +191,9 @@ fn addresses(text: &mut String) {
         writeln!(text, "- **{}** {}", about.title, all.join(", ")).expect("text");
         if !about.scopes.is_empty() {
             writeln!(text, "  - scopes: `{}`", about.scopes.join(" ")).expect("text");
+        }
+        if let Some(api) = begins(*network) {
+            writeln!(text, "  - calls that are passed through go on at {api}").expect("text");
         }
     }
 }

@@ -1,7 +1,8 @@
-//! `Idempotency-Key` on every POST of the API: the same key again answers what was answered, and does nothing twice.
+//! `Idempotency-Key` on every POST of the API: the same key again answers what was answered, and does nothing twice. An act that waited then
+//! is answered by what became of it.
 
 use axum::extract::Request;
-use axum::http::{HeaderValue, Method, StatusCode, header};
+use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use store::events::Actor;
@@ -24,6 +25,8 @@ fn is_key(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
+/// Says that nothing was done for this answer.
+const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 /// The most bytes of an answer that is kept; none of ours is nearly as long.
 const ANSWER_MAX: usize = 1024 * 1024;
 
@@ -56,9 +59,12 @@ async fn keyed(app: &App, actor: &str, key: &str, journaled: bool, request: Requ
     let over_after = if journaled { acts::ABANDONED_AFTER } else { idempotency::ABANDONED_AFTER };
     let seen = app.store.begin_request(&mut tx, key, &same, over_after, app.now()).await?;
     tx.commit().await?;
+    let mut replayed = false;
     match seen {
         Seen::New => {}
         Seen::Abandoned if journaled => {}
+        // It waited then: its own row says what became of it, and that nothing is done twice.
+        Seen::Answered { status: 202, .. } if journaled => replayed = true,
         Seen::Answered { status, body } => return Ok(again(status, body.to_vec())),
         Seen::Running => {
             let words = "The same request is being worked on at this moment. Ask again in a few seconds.";
@@ -80,7 +86,11 @@ async fn keyed(app: &App, actor: &str, key: &str, journaled: bool, request: Requ
     if let Err(error) = keep(app, key, journaled, parts.status, &body).await {
         tracing::error!(error = %error, "idempotency: an answer could not be kept");
     }
-    Ok(Response::from_parts(parts, body.into()))
+    let mut answer = Response::from_parts(parts, body.into());
+    if replayed {
+        answer.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
+    }
+    Ok(answer)
 }
 
 async fn keep(app: &App, key: Key<'_>, journaled: bool, status: StatusCode, body: &[u8]) -> Result<(), StoreError> {
@@ -105,6 +115,6 @@ fn again(status: u16, body: Vec<u8>) -> Response {
     let mut response = (status, body).into_response();
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    response.headers_mut().insert("idempotency-replayed", HeaderValue::from_static("true"));
+    response.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
     response
 }

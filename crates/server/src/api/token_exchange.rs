@@ -1,6 +1,7 @@
 //! `POST /oauth/token`: the standard door to a profile's access token (RFC 8693). The subject is the profile, the client an API key, and
 //! whatever `GET …/access-token` would refuse is refused here.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use axum::Form;
@@ -13,10 +14,10 @@ use base64::engine::general_purpose::STANDARD;
 use lifecycle::permission::{About, Act};
 use lifecycle::secret::Secret;
 use lifecycle::time::Span;
-use serde::Deserialize;
 use serde_json::json;
 
 use crate::actions::act::{self, Wanted};
+use crate::api::v1::tokens::MIN_TTL_MAX;
 use crate::auth::{self, Caller};
 use crate::error::Problem;
 use crate::state::App;
@@ -26,39 +27,57 @@ const ACCESS_TOKEN: &str = "urn:ietf:params:oauth:token-type:access_token";
 /// What names a profile as the subject.
 const PROFILE: &str = "urn:staygreen:params:oauth:token-type:profile";
 
-/// The parameters of RFC 8693 section 2.1 that mean something here. Others are refused, not ignored: an `actor_token` that nobody looks
-/// at would promise too much.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Exchange {
-    #[serde(default)]
+/// The parameters of RFC 8693 section 2.1 that mean something here, and how long the token is to live at least.
+#[derive(Default)]
+struct Exchange {
     grant_type: String,
-    #[serde(default)]
     subject_token: String,
-    #[serde(default)]
     subject_token_type: String,
-    #[serde(default)]
     requested_token_type: Option<String>,
-    #[serde(default)]
     scope: Option<String>,
-    #[serde(default)]
-    audience: Option<String>,
-    /// Of no meaning: the secret alone names the key.
-    #[serde(default)]
-    #[expect(dead_code, reason = "clients with client_secret_post send it")]
-    client_id: Option<String>,
-    #[serde(default)]
-    client_secret: Option<FormSecret>,
+    audiences: Vec<String>,
+    client_secret: Option<Secret>,
+    min_ttl: Option<String>,
 }
 
-/// A secret that came in a form.
-#[derive(Deserialize)]
-#[serde(from = "String")]
-struct FormSecret(Secret);
+impl Exchange {
+    /// Reads a form. What is not known is ignored, and only an audience comes more than once (RFC 6749 section 3.2, RFC 8693 section 2.1).
+    /// What would promise too much is refused instead.
+    fn read(form: Vec<(String, String)>) -> Result<Self, (&'static str, String)> {
+        let (mut read, mut seen) = (Self::default(), BTreeSet::new());
+        for (name, value) in form.into_iter().filter(|(_, value)| !value.is_empty()) {
+            if name == "audience" {
+                read.audiences.push(value);
+                continue;
+            }
+            if !seen.insert(name.clone()) {
+                return Err(("invalid_request", format!("{name} is given twice")));
+            }
+            match name.as_str() {
+                "grant_type" => read.grant_type = value,
+                "subject_token" => read.subject_token = value,
+                "subject_token_type" => read.subject_token_type = value,
+                "requested_token_type" => read.requested_token_type = Some(value),
+                "scope" => read.scope = Some(value),
+                "client_secret" => read.client_secret = Some(Secret::new(value)),
+                "min_ttl" => read.min_ttl = Some(value),
+                "actor_token" | "actor_token_type" => {
+                    return Err((
+                        "invalid_request",
+                        format!("{name}: nobody acts in the place of somebody else here; the API key is who acts"),
+                    ));
+                }
+                "resource" => return Err(("invalid_target", "resource: name the network by audience instead".into())),
+                _ => {}
+            }
+        }
+        Ok(read)
+    }
 
-impl From<String> for FormSecret {
-    fn from(text: String) -> Self {
-        Self(Secret::new(text))
+    fn min_ttl(&self) -> Result<Span, (&'static str, String)> {
+        let Some(text) = &self.min_ttl else { return Ok(Span::minutes(5)) };
+        let seconds = text.parse().ok().filter(|seconds| (0..=MIN_TTL_MAX).contains(seconds));
+        seconds.map(Span::seconds).ok_or_else(|| ("invalid_request", format!("min_ttl is a number of seconds, {MIN_TTL_MAX} at most")))
     }
 }
 
@@ -91,7 +110,7 @@ fn told(problem: &Problem) -> Response {
 /// The API key: as bearer, with HTTP Basic, or in the form.
 fn secret_of(headers: &HeaderMap, form: &Exchange) -> Option<Secret> {
     if !headers.contains_key(header::AUTHORIZATION) {
-        return form.client_secret.as_ref().map(|secret| secret.0.clone());
+        return form.client_secret.clone();
     }
     if let Some(bearer) = auth::credentials(headers, "Bearer") {
         return Some(Secret::new(bearer));
@@ -102,10 +121,18 @@ fn secret_of(headers: &HeaderMap, form: &Exchange) -> Option<Secret> {
 }
 
 /// Exchanges.
-pub async fn exchange(State(app): State<Arc<App>>, headers: HeaderMap, form: Result<Form<Exchange>, FormRejection>) -> Response {
-    let form = match form {
-        Ok(Form(form)) => form,
-        Err(error) => return refuse(StatusCode::BAD_REQUEST, "invalid_request", &error.body_text()),
+pub async fn exchange(
+    State(app): State<Arc<App>>,
+    headers: HeaderMap,
+    form: Result<Form<Vec<(String, String)>>, FormRejection>,
+) -> Response {
+    let Ok(Form(form)) = form else {
+        let words = "the parameters come as a form: application/x-www-form-urlencoded";
+        return refuse(StatusCode::BAD_REQUEST, "invalid_request", words);
+    };
+    let form = match Exchange::read(form) {
+        Ok(form) => form,
+        Err((error, why)) => return refuse(StatusCode::BAD_REQUEST, error, &why),
     };
     if form.grant_type != GRANT {
         return refuse(StatusCode::BAD_REQUEST, "unsupported_grant_type", "only token exchange (RFC 8693) is offered here");
@@ -126,23 +153,27 @@ pub async fn exchange(State(app): State<Arc<App>>, headers: HeaderMap, form: Res
         Ok(caller) => caller,
         Err(error) => return told(&Problem::from(error)),
     };
-    match lent(&app, &caller, &form).await {
+    let min_ttl = match form.min_ttl() {
+        Ok(min_ttl) => min_ttl,
+        Err((error, why)) => return refuse(StatusCode::BAD_REQUEST, error, &why),
+    };
+    match lent(&app, &caller, &form, min_ttl).await {
         Ok(answer) => answer,
         Err(problem) => told(&problem),
     }
 }
 
-async fn lent(app: &App, caller: &Caller, form: &Exchange) -> Result<Response, Problem> {
+async fn lent(app: &App, caller: &Caller, form: &Exchange, min_ttl: Span) -> Result<Response, Problem> {
     let decision = caller.decide(Act::ReadToken, About::Profiles);
     if !decision.is_yes() {
         return Err(auth::refused(&decision));
     }
     let profile = auth::profile(app, caller, &form.subject_token, Act::ReadToken).await?;
-    if form.audience.as_deref().is_some_and(|audience| audience != profile.network) {
+    if form.audiences.iter().any(|audience| *audience != profile.network) {
         return Ok(refuse(StatusCode::BAD_REQUEST, "invalid_target", "the profile is of another network than the audience"));
     }
     let scopes = form.scope.as_deref().unwrap_or_default().split_whitespace().map(str::to_owned).collect();
-    let lent = act::lend(app, caller, &profile, &Wanted { min_ttl: Span::minutes(5), scopes, door: "token_exchange" }).await?;
+    let lent = act::lend(app, caller, &profile, &Wanted { min_ttl, scopes, door: "token_exchange" }).await?;
     let answer = json!({
         "access_token": lent.access_token.expose(),
         "issued_token_type": ACCESS_TOKEN,

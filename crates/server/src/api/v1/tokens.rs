@@ -18,7 +18,7 @@ use crate::show::rfc3339;
 use crate::state::App;
 
 /// The longest life that can be asked for: a day.
-const MIN_TTL_MAX: i64 = 86_400;
+pub(crate) const MIN_TTL_MAX: i64 = 86_400;
 
 /// What is asked for.
 #[derive(Deserialize)]
