@@ -318,3 +318,28 @@ async fn whoever_waits_for_a_renewal_hears_that_it_is_done() {
     eventually("whoever sent it", async || told(TOBIAS, "Erneuert").await == 2).await;
     assert_eq!(told(MIRA, "Renewed").await, 1, "the all-clear said it");
 }
+
+/// A green check mark is true: what nobody could prove for so long, because the network says that the fault is ours, is not green.
+#[tokio::test]
+async fn a_network_that_says_that_the_fault_is_ours_leaves_no_green_check_mark_and_calls_nobody() {
+    let demo = Demo::start();
+    // As if this server's clock were behind: every call is refused for its time.
+    demo.control("/troubles", json!({ "network": "xing", "trouble": "overtaken" })).await;
+    let now = async || demo.profile_named("xing", "Karl Voss").await;
+    eventually("it is seen", async || demo.api("GET", "/events?limit=500", None).await.1.to_string().contains("network.misconfigured"))
+        .await;
+    assert_eq!(now().await["status"], "connected", "proven a moment ago");
+    demo.control("/clock", json!({ "advance_seconds": 1_200 })).await;
+    eventually("nobody could prove it", async || now().await["status"] == "unverified").await;
+    let profile = now().await;
+    assert_eq!(profile["cause"], "app_blocked", "{profile}");
+    let (_, story) = demo.api("GET", &format!("/profiles/{}/explanation", id_of(&profile)), None).await;
+    assert_eq!(story["way"], "operator", "{story}");
+    let cookie = demo.admin().await;
+    let text = page(&demo, &cookie, &format!("/settings/profiles/{}", id_of(&profile))).await;
+    assert!(text.contains("The network refuses our app") && text.contains("Cannot be checked"), "{text}");
+    let told = demo.mails().await;
+    assert!(!told.iter().any(|mail| mail["subject"].as_str().unwrap().contains("Karl Voss")), "nobody has to log in: {told:?}");
+    demo.control("/troubles", json!({ "network": "xing", "trouble": "" })).await;
+    demo.as_time_passes("it is proven again", async || now().await["status"] == "connected").await;
+}
