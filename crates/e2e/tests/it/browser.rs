@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::world::client;
 
 /// How long a busy machine may take for anything.
-const LONG: Duration = Duration::from_secs(60);
+const LONG: Duration = Duration::from_mins(1);
 
 const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
 
