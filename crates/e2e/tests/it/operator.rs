@@ -1,0 +1,100 @@
+//! The operator's shell: what it leaves behind, what it makes, whom it asks, and what it says when something is wrong.
+
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+use serde_json::{Value, json};
+
+use crate::world::binary;
+
+fn shell(folder: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(binary());
+    command.current_dir(folder).args(arguments).stdin(Stdio::null());
+    for name in ["STAYGREEN_URL", "STAYGREEN_API_KEY", "STAYGREEN_API_KEY_FILE", "STAYGREEN_CONFIG"] {
+        command.env_remove(name);
+    }
+    command
+}
+
+fn run(folder: &Path, arguments: &[&str]) -> Output {
+    shell(folder, arguments).output().unwrap()
+}
+
+fn said(output: &Output) -> String {
+    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+}
+
+/// What a command that is done prints.
+fn done(folder: &Path, arguments: &[&str]) -> String {
+    let output = run(folder, arguments);
+    assert_eq!(output.status.code(), Some(0), "{arguments:?}: {}", said(&output));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+fn told(folder: &Path, arguments: &[&str]) -> Value {
+    serde_json::from_str(&done(folder, &[arguments, &["--json"]].concat())).unwrap()
+}
+
+/// What a command says that fails.
+fn failed(folder: &Path, arguments: &[&str]) -> String {
+    let output = run(folder, arguments);
+    assert_eq!(output.status.code(), Some(1), "{arguments:?}: {}", said(&output));
+    String::from_utf8(output.stderr).unwrap()
+}
+
+fn rows(folder: &Path, arguments: &[&str]) -> Vec<Value> {
+    done(folder, arguments).lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+/// The audit, who did what.
+fn acted(folder: &Path) -> Vec<Value> {
+    let mut rows = rows(folder, &["audit", "export"]);
+    for row in &mut rows {
+        for text in ["actor", "detail"] {
+            row[text] = serde_json::from_str(row[text].as_str().unwrap()).unwrap();
+        }
+    }
+    rows
+}
+
+/// An installation in the folder itself, as one begins without a configuration.
+fn house() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    done(folder.path(), &["user", "create", "--email", "ada@example.com", "--name", "Ada", "--role", "company-admin"]);
+    folder
+}
+
+#[test]
+fn a_command_on_this_machine_leaves_no_key_behind() {
+    let folder = house();
+    let at = folder.path();
+    for command in [&["export"][..], &["audit", "anchor"], &["audit", "verify"], &["freeze", "list"], &["profile", "list"]] {
+        done(at, command);
+    }
+    // Also where it comes to a bad end.
+    failed(at, &["profile", "show", "prf_nobody"]);
+    assert_eq!(told(at, &["api-key", "list"]), json!([]));
+    // Not only in no list: of two tables that follow each other in a backup the first has no row.
+    done(at, &["backup", "everything"]);
+    let backup = std::fs::read_to_string(at.join("everything")).unwrap();
+    let keys = backup.lines().position(|line| line.starts_with("{\"table\":\"api_keys\"")).unwrap();
+    assert!(backup.lines().nth(keys + 1).unwrap().starts_with("{\"table\":"), "nothing of it is stored");
+    let lines = rows(at, &["export"]);
+    assert!(!lines.iter().any(|line| line["type"] == "api_key"), "nor while it runs: {lines:?}");
+    let acted = acted(at);
+    let by = |row: &Value| row["actor"]["name"] == "command line" && row["act"] == "export:read";
+    assert!(acted.iter().any(by), "who exported is written down all the same: {acted:?}");
+
+    // An export of a version that still listed them.
+    let mut lines = lines;
+    let old = json!({ "type": "api_key", "data": { "id": "key_0", "name": "command line", "created_by": null } });
+    let tool = json!({ "type": "api_key", "data": { "id": "key_1", "name": "newsroom", "created_by": null } });
+    let end = lines.len() - 1;
+    lines.splice(end..end, [old, tool]);
+    let count = lines.len();
+    lines.last_mut().unwrap()["data"]["lines"] = count.into();
+    let file = at.join("export.jsonl");
+    std::fs::write(&file, lines.iter().map(|line| format!("{line}\n")).collect::<String>()).unwrap();
+    let moved = told(at, &["import", "--from", "staygreen", file.to_str().unwrap()]);
+    assert_eq!(moved["moved"]["anew"], json!(["API key newsroom"]), "{moved}");
+}
