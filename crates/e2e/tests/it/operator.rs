@@ -98,3 +98,24 @@ fn a_command_on_this_machine_leaves_no_key_behind() {
     let moved = told(at, &["import", "--from", "staygreen", file.to_str().unwrap()]);
     assert_eq!(moved["moved"]["anew"], json!(["API key newsroom"]), "{moved}");
 }
+
+#[test]
+fn who_closes_the_pipe_has_seen_enough() {
+    let folder = house();
+    let commands: [&[&str]; 7] = [
+        &["simulate", "--profiles", "6", "--years", "0.02", "--json"],
+        &["api-key", "list"],
+        &["user", "list"],
+        &["profile", "list"],
+        &["export"],
+        &["network-app", "list"],
+        &["sandbox", "--port", "0"],
+    ];
+    for command in commands {
+        let mut child = shell(folder.path(), command).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        drop(child.stdout.take());
+        let output = child.wait_with_output().unwrap();
+        assert_eq!((output.status.code(), said(&output)), (Some(0), String::new()), "{command:?}");
+    }
+    assert_eq!(told(folder.path(), &["api-key", "list"]), json!([]), "and no key is left");
+}

@@ -20,6 +20,7 @@ use store::users::NewUser;
 use store::{Store, StoreError, Tx, api_keys, network_apps, second_factors, sessions, users};
 
 use super::ConfigArgs;
+use crate::out::put;
 
 #[derive(Args)]
 pub(crate) struct Common {
@@ -144,8 +145,8 @@ impl Common {
         Ok((store, organisation, url))
     }
 
-    fn print(&self, value: &Value, words: impl FnOnce() -> String) {
-        if self.json { println!("{value}") } else { println!("{}", words()) }
+    fn print(&self, value: &Value, words: impl FnOnce() -> String) -> anyhow::Result<()> {
+        if self.json { put!("{value}") } else { put!("{}", words()) }
     }
 }
 
@@ -172,7 +173,7 @@ impl User {
                 let link = format!("{url}/invitation/{}", secret.expose());
                 common.print(&json!({ "id": id.as_str(), "link": link }), || {
                     format!("{name} chooses a password here (once, within 72 hours):\n{link}")
-                });
+                })?;
             }
             Self::List { common } => {
                 let (store, organisation, _) = common.open().await?;
@@ -192,7 +193,7 @@ impl User {
                         })
                         .collect::<Vec<_>>()
                         .join("\n")
-                });
+                })?;
             }
             Self::ResetSecondFactor { email, common } => {
                 let (store, organisation, _) = common.open().await?;
@@ -205,7 +206,7 @@ impl User {
                 tx.commit().await?;
                 common.print(&json!({ "id": user.id.as_str(), "second_factor": false, "was_on": was_on }), || {
                     format!("{} signs in with the password alone until a new second factor is set up", user.email)
-                });
+                })?;
             }
             Self::Disable { email, common } => {
                 let (store, organisation, _) = common.open().await?;
@@ -215,7 +216,7 @@ impl User {
                 let detail = json!({ "user": user.id.as_str(), "role": user.role, "disabled": true });
                 note(&mut tx, &organisation, "user.changed", &detail).await?;
                 tx.commit().await?;
-                common.print(&json!({ "id": user.id.as_str(), "disabled": true }), || format!("{} is disabled", user.email));
+                common.print(&json!({ "id": user.id.as_str(), "disabled": true }), || format!("{} is disabled", user.email))?;
             }
         }
         Ok(())
@@ -250,7 +251,7 @@ impl ApiKey {
                 let detail = json!({ "what": "created", "key": id.as_str(), "permissions": words });
                 store.audit(&mut tx, by_operator(&organisation, Act::ManageApiKeys, detail)).await?;
                 tx.commit().await?;
-                common.print(&json!({ "id": id.as_str(), "api_key": secret.expose() }), || secret.expose().to_owned());
+                common.print(&json!({ "id": id.as_str(), "api_key": secret.expose() }), || secret.expose().to_owned())?;
             }
             Self::List { common } => {
                 let (store, organisation, _) = common.open().await?;
@@ -262,7 +263,7 @@ impl ApiKey {
                         .map(|key| format!("{}  {}{}", key.id, key.name, if key.revoked_at.is_some() { " (revoked)" } else { "" }))
                         .collect::<Vec<_>>()
                         .join("\n")
-                });
+                })?;
             }
             Self::Revoke { id, common } => {
                 let (store, organisation, _) = common.open().await?;
@@ -275,7 +276,7 @@ impl ApiKey {
                 let detail = json!({ "what": "revoked", "key": id });
                 store.audit(&mut tx, by_operator(&organisation, Act::ManageApiKeys, detail)).await?;
                 tx.commit().await?;
-                common.print(&json!({ "id": id.as_str(), "revoked": true }), || format!("{id} is revoked"));
+                common.print(&json!({ "id": id.as_str(), "revoked": true }), || format!("{id} is revoked"))?;
             }
         }
         Ok(())
@@ -305,7 +306,7 @@ impl NetworkApp {
                 tx.commit().await?;
                 common.print(&json!({ "network": network, "client_id": client_id }), || {
                     format!("{network}: the network app is stored, its secret sealed")
-                });
+                })?;
             }
             Self::List { common } => {
                 let (store, organisation, _) = common.open().await?;
@@ -322,7 +323,7 @@ impl NetworkApp {
                         .map(|(name, id)| format!("{name:<12} {}", id.as_deref().unwrap_or("not set")))
                         .collect::<Vec<_>>()
                         .join("\n")
-                });
+                })?;
             }
         }
         Ok(())

@@ -6,6 +6,7 @@ use store::rekey;
 use store::seal::{Keyring, key_file};
 
 use super::ConfigArgs;
+use crate::out::put;
 
 /// What both commands take.
 #[derive(Args)]
@@ -49,16 +50,14 @@ fn rotate(prepare: bool, common: &Common) -> anyhow::Result<()> {
     let changed = if prepare { key_file::prepare(&path)? } else { key_file::rotate(&path)? };
     let shown = path.display();
     if common.json {
-        println!("{}", json!({ "seals": changed.seals, "prepared": changed.prepared }));
+        put!("{}", json!({ "seals": changed.seals, "prepared": changed.prepared }))?;
     } else if let Some(prepared) = changed.prepared {
-        println!(
-            "{shown}: {prepared} is there and only opens. Copy the file to every server, restart each, then run: staygreen key rotate"
-        );
+        put!("{shown}: {prepared} is there and only opens. Copy the file to every server, restart each, then run: staygreen key rotate")?;
     } else {
-        println!(
+        put!(
             "{shown}: {} seals from the next start on, the older keys go on opening. Copy the file to your backup of it, restart the server, and see with: staygreen key status",
             changed.seals
-        );
+        )?;
     }
     Ok(())
 }
@@ -68,7 +67,7 @@ async fn status(common: &Common) -> anyhow::Result<()> {
     let keys = Keyring::open_or_create(&config.key_file())?;
     let counts = rekey::counts(&config.database_url(), &keys).await?;
     if common.json {
-        println!("{}", json!({ "seals": keys.seals_with(), "values": counts }));
+        put!("{}", json!({ "seals": keys.seals_with(), "values": counts }))?;
         return Ok(());
     }
     for (id, count) in &counts {
@@ -78,7 +77,7 @@ async fn status(common: &Common) -> anyhow::Result<()> {
             (_, 0) => "nothing in the database needs it; keep it as long as a backup does",
             _ => "opens; what lasts is sealed anew beside the server's work, the rest ends within days",
         };
-        println!("{id:<6} {count:>9} values  {about}");
+        put!("{id:<6} {count:>9} values  {about}")?;
     }
     Ok(())
 }

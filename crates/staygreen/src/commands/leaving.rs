@@ -12,6 +12,7 @@ use server::api::local::Door;
 
 use super::ConfigArgs;
 use super::way::Server;
+use crate::out::put;
 
 /// `staygreen export`
 #[derive(Args)]
@@ -106,19 +107,19 @@ impl Import {
         };
         let works = looked.lines.iter().filter(|line| line.outcome == "works").count();
         if self.json {
-            println!("{}", json!({ "dry_run": self.dry_run, "rows": looked.lines, "works": works, "profiles": added }));
+            put!("{}", json!({ "dry_run": self.dry_run, "rows": looked.lines, "works": works, "profiles": added }))?;
             return Ok(());
         }
         for line in &looked.lines {
-            println!("{}", words(line));
+            put!("{}", words(line))?;
         }
         let all = looked.lines.len();
         if self.dry_run {
-            println!("{works} of {all} rows work. Nothing was stored (--dry-run)");
+            put!("{works} of {all} rows work. Nothing was stored (--dry-run)")?;
         } else {
-            println!(
+            put!(
                 "{works} of {all} rows work; {added} profiles are connected. Stop the other tool: two that renew the same tokens destroy them"
-            );
+            )?;
         }
         Ok(())
     }
@@ -132,16 +133,20 @@ impl Import {
         let moved = house(&door.app, bytes, self.dry_run).await.map_err(|problem| anyhow::anyhow!("{}", problem.detail));
         let moved = moved.context("the file is refused as a whole; nothing was taken")?;
         if self.json {
-            println!("{}", json!({ "dry_run": self.dry_run, "moved": moved }));
+            put!("{}", json!({ "dry_run": self.dry_run, "moved": moved }))?;
             return Ok(());
         }
         let would = if self.dry_run { "would be new (--dry-run)" } else { "are new" };
-        println!(
+        put!(
             "{} users, {} teams, {} permission sets, {} page presets, {} profiles {would}. Users choose a password by an invitation; profiles wait until somebody logs in",
-            moved.users, moved.teams, moved.permission_sets, moved.page_presets, moved.profiles
-        );
+            moved.users,
+            moved.teams,
+            moved.permission_sets,
+            moved.page_presets,
+            moved.profiles
+        )?;
         for one in &moved.anew {
-            println!("to be entered anew: {one}");
+            put!("to be entered anew: {one}")?;
         }
         Ok(())
     }

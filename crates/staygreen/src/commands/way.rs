@@ -13,6 +13,7 @@ use staygreen_client::{Client, Error};
 use url::form_urlencoded;
 
 use super::ConfigArgs;
+use crate::out::{self, put};
 
 /// Where a server is looked for when an API key, but no address, is given.
 const HERE: &str = "http://127.0.0.1:8420";
@@ -123,13 +124,11 @@ impl Server {
 
     /// Copies an answer to stdout as it comes.
     pub(crate) async fn copy(&self, path: &str, query: &[(&str, String)]) -> anyhow::Result<()> {
-        use std::io::Write as _;
-        let mut out = std::io::stdout().lock();
         match self.way().await? {
             Way::Remote(client) => {
                 let mut answer = client.stream(path, query).await?;
                 while let Some(part) = answer.chunk().await? {
-                    out.write_all(&part)?;
+                    out::bytes(&part)?;
                 }
             }
             Way::Local(door) => {
@@ -139,20 +138,15 @@ impl Server {
                 }
                 let mut parts = answer.into_body().into_data_stream();
                 while let Some(part) = parts.next().await {
-                    out.write_all(&part?)?;
+                    out::bytes(&part?)?;
                 }
             }
         }
         Ok(())
     }
 
-    #[expect(clippy::print_stdout, reason = "data goes to stdout")]
-    pub(crate) fn print(&self, value: &Value, words: impl FnOnce(&Value) -> String) {
-        if self.json {
-            println!("{value}");
-        } else {
-            println!("{}", words(value));
-        }
+    pub(crate) fn print(&self, value: &Value, words: impl FnOnce(&Value) -> String) -> anyhow::Result<()> {
+        if self.json { put!("{value}") } else { put!("{}", words(value)) }
     }
 }
 
