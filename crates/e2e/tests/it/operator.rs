@@ -100,6 +100,41 @@ fn a_command_on_this_machine_leaves_no_key_behind() {
 }
 
 #[test]
+fn what_only_reads_makes_no_installation() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    for command in [
+        &["profile", "list"][..],
+        &["mcp"],
+        &["export"],
+        &["audit", "verify"],
+        &["freeze", "list"],
+        &["hold", "status"],
+        &["user", "list"],
+        &["user", "disable", "ada@example.com"],
+        &["api-key", "list"],
+        &["api-key", "revoke", "key_00000000000000000000000000000000"],
+        &["network-app", "list"],
+        &["key", "status"],
+        &["key", "rotate"],
+        &["migrate-to", "sqlite:elsewhere.db"],
+    ] {
+        let why = failed(at, command);
+        assert!(
+            why.contains("there is no Staygreen here") && why.contains("STAYGREEN_URL") && why.contains("--config"),
+            "{command:?}: {why}"
+        );
+        assert_eq!(std::fs::read_dir(at).unwrap().count(), 0, "{command:?} makes nothing");
+    }
+    let file = at.join("tokens.csv");
+    std::fs::write(&file, "network,access_token\nlinkedin,x\n").unwrap();
+    run(at, &["import", "--from", "csv", "--dry-run", file.to_str().unwrap()]);
+    assert_eq!(std::fs::read_dir(at).unwrap().count(), 1, "a dry run leaves nothing");
+    done(at, &["user", "create", "--email", "ada@example.com", "--name", "Ada"]);
+    assert_eq!(told(at, &["profile", "list"]), json!([]), "and now there is one");
+}
+
+#[test]
 fn who_closes_the_pipe_has_seen_enough() {
     let folder = house();
     let commands: [&[&str]; 7] = [

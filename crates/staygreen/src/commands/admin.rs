@@ -11,7 +11,7 @@ use lifecycle::permission::{Act, Permission, Role};
 use lifecycle::secret::Secret;
 use lifecycle::time::Span;
 use serde_json::{Value, json};
-use server::config::Length;
+use server::config::{Config, Length};
 use server::time::{SystemClock, SystemDice, fresh_secret};
 use store::api_keys::NewApiKey;
 use store::audit::Entry;
@@ -131,8 +131,17 @@ pub(crate) enum NetworkApp {
 }
 
 impl Common {
+    /// The installation, begun where there is none.
     async fn open(&self) -> anyhow::Result<(Store, OrganisationId, String)> {
-        let config = self.config.load()?;
+        Self::open_as(self.config.load()?).await
+    }
+
+    /// The installation, where there is one.
+    async fn open_existing(&self) -> anyhow::Result<(Store, OrganisationId, String)> {
+        Self::open_as(self.config.load_existing()?).await
+    }
+
+    async fn open_as(config: Config) -> anyhow::Result<(Store, OrganisationId, String)> {
         let store = server::open_store(&config).await?;
         let mut tx = store.write().await?;
         let (organisation, _) = users::first_organisation(&mut tx, &config.server.organisation, SystemClock.now()).await?;
@@ -176,7 +185,7 @@ impl User {
                 })?;
             }
             Self::List { common } => {
-                let (store, organisation, _) = common.open().await?;
+                let (store, organisation, _) = common.open_existing().await?;
                 let mut tx = store.read().await?;
                 let all = users::list(&mut tx, &organisation).await?;
                 let rows: Vec<_> = all.iter().map(|user| json!({ "id": user.id.as_str(), "email": user.email, "name": user.name, "role": user.role, "disabled": user.disabled_at.is_some() })).collect();
@@ -196,7 +205,7 @@ impl User {
                 })?;
             }
             Self::ResetSecondFactor { email, common } => {
-                let (store, organisation, _) = common.open().await?;
+                let (store, organisation, _) = common.open_existing().await?;
                 let mut tx = store.write().await?;
                 let user = users::by_email(&mut tx, &email).await?.ok_or_else(|| anyhow!("there is no user with the address {email}"))?;
                 let was_on = second_factors::remove(&mut tx, &user.id).await?;
@@ -209,7 +218,7 @@ impl User {
                 })?;
             }
             Self::Disable { email, common } => {
-                let (store, organisation, _) = common.open().await?;
+                let (store, organisation, _) = common.open_existing().await?;
                 let mut tx = store.write().await?;
                 let user = users::by_email(&mut tx, &email).await?.ok_or_else(|| anyhow!("there is no user with the address {email}"))?;
                 users::set_standing(&mut tx, &organisation, &user.id, user.role, Some(SystemClock.now())).await?;
@@ -254,7 +263,7 @@ impl ApiKey {
                 common.print(&json!({ "id": id.as_str(), "api_key": secret.expose() }), || secret.expose().to_owned())?;
             }
             Self::List { common } => {
-                let (store, organisation, _) = common.open().await?;
+                let (store, organisation, _) = common.open_existing().await?;
                 let mut tx = store.read().await?;
                 let all = api_keys::list(&mut tx, &organisation).await?;
                 let rows: Vec<_> = all.iter().map(|key| json!({ "id": key.id.as_str(), "name": key.name, "permissions": key.permissions.iter().map(Permission::to_string).collect::<Vec<_>>(), "revoked": key.revoked_at.is_some() })).collect();
@@ -266,7 +275,7 @@ impl ApiKey {
                 })?;
             }
             Self::Revoke { id, common } => {
-                let (store, organisation, _) = common.open().await?;
+                let (store, organisation, _) = common.open_existing().await?;
                 let id = id.parse().map_err(|error| anyhow!("{error}"))?;
                 let mut tx = store.write().await?;
                 if !api_keys::revoke(&mut tx, &organisation, &id, SystemClock.now()).await? {
@@ -309,7 +318,7 @@ impl NetworkApp {
                 })?;
             }
             Self::List { common } => {
-                let (store, organisation, _) = common.open().await?;
+                let (store, organisation, _) = common.open_existing().await?;
                 let mut tx = store.read().await?;
                 let mut rows = vec![];
                 for network in networks::all() {

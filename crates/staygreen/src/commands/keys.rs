@@ -46,7 +46,7 @@ impl Key {
 }
 
 fn rotate(prepare: bool, common: &Common) -> anyhow::Result<()> {
-    let path = common.config.load()?.key_file();
+    let path = common.config.load_existing()?.key_file();
     let changed = if prepare { key_file::prepare(&path)? } else { key_file::rotate(&path)? };
     let shown = path.display();
     if common.json {
@@ -63,7 +63,7 @@ fn rotate(prepare: bool, common: &Common) -> anyhow::Result<()> {
 }
 
 async fn status(common: &Common) -> anyhow::Result<()> {
-    let config = common.config.load()?;
+    let config = common.config.load_existing()?;
     let keys = Keyring::open_or_create(&config.key_file())?;
     let counts = rekey::counts(&config.database_url(), &keys).await?;
     if common.json {

@@ -9,6 +9,7 @@ use serde_json::json;
 use server::actions::arrive::files::{Format, read};
 use server::actions::arrive::{AppKey, Line, house, keep, look};
 use server::api::local::Door;
+use tempfile::TempDir;
 
 use super::ConfigArgs;
 use super::way::Server;
@@ -97,7 +98,7 @@ impl Import {
         // Read before anything is opened: a file that is refused touches nothing.
         let rows =
             read(format, &bytes, key.as_ref(), self.tenant.as_deref()).context("the file is refused as a whole; nothing was taken")?;
-        let door = self.open().await?;
+        let (_moment, door) = self.open().await?;
         let looked = look(&door.app, rows, progress).await.context("the file is refused as a whole; nothing was taken")?;
         let name = self.from.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default();
         let added = if self.dry_run {
@@ -124,12 +125,22 @@ impl Import {
         Ok(())
     }
 
-    async fn open(&self) -> anyhow::Result<Door> {
-        Door::open(self.config.load()?).await.context("the installation cannot be opened; stop its server first where it works on SQLite")
+    /// The installation; one for the moment, where a dry run finds none and is to leave none.
+    async fn open(&self) -> anyhow::Result<(Option<TempDir>, Door)> {
+        let mut config = self.config.load()?;
+        let mut moment = None;
+        if self.dry_run && server::there(&config).is_err() {
+            let folder = tempfile::tempdir().context("no temporary folder can be made")?;
+            config.server.data_dir = folder.path().to_owned();
+            (config.database.url, config.keys.file, config.keeper.spool_dir) = (String::new(), PathBuf::new(), PathBuf::new());
+            moment = Some(folder);
+        }
+        let door = Door::open(config).await.context("the installation cannot be opened; stop its server first where it works on SQLite")?;
+        Ok((moment, door))
     }
 
     async fn house(&self, bytes: &[u8]) -> anyhow::Result<()> {
-        let door = self.open().await?;
+        let (_moment, door) = self.open().await?;
         let moved = house(&door.app, bytes, self.dry_run).await.map_err(|problem| anyhow::anyhow!("{}", problem.detail));
         let moved = moved.context("the file is refused as a whole; nothing was taken")?;
         if self.json {

@@ -93,6 +93,13 @@ impl ConfigArgs {
     pub(crate) fn load(&self) -> anyhow::Result<Config> {
         Config::load(self.config.as_deref()).context("the configuration cannot be used")
     }
+
+    /// The same for whoever looks at, or ends, what is there: where nothing is, nothing is made.
+    pub(crate) fn load_existing(&self) -> anyhow::Result<Config> {
+        let config = self.load()?;
+        server::there(&config)?;
+        Ok(config)
+    }
 }
 
 impl Command {

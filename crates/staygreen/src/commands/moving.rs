@@ -162,7 +162,7 @@ impl Restore {
 
 impl MigrateTo {
     pub(crate) async fn run(self) -> anyhow::Result<()> {
-        let config = self.config.load()?;
+        let config = self.config.load_existing()?;
         // Held open to the end: no server works on a SQLite file meanwhile.
         let old = server::open_store(&config).await?;
         let mut tx = old.read().await?;

@@ -101,7 +101,7 @@ impl Server {
     pub(crate) async fn way(&self) -> anyhow::Result<Way> {
         match (&self.url, self.key()?) {
             (None, None) => {
-                let door = Door::open(self.config.load()?).await.context(
+                let door = Door::open(self.config.load_existing()?).await.context(
                     "the installation on this machine cannot be opened; where its server runs, give --url and an API key (--api-key-file, or STAYGREEN_API_KEY)",
                 )?;
                 Ok(Way::Local(Box::new(door)))
