@@ -5,7 +5,7 @@ use std::process::{Command, Output, Stdio};
 
 use serde_json::{Value, json};
 
-use crate::world::binary;
+use crate::world::{Running, binary};
 
 fn shell(folder: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(binary());
@@ -132,6 +132,54 @@ fn what_only_reads_makes_no_installation() {
     assert_eq!(std::fs::read_dir(at).unwrap().count(), 1, "a dry run leaves nothing");
     done(at, &["user", "create", "--email", "ada@example.com", "--name", "Ada"]);
     assert_eq!(told(at, &["profile", "list"]), json!([]), "and now there is one");
+}
+
+#[test]
+fn a_server_that_runs_is_administered_through_its_api() {
+    let folder = house();
+    let at = folder.path();
+    let permissions = ["--permission", "users:manage", "--permission", "api_keys:manage", "--permission", "profiles:read"];
+    let key = told(at, &[&["api-key", "create", "--name", "operator"], &permissions[..]].concat())["api_key"].as_str().unwrap().to_owned();
+    let data = at.join("staygreen-data");
+    let server = Running::start(&["serve", "--port", "0"], &[("STAYGREEN_SERVER__DATA_DIR", data.to_str().unwrap())]);
+    for command in [&["user", "list"][..], &["api-key", "list"]] {
+        let why = failed(at, command);
+        assert!(why.contains("another Staygreen already uses") && why.contains("--url") && why.contains("STAYGREEN_API_KEY"), "{why}");
+    }
+    let why = failed(at, &["network-app", "list"]);
+    assert!(why.contains("Settings, Network apps"), "{why}");
+
+    let ask = |arguments: &[&str]| -> (Option<i32>, String, String) {
+        let output = shell(at, arguments).args(["--url", server.url(), "--json"]).env("STAYGREEN_API_KEY", &key).output().unwrap();
+        (output.status.code(), String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap())
+    };
+    let answer = |arguments: &[&str]| -> Value {
+        let (code, printed, why) = ask(arguments);
+        assert_eq!(code, Some(0), "{arguments:?}: {why}");
+        serde_json::from_str(&printed).unwrap()
+    };
+    let made = answer(&["user", "create", "--email", "tom@example.com", "--name", "Tom", "--role", "viewer"]);
+    assert!(made["link"].as_str().unwrap().contains("/invitation/"), "{made}");
+    let of = |list: &Value, field: &str, value: &str| list.as_array().unwrap().iter().find(|one| one[field] == value).unwrap().clone();
+    let tom = of(&answer(&["user", "list"]), "email", "tom@example.com");
+    assert_eq!((&tom["id"], &tom["role"], &tom["disabled"]), (&made["id"], &json!("viewer"), &json!(false)));
+    assert_eq!(answer(&["user", "disable", "Tom@example.com"])["disabled"], true);
+    assert_eq!(of(&answer(&["user", "list"]), "email", "tom@example.com")["disabled"], true);
+    let (code, _, why) = ask(&["user", "reset-second-factor", "ada@example.com"]);
+    assert!(code == Some(1) && why.matches("a company admin does").count() == 1, "no key takes a second factor away: {why}");
+    let (code, _, why) = ask(&["user", "disable", "nobody@example.com"]);
+    assert!(code == Some(1) && why.contains("there is no user with the address"), "{why}");
+
+    let tool = answer(&["api-key", "create", "--name", "tool", "--permission", "profiles:read", "--expires-in", "30d"]);
+    assert!(tool["api_key"].as_str().unwrap().starts_with("sg_"), "{tool}");
+    let id = tool["id"].as_str().unwrap();
+    assert_eq!(of(&answer(&["api-key", "list"]), "id", id)["revoked"], false);
+    assert_eq!(answer(&["api-key", "revoke", id])["revoked"], true);
+    assert_eq!(of(&answer(&["api-key", "list"]), "id", id)["revoked"], true);
+    let (code, _, why) = ask(&["api-key", "revoke", id]);
+    assert!(code == Some(1) && why.contains("revoked already"), "{why}");
+    let (code, _, why) = ask(&["api-key", "create", "--name", "more", "--permission", "audit:read"]);
+    assert!(code == Some(1) && why.contains("only what it has"), "as whom the key says: {why}");
 }
 
 #[test]

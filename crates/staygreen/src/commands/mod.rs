@@ -18,7 +18,7 @@ mod way;
 
 use std::path::PathBuf;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, ensure};
 use clap::{Args, Subcommand};
 use server::config::Config;
 use tokio_util::sync::CancellationToken;
@@ -129,6 +129,16 @@ impl Command {
             Self::Token(token) => token.run().await,
         }
     }
+}
+
+/// A network by its name.
+///
+/// # Errors
+/// Which names there are.
+fn known_network(name: &str) -> anyhow::Result<()> {
+    let known: Vec<_> = networks::all().iter().map(|network| network.about().name).collect();
+    ensure!(networks::find(name).is_some(), "there is no network \"{name}\"; the networks are {}", known.join(", "));
+    Ok(())
 }
 
 /// Cancelled by Ctrl-C or SIGTERM.

@@ -99,16 +99,27 @@ impl Server {
 
     /// Opens the way.
     pub(crate) async fn way(&self) -> anyhow::Result<Way> {
-        match (&self.url, self.key()?) {
-            (None, None) => {
-                let door = Door::open(self.config.load_existing()?).await.context(
-                    "the installation on this machine cannot be opened; where its server runs, give --url and an API key (--api-key-file, or STAYGREEN_API_KEY)",
-                )?;
-                Ok(Way::Local(Box::new(door)))
-            }
-            (Some(_), None) => Err(anyhow!("no API key: set STAYGREEN_API_KEY, or name a file with --api-key-file")),
-            (url, Some(key)) => Ok(Way::Remote(Client::new(url.as_deref().unwrap_or(HERE), key)?)),
+        if let Some(client) = self.client()? {
+            return Ok(Way::Remote(client));
         }
+        let door = Door::open(self.config.load_existing()?).await.context(
+            "the installation on this machine cannot be opened; where its server runs, give --url and an API key (--api-key-file, or STAYGREEN_API_KEY)",
+        )?;
+        Ok(Way::Local(Box::new(door)))
+    }
+
+    /// A client of the server that is named; `None` where the installation on this machine is meant.
+    pub(crate) fn client(&self) -> anyhow::Result<Option<Client>> {
+        match (&self.url, self.key()?) {
+            (None, None) => Ok(None),
+            (Some(_), None) => Err(anyhow!("no API key: set STAYGREEN_API_KEY, or name a file with --api-key-file")),
+            (url, Some(key)) => Ok(Some(Client::new(url.as_deref().unwrap_or(HERE), key)?)),
+        }
+    }
+
+    /// The installation on this machine.
+    pub(crate) const fn config(&self) -> &ConfigArgs {
+        &self.config
     }
 
     pub(crate) async fn call(&self, method: Method, path: &str, query: &[(&str, String)]) -> anyhow::Result<Value> {
