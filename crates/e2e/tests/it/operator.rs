@@ -202,3 +202,34 @@ fn who_closes_the_pipe_has_seen_enough() {
     }
     assert_eq!(told(folder.path(), &["api-key", "list"]), json!([]), "and no key is left");
 }
+
+#[test]
+fn what_the_operator_does_stands_in_the_audit() {
+    let folder = house();
+    let at = folder.path();
+    let key = told(at, &["api-key", "create", "--name", "tool", "--permission", "profiles:read"]);
+    done(at, &["api-key", "revoke", key["id"].as_str().unwrap()]);
+    done(at, &["network-app", "set", "xing", "--client-id", "abc"]);
+    done(at, &["user", "reset-second-factor", "ada@example.com"]);
+    done(at, &["user", "disable", "ada@example.com"]);
+    failed(at, &["user", "disable", "nobody@example.com"]);
+    done(at, &["key", "rotate", "--prepare"]);
+    done(at, &["key", "rotate"]);
+    let told = |rows: &[Value]| -> Vec<(String, String)> {
+        let by_operator = rows.iter().filter(|row| row["actor"]["kind"] == "system");
+        by_operator.map(|row| (row["act"].as_str().unwrap().into(), row["detail"]["what"].as_str().unwrap().into())).collect()
+    };
+    let expected = [
+        ("users:manage", "user invited"),
+        ("api_keys:manage", "created"),
+        ("api_keys:manage", "revoked"),
+        ("network_apps:manage", "network app set"),
+        ("users:manage", "second factor reset"),
+        ("users:manage", "user changed"),
+        ("api_keys:manage", "sealing key prepared"),
+        ("api_keys:manage", "sealing key rotated"),
+    ];
+    let acted = acted(at);
+    assert_eq!(told(&acted), expected.map(|(act, what)| (act.to_owned(), what.to_owned())), "{acted:?}");
+    assert_eq!(done(at, &["audit", "verify"]).lines().count(), 1, "and it is whole");
+}

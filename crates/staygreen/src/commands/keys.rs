@@ -1,11 +1,14 @@
 //! `staygreen key`: the keys that seal every token.
 
 use clap::{Args, Subcommand};
+use lifecycle::permission::Act;
 use serde_json::json;
 use store::rekey;
+use store::seal::key_file::Changed;
 use store::seal::{Keyring, key_file};
 
 use super::ConfigArgs;
+use super::admin::here::{ASK_IT, Here, WhereNone};
 use crate::out::put;
 
 /// What both commands take.
@@ -39,15 +42,34 @@ pub(crate) enum Key {
 impl Key {
     pub(crate) async fn run(self) -> anyhow::Result<()> {
         match self {
-            Self::Rotate { prepare, common } => rotate(prepare, &common),
+            Self::Rotate { prepare, common } => rotate(prepare, &common).await,
             Self::Status { common } => status(&common).await,
         }
     }
 }
 
-fn rotate(prepare: bool, common: &Common) -> anyhow::Result<()> {
+/// Changes the key file, and writes it down. Where a server works on the SQLite file, or the database is away, the server writes down that
+/// it seals anew, after its next start.
+async fn change(prepare: bool, common: &Common) -> anyhow::Result<Changed> {
     let path = common.config.load_existing()?.key_file();
+    let here = Here::open(&common.config, WhereNone::Refuse, ASK_IT).await.ok();
     let changed = if prepare { key_file::prepare(&path)? } else { key_file::rotate(&path)? };
+    if let Some(here) = here {
+        let (what, key) = match &changed.prepared {
+            Some(prepared) => ("sealing key prepared", prepared),
+            None => ("sealing key rotated", &changed.seals),
+        };
+        let mut tx = here.store.write().await?;
+        let (event, detail) = (json!({ "sealing_key": key }), json!({ "what": what, "sealing_key": key }));
+        here.note(&mut tx, "settings.changed", &event, Act::ManageApiKeys, detail).await?;
+        tx.commit().await?;
+    }
+    Ok(changed)
+}
+
+async fn rotate(prepare: bool, common: &Common) -> anyhow::Result<()> {
+    let changed = change(prepare, common).await?;
+    let path = common.config.load()?.key_file();
     let shown = path.display();
     if common.json {
         put!("{}", json!({ "seals": changed.seals, "prepared": changed.prepared }))?;
