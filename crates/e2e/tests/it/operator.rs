@@ -5,7 +5,7 @@ use std::process::{Command, Output, Stdio};
 
 use serde_json::{Value, json};
 
-use crate::world::{Running, binary};
+use crate::world::{Running, binary, free_port};
 
 fn shell(folder: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(binary());
@@ -126,6 +126,9 @@ fn what_only_reads_makes_no_installation() {
         );
         assert_eq!(std::fs::read_dir(at).unwrap().count(), 0, "{command:?} makes nothing");
     }
+    let looked = said(&run(at, &["doctor"]));
+    assert!(looked.contains("note  database") && looked.contains("there is none yet"), "{looked}");
+    assert_eq!(std::fs::read_dir(at).unwrap().count(), 0, "looking makes nothing");
     let file = at.join("tokens.csv");
     std::fs::write(&file, "network,access_token\nlinkedin,x\n").unwrap();
     run(at, &["import", "--from", "csv", "--dry-run", file.to_str().unwrap()]);
@@ -183,6 +186,52 @@ fn a_server_that_runs_is_administered_through_its_api() {
 }
 
 #[test]
+fn the_doctor_finds_a_running_server_well_and_a_network_out_of_reach() {
+    let folder = house();
+    let at = folder.path();
+    let sandbox = Running::start(&["sandbox", "--port", "0"], &[]);
+    let port = free_port().to_string();
+    let network =
+        |name: &str, url: &str| format!("[networks.{name}]\nbase_url = \"{url}/{name}\"\nclient_id = \"a\"\nclient_secret = \"b\"\n");
+    let config = format!(
+        "[server]\nlisten = \"127.0.0.1:{port}\"\ndata_dir = \"staygreen-data\"\n{}{}",
+        network("tiktok", "http://127.0.0.1:1"),
+        network("xing", sandbox.url())
+    );
+    let file = at.join("staygreen.toml");
+    std::fs::write(&file, config.replace("\"staygreen-data\"", &format!("{:?}", at.join("staygreen-data")))).unwrap();
+    let doctor = || {
+        let output = run(at, &["doctor", "--config", file.to_str().unwrap()]);
+        (output.status.code(), String::from_utf8(output.stdout).unwrap())
+    };
+    let lines = |said: &str, title: &str| -> Vec<String> {
+        said.lines().filter(|line| line.get(6..).is_some_and(|line| line.starts_with(title))).map(str::to_owned).collect()
+    };
+    let check_networks = |said: &str| {
+        let (tiktok, xing) = (lines(said, "TikTok"), lines(said, "XING"));
+        let cut_off = tiktok.iter().any(|line| line.starts_with("FAIL") && line.contains("http://127.0.0.1:1 cannot be reached"));
+        assert!(cut_off && tiktok[1].contains("networks.tiktok.base_url"), "{said}");
+        assert!(xing.len() == 2 && xing[1].starts_with("ok") && xing[1].contains("can be reached"), "{said}");
+    };
+    let (code, said) = doctor();
+    assert!(code == Some(1) && lines(&said, "database")[0].starts_with("ok"), "{said}");
+    check_networks(&said);
+
+    let server = Running::start(&["serve", "--config", file.to_str().unwrap()], &[]);
+    let (_, said) = doctor();
+    let database = lines(&said, "database")[0].clone();
+    assert!(database.starts_with("ok") && database.contains("in use by a running Staygreen") && database.contains(&port), "{said}");
+    check_networks(&said);
+    drop(server);
+
+    // Whoever holds the file and does not answer is no healthy server.
+    let elsewhere = Running::start(&["serve", "--port", "0", "--config", file.to_str().unwrap()], &[]);
+    let (_, said) = doctor();
+    assert!(lines(&said, "database")[0].starts_with("FAIL") && said.contains("does not answer"), "{said}");
+    drop(elsewhere);
+}
+
+#[test]
 fn who_closes_the_pipe_has_seen_enough() {
     let folder = house();
     let commands: [&[&str]; 7] = [
@@ -194,7 +243,7 @@ fn who_closes_the_pipe_has_seen_enough() {
         &["network-app", "list"],
         &["sandbox", "--port", "0"],
     ];
-    for command in commands {
+    for command in commands.into_iter().chain([&["doctor"][..]]) {
         let mut child = shell(folder.path(), command).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         drop(child.stdout.take());
         let output = child.wait_with_output().unwrap();

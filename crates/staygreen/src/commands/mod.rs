@@ -34,7 +34,7 @@ pub(crate) enum Command {
     Sandbox(sandbox::Sandbox),
     /// Simulate years of keeping, with faults, and check every promise
     Simulate(simulate::Simulate),
-    /// Check configuration, keys, clock, database, mail and network apps
+    /// Check configuration, keys, clock, database, mail, network apps, and whether the networks can be reached
     Doctor(doctor::Doctor),
     /// Create, list and disable users
     #[command(subcommand)]
