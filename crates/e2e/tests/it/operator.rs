@@ -5,7 +5,7 @@ use std::process::{Command, Output, Stdio};
 
 use serde_json::{Value, json};
 
-use crate::world::{Running, binary, free_port};
+use crate::world::{Demo, Running, binary, free_port};
 
 fn shell(folder: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(binary());
@@ -131,7 +131,7 @@ fn what_only_reads_makes_no_installation() {
     assert_eq!(std::fs::read_dir(at).unwrap().count(), 0, "looking makes nothing");
     let file = at.join("tokens.csv");
     std::fs::write(&file, "network,access_token\nlinkedin,x\n").unwrap();
-    run(at, &["import", "--from", "csv", "--dry-run", file.to_str().unwrap()]);
+    failed(at, &["import", "--from", "csv", "--dry-run", file.to_str().unwrap()]);
     assert_eq!(std::fs::read_dir(at).unwrap().count(), 1, "a dry run leaves nothing");
     done(at, &["user", "create", "--email", "ada@example.com", "--name", "Ada"]);
     assert_eq!(told(at, &["profile", "list"]), json!([]), "and now there is one");
@@ -250,6 +250,33 @@ fn who_closes_the_pipe_has_seen_enough() {
         assert_eq!((output.status.code(), said(&output)), (Some(0), String::new()), "{command:?}");
     }
     assert_eq!(told(folder.path(), &["api-key", "list"]), json!([]), "and no key is left");
+}
+
+#[tokio::test]
+async fn what_comes_to_nothing_is_said() {
+    let folder = house();
+    let at = folder.path();
+    let file = |name: &str, text: &str| {
+        std::fs::write(at.join(name), text).unwrap();
+        name.to_owned()
+    };
+    let head = "network,network_id,name,access_token\n";
+    let none = failed(at, &["import", "--from", "csv", &file("none.csv", &format!("{head}myspace,1,Old,x\n"))]);
+    assert!(none.contains("none of the 1 rows works"), "{none}");
+    let empty = failed(at, &["import", "--from", "csv", &file("empty.csv", head), "--json"]);
+    assert!(empty.contains("row"), "{empty}");
+
+    let unknown = failed(at, &["profile", "list", "--network", "nonsense"]);
+    assert!(unknown.contains("is one of") && unknown.contains("linkedin"), "{unknown}");
+    let stored = done(at, &["network-app", "set", "xing", "--client-id", "abc"]);
+    assert!(stored.contains("without a client secret") && !stored.contains("sealed"), "{stored}");
+    let secret = file("secret", "a secret");
+    assert!(done(at, &["network-app", "set", "xing", "--client-id", "abc", "--client-secret-file", &secret]).contains("sealed"));
+
+    let demo = Demo::start();
+    let (status, problem) = demo.api("GET", "/profiles?network=nonsense", None).await;
+    assert_eq!((status, &problem["field"]), (422, &json!("network")), "{problem}");
+    assert!(problem["detail"].as_str().unwrap().contains("linkedin"), "{problem}");
 }
 
 #[test]

@@ -106,23 +106,33 @@ impl Import {
         } else {
             keep(&door.app, &looked, &name).await.map_err(|problem| anyhow::anyhow!("{}", problem.detail))?
         };
-        let works = looked.lines.iter().filter(|line| line.outcome == "works").count();
+        self.show(&looked.lines, added)
+    }
+
+    /// Tells what became of each row. Where nothing of the file works here, that is a failure.
+    fn show(&self, lines: &[Line], added: usize) -> anyhow::Result<()> {
+        let count = |outcome: &str| lines.iter().filter(|line| line.outcome == outcome).count();
+        let (all, works) = (lines.len(), count("works"));
         if self.json {
-            put!("{}", json!({ "dry_run": self.dry_run, "rows": looked.lines, "works": works, "profiles": added }))?;
+            put!("{}", json!({ "dry_run": self.dry_run, "rows": lines, "works": works, "profiles": added }))?;
+        } else {
+            for line in lines {
+                put!("{}", words(line))?;
+            }
+        }
+        if all == 0 {
+            bail!("there is no row in {}; nothing was taken", self.file.display());
+        }
+        if works + count("connected_already") == 0 {
+            bail!("none of the {all} rows works; nothing was taken. Why stands with each of them");
+        }
+        if self.json {
             return Ok(());
         }
-        for line in &looked.lines {
-            put!("{}", words(line))?;
-        }
-        let all = looked.lines.len();
         if self.dry_run {
-            put!("{works} of {all} rows work. Nothing was stored (--dry-run)")?;
-        } else {
-            put!(
-                "{works} of {all} rows work; {added} profiles are connected. Stop the other tool: two that renew the same tokens destroy them"
-            )?;
+            return put!("{works} of {all} rows work. Nothing was stored (--dry-run)");
         }
-        Ok(())
+        put!("{works} of {all} rows work; {added} profiles are connected. Stop the other tool: two that renew the same tokens destroy them")
     }
 
     /// The installation; one for the moment, where a dry run finds none and is to leave none.

@@ -17,7 +17,8 @@ const COMMIT: Option<&str> = option_env!("STAYGREEN_COMMIT");
 /// Simulate years of keeping, with faults, and check every promise.
 #[derive(Args)]
 pub(crate) struct Simulate {
-    /// How many profiles, over all networks
+    /// About how many profiles: logins and pages are counted together, and pages come three at a time with all their admins; the report tells
+    /// how many there are
     #[arg(long, default_value_t = 48, value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
     profiles: u32,
     /// For how many years
