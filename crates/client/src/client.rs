@@ -86,6 +86,15 @@ impl Client {
         json(request.send().await.map_err(Error::from_http)?).await
     }
 
+    /// Changes settings (`PATCH`), whichever version of them the server has (`If-Match: *`).
+    ///
+    /// # Errors
+    /// A [`Problem`] the server answered with, or why there is no answer.
+    pub async fn change(&self, path: &str, body: &Value) -> Result<Value, Error> {
+        let request = self.request(Method::PATCH, path, &[]).timeout(PATIENCE).header("if-match", "*").json(body);
+        json(request.send().await.map_err(Error::from_http)?).await
+    }
+
     /// Reports a mail that came back, as the mail server wrote it (`POST /bounces`): the whole mail with the report (RFC 3464).
     ///
     /// # Errors

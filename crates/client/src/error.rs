@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The server refused, and said why.
-    #[error("{0}")]
+    #[error(transparent)]
     Problem(#[from] Box<Problem>),
     /// The server could not be reached, or did not answer in time. The act may have been done: repeat it with the same key.
     #[error("the server cannot be reached: {0}")]

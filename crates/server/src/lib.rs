@@ -31,4 +31,4 @@ mod zones;
 pub use error::Problem;
 pub use server::Server;
 pub use start_error::StartError;
-pub use state::open_store;
+pub use state::{open_store, there};

@@ -13,6 +13,11 @@ pub enum StartError {
         "the data folder {0} cannot be made or written: {1}. Choose another server.data_dir, or give the folder to the user the server runs as"
     )]
     DataFolder(String, std::io::Error),
+    /// Nothing was ever stored there.
+    #[error(
+        "there is no Staygreen here: {0} does not exist. To ask a server that runs, set STAYGREEN_URL (or --url) and STAYGREEN_API_KEY (or --api-key-file); for an installation on this machine, name its configuration with --config (or set server.data_dir). staygreen serve begins a new one"
+    )]
+    NothingThere(String),
     /// The spool cannot be used.
     #[error(
         "the folder {0} for renewed tokens cannot be made or written: {1}. Choose another keeper.spool_dir, or give the folder to the user the server runs as"

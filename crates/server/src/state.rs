@@ -1,6 +1,7 @@
 //! What every handler and action is handed: one value instead of a dozen.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use keeper::Keeper;
@@ -71,6 +72,17 @@ pub struct App {
     pub requests: TaskTracker,
     /// The server is stopping: whatever stays open for long ends.
     pub stopping: CancellationToken,
+}
+
+/// Whether something was ever stored where the configuration points. What looks, or ends something, asks first, and makes nothing.
+///
+/// # Errors
+/// [`StartError::NothingThere`].
+pub fn there(config: &Config) -> Result<(), StartError> {
+    // The key file is made before anything is stored, and lies here also where the database is elsewhere.
+    let url = config.database_url();
+    let place = store::file_of(&url).map_or_else(|| config.key_file(), PathBuf::from);
+    if place.exists() { Ok(()) } else { Err(StartError::NothingThere(place.display().to_string())) }
 }
 
 /// Makes the data folder, for its owner only, and opens the storage.

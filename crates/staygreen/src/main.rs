@@ -2,9 +2,11 @@
 
 mod commands;
 mod crashes;
+mod out;
 mod swap;
 mod telemetry;
 
+use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -45,8 +47,11 @@ fn main() -> ExitCode {
     drop(telemetry);
     match done {
         Ok(()) => ExitCode::SUCCESS,
+        // Whoever read has all they wanted.
+        Err(error) if error.is::<out::Closed>() => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("staygreen: {error:#}");
+            // Nothing can be said where stderr is closed as well.
+            let _ = writeln!(std::io::stderr(), "staygreen: {error:#}");
             ExitCode::FAILURE
         }
     }

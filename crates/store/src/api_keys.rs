@@ -8,7 +8,7 @@ use lifecycle::secret::Secret;
 use lifecycle::time::{Span, Timestamp};
 
 use crate::driver::{Row, StoreError, Tx, to_json};
-use crate::ids::fresh;
+use crate::ids::{fresh, fresh_lent, is_lent};
 use crate::seal::{hash, is_same};
 
 /// A key, without its secret.
@@ -72,6 +72,18 @@ pub async fn create(
     now: Timestamp,
 ) -> Result<ApiKeyId, StoreError> {
     let id: ApiKeyId = fresh();
+    insert(tx, organisation, &id, key, secret, now).await?;
+    Ok(id)
+}
+
+async fn insert(
+    tx: &mut Tx,
+    organisation: &OrganisationId,
+    id: &ApiKeyId,
+    key: &NewApiKey<'_>,
+    secret: &Secret,
+    now: Timestamp,
+) -> Result<(), StoreError> {
     let words: Vec<String> = key.permissions.iter().map(Permission::to_string).collect();
     let sql = "INSERT INTO api_keys (id, organisation_id, name, secret_hash, permissions, created_by, created_at, expires_at) \
                VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
@@ -86,7 +98,7 @@ pub async fn create(
         key.expires_at.into(),
     ];
     tx.run(sql, &values).await?;
-    Ok(id)
+    Ok(())
 }
 
 /// The key with that secret, unless it is revoked. Whether it has ended is for the decision to say.
@@ -113,8 +125,12 @@ pub async fn touch(tx: &mut Tx, id: &ApiKeyId, now: Timestamp) -> Result<(), Sto
     Ok(())
 }
 
-/// All keys, newest first.
+/// All keys, newest first; not the ones that are lent to a command of the operator's for its time.
 pub async fn list(tx: &mut Tx, organisation: &OrganisationId) -> Result<Vec<ApiKey>, StoreError> {
+    Ok(all(tx, organisation).await?.into_iter().filter(|key| !is_lent(&key.id)).collect())
+}
+
+async fn all(tx: &mut Tx, organisation: &OrganisationId) -> Result<Vec<ApiKey>, StoreError> {
     tx.all("SELECT * FROM api_keys WHERE organisation_id = $1 ORDER BY created_at DESC, id", &[organisation.as_str().into()])
         .await?
         .iter()
@@ -140,7 +156,8 @@ pub async fn count_use(tx: &mut Tx, key: &ApiKeyId, permission: &Permission, rat
     Ok(count <= i64::from(rate.count))
 }
 
-/// The operator's own key, for a short while: rows that are over are used again, so that the list does not grow with every command.
+/// The operator's own key, for as long as a command runs: no list shows it, and [`take_back`] ends it. What a command that was killed has
+/// left is cleared away by the next.
 pub async fn lend_to_operator(
     tx: &mut Tx,
     organisation: &OrganisationId,
@@ -149,15 +166,30 @@ pub async fn lend_to_operator(
     secret: &Secret,
     now: Timestamp,
     life: Span,
-) -> Result<(), StoreError> {
-    let words: Vec<String> = permissions.iter().map(Permission::to_string).collect();
-    let sql = "UPDATE api_keys SET secret_hash = $3, permissions = $4, expires_at = $5, revoked_at = NULL WHERE id = \
-               (SELECT id FROM api_keys WHERE organisation_id = $1 AND name = $2 AND created_by IS NULL AND expires_at <= $6 ORDER BY id LIMIT 1)";
-    let until = now + life;
-    let values = [organisation.as_str().into(), name.into(), hash(secret).into(), to_json(&words)?.into(), until.into(), now.into()];
-    if tx.run(sql, &values).await? == 0 {
-        let new = NewApiKey { name, permissions, created_by: None, expires_at: Some(until) };
-        create(tx, organisation, &new, secret, now).await?;
+) -> Result<ApiKeyId, StoreError> {
+    for key in all(tx, organisation).await? {
+        let is_over = key.expires_at.is_some_and(|at| at <= now);
+        // Before they had ids of their own they were kept, under this name.
+        let was_lent = is_lent(&key.id) || (key.created_by.is_none() && key.name == name && *key.permissions == *permissions);
+        if is_over && was_lent {
+            take_back(tx, &key.id).await?;
+        }
     }
+    let new = NewApiKey { name, permissions, created_by: None, expires_at: Some(now + life) };
+    let id = fresh_lent();
+    insert(tx, organisation, &id, &new, secret, now).await?;
+    Ok(id)
+}
+
+/// The lent key lives on until then.
+pub async fn lend_until(tx: &mut Tx, id: &ApiKeyId, until: Timestamp) -> Result<(), StoreError> {
+    tx.run("UPDATE api_keys SET expires_at = $2 WHERE id = $1", &[id.as_str().into(), until.into()]).await?;
+    Ok(())
+}
+
+/// Ends a lent key: nothing of it stays but its id and name in what was written down.
+pub async fn take_back(tx: &mut Tx, id: &ApiKeyId) -> Result<(), StoreError> {
+    tx.run("DELETE FROM permission_uses WHERE api_key_id = $1", &[id.as_str().into()]).await?;
+    tx.run("DELETE FROM api_keys WHERE id = $1", &[id.as_str().into()]).await?;
     Ok(())
 }

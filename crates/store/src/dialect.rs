@@ -190,8 +190,8 @@ enum At<'a> {
 
 impl<'a> At<'a> {
     fn of(url: &'a str) -> Result<Self, OpenError> {
-        if let Some(path) = url.strip_prefix("sqlite:") {
-            Ok(Self::File(path.strip_prefix("//").unwrap_or(path)))
+        if let Some(path) = file_of(url) {
+            Ok(Self::File(path))
         } else if url.starts_with("postgres://") || url.starts_with("postgresql://") {
             Ok(Self::Server)
         } else {
@@ -200,8 +200,16 @@ impl<'a> At<'a> {
     }
 }
 
+/// The file of a database that is one; `None` where a server has it.
+pub fn file_of(url: &str) -> Option<&str> {
+    url.strip_prefix("sqlite:").map(|path| path.strip_prefix("//").unwrap_or(path))
+}
+
 /// One look at everything, as it is at this moment, also while a server works on it: neither its lock nor its schema is touched.
-pub(crate) async fn snapshot(url: &str) -> Result<Tx, OpenError> {
+///
+/// # Errors
+/// There is none, or it does not answer.
+pub async fn snapshot(url: &str) -> Result<Tx, OpenError> {
     match At::of(url)? {
         At::File(path) => {
             let missing = || OpenError::Missing(path.to_owned());

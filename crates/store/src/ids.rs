@@ -40,6 +40,20 @@ fresh!(
     ActId
 );
 
+/// The first half of every key that is lent to the operator: no time-ordered UUID begins so.
+const LENT: u64 = u64::MAX;
+
+/// A new id of a key that is lent to the operator.
+pub(crate) fn fresh_lent() -> ids::ApiKeyId {
+    let dice = uuid::Uuid::now_v7().as_u128() & u128::from(u64::MAX);
+    ids::ApiKeyId::from_u128((u128::from(LENT) << 64) | dice)
+}
+
+/// Whether a key is lent to the operator.
+pub(crate) fn is_lent(id: &ids::ApiKeyId) -> bool {
+    id.as_str().strip_prefix(ids::ApiKeyId::PREFIX).is_some_and(|digits| digits.starts_with("ffffffffffffffff"))
+}
+
 /// A new id of the kind asked for.
 pub fn fresh<T: Fresh>() -> T {
     T::fresh()

@@ -69,7 +69,7 @@ pub mod wishes;
 
 use std::sync::Arc;
 
-pub use dialect::{Dialect, OpenError};
+pub use dialect::{Dialect, OpenError, file_of, snapshot};
 pub use driver::{Row, StoreError, Tx, Value};
 
 use crate::seal::Keyring;

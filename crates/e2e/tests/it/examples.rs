@@ -130,6 +130,26 @@ async fn every_tour_lists_checks_publishes_comments_and_reads_a_token() {
     }
 }
 
+#[tokio::test]
+async fn a_tour_says_in_words_what_a_network_does_not_allow() {
+    let demo = Demo::start();
+    let words = [("xing", Some(0), "comments can't be read"), ("tiktok", Some(1), "needs 1 to 35 pictures"), ("nonsense", Some(1), "is one of")];
+    for (program, tour, _) in LANGUAGES {
+        for (network, code, why) in words {
+            let Some(mut command) = example(program, tour) else { continue };
+            command.arg(network).env("STAYGREEN_URL", demo.running.url()).env("STAYGREEN_API_KEY", demo.text("api_key"));
+            let output = command.output().unwrap();
+            let said = String::from_utf8_lossy(&output.stderr).into_owned();
+            assert!(output.status.code() == code && said.contains(why), "{tour} {network}: {said}");
+            assert!(!said.contains("Traceback") && !said.contains("    at "), "{tour} {network}: {said}");
+            if code == Some(0) {
+                let seen: Value = serde_json::from_slice(&output.stdout).unwrap();
+                assert!(seen["post"].as_str().is_some_and(|post| !post.is_empty()), "{tour} {network}: {seen}");
+            }
+        }
+    }
+}
+
 #[test]
 fn every_verification_takes_what_is_signed_and_nothing_else() {
     let (secret, body) = (STANDARD.encode(b"a secret of twenty-four!"), br#"{"type":"endpoint.test","data":{}}"#);

@@ -28,7 +28,10 @@ impl House {
         let networks: String = ["linkedin", "tiktok", "xing"].iter().map(|name| network(name)).collect();
         let config = format!("[server]\ndata_dir = \"{}\"\nallow_private_networks = [\"127.0.0.0/8\"]\n{networks}", data.display());
         std::fs::write(folder.path().join("staygreen.toml"), config).unwrap();
-        Self { folder }
+        let house = Self { folder };
+        // What only reads makes no installation.
+        house.done(&["api-key", "create", "--name", "house", "--permission", "profiles:read"]);
+        house
     }
 
     fn file(&self, name: &str, text: &str) -> PathBuf {

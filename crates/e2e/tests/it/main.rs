@@ -47,6 +47,7 @@ mod nodes_posting;
 mod notifications;
 mod offered;
 mod oidc;
+mod operator;
 mod overrides;
 mod pds;
 mod people;

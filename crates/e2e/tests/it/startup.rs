@@ -57,6 +57,9 @@ fn the_log_comes_as_text_or_as_json_and_without_colours_where_nobody_looks() {
     let text = format!("[server]\nlisten = \"127.0.0.1:0\"\ndata_dir = \"{}\"\n", folder.path().join("data").display());
     std::fs::write(&config, text).unwrap();
     let config = config.to_str().unwrap();
+    let mut create = std::process::Command::new(crate::world::binary());
+    create.args(["user", "create", "--email", "ada@example.com", "--name", "Ada", "--config", config]);
+    assert!(create.output().unwrap().status.success());
     let said = |level: &str, format: &str| {
         let mut command = std::process::Command::new(crate::world::binary());
         command.args(["user", "list", "--config", config]).env("STAYGREEN_LOG", level).env("STAYGREEN_LOG_FORMAT", format);

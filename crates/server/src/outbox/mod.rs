@@ -13,17 +13,21 @@ pub mod sign;
 use std::sync::Arc;
 use std::time::Duration;
 
+use lifecycle::permission::Act;
 use lifecycle::time::Span;
 use networks::Network;
 use networks::network::Answer;
 use networks::wire::WireError;
+use serde_json::json;
 use store::digests::UnsubscribeLink;
+use store::events::Actor;
 use store::revocations::Revocation;
 use store::{StoreError, deletions, signals};
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 
 use self::mail::{Mailer, NotSent};
+use crate::actions::audited;
 use crate::state::App;
 use crate::time::fresh_secret;
 
@@ -86,9 +90,22 @@ pub async fn run(app: Arc<App>, mailer: Option<Mailer>, stop: CancellationToken)
 async fn reseal(app: Arc<App>) {
     match app.store.reseal(|count| tracing::info!(count, "server: sealing anew with {}", app.store.keys().seals_with())).await {
         Ok(0) => {}
-        Ok(count) => tracing::warn!(count, "server: everything that lasts is sealed with {}", app.store.keys().seals_with()),
+        Ok(count) => {
+            tracing::warn!(count, "server: everything that lasts is sealed with {}", app.store.keys().seals_with());
+            if let Err(error) = note_sealed(&app, count).await {
+                tracing::error!(error = %error, "server: that everything was sealed anew could not be written into the audit");
+            }
+        }
         Err(error) => tracing::error!(error = %error, "server: sealing anew was broken off; it goes on after the next start"),
     }
+}
+
+/// The operator changed the key file.
+async fn note_sealed(app: &App, count: u64) -> Result<(), StoreError> {
+    let detail = json!({ "what": "sealed anew", "sealing_key": app.store.keys().seals_with(), "values": count });
+    let mut tx = app.store.write().await?;
+    audited::note(&mut tx, app, &Actor::System, Act::ManageApiKeys, detail).await?;
+    tx.commit().await
 }
 
 async fn call_to_mind(app: &App, reconcile: bool) -> Result<(), StoreError> {

@@ -3,6 +3,7 @@
 //! NT-12, NT-30).
 
 pub mod guard;
+pub mod reach;
 pub mod stream;
 
 use std::collections::BTreeMap;

@@ -1,26 +1,33 @@
-//! `staygreen user`, `api-key`, `network-app`: administration without the web. On SQLite the server must not run at the
-//! same time; it says so.
+//! `staygreen user`, `api-key`, `network-app`: administration without the web, of a server that runs (`--url` and an API key) or of the
+//! installation on this machine. There a SQLite file serves one process: while a server works on it, that server is asked.
+
+pub(super) mod here;
+mod there;
 
 use std::path::PathBuf;
 
-use anyhow::{Context as _, anyhow};
+use anyhow::Context as _;
 use clap::{Args, Subcommand, ValueEnum};
 use keeper::ports::Clock as _;
-use lifecycle::ids::OrganisationId;
 use lifecycle::permission::{Act, Permission, Role};
 use lifecycle::secret::Secret;
-use lifecycle::time::Span;
 use serde_json::{Value, json};
 use server::config::Length;
-use server::time::{SystemClock, SystemDice, fresh_secret};
-use store::api_keys::NewApiKey;
-use store::audit::Entry;
-use store::events::{self, About, Actor};
-use store::users::NewUser;
-use store::{Store, StoreError, Tx, api_keys, network_apps, second_factors, sessions, users};
+use server::time::SystemClock;
+use store::network_apps;
 
+use self::here::{ASK_IT, Here, WhereNone};
+use self::there::There;
 use super::ConfigArgs;
+use super::way::Server;
+use crate::out::put;
 
+/// What is said where a key cannot be revoked.
+const NO_KEY: &str = "there is no such key, or it is revoked already";
+/// What to do with network apps while a server works on the SQLite file.
+const ON_THE_PAGE: &str = "a server works on this installation: enter network apps on its page Settings, Network apps, or stop it first";
+
+/// What the commands about network apps take.
 #[derive(Args)]
 pub(crate) struct Common {
     #[command(flatten)]
@@ -35,6 +42,16 @@ pub(crate) enum RoleArg {
     CompanyAdmin,
     StandardUser,
     Viewer,
+}
+
+impl From<RoleArg> for Role {
+    fn from(role: RoleArg) -> Self {
+        match role {
+            RoleArg::CompanyAdmin => Self::CompanyAdmin,
+            RoleArg::StandardUser => Self::StandardUser,
+            RoleArg::Viewer => Self::Viewer,
+        }
+    }
 }
 
 /// `staygreen user`
@@ -52,27 +69,41 @@ pub(crate) enum User {
         #[arg(long, value_enum, default_value = "standard-user")]
         role: RoleArg,
         #[command(flatten)]
-        common: Common,
+        server: Server,
     },
     /// List users
     List {
         #[command(flatten)]
-        common: Common,
+        server: Server,
     },
     /// Take a user's second factor away and end their sessions: for an admin who lost phone and recovery codes
     ResetSecondFactor {
         /// Mail address
         email: String,
         #[command(flatten)]
-        common: Common,
+        server: Server,
     },
     /// Disable a user and end their sessions
     Disable {
         /// Mail address
         email: String,
         #[command(flatten)]
-        common: Common,
+        server: Server,
     },
+}
+
+/// A key to make.
+#[derive(Args)]
+pub(crate) struct NewKey {
+    /// What to call it
+    #[arg(long)]
+    name: String,
+    /// What it may do, several times: posts:write, or narrowed as in "posts:write network=NAME rate=10/1h until=2027-01-01"
+    #[arg(long = "permission", required = true, value_parser = |text: &str| text.parse::<Permission>())]
+    permissions: Vec<Permission>,
+    /// When the key ends, as in 30d; for good when left out
+    #[arg(long, value_parser = |text: &str| Length::try_from(text.to_owned()))]
+    expires_in: Option<Length>,
 }
 
 /// `staygreen api-key`
@@ -80,29 +111,22 @@ pub(crate) enum User {
 pub(crate) enum ApiKey {
     /// Create a key; it is printed once
     Create {
-        /// What to call it
-        #[arg(long)]
-        name: String,
-        /// What it may do, several times: posts:write, or narrowed as in "posts:write network=NAME rate=10/1h until=2027-01-01"
-        #[arg(long = "permission", required = true, value_parser = |text: &str| text.parse::<Permission>())]
-        permissions: Vec<Permission>,
-        /// When the key ends, as in 30d; for good when left out
-        #[arg(long, value_parser = |text: &str| Length::try_from(text.to_owned()))]
-        expires_in: Option<Length>,
         #[command(flatten)]
-        common: Common,
+        key: NewKey,
+        #[command(flatten)]
+        server: Server,
     },
     /// List keys
     List {
         #[command(flatten)]
-        common: Common,
+        server: Server,
     },
     /// Revoke a key
     Revoke {
         /// Its id
         id: String,
         #[command(flatten)]
-        common: Common,
+        server: Server,
     },
 }
 
@@ -130,155 +154,93 @@ pub(crate) enum NetworkApp {
 }
 
 impl Common {
-    async fn open(&self) -> anyhow::Result<(Store, OrganisationId, String)> {
-        let config = self.config.load()?;
-        let store = server::open_store(&config).await?;
-        let mut tx = store.write().await?;
-        let (organisation, _) = users::first_organisation(&mut tx, &config.server.organisation, SystemClock.now()).await?;
-        tx.commit().await?;
-        let url = if config.server.public_url.is_empty() {
-            format!("http://{}", config.server.listen)
-        } else {
-            config.server.public_url.trim_end_matches('/').to_owned()
-        };
-        Ok((store, organisation, url))
+    fn print(&self, value: &Value, words: impl FnOnce() -> String) -> anyhow::Result<()> {
+        if self.json { put!("{value}") } else { put!("{}", words()) }
     }
+}
 
-    fn print(&self, value: &Value, words: impl FnOnce() -> String) {
-        if self.json { println!("{value}") } else { println!("{}", words()) }
-    }
+/// Whom a command is about.
+enum At {
+    There(There),
+    Here(Here),
+}
+
+/// Asks the one or the other.
+macro_rules! ask {
+    ($at:expr, $what:ident($($with:expr),*)) => {
+        match $at {
+            At::There(there) => there.$what($($with),*).await?,
+            At::Here(here) => here.$what($($with),*).await?,
+        }
+    };
+}
+
+async fn at(server: &Server, none: WhereNone) -> anyhow::Result<At> {
+    Ok(match server.client()? {
+        Some(client) => At::There(There(client)),
+        None => At::Here(Here::open(server.config(), none, ASK_IT).await?),
+    })
+}
+
+fn text<'a>(value: &'a Value, field: &str) -> &'a str {
+    value[field].as_str().unwrap_or_default()
+}
+
+/// A line for each of a list.
+fn each(list: &Value, line: impl Fn(&Value) -> String) -> String {
+    list.as_array().into_iter().flatten().map(line).collect::<Vec<_>>().join("\n")
 }
 
 impl User {
     pub(crate) async fn run(self) -> anyhow::Result<()> {
         match self {
-            Self::Create { email, name, role, common } => {
-                let (store, organisation, url) = common.open().await?;
-                let role = match role {
-                    RoleArg::CompanyAdmin => Role::CompanyAdmin,
-                    RoleArg::StandardUser => Role::StandardUser,
-                    RoleArg::Viewer => Role::Viewer,
-                };
-                let secret = fresh_secret(&SystemDice::new(), "");
-                let mut tx = store.write().await?;
-                let new = NewUser { email: &email, name: &name, role, language: "en", password_hash: None };
-                let inserted = users::insert(&mut tx, &organisation, &new, SystemClock.now()).await;
-                let id = inserted.map_err(|error| {
-                    if error.is_duplicate() { anyhow!("there is a user with the address {email} already") } else { error.into() }
-                })?;
-                users::invite(&mut tx, &id, &secret, SystemClock.now(), Span::hours(72)).await?;
-                note(&mut tx, &organisation, "user.invited", &json!({ "user": id.as_str(), "role": role })).await?;
-                tx.commit().await?;
-                let link = format!("{url}/invitation/{}", secret.expose());
-                common.print(&json!({ "id": id.as_str(), "link": link }), || {
-                    format!("{name} chooses a password here (once, within 72 hours):\n{link}")
-                });
+            Self::Create { email, name, role, server } => {
+                let made = ask!(at(&server, WhereNone::Begin).await?, create_user(&email, &name, role.into()));
+                server.print(&made, |made| format!("{name} chooses a password here (once, within 72 hours):\n{}", text(made, "link")))
             }
-            Self::List { common } => {
-                let (store, organisation, _) = common.open().await?;
-                let mut tx = store.read().await?;
-                let all = users::list(&mut tx, &organisation).await?;
-                let rows: Vec<_> = all.iter().map(|user| json!({ "id": user.id.as_str(), "email": user.email, "name": user.name, "role": user.role, "disabled": user.disabled_at.is_some() })).collect();
-                common.print(&json!(rows), || {
-                    all.iter()
-                        .map(|user| {
-                            format!(
-                                "{:<36} {:<14} {}{}",
-                                user.email,
-                                user.role.as_str(),
-                                user.name,
-                                if user.disabled_at.is_some() { " (disabled)" } else { "" }
-                            )
-                        })
-                        .collect::<Vec<_>>()
-                        .join("\n")
-                });
+            Self::List { server } => {
+                let all = ask!(at(&server, WhereNone::Refuse).await?, list_users());
+                server.print(&all, |all| {
+                    each(all, |user| {
+                        let disabled = if user["disabled"] == true { " (disabled)" } else { "" };
+                        format!("{:<36} {:<14} {}{disabled}", text(user, "email"), text(user, "role"), text(user, "name"))
+                    })
+                })
             }
-            Self::ResetSecondFactor { email, common } => {
-                let (store, organisation, _) = common.open().await?;
-                let mut tx = store.write().await?;
-                let user = users::by_email(&mut tx, &email).await?.ok_or_else(|| anyhow!("there is no user with the address {email}"))?;
-                let was_on = second_factors::remove(&mut tx, &user.id).await?;
-                sessions::end_others(&mut tx, &user.id, None).await?;
-                let detail = json!({ "user": user.id.as_str(), "second_factor": "reset" });
-                note(&mut tx, &organisation, "user.changed", &detail).await?;
-                tx.commit().await?;
-                common.print(&json!({ "id": user.id.as_str(), "second_factor": false, "was_on": was_on }), || {
-                    format!("{} signs in with the password alone until a new second factor is set up", user.email)
-                });
+            Self::ResetSecondFactor { email, server } => {
+                let done = ask!(at(&server, WhereNone::Refuse).await?, reset_second_factor(&email));
+                server.print(&done, |done| {
+                    format!("{} signs in with the password alone until a new second factor is set up", text(done, "email"))
+                })
             }
-            Self::Disable { email, common } => {
-                let (store, organisation, _) = common.open().await?;
-                let mut tx = store.write().await?;
-                let user = users::by_email(&mut tx, &email).await?.ok_or_else(|| anyhow!("there is no user with the address {email}"))?;
-                users::set_standing(&mut tx, &organisation, &user.id, user.role, Some(SystemClock.now())).await?;
-                let detail = json!({ "user": user.id.as_str(), "role": user.role, "disabled": true });
-                note(&mut tx, &organisation, "user.changed", &detail).await?;
-                tx.commit().await?;
-                common.print(&json!({ "id": user.id.as_str(), "disabled": true }), || format!("{} is disabled", user.email));
+            Self::Disable { email, server } => {
+                let done = ask!(at(&server, WhereNone::Refuse).await?, disable_user(&email));
+                server.print(&done, |done| format!("{} is disabled", text(done, "email")))
             }
         }
-        Ok(())
     }
-}
-
-/// What the operator does to users stands in the history, as what is done on the pages does.
-async fn note(tx: &mut Tx, organisation: &OrganisationId, kind: &str, detail: &Value) -> Result<(), StoreError> {
-    events::append(tx, organisation, SystemClock.now(), kind, &Actor::System, &About::default(), detail).await
-}
-
-/// What the operator does to keys and network apps goes into the audit too.
-fn by_operator(organisation: &OrganisationId, act: Act, detail: Value) -> Entry<'_> {
-    let act = act.as_str();
-    Entry { at: SystemClock.now(), organisation, actor: &Actor::System, act, profile: None, grant: None, under: None, detail }
 }
 
 impl ApiKey {
     pub(crate) async fn run(self) -> anyhow::Result<()> {
         match self {
-            Self::Create { name, permissions, expires_in, common } => {
-                let (store, organisation, _) = common.open().await?;
-                let secret = fresh_secret(&SystemDice::new(), "sg_");
-                let mut tx = store.write().await?;
-                let now = SystemClock.now();
-                let expires_at = expires_in.map(|length| now + length.span());
-                let new = NewApiKey { name: &name, permissions: &permissions, created_by: None, expires_at };
-                let id = api_keys::create(&mut tx, &organisation, &new, &secret, now).await?;
-                let words: Vec<String> = permissions.iter().map(Permission::to_string).collect();
-                let detail = json!({ "key": id.as_str(), "name": name, "permissions": words });
-                note(&mut tx, &organisation, "api_key.created", &detail).await?;
-                let detail = json!({ "what": "created", "key": id.as_str(), "permissions": words });
-                store.audit(&mut tx, by_operator(&organisation, Act::ManageApiKeys, detail)).await?;
-                tx.commit().await?;
-                common.print(&json!({ "id": id.as_str(), "api_key": secret.expose() }), || secret.expose().to_owned());
+            Self::Create { key, server } => {
+                let made = ask!(at(&server, WhereNone::Begin).await?, create_key(&key));
+                server.print(&made, |made| text(made, "api_key").to_owned())
             }
-            Self::List { common } => {
-                let (store, organisation, _) = common.open().await?;
-                let mut tx = store.read().await?;
-                let all = api_keys::list(&mut tx, &organisation).await?;
-                let rows: Vec<_> = all.iter().map(|key| json!({ "id": key.id.as_str(), "name": key.name, "permissions": key.permissions.iter().map(Permission::to_string).collect::<Vec<_>>(), "revoked": key.revoked_at.is_some() })).collect();
-                common.print(&json!(rows), || {
-                    all.iter()
-                        .map(|key| format!("{}  {}{}", key.id, key.name, if key.revoked_at.is_some() { " (revoked)" } else { "" }))
-                        .collect::<Vec<_>>()
-                        .join("\n")
-                });
+            Self::List { server } => {
+                let all = ask!(at(&server, WhereNone::Refuse).await?, list_keys());
+                server.print(&all, |all| {
+                    each(all, |key| {
+                        format!("{}  {}{}", text(key, "id"), text(key, "name"), if key["revoked"] == true { " (revoked)" } else { "" })
+                    })
+                })
             }
-            Self::Revoke { id, common } => {
-                let (store, organisation, _) = common.open().await?;
-                let id = id.parse().map_err(|error| anyhow!("{error}"))?;
-                let mut tx = store.write().await?;
-                if !api_keys::revoke(&mut tx, &organisation, &id, SystemClock.now()).await? {
-                    return Err(anyhow!("there is no such key, or it is revoked already"));
-                }
-                note(&mut tx, &organisation, "api_key.revoked", &json!({ "key": id })).await?;
-                let detail = json!({ "what": "revoked", "key": id });
-                store.audit(&mut tx, by_operator(&organisation, Act::ManageApiKeys, detail)).await?;
-                tx.commit().await?;
-                common.print(&json!({ "id": id.as_str(), "revoked": true }), || format!("{id} is revoked"));
+            Self::Revoke { id, server } => {
+                ask!(at(&server, WhereNone::Refuse).await?, revoke_key(&id));
+                server.print(&json!({ "id": id, "revoked": true }), |_| format!("{id} is revoked"))
             }
         }
-        Ok(())
     }
 }
 
@@ -286,34 +248,34 @@ impl NetworkApp {
     pub(crate) async fn run(self) -> anyhow::Result<()> {
         match self {
             Self::Set { network, client_id, client_secret_file, common } => {
-                let known: Vec<_> = networks::all().iter().map(|network| network.about().name).collect();
-                networks::find(&network)
-                    .ok_or_else(|| anyhow!("there is no network \"{network}\"; the networks are {}", known.join(", ")))?;
+                // The configuration may define networks of its own.
+                common.config.load()?;
+                super::known_network(&network)?;
                 let secret = match &client_secret_file {
                     Some(path) => Some(Secret::new(
                         std::fs::read_to_string(path).with_context(|| format!("{} cannot be read", path.display()))?.trim(),
                     )),
                     None => None,
                 };
-                let (store, organisation, _) = common.open().await?;
-                let mut tx = store.write().await?;
-                network_apps::set(&mut tx, store.keys(), &organisation, &network, "", &client_id, secret.as_ref(), SystemClock.now())
-                    .await?;
-                note(&mut tx, &organisation, "settings.changed", &json!({ "network_app": network })).await?;
+                let here = Here::open(&common.config, WhereNone::Begin, ON_THE_PAGE).await?;
+                let keys = here.store.keys();
+                let mut tx = here.store.write().await?;
+                network_apps::set(&mut tx, keys, &here.organisation, &network, "", &client_id, secret.as_ref(), SystemClock.now()).await?;
                 let detail = json!({ "what": "network app set", "network": network, "client_id": client_id });
-                store.audit(&mut tx, by_operator(&organisation, Act::ManageNetworkApps, detail)).await?;
+                here.note(&mut tx, "settings.changed", &json!({ "network_app": network }), Act::ManageNetworkApps, detail).await?;
                 tx.commit().await?;
-                common.print(&json!({ "network": network, "client_id": client_id }), || {
-                    format!("{network}: the network app is stored, its secret sealed")
-                });
+                common.print(&json!({ "network": network, "client_id": client_id }), || match secret {
+                    Some(_) => format!("{network}: the network app is stored, its secret sealed"),
+                    None => format!("{network}: the network app is stored, without a client secret; where the network gave one, say --client-secret-file FILE"),
+                })
             }
             Self::List { common } => {
-                let (store, organisation, _) = common.open().await?;
-                let mut tx = store.read().await?;
+                let here = Here::open(&common.config, WhereNone::Refuse, ON_THE_PAGE).await?;
+                let mut tx = here.store.read().await?;
                 let mut rows = vec![];
                 for network in networks::all() {
                     let about = network.about();
-                    let stored = network_apps::get(&mut tx, store.keys(), &organisation, about.name, "").await?;
+                    let stored = network_apps::get(&mut tx, here.store.keys(), &here.organisation, about.name, "").await?;
                     rows.push((about.name, stored.map(|app| app.client_id)));
                 }
                 let json: Vec<_> = rows.iter().map(|(name, client_id)| json!({ "network": name, "client_id": client_id })).collect();
@@ -322,9 +284,8 @@ impl NetworkApp {
                         .map(|(name, id)| format!("{name:<12} {}", id.as_deref().unwrap_or("not set")))
                         .collect::<Vec<_>>()
                         .join("\n")
-                });
+                })
             }
         }
-        Ok(())
     }
 }

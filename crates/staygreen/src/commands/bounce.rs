@@ -56,7 +56,7 @@ impl Bounce {
             std::io::stdin().lock().take(MAIL_MAX).read_to_end(&mut mail).context("the report cannot be read from stdin")?;
             self.server.way().await?.report_bounce(mail).await?
         };
-        self.server.print(&answer, in_words);
+        self.server.print(&answer, in_words)?;
         Ok(())
     }
 }

@@ -18,6 +18,7 @@ use server::config::{Config, Length, NetworkConfig};
 use tokio::net::TcpListener;
 
 use super::{seed, stop_on_signal};
+use crate::out::put;
 
 /// Try Staygreen out.
 #[derive(Args)]
@@ -117,12 +118,14 @@ impl Demo {
         }
         if self.json {
             let ready = json!({ "url": url, "sandbox_url": sandbox_url, "mailbox_url": mailbox_url, "user": seeded.user, "password": seeded.password, "api_key": seeded.api_key });
-            println!("{ready}");
+            put!("{ready}")?;
         } else {
-            println!(
+            put!(
                 "Staygreen demo is ready. Nothing here leaves this machine.\n\n  Pages      {url}\n  Sign in    {}   {}\n  Networks   {sandbox_url}/control   (change a password, remove an admin, move the clock)\n  Mailbox    {mailbox_url}\n  API key    {}\n\nPress Ctrl-C to stop.",
-                seeded.user, seeded.password, seeded.api_key
-            );
+                seeded.user,
+                seeded.password,
+                seeded.api_key
+            )?;
         }
         server.run(stop).await?;
         Ok(())

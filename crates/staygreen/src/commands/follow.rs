@@ -1,6 +1,5 @@
 //! `staygreen audit follow`: every row of the audit as it is written, on stdout, also over breaks of the line and of this process.
 
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -10,6 +9,7 @@ use staygreen_client::{Client, Error};
 
 use super::stop_on_signal;
 use super::way::{Server, Way};
+use crate::out;
 
 /// After how long a line that broke is opened again.
 const COME_BACK: Duration = Duration::from_secs(2);
@@ -89,9 +89,7 @@ fn print(rows: &[u8], state: Option<&Path>) -> anyhow::Result<i64> {
     let last = rows.trim_ascii_end().rsplit(|byte| *byte == b'\n').next().unwrap_or_default();
     let last: Value = serde_json::from_slice(last).context("what is sent there is no audit")?;
     let position = last["position"].as_i64().context("what is sent there is no audit")?;
-    let mut out = std::io::stdout().lock();
-    out.write_all(rows)?;
-    out.flush()?;
+    out::bytes(rows)?;
     if let Some(state) = state {
         let beside = state.with_extension("new");
         let written = std::fs::write(&beside, format!("{position}\n")).and_then(|()| std::fs::rename(&beside, state));

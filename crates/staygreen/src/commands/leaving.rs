@@ -9,9 +9,11 @@ use serde_json::json;
 use server::actions::arrive::files::{Format, read};
 use server::actions::arrive::{AppKey, Line, house, keep, look};
 use server::api::local::Door;
+use tempfile::TempDir;
 
 use super::ConfigArgs;
 use super::way::Server;
+use crate::out::put;
 
 /// `staygreen export`
 #[derive(Args)]
@@ -96,7 +98,7 @@ impl Import {
         // Read before anything is opened: a file that is refused touches nothing.
         let rows =
             read(format, &bytes, key.as_ref(), self.tenant.as_deref()).context("the file is refused as a whole; nothing was taken")?;
-        let door = self.open().await?;
+        let (_moment, door) = self.open().await?;
         let looked = look(&door.app, rows, progress).await.context("the file is refused as a whole; nothing was taken")?;
         let name = self.from.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default();
         let added = if self.dry_run {
@@ -104,44 +106,68 @@ impl Import {
         } else {
             keep(&door.app, &looked, &name).await.map_err(|problem| anyhow::anyhow!("{}", problem.detail))?
         };
-        let works = looked.lines.iter().filter(|line| line.outcome == "works").count();
-        if self.json {
-            println!("{}", json!({ "dry_run": self.dry_run, "rows": looked.lines, "works": works, "profiles": added }));
-            return Ok(());
-        }
-        for line in &looked.lines {
-            println!("{}", words(line));
-        }
-        let all = looked.lines.len();
-        if self.dry_run {
-            println!("{works} of {all} rows work. Nothing was stored (--dry-run)");
-        } else {
-            println!(
-                "{works} of {all} rows work; {added} profiles are connected. Stop the other tool: two that renew the same tokens destroy them"
-            );
-        }
-        Ok(())
+        self.show(&looked.lines, added)
     }
 
-    async fn open(&self) -> anyhow::Result<Door> {
-        Door::open(self.config.load()?).await.context("the installation cannot be opened; stop its server first where it works on SQLite")
+    /// Tells what became of each row. Where nothing of the file works here, that is a failure.
+    fn show(&self, lines: &[Line], added: usize) -> anyhow::Result<()> {
+        let count = |outcome: &str| lines.iter().filter(|line| line.outcome == outcome).count();
+        let (all, works) = (lines.len(), count("works"));
+        if self.json {
+            put!("{}", json!({ "dry_run": self.dry_run, "rows": lines, "works": works, "profiles": added }))?;
+        } else {
+            for line in lines {
+                put!("{}", words(line))?;
+            }
+        }
+        if all == 0 {
+            bail!("there is no row in {}; nothing was taken", self.file.display());
+        }
+        if works + count("connected_already") == 0 {
+            bail!("none of the {all} rows works; nothing was taken. Why stands with each of them");
+        }
+        if self.json {
+            return Ok(());
+        }
+        if self.dry_run {
+            return put!("{works} of {all} rows work. Nothing was stored (--dry-run)");
+        }
+        put!("{works} of {all} rows work; {added} profiles are connected. Stop the other tool: two that renew the same tokens destroy them")
+    }
+
+    /// The installation; one for the moment, where a dry run finds none and is to leave none.
+    async fn open(&self) -> anyhow::Result<(Option<TempDir>, Door)> {
+        let mut config = self.config.load()?;
+        let mut moment = None;
+        if self.dry_run && server::there(&config).is_err() {
+            let folder = tempfile::tempdir().context("no temporary folder can be made")?;
+            config.server.data_dir = folder.path().to_owned();
+            (config.database.url, config.keys.file, config.keeper.spool_dir) = (String::new(), PathBuf::new(), PathBuf::new());
+            moment = Some(folder);
+        }
+        let door = Door::open(config).await.context("the installation cannot be opened; stop its server first where it works on SQLite")?;
+        Ok((moment, door))
     }
 
     async fn house(&self, bytes: &[u8]) -> anyhow::Result<()> {
-        let door = self.open().await?;
+        let (_moment, door) = self.open().await?;
         let moved = house(&door.app, bytes, self.dry_run).await.map_err(|problem| anyhow::anyhow!("{}", problem.detail));
         let moved = moved.context("the file is refused as a whole; nothing was taken")?;
         if self.json {
-            println!("{}", json!({ "dry_run": self.dry_run, "moved": moved }));
+            put!("{}", json!({ "dry_run": self.dry_run, "moved": moved }))?;
             return Ok(());
         }
         let would = if self.dry_run { "would be new (--dry-run)" } else { "are new" };
-        println!(
+        put!(
             "{} users, {} teams, {} permission sets, {} page presets, {} profiles {would}. Users choose a password by an invitation; profiles wait until somebody logs in",
-            moved.users, moved.teams, moved.permission_sets, moved.page_presets, moved.profiles
-        );
+            moved.users,
+            moved.teams,
+            moved.permission_sets,
+            moved.page_presets,
+            moved.profiles
+        )?;
         for one in &moved.anew {
-            println!("to be entered anew: {one}");
+            put!("to be entered anew: {one}")?;
         }
         Ok(())
     }

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use server::api::mcp::{self, Ask, Asked, not_json};
 
 use super::way::{Call, Server, Way};
+use crate::out::put;
 
 /// `staygreen mcp`
 #[derive(Args)]
@@ -25,7 +26,7 @@ impl Mcp {
                 continue;
             }
             if let Some(answer) = answer(&way, &line).await {
-                println!("{answer}");
+                put!("{answer}")?;
             }
         }
         Ok(())

@@ -18,7 +18,7 @@ mod way;
 
 use std::path::PathBuf;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, ensure};
 use clap::{Args, Subcommand};
 use server::config::Config;
 use tokio_util::sync::CancellationToken;
@@ -34,7 +34,7 @@ pub(crate) enum Command {
     Sandbox(sandbox::Sandbox),
     /// Simulate years of keeping, with faults, and check every promise
     Simulate(simulate::Simulate),
-    /// Check configuration, keys, clock, database, mail and network apps
+    /// Check configuration, keys, clock, database, mail, network apps, and whether the networks can be reached
     Doctor(doctor::Doctor),
     /// Create, list and disable users
     #[command(subcommand)]
@@ -93,6 +93,13 @@ impl ConfigArgs {
     pub(crate) fn load(&self) -> anyhow::Result<Config> {
         Config::load(self.config.as_deref()).context("the configuration cannot be used")
     }
+
+    /// The same for whoever looks at, or ends, what is there: where nothing is, nothing is made.
+    pub(crate) fn load_existing(&self) -> anyhow::Result<Config> {
+        let config = self.load()?;
+        server::there(&config)?;
+        Ok(config)
+    }
 }
 
 impl Command {
@@ -122,6 +129,16 @@ impl Command {
             Self::Token(token) => token.run().await,
         }
     }
+}
+
+/// A network by its name.
+///
+/// # Errors
+/// Which names there are.
+fn known_network(name: &str) -> anyhow::Result<()> {
+    let known: Vec<_> = networks::all().iter().map(|network| network.about().name).collect();
+    ensure!(networks::find(name).is_some(), "there is no network \"{name}\"; the networks are {}", known.join(", "));
+    Ok(())
 }
 
 /// Cancelled by Ctrl-C or SIGTERM.

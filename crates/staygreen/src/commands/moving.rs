@@ -13,6 +13,7 @@ use store::backup::{self, BackupError};
 use store::hold::{self, Why};
 
 use super::ConfigArgs;
+use crate::out::put;
 
 /// `staygreen backup`
 #[derive(Args)]
@@ -99,11 +100,11 @@ impl Backup {
         let rows = write(&config.database_url(), &self.file).await?;
         let (file, keys) = (self.file.display().to_string(), config.key_file().display().to_string());
         if self.json {
-            println!("{}", json!({ "file": file, "rows": rows }));
+            put!("{}", json!({ "file": file, "rows": rows }))?;
         } else {
-            println!(
+            put!(
                 "{file}: {rows} rows. The tokens in it are sealed: keep a copy of the key file {keys} apart from it, without it they are lost"
-            );
+            )?;
         }
         Ok(())
     }
@@ -147,13 +148,13 @@ impl Restore {
             tx.commit().await?;
         }
         if self.json {
-            println!("{}", json!({ "rows": rows, "held": !self.original_is_stopped }));
+            put!("{}", json!({ "rows": rows, "held": !self.original_is_stopped }))?;
         } else if self.original_is_stopped {
-            println!("{rows} rows restored. Start the server: it renews one token per network first, then the others slowly");
+            put!("{rows} rows restored. Start the server: it renews one token per network first, then the others slowly")?;
         } else {
-            println!(
+            put!(
                 "{rows} rows restored. Start the server: it shows and checks everything, but renews no token that can be used only once. When the original is stopped for good, run: staygreen hold release"
-            );
+            )?;
         }
         Ok(())
     }
@@ -161,7 +162,7 @@ impl Restore {
 
 impl MigrateTo {
     pub(crate) async fn run(self) -> anyhow::Result<()> {
-        let config = self.config.load()?;
+        let config = self.config.load_existing()?;
         // Held open to the end: no server works on a SQLite file meanwhile.
         let old = server::open_store(&config).await?;
         let mut tx = old.read().await?;
@@ -187,11 +188,11 @@ impl MigrateTo {
         tx.commit().await?;
         std::io::stderr().flush()?;
         if self.json {
-            println!("{}", json!({ "rows": rows }));
+            put!("{}", json!({ "rows": rows }))?;
         } else {
-            println!(
+            put!(
                 "{rows} rows moved. Set database.url to the new database and start the server; the old one is kept and renews nothing any more"
-            );
+            )?;
         }
         Ok(())
     }

@@ -202,15 +202,15 @@ impl Profile {
                     }
                 }
                 let lines: Vec<String> = items.iter().map(line).collect();
-                server.print(&Value::Array(items), |_| lines.join("\n"));
+                server.print(&Value::Array(items), |_| lines.join("\n"))?;
             }
             Self::Show { profile, server } => {
                 let found = server.call(reqwest::Method::GET, &format!("/profiles/{}", segment(&profile)), &[]).await?;
-                server.print(&found, whole);
+                server.print(&found, whole)?;
             }
             Self::Check { profile, server } => {
                 let found = server.call(reqwest::Method::POST, &format!("/profiles/{}/check", segment(&profile)), &[]).await?;
-                server.print(&found, whole);
+                server.print(&found, whole)?;
             }
         }
         Ok(())
@@ -227,7 +227,7 @@ impl Freeze {
                     let keys: Vec<&str> = receipt["cut"]["api_keys"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
                     let (id, at, profiles) = (text(receipt, "id"), text(receipt, "at"), &receipt["cut"]["profiles"]);
                     format!("{id}  frozen at {at}: {profiles} profiles, API keys: {}", keys.join(", "))
-                });
+                })?;
             }
             Self::List { server } => {
                 let all = server.call(reqwest::Method::GET, "/freezes", &[]).await?;
@@ -237,11 +237,11 @@ impl Freeze {
                         format!("{}  {}  {}{thawed}  {}", text(one, "id"), text(one, "at"), text(one, "target"), text(one, "reason"))
                     };
                     items.as_array().into_iter().flatten().map(line).collect::<Vec<_>>().join("\n")
-                });
+                })?;
             }
             Self::Thaw { id, server } => {
                 server.call(reqwest::Method::DELETE, &format!("/freezes/{}", segment(&id)), &[]).await?;
-                server.print(&serde_json::json!({ "id": id, "thawed": true }), |_| format!("{id} is thawed"));
+                server.print(&serde_json::json!({ "id": id, "thawed": true }), |_| format!("{id} is thawed"))?;
             }
         }
         Ok(())
@@ -268,7 +268,7 @@ impl Hold {
             Self::Release { server } => (reqwest::Method::POST, "/hold/release", server),
         };
         let hold = server.call(method, path, &[]).await?;
-        server.print(&hold, hold_in_words);
+        server.print(&hold, hold_in_words)?;
         Ok(())
     }
 }
@@ -292,7 +292,7 @@ impl Incident {
                 (server.send(reqwest::Method::POST, "/incidents/release", &[], Some(place)).await?, server)
             }
         };
-        server.print(&found, incidents_in_words);
+        server.print(&found, incidents_in_words)?;
         Ok(())
     }
 }
@@ -308,17 +308,18 @@ impl Audit {
                     query.push(("anchor", format!("{}:{}", kept["position"], text(&kept, "hash"))));
                 }
                 let found = server.call(reqwest::Method::GET, "/audit/verify", &query).await?;
-                server.print(&found, |found| format!("{} rows read", found["rows"]));
+                let shown = server.print(&found, |found| format!("{} rows read", found["rows"]));
                 if found["whole"] != true {
                     let first = &found["findings"][0];
                     bail!("row {}: {}", first["position"], text(first, "what"));
                 }
+                shown?;
             }
             Self::Export { server } => server.copy("/audit/export", &[]).await?,
             Self::Follow { after, state, server } => super::follow::follow(&server, after, state).await?,
             Self::Anchor { server } => {
                 let anchor = server.call(reqwest::Method::GET, "/audit/anchor", &[]).await?;
-                server.print(&anchor, Value::to_string);
+                server.print(&anchor, Value::to_string)?;
             }
         }
         Ok(())
@@ -329,7 +330,7 @@ impl Token {
     pub(crate) async fn run(self) -> anyhow::Result<()> {
         let query = [("min_ttl", self.min_ttl.span().as_seconds().to_string())];
         let lent = self.server.call(reqwest::Method::GET, &format!("/profiles/{}/access-token", segment(&self.profile)), &query).await?;
-        self.server.print(&lent, |lent| text(lent, "access_token").to_owned());
+        self.server.print(&lent, |lent| text(lent, "access_token").to_owned())?;
         Ok(())
     }
 }

@@ -8,6 +8,7 @@ use server::Server;
 use server::time::SystemClock;
 
 use super::{ConfigArgs, stop_on_signal};
+use crate::out::put;
 
 /// Run the server.
 #[derive(Args)]
@@ -32,11 +33,11 @@ impl Serve {
         let url = server.app.public_url.clone();
         let setup = server.setup_link().await?;
         if self.json {
-            println!("{}", json!({ "url": url, "pid": std::process::id(), "setup_url": setup }));
+            put!("{}", json!({ "url": url, "pid": std::process::id(), "setup_url": setup }))?;
         } else {
-            println!("Staygreen is ready: {url} ({})", server.app.store.describe());
+            put!("Staygreen is ready: {url} ({})", server.app.store.describe())?;
             if let Some(setup) = setup {
-                println!("Nobody can sign in yet. Make the first company admin with this one-time link:\n{setup}");
+                put!("Nobody can sign in yet. Make the first company admin with this one-time link:\n{setup}")?;
             }
         }
         server.run(stop_on_signal()).await?;

@@ -9,13 +9,16 @@ use lifecycle::time::Span;
 use serde_json::{Value, json};
 use simulator::{Faults, Options, Report, simulate};
 
+use crate::out::{self, put};
+
 /// The commit this was built from, where there was one.
 const COMMIT: Option<&str> = option_env!("STAYGREEN_COMMIT");
 
 /// Simulate years of keeping, with faults, and check every promise.
 #[derive(Args)]
 pub(crate) struct Simulate {
-    /// How many profiles, over all networks
+    /// About how many profiles: logins and pages are counted together, and pages come three at a time with all their admins; the report tells
+    /// how many there are
     #[arg(long, default_value_t = 48, value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
     profiles: u32,
     /// For how many years
@@ -62,19 +65,24 @@ impl Simulate {
         let real_seconds = begun.elapsed().as_secs_f64();
         #[expect(clippy::cast_precision_loss, reason = "a ratio for people")]
         let speed = report.simulated_seconds as f64 / real_seconds.max(0.001);
+        let shown = self.show(&report, real_seconds, speed);
+        // A broken promise is a failure, whether somebody reads on or not.
+        self.judge(&report)?;
+        shown
+    }
+
+    fn show(&self, report: &Report, real_seconds: f64, speed: f64) -> anyhow::Result<()> {
         if self.json {
-            let mut value = serde_json::to_value(&report)?;
+            let mut value = serde_json::to_value(report)?;
             value["real_seconds"] = json!(real_seconds);
             value["simulated_per_real_second"] = json!(speed);
             value["kept"] = Value::from(report.is_good());
             value["commit"] = COMMIT.into();
-            println!("{value:#}");
-        } else {
-            println!("{:<34} {}, at commit {}", "seed", self.seed, commit());
-            print!("{report}");
-            println!("{:<34} {real_seconds:.1} s, {speed:.0} simulated seconds in each", "took");
+            return put!("{value:#}");
         }
-        self.judge(&report)
+        put!("{:<34} {}, at commit {}", "seed", self.seed, commit())?;
+        out::bytes(report.to_string().as_bytes())?;
+        put!("{:<34} {real_seconds:.1} s, {speed:.0} simulated seconds in each", "took")
     }
 
     fn options(&self) -> anyhow::Result<Options> {
@@ -100,12 +108,15 @@ impl Simulate {
         if report.is_good() {
             return Ok(());
         }
+        // Who closed stderr too hears the exit code.
+        let mut err = std::io::stderr().lock();
         for broken in report.broken.iter().take(20) {
-            eprintln!("{} in world {} after {} s: {}", broken.promise, broken.world, broken.at_seconds, broken.what);
+            let _ = writeln!(err, "{} in world {} after {} s: {}", broken.promise, broken.world, broken.at_seconds, broken.what);
             for line in &broken.history {
-                eprintln!("    {line}");
+                let _ = writeln!(err, "    {line}");
             }
         }
+        drop(err);
         bail!("{} promises broke at commit {}. Replay there with: {}", report.broken.len(), commit(), self.replay());
     }
 

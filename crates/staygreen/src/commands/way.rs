@@ -13,6 +13,7 @@ use staygreen_client::{Client, Error};
 use url::form_urlencoded;
 
 use super::ConfigArgs;
+use crate::out::{self, put};
 
 /// Where a server is looked for when an API key, but no address, is given.
 const HERE: &str = "http://127.0.0.1:8420";
@@ -98,16 +99,27 @@ impl Server {
 
     /// Opens the way.
     pub(crate) async fn way(&self) -> anyhow::Result<Way> {
-        match (&self.url, self.key()?) {
-            (None, None) => {
-                let door = Door::open(self.config.load()?).await.context(
-                    "the installation on this machine cannot be opened; where its server runs, give --url and an API key (--api-key-file, or STAYGREEN_API_KEY)",
-                )?;
-                Ok(Way::Local(Box::new(door)))
-            }
-            (Some(_), None) => Err(anyhow!("no API key: set STAYGREEN_API_KEY, or name a file with --api-key-file")),
-            (url, Some(key)) => Ok(Way::Remote(Client::new(url.as_deref().unwrap_or(HERE), key)?)),
+        if let Some(client) = self.client()? {
+            return Ok(Way::Remote(client));
         }
+        let door = Door::open(self.config.load_existing()?).await.context(
+            "the installation on this machine cannot be opened; where its server runs, give --url and an API key (--api-key-file, or STAYGREEN_API_KEY)",
+        )?;
+        Ok(Way::Local(Box::new(door)))
+    }
+
+    /// A client of the server that is named; `None` where the installation on this machine is meant.
+    pub(crate) fn client(&self) -> anyhow::Result<Option<Client>> {
+        match (&self.url, self.key()?) {
+            (None, None) => Ok(None),
+            (Some(_), None) => Err(anyhow!("no API key: set STAYGREEN_API_KEY, or name a file with --api-key-file")),
+            (url, Some(key)) => Ok(Some(Client::new(url.as_deref().unwrap_or(HERE), key)?)),
+        }
+    }
+
+    /// The installation on this machine.
+    pub(crate) const fn config(&self) -> &ConfigArgs {
+        &self.config
     }
 
     pub(crate) async fn call(&self, method: Method, path: &str, query: &[(&str, String)]) -> anyhow::Result<Value> {
@@ -123,13 +135,11 @@ impl Server {
 
     /// Copies an answer to stdout as it comes.
     pub(crate) async fn copy(&self, path: &str, query: &[(&str, String)]) -> anyhow::Result<()> {
-        use std::io::Write as _;
-        let mut out = std::io::stdout().lock();
         match self.way().await? {
             Way::Remote(client) => {
                 let mut answer = client.stream(path, query).await?;
                 while let Some(part) = answer.chunk().await? {
-                    out.write_all(&part)?;
+                    out::bytes(&part)?;
                 }
             }
             Way::Local(door) => {
@@ -139,20 +149,15 @@ impl Server {
                 }
                 let mut parts = answer.into_body().into_data_stream();
                 while let Some(part) = parts.next().await {
-                    out.write_all(&part?)?;
+                    out::bytes(&part?)?;
                 }
             }
         }
         Ok(())
     }
 
-    #[expect(clippy::print_stdout, reason = "data goes to stdout")]
-    pub(crate) fn print(&self, value: &Value, words: impl FnOnce(&Value) -> String) {
-        if self.json {
-            println!("{value}");
-        } else {
-            println!("{}", words(value));
-        }
+    pub(crate) fn print(&self, value: &Value, words: impl FnOnce(&Value) -> String) -> anyhow::Result<()> {
+        if self.json { put!("{value}") } else { put!("{}", words(value)) }
     }
 }
 

@@ -6,7 +6,7 @@ use lifecycle::secret::Secret;
 use lifecycle::time::Span;
 use store::api_keys::{self, NewApiKey};
 use store::profiles::{self, Filter, Narrow};
-use store::{Store, teams};
+use store::{Store, Tx, teams};
 
 use crate::loops::{T0, connect, organisation};
 use crate::{Fixture, each};
@@ -167,4 +167,37 @@ fn nt_19_secrets_are_looked_up_by_hash_and_never_compared_as_they_are() {
         }
     }
     assert!(lookups >= 3, "the look-ups were found: {lookups}");
+}
+
+#[tokio::test]
+async fn a_key_that_is_lent_to_the_operator_is_in_no_list_and_gone_when_it_is_taken_back() {
+    for Fixture { store, .. } in each().await {
+        let (organisation, _) = organisation(&store).await;
+        let mut tx = store.write().await.unwrap();
+        let everything: [Permission; 2] = ["users:manage".parse().unwrap(), "tokens:read".parse().unwrap()];
+        let (secret, life) = (Secret::new("sg_lent"), Span::minutes(10));
+        let lend = async |tx: &mut Tx, secret: &Secret, now| {
+            api_keys::lend_to_operator(tx, &organisation, "command line", &everything, secret, now, life).await.unwrap()
+        };
+        // As they were kept before.
+        let ended = NewApiKey { name: "command line", permissions: &everything, created_by: None, expires_at: Some(T0) };
+        api_keys::create(&mut tx, &organisation, &ended, &Secret::new("sg_before"), T0 - life).await.unwrap();
+        let tool = NewApiKey { name: "command line", permissions: &everything[..1], ..ended };
+        let kept = api_keys::create(&mut tx, &organisation, &tool, &Secret::new("sg_tool"), T0).await.unwrap();
+        let id = lend(&mut tx, &secret, T0).await;
+        let listed = api_keys::list(&mut tx, &organisation).await.unwrap();
+        assert_eq!(listed.iter().map(|key| &key.id).collect::<Vec<_>>(), [&kept], "nobody else's is cleared away");
+        let found = api_keys::find(&mut tx, &organisation, &secret).await.unwrap().unwrap();
+        assert_eq!((&found.id, found.expires_at), (&id, Some(T0 + life)));
+        api_keys::lend_until(&mut tx, &id, T0 + life + life).await.unwrap();
+        assert_eq!(api_keys::by_id(&mut tx, &organisation, &id).await.unwrap().unwrap().expires_at, Some(T0 + life + life));
+        // A command that was killed left it; another is at work.
+        let other = lend(&mut tx, &Secret::new("sg_other"), T0 + life).await;
+        lend(&mut tx, &Secret::new("sg_next"), T0 + life + life).await;
+        assert!(api_keys::by_id(&mut tx, &organisation, &id).await.unwrap().is_none(), "the next command clears it away");
+        assert!(api_keys::by_id(&mut tx, &organisation, &other).await.unwrap().is_none());
+        let last = lend(&mut tx, &secret, T0 + life + life).await;
+        api_keys::take_back(&mut tx, &last).await.unwrap();
+        assert!(api_keys::find(&mut tx, &organisation, &secret).await.unwrap().is_none());
+    }
 }

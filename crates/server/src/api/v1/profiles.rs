@@ -68,6 +68,9 @@ fn word<'a, T>(
 pub async fn list(State(app): State<Arc<App>>, caller: Caller, Query(asked): Query<Asked>) -> Answer {
     let status = word("status", asked.status.as_deref(), Status::parse, Status::ALL.iter().map(|status| status.as_str()))?;
     let cause = word("cause", asked.cause.as_deref(), Cause::parse, Cause::ALL.iter().map(|cause| cause.as_str()))?;
+    let known = |name: &str| networks::find(name).map(|network| network.about().name.to_owned());
+    let names = networks::all();
+    let network = word("network", asked.network.as_deref(), known, names.iter().map(|network| network.about().name))?;
     let limit = asked.limit.unwrap_or(50);
     if !(1..=200).contains(&limit) {
         return Err(Problem::field("limit", "is 1 to 200"));
@@ -83,7 +86,7 @@ pub async fn list(State(app): State<Arc<App>>, caller: Caller, Query(asked): Que
         })
         .transpose()?;
     let filter = Filter {
-        network: asked.network,
+        network,
         status,
         cause,
         owner: optional::<UserId>("owner", asked.owner.as_deref())?,
