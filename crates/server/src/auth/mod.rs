@@ -66,11 +66,13 @@ pub struct Caller {
     pub at: Timestamp,
     /// What was frozen then.
     pub frozen: Vec<Frozen>,
+    /// The freeze of everything, where there was one: told to users on every page.
+    pub brake: Option<freezes::Freeze>,
 }
 
 impl Caller {
     fn stranger(lang: Lang, at: Timestamp) -> Self {
-        Self { actor: Actor::Stranger, named: events::Actor::System, user: None, session: None, lang, at, frozen: vec![] }
+        Self { actor: Actor::Stranger, named: events::Actor::System, user: None, session: None, lang, at, frozen: vec![], brake: None }
     }
 
     /// The decision, as things stood when they asked.
@@ -307,6 +309,7 @@ pub(crate) async fn identify(app: &App, headers: &HeaderMap) -> Result<Caller, S
     };
     let actor = actor_of(&mut tx, &user).await?;
     let frozen = freezes::in_force(&mut tx, &app.organisation).await?;
+    let brake = if frozen.contains(&Frozen::Everything) { freezes::of_everything(&mut tx, &app.organisation).await? } else { None };
     drop(tx);
     if now.since(session.seen_at) > Span::minutes(1) {
         let mut tx = app.store.write().await?;
@@ -321,6 +324,7 @@ pub(crate) async fn identify(app: &App, headers: &HeaderMap) -> Result<Caller, S
         session: Some(session),
         at: now,
         frozen,
+        brake,
     })
 }
 
@@ -343,7 +347,7 @@ async fn identify_key(app: &App, secret: &str, lang: Lang) -> Result<Caller, Sto
     }
     let named = events::Actor::ApiKey { id: key.id.to_string(), name: key.name };
     let actor = Actor::ApiKey { id: key.id, permissions: key.permissions, until: key.expires_at };
-    Ok(Caller { actor, named, user: None, session: None, lang, at: now, frozen })
+    Ok(Caller { actor, named, user: None, session: None, lang, at: now, frozen, brake: None })
 }
 
 /// Lets a request go on to its handler, or answers it.

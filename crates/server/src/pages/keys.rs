@@ -13,7 +13,8 @@ use store::profiles::{self, Filter};
 use super::sets::words_of;
 use super::view::zone;
 use super::{Fields, Page, Shell, for_people, go, show};
-use crate::actions::{keys, may};
+use crate::actions::may::{But, Verdict};
+use crate::actions::{act, keys, may};
 use crate::auth::{self, Caller};
 use crate::error::Problem;
 use crate::i18n::Lang;
@@ -150,12 +151,14 @@ pub struct Asked {
 }
 
 /// The decision in words.
-fn verdict(lang: Lang, decision: &Decision) -> String {
-    match decision {
-        Decision::Allow(Some(under)) => lang.fill("keys.yes_under", &[("permission", &under.to_string())]),
-        Decision::Allow(None) => lang.t("keys.yes").to_owned(),
-        Decision::Hidden | Decision::SignIn => lang.t("keys.hidden").to_owned(),
-        Decision::Deny(why) => lang.fill("keys.no", &[("why", &lang.problem(&Problem::forbidden(why.words())))]),
+fn verdict(lang: Lang, verdict: &Verdict) -> String {
+    let no = |why: &str| lang.fill("keys.no", &[("why", &lang.problem(&Problem::forbidden(why)))]);
+    match (&verdict.decision, &verdict.but) {
+        (Decision::Allow(_), Some(But::PeopleFrozen)) => no(act::PEOPLE_FROZEN),
+        (Decision::Allow(Some(under)), None) => lang.fill("keys.yes_under", &[("permission", &under.to_string())]),
+        (Decision::Allow(None), None) => lang.t("keys.yes").to_owned(),
+        (Decision::Hidden | Decision::SignIn, _) => lang.t("keys.hidden").to_owned(),
+        (Decision::Deny(why), _) => no(why.words()),
     }
 }
 
@@ -179,9 +182,9 @@ pub async fn one(State(app): State<Arc<App>>, caller: Caller, Path(id): Path<Str
                 };
                 let call = (act == Act::CallApi && !asked.path.is_empty()).then_some((method.as_str(), asked.path.as_str()));
                 let dry = may::Asked { act, profile: profile.as_ref(), call };
-                let decision = may::may(&app, &may::actor_of(key), &dry).await?;
+                let found = may::may(&app, &may::actor_of(key), &dry).await?;
                 let revoked = view.revoked.then(|| (false, caller.lang.t("keys.revoked").to_owned()));
-                Some(revoked.unwrap_or_else(|| (decision.is_yes(), verdict(caller.lang, &decision))))
+                Some(revoked.unwrap_or_else(|| (found.is_yes(), verdict(caller.lang, &found))))
             }
             None => None,
         };

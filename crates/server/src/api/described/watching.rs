@@ -12,6 +12,15 @@ use crate::api::v1::export::LISTS;
 
 const PROFILE: Shape = Shape::Id("prf_");
 
+/// `api_keys`: the names of `keys`. `still_working`: made by the user who is frozen.
+const CUT: Shape = Shape::Object(&[
+    must("profiles", WHOLE),
+    must("api_keys", Shape::List { of: &TEXT, max: MANY }),
+    must("keys", KEYS),
+    must("still_working", KEYS),
+]);
+const KEYS: Shape = Shape::List { of: &Shape::Object(&[must("id", Shape::Id("key_")), must("name", TEXT)]), max: MANY };
+
 pub(super) const OPERATIONS: &[Operation] = &[
     answers(
         "getForecast",
@@ -33,7 +42,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
             must("id", Shape::Id("frz_")),
             must("target", TEXT),
             must("at", MOMENT),
-            must("cut", Shape::Object(&[must("profiles", WHOLE), must("api_keys", Shape::List { of: &TEXT, max: MANY })])),
+            must("cut", CUT),
         ]),
     )
     .takes(
