@@ -214,6 +214,44 @@ async fn every_page_says_that_everything_is_frozen() {
     assert!(!get("/", &admin).await.contains("id=\"brake\""));
 }
 
+/// The dry run says what the network does for nobody, and who gave what it allows.
+#[tokio::test]
+async fn the_dry_run_names_the_giver_and_what_the_network_cannot() {
+    let demo = Demo::start();
+    let (url, cookie) = (demo.running.url(), demo.admin().await);
+    let maker = demo.named("/api-keys", "Demo").await;
+    let (id, _) = key(&demo, &["posts:write", "tokens:read", "comments:write"]).await;
+    let ask = async |permission: &str, network: &str, api_key: &str| {
+        let profile = demo.profiles(network).await[0]["id"].clone();
+        let asked = json!({ "permission": permission, "profile": profile, "api_key": api_key });
+        demo.api("POST", "/permissions/check", Some(asked)).await.1
+    };
+    for (permission, network, reason) in [
+        ("comments:write", "tiktok", "not_supported_by_network"),
+        ("tokens:read", "xing", "token_is_bound"),
+        ("tokens:read", "bluesky", "token_is_bound"),
+    ] {
+        let no = ask(permission, network, &id).await;
+        assert_eq!((no["allowed"].as_bool(), no["reason"].as_str()), (Some(false), Some(reason)), "{network}: {no}");
+        assert!(no["under"].is_null() && no["given_by"].is_null() && no["words"].as_str().unwrap().len() > 20, "{no}");
+    }
+    for (permission, network) in [("comments:write", "linkedin"), ("tokens:read", "linkedin"), ("posts:write", "xing")] {
+        let yes = ask(permission, network, &id).await;
+        assert_eq!((yes["allowed"].as_bool(), yes["given_by"].as_str()), (Some(true), Some(maker.as_str())), "{network}: {yes}");
+        let own = ask(permission, network, &maker).await;
+        assert_eq!((own["allowed"].as_bool(), own["given_by"].as_str()), (Some(true), Some("system")), "the operator's: {own}");
+    }
+    let page = demo.profile_named("linkedin", "Fernweh Outdoor").await["id"].as_str().unwrap().to_owned();
+    assert_eq!(demo.api("GET", &format!("/profiles/{page}/access-token"), None).await.0, 200);
+    let (_, audit) = demo.api("GET", "/audit?act=tokens%3Aread", None).await;
+    assert_eq!(audit["items"][0]["detail"]["given_by"], "system", "{audit}");
+    for path in ["/settings/api-keys".to_owned(), format!("/settings/api-keys/{id}")] {
+        let page = client().get(format!("{url}{path}")).header("cookie", &cookie).send().await.unwrap().text().await.unwrap();
+        assert!(page.contains("Made by <bdi>API key Demo</bdi>") && page.contains("never used yet"), "{page}");
+        assert!(path.contains("key_") || page.contains("Made by <bdi>the operator</bdi>") && page.contains("last used <time"), "{page}");
+    }
+}
+
 /// Two servers on one database: frozen over one, refused by the other, at once.
 #[tokio::test]
 async fn a_freeze_is_in_force_on_every_node_at_once() {

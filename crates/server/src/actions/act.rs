@@ -43,6 +43,10 @@ const WAITS: u32 = 100;
 pub(crate) const PEOPLE_FROZEN: &str =
     "everybody whose token this profile has is frozen; a company admin can thaw them, and nobody has to log in anew";
 
+/// What stops a token from being handed out that is of no use outside.
+pub(crate) const BOUND: &str =
+    "Tokens of this network are bound to a key that never leaves this server, so they are of no use outside. Act through the API instead.";
+
 /// A profile, ready to act through the token of one person.
 pub(crate) struct Ready {
     /// Our client.
@@ -121,9 +125,8 @@ pub async fn lend(app: &App, caller: &Caller, profile: &Profile, wanted: &Wanted
     let min_ttl = wanted.min_ttl;
     let ready = choose(app, caller, profile, min_ttl.max(SPARE), &wanted.scopes).await?;
     if ready.tokens.token_type != TokenType::Bearer {
-        let words = "Tokens of this network are bound to a key that never leaves this server, so they are of no use outside. Act through the API instead.";
         return Err(
-            Problem::new(StatusCode::CONFLICT, "token_is_bound", words).with(json!({ "token_type": ready.tokens.token_type.as_str() }))
+            Problem::new(StatusCode::CONFLICT, "token_is_bound", BOUND).with(json!({ "token_type": ready.tokens.token_type.as_str() }))
         );
     }
     if let Some(until) = ready.until.filter(|until| *until < app.now() + min_ttl) {

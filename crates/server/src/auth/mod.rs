@@ -165,7 +165,7 @@ pub fn refused(decision: &Decision) -> Problem {
 pub struct Standing {
     /// The permission of an API key under which it is done; `None`: by somebody's role.
     pub under: Option<Permission>,
-    /// The user or key that gave it; `None`: the operator, or it is somebody's role.
+    /// The user or key that gave it, or the operator ([`api_keys::OPERATOR`]); `None`: it is somebody's role.
     pub given_by: Option<String>,
     /// What is frozen.
     pub frozen: Vec<Frozen>,
@@ -186,7 +186,7 @@ pub async fn anew(
         Actor::ApiKey { id, .. } => {
             let key = tx.known(format!("key {id}"), async |tx| api_keys::by_id(tx, &app.organisation, id).await).await?;
             let key = key.filter(|key| key.revoked_at.is_none()).ok_or_else(Problem::sign_in)?;
-            given_by = key.created_by;
+            given_by = Some(key.given_by().to_owned());
             Actor::ApiKey { id: key.id, permissions: key.permissions, until: key.expires_at }
         }
         Actor::User { id, .. } => {

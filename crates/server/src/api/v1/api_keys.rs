@@ -122,6 +122,7 @@ pub async fn check(State(app): State<Arc<App>>, caller: Caller, Body(body): Body
             "allowed": verdict.is_yes(),
             "reason": verdict.reason(),
             "words": verdict.words(),
+            "given_by": verdict.given_by,
             "under": under.map(ToString::to_string),
             "rate": under.and_then(|under| under.rate).map(|rate| json!({ "count": rate.count, "seconds": rate.per.as_seconds() })),
             "needs_approval_by": under.and_then(|under| under.approval.as_ref()).map(lifecycle::ids::UserId::as_str),
