@@ -142,7 +142,11 @@ pub(super) fn result(lang: Lang, said: &Said) -> Value {
 
 fn refused(problem: &Problem) -> Value {
     let result = if problem.code == "unclear" { "unclear" } else { "refused" };
-    json!({ "result": result, "problem": problem.document() })
+    let mut item = json!({ "result": result, "problem": problem.document() });
+    if let Some(act) = problem.more.get("act") {
+        item["act"] = act.clone();
+    }
+    item
 }
 
 async fn profiles_of(app: &App, caller: &Caller, ids: &[String]) -> Result<Vec<(String, Result<Profile, Problem>)>, Problem> {
