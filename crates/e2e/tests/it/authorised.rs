@@ -63,7 +63,8 @@ async fn a_key_reaches_what_it_carries_and_is_told_why_not() {
     // Nobody gives what they do not have (NT-14).
     let (_, keeper) = key(&demo, &["api_keys:manage", "posts:write network=linkedin"]).await;
     for (wanted, status) in
-        [("posts:write network=linkedin until=2031-01-01", 201), ("posts:write", 403), ("tokens:read", 403), ("nonsense", 422)]
+        [("posts:write network=linkedin until=2031-01-01", 201), ("posts:write", 403), ("tokens:read", 403), ("nonsense", 422),
+            ("posts:write until=2020-01-01", 422)]
     {
         let body = json!({ "name": "child", "permissions": [wanted] });
         let (got, answer) = call(url, &keeper, "POST", "/api-keys", Some(body)).await;
