@@ -155,7 +155,7 @@ impl Ready {
 }
 
 /// A profile as adapters see it.
-pub(super) fn target(profile: &Profile) -> Target<'_> {
+pub(crate) fn target(profile: &Profile) -> Target<'_> {
     let kind = Kind::parse(&profile.kind).unwrap_or(Kind::Account);
     Target { network_id: &profile.network_id, kind, handle: profile.handle.as_deref() }
 }
