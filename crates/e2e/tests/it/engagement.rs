@@ -148,7 +148,8 @@ async fn what_the_profile_said_itself_is_marked_and_not_answered() {
     let answer = forms(&here.shown().await).remove(0);
     here.send(&here.path, &answer, "In the valley").await;
     let page = here.shown().await;
-    let ours = page.split("<li").find(|line| line.contains("In the valley")).unwrap_or_default();
+    let lines = || page.split("<li").map(|line| line.split("</li>").next().unwrap_or_default());
+    let ours = lines().find(|line| line.contains("In the valley")).unwrap_or_default();
     assert!(ours.contains("<bdi>Fernweh Outdoor</bdi></b> <span class=\"pill\">said by us</span>"), "{page}");
     assert!(!ours.contains("<form") && !ours.contains("urn:li:organization"), "{ours}");
     let asked: Vec<String> = forms(&page).into_iter().map(|form| form.in_reply_to).filter(|id| !id.is_empty()).collect();

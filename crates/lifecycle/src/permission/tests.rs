@@ -267,7 +267,8 @@ fn what_is_wrong_with_a_permission_is_said() {
 
 #[test]
 fn a_rate_is_written_in_its_largest_whole_unit() {
-    for (typed, written) in [("1h", "1h"), ("3600s", "1h"), ("90m", "90m"), ("120m", "2h"), ("61s", "61s"), ("24h", "1d"), ("7d", "7d"), ("h", "1h")]
+    for (typed, written) in
+        [("1h", "1h"), ("3600s", "1h"), ("90m", "90m"), ("120m", "2h"), ("61s", "61s"), ("24h", "1d"), ("7d", "7d"), ("h", "1h")]
     {
         assert_eq!(carried(&format!("posts:write rate=2/{typed}")).to_string(), format!("posts:write rate=2/{written}"));
     }

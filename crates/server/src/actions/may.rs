@@ -150,3 +150,14 @@ fn refused_by_network(act: Act, profile: &Profile) -> Result<Option<But>, Proble
 pub fn actor_of(key: ApiKey) -> Actor {
     Actor::ApiKey { id: key.id, permissions: key.permissions, until: key.expires_at }
 }
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn tokens_are_bound_where_each_call_is_proven_or_signed() {
+        let bound = networks::ALL.iter().map(|network| network.about()).filter(|about| about.binds_tokens());
+        let mut names: Vec<&str> = bound.map(|about| about.name).collect();
+        names.sort_unstable();
+        assert_eq!(names, ["bluesky", "xing"]);
+    }
+}

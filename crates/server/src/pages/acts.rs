@@ -6,8 +6,8 @@ use store::events::Actor;
 use store::users;
 
 use super::view::{badge_of, title_of, zone};
-use crate::actions::{asking, say};
 use crate::actions::waiting::{self, Seen};
+use crate::actions::{asking, say};
 use crate::auth::Caller;
 use crate::error::Problem;
 use crate::show::When;

@@ -36,16 +36,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         .asked(&[may("after", WHOLE), may("profile", PROFILE), may("limit", Shape::Int { min: 1, max: 500 })]),
     silent("streamEvents").asked(&[may("after", WHOLE), may("profile", PROFILE)]),
     answers("listFreezes", Shape::Object(&[must("items", Shape::List { of: &FREEZE, max: MANY })])),
-    answers(
-        "freeze",
-        Shape::Object(&[
-            must("id", Shape::Id("frz_")),
-            must("target", TEXT),
-            must("at", MOMENT),
-            must("cut", CUT),
-        ]),
-    )
-    .takes(
+    answers("freeze", Shape::Object(&[must("id", Shape::Id("frz_")), must("target", TEXT), must("at", MOMENT), must("cut", CUT)])).takes(
         &[must("target", TARGET), may("reason", Shape::Text { min: 0, max: 500 })],
         r#"{"target":"network xing","reason":"somebody posts there"}"#,
     ),
