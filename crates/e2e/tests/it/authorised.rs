@@ -176,7 +176,9 @@ async fn a_receipt_names_what_was_cut_and_what_goes_on() {
     let found = ids(&receipt["cut"]["keys"]);
     assert!(found.contains(&other) && !found.contains(&cut), "{receipt}");
     // A key that somebody made who is frozen is the organisation's.
-    let new = json!({ "email": "made@example.com", "name": "Maker", "role": "company_admin" });
+    let set = json!({ "name": "Key makers", "permissions": ["api_keys:manage", "posts:write"] });
+    let set = demo.api("POST", "/permission-sets", Some(set)).await.1["id"].clone();
+    let new = json!({ "email": "made@example.com", "name": "Maker", "role": "viewer", "permission_sets": [{ "id": set }] });
     let (status, invited) = demo.api("POST", "/users", Some(new)).await;
     assert_eq!(status, 201, "{invited}");
     let form = [("password", "a-good-long-password"), ("language", "en"), ("time_zone", "UTC")];

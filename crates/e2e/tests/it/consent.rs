@@ -49,9 +49,9 @@ async fn a_first_login_for_a_tool_is_told_as_what_it_is() {
     let (status, page) = back("linkedin", "jana.lindner").await;
     assert_eq!(status, "choose");
     assert!(page.contains("The login at LinkedIn worked.") && page.contains("No profile is added yet"), "{page}");
-    let (status, page) = back("xing", "karl.voss").await;
+    let (status, page) = back("pinterest", "fernwehoutdoor").await;
     assert_eq!(status, "complete");
-    assert!(page.contains("XING is connected.") && !page.contains("No profile is added yet"), "{page}");
+    assert!(page.contains("Pinterest is connected.") && !page.contains("No profile is added yet"), "{page}");
     // A renewal is one.
     let profile = demo.profile_named("linkedin", "Fernweh Outdoor").await["id"].as_str().unwrap().to_owned();
     let (status, page) = demo.refresh(&profile, "jana.lindner").await;
