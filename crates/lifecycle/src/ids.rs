@@ -14,7 +14,7 @@ pub struct NotAnId {
 
 impl fmt::Display for NotAnId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "not an id of this kind: it starts with \"{}\"", self.expected)
+        write!(f, "not an id of this kind: it is {} and {DIGITS} of the digits 0-9 and a-f, as lists show it", self.expected)
     }
 }
 
@@ -169,7 +169,8 @@ mod tests {
         let id = ProfileId::from_u128(0x0198_c0ff_ee00);
         assert_eq!(id.as_str().parse::<ProfileId>(), Ok(id.clone()));
         assert!(id.as_str().parse::<GrantId>().is_err());
-        assert!("prf_".parse::<ProfileId>().is_err());
+        let told = "prf_".parse::<ProfileId>().unwrap_err().to_string();
+        assert_eq!(told, "not an id of this kind: it is prf_ and 32 of the digits 0-9 and a-f, as lists show it");
         assert!("prf_0000000000000000000000000000000G".parse::<ProfileId>().is_err());
         assert!("prf_0000000000000000000000000000000".parse::<ProfileId>().is_err());
         assert!("prf_000000000000000000000000000000000".parse::<ProfileId>().is_err());

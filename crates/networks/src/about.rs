@@ -167,6 +167,13 @@ pub struct About {
 }
 
 impl About {
+    /// Whether its tokens are of no use without a key or signature of ours: a client known by its metadata (`AT Protocol`) proves each call
+    /// by `DPoP`, one with request tokens (`OAuth` 1.0a) signs it.
+    #[must_use]
+    pub fn binds_tokens(&self) -> bool {
+        self.registration == Registration::Metadata || self.endpoints.iter().any(|endpoint| endpoint.key == "request_token")
+    }
+
     /// Whether an operator can add parameters to the login page's address (`options."authorize.NAME"`). Where the request for consent was
     /// made before, by a request token (`OAuth` 1.0a) or pushed as a client known by its metadata (`AT Protocol`), the page is asked for by
     /// its name alone.

@@ -131,12 +131,25 @@ pub struct Comment {
     pub id: String,
     /// Who said it, as the network shows them. Hostile text.
     pub author: String,
+    /// The same by what nobody else has there: an id, or a handle where the network tells no other; where it tells either.
+    pub by: Option<String>,
     /// What was said. Hostile text.
     pub text: String,
     /// When, where the network says so.
     pub at: Option<Timestamp>,
     /// The comment it answers; `None` where it answers the post.
     pub in_reply_to: Option<String>,
+}
+
+impl Comment {
+    /// Whether the profile itself said it. A name proves nothing: anybody may bear it.
+    #[must_use]
+    pub fn is_by(&self, target: Target<'_>) -> bool {
+        let plain = |text: &str| text.trim_start_matches('@').to_lowercase();
+        let handle = target.handle.filter(|handle| !handle.is_empty());
+        let is_ours = |by: &str| by == target.network_id || handle.is_some_and(|handle| plain(handle) == plain(by));
+        self.by.as_deref().filter(|by| !by.is_empty()).is_some_and(is_ours)
+    }
 }
 
 /// What was said under a post, oldest first, as far as the network tells.

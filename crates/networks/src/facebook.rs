@@ -222,6 +222,7 @@ async fn read_comments(Acting { cx, wire, tokens, target, .. }: Acting<'_>, post
             Some(Comment {
                 id: oauth::id(said, "id")?,
                 author: said.pointer("/from/name").and_then(Value::as_str).unwrap_or_default().to_owned(),
+                by: said.get("from").and_then(|from| oauth::id(from, "id")),
                 text: oauth::text(said, "message").unwrap_or_default().to_owned(),
                 at: oauth::text(said, "created_time").and_then(moment::rfc3339),
                 in_reply_to: said.get("parent").and_then(|parent| oauth::id(parent, "id")),

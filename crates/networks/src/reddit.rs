@@ -110,6 +110,7 @@ fn gather(nodes: &[Value], all: &mut Vec<Comment>, left_out: &mut Vec<String>) {
         all.extend(oauth::text(data, "name").map(|id| Comment {
             id: id.to_owned(),
             author: oauth::text(data, "author").unwrap_or_default().to_owned(),
+            by: oauth::text(data, "author").map(str::to_owned),
             text: oauth::text(data, "body").unwrap_or_default().to_owned(),
             at: seconds,
             in_reply_to: parent,

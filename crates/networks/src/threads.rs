@@ -134,6 +134,7 @@ async fn read_comments(Acting { cx, wire, tokens, .. }: Acting<'_>, post: &str) 
             Some(Comment {
                 id: oauth::id(said, "id")?,
                 author: oauth::text(said, "username").unwrap_or_default().to_owned(),
+                by: oauth::text(said, "username").map(str::to_owned),
                 text: oauth::text(said, "text").unwrap_or_default().to_owned(),
                 at: oauth::text(said, "timestamp").and_then(moment::rfc3339),
                 in_reply_to: said.get("replied_to").and_then(|to| oauth::id(to, "id")).filter(|to| to != post),

@@ -254,6 +254,7 @@ fn reply_of(note: &Value) -> Option<Comment> {
     Some(Comment {
         id: oauth::id(note, "reply_id").unwrap_or_else(|| format!("{author}@{seconds}")),
         author: author.to_owned(),
+        by: Some(author.to_owned()),
         text: oauth::text(note, "reply_text")?.to_owned(),
         at: Some(Timestamp::from_seconds(seconds)),
         in_reply_to: None,

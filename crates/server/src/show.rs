@@ -18,6 +18,29 @@ pub fn rfc3339(at: Timestamp) -> String {
     stamp.to_string()
 }
 
+/// What happened, as tools read it. Rows keep moments as numbers of microseconds; outside they are written like all others. A number
+/// is a moment by the name it stands under, and by being far larger than anything that is counted.
+pub fn told(detail: &Value) -> Value {
+    match detail {
+        Value::Object(fields) => {
+            let field = |(name, value): (&String, &Value)| match value.as_i64() {
+                Some(micros) if is_moment(name) && micros > COUNTED_MAX => (name.clone(), rfc3339(Timestamp::from_micros(micros)).into()),
+                _ => (name.clone(), told(value)),
+            };
+            Value::Object(fields.iter().map(field).collect())
+        }
+        Value::Array(items) => items.iter().map(told).collect(),
+        other => other.clone(),
+    }
+}
+
+/// The autumn of 1973, in microseconds: no moment of ours is earlier, and nothing is counted as far.
+const COUNTED_MAX: i64 = 120_000_000_000_000;
+
+fn is_moment(name: &str) -> bool {
+    matches!(name, "at" | "until" | "since" | "deadline" | "episode") || name.ends_with("_at") || name.ends_with("_until")
+}
+
 /// What a network said, as tools read it.
 pub fn evidence(seen: &Evidence) -> Value {
     let mut shown = json!({ "at": rfc3339(seen.at), "source": seen.source, "words": seen.words });
@@ -111,5 +134,24 @@ impl When {
     /// A moment as this user reads it.
     pub fn new(at: Timestamp, now: Timestamp, zone: &str, lang: Lang) -> Self {
         Self { text: moment(at, zone, lang), iso: rfc3339(at), relative: relative(at, now, lang), lasting: lasting(at, now, lang) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn moments_in_a_detail_are_told_like_all_others_and_counts_stay() {
+        let kept = json!({
+            "deadline": 1_796_045_400_000_000_i64, "days": 30, "at": 7, "generation": 1_796_045_400_000_000_i64, "until": null,
+            "evidence": { "at": 1_796_045_400_000_000_i64, "words": "no" }, "list": [{ "began_at": 1_796_045_400_123_456_i64 }],
+        });
+        let moment = "2026-11-30T13:30:00Z";
+        let expected = json!({
+            "deadline": moment, "days": 30, "at": 7, "generation": 1_796_045_400_000_000_i64, "until": null,
+            "evidence": { "at": moment, "words": "no" }, "list": [{ "began_at": moment }],
+        });
+        assert_eq!(told(&kept), expected);
     }
 }

@@ -34,6 +34,16 @@ pub struct ApiKey {
     pub revoked_at: Option<Timestamp>,
 }
 
+/// Who gave what a key may do, where it was made in a shell: as the audit names the operator there ([`crate::events::Actor::System`]).
+pub const OPERATOR: &str = "system";
+
+impl ApiKey {
+    /// The user or key that gave these permissions, or [`OPERATOR`].
+    pub fn given_by(&self) -> &str {
+        self.created_by.as_deref().unwrap_or(OPERATOR)
+    }
+}
+
 /// A key to be stored.
 #[derive(Debug, Clone)]
 pub struct NewApiKey<'a> {

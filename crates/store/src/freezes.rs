@@ -1,6 +1,6 @@
 //! What is frozen: as it is at the moment of each decision.
 
-use lifecycle::ids::{FreezeId, OrganisationId, PersonId};
+use lifecycle::ids::{FreezeId, OrganisationId, PersonId, ProfileId};
 use lifecycle::permission::Frozen;
 use lifecycle::time::Timestamp;
 
@@ -40,6 +40,19 @@ fn read(row: &Row) -> Result<Freeze, StoreError> {
 pub async fn in_force(tx: &mut Tx, organisation: &OrganisationId) -> Result<Vec<Frozen>, StoreError> {
     let sql = "SELECT target FROM freezes WHERE organisation_id = $1 AND thawed_at IS NULL";
     tx.all(sql, &[organisation.as_str().into()]).await?.iter().map(|row| row.parsed("target")).collect()
+}
+
+/// The freeze of everything, where there is one.
+pub async fn of_everything(tx: &mut Tx, organisation: &OrganisationId) -> Result<Option<Freeze>, StoreError> {
+    let sql = "SELECT * FROM freezes WHERE organisation_id = $1 AND target = $2 AND thawed_at IS NULL";
+    tx.one(sql, &[organisation.as_str().into(), Frozen::Everything.to_string().into()]).await?.as_ref().map(read).transpose()
+}
+
+/// Which profiles a person's tokens are for.
+pub async fn held_by(tx: &mut Tx, organisation: &OrganisationId, person: &PersonId) -> Result<Vec<ProfileId>, StoreError> {
+    let sql = "SELECT DISTINCT accesses.profile_id FROM accesses JOIN grants ON grants.id = accesses.grant_id \
+               JOIN profiles ON profiles.id = accesses.profile_id WHERE grants.person_id = $1 AND profiles.organisation_id = $2";
+    tx.all(sql, &[person.as_str().into(), organisation.as_str().into()]).await?.iter().map(|row| row.parsed("profile_id")).collect()
 }
 
 /// The freezes in force, and those of the past, newest first.

@@ -62,9 +62,13 @@ async fn a_key_reaches_what_it_carries_and_is_told_why_not() {
 
     // Nobody gives what they do not have (NT-14).
     let (_, keeper) = key(&demo, &["api_keys:manage", "posts:write network=linkedin"]).await;
-    for (wanted, status) in
-        [("posts:write network=linkedin until=2031-01-01", 201), ("posts:write", 403), ("tokens:read", 403), ("nonsense", 422)]
-    {
+    for (wanted, status) in [
+        ("posts:write network=linkedin until=2031-01-01", 201),
+        ("posts:write", 403),
+        ("tokens:read", 403),
+        ("nonsense", 422),
+        ("posts:write until=2020-01-01", 422),
+    ] {
         let body = json!({ "name": "child", "permissions": [wanted] });
         let (got, answer) = call(url, &keeper, "POST", "/api-keys", Some(body)).await;
         assert_eq!(got, status, "{wanted}: {answer}");
@@ -90,19 +94,28 @@ async fn a_freeze_has_a_receipt_and_stops_the_next_request() {
     let (id, tool) = key(&demo, &["profiles:read", "tokens:read network=linkedin"]).await;
     let token = async || call(url, &tool, "GET", &format!("/profiles/{profile}/access-token"), None).await;
     assert_eq!(token().await.0, 200);
+    let may = async || {
+        let asked = json!({ "permission": "tokens:read", "profile": profile });
+        call(url, &tool, "POST", "/permissions/check", Some(asked)).await.1
+    };
+    assert_eq!(may().await["allowed"], true);
     for (target, code) in [
         ("everything".to_owned(), 403),
         ("network linkedin".into(), 403),
         (format!("profile {profile}"), 403),
         (format!("api_key {id}"), 403),
-        (format!("person {person}"), 409),
+        (format!("person {person}"), 403),
     ] {
         let (status, receipt) = demo.api("POST", "/freezes", Some(json!({ "target": target, "reason": "drill" }))).await;
         assert_eq!(status, 201, "{receipt}");
         assert!(receipt["cut"]["api_keys"].as_array().unwrap().iter().any(|name| name == "tool"), "{receipt}");
         let (status, problem) = token().await;
         assert_eq!(status, code, "{target}: {problem}");
-        assert!(code == 409 || problem["reason"] == "frozen", "{target}: {problem}");
+        assert_eq!(problem["reason"], "frozen", "{target}: {problem}");
+        // The key itself is not heard at all while it is frozen.
+        let dry = may().await;
+        assert!(target.starts_with("api_key") || dry["allowed"] == false, "{target}: {dry}");
+        assert_eq!(dry["reason"], "frozen", "{target}: {dry}");
         assert_eq!(demo.api("POST", "/freezes", Some(json!({ "target": target }))).await.0, 409, "frozen already");
         assert_eq!(demo.api("GET", &format!("/profiles/{profile}"), None).await.1["status"], "connected", "a freeze costs no connection");
         assert_eq!(demo.api("DELETE", &format!("/freezes/{}", receipt["id"].as_str().unwrap()), None).await.0, 204);
@@ -113,6 +126,134 @@ async fn a_freeze_has_a_receipt_and_stops_the_next_request() {
     }
     let (_, events) = demo.api("GET", "/events?after=0", None).await;
     assert!(events.to_string().contains("freeze.set") && events.to_string().contains("freeze.thawed"));
+}
+
+/// While everybody who holds a profile is frozen, nobody is sent to a login that would change nothing.
+#[tokio::test]
+async fn a_profile_whose_people_are_frozen_is_frozen_in_all_it_does() {
+    let demo = Demo::start();
+    let page = demo.profile_named("linkedin", "Fernweh Outdoor").await["id"].as_str().unwrap().to_owned();
+    let whole = demo.api("GET", &format!("/profiles/{page}"), None).await.1;
+    let people: Vec<String> =
+        whole["accesses"].as_array().unwrap().iter().map(|access| access["person"]["id"].as_str().unwrap().to_owned()).collect();
+    for person in &people {
+        assert_eq!(demo.api("POST", "/freezes", Some(json!({ "target": format!("person {person}") }))).await.0, 201);
+    }
+    let post = json!({ "text": "The new hut is open" });
+    for (method, path, body) in [
+        ("GET", "access-token", None),
+        ("GET", "proxy/rest/me", None),
+        ("POST", "posts", Some(post.clone())),
+        ("POST", "posts", Some(json!({ "text": "Later", "when_disconnected": "hold" }))),
+    ] {
+        let (status, problem) = demo.api(method, &format!("/profiles/{page}/{path}"), body).await;
+        assert_eq!((status, problem["reason"].as_str()), (403, Some("frozen")), "{path}: {problem}");
+        assert!(problem["detail"].as_str().unwrap().contains("nobody has to log in anew"), "{problem}");
+    }
+    let (_, may) = demo.api("POST", "/permissions/check", Some(json!({ "permission": "posts:write", "profile": page }))).await;
+    assert_eq!((may["allowed"].as_bool(), may["reason"].as_str()), (Some(false), Some("frozen")), "{may}");
+}
+
+/// Only what is really cut, each by its id; and which keys of a frozen user go on.
+#[tokio::test]
+async fn a_receipt_names_what_was_cut_and_what_goes_on() {
+    let demo = Demo::start();
+    let (url, cookie) = (demo.running.url(), demo.admin().await);
+    let elsewhere = demo.profile_named("linkedin", "Fernweh Outdoor").await["id"].as_str().unwrap().to_owned();
+    let (ended, _) = key(&demo, &["tokens:read until=2099-01-01"]).await;
+    let (other, _) = key(&demo, &[&format!("posts:write profile={elsewhere}"), "profiles:read"]).await;
+    let (cut, _) = key(&demo, &["posts:write network=tiktok"]).await;
+    demo.api("DELETE", &format!("/api-keys/{ended}"), None).await;
+    let ids = |list: &serde_json::Value| -> Vec<String> {
+        list.as_array().unwrap().iter().map(|key| key["id"].as_str().unwrap().to_owned()).collect()
+    };
+    let (_, receipt) = demo.api("POST", "/freezes", Some(json!({ "target": "network tiktok" }))).await;
+    let found = ids(&receipt["cut"]["keys"]);
+    assert!(found.contains(&cut) && !found.contains(&other) && !found.contains(&ended), "{receipt}");
+    assert_eq!(receipt["cut"]["api_keys"].as_array().unwrap().len(), found.len(), "{receipt}");
+    assert_eq!(receipt["cut"]["still_working"], json!([]));
+    let (_, receipt) = demo.api("POST", "/freezes", Some(json!({ "target": format!("profile {elsewhere}") }))).await;
+    let found = ids(&receipt["cut"]["keys"]);
+    assert!(found.contains(&other) && !found.contains(&cut), "{receipt}");
+    // A key that somebody made who is frozen is the organisation's.
+    let set = json!({ "name": "Key makers", "permissions": ["api_keys:manage", "posts:write"] });
+    let set = demo.api("POST", "/permission-sets", Some(set)).await.1["id"].clone();
+    let new = json!({ "email": "made@example.com", "name": "Maker", "role": "viewer", "permission_sets": [{ "id": set }] });
+    let (status, invited) = demo.api("POST", "/users", Some(new)).await;
+    assert_eq!(status, 201, "{invited}");
+    let form = [("password", "a-good-long-password"), ("language", "en"), ("time_zone", "UTC")];
+    let invitation = invited["invitation"].as_str().unwrap();
+    let set = client().post(invitation).header("origin", url).form(&form).send().await.unwrap();
+    let theirs = crate::world::cookie_of(&set);
+    let form = [("name", "theirs"), ("permissions", "posts:write")];
+    let post = |path: &str, cookie: &str| client().post(format!("{url}{path}")).header("origin", url).header("cookie", cookie.to_owned());
+    assert_eq!(post("/settings/api-keys", &theirs).form(&form).send().await.unwrap().status(), 200);
+    let made = demo.named("/api-keys", "theirs").await;
+    let target = format!("user {}", invited["id"].as_str().unwrap());
+    let (_, receipt) = demo.api("POST", "/freezes", Some(json!({ "target": target }))).await;
+    assert_eq!((ids(&receipt["cut"]["keys"]), ids(&receipt["cut"]["still_working"])), (vec![], vec![made.clone()]), "{receipt}");
+    demo.api("DELETE", &format!("/freezes/{}", receipt["id"].as_str().unwrap()), None).await;
+    let form = [("target", target.as_str()), ("reason", "drill")];
+    let page = post("/settings/freezes", &cookie).form(&form).send().await.unwrap().text().await.unwrap();
+    assert!(page.contains(&format!("href=\"/settings/freezes?target=api_key%20{made}\"")) && page.contains("still work"), "{page}");
+}
+
+/// While everything is frozen, every page of somebody signed in says so, by whom and why.
+#[tokio::test]
+async fn every_page_says_that_everything_is_frozen() {
+    let demo = Demo::start();
+    let (url, admin) = (demo.running.url(), demo.admin().await);
+    let get = async |path: &str, cookie: &str| {
+        client().get(format!("{url}{path}")).header("cookie", cookie).send().await.unwrap().text().await.unwrap()
+    };
+    assert!(!get("/", &admin).await.contains("id=\"brake\""));
+    let (_, frozen) = demo.api("POST", "/freezes", Some(json!({ "target": "everything", "reason": "somebody <b>posts</b>" }))).await;
+    for path in ["/", "/settings/profiles", "/compose", "/engagement", "/settings/freezes", "/account", "/nowhere-at-all"] {
+        let page = get(path, &admin).await;
+        assert!(page.contains("id=\"brake\" class=\"notice warn brake\" role=\"status\""), "{path}: {page}");
+        assert!(page.contains("Everything is frozen") && page.contains("Frozen by API key Demo"), "{path}: {page}");
+        assert!(page.contains("posts") && !page.contains("<b>posts"), "{path}");
+        assert!(page.contains("<a href=\"/settings/freezes\">Open the page Freeze</a>"), "{path}");
+    }
+    assert!(!get("/sign-in", "").await.contains("id=\"brake\""), "strangers are told nothing");
+    demo.api("DELETE", &format!("/freezes/{}", frozen["id"].as_str().unwrap()), None).await;
+    assert!(!get("/", &admin).await.contains("id=\"brake\""));
+}
+
+/// The dry run says what the network does for nobody, and who gave what it allows.
+#[tokio::test]
+async fn the_dry_run_names_the_giver_and_what_the_network_cannot() {
+    let demo = Demo::start();
+    let (url, cookie) = (demo.running.url(), demo.admin().await);
+    let maker = demo.named("/api-keys", "Demo").await;
+    let (id, _) = key(&demo, &["posts:write", "tokens:read", "comments:write"]).await;
+    let ask = async |permission: &str, network: &str, api_key: &str| {
+        let profile = demo.profiles(network).await[0]["id"].clone();
+        let asked = json!({ "permission": permission, "profile": profile, "api_key": api_key });
+        demo.api("POST", "/permissions/check", Some(asked)).await.1
+    };
+    for (permission, network, reason) in
+        [("comments:write", "tiktok", "not_supported_by_network"), ("tokens:read", "xing", "token_is_bound")]
+    {
+        let no = ask(permission, network, &id).await;
+        assert_eq!((no["allowed"].as_bool(), no["reason"].as_str()), (Some(false), Some(reason)), "{network}: {no}");
+        assert!(no["under"].is_null() && no["given_by"].is_null() && no["words"].as_str().unwrap().len() > 20, "{no}");
+    }
+    for (permission, network) in [("comments:write", "linkedin"), ("tokens:read", "linkedin"), ("posts:write", "xing")] {
+        let yes = ask(permission, network, &id).await;
+        assert_eq!((yes["allowed"].as_bool(), yes["given_by"].as_str()), (Some(true), Some(maker.as_str())), "{network}: {yes}");
+        let own = ask(permission, network, &maker).await;
+        assert_eq!((own["allowed"].as_bool(), own["given_by"].as_str()), (Some(true), Some("system")), "the operator's: {own}");
+    }
+    let page = demo.profile_named("linkedin", "Fernweh Outdoor").await["id"].as_str().unwrap().to_owned();
+    assert_eq!(demo.api("GET", &format!("/profiles/{page}/access-token"), None).await.0, 200);
+    let (_, audit) = demo.api("GET", "/audit?act=tokens%3Aread", None).await;
+    assert_eq!(audit["items"][0]["detail"]["given_by"], "system", "{audit}");
+    for path in ["/settings/api-keys".to_owned(), format!("/settings/api-keys/{id}")] {
+        let page = client().get(format!("{url}{path}")).header("cookie", &cookie).send().await.unwrap().text().await.unwrap();
+        assert!(page.contains("Made by <bdi>API key Demo</bdi>") && page.contains("never used yet"), "{page}");
+        assert!(path.contains("key_") || page.contains("Made by <bdi>the operator</bdi>") && page.contains("last used <time"), "{page}");
+    }
 }
 
 /// Two servers on one database: frozen over one, refused by the other, at once.

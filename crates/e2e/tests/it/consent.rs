@@ -34,3 +34,26 @@ async fn pages_and_permissions_that_were_left_unticked_are_noticed() {
     refresh_without(&demo, &outdoor, &[]).await;
     assert_eq!(demo.profile_named("facebook", "Fernweh H\u{fc}tten").await["status"], "connected");
 }
+
+/// Whoever comes back from a first login, for a tool, is not told that something is green again.
+#[tokio::test]
+async fn a_first_login_for_a_tool_is_told_as_what_it_is() {
+    let demo = Demo::start();
+    let back = async |network: &str, username: &str| {
+        let begun = demo.api("POST", "/connections", Some(json!({ "network": network }))).await.1;
+        let back = demo.consent(&begun["authorize_url"], username).await;
+        let answer = client().get(back).header("accept-language", "en").send().await.unwrap();
+        let (_, connection) = demo.api("GET", &format!("/connections/{}", begun["id"].as_str().unwrap()), None).await;
+        (connection["status"].as_str().unwrap().to_owned(), answer.text().await.unwrap())
+    };
+    let (status, page) = back("linkedin", "jana.lindner").await;
+    assert_eq!(status, "choose");
+    assert!(page.contains("The login at LinkedIn worked.") && page.contains("No profile is added yet"), "{page}");
+    let (status, page) = back("pinterest", "fernwehoutdoor").await;
+    assert_eq!(status, "complete");
+    assert!(page.contains("Pinterest is connected.") && !page.contains("No profile is added yet"), "{page}");
+    // A renewal is one.
+    let profile = demo.profile_named("linkedin", "Fernweh Outdoor").await["id"].as_str().unwrap().to_owned();
+    let (status, page) = demo.refresh(&profile, "jana.lindner").await;
+    assert!(status == 200 && page.contains("The connection is green again."), "{page}");
+}

@@ -140,3 +140,24 @@ async fn what_was_written_stays_when_it_cannot_be_said() {
     let (status, shown) = here.send("/engagement/act_00000000000000000000000000000000", &answer, "To nobody").await;
     assert!(status == 404 && shown.contains("readonly>\nTo nobody</textarea>"), "{status} {shown}");
 }
+
+/// What one said oneself stands there under one's own name, and nobody answers themselves.
+#[tokio::test]
+async fn what_the_profile_said_itself_is_marked_and_not_answered() {
+    let here = Answering::begin().await;
+    let answer = forms(&here.shown().await).remove(0);
+    here.send(&here.path, &answer, "In the valley").await;
+    let page = here.shown().await;
+    let lines = || page.split("<li").map(|line| line.split("</li>").next().unwrap_or_default());
+    let ours = lines().find(|line| line.contains("In the valley")).unwrap_or_default();
+    assert!(ours.contains("<bdi>Fernweh Outdoor</bdi></b> <span class=\"pill\">said by us</span>"), "{page}");
+    assert!(!ours.contains("<form") && !ours.contains("urn:li:organization"), "{ours}");
+    let asked: Vec<String> = forms(&page).into_iter().map(|form| form.in_reply_to).filter(|id| !id.is_empty()).collect();
+    assert_eq!(asked, here.asked, "the visitors are still answered");
+    let posted = page.split("/engagement/act_").nth(1).unwrap().split('"').next().unwrap();
+    let (_, act) = here.demo.api("GET", &format!("/waiting-acts/act_{posted}"), None).await;
+    let (profile, post) = (act["profile"]["id"].as_str().unwrap(), crate::world::encoded(act["network_id"].as_str().unwrap()));
+    let (_, said) = here.demo.api("GET", &format!("/profiles/{profile}/posts/{post}/comments"), None).await;
+    let ours: Vec<bool> = said["items"].as_array().unwrap().iter().map(|said| said["is_ours"].as_bool().unwrap()).collect();
+    assert_eq!(ours.iter().filter(|ours| **ours).count(), 1, "{said}");
+}

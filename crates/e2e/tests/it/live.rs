@@ -147,3 +147,26 @@ async fn a_pressed_button_says_that_it_works_and_works_once_and_nothing_moves() 
     browser.see("Checked just now.").await;
     assert!(browser.url().await.ends_with(&format!("/settings/profiles/{profile}/access-tokens?checked=done")));
 }
+
+/// Moments in details are written like all others, in the log as in the export.
+#[tokio::test]
+async fn moments_in_the_details_of_events_are_written_like_all_others() {
+    fn micros(value: &Value) -> bool {
+        match value {
+            Value::Object(fields) => fields.values().any(micros),
+            Value::Array(items) => items.iter().any(micros),
+            other => other.as_i64().is_some_and(|number| number > 100_000_000_000_000),
+        }
+    }
+    let demo = Demo::start();
+    let (_, events) = demo.api("GET", "/events?limit=500", None).await;
+    let details: Vec<&Value> = events["items"].as_array().unwrap().iter().map(|event| &event["detail"]).collect();
+    let deadlines: Vec<&str> = details.iter().filter_map(|detail| detail["deadline"].as_str()).collect();
+    assert!(!deadlines.is_empty() && deadlines.iter().all(|at| at.starts_with("20") && at.ends_with('Z')), "{events}");
+    assert!(!details.iter().any(|detail| micros(detail)), "{events}");
+    let url = format!("{}/api/v1/export", demo.running.url());
+    let export = client().get(url).bearer_auth(demo.text("api_key")).send().await.unwrap().text().await.unwrap();
+    let lines: Vec<Value> = export.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let events: Vec<&Value> = lines.iter().filter(|line| line["type"] == "event").collect();
+    assert!(!events.is_empty() && !events.iter().any(|event| micros(&event["data"])), "{export}");
+}

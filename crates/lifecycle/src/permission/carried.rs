@@ -157,7 +157,7 @@ impl fmt::Display for Permission {
             write!(f, " until={}", moment::written(until))?;
         }
         if let Some(rate) = self.rate {
-            write!(f, " rate={}/{}s", rate.count, rate.per.as_seconds())?;
+            write!(f, " rate={}/{}", rate.count, written(rate.per))?;
         }
         self.approval.as_ref().map_or(Ok(()), |user| write!(f, " approval={user}"))
     }
@@ -233,6 +233,13 @@ impl Permission {
 
 fn ids<T: FromStr<Err: fmt::Display>>(list: &str) -> Result<Vec<T>, NotAPermission> {
     list.split(',').map(|id| id.parse().map_err(|error: T::Err| NotAPermission(format!("\"{id}\": {error}")))).collect()
+}
+
+/// A length in the largest unit in which it is whole.
+fn written(per: Span) -> String {
+    let seconds = per.as_seconds();
+    let whole = [("d", 86_400), ("h", 3_600), ("m", 60)].into_iter().find(|(_, unit)| seconds > 0 && seconds % unit == 0);
+    whole.map_or_else(|| format!("{seconds}s"), |(name, unit)| format!("{}{name}", seconds / unit))
 }
 
 fn rate(text: &str) -> Result<Rate, NotAPermission> {

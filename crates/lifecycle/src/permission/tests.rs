@@ -265,6 +265,15 @@ fn what_is_wrong_with_a_permission_is_said() {
     assert_eq!(carried("posts:write until=2027-01-01").until, Some(Timestamp::from_seconds(1_798_761_600)));
 }
 
+#[test]
+fn a_rate_is_written_in_its_largest_whole_unit() {
+    for (typed, written) in
+        [("1h", "1h"), ("3600s", "1h"), ("90m", "90m"), ("120m", "2h"), ("61s", "61s"), ("24h", "1d"), ("7d", "7d"), ("h", "1h")]
+    {
+        assert_eq!(carried(&format!("posts:write rate=2/{typed}")).to_string(), format!("posts:write rate=2/{written}"));
+    }
+}
+
 fn tag(text: &str) -> Tag {
     text.parse().unwrap_or_else(|error| panic!("{error}"))
 }

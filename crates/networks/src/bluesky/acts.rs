@@ -272,6 +272,7 @@ fn comment_of(node: &Value, in_reply_to: Option<String>) -> Option<Comment> {
     Some(Comment {
         id: oauth::text(post, "uri")?.to_owned(),
         author: oauth::text(&author, "displayName").or(oauth::text(&author, "handle")).unwrap_or_default().to_owned(),
+        by: oauth::text(&author, "did").map(str::to_owned),
         text: post.pointer("/record/text").and_then(Value::as_str).unwrap_or_default().to_owned(),
         at: post.pointer("/record/createdAt").and_then(Value::as_str).and_then(moment::rfc3339),
         in_reply_to,

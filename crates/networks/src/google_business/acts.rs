@@ -229,6 +229,7 @@ fn read(review: &Value) -> Vec<Comment> {
     let mut said = vec![Comment {
         id: name.to_owned(),
         author: review.pointer("/reviewer/displayName").and_then(Value::as_str).unwrap_or("?").to_owned(),
+        by: None,
         // A review may be stars and no words.
         text: format!("{stars} {words}").trim().to_owned(),
         at: moment(review, "createTime"),
@@ -238,6 +239,8 @@ fn read(review: &Value) -> Vec<Comment> {
         said.push(Comment {
             id: format!("{name}/reply"),
             author: "owner".into(),
+            // Only the location itself answers its reviews.
+            by: name.split_once("/locations/").and_then(|(_, rest)| Some(format!("locations/{}", rest.split('/').next()?))),
             text: oauth::text(reply, "comment").unwrap_or_default().to_owned(),
             at: moment(reply, "updateTime"),
             in_reply_to: Some(name.to_owned()),

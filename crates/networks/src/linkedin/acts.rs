@@ -134,6 +134,7 @@ fn comment_of(element: &Value) -> Option<Comment> {
     Some(Comment {
         id: oauth::text(element, "commentUrn").map(str::to_owned).or_else(|| oauth::id(element, "id"))?,
         author: oauth::text(element, "actor").unwrap_or_default().to_owned(),
+        by: oauth::text(element, "actor").map(str::to_owned),
         text: element.pointer("/message/text").and_then(Value::as_str).unwrap_or_default().to_owned(),
         at: element.pointer("/created/time").and_then(Value::as_i64).map(|millis| Timestamp::from_micros(millis.saturating_mul(1_000))),
         in_reply_to: oauth::text(element, "parentComment").map(str::to_owned),

@@ -219,6 +219,7 @@ pub(super) async fn comments(Acting { cx, wire, tokens, .. }: Acting<'_>, post: 
         Some(Comment {
             id: oauth::id(status, "id")?,
             author: status.pointer("/account/acct").and_then(Value::as_str).unwrap_or_default().to_owned(),
+            by: status.get("account").and_then(|account| oauth::id(account, "id")),
             text: plain(oauth::text(status, "content").unwrap_or_default()),
             at: oauth::text(status, "created_at").and_then(moment::rfc3339),
             in_reply_to: to,

@@ -93,6 +93,7 @@ fn comment_of(said: &Value, in_reply_to: Option<String>) -> Option<Comment> {
     Some(Comment {
         id: oauth::id(said, "id")?,
         author: oauth::text(said, "username").unwrap_or_default().to_owned(),
+        by: oauth::text(said, "username").map(str::to_owned),
         text: oauth::text(said, "text").unwrap_or_default().to_owned(),
         at: oauth::text(said, "timestamp").and_then(moment::rfc3339),
         in_reply_to,

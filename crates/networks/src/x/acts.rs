@@ -224,6 +224,7 @@ fn read<'a>(json: &'a Value, root: &'a str) -> impl Iterator<Item = Comment> + '
         let answered = references.into_iter().flatten().find(|reference| oauth::text(reference, "type") == Some("replied_to"));
         Some(Comment {
             author: oauth::id(post, "author_id").map_or_else(|| "?".to_owned(), |id| author(&id)),
+            by: oauth::id(post, "author_id"),
             text: oauth::text(post, "text").unwrap_or_default().to_owned(),
             at: oauth::text(post, "created_at").and_then(moment::rfc3339),
             in_reply_to: answered.and_then(|reference| oauth::id(reference, "id")).filter(|id| id != root),

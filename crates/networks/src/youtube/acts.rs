@@ -300,6 +300,7 @@ fn read(comment: &Value) -> Option<Comment> {
     Some(Comment {
         id: oauth::text(comment, "id")?.to_owned(),
         author: oauth::text(snippet, "authorDisplayName").unwrap_or("?").to_owned(),
+        by: snippet.pointer("/authorChannelId/value").and_then(Value::as_str).map(str::to_owned),
         text: oauth::text(snippet, "textOriginal").or(oauth::text(snippet, "textDisplay")).unwrap_or_default().to_owned(),
         at: oauth::text(snippet, "publishedAt").and_then(moment::rfc3339),
         in_reply_to: oauth::text(snippet, "parentId").map(str::to_owned),

@@ -39,6 +39,14 @@ pub(crate) const SPARE: Span = Span::seconds(60);
 const WAIT: Duration = Duration::from_millis(100);
 const WAITS: u32 = 100;
 
+/// What stops an act where tokens work and every one of them is a frozen person's.
+pub(crate) const PEOPLE_FROZEN: &str =
+    "everybody whose token this profile has is frozen; a company admin can thaw them, and nobody has to log in anew";
+
+/// What stops a token from being handed out that is of no use outside.
+pub(crate) const BOUND: &str =
+    "Tokens of this network are bound to a key that never leaves this server, so they are of no use outside. Act through the API instead.";
+
 /// A profile, ready to act through the token of one person.
 pub(crate) struct Ready {
     /// Our client.
@@ -117,9 +125,8 @@ pub async fn lend(app: &App, caller: &Caller, profile: &Profile, wanted: &Wanted
     let min_ttl = wanted.min_ttl;
     let ready = choose(app, caller, profile, min_ttl.max(SPARE), &wanted.scopes).await?;
     if ready.tokens.token_type != TokenType::Bearer {
-        let words = "Tokens of this network are bound to a key that never leaves this server, so they are of no use outside. Act through the API instead.";
         return Err(
-            Problem::new(StatusCode::CONFLICT, "token_is_bound", words).with(json!({ "token_type": ready.tokens.token_type.as_str() }))
+            Problem::new(StatusCode::CONFLICT, "token_is_bound", BOUND).with(json!({ "token_type": ready.tokens.token_type.as_str() }))
         );
     }
     if let Some(until) = ready.until.filter(|until| *until < app.now() + min_ttl) {
@@ -148,7 +155,7 @@ impl Ready {
 }
 
 /// A profile as adapters see it.
-pub(super) fn target(profile: &Profile) -> Target<'_> {
+pub(crate) fn target(profile: &Profile) -> Target<'_> {
     let kind = Kind::parse(&profile.kind).unwrap_or(Kind::Account);
     Target { network_id: &profile.network_id, kind, handle: profile.handle.as_deref() }
 }
@@ -191,6 +198,9 @@ async fn choose(app: &App, caller: &Caller, profile: &Profile, spare: Span, scop
     if let Some(ready) = lesser {
         return Ok(ready);
     }
+    if are_all_frozen(&holders, &caller.frozen) {
+        return Err(Problem::forbidden(PEOPLE_FROZEN).with(json!({ "reason": Why::Frozen })));
+    }
     tracing::info!(profile = %profile.id, caller = ?caller.named, "act: no access token is available");
     Err(unavailable(profile))
 }
@@ -210,11 +220,28 @@ async fn holders(app: &App, profile: &Profile) -> Result<Holders, StoreError> {
     Ok(app.store.known(format!("holders of {}", profile.id), read).await?.unwrap_or_default())
 }
 
+/// Who holds a token that works.
+fn working(holders: &Holders) -> impl Iterator<Item = &Holder> {
+    let works = |holder: &&Holder| !matches!(holder.access.state, AccessState::Lost { .. }) && holder.grant.verdict().is_none();
+    holders.iter().map(|(holder, _)| holder).filter(works)
+}
+
+/// Whether there are tokens that work, and each is passed over because its person is frozen: nobody has to log in anew then.
+fn are_all_frozen(holders: &Holders, frozen: &[Frozen]) -> bool {
+    let mut working = working(holders).peekable();
+    working.peek().is_some() && working.all(|holder| Frozen::stops_person(frozen, &holder.person.id))
+}
+
+/// The same of a profile, for whoever only asks.
+pub(super) async fn is_stopped_by_people(app: &App, profile: &Profile, frozen: &[Frozen]) -> Result<bool, Problem> {
+    let somebody = frozen.iter().any(|one| matches!(one, Frozen::Person(_)));
+    Ok(somebody && are_all_frozen(&holders(app, profile).await?, frozen))
+}
+
 /// Whose access works, in the order in which they are taken.
 fn in_order(holders: &Holders, frozen: &[Frozen], now: Timestamp) -> Vec<GrantId> {
-    let works = |holder: &&Holder| !matches!(holder.access.state, AccessState::Lost { .. }) && holder.grant.verdict().is_none();
     let thawed = |holder: &&Holder| !Frozen::stops_person(frozen, &holder.person.id);
-    let mut order: Vec<&Holder> = holders.iter().map(|(holder, _)| holder).filter(works).filter(thawed).collect();
+    let mut order: Vec<&Holder> = working(holders).filter(thawed).collect();
     // Somebody whose token is under suspicion, or to be looked at in this moment, comes last: another person's is taken meanwhile.
     let suspect = |holder: &Holder| matches!(holder.grant.state, State::Suspect(_)) || holder.grant.probe_at.is_some_and(|at| at <= now);
     order.sort_by_key(|holder| (suspect(holder), std::cmp::Reverse(holder.grant.verified_at)));

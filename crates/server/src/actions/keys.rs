@@ -46,6 +46,9 @@ pub async fn create(
     {
         return Err(Problem::field("expires_at", "cannot be later than the end of the key that asks"));
     }
+    if let Some(over) = permissions.iter().find(|wanted| wanted.until.is_some_and(|until| until <= now)) {
+        return Err(Problem::field("permissions", &format!("\"{over}\" is over already: its until lies in the past")));
+    }
     if let Some(too_much) = permissions.iter().find(|wanted| !caller.actor.may_give(&wanted.ending(expires_at))) {
         if matches!(caller.actor, Actor::ApiKey { .. }) {
             return Err(Problem::forbidden(format!("a key gives only what it has without a rate: \"{too_much}\" is not")));

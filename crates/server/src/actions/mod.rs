@@ -3,6 +3,7 @@
 pub mod act;
 pub mod apply_presets;
 pub mod arrive;
+pub(crate) mod asking;
 pub mod audited;
 pub mod bounces;
 pub mod check;

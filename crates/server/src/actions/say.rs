@@ -31,7 +31,7 @@ pub const KEY_MAX: usize = 255;
 pub const PROFILES_MAX: usize = 100;
 
 /// A network's clock may be that far behind ours.
-const CLOCKS_DIFFER: Span = Span::minutes(5);
+pub(super) const CLOCKS_DIFFER: Span = Span::minutes(5);
 
 /// What somebody wants to say, and how.
 pub struct Wish<'a> {
@@ -139,7 +139,7 @@ async fn again(app: &App, wish: &Wish<'_>, known: &Act) -> Result<Said, Problem>
         State::Begun => {
             super::waiting::settle_overdue(app).await?;
             let now = acts::get(&mut app.store.read().await?, &app.organisation, &known.id).await?;
-            Err(if now.is_some_and(|act| act.state == State::Begun) { still_running() } else { unclear() })
+            Err(if now.is_some_and(|act| act.state == State::Begun) { still_running() } else { unclear(&known.id) })
         }
         State::Expired => Err(conflict("expired", "This waited too long and was not sent. Send it with a new key if it is still wanted.")),
         State::Withdrawn => Err(conflict("withdrawn", "This was withdrawn and not sent.")),
@@ -246,7 +246,7 @@ pub(super) async fn carry_out(
     };
     let ended = act::end(app, &deed, ready, done, told).await;
     settle(app, &id, since, wish.content, &ended).await;
-    let posted = ended?;
+    let posted = ended.map_err(|problem| named(problem, &id))?;
     let note = standing(app, &id, wish.content, network.standing(by, &posted.id)).await;
     Ok(Said::Done { act: id, posted, note })
 }
@@ -301,7 +301,7 @@ pub(super) fn why(problem: &Problem) -> Value {
 
 /// Nobody knows whether it was done: the network is asked before it is sent again. Where it cannot be asked, a person has to look.
 pub(super) async fn repeat(app: &App, wish: &Wish<'_>, known: &Act) -> Result<Said, Problem> {
-    let Content::Post { .. } = wish.content else { return Err(unclear()) };
+    let Content::Post { .. } = wish.content else { return Err(unclear(&known.id)) };
     let ready = act::ready(app, wish.caller, wish.profile, SPARE).await?;
     let (post, since) = (wish.content.for_network()?, known.created_at - CLOCKS_DIFFER);
     let mut deed = wish.deed("look", known.decided_by.as_ref().filter(|_| known.approver.is_some()));
@@ -319,13 +319,22 @@ pub(super) async fn repeat(app: &App, wish: &Wish<'_>, known: &Act) -> Result<Sa
         }
         Ok(None) => carry_out(app, wish, Some(known), &ready, deed.approved_by).await,
         Err(cannot) if cannot.code == "not_supported_by_network" => {
-            let problem = unclear();
+            let problem = unclear(&known.id);
             Err(Problem { detail: format!("{} {}", cannot.detail, problem.detail), ..problem })
         }
-        Err(_) => Err(unclear()),
+        Err(_) => Err(unclear(&known.id)),
     }
 }
 
-fn unclear() -> Problem {
-    conflict("unclear", "It may have been done. Look there: withdraw this if it is there, and send it with a new key if it is not.")
+fn unclear(act: &ActId) -> Problem {
+    let words = "It may have been done. Look there: withdraw this if it is there, and send it with a new key if it is not.";
+    named(conflict("unclear", words), act)
+}
+
+/// What is unclear names the act: it is what one withdraws, or repeats.
+fn named(mut problem: Problem, act: &ActId) -> Problem {
+    if problem.code == "unclear" {
+        problem.more["act"] = act.as_str().into();
+    }
+    problem
 }

@@ -212,7 +212,8 @@ async fn author_of(app: &App, act: &Act) -> Result<Caller, Problem> {
     let mut tx = app.store.read().await?;
     let frozen = freezes::in_force(&mut tx, &app.organisation).await?;
     let gone = || Problem::forbidden("Whoever wanted this may not any more: the account or API key is switched off.");
-    let caller = |actor, user, lang| Caller { actor, named: act.author.clone(), user, session: None, lang, at: app.now(), frozen };
+    let caller =
+        |actor, user, lang| Caller { actor, named: act.author.clone(), user, session: None, lang, at: app.now(), frozen, brake: None };
     match &act.author {
         events::Actor::User { id, .. } => {
             let id = id.parse().map_err(|_| gone())?;

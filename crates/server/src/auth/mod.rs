@@ -66,11 +66,13 @@ pub struct Caller {
     pub at: Timestamp,
     /// What was frozen then.
     pub frozen: Vec<Frozen>,
+    /// The freeze of everything, where there was one: told to users on every page.
+    pub brake: Option<freezes::Freeze>,
 }
 
 impl Caller {
     fn stranger(lang: Lang, at: Timestamp) -> Self {
-        Self { actor: Actor::Stranger, named: events::Actor::System, user: None, session: None, lang, at, frozen: vec![] }
+        Self { actor: Actor::Stranger, named: events::Actor::System, user: None, session: None, lang, at, frozen: vec![], brake: None }
     }
 
     /// The decision, as things stood when they asked.
@@ -163,7 +165,7 @@ pub fn refused(decision: &Decision) -> Problem {
 pub struct Standing {
     /// The permission of an API key under which it is done; `None`: by somebody's role.
     pub under: Option<Permission>,
-    /// The user or key that gave it; `None`: the operator, or it is somebody's role.
+    /// The user or key that gave it, or the operator ([`api_keys::OPERATOR`]); `None`: it is somebody's role.
     pub given_by: Option<String>,
     /// What is frozen.
     pub frozen: Vec<Frozen>,
@@ -184,7 +186,7 @@ pub async fn anew(
         Actor::ApiKey { id, .. } => {
             let key = tx.known(format!("key {id}"), async |tx| api_keys::by_id(tx, &app.organisation, id).await).await?;
             let key = key.filter(|key| key.revoked_at.is_none()).ok_or_else(Problem::sign_in)?;
-            given_by = key.created_by;
+            given_by = Some(key.given_by().to_owned());
             Actor::ApiKey { id: key.id, permissions: key.permissions, until: key.expires_at }
         }
         Actor::User { id, .. } => {
@@ -299,6 +301,7 @@ pub(crate) async fn identify(app: &App, headers: &HeaderMap) -> Result<Caller, S
     };
     let actor = actor_of(&mut tx, &user).await?;
     let frozen = freezes::in_force(&mut tx, &app.organisation).await?;
+    let brake = if frozen.contains(&Frozen::Everything) { freezes::of_everything(&mut tx, &app.organisation).await? } else { None };
     drop(tx);
     if now.since(session.seen_at) > Span::minutes(1) {
         let mut tx = app.store.write().await?;
@@ -313,6 +316,7 @@ pub(crate) async fn identify(app: &App, headers: &HeaderMap) -> Result<Caller, S
         session: Some(session),
         at: now,
         frozen,
+        brake,
     })
 }
 
@@ -335,7 +339,7 @@ async fn identify_key(app: &App, secret: &str, lang: Lang) -> Result<Caller, Sto
     }
     let named = events::Actor::ApiKey { id: key.id.to_string(), name: key.name };
     let actor = Actor::ApiKey { id: key.id, permissions: key.permissions, until: key.expires_at };
-    Ok(Caller { actor, named, user: None, session: None, lang, at: now, frozen })
+    Ok(Caller { actor, named, user: None, session: None, lang, at: now, frozen, brake: None })
 }
 
 /// Lets a request go on to its handler, or answers it.

@@ -6,8 +6,8 @@ use store::events::Actor;
 use store::users;
 
 use super::view::{badge_of, title_of, zone};
-use crate::actions::say;
 use crate::actions::waiting::{self, Seen};
+use crate::actions::{asking, say};
 use crate::auth::Caller;
 use crate::error::Problem;
 use crate::show::When;
@@ -35,6 +35,8 @@ pub(super) struct ActLine {
     pub(super) people: Vec<String>,
     pub(super) why: String,
     pub(super) url: Option<String>,
+    /// What to do where nobody can find out by asking the network.
+    pub(super) look: Option<String>,
     /// What may be done with it: address, words.
     pub(super) ways: Vec<(&'static str, &'static str)>,
 }
@@ -46,13 +48,14 @@ fn name_of(actor: &Actor) -> String {
     }
 }
 
-fn ways(caller: &Caller, seen: &Seen) -> Vec<(&'static str, &'static str)> {
+fn ways(caller: &Caller, seen: &Seen, can_be_asked: bool) -> Vec<(&'static str, &'static str)> {
     let way = |what: &'static str, key: &str| (what, caller.lang.t(key));
     match seen.act.state {
         State::Waiting if waiting::is_approver(caller, &seen.act) => {
             vec![way("approve", "acts.approve"), way("decline", "acts.decline"), way("withdraw", "acts.withdraw")]
         }
         State::Held | State::Waiting => vec![way("withdraw", "acts.withdraw")],
+        State::Unclear if !can_be_asked => vec![way("withdraw", "acts.leave")],
         State::Unclear => vec![way("repeat", "acts.repeat"), way("withdraw", "acts.leave")],
         _ => vec![],
     }
@@ -66,7 +69,7 @@ pub(super) async fn lines(app: &App, caller: &Caller, kind: Option<&str>) -> Res
     let users = users::list(&mut tx, &app.organisation).await?;
     drop(tx);
     let when = |at| When::new(at, now, zone(caller), lang);
-    let line = |seen: &Seen| {
+    let line = |seen: &Seen, asked: bool| {
         let (act, profile) = (&seen.act, &seen.profile);
         let approver = act.approver.as_ref().and_then(|id| users.iter().find(|user| user.id == *id));
         let approver = approver.filter(|_| act.state == State::Waiting).map(|user| lang.fill("acts.approver", &[("name", &user.name)]));
@@ -88,11 +91,19 @@ pub(super) async fn lines(app: &App, caller: &Caller, kind: Option<&str>) -> Res
             people: approver.into_iter().chain(decided).collect(),
             why: note.unwrap_or(why),
             url: act.url.clone().filter(|url| url.starts_with("https://")),
-            ways: ways(caller, seen),
+            look: (act.state == State::Unclear && !asked).then(|| {
+                let (network, leave) = (title_of(&profile.network), lang.t("acts.leave"));
+                lang.fill("acts.look", &[("network", &network), ("leave", leave)])
+            }),
+            ways: ways(caller, seen, asked),
         }
     };
     let shown = |seen: &&Seen| seen.act.state.is_open() || seen.act.changed_at >= now - LATELY;
-    let mut lines: Vec<ActLine> = seen.iter().filter(shown).map(line).collect();
+    let mut lines = vec![];
+    for seen in seen.iter().filter(shown) {
+        let asked = seen.act.state == State::Unclear && asking::can_be_asked(app, seen).await?;
+        lines.push(line(seen, asked));
+    }
     // What somebody can do something about comes first.
     lines.sort_by_key(|line| (line.ways.is_empty(), !line.state.is_open()));
     Ok(lines)

@@ -225,12 +225,25 @@ async fn after_return(app: &App, caller: &Caller, connection: &Connection, heade
         (Stage::Failed, link) => failed_page(caller, connection, link),
         (Stage::Exchanging, _) => waiting_page(caller, connection),
         (_, Some(secret)) if renew::is_left(app, secret).await? => go(&format!("/renew/{secret}")),
-        _ => {
-            let mut words = warnings(caller, connection);
-            words.push(caller.lang.t("renew.done_more").to_owned());
-            show(&Message::new(Shell::new(caller, ""), caller.lang.t("renew.done"), words.join(" ")).good())
-        }
+        _ => done_page(caller, connection),
     }
+}
+
+/// What somebody is told whom a tool, or a link, sent and who comes back with a login that worked. A first login adds nothing yet where
+/// somebody has to choose.
+fn done_page(caller: &Caller, connection: &Connection) -> Page {
+    let title = match (&connection.begun.profile, connection.stage) {
+        (_, Stage::Choose) => "connection_done.choose",
+        (None, _) => "connection_done.first",
+        (Some(_), _) => "renew.done",
+    };
+    let mut words = warnings(caller, connection);
+    if connection.stage == Stage::Choose {
+        words.push(caller.lang.t("connection_done.choose_more").to_owned());
+    }
+    words.push(caller.lang.t("renew.done_more").to_owned());
+    let title = caller.lang.fill(title, &[("network", &title_of(&connection.place.network))]);
+    show(&Message::new(Shell::new(caller, ""), title, words.join(" ")).good())
 }
 
 fn failed_page(caller: &Caller, connection: &Connection, link: Option<&str>) -> Page {

@@ -50,7 +50,9 @@ struct Remark {
     text: String,
     when: Option<When>,
     answers: bool,
-    /// Where it can be answered.
+    /// The profile itself said it.
+    is_ours: bool,
+    /// Where it can be answered: not what one said oneself.
     form: Option<Form>,
 }
 
@@ -220,7 +222,11 @@ async fn opened(app: &App, caller: &Caller, id: &str, typed: &mut Option<Typed>)
     if unread.is_none() {
         match act::comments(app, caller, &profile, &post).await {
             Ok(said) => {
-                let answer = |said: &Comment| Remark { form: answers.then(|| form(app, typed, &said.id)), ..remark(caller, said, now) };
+                let answer = |said: &Comment| {
+                    let remark = remark(caller, &profile, said, now);
+                    let answers = answers && !remark.is_ours;
+                    Remark { form: answers.then(|| form(app, typed, &said.id)), ..remark }
+                };
                 comments = said.iter().map(answer).collect();
                 note = said.note.map(|words| lang.pick(&words.en, &words.de).to_owned());
             }
@@ -242,10 +248,13 @@ async fn opened(app: &App, caller: &Caller, id: &str, typed: &mut Option<Typed>)
     })
 }
 
-fn remark(caller: &Caller, said: &Comment, now: lifecycle::time::Timestamp) -> Remark {
+fn remark(caller: &Caller, profile: &Profile, said: &Comment, now: lifecycle::time::Timestamp) -> Remark {
+    let is_ours = said.is_by(act::target(profile));
     Remark {
         id: said.id.clone(),
-        author: said.author.clone(),
+        // As the network shows itself it may be no more than an id.
+        author: if is_ours { profile.name.clone() } else { said.author.clone() },
+        is_ours,
         text: said.text.clone(),
         when: said.at.map(|at| When::new(at, now, zone(caller), caller.lang)),
         answers: said.in_reply_to.is_some(),

@@ -12,6 +12,7 @@ use store::{Tx, api_keys, freezes, grants, hold, profiles, users};
 use super::view::{title_of, zone};
 use super::{Fields, Page, Shell, for_people, go, show};
 use crate::actions::explanation::name_of;
+use crate::actions::freeze::{Named, Receipt};
 use crate::actions::{freeze, restore};
 use crate::auth::Caller;
 use crate::error::Problem;
@@ -31,6 +32,25 @@ struct FreezeView {
     in_force: bool,
 }
 
+/// What was cut, for whoever froze it. Keys by id and name.
+struct ReceiptView {
+    words: String,
+    keys: Vec<(String, String)>,
+    still_working: Vec<(String, String)>,
+}
+
+impl ReceiptView {
+    fn of(lang: Lang, receipt: &Receipt) -> Self {
+        let named = |keys: &[Named]| keys.iter().map(|key| (key.id.to_string(), key.name.clone())).collect();
+        let values = [("id", receipt.id.as_str()), ("profiles", &receipt.cut.profiles.to_string())];
+        Self {
+            words: lang.fill("freezes.receipt", &values),
+            keys: named(&receipt.cut.keys),
+            still_working: named(&receipt.cut.still_working),
+        }
+    }
+}
+
 #[derive(Template)]
 #[template(path = "freezes.html")]
 struct Freezes {
@@ -40,7 +60,7 @@ struct Freezes {
     freezes: Vec<FreezeView>,
     /// Value, label, chosen.
     targets: Vec<(String, String, bool)>,
-    receipt: Option<String>,
+    receipt: Option<ReceiptView>,
     error: Option<String>,
     /// The reason, where it could not be frozen.
     reason: String,
@@ -66,7 +86,7 @@ async fn label(tx: &mut Tx, app: &App, lang: Lang, target: &Frozen) -> Result<St
     Ok(found.unwrap_or_else(|| target.to_string()))
 }
 
-async fn page(app: &App, caller: &Caller, (chosen, reason): (&str, &str), receipt: Option<String>, error: Option<String>) -> Page {
+async fn page(app: &App, caller: &Caller, (chosen, reason): (&str, &str), receipt: Option<&Receipt>, error: Option<String>) -> Page {
     let mut tx = app.store.read().await?;
     let all = freezes::list(&mut tx, &app.organisation, SHOWN).await?;
     let held = hold::get(&mut tx).await?.filter(|hold| hold.released_at.is_none());
@@ -106,7 +126,7 @@ async fn page(app: &App, caller: &Caller, (chosen, reason): (&str, &str), receip
         held,
         freezes,
         targets: targets.collect(),
-        receipt,
+        receipt: receipt.map(|receipt| ReceiptView::of(lang, receipt)),
         error,
         reason: reason.to_owned(),
     })
@@ -126,7 +146,7 @@ pub async fn list(State(app): State<Arc<App>>, caller: Caller, Query(asked): Que
 }
 
 /// POST /settings/freezes
-pub async fn set(State(app): State<Arc<App>>, caller: Caller, fields: Fields) -> Response {
+pub async fn set(State(app): State<Arc<App>>, mut caller: Caller, fields: Fields) -> Response {
     let target = fields.get("target").parse().map_err(|error: NotFreezable| Problem::field("target", &error.to_string()));
     let frozen = match target {
         Ok(target) => freeze::freeze(&app, &caller, target, fields.get("reason")).await,
@@ -134,10 +154,13 @@ pub async fn set(State(app): State<Arc<App>>, caller: Caller, fields: Fields) ->
     };
     let page = match frozen {
         Ok(receipt) => {
-            let (profiles, keys) = (receipt.profiles.to_string(), receipt.api_keys.join(", "));
-            let keys = if keys.is_empty() { "-".to_owned() } else { keys };
-            let values = [("id", receipt.id.as_str()), ("profiles", &profiles), ("keys", &keys)];
-            page(&app, &caller, ("", ""), Some(caller.lang.fill("freezes.receipt", &values)), None).await
+            if receipt.target == Frozen::Everything {
+                // This page too says what holds from now on.
+                let (id, target, by) = (receipt.id.clone(), receipt.target.clone(), caller.named.clone());
+                let reason = fields.get("reason").to_owned();
+                caller.brake = Some(freezes::Freeze { id, target, reason, by, at: receipt.at, thawed_at: None });
+            }
+            page(&app, &caller, ("", ""), Some(&receipt), None).await
         }
         Err(problem) if problem.status.is_server_error() => Err(problem),
         Err(problem) => page(&app, &caller, (fields.get("target"), fields.get("reason")), None, Some(caller.lang.problem(&problem))).await,

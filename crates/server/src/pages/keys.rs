@@ -1,5 +1,6 @@
 //! API keys: list, create, revoke, and the dry run "may this key do that, and why not".
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use askama::Template;
@@ -9,10 +10,12 @@ use lifecycle::permission::{Act, Decision};
 use serde::Deserialize;
 use store::api_keys::{self, ApiKey};
 use store::profiles::{self, Filter};
+use store::{StoreError, Tx, users};
 
 use super::sets::words_of;
 use super::view::zone;
 use super::{Fields, Page, Shell, for_people, go, show};
+use crate::actions::may::Verdict;
 use crate::actions::{keys, may};
 use crate::auth::{self, Caller};
 use crate::error::Problem;
@@ -30,17 +33,48 @@ struct KeyView {
     may: Vec<(&'static str, String)>,
     revoked: bool,
     until: Option<When>,
+    /// By whom, in words.
+    by: String,
+    made: When,
+    used: Option<When>,
 }
 
 impl KeyView {
-    fn of(app: &App, caller: &Caller, key: &ApiKey) -> Self {
+    fn of(app: &App, caller: &Caller, key: &ApiKey, makers: &Makers) -> Self {
+        let when = |at| When::new(at, app.now(), zone(caller), caller.lang);
         Self {
             id: key.id.to_string(),
             name: key.name.clone(),
             may: key.permissions.iter().map(|one| (words_of(caller.lang, one.act), one.to_string())).collect(),
             revoked: key.revoked_at.is_some(),
-            until: key.expires_at.map(|at| When::new(at, app.now(), zone(caller), caller.lang)),
+            until: key.expires_at.map(when),
+            by: makers.name_of(caller.lang, key),
+            made: when(key.created_at),
+            used: key.used_at.map(when),
         }
+    }
+}
+
+/// Whoever may have made a key, by id.
+struct Makers {
+    users: BTreeMap<String, String>,
+    keys: BTreeMap<String, String>,
+}
+
+impl Makers {
+    async fn of(tx: &mut Tx, app: &App, keys: &[ApiKey]) -> Result<Self, StoreError> {
+        let users = users::list(tx, &app.organisation).await?;
+        Ok(Self {
+            users: users.into_iter().map(|user| (user.id.to_string(), user.name)).collect(),
+            keys: keys.iter().map(|key| (key.id.to_string(), key.name.clone())).collect(),
+        })
+    }
+
+    /// Who made a key; by the id where nobody knows the name any more.
+    fn name_of(&self, lang: Lang, key: &ApiKey) -> String {
+        let Some(by) = &key.created_by else { return lang.t("keys.operator").to_owned() };
+        let by_key = || self.keys.get(by).map(|name| lang.fill("actor.api_key", &[("name", name)]));
+        self.users.get(by).cloned().or_else(by_key).unwrap_or_else(|| by.clone())
     }
 }
 
@@ -93,9 +127,11 @@ struct Key {
 async fn page(app: &App, caller: &Caller, secret: Option<String>, error: Option<String>, typed: Typed) -> Page {
     let mut tx = app.store.read().await?;
     let keys = api_keys::list(&mut tx, &app.organisation).await?;
+    let makers = Makers::of(&mut tx, app, &keys).await?;
+    drop(tx);
     show(&Keys {
         s: Shell::new(caller, "keys"),
-        keys: keys.iter().map(|key| KeyView::of(app, caller, key)).collect(),
+        keys: keys.iter().map(|key| KeyView::of(app, caller, key, &makers)).collect(),
         all: Act::ALL
             .iter()
             .map(|act| (act.as_str(), words_of(caller.lang, *act), typed.permissions.iter().any(|word| word == act.as_str())))
@@ -150,12 +186,14 @@ pub struct Asked {
 }
 
 /// The decision in words.
-fn verdict(lang: Lang, decision: &Decision) -> String {
-    match decision {
-        Decision::Allow(Some(under)) => lang.fill("keys.yes_under", &[("permission", &under.to_string())]),
-        Decision::Allow(None) => lang.t("keys.yes").to_owned(),
-        Decision::Hidden | Decision::SignIn => lang.t("keys.hidden").to_owned(),
-        Decision::Deny(why) => lang.fill("keys.no", &[("why", &lang.problem(&Problem::forbidden(why.words())))]),
+fn verdict(lang: Lang, verdict: &Verdict) -> String {
+    let no = |why: &str| lang.fill("keys.no", &[("why", &lang.problem(&Problem::forbidden(why)))]);
+    match (&verdict.decision, &verdict.but) {
+        (Decision::Allow(_), Some(but)) => lang.fill("keys.no", &[("why", &but.words(lang))]),
+        (Decision::Allow(Some(under)), None) => lang.fill("keys.yes_under", &[("permission", &under.to_string())]),
+        (Decision::Allow(None), None) => lang.t("keys.yes").to_owned(),
+        (Decision::Hidden | Decision::SignIn, _) => lang.t("keys.hidden").to_owned(),
+        (Decision::Deny(why), _) => no(why.words()),
     }
 }
 
@@ -167,8 +205,10 @@ pub async fn one(State(app): State<Arc<App>>, caller: Caller, Path(id): Path<Str
         let key = api_keys::by_id(&mut tx, &app.organisation, &id).await?.ok_or_else(Problem::not_found)?;
         let filter = Filter { visible_to: caller.narrowed_to(Act::SeeProfile), ..Filter::default() };
         let offered = profiles::list(&mut tx, &app.organisation, &filter, OFFERED).await?;
+        let all = api_keys::list(&mut tx, &app.organisation).await?;
+        let makers = Makers::of(&mut tx, &app, &all).await?;
         drop(tx);
-        let view = KeyView::of(&app, &caller, &key);
+        let view = KeyView::of(&app, &caller, &key, &makers);
         let method = asked.method.trim().to_ascii_uppercase();
         let verdict = match Act::parse(&asked.act) {
             Some(act) => {
@@ -179,9 +219,9 @@ pub async fn one(State(app): State<Arc<App>>, caller: Caller, Path(id): Path<Str
                 };
                 let call = (act == Act::CallApi && !asked.path.is_empty()).then_some((method.as_str(), asked.path.as_str()));
                 let dry = may::Asked { act, profile: profile.as_ref(), call };
-                let decision = may::may(&app, &may::actor_of(key), &dry).await?;
+                let found = may::may(&app, &may::actor_of(key), &dry).await?;
                 let revoked = view.revoked.then(|| (false, caller.lang.t("keys.revoked").to_owned()));
-                Some(revoked.unwrap_or_else(|| (decision.is_yes(), verdict(caller.lang, &decision))))
+                Some(revoked.unwrap_or_else(|| (found.is_yes(), verdict(caller.lang, &found))))
             }
             None => None,
         };

@@ -40,9 +40,11 @@ use axum::http::{StatusCode, header};
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use lifecycle::permission::Act;
 
+use crate::actions::explanation::name_of;
 use crate::auth::Caller;
 use crate::error::Problem;
 use crate::i18n::Lang;
+use crate::show::When;
 
 /// What a handler gives back.
 pub type Page = Result<Response, Problem>;
@@ -56,6 +58,31 @@ pub struct ShellUser {
     pub email: String,
     /// Two letters.
     pub initials: String,
+}
+
+/// What every page says while everything is frozen.
+#[derive(Debug, Clone)]
+pub struct Brake {
+    /// Who froze it, in words.
+    pub by: String,
+    /// Since when.
+    pub when: When,
+    /// Why, in their words.
+    pub reason: String,
+    /// Whether the reader may thaw it.
+    pub thaws: bool,
+}
+
+impl Brake {
+    fn of(caller: &Caller) -> Option<Self> {
+        let freeze = caller.brake.as_ref()?;
+        Some(Self {
+            by: caller.lang.fill("brake.by", &[("who", &name_of(caller.lang, &freeze.by))]),
+            when: When::new(freeze.at, caller.at, view::zone(caller), caller.lang),
+            reason: freeze.reason.clone(),
+            thaws: caller.may(Act::Freeze),
+        })
+    }
 }
 
 /// The frame around every page.
@@ -73,6 +100,8 @@ pub struct Shell {
     pub writes: bool,
     /// A message from the last action.
     pub flash: Option<String>,
+    /// Everything is frozen.
+    pub brake: Option<Brake>,
     top: Vec<(&'static str, &'static str, bool)>,
     side: Vec<(&'static str, String, bool)>,
 }
@@ -121,6 +150,7 @@ impl Shell {
             section,
             writes: user.is_some() && caller.may(Act::Publish),
             flash: None,
+            brake: Brake::of(caller),
             top,
             side,
         }

@@ -50,5 +50,12 @@ const MEDIA_FIELDS: Shape = Shape::Object(&[
 ]);
 
 const COMMENT: Shape = Shape::Named("Comment", &COMMENT_FIELDS);
-const COMMENT_FIELDS: Shape =
-    Shape::Object(&[must("id", TEXT), must("author", TEXT), must("text", TEXT), must("at", MAYBE_MOMENT), must("in_reply_to", MAYBE_TEXT)]);
+const COMMENT_FIELDS: Shape = Shape::Object(&[
+    must("id", TEXT),
+    must("author", TEXT),
+    must("by", MAYBE_TEXT),
+    must("is_ours", Shape::Flag),
+    must("text", TEXT),
+    must("at", MAYBE_MOMENT),
+    must("in_reply_to", MAYBE_TEXT),
+]);

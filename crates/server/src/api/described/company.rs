@@ -56,6 +56,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
             must("allowed", Shape::Flag),
             must("reason", MAYBE_TEXT),
             must("words", TEXT),
+            must("given_by", MAYBE_TEXT),
             must("under", MAYBE_TEXT),
             must("rate", Shape::Maybe(&Shape::Object(&[must("count", WHOLE), must("seconds", WHOLE)]))),
             must("needs_approval_by", MAYBE_TEXT),

@@ -116,6 +116,7 @@ pub const PROBLEM: Shape = Shape::Object(&[
     may("field", TEXT),
     may("reason", TEXT),
     may("retry_after", WHOLE),
+    may("act", TEXT),
 ]);
 
 /// Text of ours, of any length.

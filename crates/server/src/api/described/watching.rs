@@ -12,6 +12,15 @@ use crate::api::v1::export::LISTS;
 
 const PROFILE: Shape = Shape::Id("prf_");
 
+/// `api_keys`: the names of `keys`. `still_working`: made by the user who is frozen.
+const CUT: Shape = Shape::Object(&[
+    must("profiles", WHOLE),
+    must("api_keys", Shape::List { of: &TEXT, max: MANY }),
+    must("keys", KEYS),
+    must("still_working", KEYS),
+]);
+const KEYS: Shape = Shape::List { of: &Shape::Object(&[must("id", Shape::Id("key_")), must("name", TEXT)]), max: MANY };
+
 pub(super) const OPERATIONS: &[Operation] = &[
     answers(
         "getForecast",
@@ -27,16 +36,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         .asked(&[may("after", WHOLE), may("profile", PROFILE), may("limit", Shape::Int { min: 1, max: 500 })]),
     silent("streamEvents").asked(&[may("after", WHOLE), may("profile", PROFILE)]),
     answers("listFreezes", Shape::Object(&[must("items", Shape::List { of: &FREEZE, max: MANY })])),
-    answers(
-        "freeze",
-        Shape::Object(&[
-            must("id", Shape::Id("frz_")),
-            must("target", TEXT),
-            must("at", MOMENT),
-            must("cut", Shape::Object(&[must("profiles", WHOLE), must("api_keys", Shape::List { of: &TEXT, max: MANY })])),
-        ]),
-    )
-    .takes(
+    answers("freeze", Shape::Object(&[must("id", Shape::Id("frz_")), must("target", TEXT), must("at", MOMENT), must("cut", CUT)])).takes(
         &[must("target", TARGET), may("reason", Shape::Text { min: 0, max: 500 })],
         r#"{"target":"network xing","reason":"somebody posts there"}"#,
     ),

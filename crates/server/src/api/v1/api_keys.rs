@@ -6,7 +6,7 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
 use lifecycle::moment;
-use lifecycle::permission::{Act, Decision, Permission};
+use lifecycle::permission::{Act, Permission};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use store::api_keys::{self, ApiKey};
@@ -114,23 +114,15 @@ pub async fn check(State(app): State<Arc<App>>, caller: Caller, Body(body): Body
         (_, None, None) => None,
         _ => return Err(Problem::field("method", "method and path are for api:call only")),
     };
-    let decision = may::may(&app, &actor, &may::Asked { act, profile: profile.as_ref(), call }).await?;
-    let under = match &decision {
-        Decision::Allow(Some(under)) => Some(under),
-        _ => None,
-    };
-    let reason = match &decision {
-        Decision::Deny(why) => Some(why.as_str()),
-        Decision::Hidden => Some("hidden"),
-        Decision::SignIn => Some("sign_in"),
-        Decision::Allow(_) => None,
-    };
+    let verdict = may::may(&app, &actor, &may::Asked { act, profile: profile.as_ref(), call }).await?;
+    let under = verdict.under();
     json(
         200,
         &json!({
-            "allowed": decision.is_yes(),
-            "reason": reason,
-            "words": may::words(&decision),
+            "allowed": verdict.is_yes(),
+            "reason": verdict.reason(),
+            "words": verdict.words(),
+            "given_by": verdict.given_by,
             "under": under.map(ToString::to_string),
             "rate": under.and_then(|under| under.rate).map(|rate| json!({ "count": rate.count, "seconds": rate.per.as_seconds() })),
             "needs_approval_by": under.and_then(|under| under.approval.as_ref()).map(lifecycle::ids::UserId::as_str),

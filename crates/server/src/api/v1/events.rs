@@ -11,7 +11,7 @@ use store::events;
 use super::{Answer, json};
 use crate::auth::{self, Caller};
 use crate::error::Problem;
-use crate::show::rfc3339;
+use crate::show::{rfc3339, told};
 use crate::state::App;
 
 /// What `GET /events` takes.
@@ -25,7 +25,7 @@ pub struct Asked {
 
 /// One event, as tools read it.
 pub(super) fn shown(event: &events::Event) -> Value {
-    json!({ "id": event.id, "position": event.position, "at": rfc3339(event.at), "kind": event.kind, "actor": event.actor, "profile": event.profile, "detail": event.detail })
+    json!({ "id": event.id, "position": event.position, "at": rfc3339(event.at), "kind": event.kind, "actor": event.actor, "profile": event.profile, "detail": told(&event.detail) })
 }
 
 /// The log: everything after a position, or the history of one profile, newest first. Users who may not see everything

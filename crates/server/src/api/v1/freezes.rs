@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use store::freezes;
 
 use super::{Answer, Body, json};
-use crate::actions::freeze;
+use crate::actions::freeze::{self, Cut, Named};
 use crate::auth::Caller;
 use crate::error::Problem;
 use crate::show::rfc3339;
@@ -44,7 +44,10 @@ pub struct NewFreeze {
 pub async fn set(State(app): State<Arc<App>>, caller: Caller, Body(body): Body<NewFreeze>) -> Answer {
     let target: Frozen = body.target.parse().map_err(|error: NotFreezable| Problem::field("target", &error.to_string()))?;
     let receipt = freeze::freeze(&app, &caller, target, &body.reason).await?;
-    let cut = json!({ "profiles": receipt.profiles, "api_keys": receipt.api_keys });
+    let named = |keys: &[Named]| keys.iter().map(|key| json!({ "id": key.id.as_str(), "name": key.name })).collect::<Vec<Value>>();
+    let Cut { profiles, keys, still_working } = &receipt.cut;
+    let names: Vec<&str> = keys.iter().map(|key| key.name.as_str()).collect();
+    let cut = json!({ "profiles": profiles, "api_keys": names, "keys": named(keys), "still_working": named(still_working) });
     json(201, &json!({ "id": receipt.id.as_str(), "target": receipt.target.to_string(), "at": rfc3339(receipt.at), "cut": cut }))
 }
 

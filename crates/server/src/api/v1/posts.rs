@@ -142,7 +142,11 @@ pub(super) fn result(lang: Lang, said: &Said) -> Value {
 
 fn refused(problem: &Problem) -> Value {
     let result = if problem.code == "unclear" { "unclear" } else { "refused" };
-    json!({ "result": result, "problem": problem.document() })
+    let mut item = json!({ "result": result, "problem": problem.document() });
+    if let Some(act) = problem.more.get("act") {
+        item["act"] = act.clone();
+    }
+    item
 }
 
 async fn profiles_of(app: &App, caller: &Caller, ids: &[String]) -> Result<Vec<(String, Result<Profile, Problem>)>, Problem> {
@@ -222,7 +226,7 @@ pub async fn comments(State(app): State<Arc<App>>, caller: Caller, Path((id, pos
     let said = act::comments(&app, &caller, &profile, &post).await?;
     let items: Vec<Value> = said
         .iter()
-        .map(|comment| json!({ "id": comment.id, "author": comment.author, "text": comment.text, "at": comment.at.map(rfc3339), "in_reply_to": comment.in_reply_to }))
+        .map(|comment| json!({ "id": comment.id, "author": comment.author, "by": comment.by, "is_ours": comment.is_by(act::target(&profile)), "text": comment.text, "at": comment.at.map(rfc3339), "in_reply_to": comment.in_reply_to }))
         .collect();
     json(200, &json!({ "items": items, "note": picked(caller.lang, said.note.as_ref()) }))
 }
