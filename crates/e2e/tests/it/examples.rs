@@ -133,7 +133,8 @@ async fn every_tour_lists_checks_publishes_comments_and_reads_a_token() {
 #[tokio::test]
 async fn a_tour_says_in_words_what_a_network_does_not_allow() {
     let demo = Demo::start();
-    let words = [("xing", Some(0), "comments can't be read"), ("tiktok", Some(1), "needs 1 to 35 pictures"), ("nonsense", Some(1), "is one of")];
+    let words =
+        [("xing", Some(0), "comments can't be read"), ("tiktok", Some(1), "needs 1 to 35 pictures"), ("nonsense", Some(1), "is one of")];
     for (program, tour, _) in LANGUAGES {
         for (network, code, why) in words {
             let Some(mut command) = example(program, tour) else { continue };
