@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::authorised::key;
 use crate::browser::Browser;
-use crate::story::sign_in;
+use crate::story::{accessible, sign_in};
 use crate::world::{Demo, client};
 
 /// An open line: what came over it so far.
@@ -169,4 +169,24 @@ async fn moments_in_the_details_of_events_are_written_like_all_others() {
     let lines: Vec<Value> = export.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let events: Vec<&Value> = lines.iter().filter(|line| line["type"] == "event").collect();
     assert!(!events.is_empty() && !events.iter().any(|event| micros(&event["data"])), "{export}");
+}
+
+/// What every page says while everything is frozen is heard, read in the dark and on a phone, and nothing jumps when it comes.
+#[tokio::test]
+async fn what_is_said_while_everything_is_frozen_is_accessible() {
+    let Some(browser) = Browser::start().await else { return };
+    let demo = Demo::start();
+    sign_in(&browser, &demo).await;
+    let reason = format!("Somebody posts: {}", "x".repeat(200));
+    assert_eq!(demo.api("POST", "/freezes", Some(json!({ "target": "everything", "reason": reason }))).await.0, 201);
+    for (dark, language, words) in [(false, "en", "Everything is frozen"), (true, "en", "Open the page Freeze")] {
+        browser.look(dark, language).await;
+        browser.goto(&format!("{}/", demo.running.url())).await;
+        browser.see(words).await;
+        accessible(&browser, if dark { "frozen-dark" } else { "frozen" }).await;
+    }
+    let moved = "return performance.getEntriesByType('layout-shift').reduce((sum, one) => sum + one.value, 0)";
+    assert!(browser.run(moved).await.as_f64().unwrap_or_default() < 0.01, "nothing jumps");
+    browser.go_in("//*[@id='brake']", "Open the page Freeze").await;
+    browser.see("The emergency brake").await;
 }
