@@ -67,7 +67,7 @@ impl Door {
         match prolonged.await {
             Ok(()) => *self.until.lock().unwrap_or_else(PoisonError::into_inner) = until,
             Err(error) => {
-                tracing::warn!(error = %error, "local: the operator's key could not be prolonged; trying again with the next call")
+                tracing::warn!(error = %error, "local: the operator's key could not be prolonged; trying again with the next call");
             }
         }
     }
