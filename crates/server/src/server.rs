@@ -19,7 +19,7 @@ use crate::start_error::StartError;
 use crate::state::{App, NetworkApps, open_store};
 use crate::time::SystemDice;
 use crate::wire::Ways;
-use crate::{actions, auth, disks, high_water, listen, outbox, routes, spool};
+use crate::{actions, auth, disks, high_water, listen, metrics, outbox, routes, spool};
 
 /// A server that listens and is ready to run.
 pub struct Server {
@@ -108,6 +108,8 @@ impl Server {
     /// # Errors
     /// When the way in breaks, or when a disk of this machine failed: then the process has to be started anew (RF-43).
     pub async fn run(self, stop: CancellationToken) -> std::io::Result<()> {
+        // Before anybody comes: the first requests are counted too.
+        metrics::upkeep();
         // What was begun in the life before is told before anybody asks for it again.
         if actions::waiting::settle_overdue(&self.app).await.is_err() {
             tracing::warn!("acts: what was begun and did not end could not be looked at; trying again");
