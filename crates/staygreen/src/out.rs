@@ -23,6 +23,14 @@ fn told(written: std::io::Result<()>) -> anyhow::Result<()> {
     }
 }
 
+/// For what goes on whether anybody reads it or not: a server that was told to serve.
+///
+/// # Errors
+/// Why it cannot be written, unless stdout is closed.
+pub(crate) fn to_whoever_reads(told: anyhow::Result<()>) -> anyhow::Result<()> {
+    told.or_else(|error| if error.is::<Closed>() { Ok(()) } else { Err(error) })
+}
+
 /// Prints a line.
 ///
 /// # Errors

@@ -9,9 +9,9 @@ use zeroize::Zeroizing;
 
 use crate::driver::{Row, StoreError, Tx, Value, placeholders, to_json};
 use crate::events::Actor;
-use crate::ids::fresh;
+use crate::ids::{self, fresh};
 use crate::seal::{Context, digest};
-use crate::{Dialect, Store};
+use crate::{Dialect, Store, api_keys};
 
 /// How long an act that is over is known.
 pub(crate) const KEPT: Span = Span::days(90);
@@ -144,9 +144,10 @@ fn read(row: &Row) -> Result<Act, StoreError> {
     })
 }
 
-/// The id of whoever acts.
+/// The id of whoever acts. Commands of the operator's act as one, whichever key each was lent: what one did is not done again by the next.
 pub fn id_of(author: &Actor) -> &str {
     match author {
+        Actor::ApiKey { id, .. } if ids::is_of_lent(id) => api_keys::OPERATOR,
         Actor::User { id, .. } | Actor::ApiKey { id, .. } => id,
         Actor::Keeper | Actor::System | Actor::RenewalLink => "",
     }

@@ -191,10 +191,17 @@ pub async fn lend_to_operator(
     Ok(id)
 }
 
-/// The lent key lives on until then.
-pub async fn lend_until(tx: &mut Tx, id: &ApiKeyId, until: Timestamp) -> Result<(), StoreError> {
-    tx.run("UPDATE api_keys SET expires_at = $2 WHERE id = $1", &[id.as_str().into(), until.into()]).await?;
-    Ok(())
+/// The lent key lives on until its end is another one, also where it was cleared away meanwhile because it was over.
+pub async fn lend_on(
+    tx: &mut Tx,
+    organisation: &OrganisationId,
+    id: &ApiKeyId,
+    key: &NewApiKey<'_>,
+    secret: &Secret,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let prolonged = tx.run("UPDATE api_keys SET expires_at = $2 WHERE id = $1", &[id.as_str().into(), key.expires_at.into()]).await?;
+    if prolonged == 0 { insert(tx, organisation, id, key, secret, now).await } else { Ok(()) }
 }
 
 /// Ends a lent key: nothing of it stays but its id and name in what was written down.

@@ -50,8 +50,13 @@ pub(crate) fn fresh_lent() -> ids::ApiKeyId {
 }
 
 /// Whether a key is lent to the operator.
-pub(crate) fn is_lent(id: &ids::ApiKeyId) -> bool {
-    id.as_str().strip_prefix(ids::ApiKeyId::PREFIX).is_some_and(|digits| digits.starts_with("ffffffffffffffff"))
+pub fn is_lent(id: &ids::ApiKeyId) -> bool {
+    is_of_lent(id.as_str())
+}
+
+/// The same of an id as text.
+pub(crate) fn is_of_lent(id: &str) -> bool {
+    id.strip_prefix(ids::ApiKeyId::PREFIX).is_some_and(|digits| digits.starts_with("ffffffffffffffff"))
 }
 
 /// A new id of the kind asked for.

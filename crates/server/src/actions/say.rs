@@ -3,7 +3,7 @@
 
 use axum::http::StatusCode;
 use lifecycle::ids::{ActId, UserId};
-use lifecycle::permission::Decision;
+use lifecycle::permission::{self, Decision};
 use lifecycle::time::{Span, Timestamp};
 use lifecycle::waiting::State;
 use networks::acting::{Acting, Posted};
@@ -11,6 +11,7 @@ use networks::network::Words;
 use serde_json::{Value, json};
 use store::acts::{self, Act, Change, NewAct};
 use store::events::Actor;
+use store::ids;
 use store::profiles::Profile;
 use tokio::time::Instant;
 
@@ -117,6 +118,10 @@ fn still_running() -> Problem {
 pub async fn say(app: &App, wish: &Wish<'_>) -> Result<Said, Problem> {
     if wish.key.is_empty() || wish.key.len() > KEY_MAX {
         return Err(Problem::field("key", "has 1 to 255 characters"));
+    }
+    if wish.hold && matches!(&wish.caller.actor, permission::Actor::ApiKey { id, .. } if ids::is_lent(id)) {
+        let words = "cannot be hold for a command on this machine, whose key ends with it: ask a server that runs, with an API key";
+        return Err(Problem::field("when_disconnected", words));
     }
     draft::check(app, wish.caller.lang, wish.profile, wish.content).await?;
     let mut tx = app.store.read().await?;

@@ -87,7 +87,7 @@ async fn keyed(app: &App, actor: &str, key: &str, journaled: bool, request: Requ
         tracing::error!(error = %error, "idempotency: an answer could not be kept");
     }
     let mut answer = Response::from_parts(parts, body.into());
-    if replayed {
+    if replayed && answer.status() == StatusCode::ACCEPTED {
         answer.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
     }
     Ok(answer)

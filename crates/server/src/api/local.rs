@@ -11,7 +11,8 @@ use lifecycle::ids::ApiKeyId;
 use lifecycle::permission::{Act, Permission};
 use lifecycle::secret::Secret;
 use lifecycle::time::{Span, Timestamp};
-use store::{StoreError, api_keys};
+use store::StoreError;
+use store::api_keys::{self, NewApiKey};
 use tokio::runtime::{Handle, RuntimeFlavor};
 use tower::ServiceExt as _;
 
@@ -24,6 +25,11 @@ use crate::{Server, StartError, routes};
 pub(crate) const NAME: &str = "command line";
 /// So long after the last call the key ends by itself, should the command be killed.
 const KEY_LIFE: Span = Span::minutes(10);
+
+/// What the operator may.
+fn everything() -> Vec<Permission> {
+    Act::ALL.iter().copied().map(Permission::from).collect()
+}
 
 /// The way in.
 ///
@@ -44,7 +50,7 @@ impl Door {
         config.server.listen = std::net::SocketAddr::from(([127, 0, 0, 1], 0));
         let app = Server::build(config, Arc::new(SystemClock)).await?.app;
         let key = fresh_secret(&*app.dice, "sg_");
-        let permissions: Vec<Permission> = Act::ALL.iter().copied().map(Permission::from).collect();
+        let permissions = everything();
         let mut tx = app.store.write().await?;
         let now = app.now();
         let id = api_keys::lend_to_operator(&mut tx, &app.organisation, NAME, &permissions, &key, now, KEY_LIFE).await?;
@@ -61,7 +67,9 @@ impl Door {
         let until = now + KEY_LIFE;
         let prolonged = async {
             let mut tx = self.app.store.write().await?;
-            api_keys::lend_until(&mut tx, &self.id, until).await?;
+            let permissions = everything();
+            let new = NewApiKey { name: NAME, permissions: &permissions, created_by: None, expires_at: Some(until) };
+            api_keys::lend_on(&mut tx, &self.app.organisation, &self.id, &new, &self.key, now).await?;
             tx.commit().await
         };
         match prolonged.await {

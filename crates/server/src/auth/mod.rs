@@ -202,6 +202,15 @@ pub async fn anew(
     }
 }
 
+/// The same for whoever only asks whether it could be done: a no is no refusal that is written down.
+pub async fn profile_to_check(app: &App, caller: &Caller, id: &str, act: Act) -> Result<Profile, Problem> {
+    let found = known(app, &id.parse().map_err(|_| Problem::not_found())?).await?;
+    match caller.decide(act, about(&found)) {
+        Decision::Allow(_) => Ok(found),
+        no => Err(refused(&no)),
+    }
+}
+
 /// A profile, if the caller may do this with it.
 pub async fn profile(app: &App, caller: &Caller, id: &str, act: Act) -> Result<Profile, Problem> {
     let id: ProfileId = id.parse().map_err(|_| Problem::not_found())?;

@@ -177,7 +177,7 @@ async fn choices(app: &App, caller: &Caller, written: &Written) -> Result<(Vec<P
     drop(tx);
     for id in &written.profiles {
         if !found.iter().any(|profile| profile.id.as_str() == id)
-            && let Ok(profile) = auth::profile(app, caller, id, Act::Publish).await
+            && let Ok(profile) = auth::profile_to_check(app, caller, id, Act::Publish).await
         {
             found.push(profile);
         }

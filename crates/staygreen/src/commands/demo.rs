@@ -18,7 +18,7 @@ use server::config::{Config, Length, NetworkConfig};
 use tokio::net::TcpListener;
 
 use super::{seed, stop_on_signal};
-use crate::out::put;
+use crate::out::{self, put};
 
 /// Try Staygreen out.
 #[derive(Args)]
@@ -116,17 +116,18 @@ impl Demo {
             let told = world.with_world(|world| world.tell_at(network, &format!("{url}/signals/{network}")));
             told.map_err(anyhow::Error::msg)?;
         }
-        if self.json {
+        let told = if self.json {
             let ready = json!({ "url": url, "sandbox_url": sandbox_url, "mailbox_url": mailbox_url, "user": seeded.user, "password": seeded.password, "api_key": seeded.api_key });
-            put!("{ready}")?;
+            put!("{ready}")
         } else {
             put!(
                 "Staygreen demo is ready. Nothing here leaves this machine.\n\n  Pages      {url}\n  Sign in    {}   {}\n  Networks   {sandbox_url}/control   (change a password, remove an admin, move the clock)\n  Mailbox    {mailbox_url}\n  API key    {}\n\nPress Ctrl-C to stop.",
                 seeded.user,
                 seeded.password,
                 seeded.api_key
-            )?;
-        }
+            )
+        };
+        out::to_whoever_reads(told)?;
         server.run(stop).await?;
         Ok(())
     }

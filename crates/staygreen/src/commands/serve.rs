@@ -8,7 +8,7 @@ use server::Server;
 use server::time::SystemClock;
 
 use super::{ConfigArgs, stop_on_signal};
-use crate::out::put;
+use crate::out::{self, put};
 
 /// Run the server.
 #[derive(Args)]
@@ -32,14 +32,15 @@ impl Serve {
         let server = Server::build(config, Arc::new(SystemClock)).await?;
         let url = server.app.public_url.clone();
         let setup = server.setup_link().await?;
-        if self.json {
-            put!("{}", json!({ "url": url, "pid": std::process::id(), "setup_url": setup }))?;
+        let told = if self.json {
+            put!("{}", json!({ "url": url, "pid": std::process::id(), "setup_url": setup }))
         } else {
-            put!("Staygreen is ready: {url} ({})", server.app.store.describe())?;
-            if let Some(setup) = setup {
-                put!("Nobody can sign in yet. Make the first company admin with this one-time link:\n{setup}")?;
-            }
-        }
+            put!("Staygreen is ready: {url} ({})", server.app.store.describe()).and_then(|()| match setup {
+                Some(setup) => put!("Nobody can sign in yet. Make the first company admin with this one-time link:\n{setup}"),
+                None => Ok(()),
+            })
+        };
+        out::to_whoever_reads(told)?;
         server.run(stop_on_signal()).await?;
         Ok(())
     }

@@ -1,12 +1,13 @@
 //! API keys with what they carry: read back whole, counted exactly, and lists narrowed to what the rules say.
 
-use lifecycle::ids::TeamId;
+use lifecycle::ids::{ApiKeyId, TeamId};
 use lifecycle::permission::{Act, Permission, Rate, Reach};
 use lifecycle::secret::Secret;
 use lifecycle::time::Span;
 use store::api_keys::{self, NewApiKey};
+use store::events::Actor;
 use store::profiles::{self, Filter, Narrow};
-use store::{Store, Tx, teams};
+use store::{Store, Tx, acts, teams};
 
 use crate::loops::{T0, connect, organisation};
 use crate::{Fixture, each};
@@ -189,15 +190,21 @@ async fn a_key_that_is_lent_to_the_operator_is_in_no_list_and_gone_when_it_is_ta
         assert_eq!(listed.iter().map(|key| &key.id).collect::<Vec<_>>(), [&kept], "nobody else's is cleared away");
         let found = api_keys::find(&mut tx, &organisation, &secret).await.unwrap().unwrap();
         assert_eq!((&found.id, found.expires_at), (&id, Some(T0 + life)));
-        api_keys::lend_until(&mut tx, &id, T0 + life + life).await.unwrap();
+        let lent_on = |until| NewApiKey { name: "command line", permissions: &everything, created_by: None, expires_at: Some(until) };
+        api_keys::lend_on(&mut tx, &organisation, &id, &lent_on(T0 + life + life), &secret, T0).await.unwrap();
         assert_eq!(api_keys::by_id(&mut tx, &organisation, &id).await.unwrap().unwrap().expires_at, Some(T0 + life + life));
         // A command that was killed left it; another is at work.
         let other = lend(&mut tx, &Secret::new("sg_other"), T0 + life).await;
         lend(&mut tx, &Secret::new("sg_next"), T0 + life + life).await;
         assert!(api_keys::by_id(&mut tx, &organisation, &id).await.unwrap().is_none(), "the next command clears it away");
         assert!(api_keys::by_id(&mut tx, &organisation, &other).await.unwrap().is_none());
-        let last = lend(&mut tx, &secret, T0 + life + life).await;
-        api_keys::take_back(&mut tx, &last).await.unwrap();
+        // One that was only quiet for so long goes on.
+        api_keys::lend_on(&mut tx, &organisation, &id, &lent_on(T0 + life.times(4, 1)), &secret, T0 + life.times(3, 1)).await.unwrap();
+        assert_eq!(api_keys::find(&mut tx, &organisation, &secret).await.unwrap().unwrap().id, id);
+        let acting = |id: &ApiKeyId| Actor::ApiKey { id: id.to_string(), name: "command line".into() };
+        assert_eq!(acts::id_of(&acting(&id)), acts::id_of(&acting(&other)), "what one command did is not done again by the next");
+        assert_ne!(acts::id_of(&acting(&kept)), acts::id_of(&acting(&id)));
+        api_keys::take_back(&mut tx, &id).await.unwrap();
         assert!(api_keys::find(&mut tx, &organisation, &secret).await.unwrap().is_none());
     }
 }

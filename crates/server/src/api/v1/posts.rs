@@ -149,14 +149,28 @@ fn refused(problem: &Problem) -> Value {
     item
 }
 
-async fn profiles_of(app: &App, caller: &Caller, ids: &[String]) -> Result<Vec<(String, Result<Profile, Problem>)>, Problem> {
+/// What profiles are named for.
+#[derive(Clone, Copy)]
+enum For {
+    /// Something is said as each of them.
+    Saying,
+    /// It is only looked whether it could be.
+    Checking,
+}
+
+/// The profiles that are named, each once.
+async fn profiles_of(app: &App, caller: &Caller, ids: &[String], what: For) -> Result<Vec<(String, Result<Profile, Problem>)>, Problem> {
     if ids.is_empty() || ids.len() > PROFILES_MAX {
         return Err(Problem::field("profiles", &format!("name 1 to {PROFILES_MAX} profiles")));
     }
     let mut found: Vec<(String, Result<Profile, Problem>)> = vec![];
     for id in ids {
         if !found.iter().any(|(known, _)| known == id) {
-            found.push((id.clone(), auth::profile(app, caller, id, Act::Publish).await));
+            let profile = match what {
+                For::Saying => auth::profile(app, caller, id, Act::Publish).await,
+                For::Checking => auth::profile_to_check(app, caller, id, Act::Publish).await,
+            };
+            found.push((id.clone(), profile));
         }
     }
     Ok(found)
@@ -169,7 +183,7 @@ pub async fn publish_several(State(app): State<Arc<App>>, caller: Caller, header
     let post = NewPost { text: body.text, link: body.link, title: body.title, media: body.media };
     let hold = body.when_disconnected == WhenDisconnected::Hold;
     let mut items = vec![];
-    for (id, profile) in profiles_of(&app, &caller, &body.profiles).await? {
+    for (id, profile) in profiles_of(&app, &caller, &body.profiles, For::Saying).await? {
         let said = match profile {
             Ok(profile) => {
                 let content = content(&profile, &key, &post);
@@ -188,7 +202,7 @@ pub async fn publish_several(State(app): State<Arc<App>>, caller: Caller, header
 pub async fn check(State(app): State<Arc<App>>, caller: Caller, Large(body): Large<ToCheck>) -> Answer {
     let post = NewPost { text: body.text, link: body.link, title: body.title, media: body.media };
     let mut items = vec![];
-    for (id, profile) in profiles_of(&app, &caller, &body.profiles).await? {
+    for (id, profile) in profiles_of(&app, &caller, &body.profiles, For::Checking).await? {
         let mut item = match &profile {
             Ok(profile) => checked(&app, &caller, profile, &post).await,
             Err(problem) => json!({ "fits": false, "would": "refuse", "problem": problem.document() }),
