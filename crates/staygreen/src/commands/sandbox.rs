@@ -7,7 +7,7 @@ use serde_json::json;
 use tokio::net::TcpListener;
 
 use super::stop_on_signal;
-use crate::out::{self, put};
+use crate::out::put;
 
 /// Run the simulated networks.
 #[derive(Args)]
@@ -26,14 +26,13 @@ impl Sandbox {
             .await
             .with_context(|| format!("port {} cannot be listened on; choose another with --port", self.port))?;
         let url = format!("http://{}", listener.local_addr()?);
-        let told = if self.json {
-            put!("{}", json!({ "url": url, "pid": std::process::id() }))
+        if self.json {
+            put!("{}", json!({ "url": url, "pid": std::process::id() }))?;
         } else {
             put!(
                 "The simulated networks are ready.\n  Control page  {url}/control\n  LinkedIn      {url}/linkedin   (client id sandbox-linkedin, secret sandbox-linkedin-secret; the others alike)"
-            )
-        };
-        out::to_whoever_reads(told)?;
+            )?;
+        }
         let sandbox = sandbox::http::Sandbox::new(World::seeded());
         axum::serve(listener, sandbox.router()).with_graceful_shutdown(stop_on_signal().cancelled_owned()).await?;
         Ok(())
