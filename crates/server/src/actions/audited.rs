@@ -30,7 +30,7 @@ pub async fn note(tx: &mut Tx, app: &App, actor: &Actor, act: Act, detail: Value
 const PATH_MAX: usize = 200;
 
 /// Writes down, before it is done, that somebody asks for a change: no row, no act. Acts as profiles, freezes, keys and network apps have rows
-/// own, with more in them.
+/// of their own, with more in them.
 pub async fn asked(app: &App, caller: &Caller, act: Act, method: &Method, path: &str) -> Result<(), StoreError> {
     if method.is_safe() || act.is_deed() || matches!(act, Act::Freeze | Act::ManageApiKeys | Act::ManageNetworkApps) {
         return Ok(());
